@@ -1,0 +1,346 @@
+package weir
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/weirstream/weir/internal/md5lanes"
+)
+
+// PutRecords puts up to [Limits.BatchRecords] records of up to
+// [Limits.BatchBytes] together, and returns one result for each, in the order of
+// entries. A record that a limit refuses does not stop the others: its result
+// carries the error, and the records of a shard that are stored keep the order
+// they have in entries. The error is not nil, and nothing is stored, when the
+// call as a whole is refused: too many or no records, too many bytes, or an entry
+// with a bad key or too much data.
+func (s *Stream) PutRecords(ctx context.Context, entries []Entry) ([]PutResult, error) {
+	results := make([]PutResult, len(entries))
+	return results, s.putRecords(ctx, entries, results, nil)
+}
+
+// putRecords is PutRecords into results, of the length of entries. Where pending
+// is not nil it names the entries to be put, and a record that is refused for
+// throughput keeps the later ones of its shard from overtaking it.
+func (s *Stream) putRecords(ctx context.Context, entries []Entry, results []PutResult, pending []int) error {
+	now, err := s.begin(ctx)
+	if err != nil {
+		return err
+	}
+	if pending == nil {
+		if err := s.checkBatch(entries); err != nil {
+			return err
+		}
+	}
+	b := s.takeBatch()
+	defer s.giveBatch(b)
+	b.entries, b.results, b.inOrder = entries, results, pending != nil
+	b.list(pending)
+	if s.full.max > 0 {
+		b.makeRoom(s, now)
+	}
+	for routes := s.routes.Load(); len(b.items) > 0; routes = s.laterRoutes() {
+		b.group(routes)
+		b.put(routes, now)
+	}
+	s.dropExcess(now)
+	s.countBatch(now, results)
+	return nil
+}
+
+// checkBatch checks what refuses the call as a whole.
+func (s *Stream) checkBatch(entries []Entry) error {
+	if len(entries) == 0 || len(entries) > s.limits.BatchRecords {
+		return invalidf("records", "there are %d; 1 to %d are allowed", len(entries), s.limits.BatchRecords)
+	}
+	total := 0
+	for i := range entries {
+		if err := s.checkEntry(&entries[i]); err != nil {
+			return fmt.Errorf("records[%d]: %w", i, err)
+		}
+		total += entries[i].Size()
+	}
+	if total > s.limits.BatchBytes {
+		return invalidf("records", "data and partition keys have %d bytes; at most %d are allowed", total, s.limits.BatchBytes)
+	}
+	return nil
+}
+
+// A batch is the working memory of one PutRecords. It is used again and again.
+type batch struct {
+	stream  *Stream
+	entries []Entry
+	results []PutResult
+	inOrder bool // a refused record holds back the later ones of its shard
+
+	items []batchItem // what is still to be put
+	// By place in routing.open: the first and last item of each shard's list, and
+	// which places have one. Invariant: heads is all noItem between uses.
+	heads, tails []int32
+	touched      []int32
+
+	hashed bool     // the items have their hash keys
+	keys   []string // of the items that need hashing, and where those items are
+	from   []int32
+	sums   [][16]byte
+}
+
+// A batchItem is an entry on its way.
+type batchItem struct {
+	entry int32
+	next  int32 // the next item of the same shard, or noItem
+	hash  HashKey
+}
+
+const noItem = -1
+
+func (s *Stream) takeBatch() *batch {
+	if b, ok := s.batches.Get().(*batch); ok {
+		return b
+	}
+	return &batch{stream: s}
+}
+
+// giveBatch returns b for the next call, without the caller's memory.
+func (s *Stream) giveBatch(b *batch) {
+	b.entries, b.results, b.hashed = nil, nil, false
+	s.batches.Put(b)
+}
+
+// list lists the items to be put: those pending, or all entries if nil.
+func (b *batch) list(pending []int) {
+	b.items = b.items[:0]
+	if pending == nil {
+		for i := range b.entries {
+			b.items = append(b.items, batchItem{entry: int32(i)})
+		}
+	}
+	for _, i := range pending {
+		b.items = append(b.items, batchItem{entry: int32(i)})
+	}
+}
+
+// makeRoom refuses the items that do not fit into MaxBytes.
+func (b *batch) makeRoom(s *Stream, now instant) {
+	kept := b.items[:0]
+	for _, item := range b.items {
+		if err := s.makeRoom(b.entries[item.entry].Size(), now); err != nil {
+			b.results[item.entry] = PutResult{Err: err}
+		} else {
+			kept = append(kept, item)
+		}
+	}
+	b.items = kept
+}
+
+// hashItems hashes the partition keys of all items side by side.
+func (b *batch) hashItems() {
+	b.hashed = true
+	b.keys, b.from = b.keys[:0], b.from[:0]
+	for i := range b.items {
+		e := &b.entries[b.items[i].entry]
+		if e.ExplicitHashKey != nil {
+			b.items[i].hash = *e.ExplicitHashKey
+			continue
+		}
+		b.keys = append(b.keys, e.PartitionKey)
+		b.from = append(b.from, int32(i))
+	}
+	if cap(b.sums) < len(b.keys) {
+		b.sums = make([][16]byte, cap(b.keys))
+	}
+	b.sums = b.sums[:len(b.keys)]
+	md5lanes.Sums(b.sums, b.keys)
+	for i, sum := range b.sums {
+		b.items[b.from[i]].hash = hashKeyOf(sum)
+	}
+	clear(b.keys) // do not keep the caller's memory alive
+}
+
+// group links the items of each shard in their order.
+func (b *batch) group(routes *routing) {
+	if len(routes.open) > 1 && !b.hashed { // a single shard takes any hash
+		b.hashItems()
+	}
+	for len(b.heads) < len(routes.open) {
+		b.heads, b.tails = append(b.heads, noItem), append(b.tails, noItem)
+	}
+	b.touched = b.touched[:0]
+	for i := range b.items {
+		b.items[i].next = noItem
+		place := routes.place(b.items[i].hash)
+		if b.heads[place] == noItem {
+			b.heads[place] = int32(i)
+			b.touched = append(b.touched, int32(place))
+		} else {
+			b.items[b.tails[place]].next = int32(i)
+		}
+		b.tails[place] = int32(i)
+	}
+}
+
+// put puts each shard's items, and keeps as items those whose shard was closed
+// meanwhile.
+func (b *batch) put(routes *routing, now instant) {
+	var later []batchItem
+	for _, place := range b.touched {
+		head := b.heads[place]
+		b.heads[place] = noItem
+		if sh := routes.open[place]; !sh.putItems(b, head, now) {
+			for i := head; i != noItem; i = b.items[i].next {
+				later = append(later, b.items[i])
+			}
+		}
+	}
+	b.items = append(b.items[:0], later...)
+}
+
+// putItems appends the items of one shard, or reports that it was closed.
+func (sh *shard) putItems(b *batch, head int32, now instant) bool {
+	throttled := int64(0)
+	sh.mu.Lock()
+	if sh.closed {
+		sh.mu.Unlock()
+		return false
+	}
+	ms := sh.stampLocked(now.ms())
+	before := sh.takenInLocked()
+	for i := head; i != noItem; i = b.items[i].next {
+		at := b.items[i].entry
+		e, r := &b.entries[at], &b.results[at]
+		*r = sh.putItemLocked(e, now, ms)
+		if r.Err == nil {
+			continue
+		}
+		if _, over := r.Err.(*LimitError); over {
+			throttled++
+			if b.inOrder {
+				throttled += b.refuse(b.items[i].next, r.Err)
+				break
+			}
+		}
+	}
+	sh.publishLocked()
+	sh.countBatchLocked(before)
+	sh.releaseLocked(now)
+	sh.mu.Unlock()
+	if throttled > 0 {
+		sh.countThrottled(now, throttled)
+	}
+	sh.wake()
+	return true
+}
+
+// putItemLocked appends one record of a batch without publishing it.
+func (sh *shard) putItemLocked(e *Entry, now instant, ms int64) PutResult {
+	size := e.Size()
+	if sh.quota.limited {
+		if err := sh.takeQuotaLocked(now, size); err != nil {
+			sh.stream.full.give(size)
+			return PutResult{Err: err}
+		}
+	}
+	i := sh.appendLocked(e.PartitionKey, e.Data, ms)
+	return PutResult{ShardID: sh.shard, SequenceNumber: sh.number(i, ms)}
+}
+
+// refuse refuses the items from one on.
+func (b *batch) refuse(from int32, err error) (n int64) {
+	for i := from; i != noItem; i = b.items[i].next {
+		at := b.items[i].entry
+		b.results[at] = PutResult{Err: err}
+		b.stream.full.give(b.entries[at].Size())
+		n++
+	}
+	return n
+}
+
+// countBatchLocked counts what a PutRecords put into the shard since before.
+func (sh *shard) countBatchLocked(before intake) {
+	put := sh.takenInLocked().since(before)
+	sh.batchRecords.Store(before.batchRecords + put.records)
+	sh.batchBytes.Store(before.batchBytes + put.bytes)
+}
+
+// PutRecordWait is [Stream.PutRecord] for a caller who rather waits than be
+// refused: past a write limit it waits until there is room or ctx ends.
+func (s *Stream) PutRecordWait(ctx context.Context, key string, data []byte) (PutResult, error) {
+	e := Entry{PartitionKey: key, Data: data}
+	for {
+		r, err := s.put(ctx, &e)
+		over, ok := err.(*LimitError)
+		if !ok {
+			return r, err
+		}
+		if err := sleep(ctx, over.RetryAfter); err != nil {
+			return r, err
+		}
+	}
+}
+
+// PutRecordsWait is [Stream.PutRecords] for a caller who rather waits than be
+// refused: it puts what a write limit refused again until all is stored or ctx
+// ends, and keeps the order of entries within each shard. When ctx ends it
+// returns its error with the results so far; those of records not stored carry
+// the limit that refused them.
+func (s *Stream) PutRecordsWait(ctx context.Context, entries []Entry) ([]PutResult, error) {
+	results := make([]PutResult, len(entries))
+	if err := s.checkBatch(entries); err != nil {
+		return results, err
+	}
+	pending := make([]int, len(entries))
+	for i := range pending {
+		pending[i] = i
+	}
+	for {
+		if err := s.putRecords(ctx, entries, results, pending); err != nil {
+			return results, notStored(results, pending, err)
+		}
+		var wait time.Duration
+		pending, wait = throttled(results, pending)
+		if len(pending) == 0 {
+			return results, nil
+		}
+		if err := sleep(ctx, wait); err != nil {
+			return results, err
+		}
+	}
+}
+
+// notStored gives err to the pending results that have no error yet.
+func notStored(results []PutResult, pending []int, err error) error {
+	for _, i := range pending {
+		if results[i].Err == nil {
+			results[i].Err = err
+		}
+	}
+	return err
+}
+
+// throttled keeps those of pending that a limit refused, and returns the
+// shortest time after which one of them may pass.
+func throttled(results []PutResult, pending []int) (left []int, wait time.Duration) {
+	left = pending[:0]
+	for _, i := range pending {
+		if over, ok := results[i].Err.(*LimitError); ok {
+			if len(left) == 0 || over.RetryAfter < wait {
+				wait = over.RetryAfter
+			}
+			left = append(left, i)
+		}
+	}
+	return left, wait
+}
+
+// sleep waits for d or until ctx ends.
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,4 @@
+// Command weir runs streams from the command line.
+package main
+
+func main() {}

@@ -1,0 +1,101 @@
+package weir
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// The conditions that a caller may want to tell apart. Errors of this package
+// match one of them through [errors.Is]; those that carry more are documented
+// with their type.
+var (
+	// ErrInvalidArgument is what an argument outside its bounds matches. The
+	// error is an [*ArgumentError].
+	ErrInvalidArgument = errors.New("invalid argument")
+	// ErrThroughputExceeded says that a limit of throughput refused the call or
+	// the record: nothing happened, and the same may succeed later. The error is
+	// a [*LimitError]. The service calls it ProvisionedThroughputExceeded.
+	ErrThroughputExceeded = errors.New("throughput exceeded")
+	// ErrMemoryFull says that the record did not fit into [Config.MaxBytes].
+	ErrMemoryFull = errors.New("memory limit reached")
+	// ErrShardNotFound says that the stream has no such shard: it never had, or
+	// the shard was closed and its last record has expired.
+	ErrShardNotFound = errors.New("shard not found")
+	// ErrShardClosed says that a shard takes part in no more splits, merges or
+	// writes because it was split or merged already.
+	ErrShardClosed = errors.New("shard closed")
+	// ErrIteratorExpired says that a shard iterator was used later than
+	// [Limits.IteratorLifetime] after its issue. The error is an
+	// [*IteratorExpiredError].
+	ErrIteratorExpired = errors.New("shard iterator expired")
+	// ErrInvalidIterator says that a text is no shard iterator of this stream.
+	ErrInvalidIterator = errors.New("invalid shard iterator")
+	// ErrInvalidSequenceNumber says that a sequence number is malformed, or was
+	// given for a shard that it does not belong to. The error is a
+	// [*SequenceNumberError].
+	ErrInvalidSequenceNumber = errors.New("invalid sequence number")
+)
+
+// An ArgumentError says which argument was refused and why. It matches
+// [ErrInvalidArgument].
+type ArgumentError struct {
+	Field  string // such as "partition key"
+	Reason string // with the value and the limit
+}
+
+func (e *ArgumentError) Error() string { return e.Field + ": " + e.Reason }
+
+// Is reports whether target is [ErrInvalidArgument].
+func (e *ArgumentError) Is(target error) bool { return target == ErrInvalidArgument }
+
+func invalidf(field, format string, args ...any) error {
+	return &ArgumentError{Field: field, Reason: fmt.Sprintf(format, args...)}
+}
+
+// A LimitError says which limit refused a call or a record. It matches
+// [ErrThroughputExceeded].
+type LimitError struct {
+	Limit      string // such as "write bytes per second"
+	Stream     string
+	Shard      ShardID
+	RetryAfter time.Duration // how long until the same may succeed; never zero
+}
+
+func (e *LimitError) Error() string {
+	return fmt.Sprintf("%s of stream %s: over %s, retry after %v", e.Shard, e.Stream, e.Limit, e.RetryAfter)
+}
+
+// Is reports whether target is [ErrThroughputExceeded].
+func (e *LimitError) Is(target error) bool { return target == ErrThroughputExceeded }
+
+// An IteratorExpiredError says when a shard iterator was issued, used, and how
+// long it would have lived. It matches [ErrIteratorExpired].
+type IteratorExpiredError struct {
+	Issued, Used time.Time
+	Lifetime     time.Duration
+}
+
+func (e *IteratorExpiredError) Error() string {
+	return fmt.Sprintf("shard iterator expired: issued %s, used %s, lives %v",
+		e.Issued.Format(time.RFC3339Nano), e.Used.Format(time.RFC3339Nano), e.Lifetime)
+}
+
+// Is reports whether target is [ErrIteratorExpired].
+func (e *IteratorExpiredError) Is(target error) bool { return target == ErrIteratorExpired }
+
+// A SequenceNumberError says why a sequence number was refused. It matches
+// [ErrInvalidSequenceNumber].
+type SequenceNumberError struct {
+	Text    string  // the number as it was given
+	Reason  string  // such as "did not come from this stream"
+	Shard   ShardID // the shard it was used with
+	Encodes ShardID // the shard it belongs to; differs from Shard when that is the reason
+}
+
+func (e *SequenceNumberError) Error() string {
+	return fmt.Sprintf("sequence number %s %s", e.Text, e.Reason)
+}
+
+// Is reports whether target is [ErrInvalidSequenceNumber].
+func (e *SequenceNumberError) Is(target error) bool { return target == ErrInvalidSequenceNumber }

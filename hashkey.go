@@ -1,0 +1,141 @@
+package weir
+
+import (
+	"crypto/md5"
+	"encoding/binary"
+	"fmt"
+	"math/bits"
+	"unsafe"
+)
+
+// A HashKey is an unsigned 128-bit integer: the MD5 of a partition key read
+// big-endian, or the explicit hash key that a producer gave instead. It prints
+// as a decimal number without leading zeros, as the service does.
+type HashKey struct {
+	Hi, Lo uint64
+}
+
+// MaxHashKey is 2^128 - 1, the end of the last shard's range.
+func MaxHashKey() HashKey { return HashKey{^uint64(0), ^uint64(0)} }
+
+// HashPartitionKey returns the hash key of a partition key: the MD5 of its
+// UTF-8 bytes.
+func HashPartitionKey(key string) HashKey {
+	return hashKeyOf(md5.Sum(unsafe.Slice(unsafe.StringData(key), len(key))))
+}
+
+func hashKeyOf(sum [md5.Size]byte) HashKey {
+	return HashKey{binary.BigEndian.Uint64(sum[:8]), binary.BigEndian.Uint64(sum[8:])}
+}
+
+// maxHashKeyDigits is how many digits the service's pattern for hash keys
+// admits, `0|([1-9]\d{0,38})`: more than 2^128 - 1 needs.
+const maxHashKeyDigits = 39
+
+// ParseHashKey reads a decimal hash key. It returns an error that matches
+// [ErrInvalidArgument] when s is not of the form `0|([1-9]\d{0,38})` or is
+// greater than 2^128 - 1.
+func ParseHashKey(s string) (HashKey, error) {
+	var w words192
+	if len(s) > maxHashKeyDigits || !w.parse(s) {
+		return HashKey{}, invalidf("hash key", "%q is not a decimal number of 1 to %d digits", s, maxHashKeyDigits)
+	}
+	if w.hi != 0 {
+		return HashKey{}, invalidf("hash key", "%s is greater than 2^128 - 1", s)
+	}
+	return HashKey{w.mid, w.lo}, nil
+}
+
+// String returns k in decimal.
+func (k HashKey) String() string {
+	var buf [words192Digits]byte
+	return string(words192{mid: k.Hi, lo: k.Lo}.append(buf[:0]))
+}
+
+// MarshalText returns k in decimal.
+func (k HashKey) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// UnmarshalText reads what [ParseHashKey] reads.
+func (k *HashKey) UnmarshalText(text []byte) (err error) {
+	*k, err = ParseHashKey(string(text))
+	return err
+}
+
+// Compare returns -1, 0 or +1 as k is less than, equal to or greater than o.
+func (k HashKey) Compare(o HashKey) int {
+	switch {
+	case k.less(o):
+		return -1
+	case k == o:
+		return 0
+	default:
+		return 1
+	}
+}
+
+func (k HashKey) less(o HashKey) bool {
+	return k.Hi < o.Hi || k.Hi == o.Hi && k.Lo < o.Lo
+}
+
+// Add returns k + n, wrapping at 2^128.
+func (k HashKey) Add(n uint64) HashKey {
+	lo, carry := bits.Add64(k.Lo, n, 0)
+	return HashKey{k.Hi + carry, lo}
+}
+
+// Sub returns k - n, wrapping below zero.
+func (k HashKey) Sub(n uint64) HashKey {
+	lo, borrow := bits.Sub64(k.Lo, n, 0)
+	return HashKey{k.Hi - borrow, lo}
+}
+
+// A HashKeyRange is the hash keys from Start to End, both inclusive.
+type HashKeyRange struct {
+	Start HashKey `json:"start"`
+	End   HashKey `json:"end"`
+}
+
+// Contains reports whether k lies in r.
+func (r HashKeyRange) Contains(k HashKey) bool { return !k.less(r.Start) && !r.End.less(k) }
+
+// String returns the range as "start-end" in decimal.
+func (r HashKeyRange) String() string { return fmt.Sprintf("%s-%s", r.Start, r.End) }
+
+// Share returns the part of the whole key space that r covers, 0 to 1.
+func (r HashKeyRange) Share() float64 {
+	const span = 1 << 64
+	width := (float64(r.End.Hi) - float64(r.Start.Hi)) + (float64(r.End.Lo)-float64(r.Start.Lo)+1)/span
+	return width / span
+}
+
+// EvenRanges divides the key space into n ranges as the service does: each is
+// floor(2^128/n) wide, and the last one takes what is left. n must be positive.
+func EvenRanges(n int) []HashKeyRange {
+	step := evenStep(uint64(n))
+	ranges := make([]HashKeyRange, n)
+	start := HashKey{}
+	for i := range ranges {
+		next := start.plus(step)
+		ranges[i] = HashKeyRange{start, next.Sub(1)}
+		start = next
+	}
+	ranges[n-1].End = MaxHashKey()
+	return ranges
+}
+
+// evenStep returns floor(2^128/n), except that it returns 0, which is the same
+// modulo 2^128, for n = 1.
+func evenStep(n uint64) HashKey {
+	if n == 1 {
+		return HashKey{}
+	}
+	hi, rem := 1/n, 1%n
+	mid, rem := bits.Div64(rem, hi, n)
+	lo, _ := bits.Div64(rem, 0, n)
+	return HashKey{mid, lo}
+}
+
+func (k HashKey) plus(o HashKey) HashKey {
+	lo, carry := bits.Add64(k.Lo, o.Lo, 0)
+	return HashKey{k.Hi + o.Hi + carry, lo}
+}

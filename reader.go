@@ -1,0 +1,407 @@
+package weir
+
+import (
+	"context"
+	"errors"
+	"io"
+	"iter"
+	"sync"
+	"time"
+)
+
+// A Reader reads one shard, or a whole stream in order, straight from memory: it
+// is no call of the service, spends no read quota, and waits for records without
+// polling. Use it from one goroutine at a time; [Reader.Age] and [Reader.Close]
+// may be called from any.
+type Reader struct {
+	stream *Stream
+	name   string
+	only   *shard // what it reads, unless whole
+	whole  bool   // follows children; else it ends with its one shard
+	// tips, unless nil, says at which index to stop in each shard. Shards that are
+	// not in it are not read.
+	tips map[ShardID]uint64
+
+	mu      sync.Mutex     // guards what follows; never held while waiting
+	cursors []*shardCursor // the shards being read
+	turn    int            // the cursor to begin the next read with
+	ended   map[ShardID]bool
+	closed  bool
+	records int64
+	bytes   int64
+
+	batch []Record
+}
+
+// shardCursor is a reader's place in one shard.
+type shardCursor struct {
+	sh     *shard
+	cursor cursor
+}
+
+// readerBatchRecords is how many records a Reader takes at once.
+const readerBatchRecords = 256
+
+// errReaderClosed is what a closed reader's Next returns.
+var errReaderClosed = errors.New("reader closed")
+
+// ReadShard returns a reader of one shard. Close it when it is not needed any
+// more: until then its age is part of the stream's metrics under name, which may
+// be empty.
+func (s *Stream) ReadShard(name string, shard ShardID, from Position) (*Reader, error) {
+	now := s.now()
+	sh, err := s.readable(shard, now)
+	if err != nil {
+		return nil, err
+	}
+	c, err := sh.locate(from, now)
+	if err != nil {
+		return nil, err
+	}
+	r := &Reader{stream: s, name: name, only: sh, cursors: []*shardCursor{{sh, c}}}
+	s.readers.add(r)
+	return r, nil
+}
+
+// ReadStream returns a reader of the whole stream. Each key's records come in
+// the order in which they were put, over any number of splits and merges,
+// because a shard is begun only when its parents are read to their end. from is
+// the trim horizon, latest or a time. Close the reader as [Stream.ReadShard]
+// says.
+func (s *Stream) ReadStream(name string, from Position) (*Reader, error) {
+	now := s.now()
+	if from.kind == atSequence || from.kind == afterSequence {
+		return nil, invalidf("position", "%v belongs to one shard; a stream is read from the trim horizon, latest or a time", from)
+	}
+	r := &Reader{stream: s, name: name, whole: true, ended: make(map[ShardID]bool)}
+	for _, sh := range s.roots(from, now) {
+		c, err := sh.locate(from, now)
+		if err != nil {
+			return nil, err
+		}
+		r.cursors = append(r.cursors, &shardCursor{sh, c})
+	}
+	s.readers.add(r)
+	return r, nil
+}
+
+// roots returns the shards to begin with when a stream is read from a position:
+// those that can hold records from there on and none of whose parents can.
+func (s *Stream) roots(from Position, now instant) []*shard {
+	routes := s.routes.Load()
+	if from.kind == latest {
+		return routes.open
+	}
+	after := s.horizonMs(now) // closed later than this
+	if from.kind == atTime {
+		after = max(after, from.ms-1)
+	}
+	holds := func(sh *shard) bool { return sh != nil && !sh.expired(after) }
+	var roots []*shard
+	for _, sh := range routes.all {
+		root := holds(sh)
+		for _, parent := range sh.parents {
+			root = root && !holds(routes.shard(parent))
+		}
+		if root {
+			roots = append(roots, sh)
+		}
+	}
+	return roots
+}
+
+// Next returns the next records of one shard, in order, and waits for some when
+// there are none. It returns [io.EOF] when a closed shard is read to its end
+// (a whole stream has no end), or the context's error. The slice is overwritten
+// by the next call; the records in it may be kept as [Record] says.
+func (r *Reader) Next(ctx context.Context) ([]Record, error) {
+	for {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		records, err := r.TryNext()
+		if len(records) > 0 || err != nil {
+			return records, err
+		}
+		// Enter, then look again: what was put in between is not missed.
+		changed := r.changes().enter()
+		records, err = r.TryNext()
+		if len(records) > 0 || err != nil {
+			return records, err
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// TryNext is [Reader.Next] without the waiting: it returns no records when there
+// are none now.
+func (r *Reader) TryNext() ([]Record, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return nil, errReaderClosed
+	}
+	return r.nextLocked(r.stream.now())
+}
+
+// changes returns what to wait for.
+func (r *Reader) changes() *waitList {
+	if r.whole {
+		return &r.stream.waiting
+	}
+	return &r.only.waiting
+}
+
+// nextLocked reads from the shards in turn until one has records.
+func (r *Reader) nextLocked(now instant) ([]Record, error) {
+	for tried := 0; tried < len(r.cursors); tried++ {
+		if r.turn >= len(r.cursors) {
+			r.turn = 0
+		}
+		at := r.cursors[r.turn]
+		if r.readLocked(at, now) {
+			r.turn++
+			return r.batch, nil
+		}
+		switch {
+		case at.sh.finished(&at.cursor):
+			r.endShardLocked(r.turn)
+			tried = -1 // children may have been added
+		case r.wanted(at) == 0:
+			r.removeLocked(r.turn)
+			tried = -1
+		default:
+			r.turn++
+		}
+	}
+	if len(r.cursors) == 0 {
+		return nil, io.EOF
+	}
+	return nil, nil
+}
+
+// readLocked reads from one shard into r.batch and reports whether there was
+// anything.
+func (r *Reader) readLocked(at *shardCursor, now instant) bool {
+	wanted := r.wanted(at)
+	if wanted == 0 {
+		return false
+	}
+	var size int
+	r.batch, size = at.sh.read(r.batch[:0], &at.cursor, r.stream.horizonMs(now), wanted, DefaultReadBytes)
+	if len(r.batch) == 0 {
+		return false
+	}
+	r.records += int64(len(r.batch))
+	r.bytes += int64(size)
+	at.sh.counts.countTail(now.second(), len(r.batch), size)
+	return true
+}
+
+// wanted returns how many records to read from a shard at once: none at its tip
+// if the reader stops there.
+func (r *Reader) wanted(at *shardCursor) int {
+	if r.tips == nil {
+		return readerBatchRecords
+	}
+	tip := r.tips[at.sh.shard]
+	if at.cursor.next >= tip {
+		return 0
+	}
+	return int(min(readerBatchRecords, tip-at.cursor.next))
+}
+
+func (r *Reader) removeLocked(place int) {
+	r.cursors = append(r.cursors[:place], r.cursors[place+1:]...)
+}
+
+// endShardLocked replaces the shard at a place, which has been read to its end,
+// by those of its children whose parents have all been read.
+func (r *Reader) endShardLocked(place int) {
+	sh := r.cursors[place].sh
+	r.removeLocked(place)
+	if !r.whole {
+		return
+	}
+	r.ended[sh.shard] = true
+	for _, child := range sh.ending.Load().children {
+		if r.parentsEnded(child) {
+			r.cursors = append(r.cursors, &shardCursor{child, cursor{next: 1}})
+			for _, parent := range child.parents {
+				r.forget(parent)
+			}
+		}
+	}
+}
+
+// parentsEnded reports whether a shard's parents have all been read.
+func (r *Reader) parentsEnded(sh *shard) bool {
+	for _, parent := range sh.parents {
+		if !r.ended[parent] {
+			return false
+		}
+	}
+	return true
+}
+
+// forget drops an ended shard whose children have all been begun.
+func (r *Reader) forget(id ShardID) {
+	sh := r.stream.routes.Load().shard(id)
+	if sh == nil {
+		delete(r.ended, id)
+		return
+	}
+	for _, child := range sh.ending.Load().children {
+		if !r.reads(child.shard) {
+			return
+		}
+	}
+	delete(r.ended, id)
+}
+
+func (r *Reader) reads(id ShardID) bool {
+	for _, at := range r.cursors {
+		if at.sh.shard == id {
+			return true
+		}
+	}
+	return false
+}
+
+// Age returns how long ago the oldest record that the reader has not been given
+// yet arrived, or zero when there is none.
+func (r *Reader) Age() time.Duration {
+	now := r.stream.now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.ageLocked(now)
+}
+
+func (r *Reader) ageLocked(now instant) time.Duration {
+	age, horizon := int64(0), r.stream.horizonMs(now)
+	for _, at := range r.cursors {
+		c := at.cursor
+		at.sh.clampToHorizon(&c, horizon)
+		if n := at.sh.settle(&c); c.next < c.seg.base+uint64(n) {
+			age = max(age, now.ms()-c.seg.arrival(int(c.next-c.seg.base)))
+		}
+	}
+	return time.Duration(age) * time.Millisecond
+}
+
+// Close takes the reader out of the stream's metrics. It does not end a Next
+// that waits; its context does.
+func (r *Reader) Close() {
+	r.mu.Lock()
+	r.closed = true
+	r.mu.Unlock()
+	r.stream.readers.remove(r)
+}
+
+// readerSet is the readers that metrics report.
+type readerSet struct {
+	mu      sync.Mutex // guards readers; taken before a Reader's
+	readers []*Reader
+}
+
+func (set *readerSet) add(r *Reader) {
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	set.readers = append(set.readers, r)
+}
+
+func (set *readerSet) remove(r *Reader) {
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	for i := range set.readers {
+		if set.readers[i] == r {
+			set.readers = append(set.readers[:i], set.readers[i+1:]...)
+			return
+		}
+	}
+}
+
+// Records reads one shard from a position on and waits for more until ctx ends,
+// which is the last thing it yields, or the shard is closed and read to its end.
+// An error is yielded once, last, with a zero Record.
+func (s *Stream) Records(ctx context.Context, shard ShardID, from Position) iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
+		r, err := s.ReadShard("", shard, from)
+		yieldAll(ctx, r, err, yield)
+	}
+}
+
+// All reads the whole stream from a position on, each key in the order in which
+// it was put, over any number of splits and merges, and waits for more until ctx
+// ends. from is the trim horizon, latest or a time.
+func (s *Stream) All(ctx context.Context, from Position) iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
+		r, err := s.ReadStream("", from)
+		yieldAll(ctx, r, err, yield)
+	}
+}
+
+// RecordsToTip is [Stream.Records] without the waiting: it ends where the shard
+// ended when the loop began.
+func (s *Stream) RecordsToTip(ctx context.Context, shard ShardID, from Position) iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
+		tips := s.tips()
+		r, err := s.ReadShard("", shard, from)
+		yieldAll(ctx, r.stopAt(tips), err, yield)
+	}
+}
+
+// AllToTip is [Stream.All] without the waiting: it ends where the shards ended
+// when the loop began.
+func (s *Stream) AllToTip(ctx context.Context, from Position) iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
+		tips := s.tips()
+		r, err := s.ReadStream("", from)
+		yieldAll(ctx, r.stopAt(tips), err, yield)
+	}
+}
+
+// tips returns the index after the newest record of each shard.
+func (s *Stream) tips() map[ShardID]uint64 {
+	tips := make(map[ShardID]uint64)
+	for _, sh := range s.routes.Load().all {
+		tips[sh.shard] = sh.end()
+	}
+	return tips
+}
+
+// stopAt makes a new reader, unless nil, stop at tips.
+func (r *Reader) stopAt(tips map[ShardID]uint64) *Reader {
+	if r != nil {
+		r.tips = tips
+	}
+	return r
+}
+
+// yieldAll yields what r reads until it ends or the caller stops, and closes r.
+// If err is not nil, that is all it yields.
+func yieldAll(ctx context.Context, r *Reader, err error, yield func(Record, error) bool) {
+	if err != nil {
+		yield(Record{}, err)
+		return
+	}
+	defer r.Close()
+	for {
+		records, err := r.Next(ctx)
+		if err == io.EOF {
+			return
+		}
+		if err != nil {
+			yield(Record{}, err)
+			return
+		}
+		for i := range records {
+			if !yield(records[i], nil) {
+				return
+			}
+		}
+	}
+}

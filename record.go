@@ -1,0 +1,95 @@
+package weir
+
+import (
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// A Record is one unit of data in a stream, as reads return it. PartitionKey
+// and Data are views of the stream's memory: they are immutable, stay valid as
+// long as they are held, even after the record was trimmed, and keep up to 1 MiB
+// alive meanwhile. Use [Record.Clone] for what is to be kept for long. Callers
+// must not write to Data.
+type Record struct {
+	SequenceNumber SequenceNumber
+	// PartitionKey is the producer's key. It is empty only for a record that was
+	// put without one on a stream that distributes records itself.
+	PartitionKey string
+	Data         []byte
+	// ArrivalTime is when the stream stored the record, in UTC with millisecond
+	// precision. It never falls within a shard.
+	ArrivalTime time.Time
+}
+
+// ShardID returns the shard that the record was read from.
+func (r Record) ShardID() ShardID { return r.SequenceNumber.Shard() }
+
+// Size returns what the record counts for against limits, in bytes: its data and
+// its partition key.
+func (r Record) Size() int { return len(r.PartitionKey) + len(r.Data) }
+
+// Clone returns a copy that shares no memory with the stream.
+func (r Record) Clone() Record {
+	r.PartitionKey = strings.Clone(r.PartitionKey)
+	r.Data = append(make([]byte, 0, len(r.Data)), r.Data...)
+	return r
+}
+
+// An Entry is a record to be put.
+type Entry struct {
+	// PartitionKey decides the shard, through its MD5: 1 to 256 characters of
+	// UTF-8.
+	PartitionKey string
+	// Data may be empty. With the key it may be at most [Limits.RecordBytes].
+	Data []byte
+	// ExplicitHashKey decides the shard in place of the partition key's MD5
+	// unless nil.
+	ExplicitHashKey *HashKey
+	// SequenceNumberForOrdering, unless zero, asks for a sequence number greater
+	// than this one, which an earlier put of the same producer returned. Numbers
+	// rise in any case; what is gained is the check that the given one can be
+	// such a number. Only [Stream.Put] looks at it.
+	SequenceNumberForOrdering SequenceNumber
+}
+
+// Size returns what the entry counts for against limits, in bytes: its data and
+// its partition key.
+func (e *Entry) Size() int { return len(e.PartitionKey) + len(e.Data) }
+
+// A PutResult says where a record went, or why it went nowhere.
+type PutResult struct {
+	ShardID        ShardID
+	SequenceNumber SequenceNumber
+	// Err is why the record was refused; then the other fields mean nothing.
+	Err error
+}
+
+// MaxPartitionKeyLength is how many characters a partition key may have.
+const MaxPartitionKeyLength = 256
+
+// checkKey checks a partition key's length, 1 to 256 characters, and encoding.
+func checkKey(key string) error {
+	if len(key) == 0 {
+		return invalidf("partition key", "is empty; it must have 1 to %d characters", MaxPartitionKeyLength)
+	}
+	if !utf8.ValidString(key) {
+		return invalidf("partition key", "%q is not UTF-8", abbreviate(key))
+	}
+	if len(key) <= MaxPartitionKeyLength {
+		return nil
+	}
+	if n := utf8.RuneCountInString(key); n > MaxPartitionKeyLength {
+		return invalidf("partition key", "has %d characters; at most %d are allowed", n, MaxPartitionKeyLength)
+	}
+	return nil
+}
+
+// abbreviate keeps a bad value from filling an error message.
+func abbreviate(s string) string {
+	const most = 32
+	if len(s) <= most {
+		return s
+	}
+	return s[:most] + "..."
+}

@@ -1,0 +1,251 @@
+package weir
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// Retention returns how long records stay readable.
+func (s *Stream) Retention() time.Duration { return time.Duration(s.retention.Load()) }
+
+// SetRetention changes how long records stay readable, at once. d must lie
+// within [Limits.MinRetention] and [Limits.MaxRetention]. What had expired
+// before stays unreadable when the retention grows; what is older than d
+// becomes unreadable when it shrinks.
+func (s *Stream) SetRetention(d time.Duration) error {
+	if err := s.limits.checkRetention(d); err != nil {
+		return err
+	}
+	s.reshard.Lock()
+	defer s.reshard.Unlock()
+	now := s.now()
+	s.trimLocked(now) // with the old retention: what expired stays expired
+	s.retention.Store(int64(d))
+	s.trimLocked(now)
+	return nil
+}
+
+// Trim releases the memory of all records that have expired. Puts and reads do
+// so for the shards they touch; Trim is for streams that rest.
+func (s *Stream) Trim() {
+	s.reshard.Lock()
+	defer s.reshard.Unlock()
+	s.trimLocked(s.now())
+}
+
+// trimLocked trims every shard and forgets those that have vanished. The caller
+// holds reshard.
+func (s *Stream) trimLocked(now instant) {
+	horizon := horizonMs(now, s.Retention())
+	for _, sh := range s.routes.Load().all {
+		sh.trim(horizon)
+	}
+	s.forgetExpiredLocked(horizon)
+}
+
+// trim raises the shard's trim horizon to the first record that arrived after
+// horizonMs, and releases the memory below it.
+func (sh *shard) trim(horizonMs int64) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	c := cursor{next: sh.first.Load()}
+	sh.clampToHorizon(&c, horizonMs)
+	sh.raiseFirstLocked(c.next)
+	sh.dropSegmentsLocked()
+}
+
+// releaseLocked releases the oldest segments once all their records have expired.
+// It is called at every put and mostly looks at one number.
+func (sh *shard) releaseLocked(now instant) {
+	for sh.ring.n > 1 {
+		second := sh.ring.at(1)
+		if second.baseMs > horizonMs(now, sh.stream.Retention()) {
+			return
+		}
+		// Whatever the oldest segment holds arrived no later than that.
+		sh.raiseFirstLocked(second.base)
+		sh.dropSegmentsLocked()
+	}
+}
+
+// raiseFirstLocked raises the trim horizon to index i.
+func (sh *shard) raiseFirstLocked(i uint64) {
+	first := sh.first.Load()
+	if i <= first {
+		return
+	}
+	held := sh.stream.full.max > 0
+	var before int64
+	if held {
+		before = sh.heldBytesLocked()
+	}
+	sh.first.Store(i)
+	if held {
+		sh.stream.full.held.Add(sh.heldBytesLocked() - before)
+	}
+}
+
+// heldBytesLocked returns the memory of the records between the trim horizon and
+// the tip, as MaxBytes counts it.
+func (sh *shard) heldBytesLocked() int64 {
+	g := sh.active
+	tip := g.bytes + int64(g.used)
+	first := sh.first.Load()
+	return tip - sh.bytesBefore(first) + int64(g.base+uint64(sh.n)-first)*RecordOverheadBytes
+}
+
+// bytesBefore returns the sizes of all records before index i, which must not
+// lie in a segment that was dropped.
+func (sh *shard) bytesBefore(i uint64) int64 {
+	c := cursor{next: i}
+	sh.settle(&c)
+	return c.seg.bytes + int64(c.seg.start(int(i-c.seg.base)))
+}
+
+// dropSegmentsLocked lets go of the segments that lie below the trim horizon. A
+// dropped segment is left to the garbage collector, because readers may hold
+// views of it; its link to the next is cut, or one stale cursor would keep all
+// that followed alive.
+func (sh *shard) dropSegmentsLocked() {
+	first := sh.first.Load()
+	var dropped []*segment
+	for sh.ring.n > 0 && sh.ring.oldest() != sh.active && sh.ring.at(1).base <= first {
+		dropped = append(dropped, sh.ring.pop())
+	}
+	if end := sh.active.base + uint64(sh.n); sh.ring.n == 1 && end <= first {
+		dropped = append(dropped, sh.ring.pop())
+		sh.restLocked(end)
+	}
+	if len(dropped) == 0 {
+		return
+	}
+	for _, g := range dropped {
+		sh.index.Delete(entryOf(g))
+	}
+	sh.published.Store(sh.index.Clone())
+	for _, g := range dropped {
+		g.next.Store(nil)
+	}
+}
+
+// restLocked leaves the shard with an empty segment that takes no memory.
+func (sh *shard) restLocked(end uint64) {
+	old := sh.active
+	sh.active = &segment{base: end, baseMs: sh.lastMs, bytes: old.bytes + int64(old.used)}
+	sh.n = 0
+	sh.tail.Store(sh.active)
+}
+
+// memoryBound keeps the records of all shards within Config.MaxBytes.
+type memoryBound struct {
+	max    int64 // zero: no bound, and held is not kept
+	policy FullPolicy
+	held   atomic.Int64 // data, keys and overhead of records held or about to be
+}
+
+func (m *memoryBound) take(size int) (over bool) {
+	return m.held.Add(int64(size)+RecordOverheadBytes) > m.max
+}
+
+func (m *memoryBound) give(size int) {
+	if m.max > 0 {
+		m.held.Add(-int64(size) - RecordOverheadBytes)
+	}
+}
+
+// makeRoom counts a record of size bytes as held, or refuses it because it does
+// not fit into MaxBytes. Where the oldest records are to be dropped instead, that
+// is done by dropExcess once the record is stored, so that a record which a quota
+// refuses drops nothing. The caller holds no shard's mutex.
+func (s *Stream) makeRoom(size int, now instant) error {
+	if s.full.max == 0 {
+		return nil
+	}
+	over := s.full.take(size)
+	if s.full.policy == DropOldest {
+		over = int64(size)+RecordOverheadBytes > s.full.max
+	} else if over {
+		s.trimShards(now)
+		over = s.full.held.Load() > s.full.max
+	}
+	if over {
+		s.full.give(size)
+		s.counts.add(now.second(), countRefusedRecords, 1)
+		return ErrMemoryFull
+	}
+	return nil
+}
+
+// dropExcess drops the oldest records of the stream until the rest fits into
+// MaxBytes, if that is its policy. The caller holds no shard's mutex.
+func (s *Stream) dropExcess(now instant) {
+	if s.full.policy != DropOldest || s.full.max == 0 || s.full.held.Load() <= s.full.max {
+		return
+	}
+	s.trimShards(now)
+	for s.full.held.Load() > s.full.max && s.dropOldest(now) {
+	}
+}
+
+// trimShards trims all shards by retention.
+func (s *Stream) trimShards(now instant) {
+	horizon := horizonMs(now, s.Retention())
+	for _, sh := range s.routes.Load().all {
+		sh.trim(horizon)
+	}
+}
+
+// dropOldest drops the oldest record of the stream, and with it those that
+// follow it in its shard and are no younger than every other shard's oldest, as
+// long as the stream is over its bound. It reports whether there was a record.
+func (s *Stream) dropOldest(now instant) bool {
+	var oldest *shard
+	oldestMs, nextMs := int64(1<<62), int64(1<<62)
+	for _, sh := range s.routes.Load().all {
+		ms, ok := sh.oldestArrival()
+		switch {
+		case !ok:
+		case ms < oldestMs:
+			oldest, oldestMs, nextMs = sh, ms, oldestMs
+		case ms < nextMs:
+			nextMs = ms
+		}
+	}
+	if oldest == nil {
+		return false
+	}
+	oldest.dropUntil(nextMs, now)
+	return true
+}
+
+// oldestArrival returns the arrival of the oldest record held.
+func (sh *shard) oldestArrival() (ms int64, ok bool) {
+	c := cursor{next: sh.first.Load()}
+	n := sh.settle(&c)
+	i := int(c.next - c.seg.base)
+	if i >= n {
+		return 0, false
+	}
+	return c.seg.arrival(i), true
+}
+
+// dropUntil drops the oldest record and those after it that did not arrive after
+// ms, as long as the stream is over its bound.
+func (sh *shard) dropUntil(ms int64, now instant) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	dropped, bytes := int64(0), int64(0)
+	for over := true; over; over = sh.stream.full.held.Load() > sh.stream.full.max {
+		c := cursor{next: sh.first.Load()}
+		n := sh.settle(&c)
+		i := int(c.next - c.seg.base)
+		if i >= n || dropped > 0 && c.seg.arrival(i) > ms {
+			break
+		}
+		bytes += int64(c.seg.header(i).end() - c.seg.start(i))
+		sh.raiseFirstLocked(c.next + 1)
+		dropped++
+	}
+	sh.dropSegmentsLocked()
+	sh.countDropped(now, dropped, bytes)
+}

@@ -1,0 +1,220 @@
+package weir
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A Config says how a stream behaves. The zero Config is the service's
+// provisioned stream with one shard. A Config is never changed after
+// [NewStream].
+type Config struct {
+	// Shards is how many open shards to begin with, their hash key ranges even.
+	// Zero means 1.
+	Shards int
+	// Retention is how long records stay readable. Zero means 24 hours. It must
+	// lie within [Limits.MinRetention] and [Limits.MaxRetention]; it can be
+	// changed with [Stream.SetRetention].
+	Retention time.Duration
+	// Limits are the quotas. The zero value means the service's; [Unlimited]
+	// lifts them all.
+	Limits Limits
+	// MaxBytes bounds the memory of the records held, counting data, partition
+	// key and [RecordOverheadBytes] for each. Zero means no bound. Blocks that
+	// are not full come on top: at most 2 MiB a shard.
+	MaxBytes int64
+	// WhenFull says what happens to a put that does not fit into MaxBytes. The
+	// zero value is [Refuse].
+	WhenFull FullPolicy
+	// MetricsWindow is how far back metrics keep single seconds. Zero means five
+	// minutes; at most 24 hours. Totals and peaks are kept for good.
+	MetricsWindow time.Duration
+	// Now tells the time. Nil means [time.Now]. It is called once at the
+	// beginning of each operation, by many goroutines at a time.
+	Now func() time.Time
+}
+
+// A FullPolicy says what a stream does when [Config.MaxBytes] is reached.
+type FullPolicy int
+
+const (
+	// Refuse refuses the put with [ErrMemoryFull].
+	Refuse FullPolicy = iota
+	// DropOldest trims the oldest records of the stream, whatever their shard, to
+	// make room. How many were dropped is a metric.
+	DropOldest
+)
+
+const (
+	// RecordOverheadBytes is what a record takes in memory beyond its data and
+	// its partition key.
+	RecordOverheadBytes = headerBytes
+
+	defaultMetricsWindow = 5 * time.Minute
+	maxMetricsWindow     = 24 * time.Hour
+	maxStreamNameLength  = 128
+)
+
+// withDefaults fills in what zero means.
+func (c Config) withDefaults() Config {
+	if c.Shards == 0 {
+		c.Shards = 1
+	}
+	if c.Retention == 0 {
+		c.Retention = DefaultRetention
+	}
+	if c.MetricsWindow == 0 {
+		c.MetricsWindow = defaultMetricsWindow
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	c.Limits = c.Limits.withDefaults()
+	return c
+}
+
+// check says which field of a resolved Config is out of bounds.
+func (c Config) check() error {
+	if c.Shards < 1 || c.Shards > maxShards {
+		return invalidf("Config.Shards", "%d is outside 1 to %d", c.Shards, maxShards)
+	}
+	if c.MaxBytes < 0 {
+		return invalidf("Config.MaxBytes", "%d is negative", c.MaxBytes)
+	}
+	if c.WhenFull != Refuse && c.WhenFull != DropOldest {
+		return invalidf("Config.WhenFull", "%d is neither Refuse nor DropOldest", c.WhenFull)
+	}
+	if c.MetricsWindow < time.Second || c.MetricsWindow > maxMetricsWindow {
+		return invalidf("Config.MetricsWindow", "%v is outside 1s to %v", c.MetricsWindow, maxMetricsWindow)
+	}
+	if err := c.Limits.check(); err != nil {
+		return err
+	}
+	return c.Limits.checkRetention(c.Retention)
+}
+
+// A Stream is a named set of shards in this process. All methods may be called
+// by any number of goroutines at a time.
+type Stream struct {
+	name    string           // immutable
+	created instant          // immutable
+	clock   func() time.Time // immutable
+	limits  Limits           // immutable; resolved
+	config  Config           // immutable; resolved
+	full    memoryBound
+
+	retention   atomic.Int64 // a time.Duration; changed under reshard
+	recordBytes atomic.Int64 // largest record; changed under reshard
+
+	routes atomic.Pointer[routing]
+	// reshard serialises what changes the set of shards or a setting of all of
+	// them. Taken before a shard's mutex.
+	reshard sync.Mutex
+
+	waiting waitList // readers of several shards
+	counts  history
+	marking sync.Mutex // guards writes to marks; taken after a shard's mutex
+	marks   markHistory
+	retired retired
+	batches sync.Pool // *batch
+	readers readerSet
+}
+
+// NewStream returns an empty stream. name has 1 to 128 of the characters
+// a-z A-Z 0-9 . _ and -, as on the service.
+func NewStream(name string, c Config) (*Stream, error) {
+	if err := checkStreamName(name); err != nil {
+		return nil, err
+	}
+	c = c.withDefaults()
+	if err := c.check(); err != nil {
+		return nil, fmt.Errorf("stream %s: %w", name, err)
+	}
+	s := &Stream{name: name, clock: c.Now, limits: c.Limits, config: c}
+	s.created = s.now()
+	s.full = memoryBound{max: c.MaxBytes, policy: c.WhenFull}
+	s.retention.Store(int64(c.Retention))
+	s.recordBytes.Store(int64(c.Limits.RecordBytes))
+	s.counts.window = int64(c.MetricsWindow / time.Second)
+	s.openFirstShards(c.Shards)
+	return s, nil
+}
+
+// Name returns the stream's name.
+func (s *Stream) Name() string { return s.name }
+
+// CreatedAt returns when the stream was created, in UTC.
+func (s *Stream) CreatedAt() time.Time { return s.created.time() }
+
+// Config returns the configuration with its defaults filled in. What was changed
+// since, such as the retention, has accessors of its own.
+func (s *Stream) Config() Config { return s.config }
+
+// RecordBytes returns how large a record may be now, data and partition key
+// together.
+func (s *Stream) RecordBytes() int { return int(s.recordBytes.Load()) }
+
+// SetRecordBytes changes how large a record may be: 1 MiB to 10 MiB, as on the
+// service.
+func (s *Stream) SetRecordBytes(n int) error {
+	if n < DefaultRecordBytes || n > MaxRecordBytes {
+		return invalidf("record bytes", "%d is outside %d to %d", n, DefaultRecordBytes, MaxRecordBytes)
+	}
+	s.reshard.Lock()
+	defer s.reshard.Unlock()
+	s.recordBytes.Store(int64(n))
+	for _, sh := range s.routes.Load().open {
+		sh.mu.Lock()
+		sh.quota.admitLarge()
+		sh.mu.Unlock()
+	}
+	return nil
+}
+
+// checkStreamName checks a name against the service's pattern.
+func checkStreamName(name string) error {
+	if len(name) == 0 || len(name) > maxStreamNameLength {
+		return invalidf("stream name", "has %d characters; 1 to %d are allowed", len(name), maxStreamNameLength)
+	}
+	for i := range len(name) {
+		if !isNameByte(name[i]) {
+			return invalidf("stream name", "%q has characters other than a-z, A-Z, 0-9, '.', '_' and '-'", name)
+		}
+	}
+	return nil
+}
+
+func isNameByte(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '.' || c == '_' || c == '-'
+}
+
+// An instant is a reading of the stream's clock in Unix nanoseconds. Readings
+// outside 1970 to 2262 are taken for the nearer end.
+type instant int64
+
+func (s *Stream) now() instant {
+	t := s.clock()
+	if sec := t.Unix(); sec < 0 {
+		return 0
+	} else if sec > maxSecond {
+		return instant(maxSecond * int64(time.Second))
+	}
+	return instant(t.UnixNano())
+}
+
+const maxSecond = int64(1<<63-1)/int64(time.Second) - 1
+
+func (i instant) ms() int64       { return int64(i) / int64(time.Millisecond) }
+func (i instant) second() int64   { return int64(i) / int64(time.Second) }
+func (i instant) time() time.Time { return time.Unix(0, int64(i)).UTC() }
+
+// begin reads the clock for an operation, unless its context has ended.
+func (s *Stream) begin(ctx context.Context) (instant, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	return s.now(), nil
+}

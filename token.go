@@ -1,0 +1,84 @@
+package weir
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+)
+
+// A token is an iterator as text: base64 of the version, the stream's creation,
+// the shard's number and creation, the position, when it was issued, the
+// stream's name, and a checksum of all that. It says everything a read needs, so
+// it may be sent to another process that holds the same stream. It is opaque,
+// not secret: the checksum tells damage from a token, no more.
+const (
+	tokenVersion  = 1
+	tokenFixed    = 1 + 8 + 4 + 8 + 8 + 8 // bytes before the name
+	tokenChecksum = 8
+)
+
+// Token returns it as opaque text of at most 512 characters, which
+// [Stream.ParseToken] reads.
+func (s *Stream) Token(it Iterator) string {
+	b := make([]byte, 0, tokenFixed+len(s.name)+tokenChecksum)
+	b = append(b, tokenVersion)
+	b = binary.BigEndian.AppendUint64(b, uint64(s.created))
+	b = binary.BigEndian.AppendUint32(b, uint32(it.shard))
+	b = binary.BigEndian.AppendUint64(b, it.created)
+	b = binary.BigEndian.AppendUint64(b, it.cursor.next)
+	b = binary.BigEndian.AppendUint64(b, uint64(it.issued))
+	b = append(b, s.name...)
+	sum := sha256.Sum256(b)
+	return base64.StdEncoding.EncodeToString(append(b, sum[:tokenChecksum]...))
+}
+
+// TokenStream returns the name of the stream that a token reads. The error
+// matches [ErrInvalidIterator].
+func TokenStream(token string) (string, error) {
+	b, err := decodeToken(token)
+	if err != nil {
+		return "", err
+	}
+	return string(b[tokenFixed:]), nil
+}
+
+// decodeToken returns a token's bytes without the checksum.
+func decodeToken(token string) ([]byte, error) {
+	b, err := base64.StdEncoding.DecodeString(token)
+	if err != nil || len(b) < tokenFixed+tokenChecksum || b[0] != tokenVersion {
+		return nil, fmt.Errorf("%w: %q is not a token", ErrInvalidIterator, abbreviate(token))
+	}
+	b, check := b[:len(b)-tokenChecksum], b[len(b)-tokenChecksum:]
+	if sum := sha256.Sum256(b); string(sum[:tokenChecksum]) != string(check) {
+		return nil, fmt.Errorf("%w: the token is damaged", ErrInvalidIterator)
+	}
+	return b, nil
+}
+
+// ParseToken returns the iterator that a token stands for. The error matches
+// [ErrInvalidIterator] when it is no token or one of another stream; a token of
+// an earlier stream of the same name counts as such, and one whose shard has
+// vanished gives [ErrShardNotFound]. Whether the iterator has expired is for the
+// read to say.
+func (s *Stream) ParseToken(token string) (Iterator, error) {
+	b, err := decodeToken(token)
+	if err != nil {
+		return Iterator{}, err
+	}
+	if string(b[tokenFixed:]) != s.name || instant(binary.BigEndian.Uint64(b[1:])) != s.created {
+		return Iterator{}, fmt.Errorf("%w: the token belongs to another stream", ErrInvalidIterator)
+	}
+	it := Iterator{
+		stream: s, shard: ShardID(binary.BigEndian.Uint32(b[9:])), created: binary.BigEndian.Uint64(b[13:]),
+		cursor: cursor{next: binary.BigEndian.Uint64(b[21:])}, issued: instant(binary.BigEndian.Uint64(b[29:])),
+	}
+	sh := s.routes.Load().shard(it.shard)
+	if sh == nil {
+		return Iterator{}, s.shardNotFound(it.shard)
+	}
+	if sh.created != it.created || it.cursor.next == 0 || it.cursor.next > closedShardIndex+1 {
+		return Iterator{}, fmt.Errorf("%w: the token belongs to another stream", ErrInvalidIterator)
+	}
+	return it, nil
+}

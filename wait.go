@@ -1,0 +1,47 @@
+package weir
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// A waitList is those who wait for a change. The waiter makes the channel, the
+// next change closes it: no goroutine, no polling, and a change that nobody
+// waits for costs one atomic load. The zero value is ready.
+//
+// The order that makes it safe: a waiter enters the list, then looks whether
+// what it waits for is there already; a writer publishes, then looks at the list.
+type waitList struct {
+	waiting atomic.Bool
+	mu      sync.Mutex    // guards changed
+	changed chan struct{} // nil if and only if nobody waits
+}
+
+// enter returns a channel that the next change closes.
+func (w *waitList) enter() <-chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.changed == nil {
+		w.changed = make(chan struct{})
+		w.waiting.Store(true)
+	}
+	return w.changed
+}
+
+// wake releases all who entered before.
+func (w *waitList) wake() {
+	if w.waiting.Load() {
+		w.release()
+	}
+}
+
+func (w *waitList) release() {
+	w.mu.Lock()
+	changed := w.changed
+	w.changed = nil
+	w.waiting.Store(false)
+	w.mu.Unlock()
+	if changed != nil {
+		close(changed)
+	}
+}

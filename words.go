@@ -1,0 +1,92 @@
+package weir
+
+import (
+	"math/bits"
+	"strconv"
+)
+
+// words192 is an unsigned 192-bit integer, enough for a sequence number (186
+// bits) and a hash key (128). It exists because math/big allocates and takes
+// twice as long to print.
+type words192 struct {
+	hi, mid, lo uint64
+}
+
+const (
+	words192Digits = 58 // decimal digits of 2^192 - 1
+	chunkDigits    = 19 // decimal digits that fit into a uint64
+	chunk          = 1e19
+)
+
+// append appends w in decimal without leading zeros.
+func (w words192) append(dst []byte) []byte {
+	var chunks [4]uint64
+	n := 0
+	for w != (words192{}) {
+		w, chunks[n] = w.divChunk()
+		n++
+	}
+	if n == 0 {
+		return append(dst, '0')
+	}
+	dst = strconv.AppendUint(dst, chunks[n-1], 10)
+	for i := n - 2; i >= 0; i-- {
+		dst = appendPadded(dst, chunks[i])
+	}
+	return dst
+}
+
+// divChunk returns w / 10^19 and the remainder.
+func (w words192) divChunk() (words192, uint64) {
+	var rem uint64
+	w.hi, rem = w.hi/chunk, w.hi%chunk
+	w.mid, rem = bits.Div64(rem, w.mid, chunk)
+	w.lo, rem = bits.Div64(rem, w.lo, chunk)
+	return w, rem
+}
+
+// appendPadded appends v as exactly 19 digits, two at a time.
+func appendPadded(dst []byte, v uint64) []byte {
+	const pairs = "00010203040506070809101112131415161718192021222324" +
+		"25262728293031323334353637383940414243444546474849" +
+		"50515253545556575859606162636465666768697071727374" +
+		"75767778798081828384858687888990919293949596979899"
+	var buf [chunkDigits]byte
+	for i := chunkDigits - 2; i > 0; i -= 2 {
+		pair := v % 100 * 2
+		v /= 100
+		buf[i], buf[i+1] = pairs[pair], pairs[pair+1]
+	}
+	buf[0] = byte('0' + v)
+	return append(dst, buf[:]...)
+}
+
+// parse sets w to the decimal number s, and reports whether s is one: digits
+// only, no leading zero unless it is "0", below 2^192.
+func (w *words192) parse(s string) bool {
+	*w = words192{}
+	if s == "" || s[0] == '0' && len(s) > 1 || len(s) > words192Digits {
+		return false
+	}
+	for i := range len(s) {
+		digit := uint64(s[i] - '0')
+		if digit > 9 || !w.mulAdd(10, digit) {
+			return false
+		}
+	}
+	return true
+}
+
+// mulAdd sets w to w*m + a and reports whether that fits.
+func (w *words192) mulAdd(m, a uint64) bool {
+	carry1, lo := bits.Mul64(w.lo, m)
+	lo, c := bits.Add64(lo, a, 0)
+	carry1 += c
+	carry2, mid := bits.Mul64(w.mid, m)
+	mid, c = bits.Add64(mid, carry1, 0)
+	carry2 += c
+	over, hi := bits.Mul64(w.hi, m)
+	hi, c = bits.Add64(hi, carry2, 0)
+	w.hi, w.mid, w.lo = hi, mid, lo
+	return over+c == 0
+}
