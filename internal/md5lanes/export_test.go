@@ -1,0 +1,20 @@
+package md5lanes
+
+// MaxShort is the longest key that is hashed in a lane.
+const MaxShort = maxShort
+
+// An Implementation is one way to compute Sums.
+type Implementation struct {
+	Name    string
+	Present bool // in this build, on this machine
+	Sums    func(dst [][16]byte, keys []string)
+}
+
+// Implementations lists every way there is, also those that are not present.
+func Implementations() []Implementation {
+	return []Implementation{
+		{"portable", true, func(dst [][16]byte, keys []string) { sums(portable, dst, keys) }},
+		{"avx2", best >= avx2, func(dst [][16]byte, keys []string) { sums(avx2, dst, keys) }},
+		{"avx512", best >= avx512, func(dst [][16]byte, keys []string) { sums(avx512, dst, keys) }},
+	}
+}
