@@ -44,7 +44,9 @@ func (s *Stream) putRecords(ctx context.Context, entries []Entry, results []PutR
 		b.group(routes)
 		b.put(routes, now)
 	}
-	s.dropExcess(now)
+	if s.full.max > 0 {
+		s.dropExcess(now)
+	}
 	s.countBatch(now, results)
 	return nil
 }
@@ -56,7 +58,7 @@ func (s *Stream) checkBatch(entries []Entry) error {
 	}
 	total := 0
 	for i := range entries {
-		if err := s.checkEntry(&entries[i]); err != nil {
+		if err := s.checkRecord(entries[i].PartitionKey, entries[i].Data); err != nil {
 			return fmt.Errorf("records[%d]: %w", i, err)
 		}
 		total += entries[i].Size()
@@ -198,29 +200,18 @@ func (b *batch) put(routes *routing, now instant) {
 
 // putItems appends the items of one shard, or reports that it was closed.
 func (sh *shard) putItems(b *batch, head int32, now instant) bool {
-	throttled := int64(0)
 	sh.mu.Lock()
 	if sh.closed {
 		sh.mu.Unlock()
 		return false
 	}
+	throttled := int64(0)
 	ms := sh.stampLocked(now.ms())
 	before := sh.takenInLocked()
-	for i := head; i != noItem; i = b.items[i].next {
-		at := b.items[i].entry
-		e, r := &b.entries[at], &b.results[at]
-		*r = sh.putItemLocked(e, now, ms)
-		if r.Err == nil {
-			continue
-		}
-		if _, over := r.Err.(*LimitError); over {
-			throttled++
-			if b.inOrder {
-				throttled += b.refuse(b.items[i].next, r.Err)
-				break
-			}
-		}
+	if sh.quota.limited {
+		throttled = sh.admitItemsLocked(b, &head, now)
 	}
+	sh.appendItemsLocked(b, head, ms)
 	sh.publishLocked()
 	sh.countBatchLocked(before)
 	sh.releaseLocked(now)
@@ -232,28 +223,51 @@ func (sh *shard) putItems(b *batch, head int32, now instant) bool {
 	return true
 }
 
-// putItemLocked appends one record of a batch without publishing it.
-func (sh *shard) putItemLocked(e *Entry, now instant, ms int64) PutResult {
-	size := e.Size()
-	if sh.quota.limited {
-		if err := sh.takeQuotaLocked(now, size); err != nil {
-			sh.stream.full.give(size)
-			return PutResult{Err: err}
+// appendItemsLocked appends a list of items without publishing them.
+func (sh *shard) appendItemsLocked(b *batch, head int32, ms int64) {
+	first := sh.number(0, ms)
+	for i := head; i != noItem; {
+		item := &b.items[i]
+		e, r := &b.entries[item.entry], &b.results[item.entry]
+		r.ShardID = sh.shard
+		r.SequenceNumber = first.atIndex(sh.appendLocked(e.PartitionKey, e.Data, ms))
+		i = item.next
+	}
+}
+
+// admitItemsLocked takes the items that a write limit refuses out of a list, and
+// returns how many there are.
+func (sh *shard) admitItemsLocked(b *batch, head *int32, now instant) (refused int64) {
+	for link := head; *link != noItem; {
+		item := &b.items[*link]
+		err := sh.takeQuotaLocked(now, b.entries[item.entry].Size())
+		switch {
+		case err == nil:
+			link = &item.next
+		case b.inOrder:
+			refused += b.refuse(*link, err)
+			*link = noItem
+		default:
+			b.refuseOne(item, err)
+			refused++
+			*link = item.next
 		}
 	}
-	i := sh.appendLocked(e.PartitionKey, e.Data, ms)
-	return PutResult{ShardID: sh.shard, SequenceNumber: sh.number(i, ms)}
+	return refused
 }
 
 // refuse refuses the items from one on.
 func (b *batch) refuse(from int32, err error) (n int64) {
 	for i := from; i != noItem; i = b.items[i].next {
-		at := b.items[i].entry
-		b.results[at] = PutResult{Err: err}
-		b.stream.full.give(b.entries[at].Size())
+		b.refuseOne(&b.items[i], err)
 		n++
 	}
 	return n
+}
+
+func (b *batch) refuseOne(item *batchItem, err error) {
+	b.results[item.entry] = PutResult{Err: err}
+	b.stream.full.give(b.entries[item.entry].Size())
 }
 
 // countBatchLocked counts what a PutRecords put into the shard since before.
@@ -266,9 +280,8 @@ func (sh *shard) countBatchLocked(before intake) {
 // PutRecordWait is [Stream.PutRecord] for a caller who rather waits than be
 // refused: past a write limit it waits until there is room or ctx ends.
 func (s *Stream) PutRecordWait(ctx context.Context, key string, data []byte) (PutResult, error) {
-	e := Entry{PartitionKey: key, Data: data}
 	for {
-		r, err := s.put(ctx, &e)
+		r, err := s.PutRecord(ctx, key, data)
 		over, ok := err.(*LimitError)
 		if !ok {
 			return r, err

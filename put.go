@@ -11,35 +11,44 @@ import (
 // limit of the shard PutRecord does not wait: it returns a [*LimitError], which
 // matches [ErrThroughputExceeded], and nothing is stored.
 func (s *Stream) PutRecord(ctx context.Context, key string, data []byte) (PutResult, error) {
-	e := Entry{PartitionKey: key, Data: data}
-	return s.put(ctx, &e)
+	now, err := s.begin(ctx)
+	if err != nil {
+		return PutResult{}, err
+	}
+	return s.put(key, data, nil, now)
 }
 
 // Put is [Stream.PutRecord] with all that the service's operation of that name
 // takes: an explicit hash key and a sequence number for ordering. A number for
 // ordering that no put can have returned gives a [*SequenceNumberError].
 func (s *Stream) Put(ctx context.Context, e Entry) (PutResult, error) {
-	return s.put(ctx, &e)
-}
-
-func (s *Stream) put(ctx context.Context, e *Entry) (PutResult, error) {
 	now, err := s.begin(ctx)
 	if err != nil {
-		return PutResult{}, err
-	}
-	if err := s.checkEntry(e); err != nil {
 		return PutResult{}, err
 	}
 	if err := checkOrdering(e.SequenceNumberForOrdering, now); err != nil {
 		return PutResult{}, err
 	}
+	return s.put(e.PartitionKey, e.Data, e.ExplicitHashKey, now)
+}
+
+// put puts a record to the shard of explicit or, if that is nil, of key's hash.
+// The hash is spared where there is one shard only to choose from.
+func (s *Stream) put(key string, data []byte, explicit *HashKey, now instant) (PutResult, error) {
+	if err := s.checkRecord(key, data); err != nil {
+		return PutResult{}, err
+	}
 	for routes := s.routes.Load(); ; routes = s.laterRoutes() {
 		sh := routes.open[0]
 		if len(routes.open) > 1 {
-			sh = routes.open[routes.place(e.hashKey())]
+			sh = routes.open[routes.place(hashKey(key, explicit))]
 		}
-		if r, err := sh.put(e, now); err != errClosedMeanwhile {
-			return r, err
+		i, ms, err := sh.put(key, data, now)
+		if err == nil {
+			return PutResult{ShardID: sh.shard, SequenceNumber: sh.number(i, ms)}, nil
+		}
+		if err != errClosedMeanwhile {
+			return PutResult{}, err
 		}
 	}
 }
@@ -54,20 +63,20 @@ func (s *Stream) laterRoutes() *routing {
 	return s.routes.Load()
 }
 
-func (e *Entry) hashKey() HashKey {
-	if e.ExplicitHashKey != nil {
-		return *e.ExplicitHashKey
+func hashKey(key string, explicit *HashKey) HashKey {
+	if explicit != nil {
+		return *explicit
 	}
-	return HashPartitionKey(e.PartitionKey)
+	return HashPartitionKey(key)
 }
 
-// checkEntry checks what does not depend on the shard.
-func (s *Stream) checkEntry(e *Entry) error {
-	if err := checkKey(e.PartitionKey); err != nil {
+// checkRecord checks what does not depend on the shard.
+func (s *Stream) checkRecord(key string, data []byte) error {
+	if err := checkKey(key); err != nil {
 		return err
 	}
-	if limit := int(s.recordBytes.Load()); e.Size() > limit {
-		return invalidf("record", "data and partition key have %d bytes; at most %d are allowed", e.Size(), limit)
+	if size, limit := len(key)+len(data), int(s.recordBytes.Load()); size > limit {
+		return invalidf("record", "data and partition key have %d bytes; at most %d are allowed", size, limit)
 	}
 	return nil
 }
@@ -86,34 +95,48 @@ func checkOrdering(n SequenceNumber, now instant) error {
 	return nil
 }
 
-// put appends one record, or refuses it.
-func (sh *shard) put(e *Entry, now instant) (PutResult, error) {
-	size := e.Size()
-	if err := sh.stream.makeRoom(size, now); err != nil {
-		return PutResult{}, err
-	}
-	sh.mu.Lock()
-	if sh.closed {
-		sh.mu.Unlock()
-		sh.stream.full.give(size)
-		return PutResult{}, errClosedMeanwhile
-	}
-	if sh.quota.limited {
-		if err := sh.takeQuotaLocked(now, size); err != nil {
-			sh.mu.Unlock()
-			sh.stream.full.give(size)
-			sh.countThrottled(now, 1)
-			return PutResult{}, err
+// put appends one record and returns its index and arrival, or refuses it.
+func (sh *shard) put(key string, data []byte, now instant) (i uint64, ms int64, err error) {
+	size := len(key) + len(data)
+	if sh.stream.full.max > 0 {
+		if err := sh.stream.makeRoom(size, now); err != nil {
+			return 0, 0, err
 		}
 	}
-	ms := sh.stampLocked(now.ms())
-	i := sh.appendLocked(e.PartitionKey, e.Data, ms)
+	sh.mu.Lock()
+	if sh.closed || sh.quota.limited {
+		if err := sh.admitLocked(size, now); err != nil {
+			sh.mu.Unlock()
+			sh.refused(err, size, now)
+			return 0, 0, err
+		}
+	}
+	ms = sh.stampLocked(now.ms())
+	i = sh.appendLocked(key, data, ms)
 	sh.publishLocked()
 	sh.releaseLocked(now)
 	sh.mu.Unlock()
-	sh.stream.dropExcess(now)
+	if sh.stream.full.max > 0 {
+		sh.stream.dropExcess(now)
+	}
 	sh.wake()
-	return PutResult{ShardID: sh.shard, SequenceNumber: sh.number(i, ms)}, nil
+	return i, ms, nil
+}
+
+// admitLocked refuses a record if the shard is closed or past a write limit.
+func (sh *shard) admitLocked(size int, now instant) error {
+	if sh.closed {
+		return errClosedMeanwhile
+	}
+	return sh.takeQuotaLocked(now, size)
+}
+
+// refused accounts for a record that admitLocked refused.
+func (sh *shard) refused(err error, size int, now instant) {
+	sh.stream.full.give(size)
+	if err != errClosedMeanwhile {
+		sh.countThrottled(now, 1)
+	}
 }
 
 // takeQuotaLocked takes a record's share of the write limits. The limiters are

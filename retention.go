@@ -156,11 +156,9 @@ func (m *memoryBound) give(size int) {
 // makeRoom counts a record of size bytes as held, or refuses it because it does
 // not fit into MaxBytes. Where the oldest records are to be dropped instead, that
 // is done by dropExcess once the record is stored, so that a record which a quota
-// refuses drops nothing. The caller holds no shard's mutex.
+// refuses drops nothing. The stream has a bound; the caller holds no shard's
+// mutex.
 func (s *Stream) makeRoom(size int, now instant) error {
-	if s.full.max == 0 {
-		return nil
-	}
 	over := s.full.take(size)
 	if s.full.policy == DropOldest {
 		over = int64(size)+RecordOverheadBytes > s.full.max
@@ -179,7 +177,7 @@ func (s *Stream) makeRoom(size int, now instant) error {
 // dropExcess drops the oldest records of the stream until the rest fits into
 // MaxBytes, if that is its policy. The caller holds no shard's mutex.
 func (s *Stream) dropExcess(now instant) {
-	if s.full.policy != DropOldest || s.full.max == 0 || s.full.held.Load() <= s.full.max {
+	if s.full.policy != DropOldest || s.full.held.Load() <= s.full.max {
 		return
 	}
 	s.trimShards(now)

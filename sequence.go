@@ -59,6 +59,13 @@ func newSequenceNumber(created uint64, shard ShardID, index, second uint64) Sequ
 	}}
 }
 
+// atIndex returns the number at index i where n is the one at index 0.
+func (n SequenceNumber) atIndex(i uint64) SequenceNumber {
+	n.words.hi |= i >> indexLowBits
+	n.words.mid |= i << indexShift
+	return n
+}
+
 // ParseSequenceNumber reads a decimal sequence number. It returns an error that
 // matches [ErrInvalidSequenceNumber] when s is not of the service's form
 // `0|([1-9]\d{0,128})`, or too large to be a number that the service issues.
