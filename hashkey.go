@@ -135,6 +135,11 @@ func evenStep(n uint64) HashKey {
 	return HashKey{mid, lo}
 }
 
+func (k HashKey) minus(o HashKey) HashKey {
+	lo, borrow := bits.Sub64(k.Lo, o.Lo, 0)
+	return HashKey{k.Hi - o.Hi - borrow, lo}
+}
+
 func (k HashKey) plus(o HashKey) HashKey {
 	lo, carry := bits.Add64(k.Lo, o.Lo, 0)
 	return HashKey{k.Hi + o.Hi + carry, lo}

@@ -29,6 +29,10 @@ const (
 	DefaultRetention    = 24 * time.Hour
 	DefaultMinRetention = 24 * time.Hour
 	DefaultMaxRetention = 8760 * time.Hour // 365 days
+
+	DefaultResizeFactor  = 2     // double or half, in one resize
+	DefaultMaxShards     = 10000 // that a resize may lead to
+	DefaultResizesPerDay = 10    // in any 24 hours
 )
 
 // Limits are the quotas of a stream. The zero value of each field means the
@@ -78,6 +82,16 @@ type Limits struct {
 	// MaxRetention is the longest retention a caller may ask for. Zero means
 	// 8,760 h, which is 365 days.
 	MaxRetention time.Duration
+
+	// ResizeFactor is how far one [Stream.Resize] may go: to so many times the
+	// open shards at most, and to that part of them at least. Zero means 2.
+	ResizeFactor int
+	// MaxShards is how many open shards a stream may be resized to. Zero means
+	// 10,000.
+	MaxShards int
+	// ResizesPerDay is how many times a stream may be resized in any 24 hours.
+	// Zero means 10.
+	ResizesPerDay int
 }
 
 // Unlimited returns limits that are all lifted. What remains are the bounds of
@@ -88,6 +102,7 @@ func Unlimited() Limits {
 		ReadBytesPerSecond: -1, ReadCallsPerSecond: -1,
 		RecordBytes: -1, BatchRecords: -1, BatchBytes: -1, ReadRecords: -1, ReadBytes: -1,
 		IteratorLifetime: -1, MinRetention: -1, MaxRetention: -1,
+		ResizeFactor: -1, MaxShards: -1, ResizesPerDay: -1,
 	}
 }
 
@@ -106,6 +121,9 @@ func (l Limits) withDefaults() Limits {
 	l.IteratorLifetime = limitOr(l.IteratorLifetime, DefaultIteratorLifetime, math.MaxInt64)
 	l.MaxRetention = limitOr(l.MaxRetention, DefaultMaxRetention, math.MaxInt64)
 	l.MinRetention = limitOr(l.MinRetention, DefaultMinRetention, 1)
+	l.ResizeFactor = limitOr(l.ResizeFactor, DefaultResizeFactor, math.MaxInt32)
+	l.MaxShards = limitOr(l.MaxShards, DefaultMaxShards, math.MaxInt32)
+	l.ResizesPerDay = limitOr(l.ResizesPerDay, DefaultResizesPerDay, math.MaxInt32)
 	return l
 }
 

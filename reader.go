@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"slices"
 	"sync"
 	"time"
 )
@@ -25,7 +26,9 @@ type Reader struct {
 	mu      sync.Mutex     // guards what follows; never held while waiting
 	cursors []*shardCursor // the shards being read
 	turn    int            // the cursor to begin the next read with
-	ended   map[ShardID]bool
+	// ended is the shards read to their end whose children are not begun: a merge
+	// waits for both parents.
+	ended   map[ShardID]*shard
 	closed  bool
 	records int64
 	bytes   int64
@@ -73,7 +76,7 @@ func (s *Stream) ReadStream(name string, from Position) (*Reader, error) {
 	if from.kind == atSequence || from.kind == afterSequence {
 		return nil, invalidf("position", "%v belongs to one shard; a stream is read from the trim horizon, latest or a time", from)
 	}
-	r := &Reader{stream: s, name: name, whole: true, ended: make(map[ShardID]bool)}
+	r := &Reader{stream: s, name: name, whole: true, ended: make(map[ShardID]*shard)}
 	for _, sh := range s.roots(from, now) {
 		c, err := sh.locate(from, now)
 		if err != nil {
@@ -226,49 +229,46 @@ func (r *Reader) endShardLocked(place int) {
 	if !r.whole {
 		return
 	}
-	r.ended[sh.shard] = true
+	r.ended[sh.shard] = sh
+	routes := r.stream.routes.Load()
 	for _, child := range sh.ending.Load().children {
-		if r.parentsEnded(child) {
-			r.cursors = append(r.cursors, &shardCursor{child, cursor{next: 1}})
-			for _, parent := range child.parents {
-				r.forget(parent)
-			}
+		if r.parentsEnded(child, routes) {
+			r.begin(child)
+		}
+	}
+	r.forget(sh.ending.Load().children)
+}
+
+// forget drops the ended parents of shards that have been begun.
+func (r *Reader) forget(children []*shard) {
+	for _, child := range children {
+		if !r.reads(child.shard) {
+			continue
+		}
+		for _, parent := range child.parents {
+			delete(r.ended, parent)
 		}
 	}
 }
 
-// parentsEnded reports whether a shard's parents have all been read.
-func (r *Reader) parentsEnded(sh *shard) bool {
+// parentsEnded reports whether a shard's parents have all been read, or vanished
+// before they were begun.
+func (r *Reader) parentsEnded(sh *shard, routes *routing) bool {
 	for _, parent := range sh.parents {
-		if !r.ended[parent] {
+		if r.ended[parent] == nil && (routes.shard(parent) != nil || r.reads(parent)) {
 			return false
 		}
 	}
 	return true
 }
 
-// forget drops an ended shard whose children have all been begun.
-func (r *Reader) forget(id ShardID) {
-	sh := r.stream.routes.Load().shard(id)
-	if sh == nil {
-		delete(r.ended, id)
-		return
-	}
-	for _, child := range sh.ending.Load().children {
-		if !r.reads(child.shard) {
-			return
-		}
-	}
-	delete(r.ended, id)
+func (r *Reader) reads(id ShardID) bool {
+	return slices.ContainsFunc(r.cursors, func(at *shardCursor) bool { return at.sh.shard == id })
 }
 
-func (r *Reader) reads(id ShardID) bool {
-	for _, at := range r.cursors {
-		if at.sh.shard == id {
-			return true
-		}
-	}
-	return false
+// begin begins a shard whose parents have been read.
+func (r *Reader) begin(sh *shard) {
+	r.cursors = append(r.cursors, &shardCursor{sh, cursor{next: 1}})
 }
 
 // Age returns how long ago the oldest record that the reader has not been given

@@ -14,6 +14,8 @@ type Shard struct {
 	// stream's first shards, one after a split, two after a merge (the lower hash
 	// key range first). They may have vanished since.
 	Parents []ShardID
+	// Children are the shards that were opened when this one was closed.
+	Children []ShardID
 	// StartingSequenceNumber is less than every record's of the shard,
 	// EndingSequenceNumber greater. The latter is zero while the shard is open.
 	StartingSequenceNumber, EndingSequenceNumber SequenceNumber
@@ -24,20 +26,6 @@ type Shard struct {
 
 // IsOpen reports whether the shard takes writes.
 func (d Shard) IsOpen() bool { return d.EndingSequenceNumber.IsZero() }
-
-// Shards returns the shards that have not vanished, open and closed, by id.
-func (s *Stream) Shards() []Shard {
-	s.reshard.Lock()
-	defer s.reshard.Unlock()
-	horizon := s.horizonMs(s.now())
-	var list []Shard
-	for _, sh := range s.routes.Load().all {
-		if !sh.expired(horizon) {
-			list = append(list, sh.describe())
-		}
-	}
-	return list
-}
 
 // ShardOf returns the open shard that takes a partition key's records.
 func (s *Stream) ShardOf(key string) ShardID { return s.ShardOfHashKey(HashPartitionKey(key)) }
@@ -115,39 +103,39 @@ func (s *Stream) replaceLocked(parents []*shard, ranges []HashKeyRange) []*shard
 	// No put reaches the parents from here on. A child's creation second exceeds
 	// the ending second of its parents, so all its sequence numbers exceed theirs.
 	var ids []ShardID
-	ending := now
+	ending := shardEnding{closedMs: now.ms()}
 	for _, parent := range parents {
 		ids = append(ids, parent.shard)
-		ending = max(ending, parent.close())
+		ending.closedMs = max(ending.closedMs, parent.close())
+		ending.second = max(ending.second, parent.created)
 	}
-	children := make([]*shard, len(ranges))
+	ending.second = max(ending.second, uint64(ending.closedMs)/1000)
 	for i, keys := range ranges {
-		id := logID{created: uint64(ending.second()) + 1, shard: routes.next + ShardID(i)}
-		children[i] = newShard(s, id, keys, ids, ending.ms())
+		id := logID{created: ending.second + 1, shard: routes.next + ShardID(i)}
+		ending.children = append(ending.children, newShard(s, id, keys, ids, ending.closedMs))
 	}
-	s.routes.Store(routes.replace(parents, children))
+	s.routes.Store(routes.replace(parents, ending.children))
 	for _, parent := range parents {
-		parent.finish(ending, children)
+		parent.finish(ending)
 	}
 	s.forgetExpiredLocked(s.horizonMs(now))
-	return children
+	return ending.children
 }
 
 // close ends the shard for writers: later puts find it closed. It returns the
-// latest moment that the shard's sequence numbers know.
-func (sh *shard) close() instant {
+// arrival of the newest record.
+func (sh *shard) close() int64 {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	sh.closed = true
-	return instant(max(sh.lastMs, int64(sh.created)*1000) * int64(time.Millisecond))
+	return sh.lastMs
 }
 
 // finish ends a shard that is closed to writers for readers too, who learn of its
 // children.
-func (sh *shard) finish(at instant, children []*shard) {
-	sh.ending.Store(&shardEnding{
-		index: sh.tail.Load().end(), closedMs: at.ms(), second: uint64(at.second()), children: children,
-	})
+func (sh *shard) finish(e shardEnding) {
+	e.index = sh.tail.Load().end()
+	sh.ending.Store(&e)
 	sh.wake()
 }
 

@@ -98,6 +98,9 @@ func (sh *shard) describe() Shard {
 	}
 	if e := sh.ending.Load(); e != nil {
 		d.ClosedAt = timeOfMs(e.closedMs)
+		for _, child := range e.children {
+			d.Children = append(d.Children, child.shard)
+		}
 	}
 	return d
 }

@@ -113,6 +113,7 @@ type Stream struct {
 	// reshard serialises what changes the set of shards or a setting of all of
 	// them. Taken before a shard's mutex.
 	reshard sync.Mutex
+	resizes []instant // of the last 24 hours; guarded by reshard
 
 	waiting waitList // readers of several shards
 	counts  history
