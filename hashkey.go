@@ -5,7 +5,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/bits"
-	"unsafe"
+
+	"github.com/weirstream/weir/internal/md5lanes"
 )
 
 // A HashKey is an unsigned 128-bit integer: the MD5 of a partition key read
@@ -21,7 +22,7 @@ func MaxHashKey() HashKey { return HashKey{^uint64(0), ^uint64(0)} }
 // HashPartitionKey returns the hash key of a partition key: the MD5 of its
 // UTF-8 bytes.
 func HashPartitionKey(key string) HashKey {
-	return hashKeyOf(md5.Sum(unsafe.Slice(unsafe.StringData(key), len(key))))
+	return hashKeyOf(md5lanes.Sum(key))
 }
 
 func hashKeyOf(sum [md5.Size]byte) HashKey {

@@ -77,11 +77,7 @@ func (b *block) set(lane uint, key string) {
 		w[0][lane] = wordAt(key, 0)
 	}
 	if whole > 0 {
-		// The last word has the none to three bytes that are left over, and
-		// the end mark. Take the last four bytes, which are all the key's own,
-		// and shift those out that an earlier word has.
-		four := uint64(endMark)<<32 | uint64(wordAt(key, len(key)-4))
-		w[whole][lane] = uint32(four >> (32 - 8*(uint(len(key))%4)))
+		w[whole][lane] = endOf(key)
 	} else {
 		w[0][lane] = shortWord(key)
 	}
@@ -97,6 +93,14 @@ func (b *block) set(lane uint, key string) {
 func wordAt(key string, i int) uint32 {
 	four := key[i : i+4]
 	return uint32(four[0]) | uint32(four[1])<<8 | uint32(four[2])<<16 | uint32(four[3])<<24
+}
+
+// endOf returns the last word of a key of at least four bytes: the none to three
+// bytes that are left over, and the end mark. It takes the last four bytes, which
+// are all the key's own, and shifts those out that an earlier word has.
+func endOf(key string) uint32 {
+	four := uint64(endMark)<<32 | uint64(wordAt(key, len(key)-4))
+	return uint32(four >> (32 - 8*(uint(len(key))%4)))
 }
 
 // shortWord returns the end of a key that is shorter than a word: all of it, and

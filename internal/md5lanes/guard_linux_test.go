@@ -32,6 +32,23 @@ func TestSums_staysInBounds(t *testing.T) {
 	})
 }
 
+// The same for a single key. Where its sum goes the caller does not say; the
+// batches of one above, which go the same way, cover that.
+func TestSum_staysInBounds(t *testing.T) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	source := guardedPage(t)
+	for length := range maxLength + 1 {
+		want := testKey(1, length)
+		for _, place := range [][]byte{source[:length], source[len(source)-length:]} {
+			copy(place, want)
+			key := unsafe.String(unsafe.SliceData(place), length)
+			var got [16]byte
+			require.NotPanics(t, func() { got = md5lanes.Sum(key) }, "%d bytes", length)
+			require.Equal(t, md5.Sum([]byte(want)), got, "%d bytes", length)
+		}
+	}
+}
+
 // requireSumsAtEnd hashes n times the same key into the last bytes of page.
 func requireSumsAtEnd(t *testing.T, impl md5lanes.Implementation, page []byte, key string, n int) {
 	t.Helper()

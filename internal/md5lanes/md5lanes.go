@@ -1,14 +1,15 @@
-// Package md5lanes hashes many short strings with MD5 side by side.
+// Package md5lanes hashes short strings with MD5, many of them side by side.
 //
 // One MD5 is a chain of dependent instructions that keeps a processor waiting
 // for itself. Several independent ones fit into the same time: two interleaved
 // in plain Go, 16 with AVX2, 32 with AVX-512. That pays for the partition keys
-// of a batch, which are short and arrive together; for a single key it cannot
-// do better than crypto/md5, and does not try.
+// of a batch, which are short and arrive together. A single key has to wait for
+// its chain; there the package saves only what crypto/md5 does around it.
 //
 // A key of at most 55 bytes fits one block of MD5, together with its padding,
-// and only such keys are hashed side by side. Longer ones are left to
-// crypto/md5. The build tag purego leaves out the assembly.
+// and only such keys are hashed here. Longer ones are left to crypto/md5, and so
+// are all single keys where there is no assembly: the build tag purego leaves it
+// out, and only amd64 has any.
 package md5lanes
 
 import (
@@ -17,6 +18,13 @@ import (
 )
 
 //go:generate go run ./gen
+
+// Sum returns the MD5 of the bytes of key. It allocates nothing, and may be
+// called from several goroutines at once. For more than one key see [Sums].
+func Sum(key string) (sum [16]byte) {
+	sumOne(&sum, key)
+	return sum
+}
 
 // Sums sets dst[i] to the MD5 of the bytes of keys[i]. dst must be at least as
 // long as keys; if it is not, Sums panics. Sums allocates nothing and keeps
@@ -46,7 +54,7 @@ func sums(k kernel, dst [][16]byte, keys []string) {
 	}
 	dst = dst[:len(keys)]
 	if len(keys) == 1 {
-		dst[0] = sumOne(keys[0])
+		sumOne(&dst[0], keys[0])
 		return
 	}
 	var b block
@@ -79,12 +87,12 @@ func sumGroup(k kernel, dst *[lanes][16]byte, b *block, keys []string) {
 	}
 	for i, key := range keys {
 		if len(key) > maxShort {
-			dst[i] = sumOne(key)
+			dst[i] = sumStandard(key)
 		}
 	}
 }
 
-// sumOne hashes one key of any length, without copying it.
-func sumOne(key string) [16]byte {
+// sumStandard hashes one key of any length with crypto/md5, without copying it.
+func sumStandard(key string) [16]byte {
 	return md5.Sum(unsafe.Slice(unsafe.StringData(key), len(key)))
 }

@@ -3,6 +3,7 @@ package md5lanes_test
 import (
 	"crypto/md5"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -15,30 +16,71 @@ import (
 // MD5, and twice past what fits a lane.
 const maxLength = 130
 
+// The examples of RFC 1321, appendix A.5.
+var (
+	knownKeys = []string{
+		"",
+		"a",
+		"abc",
+		"message digest",
+		"abcdefghijklmnopqrstuvwxyz",
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789",
+	}
+	knownSums = []string{
+		"d41d8cd98f00b204e9800998ecf8427e",
+		"0cc175b9c0f1b6a831c399e269772661",
+		"900150983cd24fb0d6963f7d28e17f72",
+		"f96b697d7cb7938d525a2f31aaf161d0",
+		"c3fcd3d76192e4007dfb496cca67e13b",
+		"d174ab98d277d9f5a5611c2c9f419d9f",
+	}
+)
+
+func TestSum_knownSums(t *testing.T) {
+	for i, key := range knownKeys {
+		assert.Equal(t, knownSums[i], fmt.Sprintf("%x", md5lanes.Sum(key)), "%q", key)
+	}
+}
+
+func TestSum_everyLength(t *testing.T) {
+	for length := range maxLength + 1 {
+		keys := []string{strings.Repeat("\x00", length), strings.Repeat("\xff", length)}
+		for number := range 256 {
+			keys = append(keys, testKey(number, length))
+		}
+		for _, key := range keys {
+			require.Equal(t, md5.Sum([]byte(key)), md5lanes.Sum(key), "%d bytes: %q", length, key)
+		}
+	}
+}
+
+func TestSum_allocatesNothing(t *testing.T) {
+	key := testKey(0, maxLength)
+	for length := range maxLength + 1 {
+		assert.Zero(t, testing.AllocsPerRun(10, func() { md5lanes.Sum(key[:length]) }), "%d bytes", length)
+	}
+}
+
+func FuzzSum(f *testing.F) {
+	for _, key := range knownKeys {
+		f.Add(key)
+	}
+	f.Add(testKey(0, md5lanes.MaxShort))
+	f.Add(testKey(0, md5lanes.MaxShort+1))
+	f.Fuzz(func(t *testing.T, key string) {
+		require.Equal(t, md5.Sum([]byte(key)), md5lanes.Sum(key))
+	})
+}
+
 func TestSums_knownSums(t *testing.T) {
 	forEach(t, func(t *testing.T, impl md5lanes.Implementation) {
-		keys := []string{ // and sums of RFC 1321, appendix A.5
-			"",
-			"a",
-			"abc",
-			"message digest",
-			"abcdefghijklmnopqrstuvwxyz",
-			"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789",
-		}
-		dst := make([][16]byte, len(keys))
-		impl.Sums(dst, keys)
+		dst := make([][16]byte, len(knownKeys))
+		impl.Sums(dst, knownKeys)
 		var got []string
 		for _, sum := range dst {
 			got = append(got, fmt.Sprintf("%x", sum))
 		}
-		assert.Equal(t, []string{
-			"d41d8cd98f00b204e9800998ecf8427e",
-			"0cc175b9c0f1b6a831c399e269772661",
-			"900150983cd24fb0d6963f7d28e17f72",
-			"f96b697d7cb7938d525a2f31aaf161d0",
-			"c3fcd3d76192e4007dfb496cca67e13b",
-			"d174ab98d277d9f5a5611c2c9f419d9f",
-		}, got)
+		assert.Equal(t, knownSums, got)
 	})
 }
 

@@ -1,8 +1,8 @@
 // Command gen writes the unrolled code of package md5lanes: the vector kernels
-// in Go assembly and the portable kernel in Go. Run it by go generate in that
+// and that of a single key in Go assembly, and the portable kernel in Go. Run it by go generate in that
 // package's directory; it takes no arguments.
 //
-// All three kernels are the same 64 steps in different clothes. They are
+// All kernels are the same 64 steps in different clothes. They are
 // generated so that the tables of MD5 are written down once, here, and so that
 // nobody has to keep some three thousand lines consistent by hand.
 package main
@@ -37,6 +37,7 @@ func files() map[string][]byte {
 	return map[string][]byte{
 		"kernels_amd64.s": vectorKernels(),
 		"pair.go":         pairKernel(),
+		"single_amd64.s":  singleKernel(),
 	}
 }
 

@@ -1,0 +1,342 @@
+package weir_test
+
+import (
+	"fmt"
+	"math"
+	"math/big"
+	"strings"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/internal/model"
+)
+
+// step does one operation on both and compares the answers.
+func (w *twins) step() {
+	switch op := w.src.below(32); {
+	case op < 8:
+		w.put()
+	case op < 12 && w.batches:
+		w.putBatch()
+	case op < 16:
+		w.issue()
+	case op < 22:
+		w.get()
+	case op < 25:
+		w.advance()
+	case op == 25:
+		w.stepBack()
+	case op == 26:
+		w.setRetention()
+	case op == 27:
+		w.split()
+	case op == 28:
+		w.merge()
+	case op == 29:
+		w.readAll()
+	case op == 30:
+		w.compareShards()
+		w.compareMetrics()
+	default:
+		w.rarely()
+	}
+}
+
+// entry makes a record to be put, a bad one now and then.
+func (w *twins) entry() (model.Entry, weir.Entry) {
+	w.puts++
+	e := model.Entry{Key: fmt.Sprintf("key-%d", w.src.below(20))}
+	if w.src.oneIn(16) {
+		e.Key = pick(w.src, "é", strings.Repeat("é", 256), strings.Repeat("世", 257), strings.Repeat("x", 257), "", "\xff", "a\xc3")
+	}
+	size := pick(w.src, w.sizes...)
+	e.Data = fmt.Sprintf("%-*d", size, w.puts)
+	if size < 10 {
+		e.Data = e.Data[:size]
+	}
+	entry := weir.Entry{PartitionKey: e.Key, Data: []byte(e.Data)}
+	if w.src.oneIn(4) {
+		k := w.hash()
+		e.Hash, entry.ExplicitHashKey = bigKey(k), &k
+	}
+	return e, entry
+}
+
+// hash picks a hash key near the boundary of a shard.
+func (w *twins) hash() weir.HashKey {
+	shards := w.want.Shards(w.now)
+	sh := shards[w.src.byte()%len(shards)]
+	at := pick(w.src, sh.Start, sh.End, new(big.Int).Rsh(new(big.Int).Add(sh.Start, sh.End), 1))
+	return keyOfBig(at).Add(uint64(w.src.below(4))).Sub(uint64(w.src.below(4)))
+}
+
+func (w *twins) put() {
+	e, entry := w.entry()
+	w.op = fmt.Sprintf("put %.20q, %d bytes, to %v", e.Key, len(e.Data), e.Hash)
+	if w.src.oneIn(16) {
+		w.putForOrdering(e, entry)
+		return
+	}
+	var r weir.PutResult
+	var err error
+	if entry.ExplicitHashKey == nil {
+		r, err = w.got.PutRecord(w.t.Context(), entry.PartitionKey, entry.Data)
+	} else {
+		r, err = w.got.Put(w.t.Context(), entry)
+	}
+	w.samePut(w.want.Put(e, w.now), entry, r, err)
+}
+
+func (w *twins) samePut(o model.Outcome, entry weir.Entry, r weir.PutResult, err error) {
+	w.t.Helper()
+	shard := w.got.ShardOf(entry.PartitionKey)
+	if entry.ExplicitHashKey != nil {
+		shard = w.got.ShardOfHashKey(*entry.ExplicitHashKey)
+	}
+	if !w.sameFault(o.Fault, o.Limits, shard, err) {
+		return
+	}
+	w.equal(weir.ShardID(o.Shard), r.ShardID)
+	w.equal(shard, r.ShardID)
+	w.equal(o.Number, r.SequenceNumber.String())
+	w.numbers = append(w.numbers, o.Number)
+}
+
+// putForOrdering gives a number for ordering: one that a put returned is always
+// accepted, one that no put can have returned never.
+func (w *twins) putForOrdering(e model.Entry, entry weir.Entry) {
+	future := model.Number(epoch.Unix(), 0, 7, epoch.Unix()+1e9)
+	number := pick(w.src, future, future[:55]+"9", "5")
+	good := len(w.numbers) > 0 && w.src.oneIn(2)
+	if good {
+		number = w.numbers[w.src.byte()%len(w.numbers)]
+	}
+	w.op += " after " + number
+	n, err := weir.ParseSequenceNumber(number)
+	require.NoError(w.t, err)
+	entry.SequenceNumberForOrdering = n
+	r, err := w.got.Put(w.t.Context(), entry)
+	if good {
+		w.samePut(w.want.Put(e, w.now), entry, r, err)
+	} else if f := faultOf(err); f != model.BadArgument {
+		w.equal(model.BadSequenceNumber, f)
+	}
+}
+
+func (w *twins) putBatch() {
+	n := w.src.below(9)
+	if w.src.oneIn(32) {
+		n = 500 + w.src.below(2)
+	}
+	var list []model.Entry
+	var entries []weir.Entry
+	for range n {
+		e, entry := w.entry()
+		if w.src.oneIn(2) || n >= 500 { // or every second batch would be refused
+			e.Key, entry.PartitionKey = "good", "good"
+		}
+		list, entries = append(list, e), append(entries, entry)
+	}
+	w.op = fmt.Sprintf("put %d records", n)
+	results, err := w.got.PutRecords(w.t.Context(), entries)
+	outcomes, fault := w.want.PutBatch(list, w.now)
+	if !w.sameFault(fault, nil, 0, err) {
+		return
+	}
+	require.Len(w.t, results, n)
+	for i, r := range results {
+		w.samePut(outcomes[i], entries[i], r, r.Err)
+	}
+}
+
+// position makes a position, the same for both.
+func (w *twins) position() (model.Position, weir.Position) {
+	kind := model.Kind(w.src.below(5))
+	p := model.Position{Kind: kind}
+	switch kind {
+	case model.Latest:
+		return p, weir.Latest()
+	case model.AtTime:
+		at := w.clock().Add(pick(w.src, 0, -time.Millisecond, -time.Second, -time.Hour, -9000*time.Hour, time.Millisecond, time.Hour))
+		p.Ms = at.UnixMilli()
+		return p, weir.AtTime(at)
+	case model.AtSequence, model.AfterSequence:
+		p.Number = w.number()
+		n, err := weir.ParseSequenceNumber(p.Number)
+		require.NoError(w.t, err)
+		if kind == model.AtSequence {
+			return p, weir.AtSequence(n)
+		}
+		return p, weir.AfterSequence(n)
+	default:
+		return p, weir.TrimHorizon()
+	}
+}
+
+// number picks a sequence number: of a record, of a shard's ends, of nothing.
+func (w *twins) number() string {
+	if len(w.numbers) > 0 && !w.src.oneIn(3) {
+		return w.numbers[w.src.byte()%len(w.numbers)]
+	}
+	shards := w.want.Shards(w.now)
+	sh := shards[w.src.byte()%len(shards)]
+	return pick(w.src,
+		model.Number(sh.Created, sh.ID, 0, sh.Created),
+		model.Number(sh.Created, sh.ID, 1<<63-1, w.now/1e9),
+		model.Number(sh.Created, sh.ID, uint64(w.src.byte()), 0),
+		model.Number(sh.Created, sh.ID+1, 1, sh.Created),
+		model.Number(sh.Created-1, sh.ID, 1, sh.Created),
+		"0", "5", strings.Repeat("9", 57), "49546986683135544286507457936321625675700192471156785154")
+}
+
+// shardID picks a shard, one that does not exist now and then.
+func (w *twins) shardID() int {
+	shards := w.want.Shards(w.now)
+	if w.src.oneIn(12) {
+		return pick(w.src, -1, 0, 1, 2, 100)
+	}
+	return shards[w.src.byte()%len(shards)].ID
+}
+
+func (w *twins) issue() {
+	id := w.shardID()
+	p, position := w.position()
+	w.op = fmt.Sprintf("iterator of shard %d, %v", id, position)
+	got, err := w.got.Iterator(weir.ShardID(id), position)
+	want, fault := w.want.Iterator(id, p, w.now)
+	if w.sameFault(fault, nil, 0, err) {
+		w.hold(heldIterator{got, want})
+	}
+}
+
+// hold keeps an iterator, in place of an older one if there are many.
+func (w *twins) hold(it heldIterator) {
+	const most = 12
+	if len(w.iterators) < most {
+		w.iterators = append(w.iterators, it)
+	} else {
+		w.iterators[w.src.below(most)] = it
+	}
+}
+
+func (w *twins) get() {
+	if len(w.iterators) == 0 {
+		w.issue()
+		return
+	}
+	it := w.iterators[w.src.byte()%len(w.iterators)]
+	limit := pick(w.src, 0, 1, 2, 3, 10, 10000, 10001, -1, math.MaxInt)
+	w.op = fmt.Sprintf("get %d records of shard %d", limit, it.want.Shard)
+	if w.src.oneIn(2) && !w.viaToken(&it) {
+		return
+	}
+	b, err := w.got.GetRecords(w.t.Context(), it.got, limit)
+	page, limits, fault := w.want.GetRecords(it.want, limit, w.now)
+	if !w.sameFault(fault, limits, weir.ShardID(it.want.Shard), err) {
+		w.equal(weir.Batch{}, b)
+		return
+	}
+	w.samePage(page, b)
+	if page.Next != nil {
+		w.hold(heldIterator{b.Next, *page.Next})
+	}
+}
+
+// viaToken takes an iterator through its text. It reports whether there is still
+// its shard.
+func (w *twins) viaToken(it *heldIterator) bool {
+	parsed, err := w.got.ParseToken(w.got.Token(it.got))
+	if err != nil {
+		require.ErrorIs(w.t, err, weir.ErrShardNotFound, w.op)
+		_, fault := w.want.Iterator(it.want.Shard, model.Position{}, w.now)
+		w.equal(model.ShardNotFound, fault)
+		return false
+	}
+	w.equal(it.got.IssuedAt(), parsed.IssuedAt())
+	it.got = parsed
+	return true
+}
+
+func (w *twins) samePage(page model.Page, b weir.Batch) {
+	w.t.Helper()
+	w.sameRecords(page.Records, b.Records)
+	w.equal(page.Behind, b.MillisBehindLatest)
+	w.equal(page.Next == nil, b.Next.IsZero())
+	require.Len(w.t, b.Children, len(page.Children), w.op)
+	for i, id := range page.Children {
+		child := w.want.Shard(id)
+		keys := weir.HashKeyRange{Start: keyOfBig(child.Start), End: keyOfBig(child.End)}
+		w.equal(weir.ChildShard{ID: weir.ShardID(id), Parents: ids(child.Parents), HashKeyRange: keys}, b.Children[i])
+	}
+}
+
+func (w *twins) advance() {
+	d := pick(w.src, time.Microsecond, time.Millisecond, 2*time.Millisecond, 3*time.Millisecond, 50*time.Millisecond,
+		100*time.Millisecond, 200*time.Millisecond, 999*time.Millisecond, time.Second, 5*time.Second, 59*time.Second,
+		299*time.Second, 300*time.Second, 300*time.Second+time.Microsecond, time.Hour, 23*time.Hour, 24*time.Hour,
+		w.retry.Truncate(time.Microsecond), w.retry.Truncate(time.Microsecond)+time.Microsecond)
+	w.now += int64(d)
+	w.op = fmt.Sprintf("advance by %v", d)
+}
+
+// stepBack moves the clock back. What has expired by then is trimmed first:
+// whether records that expired without being released can be seen again is not
+// promised.
+func (w *twins) stepBack() {
+	w.got.Trim()
+	w.want.Trim(w.now)
+	d := pick(w.src, time.Microsecond, time.Millisecond, time.Second, time.Minute, time.Hour)
+	w.now -= int64(d)
+	w.op = fmt.Sprintf("step back by %v", d)
+}
+
+func (w *twins) setRetention() {
+	d := pick(w.src, time.Millisecond, 3*time.Millisecond, time.Second, time.Minute, time.Hour, 24*time.Hour, 25*time.Hour,
+		0, -time.Hour, 24*time.Hour-1, 8760*time.Hour, 8760*time.Hour+1, time.Duration(math.MaxInt64))
+	w.op = fmt.Sprintf("set retention to %v", d)
+	w.sameFault(w.want.SetRetention(d, w.now), nil, 0, w.got.SetRetention(d))
+}
+
+func (w *twins) split() {
+	id, at := w.shardID(), w.hash()
+	w.op = fmt.Sprintf("split shard %d at %v", id, at)
+	children, err := w.got.SplitShard(weir.ShardID(id), at)
+	want, fault := w.want.Split(id, bigKey(at), w.now)
+	if w.sameFault(fault, nil, 0, err) {
+		w.equal(ids(want), children[:])
+	}
+}
+
+func (w *twins) merge() {
+	a, b := w.shardID(), w.shardID()
+	for _, sh := range w.want.Shards(w.now) {
+		if first := w.want.Shards(w.now); !w.src.oneIn(4) && !sh.Closed && a < len(first) {
+			if lower := w.want.Shard(max(0, a)); new(big.Int).Add(lower.End, big.NewInt(1)).Cmp(sh.Start) == 0 {
+				b = sh.ID
+			}
+		}
+	}
+	w.op = fmt.Sprintf("merge shards %d and %d", a, b)
+	child, err := w.got.MergeShards(weir.ShardID(a), weir.ShardID(b))
+	want, fault := w.want.Merge(a, b, w.now)
+	if w.sameFault(fault, nil, 0, err) {
+		w.equal(ids(want), []weir.ShardID{child})
+	}
+}
+
+func (w *twins) rarely() {
+	switch w.src.below(3) {
+	case 0:
+		w.op = "trim"
+		w.got.Trim()
+		w.want.Trim(w.now)
+	case 1:
+		n := pick(w.src, 1<<20, 10<<20, 1<<20-1, 10<<20+1, 0, -1)
+		w.op = fmt.Sprintf("set record bytes to %d", n)
+		w.sameFault(w.want.SetRecordBytes(n), nil, 0, w.got.SetRecordBytes(n))
+	default:
+		w.compareMetrics()
+	}
+}
