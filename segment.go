@@ -2,6 +2,7 @@ package weir
 
 import (
 	"encoding/binary"
+	"strings"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -137,6 +138,18 @@ func (g *segment) appendViews(dst []Record, i, j int, id logID) []Record {
 		at, n = end, n+1
 	}
 	return dst
+}
+
+// newArena returns a block of n bytes but one that need not be zero: readers see
+// nothing of an arena but what was written, and zeroing a MiB takes as long as a
+// thousand puts, all of which the one that begins a segment would have to wait
+// for. A strings.Builder is the way to such memory: the first byte is made its
+// string and never touched again, the others belong to nobody else.
+func newArena(n int) []byte {
+	var b strings.Builder
+	b.Grow(n)
+	b.WriteByte(0)
+	return unsafe.Slice(unsafe.StringData(b.String()), n)[1:]
 }
 
 func timeOfMs(ms int64) time.Time { return time.UnixMilli(ms).UTC() }

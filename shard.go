@@ -1,6 +1,7 @@
 package weir
 
 import (
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -145,7 +146,7 @@ func (sh *shard) rollLocked(size int, ms int64) {
 	sh.publishLocked()
 	old := sh.active
 	g := &segment{
-		arena: make([]byte, segmentSize(len(old.arena), size)),
+		arena: newArena(segmentSize(len(old.arena), size)),
 		base:  old.base + uint64(sh.n), baseMs: ms, bytes: old.bytes + int64(old.used),
 	}
 	sh.active, sh.n = g, 0
@@ -159,11 +160,11 @@ func (sh *shard) rollLocked(size int, ms int64) {
 	old.next.Store(g)
 }
 
-// segmentSize returns how large a segment follows one of previous bytes when
-// its first record takes size bytes.
+// segmentSize returns how large a block to ask for when the one before has an
+// arena of previous bytes and the first record takes size bytes.
 func segmentSize(previous, size int) int {
-	n := min(max(firstSegmentBytes, 4*previous), fullSegmentBytes)
-	return max(n, size+headerBytes)
+	n := min(max(firstSegmentBytes, 4*(previous+1)), fullSegmentBytes)
+	return max(n, size+headerBytes+1)
 }
 
 // cursor is a position in a shard: the index of the next record to be read. It
@@ -253,14 +254,14 @@ func (sh *shard) seekArrival(c *cursor, ms int64) {
 // returns how many bytes they have.
 func (sh *shard) read(dst []Record, c *cursor, horizonMs int64, maxRecords, maxBytes int) ([]Record, int) {
 	sh.clampToHorizon(c, horizonMs)
-	size, most := 0, len(dst)+maxRecords
+	size, most := 0, len(dst)+min(maxRecords, math.MaxInt-len(dst))
 	for len(dst) < most {
 		n := sh.settle(c)
 		if c.next >= c.seg.base+uint64(n) {
 			break
 		}
 		i := int(c.next - c.seg.base)
-		j := c.seg.fitting(i, min(n, i+most-len(dst)), maxBytes-size)
+		j := c.seg.fitting(i, i+min(n-i, most-len(dst)), maxBytes-size)
 		if j == i && size > 0 {
 			break
 		}

@@ -1,0 +1,240 @@
+package weir_test
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/weirstream/weir"
+)
+
+// BenchmarkGoalsWaking compares how long a record takes from a put to a reader
+// that waits for it with the same over a Go channel, and what waiting readers
+// cost.
+func BenchmarkGoalsWaking(b *testing.B) {
+	b.Run("goal=12/wake,idle÷channel", func(b *testing.B) {
+		reportPercentiles(b, 1.2, 0.5, func() []time.Duration { return tailLatency(b, 1000, idle) },
+			func() []time.Duration { return channelLatency(1000, idle) })
+	})
+	b.Run("goal=13/wake,busy÷channel", func(b *testing.B) {
+		reportPercentiles(b, 1.2, 0.5, func() []time.Duration { return tailLatency(b, 5000, busy) },
+			func() []time.Duration { return channelLatency(5000, busy) })
+	})
+	b.Run("goal=14/put÷put-without-check", func(b *testing.B) {
+		s := benchStream(b, 8, weir.Config{Retention: benchLive})
+		put, check := putWork(b, s, 100), weir.WakeCheck(s)
+		reportRatio(b, 1.05, func(n int) { put(n); check(n) }, put)
+		// One check more costs this; one check less would save as much.
+	})
+	b.Run("goal=15/fan-out16÷1", func(b *testing.B) {
+		reportRatio(b, 0.3, fanOutWork(b, 16), fanOutWork(b, 1))
+	})
+	b.Run("goal=11/put beside replay÷alone", func(b *testing.B) {
+		s := benchStream(b, 1, weir.Config{Retention: benchLive})
+		reportRatio(b, 1.3, beside(b, s, weir.TrimHorizon(), putWork(b, s, 100)), putWork(b, s, 100))
+	})
+	b.Run("goal=11/put beside tail÷alone", func(b *testing.B) {
+		s := benchStream(b, 1, weir.Config{Retention: benchLive})
+		reportRatio(b, 3, beside(b, s, weir.Latest(), putWork(b, s, 100)), putWork(b, s, 100))
+	})
+}
+
+// BenchmarkGoalsRollOver compares the put in ten thousand that has to begin a
+// segment with one that takes a zeroed MiB from the allocator there and then.
+func BenchmarkGoalsRollOver(b *testing.B) {
+	b.Run("goal=19/p99.99,1M puts/s÷allocating", func(b *testing.B) {
+		const n = 500_000
+		reportPercentiles(b, 0.5, 0.9999, func() []time.Duration {
+			s := benchStream(b, 1, weir.Config{Retention: 60 * time.Millisecond})
+			return paced(n, putWork(b, s, 100))
+		}, func() []time.Duration { return paced(n, allocatingPut()) })
+	})
+}
+
+// reportPercentiles takes two latency distributions in turn and reports the
+// median ratio of their p-th quantile.
+func reportPercentiles(b *testing.B, must, p float64, a, floor func() []time.Duration) {
+	b.Helper()
+	var ratios, as, fs []float64
+	for range goalRounds {
+		qa, qf := quantile(a(), p), quantile(floor(), p)
+		ratios, as, fs = append(ratios, qa/qf), append(as, qa), append(fs, qf)
+	}
+	b.ReportMetric(median(ratios), "ratio")
+	b.ReportMetric(must, "must")
+	b.ReportMetric(median(as), "ns/unit")
+	b.ReportMetric(median(fs), "floor-ns/unit")
+	b.ReportMetric(0, "ns/op")
+}
+
+func quantile(d []time.Duration, p float64) float64 {
+	slices.Sort(d)
+	return float64(d[int(float64(len(d))*p)])
+}
+
+// idle and busy are what a producer does between two records.
+func idle() { time.Sleep(100 * time.Microsecond) }
+
+func busy() {
+	for begin := time.Now(); time.Since(begin) < 30*time.Microsecond; {
+	}
+}
+
+// A relay measures how long messages are under way.
+type relay struct {
+	begin time.Time
+	sent  []time.Duration
+	taken []time.Duration
+	done  sync.WaitGroup
+}
+
+// run sends n messages and returns how long each took. receive is called once,
+// in a goroutine of its own, and calls got for each message.
+func (r *relay) run(n int, pause, send func(), receive func(got func())) []time.Duration {
+	r.begin = time.Now()
+	r.sent, r.taken = make([]time.Duration, n), make([]time.Duration, 0, n)
+	r.done.Go(func() {
+		receive(func() {
+			r.taken = append(r.taken, time.Since(r.begin)-r.sent[len(r.taken)])
+		})
+	})
+	for i := range n {
+		pause()
+		r.sent[i] = time.Since(r.begin)
+		send()
+	}
+	r.done.Wait()
+	return r.taken
+}
+
+func tailLatency(b *testing.B, n int, pause func()) []time.Duration {
+	s := benchStream(b, 1, weir.Config{})
+	ctx := context.Background()
+	reader, err := s.ReadShard("", 0, weir.TrimHorizon())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer reader.Close()
+	return new(relay).run(n, pause, func() { s.PutRecord(ctx, "k", nil) }, func(got func()) {
+		for left := n; left > 0; {
+			records, _ := reader.Next(ctx)
+			for range records {
+				got()
+				left--
+			}
+		}
+	})
+}
+
+func channelLatency(n int, pause func()) []time.Duration {
+	messages := make(chan weir.Record, n)
+	return new(relay).run(n, pause, func() { messages <- weir.Record{} }, func(got func()) {
+		for range n {
+			<-messages
+			got()
+		}
+	})
+}
+
+// fanOutWork puts records that readers wait for; a unit is one delivery to one
+// reader.
+func fanOutWork(b *testing.B, readers int) work {
+	s := benchStream(b, 1, weir.Config{Retention: benchLive * 20})
+	put, ctx := putWork(b, s, 100), context.Background()
+	return func(n int) {
+		each := (n + readers - 1) / readers
+		var wg sync.WaitGroup
+		for range readers {
+			r, err := s.ReadShard("", 0, weir.Latest())
+			if err != nil {
+				b.Error(err)
+				return
+			}
+			wg.Go(func() {
+				defer r.Close()
+				for got := 0; got < each; {
+					records, err := r.Next(ctx)
+					if err != nil {
+						b.Error(err)
+						return
+					}
+					got += len(records)
+				}
+			})
+		}
+		put(each)
+		wg.Wait()
+	}
+}
+
+// beside does w while a reader reads the stream again and again, or follows its
+// tip.
+func beside(b *testing.B, s *weir.Stream, from weir.Position, w work) work {
+	return func(n int) {
+		var stop atomic.Bool
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			for !stop.Load() {
+				r, err := s.ReadShard("", 0, from)
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				for records, err := r.TryNext(); !stop.Load() && err == nil; records, err = r.TryNext() {
+					if len(records) == 0 && from == weir.TrimHorizon() {
+						break
+					}
+				}
+				r.Close()
+			}
+		})
+		w(n)
+		stop.Store(true)
+		wg.Wait()
+	}
+}
+
+// paced does n units of work at a million a second and returns how long each took.
+func paced(n int, w work) []time.Duration {
+	taken := make([]time.Duration, n)
+	begin := time.Now()
+	for i := range taken {
+		for due := time.Duration(i) * time.Microsecond; time.Since(begin) < due; {
+		}
+		at := time.Now()
+		w(1)
+		taken[i] = time.Since(at)
+	}
+	return taken
+}
+
+// allocatingPut copies records to segments of 1 MiB that are allocated when the
+// one before is full; the last 60 are kept.
+func allocatingPut() work {
+	var (
+		mu    sync.Mutex
+		ring  [60][]byte
+		at    int
+		used  = 1 << 20
+		data  = make([]byte, 100)
+		total int
+	)
+	return func(n int) {
+		for range n {
+			benchNow = time.Now()
+			mu.Lock()
+			key := benchKey[total%benchKeys]
+			total++
+			if used+len(key)+len(data)+8 > 1<<20 {
+				at = (at + 1) % len(ring)
+				ring[at], used = make([]byte, 1<<20), 0
+			}
+			used += copy(ring[at][used:], key)
+			used += copy(ring[at][used:], data) + 8
+			mu.Unlock()
+		}
+	}
+}
