@@ -3,6 +3,7 @@ package weir_test
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"runtime"
 	"sync"
 	"testing"
@@ -107,7 +108,7 @@ func seekWork(b *testing.B, s *weir.Stream, positions []weir.Position) work {
 			if err != nil || len(batch.Records) != 1 {
 				b.Fatal(err)
 			}
-			next += 7919
+			next++
 		}
 	}
 }
@@ -138,28 +139,49 @@ func bySequence(b *testing.B, s *weir.Stream) (positions []weir.Position) {
 	for _, r := range sample(b, s) {
 		positions = append(positions, weir.AtSequence(r.SequenceNumber))
 	}
-	return positions
+	return shuffled(positions)
 }
 
 func byTime(b *testing.B, s *weir.Stream) (positions []weir.Position) {
 	for _, r := range sample(b, s) {
 		positions = append(positions, weir.AtTime(r.ArrivalTime))
 	}
+	return shuffled(positions)
+}
+
+func shuffled(positions []weir.Position) []weir.Position {
+	random := rand.New(rand.NewPCG(1, 1))
+	random.Shuffle(len(positions), func(i, j int) { positions[i], positions[j] = positions[j], positions[i] })
 	return positions
 }
 
 // floorLookup looks numbers up in a B-tree with an entry for each segment.
 func floorLookup(segments int) work {
-	tree := btree.NewOrderedG[uint64](16)
-	for i := range segments {
-		tree.ReplaceOrInsert(uint64(i) * 8456)
+	type entry struct {
+		base uint64
+		ms   int64
+		at   *int
 	}
-	next := uint64(0)
+	const each = 8456 // records a segment
+	tree := btree.NewG(16, func(a, b entry) bool { return a.base < b.base })
+	for i := range segments {
+		tree.ReplaceOrInsert(entry{base: uint64(i) * each, at: new(int)})
+	}
+	random := rand.New(rand.NewPCG(1, 1))
+	sought := make([]uint64, tenMillion/100)
+	for i := range sought {
+		sought[i] = random.Uint64N(uint64(segments) * each)
+	}
+	next, found := 0, entry{}
 	return func(n int) {
 		for range n {
-			tree.DescendLessOrEqual(next%uint64(segments*8456), func(uint64) bool { return false })
-			next += 7919 * 100
+			tree.DescendLessOrEqual(entry{base: sought[next%len(sought)]}, func(e entry) bool {
+				found = e
+				return false
+			})
+			next++
 		}
+		runtime.KeepAlive(found)
 	}
 }
 

@@ -2,6 +2,7 @@ package weir_test
 
 import (
 	"context"
+	"encoding/binary"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -15,14 +16,8 @@ import (
 // that waits for it with the same over a Go channel, and what waiting readers
 // cost.
 func BenchmarkGoalsWaking(b *testing.B) {
-	b.Run("goal=12/wake,idle÷channel", func(b *testing.B) {
-		reportPercentiles(b, 1.2, 0.5, func() []time.Duration { return tailLatency(b, 1000, idle) },
-			func() []time.Duration { return channelLatency(1000, idle) })
-	})
-	b.Run("goal=13/wake,busy÷channel", func(b *testing.B) {
-		reportPercentiles(b, 1.2, 0.5, func() []time.Duration { return tailLatency(b, 5000, busy) },
-			func() []time.Duration { return channelLatency(5000, busy) })
-	})
+	b.Run("goal=12/wake,idle÷channel", func(b *testing.B) { reportWaking(b, 1000, idle) })
+	b.Run("goal=13/wake,busy÷channel", func(b *testing.B) { reportWaking(b, 4000, busy) })
 	b.Run("goal=14/put÷put-without-check", func(b *testing.B) {
 		s := benchStream(b, 8, weir.Config{Retention: benchLive})
 		put, check := putWork(b, s, 100), weir.WakeCheck(s)
@@ -46,7 +41,7 @@ func BenchmarkGoalsWaking(b *testing.B) {
 // segment with one that takes a zeroed MiB from the allocator there and then.
 func BenchmarkGoalsRollOver(b *testing.B) {
 	b.Run("goal=19/p99.99,1M puts/s÷allocating", func(b *testing.B) {
-		const n = 500_000
+		const n = 2_000_000
 		reportPercentiles(b, 0.5, 0.9999, func() []time.Duration {
 			s := benchStream(b, 1, weir.Config{Retention: 60 * time.Millisecond})
 			return paced(n, putWork(b, s, 100))
@@ -83,60 +78,59 @@ func busy() {
 	}
 }
 
-// A relay measures how long messages are under way.
-type relay struct {
-	begin time.Time
-	sent  []time.Duration
-	taken []time.Duration
-	done  sync.WaitGroup
-}
-
-// run sends n messages and returns how long each took. receive is called once,
-// in a goroutine of its own, and calls got for each message.
-func (r *relay) run(n int, pause, send func(), receive func(got func())) []time.Duration {
-	r.begin = time.Now()
-	r.sent, r.taken = make([]time.Duration, n), make([]time.Duration, 0, n)
-	r.done.Go(func() {
-		receive(func() {
-			r.taken = append(r.taken, time.Since(r.begin)-r.sent[len(r.taken)])
-		})
-	})
-	for i := range n {
-		pause()
-		r.sent[i] = time.Since(r.begin)
-		send()
+// reportWaking hands n records to a waiting reader and n to a goroutine that
+// waits on a channel, one after the other so that both meet the same scheduler,
+// and reports the ratio of the medians.
+func reportWaking(b *testing.B, n int, pause func()) {
+	b.Helper()
+	var ratios, as, fs []float64
+	for range goalRounds {
+		stream, channel := wakeLatencies(b, n, pause)
+		qa, qf := quantile(stream, 0.5), quantile(channel, 0.5)
+		ratios, as, fs = append(ratios, qa/qf), append(as, qa), append(fs, qf)
 	}
-	r.done.Wait()
-	return r.taken
+	b.ReportMetric(median(ratios), "ratio")
+	b.ReportMetric(1.2, "must")
+	b.ReportMetric(median(as), "ns/unit")
+	b.ReportMetric(median(fs), "floor-ns/unit")
+	b.ReportMetric(0, "ns/op")
 }
 
-func tailLatency(b *testing.B, n int, pause func()) []time.Duration {
-	s := benchStream(b, 1, weir.Config{})
-	ctx := context.Background()
+// wakeLatencies returns how long n records and n channel messages were under way.
+func wakeLatencies(b *testing.B, n int, pause func()) (stream, channel []time.Duration) {
+	s, ctx := benchStream(b, 1, weir.Config{}), context.Background()
 	reader, err := s.ReadShard("", 0, weir.TrimHorizon())
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer reader.Close()
-	return new(relay).run(n, pause, func() { s.PutRecord(ctx, "k", nil) }, func(got func()) {
-		for left := n; left > 0; {
+	begin, messages := time.Now(), make(chan time.Duration, n)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for len(stream) < n {
 			records, _ := reader.Next(ctx)
-			for range records {
-				got()
-				left--
+			now := time.Since(begin)
+			for _, r := range records {
+				stream = append(stream, now-time.Duration(binary.LittleEndian.Uint64(r.Data)))
 			}
 		}
 	})
-}
-
-func channelLatency(n int, pause func()) []time.Duration {
-	messages := make(chan weir.Record, n)
-	return new(relay).run(n, pause, func() { messages <- weir.Record{} }, func(got func()) {
+	wg.Go(func() {
 		for range n {
-			<-messages
-			got()
+			sent := <-messages
+			channel = append(channel, time.Since(begin)-sent)
 		}
 	})
+	var data [8]byte
+	for range n {
+		pause()
+		binary.LittleEndian.PutUint64(data[:], uint64(time.Since(begin)))
+		s.PutRecord(ctx, "k", data[:])
+		pause()
+		messages <- time.Since(begin)
+	}
+	wg.Wait()
+	return stream, channel
 }
 
 // fanOutWork puts records that readers wait for; a unit is one delivery to one

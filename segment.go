@@ -121,20 +121,28 @@ func (g *segment) fitting(i, n, budget int) int {
 	return lo
 }
 
-// appendViews appends records i to j (exclusive) to dst as views of the arena.
+// appendViews appends records i to j (exclusive) to dst, which has room for them,
+// as views of the arena.
 func (g *segment) appendViews(dst []Record, i, j int, id logID) []Record {
-	at := g.start(i)
-	n := len(dst)
+	at, n := g.start(i), len(dst)
 	dst = dst[:n+j-i]
+	var (
+		ms      = int64(-1) // arrival of the record before
+		arrival time.Time   // the same
+		zeroth  SequenceNumber
+	)
 	for ; i < j; i++ {
 		h := g.header(i)
+		if now := g.baseMs + h.delta(); now != ms { // often many arrive at once
+			ms = now
+			arrival, zeroth = timeOfMs(ms), id.number(0, ms)
+		}
 		key, end := at+h.keyLen(), h.end()
-		ms := g.baseMs + h.delta()
 		r := &dst[n]
-		r.SequenceNumber = id.number(g.base+uint64(i), ms)
+		r.SequenceNumber = zeroth.atIndex(g.base + uint64(i))
 		r.PartitionKey = unsafe.String(unsafe.SliceData(g.arena[at:key]), key-at)
 		r.Data = g.arena[key:end:end]
-		r.ArrivalTime = timeOfMs(ms)
+		r.ArrivalTime = arrival
 		at, n = end, n+1
 	}
 	return dst

@@ -266,11 +266,23 @@ func (sh *shard) read(dst []Record, c *cursor, horizonMs int64, maxRecords, maxB
 			break
 		}
 		j = max(j, i+1) // a record larger than maxBytes goes alone
-		dst = c.seg.appendViews(slices.Grow(dst, j-i), i, j, sh.logID)
-		size += c.seg.header(j-1).end() - c.seg.start(i)
+		bytes := c.seg.header(j-1).end() - c.seg.start(i)
+		if cap(dst)-len(dst) < j-i {
+			dst = slices.Grow(dst, sh.expect(c, j-i, bytes, most-len(dst), maxBytes-size))
+		}
+		dst = c.seg.appendViews(dst, i, j, sh.logID)
+		size += bytes
 		c.next += uint64(j - i)
 	}
 	return dst, size
+}
+
+// expect returns how many records to make room for when the next n have so many
+// bytes: as many as a budget will hold if the others are of the same size.
+func (sh *shard) expect(c *cursor, n, bytes, maxRecords, maxBytes int) int {
+	there := min(uint64(maxRecords), sh.end()-c.next)
+	fitting := uint64(maxBytes)/uint64(max(1, bytes/n)) + 1
+	return max(n, int(min(there, fitting)))
 }
 
 // end returns the index after the newest published record.
