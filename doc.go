@@ -1,0 +1,79 @@
+// Package weir is stream primitives with the semantics of Amazon Kinesis Data
+// Streams, inside the caller's process.
+//
+// The shortest useful program puts a record and reads it back:
+//
+//	s, err := weir.NewStream("clicks", weir.Config{})
+//	…
+//	at, err := s.PutRecord(ctx, "user-42", []byte("hello"))
+//	…
+//	for r, err := range s.AllToTip(ctx, weir.TrimHorizon()) {
+//		…
+//	}
+//
+// # Model
+//
+// A [Stream] is a named set of shards. A shard is an ordered log with a range of
+// hash keys; the ranges of the open shards cover all 2^128 of them. A record goes
+// to the shard whose range holds the MD5 of its partition key, so all records of
+// a key are in order, and gets a sequence number that rises. Shards are split and
+// merged while the stream is in use: a closed shard takes no more records, stays
+// readable until its last record expires, and names the children that follow it.
+//
+// # Writing
+//
+// [Stream.PutRecord] stores one record, [Stream.PutRecords] up to 500 with one
+// outcome each. Both refuse what a limit of the shard does not let through, with
+// an error that matches [ErrThroughputExceeded] and says when to try again;
+// [Stream.PutRecordWait] and [Stream.PutRecordsWait] wait for room instead.
+// [Stream.Put] takes what the service's operation takes besides.
+//
+// # Reading
+//
+// There are two ways. [Stream.Iterator] and [Stream.GetRecords] are the service's
+// operations: a position in one shard that expires after five minutes, batches
+// that spend the shard's read quota, never a wait. [Stream.Records] and
+// [Stream.All] are loops over one shard or the whole stream that wait for more
+// without polling and spend no quota; [Stream.RecordsToTip] and
+// [Stream.AllToTip] end where the stream ends. A [Reader] is what they are made
+// of: batches, an age for the metrics, and [Positions] to resume from. Registered
+// consumers have a throughput of their own: [Stream.RegisterConsumer] and
+// [Stream.Subscribe].
+//
+// Records are views of the stream's memory. They stay valid for as long as they
+// are held, but must not be written to, and hold a block of up to a MiB; see
+// [Record].
+//
+// # Limits
+//
+// The zero [Config] behaves like the service's provisioned stream with one shard:
+// 24 hours of retention, 1 MiB and 1,000 records a second in, 2 MiB and 5 calls a
+// second out. Each number is a field of [Limits] that can be changed or lifted,
+// and [Unlimited] lifts them all. [Config.MaxBytes] bounds the memory.
+//
+// # Time
+//
+// The only clock is [Config.Now], read once at the beginning of each operation;
+// all that depends on time is decided then. The engine owns no goroutine, timer
+// or ticker, so inside a testing/synctest bubble a day of retention passes in no
+// time, and outside one a clock set by hand does the same.
+//
+// # Errors
+//
+// There is a sentinel for each condition that a caller may branch on, such as
+// [ErrShardNotFound], and a type where there is something to read, such as
+// [*LimitError]. Use [errors.Is] and [errors.As].
+//
+// # Concurrency
+//
+// All methods of a Stream may be called by any number of goroutines. Readers take
+// no lock that a writer takes; writers share a shard's mutex for as long as it
+// takes to copy a record.
+//
+// # Differences from the service
+//
+// Records live in this process's memory and end with it; there is no replication
+// and no authentication. Records of one PutRecords keep their order within a
+// shard, which the service does not promise. Where the service's behaviour is not
+// public, docs/semantics.md says what was chosen.
+package weir
