@@ -40,6 +40,9 @@ func (s *Stream) putRecords(ctx context.Context, entries []Entry, results []PutR
 	if s.full.max > 0 {
 		b.makeRoom(s, now)
 	}
+	if int64(now) >= s.attend.Load() && s.attendTo(now) {
+		b.spread(s.routes.Load())
+	}
 	for routes := s.routes.Load(); len(b.items) > 0; routes = s.laterRoutes() {
 		b.group(routes)
 		b.put(routes, now)
@@ -206,14 +209,16 @@ func (sh *shard) putItems(b *batch, head int32, now instant) bool {
 		return false
 	}
 	throttled := int64(0)
-	ms := sh.stampLocked(now.ms())
-	before := sh.takenInLocked()
 	if sh.quota.limited {
 		throttled = sh.admitItemsLocked(b, &head, now)
 	}
-	sh.appendItemsLocked(b, head, ms)
-	sh.publishLocked()
-	sh.countBatchLocked(before)
+	if head != noItem {
+		ms := sh.stampLocked(now.ms())
+		before := sh.takenInLocked()
+		sh.appendItemsLocked(b, head, ms)
+		sh.publishLocked()
+		sh.countBatchLocked(before)
+	}
 	sh.releaseLocked(now)
 	sh.mu.Unlock()
 	if throttled > 0 {
@@ -229,7 +234,7 @@ func (sh *shard) appendItemsLocked(b *batch, head int32, ms int64) {
 	for i := head; i != noItem; {
 		item := &b.items[i]
 		e, r := &b.entries[item.entry], &b.results[item.entry]
-		r.ShardID = sh.shard
+		r.ShardID, r.Err = sh.shard, nil // an earlier attempt may have left one
 		r.SequenceNumber = first.atIndex(sh.appendLocked(e.PartitionKey, e.Data, ms))
 		i = item.next
 	}

@@ -35,6 +35,25 @@ var (
 	// given for a shard that it does not belong to. The error is a
 	// [*SequenceNumberError].
 	ErrInvalidSequenceNumber = errors.New("invalid sequence number")
+	// ErrConsumerExists says that a consumer of that name is registered already.
+	// The service calls it ResourceInUse.
+	ErrConsumerExists = errors.New("consumer exists")
+	// ErrConsumerNotFound says that no consumer of that name is registered, or
+	// that it was deregistered while a subscription of it ran.
+	ErrConsumerNotFound = errors.New("consumer not found")
+	// ErrTooManyConsumers says that [Limits.Consumers] are registered already. The
+	// service calls it LimitExceeded.
+	ErrTooManyConsumers = errors.New("too many consumers")
+	// ErrSubscriptionActive says that a subscription of the same consumer to the
+	// same shard began less than [Limits.SubscribeTakeover] ago. The error is a
+	// [*SubscriptionActiveError]. The service calls it ResourceInUse.
+	ErrSubscriptionActive = errors.New("subscription active")
+	// ErrSubscriptionTakenOver says that a subscription ended because the same
+	// consumer subscribed to the same shard again.
+	ErrSubscriptionTakenOver = errors.New("subscription taken over")
+	// ErrSubscriptionClosed says that a subscription or a [Follower] was used after
+	// its Close.
+	ErrSubscriptionClosed = errors.New("subscription closed")
 )
 
 // An ArgumentError says which argument was refused and why. It matches

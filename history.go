@@ -39,6 +39,10 @@ const (
 	countPutCallsOK                    // PutRecords calls that stored a record
 	countPutCallRecords                // records in PutRecords calls
 	countAge                           // greatest iterator age, milliseconds: a maximum, not a sum
+	countSubscribes                    // subscriptions begun
+	countRefusedSubscribe              // calls of Subscribe refused
+	countEvents                        // events of subscriptions
+	countBehind                        // milliseconds that events were behind, summed up
 	numCounts
 )
 
@@ -94,6 +98,9 @@ func (h *history) countTail(at int64, records, bytes int) {
 
 // maxLocked keeps the greatest n of a second.
 func (h *history) maxLocked(sec *second, c count, n int64) {
+	if n > h.totals[c].Load() {
+		h.totals[c].Store(n)
+	}
 	if n > sec.n[c].Load() {
 		sec.n[c].Store(n)
 		h.peakLocked(c, n, sec.at.Load())
@@ -208,7 +215,9 @@ func (sh *shard) markLocked() {
 	at := sh.lastMs / 1000
 	sh.markMs = (at + 1) * 1000
 	in := sh.takenInLocked()
-	in.at = max(at, 1)
+	if in.at = max(at, 1); in.at == sh.marks.last.Load() {
+		return // the first two seconds of 1970 share a mark
+	}
 	sh.marks.mark(in, sh.counts.window)
 	sh.stream.mark(in.at)
 }
@@ -223,8 +232,9 @@ func (s *Stream) mark(at int64) {
 	if at <= s.marks.last.Load() {
 		return
 	}
-	in := s.retired.intake()
-	for _, sh := range s.routes.Load().all {
+	routes := s.routes.Load()
+	in := routes.retired.taken
+	for _, sh := range routes.all {
 		in.add(sh.takenIn())
 	}
 	in.at = at

@@ -197,7 +197,7 @@ func checkSegment(g *segment) error {
 	}
 	for i := range n {
 		h := g.header(i)
-		if h.end() < end+h.keyLen() || h.keyLen() == 0 || h.delta() < delta {
+		if h.end() < end+h.keyLen() || h.delta() < delta {
 			return fmt.Errorf("record %d: key of %d bytes, data to byte %d, %d ms; the one before ends at byte %d, %d ms",
 				i, h.keyLen(), h.end(), h.delta(), end, delta)
 		}

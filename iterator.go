@@ -2,6 +2,7 @@ package weir
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -99,6 +100,9 @@ func (s *Stream) AppendRecords(ctx context.Context, dst []Record, it Iterator, l
 	if err := sh.takeReadQuota(now); err != nil {
 		return Batch{}, err
 	}
+	if s.config.GetRecordsDelay > 0 {
+		limit = sh.visible(&it.cursor, now, s.config.GetRecordsDelay, limit)
+	}
 	before := len(dst)
 	var b Batch
 	var size int
@@ -140,7 +144,7 @@ func (sh *shard) takeReadQuota(now instant) error {
 		return nil
 	}
 	sh.readMu.Lock()
-	limit, wait := sh.reads.takeCall(now.time())
+	limit, wait := sh.reads.takeCall(now)
 	sh.readMu.Unlock()
 	if limit == "" {
 		return nil
@@ -153,7 +157,7 @@ func (sh *shard) takeReadQuota(now instant) error {
 func (sh *shard) chargeRead(now instant, records, size int, behind int64) {
 	if sh.reads.bytes != nil {
 		sh.readMu.Lock()
-		sh.reads.charge(now.time(), size)
+		sh.reads.charge(size)
 		sh.readMu.Unlock()
 	}
 	sh.counts.countRead(now.second(), records, size, behind)
@@ -173,7 +177,7 @@ func (sh *shard) children() []ChildShard {
 	e := sh.ending.Load()
 	children := make([]ChildShard, len(e.children))
 	for i, child := range e.children {
-		children[i] = ChildShard{child.shard, child.parents, child.keys}
+		children[i] = ChildShard{child.shard, slices.Clone(child.parents), child.keys}
 	}
 	return children
 }

@@ -26,6 +26,14 @@ const (
 
 	DefaultIteratorLifetime = 300 * time.Second
 
+	DefaultConsumers                  = 20 // registered on one stream
+	DefaultSubscriptionLifetime       = 5 * time.Minute
+	DefaultSubscribeTakeover          = 5 * time.Second
+	DefaultIdleEventInterval          = 5 * time.Second
+	DefaultSubscriptionBytesPerSecond = 2 * mib // per consumer and shard
+	DefaultEventBytes                 = 1 * mib // data and partition keys of one event; not published by the service
+	DefaultEventRecords               = 10000   // records of one event; not published by the service
+
 	DefaultRetention    = 24 * time.Hour
 	DefaultMinRetention = 24 * time.Hour
 	DefaultMaxRetention = 8760 * time.Hour // 365 days
@@ -42,7 +50,8 @@ const (
 type Limits struct {
 	// WriteBytesPerSecond is what a shard takes in, data and partition keys
 	// together. Zero means 1 MiB/s. Where RecordBytes admits records above 1 MiB,
-	// these draw on a second bucket that fills at the same rate and holds 10 MiB.
+	// those that are larger than the bucket draw on a second one, which fills at
+	// the same rate and holds 10 MiB; what other records take is taken from both.
 	// A record larger than its bucket passes when the bucket is full.
 	WriteBytesPerSecond rate.Limit
 	// WriteRecordsPerSecond is how many records a shard takes. Zero means 1,000.
@@ -76,6 +85,29 @@ type Limits struct {
 	// Zero means 300 s.
 	IteratorLifetime time.Duration
 
+	// Consumers is how many consumers may be registered on the stream. Zero means
+	// 20; the service allows 50 with on-demand advantage.
+	Consumers int
+	// SubscriptionLifetime is how long a subscription lives. Zero means 5 minutes.
+	SubscriptionLifetime time.Duration
+	// SubscribeTakeover is how long after a subscription began the same consumer
+	// may not subscribe to the same shard again; after that the new subscription
+	// takes over. Zero means 5 s; negative means that it always takes over.
+	SubscribeTakeover time.Duration
+	// IdleEventInterval is after how long a subscription gives an event without
+	// records when there are none. Zero means 5 s; negative means never.
+	IdleEventInterval time.Duration
+	// SubscriptionBytesPerSecond is what a subscription gives out, whatever other
+	// readers of the shard do. Zero means 2 MiB/s. It refuses nothing: past it a
+	// subscription waits.
+	SubscriptionBytesPerSecond rate.Limit
+	// EventBytes is how large an event may be, data and partition keys together; a
+	// first record that is larger is given alone. An event also holds no more than
+	// a second's worth of SubscriptionBytesPerSecond. Zero means 1 MiB.
+	EventBytes int
+	// EventRecords is how many records an event may hold. Zero means 10,000.
+	EventRecords int
+
 	// MinRetention is the shortest retention a caller may ask for. Zero means
 	// 24 h; negative means any positive duration.
 	MinRetention time.Duration
@@ -92,17 +124,28 @@ type Limits struct {
 	// ResizesPerDay is how many times a stream may be resized in any 24 hours.
 	// Zero means 10.
 	ResizesPerDay int
+
+	// OnDemandWriteBytesPerSecond bounds how far an on-demand stream grows: to as
+	// many shards as take that much. Zero means 200 MiB/s; at most 10 GiB/s, which
+	// is also what a negative value means.
+	OnDemandWriteBytesPerSecond rate.Limit
+	// ModeSwitchesPerDay is how often the capacity mode may be switched in any 24
+	// hours. Zero means 2.
+	ModeSwitchesPerDay int
 }
 
 // Unlimited returns limits that are all lifted. What remains are the bounds of
-// the format: keys of 1 to 256 characters and records of 10 MiB.
+// the format, keys of 1 to 256 characters and records of 10 MiB, and what is no
+// quota: the size of a subscription's events and how often an idle one gives one.
 func Unlimited() Limits {
 	return Limits{
 		WriteBytesPerSecond: -1, WriteRecordsPerSecond: -1,
 		ReadBytesPerSecond: -1, ReadCallsPerSecond: -1,
 		RecordBytes: -1, BatchRecords: -1, BatchBytes: -1, ReadRecords: -1, ReadBytes: -1,
 		IteratorLifetime: -1, MinRetention: -1, MaxRetention: -1,
+		Consumers: -1, SubscriptionLifetime: -1, SubscribeTakeover: -1, SubscriptionBytesPerSecond: -1,
 		ResizeFactor: -1, MaxShards: -1, ResizesPerDay: -1,
+		OnDemandWriteBytesPerSecond: -1, ModeSwitchesPerDay: -1,
 	}
 }
 
@@ -119,11 +162,21 @@ func (l Limits) withDefaults() Limits {
 	l.ReadRecords = limitOr(l.ReadRecords, DefaultReadRecords, math.MaxInt)
 	l.ReadBytes = limitOr(l.ReadBytes, DefaultReadBytes, math.MaxInt)
 	l.IteratorLifetime = limitOr(l.IteratorLifetime, DefaultIteratorLifetime, math.MaxInt64)
+	l.Consumers = limitOr(l.Consumers, DefaultConsumers, math.MaxInt)
+	l.SubscriptionLifetime = limitOr(l.SubscriptionLifetime, DefaultSubscriptionLifetime, math.MaxInt64)
+	l.SubscribeTakeover = limitOr(l.SubscribeTakeover, DefaultSubscribeTakeover, 0)
+	l.IdleEventInterval = limitOr(l.IdleEventInterval, DefaultIdleEventInterval, math.MaxInt64)
+	l.SubscriptionBytesPerSecond = rateOr(l.SubscriptionBytesPerSecond, DefaultSubscriptionBytesPerSecond)
+	l.EventBytes = limitOr(l.EventBytes, DefaultEventBytes, math.MaxInt)
+	l.EventRecords = limitOr(l.EventRecords, DefaultEventRecords, math.MaxInt)
 	l.MaxRetention = limitOr(l.MaxRetention, DefaultMaxRetention, math.MaxInt64)
 	l.MinRetention = limitOr(l.MinRetention, DefaultMinRetention, 1)
 	l.ResizeFactor = limitOr(l.ResizeFactor, DefaultResizeFactor, math.MaxInt32)
 	l.MaxShards = limitOr(l.MaxShards, DefaultMaxShards, math.MaxInt32)
 	l.ResizesPerDay = limitOr(l.ResizesPerDay, DefaultResizesPerDay, math.MaxInt32)
+	l.OnDemandWriteBytesPerSecond = limitOr(l.OnDemandWriteBytesPerSecond,
+		DefaultOnDemandWriteBytesPerSecond, MaxOnDemandWriteBytesPerSecond)
+	l.ModeSwitchesPerDay = limitOr(l.ModeSwitchesPerDay, DefaultModeSwitchesPerDay, math.MaxInt32)
 	return l
 }
 
@@ -148,6 +201,8 @@ func (l Limits) check() error {
 	for name, v := range map[string]rate.Limit{
 		"WriteBytesPerSecond": l.WriteBytesPerSecond, "WriteRecordsPerSecond": l.WriteRecordsPerSecond,
 		"ReadBytesPerSecond": l.ReadBytesPerSecond, "ReadCallsPerSecond": l.ReadCallsPerSecond,
+		"OnDemandWriteBytesPerSecond": l.OnDemandWriteBytesPerSecond,
+		"SubscriptionBytesPerSecond":  l.SubscriptionBytesPerSecond,
 	} {
 		if math.IsNaN(float64(v)) {
 			return invalidf("Limits."+name, "is not a number")
@@ -155,6 +210,9 @@ func (l Limits) check() error {
 	}
 	if l.RecordBytes > MaxRecordBytes {
 		return invalidf("Limits.RecordBytes", "%d is above %d", l.RecordBytes, MaxRecordBytes)
+	}
+	if l.OnDemandWriteBytesPerSecond > MaxOnDemandWriteBytesPerSecond {
+		return invalidf("Limits.OnDemandWriteBytesPerSecond", "%v is above %d", l.OnDemandWriteBytesPerSecond, MaxOnDemandWriteBytesPerSecond)
 	}
 	if l.MinRetention > l.MaxRetention {
 		return invalidf("Limits.MinRetention", "%v is above MaxRetention, %v", l.MinRetention, l.MaxRetention)
@@ -235,7 +293,8 @@ func (q *writeQuota) take(now time.Time, size int) (limit string, wait time.Dura
 // takeUpTo empties b by n tokens, or by all it has.
 func takeUpTo(b *rate.Limiter, now time.Time, n int) {
 	if b != nil && !b.AllowN(now, n) {
-		b.AllowN(now, int(b.TokensAt(now)))
+		const rounding = 0.5e-9 // seconds: whole tokens are not to be missed by an error of floating point
+		b.AllowN(now, int(b.TokensAt(now)+rounding*float64(b.Limit())))
 	}
 }
 
@@ -247,23 +306,26 @@ func untilTokens(b *rate.Limiter, now time.Time, n int) time.Duration {
 		return 0
 	}
 	nanoseconds := missing / float64(b.Limit()) * float64(time.Second)
-	const forever = 100 * 365 * 24 * time.Hour
 	switch {
 	case nanoseconds < 1: // closer than a clock can tell
 		return 0
-	case nanoseconds > float64(forever):
-		return forever
+	case nanoseconds > float64(longestWait):
+		return longestWait
 	default:
 		return time.Duration(math.Ceil(nanoseconds))
 	}
 }
+
+// longestWait is the longest wait that is told.
+const longestWait = 100 * 365 * 24 * time.Hour
 
 // readQuota is the limits of shared readers on one shard. It is guarded by the
 // shard's read mutex.
 type readQuota struct {
 	calls   *rate.Limiter // nil when unlimited
 	bytes   *rate.Limiter // nil when unlimited
-	blocked time.Time     // until then a large read is being paid for
+	blocked time.Time     // until then large reads are being paid for
+	last    instant       // clock reading given to the limiters last; never falls
 }
 
 func newReadQuota(l Limits) readQuota {
@@ -271,22 +333,30 @@ func newReadQuota(l Limits) readQuota {
 }
 
 // takeCall admits one call at now.
-func (q *readQuota) takeCall(now time.Time) (limit string, wait time.Duration) {
-	if wait := q.blocked.Sub(now); wait > 0 {
-		return limitReadBytes, wait
+func (q *readQuota) takeCall(now instant) (limit string, wait time.Duration) {
+	q.last = max(q.last, now)
+	at, back := q.last.time(), time.Duration(q.last-now) // back: how far the clock stepped back
+	if wait := q.blocked.Sub(at); wait > 0 {
+		return limitReadBytes, wait + back
 	}
-	if q.calls != nil && !q.calls.AllowN(now, 1) {
-		return limitReadCalls, max(1, untilTokens(q.calls, now, 1))
+	if q.calls != nil && !q.calls.AllowN(at, 1) {
+		return limitReadCalls, max(1, untilTokens(q.calls, at, 1)) + back
 	}
 	return "", 0
 }
 
 // charge pays for size bytes that a call returned: from the bucket if it holds
-// them, else by blocking the shard for as long as size takes at the limit.
-func (q *readQuota) charge(now time.Time, size int) {
-	if q.bytes == nil || size == 0 || q.bytes.AllowN(now, size) {
+// them, else by blocking the shard for as long as size takes at the limit. The
+// bucket is empty afterwards, and calls that overlapped pay one after the other.
+func (q *readQuota) charge(size int) {
+	at := q.last.time()
+	if q.bytes == nil || size == 0 || q.bytes.AllowN(at, size) {
 		return
 	}
-	q.blocked = now.Add(time.Duration(math.Ceil(float64(size) / float64(q.bytes.Limit()) * float64(time.Second))))
-	q.bytes.AllowN(q.blocked, q.bytes.Burst())
+	if q.blocked.Before(at) {
+		q.blocked = at
+	}
+	seconds := min(float64(size)/float64(q.bytes.Limit()), longestWait.Seconds())
+	q.blocked = q.blocked.Add(time.Duration(math.Ceil(seconds * float64(time.Second))))
+	takeUpTo(q.bytes, q.blocked, q.bytes.Burst())
 }

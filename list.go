@@ -62,6 +62,7 @@ func (s *Stream) ListShards(q ShardQuery) ([]Shard, error) {
 	s.reshard.Lock() // not between the two halves of a reshard
 	defer s.reshard.Unlock()
 	now := s.now()
+	s.catchUpLocked(now)
 	all := s.routes.Load().all
 	from := sort.Search(len(all), func(i int) bool { return all[i].shard >= q.From })
 	var list []Shard

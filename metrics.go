@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"text/tabwriter"
 	"time"
 )
@@ -119,21 +118,24 @@ type Peaks struct {
 
 // A Snapshot is a stream's metrics at one moment.
 type Snapshot struct {
-	Stream string    `json:"stream"`
-	At     time.Time `json:"at"`
-	Total  Counts    `json:"total"`
-	Peaks  Peaks     `json:"peaks"` // of incoming records and bytes only; the shards have theirs
+	Stream   string    `json:"stream"`
+	At       time.Time `json:"at"`
+	Capacity Capacity  `json:"capacity"`
+	Total    Counts    `json:"total"`
+	Peaks    Peaks     `json:"peaks"` // of incoming records and bytes only; the shards have theirs
 	// RecordsHeld and BytesHeld are the readable records and their data and
 	// partition keys; MemoryBytes is what they occupy, free space in blocks and
 	// expired records not yet released included.
 	RecordsHeld int64 `json:"records_held"`
 	BytesHeld   int64 `json:"bytes_held"`
 	MemoryBytes int64 `json:"memory_bytes"`
-	// IteratorAge is the greatest age of any reader: of the Readers now, and of
-	// each shard's most recent GetRecords.
+	// IteratorAge is the greatest age of any reader: of the Readers and Consumers
+	// now, and of each shard's most recent GetRecords.
 	IteratorAge time.Duration   `json:"iterator_age_ns"`
 	Shards      []ShardMetrics  `json:"shards"`
 	Readers     []ReaderMetrics `json:"readers,omitempty"`
+	// Consumers are the registered consumers, in the order of their registration.
+	Consumers []ConsumerMetrics `json:"consumers,omitempty"`
 }
 
 // ShardMetrics are the metrics of one shard that has not vanished.
@@ -160,14 +162,17 @@ type ReaderMetrics struct {
 // Snapshot returns the stream's metrics. It takes no lock that a put takes.
 func (s *Stream) Snapshot() Snapshot {
 	now := s.now()
+	s.catchUp(now)
 	horizon := s.horizonMs(now)
-	snap := Snapshot{Stream: s.name, At: now.time(), Total: s.retired.counts()}
+	routes := s.routes.Load()
+	snap := Snapshot{Stream: s.name, At: now.time(), Capacity: s.capacity(), Total: routes.retired.total}
 	snap.Total.add(countsOf(intake{}, s.counts.total()))
-	for _, sh := range s.routes.Load().all {
-		if sh.expired(horizon) {
+	for _, sh := range routes.all {
+		m := sh.metrics(horizon)
+		if sh.expired(horizon) { // vanished, but not forgotten yet
+			snap.Total.add(m.Total)
 			continue
 		}
-		m := sh.metrics(horizon)
 		snap.Shards = append(snap.Shards, m)
 		snap.Total.add(m.Total)
 		snap.RecordsHeld += m.RecordsHeld
@@ -179,6 +184,10 @@ func (s *Stream) Snapshot() Snapshot {
 	snap.Readers = s.readers.metrics(now)
 	for _, r := range snap.Readers {
 		snap.IteratorAge = max(snap.IteratorAge, r.Age)
+	}
+	snap.Consumers = s.fanOut.metrics(now)
+	for _, c := range snap.Consumers {
+		snap.IteratorAge = max(snap.IteratorAge, c.Age)
 	}
 	s.marks.peaks(&snap.Peaks, intake{records: snap.Total.IncomingRecords, bytes: snap.Total.IncomingBytes})
 	return snap
@@ -193,10 +202,12 @@ func (sh *shard) metrics(horizonMs int64) ShardMetrics {
 		Total: countsOf(total, sh.counts.total()),
 	}
 	c := cursor{next: sh.first.Load()}
+	sh.settle(&c)
+	oldest := c.seg
 	sh.clampToHorizon(&c, horizonMs)
 	m.RecordsHeld = max(0, total.records-int64(c.next-1))
 	m.BytesHeld = max(0, total.bytes-c.seg.bytes-int64(c.seg.start(int(c.next-c.seg.base))))
-	for g := c.seg; g != nil; g = g.next.Load() {
+	for g := oldest; g != nil; g = g.next.Load() {
 		m.MemoryBytes += int64(len(g.arena))
 	}
 	sh.marks.peaks(&m.Peaks, total)
@@ -236,7 +247,7 @@ func (h *history) total() *[numCounts]int64 {
 func (s *Stream) Seconds(from time.Time) []Second {
 	seconds := newSecondsFrom(from, s.now(), s.counts.window)
 	routes := s.routes.Load()
-	total := s.retired.intake()
+	total := routes.retired.taken
 	for _, sh := range routes.all {
 		total.add(sh.takenIn())
 	}
@@ -325,29 +336,14 @@ func (r *Reader) metrics(now instant) ReaderMetrics {
 
 // retired is what vanished shards counted while they were there.
 type retired struct {
-	mu    sync.Mutex // guards what follows
 	total Counts
 	taken intake
 }
 
 func (t *retired) add(sh *shard) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	in := sh.takenIn()
 	t.total.add(countsOf(in, sh.counts.total()))
 	t.taken.add(in)
-}
-
-func (t *retired) counts() Counts {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.total
-}
-
-func (t *retired) intake() intake {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.taken
 }
 
 // countThrottled counts records that a write limit refused.
@@ -385,6 +381,7 @@ func (snap Snapshot) String() string {
 	fmt.Fprintf(&b, "%s at %s: %d records in (%d bytes), %d out, %d held (%d bytes), %d write throttles, %d read throttles, iterator age %v\n",
 		snap.Stream, snap.At.Format(time.RFC3339), t.IncomingRecords, t.IncomingBytes, t.OutgoingRecords,
 		snap.RecordsHeld, snap.BytesHeld, t.WriteThrottled, t.ReadThrottled, snap.IteratorAge)
+	fmt.Fprintf(&b, "capacity: %v\n", snap.Capacity)
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "shard\trecords in\tbytes in\tthrottled\tbusiest second\trecords out\theld")
 	for _, sh := range snap.Shards {
@@ -393,5 +390,6 @@ func (snap Snapshot) String() string {
 			sh.Total.OutgoingRecords, sh.RecordsHeld)
 	}
 	w.Flush()
+	snap.writeConsumers(&b)
 	return b.String()
 }

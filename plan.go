@@ -143,6 +143,9 @@ func ResizeSteps(current, target int) []int {
 
 // planLocked checks the rules and plans. The caller holds reshard.
 func (s *Stream) planLocked(target int, now instant) (Plan, error) {
+	if err := s.provisionedLocked(); err != nil {
+		return Plan{}, err
+	}
 	routes := s.routes.Load()
 	current := len(routes.open)
 	plan := Plan{Current: current, Target: target, first: routes.next}

@@ -26,7 +26,7 @@ func (s *Stream) Put(ctx context.Context, e Entry) (PutResult, error) {
 	if err != nil {
 		return PutResult{}, err
 	}
-	if err := checkOrdering(e.SequenceNumberForOrdering, now); err != nil {
+	if err := s.checkOrdering(e.SequenceNumberForOrdering, now); err != nil {
 		return PutResult{}, err
 	}
 	return s.put(e.PartitionKey, e.Data, e.ExplicitHashKey, now)
@@ -37,6 +37,9 @@ func (s *Stream) Put(ctx context.Context, e Entry) (PutResult, error) {
 func (s *Stream) put(key string, data []byte, explicit *HashKey, now instant) (PutResult, error) {
 	if err := s.checkRecord(key, data); err != nil {
 		return PutResult{}, err
+	}
+	if int64(now) >= s.attend.Load() && s.attendTo(now) {
+		explicit = s.nextTurn()
 	}
 	for routes := s.routes.Load(); ; routes = s.laterRoutes() {
 		sh := routes.open[0]
@@ -72,7 +75,7 @@ func hashKey(key string, explicit *HashKey) HashKey {
 
 // checkRecord checks what does not depend on the shard.
 func (s *Stream) checkRecord(key string, data []byte) error {
-	if err := checkKey(key); err != nil {
+	if err := checkKey(key); err != nil && !(key == "" && s.mayLackKey()) {
 		return err
 	}
 	if size, limit := len(key)+len(data), int(s.recordBytes.Load()); size > limit {
@@ -83,13 +86,17 @@ func (s *Stream) checkRecord(key string, data []byte) error {
 
 // checkOrdering checks a number for ordering as the service does: it must be of
 // version 1 or 2, its time must not lie in the future, and its index not be
-// beyond a closed shard's.
-func checkOrdering(n SequenceNumber, now instant) error {
+// beyond a closed shard's. A clock that stepped back does not make numbers that
+// puts returned before refusable.
+func (s *Stream) checkOrdering(n SequenceNumber, now instant) error {
 	if n.IsZero() {
 		return nil
 	}
+	if s.Distribution() == DistributeAuto {
+		return invalidf("sequence number for ordering", "is not possible while the stream distributes records itself")
+	}
 	p, ok := n.decode()
-	if !ok || p.version < 1 || int64(p.time) > now.second() {
+	if !ok || p.version < 1 || int64(p.time) > max(now.second(), s.marks.last.Load()) {
 		return &SequenceNumberError{Text: n.String(), Reason: "is invalid for ordering"}
 	}
 	return nil
@@ -147,7 +154,8 @@ func (sh *shard) takeQuotaLocked(now instant, size int) error {
 	if limit == "" {
 		return nil
 	}
-	return &LimitError{Limit: limit, Stream: sh.stream.name, Shard: sh.shard, RetryAfter: max(1, wait)}
+	wait = max(1, wait) + time.Duration(sh.lastNs-int64(now)) // longer if the clock stepped back
+	return &LimitError{Limit: limit, Stream: sh.stream.name, Shard: sh.shard, RetryAfter: wait}
 }
 
 // wake wakes those who wait for records, of this shard or of any.

@@ -195,6 +195,12 @@ func (r *Reader) readLocked(at *shardCursor, now instant) bool {
 	}
 	var size int
 	r.batch, size = at.sh.read(r.batch[:0], &at.cursor, r.stream.horizonMs(now), wanted, DefaultReadBytes)
+	if r.tips != nil { // trimming may have moved the cursor towards the tip, and the read beyond it
+		for n := len(r.batch); n > 0 && r.batch[n-1].SequenceNumber.Index() >= r.tips[at.sh.shard]; n-- {
+			size -= r.batch[n-1].Size()
+			r.batch = r.batch[:n-1]
+		}
+	}
 	if len(r.batch) == 0 {
 		return false
 	}
@@ -364,8 +370,12 @@ func (s *Stream) AllToTip(ctx context.Context, from Position) iter.Seq2[Record, 
 	}
 }
 
-// tips returns the index after the newest record of each shard.
+// tips returns the index after the newest record of each shard. It waits for a
+// reshard that is under way: between the first put into a child and the end of
+// its parents a reader would stop before the child.
 func (s *Stream) tips() map[ShardID]uint64 {
+	s.reshard.Lock()
+	defer s.reshard.Unlock()
 	tips := make(map[ShardID]uint64)
 	for _, sh := range s.routes.Load().all {
 		tips[sh.shard] = sh.end()

@@ -41,7 +41,7 @@ func (r Record) Clone() Record {
 // An Entry is a record to be put.
 type Entry struct {
 	// PartitionKey decides the shard, through its MD5: 1 to 256 characters of
-	// UTF-8.
+	// UTF-8. It may be empty under [DistributeAuto].
 	PartitionKey string
 	// Data may be empty. With the key it may be at most [Limits.RecordBytes].
 	Data []byte

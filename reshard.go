@@ -32,6 +32,9 @@ func (s *Stream) ShardOf(key string) ShardID { return s.ShardOfHashKey(HashParti
 
 // ShardOfHashKey returns the open shard that takes records of a hash key.
 func (s *Stream) ShardOfHashKey(k HashKey) ShardID {
+	if s.Mode() == OnDemand {
+		s.catchUp(s.now())
+	}
 	routes := s.routes.Load()
 	return routes.open[routes.place(k)].shard
 }
@@ -43,6 +46,9 @@ func (s *Stream) ShardOfHashKey(k HashKey) ShardID {
 func (s *Stream) SplitShard(id ShardID, at HashKey) ([2]ShardID, error) {
 	s.reshard.Lock()
 	defer s.reshard.Unlock()
+	if err := s.provisionedLocked(); err != nil {
+		return [2]ShardID{}, err
+	}
 	sh, err := s.openShardLocked(id)
 	if err != nil {
 		return [2]ShardID{}, err
@@ -63,6 +69,9 @@ func (s *Stream) SplitShard(id ShardID, at HashKey) ([2]ShardID, error) {
 func (s *Stream) MergeShards(lower, upper ShardID) (ShardID, error) {
 	s.reshard.Lock()
 	defer s.reshard.Unlock()
+	if err := s.provisionedLocked(); err != nil {
+		return 0, err
+	}
 	lo, err := s.openShardLocked(lower)
 	if err != nil {
 		return 0, err
@@ -71,7 +80,7 @@ func (s *Stream) MergeShards(lower, upper ShardID) (ShardID, error) {
 	if err != nil {
 		return 0, err
 	}
-	if lo.keys.End.Add(1) != hi.keys.Start || lo == hi {
+	if lo.keys.End.Add(1) != hi.keys.Start || hi.keys.Start == (HashKey{}) { // no neighbours around the end
 		return 0, invalidf("shards", "%s and %s are not an adjacent pair, the lower one first", lower, upper)
 	}
 	children := s.replaceLocked([]*shard{lo, hi}, []HashKeyRange{{lo.keys.Start, hi.keys.End}})
@@ -98,7 +107,12 @@ func (s *Stream) shardNotFound(id ShardID) error {
 // with the given ranges in their place. The caller holds reshard. Puts that have
 // looked a parent up already find it closed, wait for reshard and look again.
 func (s *Stream) replaceLocked(parents []*shard, ranges []HashKeyRange) []*shard {
-	now := s.now()
+	return s.replaceAtLocked(parents, ranges, s.now())
+}
+
+// replaceAtLocked is replaceLocked at a time that may have passed, if nothing was
+// put since.
+func (s *Stream) replaceAtLocked(parents []*shard, ranges []HashKeyRange, now instant) []*shard {
 	routes := s.routes.Load()
 	// No put reaches the parents from here on. A child's creation second exceeds
 	// the ending second of its parents, so all its sequence numbers exceed theirs.
@@ -145,7 +159,7 @@ func (r *routing) replace(parents, children []*shard) *routing {
 	place := slices.Index(open, parents[0])
 	open = slices.Replace(open, place, place+len(parents), children...)
 	all := append(slices.Clone(r.all), children...)
-	return newRouting(all, open, r.next+ShardID(len(children)))
+	return newRouting(all, open, r.next+ShardID(len(children)), r.retired)
 }
 
 // forgetExpiredLocked removes closed shards whose last record has expired. The
@@ -156,11 +170,13 @@ func (s *Stream) forgetExpiredLocked(horizonMs int64) {
 	if !slices.ContainsFunc(routes.all, gone) {
 		return
 	}
+	past := routes.retired
 	for _, sh := range routes.all {
 		if gone(sh) {
-			s.retired.add(sh)
+			sh.trim(horizonMs) // or MaxBytes would count its records for ever
+			past.add(sh)
 		}
 	}
 	all := slices.DeleteFunc(slices.Clone(routes.all), gone)
-	s.routes.Store(newRouting(all, routes.open, routes.next))
+	s.routes.Store(newRouting(all, routes.open, routes.next, past))
 }

@@ -37,6 +37,8 @@ type shard struct {
 	marks  markHistory
 	markMs int64 // when the next second begins for marks
 
+	load *shardLoad // guarded by Stream.reshard instead; nil unless open and on-demand
+
 	_ [64]byte // keeps what readers load off the writers' cache lines
 
 	tail      atomic.Pointer[segment]      // the newest segment, or an empty one; never nil

@@ -13,8 +13,17 @@ import (
 // [NewStream].
 type Config struct {
 	// Shards is how many open shards to begin with, their hash key ranges even.
-	// Zero means 1.
+	// Zero means 1 or, in on-demand mode, 4 or what WarmThroughput needs.
 	Shards int
+	// Mode says who chooses the number of shards from then on. The zero value is
+	// [Provisioned]; it can be changed with [Stream.SetMode].
+	Mode Mode
+	// Distribution says what decides a record's shard. The zero value is
+	// [ByPartitionKey]; [DistributeAuto] is for on-demand mode.
+	Distribution Distribution
+	// WarmThroughput is how many MiB/s an on-demand stream holds ready in advance.
+	// Zero means none; it can be changed with [Stream.SetWarmThroughput].
+	WarmThroughput int
 	// Retention is how long records stay readable. Zero means 24 hours. It must
 	// lie within [Limits.MinRetention] and [Limits.MaxRetention]; it can be
 	// changed with [Stream.SetRetention].
@@ -32,6 +41,12 @@ type Config struct {
 	// MetricsWindow is how far back metrics keep single seconds. Zero means five
 	// minutes; at most 24 hours. Totals and peaks are kept for good.
 	MetricsWindow time.Duration
+	// GetRecordsDelay and FanOutDelay are how long after its arrival a record
+	// stays invisible to [Stream.GetRecords] and to subscriptions of registered
+	// consumers, to the millisecond. Zero means not at all: delivery takes
+	// microseconds. [TypicalGetRecordsDelay] and [TypicalFanOutDelay] are the
+	// service's, for tests that should meet them. A [Reader] knows no delay.
+	GetRecordsDelay, FanOutDelay time.Duration
 	// Now tells the time. Nil means [time.Now]. It is called once at the
 	// beginning of each operation, by many goroutines at a time.
 	Now func() time.Time
@@ -60,8 +75,9 @@ const (
 
 // withDefaults fills in what zero means.
 func (c Config) withDefaults() Config {
+	c.Limits = c.Limits.withDefaults()
 	if c.Shards == 0 {
-		c.Shards = 1
+		c.Shards = c.firstShards()
 	}
 	if c.Retention == 0 {
 		c.Retention = DefaultRetention
@@ -72,7 +88,6 @@ func (c Config) withDefaults() Config {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	c.Limits = c.Limits.withDefaults()
 	return c
 }
 
@@ -90,7 +105,16 @@ func (c Config) check() error {
 	if c.MetricsWindow < time.Second || c.MetricsWindow > maxMetricsWindow {
 		return invalidf("Config.MetricsWindow", "%v is outside 1s to %v", c.MetricsWindow, maxMetricsWindow)
 	}
+	if c.GetRecordsDelay < 0 {
+		return invalidf("Config.GetRecordsDelay", "%v is negative", c.GetRecordsDelay)
+	}
+	if c.FanOutDelay < 0 {
+		return invalidf("Config.FanOutDelay", "%v is negative", c.FanOutDelay)
+	}
 	if err := c.Limits.check(); err != nil {
+		return err
+	}
+	if err := c.checkMode(); err != nil {
 		return err
 	}
 	return c.Limits.checkRetention(c.Retention)
@@ -110,6 +134,9 @@ type Stream struct {
 	recordBytes atomic.Int64 // largest record; changed under reshard
 
 	routes atomic.Pointer[routing]
+	// attend is the clock reading, in Unix nanoseconds, from which on a put has to
+	// call attendTo first. It spares puts all else of on-demand mode.
+	attend atomic.Int64
 	// reshard serialises what changes the set of shards or a setting of all of
 	// them. Taken before a shard's mutex.
 	reshard sync.Mutex
@@ -119,9 +146,10 @@ type Stream struct {
 	counts  history
 	marking sync.Mutex // guards writes to marks; taken after a shard's mutex
 	marks   markHistory
-	retired retired
 	batches sync.Pool // *batch
 	readers readerSet
+	scaling scaling
+	fanOut  fanOut
 }
 
 // NewStream returns an empty stream. name has 1 to 128 of the characters
@@ -141,6 +169,7 @@ func NewStream(name string, c Config) (*Stream, error) {
 	s.recordBytes.Store(int64(c.Limits.RecordBytes))
 	s.counts.window = int64(c.MetricsWindow / time.Second)
 	s.openFirstShards(c.Shards)
+	s.beginMode(c)
 	return s, nil
 }
 
@@ -167,6 +196,9 @@ func (s *Stream) SetRecordBytes(n int) error {
 	s.reshard.Lock()
 	defer s.reshard.Unlock()
 	s.recordBytes.Store(int64(n))
+	if n == DefaultRecordBytes {
+		return nil
+	}
 	for _, sh := range s.routes.Load().open {
 		sh.mu.Lock()
 		sh.quota.admitLarge()
@@ -176,13 +208,15 @@ func (s *Stream) SetRecordBytes(n int) error {
 }
 
 // checkStreamName checks a name against the service's pattern.
-func checkStreamName(name string) error {
+func checkStreamName(name string) error { return checkName("stream name", name) }
+
+func checkName(field, name string) error {
 	if len(name) == 0 || len(name) > maxStreamNameLength {
-		return invalidf("stream name", "has %d characters; 1 to %d are allowed", len(name), maxStreamNameLength)
+		return invalidf(field, "has %d characters; 1 to %d are allowed", len(name), maxStreamNameLength)
 	}
 	for i := range len(name) {
 		if !isNameByte(name[i]) {
-			return invalidf("stream name", "%q has characters other than a-z, A-Z, 0-9, '.', '_' and '-'", name)
+			return invalidf(field, "%q has characters other than a-z, A-Z, 0-9, '.', '_' and '-'", name)
 		}
 	}
 	return nil

@@ -1,0 +1,102 @@
+package weir_test
+
+import (
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/weirstream/weir"
+)
+
+func TestDistribution_auto(t *testing.T) {
+	s, _ := clocked(t, weir.Config{Mode: weir.OnDemand, Distribution: weir.DistributeAuto})
+	ctx, low := t.Context(), weir.HashKey{}
+	for range 10 {
+		_, err := s.PutRecord(ctx, "", []byte("no key"))
+		require.NoError(t, err)
+	}
+	for range 10 {
+		_, err := s.Put(ctx, weir.Entry{PartitionKey: "same", ExplicitHashKey: &low})
+		require.NoError(t, err)
+	}
+	entries := make([]weir.Entry, 500)
+	for i := range entries {
+		entries[i].ExplicitHashKey = &low
+	}
+	results, err := s.PutRecords(ctx, entries)
+	require.NoError(t, err)
+	counts := map[weir.ShardID]int{}
+	for _, r := range results {
+		require.NoError(t, r.Err)
+		counts[r.ShardID]++
+	}
+	assert.Equal(t, map[weir.ShardID]int{0: 125, 1: 125, 2: 125, 3: 125}, counts)
+
+	keys := map[string]int{}
+	for _, sh := range s.Snapshot().Shards {
+		assert.EqualValues(t, 130, sh.Total.IncomingRecords)
+	}
+	for r, err := range s.AllToTip(ctx, weir.TrimHorizon()) {
+		require.NoError(t, err)
+		keys[r.PartitionKey]++
+	}
+	assert.Equal(t, map[string]int{"": 510, "same": 10}, keys)
+
+	at, err := s.PutRecord(ctx, "a", nil)
+	require.NoError(t, err)
+	_, err = s.Put(ctx, weir.Entry{PartitionKey: "a", SequenceNumberForOrdering: at.SequenceNumber})
+	assert.ErrorIs(t, err, weir.ErrInvalidArgument)
+	_, err = s.PutRecord(ctx, text(weir.MaxPartitionKeyLength+1), nil)
+	assert.ErrorIs(t, err, weir.ErrInvalidArgument)
+}
+
+func TestDistribution_switching(t *testing.T) {
+	s, _ := clocked(t, weir.Config{Mode: weir.OnDemand})
+	ctx := t.Context()
+	_, err := s.PutRecord(ctx, "", nil)
+	require.ErrorIs(t, err, weir.ErrInvalidArgument)
+	require.NoError(t, s.SetDistribution(weir.DistributeAuto))
+	assert.Equal(t, weir.DistributeAuto, s.Distribution())
+	_, err = s.PutRecord(ctx, "", nil)
+	require.NoError(t, err)
+	assert.ErrorIs(t, s.SetMode(weir.Provisioned), weir.ErrProvisioned)
+	require.NoError(t, s.SetDistribution(weir.ByPartitionKey))
+	_, err = s.PutRecords(ctx, []weir.Entry{{}})
+	require.ErrorIs(t, err, weir.ErrInvalidArgument)
+	r := mustPut(t, s, "key", "x")
+	assert.Equal(t, s.ShardOf("key"), r.ShardID)
+	require.NoError(t, s.SetMode(weir.Provisioned))
+	assert.ErrorIs(t, s.SetDistribution(weir.DistributeAuto), weir.ErrProvisioned)
+	assert.ErrorIs(t, s.SetDistribution(2), weir.ErrInvalidArgument)
+}
+
+func TestDistribution_balanceUnderConcurrency(t *testing.T) {
+	s, _ := clocked(t, weir.Config{
+		Mode: weir.OnDemand, Shards: 7, Distribution: weir.DistributeAuto, Limits: weir.Unlimited(),
+	})
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 700 {
+				_, err := s.PutRecord(t.Context(), "", nil)
+				assert.NoError(t, err)
+			}
+		})
+	}
+	wg.Wait()
+	for _, sh := range s.Snapshot().Shards {
+		assert.EqualValues(t, 400, sh.Total.IncomingRecords)
+	}
+}
+
+// Under automatic distribution a load that one key would throttle passes, and all
+// shards are split at once.
+func TestOnDemand_automaticDistributionHasNoHotKey(t *testing.T) {
+	c := onDemandConfig()
+	c.Distribution = weir.DistributeAuto
+	r := newRig(t, c)
+	r.run(1000, always(demand{16, 200, 0}))
+	assert.Equal(t, []string{"660: 8 shards"}, r.events)
+}

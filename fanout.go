@@ -1,0 +1,157 @@
+package weir
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+)
+
+// A Consumer is a registered reader of a stream, which has a throughput of its
+// own on every shard: enhanced fan-out. It reads through [Stream.Subscribe] or
+// [Stream.Follow].
+type Consumer struct {
+	Name string `json:"name"`
+	// CreatedAt is when it was registered. A name that is registered again has
+	// another time.
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// RegisterConsumer registers a consumer. Its name has 1 to 128 of the characters
+// a-z A-Z 0-9 . _ and -, and is the only one of that name on the stream; else the
+// error matches [ErrInvalidArgument] or [ErrConsumerExists]. It matches
+// [ErrTooManyConsumers] when the stream has [Limits.Consumers] already.
+func (s *Stream) RegisterConsumer(name string) (Consumer, error) {
+	if err := checkName("consumer name", name); err != nil {
+		return Consumer{}, err
+	}
+	now := s.now()
+	s.fanOut.mu.Lock()
+	defer s.fanOut.mu.Unlock()
+	list := s.fanOut.consumers
+	switch {
+	case s.fanOut.placeLocked(name) >= 0:
+		return Consumer{}, s.consumerError(name, ErrConsumerExists)
+	case len(list) >= s.limits.Consumers:
+		return Consumer{}, fmt.Errorf("%w: the limit is %d",
+			s.consumerError(name, ErrTooManyConsumers), s.limits.Consumers)
+	}
+	c := &consumer{name: name, created: now, subscriptions: make(map[ShardID]*Subscription)}
+	c.counts.window = s.counts.window
+	s.fanOut.consumers = append(list, c)
+	return c.describe(), nil
+}
+
+// DescribeConsumer returns the registered consumer of that name. The error
+// matches [ErrConsumerNotFound].
+func (s *Stream) DescribeConsumer(name string) (Consumer, error) {
+	s.fanOut.mu.Lock()
+	defer s.fanOut.mu.Unlock()
+	c, err := s.consumerLocked(name)
+	if err != nil {
+		return Consumer{}, err
+	}
+	return c.describe(), nil
+}
+
+// Consumers returns the registered consumers in the order of their registration.
+func (s *Stream) Consumers() []Consumer {
+	s.fanOut.mu.Lock()
+	defer s.fanOut.mu.Unlock()
+	var list []Consumer
+	for _, c := range s.fanOut.consumers {
+		list = append(list, c.describe())
+	}
+	return list
+}
+
+// DeregisterConsumer removes a consumer and its metrics. Its subscriptions end:
+// their Next returns an error that matches [ErrConsumerNotFound], as does this
+// method's when there is no such consumer.
+func (s *Stream) DeregisterConsumer(name string) error {
+	s.fanOut.mu.Lock()
+	defer s.fanOut.mu.Unlock()
+	c, err := s.consumerLocked(name)
+	if err != nil {
+		return err
+	}
+	place := s.fanOut.placeLocked(name)
+	s.fanOut.consumers = slices.Delete(s.fanOut.consumers, place, place+1)
+	for _, sub := range c.subscriptions {
+		sub.end(s.consumerError(name, ErrConsumerNotFound))
+	}
+	return nil
+}
+
+// fanOut is the registered consumers of a stream.
+type fanOut struct {
+	mu        sync.Mutex // guards consumers and their subscriptions; taken before a Subscription's
+	consumers []*consumer
+}
+
+// A consumer is a registered consumer with its subscriptions.
+type consumer struct {
+	name    string  // immutable
+	created instant // immutable
+	counts  history
+	// subscriptions has the last subscription to each shard, which may have ended.
+	// Guarded by fanOut.mu.
+	subscriptions map[ShardID]*Subscription
+	sweepAt       int // how many subscriptions there are when ended ones are next swept out
+}
+
+func (c *consumer) describe() Consumer { return Consumer{c.name, c.created.time()} }
+
+// placeLocked returns the place of a consumer in the list, or -1.
+func (f *fanOut) placeLocked(name string) int {
+	return slices.IndexFunc(f.consumers, func(c *consumer) bool { return c.name == name })
+}
+
+// consumerLocked returns a registered consumer. The caller holds fanOut.mu.
+func (s *Stream) consumerLocked(name string) (*consumer, error) {
+	if i := s.fanOut.placeLocked(name); i >= 0 {
+		return s.fanOut.consumers[i], nil
+	}
+	return nil, s.consumerError(name, ErrConsumerNotFound)
+}
+
+func (s *Stream) consumerError(name string, err error) error {
+	return fmt.Errorf("consumer %q of stream %s: %w", name, s.name, err)
+}
+
+// fewSubscriptions is how many subscriptions of a consumer are not worth sweeping.
+const fewSubscriptions = 64
+
+// enterLocked makes sub the consumer's subscription to its shard. The one before
+// it is taken over. Subscriptions to shards that nobody reads any more are swept
+// out when there are twice as many as after the last time, so that the map stays
+// bounded at a constant cost. The caller holds fanOut.mu.
+func (c *consumer) enterLocked(sub *Subscription, now instant) {
+	s := sub.sh.stream
+	if before := c.subscriptions[sub.sh.shard]; before != nil && !before.over(now) {
+		before.end(fmt.Errorf("subscription of consumer %q to %s of stream %s: %w",
+			c.name, sub.sh.shard, s.name, ErrSubscriptionTakenOver))
+	}
+	if len(c.subscriptions) >= max(c.sweepAt, fewSubscriptions) {
+		for id, old := range c.subscriptions {
+			if old.over(now) && now >= old.begun.plus(s.limits.SubscribeTakeover) {
+				delete(c.subscriptions, id)
+			}
+		}
+		c.sweepAt = 2 * len(c.subscriptions)
+	}
+	c.subscriptions[sub.sh.shard] = sub
+}
+
+// active returns the subscriptions of a consumer that have not ended.
+func (f *fanOut) active(c *consumer, now instant) []*Subscription {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var list []*Subscription
+	for _, sub := range c.subscriptions {
+		if !sub.over(now) {
+			list = append(list, sub)
+		}
+	}
+	return list
+}

@@ -1,0 +1,133 @@
+package weir
+
+import (
+	"context"
+	"math"
+	"time"
+)
+
+// An outlet is where events come out: what one subscription has for itself, and
+// what the subscriptions of a [Follower] share. The zero value is ready.
+type outlet struct {
+	ended waitList // woken when a subscription ends from outside
+	batch []Record // overwritten by each event
+}
+
+// A pause says what there is to wait for when no event is due.
+type pause struct {
+	wait     time.Duration // the longest to wait; zero only if there is nothing to wait for
+	appended *waitList     // what a change of may bring an event sooner; nil if none can
+}
+
+// A poller says what is due at a moment: an event, an error, or a pause.
+type poller interface {
+	poll(now instant) (Event, pause, error)
+}
+
+// next returns what p has as soon as it is due. The stream's clock decides;
+// timers only say when to look at it again.
+func (o *outlet) next(ctx context.Context, s *Stream, p poller) (Event, error) {
+	for {
+		if err := ctx.Err(); err != nil {
+			return Event{}, err
+		}
+		ev, first, err := p.poll(s.now())
+		if err != nil || first.wait == 0 {
+			return ev, err
+		}
+		// Enter, then look again: what changes in between is not missed.
+		var appended <-chan struct{}
+		if first.appended != nil {
+			appended = first.appended.enter()
+		}
+		ended := o.ended.enter()
+		ev, again, err := p.poll(s.now())
+		if err != nil || again.wait == 0 {
+			return ev, err
+		}
+		if again.appended == first.appended {
+			pauseFor(ctx, again.wait, appended, ended)
+		}
+	}
+}
+
+// pauseFor waits for d, a change, or the end of ctx.
+func pauseFor(ctx context.Context, d time.Duration, appended, ended <-chan struct{}) {
+	var due <-chan time.Time
+	if d < time.Duration(eternity) {
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		due = timer.C
+	}
+	select {
+	case <-appended:
+	case <-ended:
+	case <-due:
+	case <-ctx.Done():
+	}
+}
+
+// eternity is an instant that no clock reaches and, as a wait, no wait at all.
+const eternity = instant(math.MaxInt64)
+
+// plus returns the instant d later, or eternity if that is beyond it.
+func (i instant) plus(d time.Duration) instant {
+	if instant(d) >= eternity-i {
+		return eternity
+	}
+	return i + instant(d)
+}
+
+// The service's typical time from a put to a read, for [Config.GetRecordsDelay]
+// and [Config.FanOutDelay].
+const (
+	TypicalGetRecordsDelay = 200 * time.Millisecond // with one reader that polls
+	TypicalFanOutDelay     = 70 * time.Millisecond
+)
+
+// visible returns how many records from c on, at most most, have arrived delay
+// ago or longer. It moves c up to the oldest readable record.
+func (sh *shard) visible(c *cursor, now instant, delay time.Duration, most int) int {
+	if delay == 0 {
+		return most
+	}
+	sh.clampToHorizon(c, sh.stream.horizonMs(now))
+	var hidden cursor
+	sh.seekArrival(&hidden, horizonMs(now, delay))
+	if hidden.next <= c.next {
+		return 0
+	}
+	return int(min(uint64(most), hidden.next-c.next))
+}
+
+// untilVisible returns the pause after which the record at c, if there is one,
+// has arrived delay ago.
+func (sh *shard) untilVisible(c *cursor, now instant, delay time.Duration) pause {
+	p := pause{wait: time.Duration(eternity), appended: &sh.waiting}
+	if ms, ok := sh.arrivalAt(c); ok {
+		at := instant(ms * int64(time.Millisecond)).plus(delay)
+		p.wait = max(1, time.Duration(at-now))
+	}
+	return p
+}
+
+// arrivalAt returns when the record at c arrived, in Unix milliseconds, if there
+// is one.
+func (sh *shard) arrivalAt(c *cursor) (ms int64, ok bool) {
+	n := sh.settle(c)
+	i := c.next - c.seg.base
+	if c.next < c.seg.base || i >= uint64(n) {
+		return 0, false
+	}
+	return c.seg.arrival(int(i)), true
+}
+
+// numberBefore returns the number of the record before index i or, where that is
+// not known any more or never was, another one after which i follows.
+func (sh *shard) numberBefore(i uint64) SequenceNumber {
+	c := cursor{next: i - 1}
+	if ms, ok := sh.arrivalAt(&c); ok && c.next == i-1 {
+		return sh.number(c.next, ms)
+	}
+	return newSequenceNumber(sh.created, sh.shard, i-1, sh.created)
+}
