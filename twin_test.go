@@ -3,6 +3,7 @@ package weir_test
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/big"
 	"testing"
 	"time"
@@ -98,7 +99,7 @@ func newTwins(t testing.TB, src *source) *twins {
 		c.MaxBytes, c.WriteRecords, c.WriteBytes, c.DropOldest = 10_000, 10, 40_000, src.oneIn(2)
 		w.batches = c.DropOldest
 	default: // no limits
-		c.PageRecords, c.BatchRecords = 1<<62, 1<<62
+		c.PageRecords, c.BatchRecords = math.MaxInt, math.MaxInt
 	}
 	w.want = model.New(w.config, w.now)
 	w.got = newStream(t, w.engineConfig())
@@ -164,7 +165,7 @@ func faultOf(err error) model.Fault {
 func (w *twins) sameFault(fault model.Fault, limits []model.Limit, shard weir.ShardID, err error) bool {
 	w.t.Helper()
 	if fault != faultOf(err) {
-		w.t.Fatalf("%s at %v: the model says %q, the engine %v", w.op, w.clock().UTC(), fault, err)
+		w.t.Fatalf("%s at %v: the model says %q %v, the engine %v", w.op, w.clock().UTC(), fault, limits, err)
 	}
 	if fault != model.Throttled {
 		return fault == model.OK

@@ -1,0 +1,122 @@
+package weir_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/weirstream/weir"
+)
+
+var sentinels = []error{
+	weir.ErrInvalidArgument, weir.ErrThroughputExceeded, weir.ErrMemoryFull, weir.ErrShardNotFound,
+	weir.ErrShardClosed, weir.ErrIteratorExpired, weir.ErrInvalidIterator, weir.ErrInvalidSequenceNumber,
+}
+
+// matches returns the only sentinel that an error matches.
+func matches(t *testing.T, err error) error {
+	t.Helper()
+	var found error
+	for _, sentinel := range sentinels {
+		if errors.Is(err, sentinel) {
+			require.Nil(t, found, "%v matches several", err)
+			found = sentinel
+		}
+	}
+	return found
+}
+
+func TestErrors_eachMatchesItsSentinelOnly(t *testing.T) {
+	s, clock := clocked(t, weir.Config{MaxBytes: 100, Shards: 2, Limits: weir.Limits{WriteRecordsPerSecond: 1}})
+	other, _ := clocked(t, weir.Config{})
+	it := mustIterator(t, s, shard0, weir.TrimHorizon())
+	children, err := s.SplitShard(shard0, weir.HashKey{Lo: 2})
+	require.NoError(t, err)
+	ctx := t.Context()
+	lower := &weir.HashKey{}
+
+	_, put := s.PutRecord(ctx, "", nil)
+	assert.Equal(t, weir.ErrInvalidArgument, matches(t, put))
+	_, full := s.PutRecord(ctx, "k", make([]byte, 100))
+	assert.Equal(t, weir.ErrMemoryFull, matches(t, full))
+	_, err = s.Put(ctx, weir.Entry{PartitionKey: "k", ExplicitHashKey: lower})
+	require.NoError(t, err)
+	_, over := s.Put(ctx, weir.Entry{PartitionKey: "k", ExplicitHashKey: lower})
+	assert.Equal(t, weir.ErrThroughputExceeded, matches(t, over))
+	assert.EqualError(t, over, "shardId-000000000002 of stream test: over write records per second, retry after 1s")
+	assert.Equal(t, &weir.LimitError{
+		Limit: "write records per second", Stream: "test", Shard: children[0], RetryAfter: time.Second}, over)
+
+	_, missing := s.Iterator(9, weir.TrimHorizon())
+	assert.Equal(t, weir.ErrShardNotFound, matches(t, missing))
+	assert.EqualError(t, missing, "shardId-000000000009 of stream test: shard not found")
+	_, negative := s.Iterator(-1, weir.TrimHorizon())
+	assert.Equal(t, weir.ErrShardNotFound, matches(t, negative))
+	_, closed := s.SplitShard(shard0, weir.HashKey{Lo: 2})
+	assert.Equal(t, weir.ErrShardClosed, matches(t, closed))
+	_, foreign := other.GetRecords(ctx, it, 0)
+	assert.Equal(t, weir.ErrInvalidIterator, matches(t, foreign))
+	_, zero := s.GetRecords(ctx, weir.Iterator{}, 0)
+	assert.Equal(t, weir.ErrInvalidIterator, matches(t, zero))
+	_, number := s.Iterator(children[0], weir.AtSequence(s.Shards()[1].StartingSequenceNumber))
+	assert.Equal(t, weir.ErrInvalidSequenceNumber, matches(t, number))
+
+	clock.Advance(301 * time.Second)
+	_, expired := s.GetRecords(ctx, it, 0)
+	assert.Equal(t, weir.ErrIteratorExpired, matches(t, expired))
+	assert.EqualError(t, expired,
+		"shard iterator expired: issued 2026-11-02T10:00:00Z, used 2026-11-02T10:05:01Z, lives 5m0s")
+	clock.Advance(24 * time.Hour)
+	_, vanished := s.Iterator(shard0, weir.TrimHorizon())
+	assert.Equal(t, weir.ErrShardNotFound, matches(t, vanished))
+}
+
+func TestErrors_typesMatchNothingElse(t *testing.T) {
+	for _, err := range []error{
+		&weir.ArgumentError{}, &weir.LimitError{}, &weir.IteratorExpiredError{}, &weir.SequenceNumberError{},
+	} {
+		require.NotNil(t, matches(t, err))
+		assert.NotErrorIs(t, err, context.Canceled)
+	}
+}
+
+func TestStream_endedContextDoesNothing(t *testing.T) {
+	s, _ := clocked(t, weir.Config{})
+	it := mustIterator(t, s, shard0, weir.TrimHorizon())
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := s.PutRecord(ctx, "", nil)
+	assert.ErrorIs(t, err, context.Canceled, "before the arguments are looked at")
+	_, err = s.PutRecords(ctx, []weir.Entry{{PartitionKey: "k"}})
+	assert.ErrorIs(t, err, context.Canceled)
+	results, err := s.PutRecordsWait(ctx, []weir.Entry{{PartitionKey: "k"}})
+	assert.ErrorIs(t, err, context.Canceled)
+	assert.ErrorIs(t, results[0].Err, context.Canceled)
+	_, err = s.PutRecordWait(ctx, "k", nil)
+	assert.ErrorIs(t, err, context.Canceled)
+	_, err = s.GetRecords(ctx, it, 0)
+	assert.ErrorIs(t, err, context.Canceled)
+	assert.Zero(t, s.Snapshot().Total)
+}
+
+func TestSequenceNumberError_saysWhatIsWrong(t *testing.T) {
+	s, clock := clocked(t, weir.Config{Shards: 2})
+	clock.Advance(time.Second)
+	other, err := weir.NewStream("test", weir.Config{Now: clock.Now})
+	require.NoError(t, err)
+	numbers := map[string]weir.SequenceNumber{
+		"belongs to shardId-000000000001, not to shardId-000000000000": s.Shards()[1].StartingSequenceNumber,
+		"did not come from this stream":                                other.Shards()[0].StartingSequenceNumber,
+	}
+	for reason, n := range numbers {
+		_, err := s.Iterator(shard0, weir.AfterSequence(n))
+		var bad *weir.SequenceNumberError
+		require.ErrorAs(t, err, &bad)
+		assert.Equal(t, &weir.SequenceNumberError{Text: n.String(), Reason: reason, Shard: shard0, Encodes: n.Shard()}, bad)
+		assert.EqualError(t, err, "sequence number "+n.String()+" "+reason)
+	}
+}

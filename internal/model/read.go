@@ -1,0 +1,152 @@
+package model
+
+import "sort"
+
+// A Kind is the type of a position.
+type Kind int
+
+const (
+	TrimHorizon Kind = iota
+	Latest
+	AtTime
+	AtSequence
+	AfterSequence
+)
+
+// A Position says where to begin reading.
+type Position struct {
+	Kind   Kind
+	Number string // for AtSequence and AfterSequence
+	Ms     int64  // for AtTime, Unix milliseconds
+}
+
+// An Iterator is a place in a shard.
+type Iterator struct {
+	Shard  int
+	next   uint64 // index of the record to be read next, from 0
+	issued int64
+}
+
+// shard returns a shard that has not vanished at now, or nil.
+func (s *Stream) shard(id int, now int64) *Shard {
+	if id < 0 || id >= len(s.shards) || s.vanished(s.shards[id], now) {
+		return nil
+	}
+	return s.shards[id]
+}
+
+// vanished: a closed shard lives as long after its closing as a record after its
+// arrival.
+func (s *Stream) vanished(sh *Shard, now int64) bool {
+	return sh.gone || sh.Closed && s.expired(sh.ClosedAt, now)
+}
+
+// expired reports whether what happened at a millisecond is older than the
+// retention.
+func (s *Stream) expired(ms, now int64) bool {
+	return ms <= floorDiv(now-int64(s.config.Retention), 1e6)
+}
+
+func floorDiv(a, b int64) int64 {
+	if a < 0 {
+		return -((-a + b - 1) / b)
+	}
+	return a / b
+}
+
+// first returns the index of the oldest record that can be read.
+func (s *Stream) first(sh *Shard, now int64) uint64 {
+	i := sh.trimmed
+	for i < len(sh.records) && s.expired(sh.records[i].Arrival, now) {
+		i++
+	}
+	return uint64(i)
+}
+
+// Iterator issues an iterator.
+func (s *Stream) Iterator(shard int, p Position, now int64) (Iterator, Fault) {
+	sh := s.shard(shard, now)
+	if sh == nil {
+		return Iterator{}, ShardNotFound
+	}
+	it := Iterator{Shard: shard, issued: now}
+	switch p.Kind {
+	case Latest:
+		it.next = uint64(len(sh.records))
+	case AtTime:
+		if p.Ms > floorDiv(now, 1e6) {
+			return Iterator{}, BadArgument
+		}
+		it.next = uint64(sort.Search(len(sh.records), func(i int) bool { return sh.records[i].Arrival >= p.Ms }))
+	case AtSequence, AfterSequence:
+		number, ok := parse(p.Number)
+		if !ok || number.shard != sh.ID || number.created != sh.Created {
+			return Iterator{}, BadSequenceNumber
+		}
+		it.next = number.index // the index of the record after it: theirs count from 1
+		if p.Kind == AtSequence && it.next > 0 {
+			it.next--
+		}
+	}
+	return it, OK
+}
+
+// A Page is what one GetRecords returns.
+type Page struct {
+	Records  []Record
+	Next     *Iterator // nil at the end of a closed shard
+	Behind   int64
+	Children []int
+}
+
+// GetRecords reads a page. limits says what throttled it.
+func (s *Stream) GetRecords(it Iterator, limit int, now int64) (p Page, limits []Limit, f Fault) {
+	if now-it.issued > int64(s.config.IteratorLifetime) {
+		return p, nil, IteratorExpired
+	}
+	if limit < 0 || limit > s.config.PageRecords {
+		return p, nil, BadArgument
+	}
+	sh := s.shard(it.Shard, now)
+	if sh == nil {
+		return p, nil, ShardNotFound
+	}
+	if limits := sh.takeRead(now); limits != nil {
+		s.Counts.ReadThrottled++
+		return p, limits, Throttled
+	}
+	if limit == 0 {
+		limit = min(defaultPage, s.config.PageRecords)
+	}
+	size := 0
+	it.next = max(it.next, s.first(sh, now))
+	for it.next < uint64(len(sh.records)) && len(p.Records) < limit {
+		r := sh.records[it.next]
+		if len(p.Records) > 0 && size+r.size() > s.config.PageBytes {
+			break
+		}
+		size += r.size()
+		p.Records = append(p.Records, r)
+		it.next++
+	}
+	sh.chargeRead(size, now)
+	s.Counts.Reads++
+	s.Counts.ReadRecords += int64(len(p.Records))
+	s.Counts.ReadBytes += int64(size)
+	if n := len(p.Records); n > 0 && it.next < uint64(len(sh.records)) {
+		p.Behind = max(0, floorDiv(now, 1e6)-p.Records[n-1].Arrival)
+	}
+	if sh.Closed && it.next >= uint64(len(sh.records)) {
+		p.Children = sh.Children
+		return p, nil, OK
+	}
+	it.issued = now
+	p.Next = &it
+	return p, nil, OK
+}
+
+// Readable returns the records of a shard that can be read at now.
+func (s *Stream) Readable(shard int, now int64) []Record {
+	sh := s.shards[shard]
+	return sh.records[s.first(sh, now):]
+}

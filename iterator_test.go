@@ -1,0 +1,237 @@
+package weir_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/weirstream/weir"
+)
+
+// tenRecords returns a stream with the records 0 to 9, two a second.
+func tenRecords(t *testing.T) (s *weir.Stream, clock *manualClock, numbers []weir.SequenceNumber) {
+	s, clock = clocked(t, weir.Config{Limits: weir.Limits{ReadCallsPerSecond: -1}})
+	for i := range 10 {
+		numbers = append(numbers, mustPut(t, s, "k", fmt.Sprint(i)).SequenceNumber)
+		clock.Advance(500 * time.Millisecond)
+	}
+	return s, clock, numbers
+}
+
+func TestStream_positions(t *testing.T) {
+	s, _, numbers := tenRecords(t)
+	sh := s.Shards()[0]
+	second := func(n float64) time.Time { return epoch.Add(time.Duration(n * float64(time.Second))) }
+	for _, c := range []struct {
+		from  weir.Position
+		first string // of what is read; empty at the tip
+	}{
+		{weir.Position{}, "0"},
+		{weir.TrimHorizon(), "0"},
+		{weir.Latest(), ""},
+		{weir.AtSequence(sh.StartingSequenceNumber), "0"},
+		{weir.AfterSequence(sh.StartingSequenceNumber), "0"},
+		{weir.AtSequence(numbers[0]), "0"},
+		{weir.AfterSequence(numbers[0]), "1"},
+		{weir.AtSequence(numbers[9]), "9"},
+		{weir.AfterSequence(numbers[9]), ""},
+		{weir.AtTime(time.Time{}), "0"},
+		{weir.AtTime(epoch.Add(-8760 * time.Hour)), "0"},
+		{weir.AtTime(epoch), "0"},
+		{weir.AtTime(epoch.Add(time.Millisecond)), "1"},
+		{weir.AtTime(epoch.Add(time.Millisecond - 1)), "0"}, // to the millisecond
+		{weir.AtTime(second(0.5)), "1"},
+		{weir.AtTime(second(0.501)), "2"},
+		{weir.AtTime(second(4.5)), "9"},
+		{weir.AtTime(second(4.501)), ""},
+		{weir.AtTime(second(5)), ""},
+	} {
+		b := mustGet(t, s, mustIterator(t, s, shard0, c.from), 1)
+		first := ""
+		if len(b.Records) > 0 {
+			first = string(b.Records[0].Data)
+		}
+		assert.Equal(t, c.first, first, "%v", c.from)
+	}
+	for _, at := range []time.Time{second(5.001), second(65), time.Unix(1<<40, 0)} {
+		_, err := s.Iterator(shard0, weir.AtTime(at))
+		assert.ErrorIs(t, err, weir.ErrInvalidArgument, "in the future")
+	}
+}
+
+func TestStream_iteratorIsReusable(t *testing.T) {
+	s, _, _ := tenRecords(t)
+	it := mustIterator(t, s, shard0, weir.TrimHorizon())
+	assert.Len(t, mustGet(t, s, it, 0).Records, 10)
+	mustPut(t, s, "k", "10")
+	assert.Len(t, mustGet(t, s, it, 0).Records, 11, "those that arrived meanwhile included")
+	tip := mustIterator(t, s, shard0, weir.Latest())
+	empty := mustGet(t, s, tip, 0)
+	assert.Empty(t, empty.Records)
+	mustPut(t, s, "k", "11")
+	for _, it := range []weir.Iterator{tip, empty.Next} {
+		assert.Equal(t, []string{"11"}, dataOf(mustGet(t, s, it, 0).Records))
+	}
+}
+
+func TestStream_nextIteratorLivesAnew(t *testing.T) {
+	s, clock, _ := tenRecords(t)
+	it := mustIterator(t, s, shard0, weir.Latest())
+	for range 5 {
+		clock.Advance(300 * time.Second)
+		it = mustGet(t, s, it, 0).Next
+		assert.Equal(t, clock.Now(), it.IssuedAt())
+		assert.Equal(t, shard0, it.ShardID())
+	}
+}
+
+func TestStream_millisBehindLatest(t *testing.T) {
+	s, clock, _ := tenRecords(t)
+	b := mustGet(t, s, mustIterator(t, s, shard0, weir.TrimHorizon()), 1)
+	assert.EqualValues(t, 5000, b.MillisBehindLatest)
+	b = mustGet(t, s, b.Next, 8)
+	assert.EqualValues(t, 1000, b.MillisBehindLatest)
+	clock.Advance(time.Minute)
+	b = mustGet(t, s, b.Next, 1)
+	assert.Zero(t, b.MillisBehindLatest, "caught up, however old the record is")
+	b = mustGet(t, s, b.Next, 1)
+	assert.Zero(t, b.MillisBehindLatest)
+}
+
+func TestStream_numberBeyondTheNewestIsAPlaceToWaitFor(t *testing.T) {
+	s, _ := clocked(t, weir.Config{})
+	third := func() weir.SequenceNumber {
+		twin, _ := clocked(t, weir.Config{})
+		mustPut(t, twin, "k", "")
+		mustPut(t, twin, "k", "")
+		return mustPut(t, twin, "k", "").SequenceNumber
+	}()
+	it := mustIterator(t, s, shard0, weir.AtSequence(third))
+	for i := range 4 {
+		want := []string{}
+		if i == 3 {
+			want = []string{"2"}
+		}
+		b := mustGet(t, s, it, 0)
+		assert.Equal(t, want, dataOf(b.Records))
+		it = b.Next
+		mustPut(t, s, "k", fmt.Sprint(i))
+	}
+}
+
+func TestStream_endOfAClosedShard(t *testing.T) {
+	s, _, numbers := tenRecords(t)
+	before := mustIterator(t, s, shard0, weir.Latest())
+	beyond := mustIterator(t, s, shard0, weir.AfterSequence(numbers[9]))
+	children, err := s.SplitShard(shard0, weir.HashKey{Hi: 1 << 63})
+	require.NoError(t, err)
+	ending := s.Shards()[0].EndingSequenceNumber
+	for name, it := range map[string]weir.Iterator{
+		"held": before, "after the last": beyond,
+		"latest":     mustIterator(t, s, shard0, weir.Latest()),
+		"the ending": mustIterator(t, s, shard0, weir.AtSequence(ending)),
+		"after it":   mustIterator(t, s, shard0, weir.AfterSequence(ending)),
+	} {
+		b := mustGet(t, s, it, 0)
+		assert.Empty(t, b.Records, name)
+		assert.True(t, b.Next.IsZero(), name)
+		require.Len(t, b.Children, 2, name)
+	}
+	b := mustGet(t, s, mustIterator(t, s, shard0, weir.TrimHorizon()), 9)
+	assert.False(t, b.Next.IsZero())
+	assert.Empty(t, b.Children)
+	b = mustGet(t, s, b.Next, 0)
+	assert.Equal(t, []string{"9"}, dataOf(b.Records), "records may come with the end")
+	assert.True(t, b.Next.IsZero())
+	assert.Equal(t, []weir.ChildShard{
+		{ID: children[0], Parents: []weir.ShardID{0}, HashKeyRange: s.Shards()[1].HashKeyRange},
+		{ID: children[1], Parents: []weir.ShardID{0}, HashKeyRange: s.Shards()[2].HashKeyRange},
+	}, b.Children)
+
+	// What callers are given is theirs.
+	b.Children[0].Parents[0] = 99
+	s.Shards()[1].Parents[0] = 99
+	assert.Equal(t, []weir.ShardID{0}, s.Shards()[1].Parents)
+	assert.Equal(t, []weir.ShardID{0}, s.Shards()[2].Parents)
+}
+
+func TestRecord_dataIsAViewThatStaysValid(t *testing.T) {
+	s, clock := clocked(t, weir.Config{MaxBytes: 10_000, WhenFull: weir.DropOldest})
+	mustPut(t, s, "first", "first data")
+	mustPut(t, s, "second", "second data")
+	records := mustGet(t, s, mustIterator(t, s, shard0, weir.TrimHorizon()), 0).Records
+	first := records[0]
+	assert.Equal(t, len(first.Data), cap(first.Data), "append must not reach the next record")
+	_ = append(first.Data, "overwritten"...)
+	again := mustGet(t, s, mustIterator(t, s, shard0, weir.TrimHorizon()), 0).Records
+	assert.Equal(t, []string{"first data", "second data"}, dataOf(again))
+	assert.Same(t, unsafe.SliceData(first.Data), unsafe.SliceData(again[0].Data), "no copy was made")
+
+	for range 500 { // these push both out
+		mustPut(t, s, "other", text(500))
+		clock.Advance(time.Second)
+	}
+	clock.Advance(48 * time.Hour)
+	s.Trim()
+	assert.Equal(t, "first", first.PartitionKey)
+	assert.Equal(t, []string{"first data", "second data"}, dataOf(records))
+}
+
+func TestRecord_cloneSharesNoMemory(t *testing.T) {
+	s, _ := clocked(t, weir.Config{})
+	put := mustPut(t, s, "key", "data")
+	r := mustGet(t, s, mustIterator(t, s, shard0, weir.TrimHorizon()), 0).Records[0]
+	c := r.Clone()
+	assert.Equal(t, r, c)
+	assert.Equal(t, weir.Record{
+		SequenceNumber: put.SequenceNumber, PartitionKey: "key", Data: []byte("data"), ArrivalTime: epoch}, c)
+	assert.NotSame(t, unsafe.SliceData(r.Data), unsafe.SliceData(c.Data))
+	assert.NotSame(t, unsafe.StringData(r.PartitionKey), unsafe.StringData(c.PartitionKey))
+	c.Data[0] = 'X'
+	assert.Equal(t, "data", string(r.Data))
+	assert.Equal(t, 7, r.Size())
+	assert.Equal(t, shard0, r.ShardID())
+}
+
+func TestStream_putCopiesItsData(t *testing.T) {
+	s, _ := clocked(t, weir.Config{})
+	data := []byte("data")
+	_, err := s.PutRecord(t.Context(), "k", data)
+	require.NoError(t, err)
+	_, err = s.PutRecords(t.Context(), []weir.Entry{{PartitionKey: "k", Data: data}})
+	require.NoError(t, err)
+	copy(data, "XXXX")
+	assert.Equal(t, []string{"data", "data"}, readable(t, s, shard0))
+}
+
+func TestStream_emptyDataComesBackEmpty(t *testing.T) {
+	s, _ := clocked(t, weir.Config{})
+	mustPut(t, s, "k", "")
+	r := mustGet(t, s, mustIterator(t, s, shard0, weir.TrimHorizon()), 0).Records[0]
+	assert.NotNil(t, r.Data)
+	assert.Empty(t, r.Data)
+	assert.NotNil(t, r.Clone().Data)
+}
+
+func TestStream_appendRecordsKeepsWhatIsThere(t *testing.T) {
+	s, _, _ := tenRecords(t)
+	it := mustIterator(t, s, shard0, weir.TrimHorizon())
+	b, err := s.AppendRecords(t.Context(), nil, it, 3)
+	require.NoError(t, err)
+	b, err = s.AppendRecords(t.Context(), b.Records, b.Next, 3)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"0", "1", "2", "3", "4", "5"}, dataOf(b.Records))
+	assert.EqualValues(t, 2500, b.MillisBehindLatest)
+	dst := b.Records[:0]
+	allocations := testing.AllocsPerRun(100, func() {
+		b, err := s.AppendRecords(t.Context(), dst, it, 6)
+		if err != nil || len(b.Records) != 6 {
+			panic("no records")
+		}
+	})
+	assert.Zero(t, allocations)
+}

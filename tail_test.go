@@ -1,0 +1,300 @@
+package weir_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"iter"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/weirstream/weir"
+)
+
+// tailers are the ways to wait for the records of a stream of one shard.
+var tailers = map[string]func(context.Context, *weir.Stream, weir.Position) iter.Seq2[weir.Record, error]{
+	"Records": func(ctx context.Context, s *weir.Stream, from weir.Position) iter.Seq2[weir.Record, error] {
+		return s.Records(ctx, shard0, from)
+	},
+	"All": func(ctx context.Context, s *weir.Stream, from weir.Position) iter.Seq2[weir.Record, error] {
+		return s.All(ctx, from)
+	},
+	"Reader.Next": func(ctx context.Context, s *weir.Stream, from weir.Position) iter.Seq2[weir.Record, error] {
+		return func(yield func(weir.Record, error) bool) {
+			r, err := s.ReadShard("reader", shard0, from)
+			for err == nil {
+				defer r.Close()
+				var records []weir.Record
+				records, err = r.Next(ctx)
+				for _, r := range records {
+					if !yield(r, nil) {
+						return
+					}
+				}
+			}
+			yield(weir.Record{}, err)
+		}
+	},
+}
+
+func TestReader_isWokenByTheAppend(t *testing.T) {
+	for name, tail := range tailers {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStream(t, weir.Config{})
+				mustPut(t, s, "k", "before")
+				go func() {
+					for i := range 100 {
+						time.Sleep(time.Minute)
+						_, err := s.PutRecord(t.Context(), "k", fmt.Append(nil, i))
+						assert.NoError(t, err)
+					}
+				}()
+				began, n := time.Now(), 0
+				for r, err := range tail(t.Context(), s, weir.Latest()) {
+					require.NoError(t, err)
+					assert.Equal(t, fmt.Sprint(n), string(r.Data))
+					n++
+					assert.Equal(t, time.Duration(n)*time.Minute, time.Since(began))
+					assert.True(t, r.ArrivalTime.Equal(time.Now()))
+					if n == 100 {
+						break
+					}
+				}
+				assert.Empty(t, s.Snapshot().Readers, "leaving the loop frees the reader")
+			})
+		})
+	}
+}
+
+func TestReader_endsWithItsContext(t *testing.T) {
+	for name, tail := range tailers {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStream(t, weir.Config{})
+				mustPut(t, s, "k", "data")
+				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+				defer cancel()
+				began := time.Now()
+				var records []weir.Record
+				var errs []error
+				for r, err := range tail(ctx, s, weir.TrimHorizon()) {
+					records, errs = append(records, r), append(errs, err)
+				}
+				require.Len(t, records, 2)
+				assert.Equal(t, "data", string(records[0].Data))
+				assert.Equal(t, weir.Record{}, records[1])
+				assert.Equal(t, []error{nil, context.DeadlineExceeded}, errs)
+				assert.Equal(t, time.Hour, time.Since(began))
+				assert.Empty(t, s.Snapshot().Readers)
+			})
+		})
+	}
+}
+
+func TestReader_yieldsABadPositionOnce(t *testing.T) {
+	s, _ := clocked(t, weir.Config{})
+	mustPut(t, s, "k", "data")
+	number := s.Shards()[0].StartingSequenceNumber
+	for name, c := range map[string]struct {
+		records iter.Seq2[weir.Record, error]
+		want    error
+	}{
+		"missing shard":   {s.Records(t.Context(), 7, weir.TrimHorizon()), weir.ErrShardNotFound},
+		"number of a all": {s.All(t.Context(), weir.AtSequence(number)), weir.ErrInvalidArgument},
+		"future":          {s.AllToTip(t.Context(), weir.AtTime(epoch.Add(time.Hour))), weir.ErrInvalidArgument},
+		"no number":       {s.RecordsToTip(t.Context(), 0, weir.AtSequence(weir.SequenceNumber{})), weir.ErrInvalidSequenceNumber},
+	} {
+		n := 0
+		for r, err := range c.records {
+			assert.ErrorIs(t, err, c.want, name)
+			assert.Equal(t, weir.Record{}, r)
+			n++
+		}
+		assert.Equal(t, 1, n, name)
+	}
+	assert.Empty(t, s.Snapshot().Readers)
+}
+
+func TestReader_endsWithItsClosedShard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStream(t, weir.Config{})
+		mustPut(t, s, "k", "parent")
+		go func() {
+			time.Sleep(time.Second)
+			_, err := s.SplitShard(shard0, weir.HashKey{Hi: 1 << 63})
+			assert.NoError(t, err)
+			_, err = s.PutRecord(t.Context(), "k", []byte("child"))
+			assert.NoError(t, err)
+		}()
+		var got []string
+		for r, err := range s.Records(t.Context(), shard0, weir.TrimHorizon()) {
+			require.NoError(t, err)
+			got = append(got, string(r.Data))
+		}
+		assert.Equal(t, []string{"parent"}, got)
+		r, err := s.ReadShard("", shard0, weir.Latest())
+		require.NoError(t, err)
+		_, err = r.Next(t.Context())
+		assert.Equal(t, io.EOF, err)
+		r.Close()
+		_, err = r.Next(t.Context())
+		assert.Error(t, err)
+
+		for r, err := range s.All(t.Context(), weir.TrimHorizon()) { // follows the children
+			require.NoError(t, err)
+			if string(r.Data) == "child" {
+				break
+			}
+		}
+	})
+}
+
+func TestReader_manyWaitersAreAllWoken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStream(t, weir.Config{Shards: 2})
+		seen := make(chan string, 64)
+		for i := range 16 {
+			go func() {
+				from := s.All(t.Context(), weir.Latest())
+				if i%2 == 0 {
+					from = s.Records(t.Context(), s.ShardOf("k"), weir.Latest())
+				}
+				for r := range from {
+					seen <- string(r.Data)
+					return
+				}
+			}()
+		}
+		synctest.Wait()
+		mustPut(t, s, "k", "data")
+		synctest.Wait()
+		assert.Len(t, seen, 16)
+	})
+}
+
+func TestReader_isNotWokenByOtherShards(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStream(t, weir.Config{Shards: 2})
+		woken := false
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() {
+			for _, err := range s.Records(ctx, 1-s.ShardOf("k"), weir.Latest()) {
+				woken = err == nil
+			}
+		}()
+		synctest.Wait()
+		mustPut(t, s, "k", "data")
+		synctest.Wait()
+		assert.False(t, woken)
+		cancel()
+	})
+}
+
+func TestStream_readsToTheTipEndThoughProducersGoOn(t *testing.T) {
+	for name, read := range map[string]func(*weir.Stream) iter.Seq2[weir.Record, error]{
+		"RecordsToTip": func(s *weir.Stream) iter.Seq2[weir.Record, error] {
+			return s.RecordsToTip(t.Context(), shard0, weir.TrimHorizon())
+		},
+		"AllToTip": func(s *weir.Stream) iter.Seq2[weir.Record, error] {
+			return s.AllToTip(t.Context(), weir.TrimHorizon())
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, _ := clocked(t, weir.Config{Limits: weir.Unlimited()})
+			for range 1000 {
+				mustPut(t, s, "k", "")
+			}
+			n := 0
+			for _, err := range read(s) {
+				require.NoError(t, err)
+				mustPut(t, s, "k", "")
+				n++
+			}
+			assert.Equal(t, 1000, n)
+		})
+	}
+}
+
+func TestStream_allToTipFollowsChildrenThatThereWere(t *testing.T) {
+	s, clock := clocked(t, weir.Config{Limits: weir.Unlimited()})
+	var want []string
+	put := func() {
+		for range 3 {
+			mustPut(t, s, "k", fmt.Sprint(len(want)))
+			want = append(want, fmt.Sprint(len(want)))
+		}
+		clock.Advance(10 * time.Millisecond)
+	}
+	put()
+	children, err := s.SplitShard(shard0, weir.HashKey{Hi: 1 << 63})
+	require.NoError(t, err)
+	put()
+	_, err = s.MergeShards(children[0], children[1])
+	require.NoError(t, err)
+	put()
+	var got []string
+	split := false
+	for r, err := range s.AllToTip(t.Context(), weir.TrimHorizon()) {
+		require.NoError(t, err)
+		got = append(got, string(r.Data))
+		if !split { // children of later are not read
+			split = true
+			_, err := s.SplitShard(3, weir.HashKey{Hi: 1 << 63})
+			require.NoError(t, err)
+			mustPut(t, s, "k", "later")
+		}
+	}
+	assert.Equal(t, want, got)
+}
+
+func TestReader_dropOldestWhileReading(t *testing.T) {
+	s, _ := clocked(t, weir.Config{MaxBytes: 100 * (10 + overhead), WhenFull: weir.DropOldest, Limits: weir.Unlimited()})
+	r, err := s.ReadShard("slow", shard0, weir.TrimHorizon())
+	require.NoError(t, err)
+	defer r.Close()
+	last, n := uint64(0), 0
+	for i := range 3000 {
+		mustPut(t, s, "k", fmt.Sprintf("%09d", i))
+		if i%700 != 699 {
+			continue
+		}
+		records, err := r.TryNext()
+		require.NoError(t, err)
+		require.Len(t, records, 100, "all that is held")
+		for _, r := range records {
+			assert.Greater(t, r.SequenceNumber.Index(), last)
+			assert.Equal(t, fmt.Sprintf("%09d", r.SequenceNumber.Index()-1), string(r.Data))
+			last = r.SequenceNumber.Index()
+		}
+		n += len(records)
+	}
+	total := s.Snapshot().Total
+	assert.EqualValues(t, n, total.OutgoingRecords)
+	assert.EqualValues(t, 2900, total.DroppedRecords)
+}
+
+func TestReader_age(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStream(t, weir.Config{})
+		r, err := s.ReadShard("reader", shard0, weir.TrimHorizon())
+		require.NoError(t, err)
+		defer r.Close()
+		assert.Zero(t, r.Age())
+		mustPut(t, s, "k", "1234")
+		time.Sleep(time.Minute)
+		mustPut(t, s, "k", "")
+		time.Sleep(time.Minute)
+		assert.Equal(t, 2*time.Minute, r.Age())
+		assert.Equal(t, 2*time.Minute, s.Snapshot().IteratorAge)
+		_, err = r.Next(t.Context())
+		require.NoError(t, err)
+		assert.Zero(t, r.Age())
+		assert.Equal(t, []weir.ReaderMetrics{{Name: "reader", Shards: []weir.ShardID{0}, Records: 2, Bytes: 6}},
+			s.Snapshot().Readers)
+	})
+}
