@@ -2,6 +2,32 @@ module github.com/weirstream/weir/cmd/weir
 
 go 1.25.0
 
-require github.com/weirstream/weir v0.0.0
+require (
+	github.com/HdrHistogram/hdrhistogram-go v1.2.0
+	github.com/dustin/go-humanize v1.0.1
+	github.com/jedib0t/go-pretty/v6 v6.7.8
+	github.com/schollz/progressbar/v3 v3.19.0
+	github.com/spf13/cobra v1.10.2
+	github.com/stretchr/testify v1.11.1
+	github.com/weirstream/weir v0.0.0
+	golang.org/x/sync v0.19.0
+	golang.org/x/term v0.38.0
+)
+
+require (
+	github.com/davecgh/go-spew v1.1.1 // indirect
+	github.com/google/btree v1.1.3 // indirect
+	github.com/inconshreveable/mousetrap v1.1.0 // indirect
+	github.com/kr/text v0.2.0 // indirect
+	github.com/mattn/go-runewidth v0.0.16 // indirect
+	github.com/mitchellh/colorstring v0.0.0-20190213212951-d06e56a500db // indirect
+	github.com/pmezard/go-difflib v1.0.0 // indirect
+	github.com/rivo/uniseg v0.4.7 // indirect
+	github.com/spf13/pflag v1.0.9 // indirect
+	golang.org/x/sys v0.39.0 // indirect
+	golang.org/x/text v0.22.0 // indirect
+	golang.org/x/time v0.12.0 // indirect
+	gopkg.in/yaml.v3 v3.0.1 // indirect
+)
 
 replace github.com/weirstream/weir => ../..

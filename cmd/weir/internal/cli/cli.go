@@ -1,0 +1,96 @@
+// Package cli is the weir command line: one file for each command.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
+
+// The exit statuses of the program.
+const (
+	exitOK          = 0
+	exitError       = 1
+	exitInterrupted = 130 // as a shell says of a program that ctrl-C ended
+)
+
+// errInterrupted says that ctx ended before the command did.
+var errInterrupted = errors.New("interrupted")
+
+// Run runs the command line args, without the program's name, and returns the
+// exit status: 0, 1 after an error, which it prints to stderr, or 130 when ctx
+// ended first.
+func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	command, err := root.ExecuteContextC(ctx)
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, errInterrupted):
+		fmt.Fprintf(stderr, "%s: interrupted\n", command.CommandPath())
+		return exitInterrupted
+	default:
+		fmt.Fprintf(stderr, "%s: %v\n", command.CommandPath(), err)
+		if errors.As(err, new(usageError)) {
+			fmt.Fprintf(stderr, "Run '%s --help' for usage.\n", command.CommandPath())
+		}
+		return exitError
+	}
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "weir",
+		Short: "Streams with the behaviour and the limits of Amazon Kinesis Data Streams, in one process",
+		Long: `weir runs streams with the behaviour and the limits of Amazon Kinesis Data
+Streams inside one process: shards, partition keys, sequence numbers, quotas.`,
+		Example: `  weir demo`,
+		Version: version(),
+		Args:    noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return c.Help()
+		},
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddCommand(newDemo())
+	return root
+}
+
+// A usageError is about how the command was called.
+type usageError struct{ err error }
+
+// Error returns the text of the error.
+func (e usageError) Error() string { return e.err.Error() }
+
+// Unwrap returns the error itself.
+func (e usageError) Unwrap() error { return e.err }
+
+// noArgs refuses arguments that are no flags.
+func noArgs(c *cobra.Command, args []string) error {
+	switch {
+	case len(args) == 0:
+		return nil
+	case c.HasSubCommands():
+		return usageError{fmt.Errorf("unknown command %q", args[0])}
+	default:
+		return usageError{fmt.Errorf("unexpected argument %q", args[0])}
+	}
+}
+
+// version returns the version that the program was built from.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(unknown)"
+}

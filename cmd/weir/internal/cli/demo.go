@@ -1,0 +1,180 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/weirstream/weir/cmd/weir/internal/clickstream"
+	"github.com/weirstream/weir/cmd/weir/internal/demo"
+	"github.com/weirstream/weir/cmd/weir/internal/input"
+)
+
+// demoFlags are the flags of weir demo.
+type demoFlags struct {
+	input  string
+	fields input.Fields
+	events int
+	seed   uint64
+
+	shards    int
+	producers int
+	limits    limitsFlag
+	speed     speedFlag
+
+	json   bool
+	report string
+}
+
+const (
+	// defaultEvents take about ten seconds under the service's limits.
+	defaultEvents = 27_000
+	maxEvents     = 1_000_000_000
+)
+
+func newDemo() *cobra.Command {
+	f := demoFlags{
+		events: defaultEvents, seed: 1, shards: 4, producers: 4, limits: limitsFlag{name: "service"},
+	}
+	c := &cobra.Command{
+		Use:   "demo",
+		Short: "Run a clickstream through a stream and show what happens",
+		Long: `Demo puts events through a stream, keyed by client, from several producers, while
+one reader per shard counts them by minute, status and page. Then it shows where
+the records went, what was throttled, how long everything took, and the proof
+that all came out, each client's in order.
+
+The events are made up, or read from a file: an Apache combined log, or JSON
+lines, each an object with at least a key and a time, such as
+  {"client": "10.0.0.7", "time": "2026-03-02T09:00:00Z", "status": 200, "page": "/"}
+Status and page are optional. The time is as in RFC 3339, or a number of seconds
+or milliseconds since 1970. Lines that cannot be read are counted and named.`,
+		Example: `  weir demo                                  # ten seconds under the service's limits
+  weir demo --limits none --events 1000000   # as fast as this machine can
+  weir demo --shards 8                       # the hot shard moves, the hot key stays
+  weir demo --input access.log --report report.html
+  weir demo --input access.log --speed 3600  # an hour of the log each second
+  zcat events.json.gz | weir demo --input - --key user.id --time ts --json`,
+		Args: noArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return f.run(c) },
+	}
+	flags := c.Flags()
+	flags.SortFlags = false
+	flags.StringVarP(&f.input, "input", "i", "", "`FILE` to read events from, - for standard input")
+	flags.StringVar(&f.fields.Key, "key", "", fmt.Sprintf("`FIELD` of JSON lines that is the key, as in user.id (default %q)", input.DefaultKeyField))
+	flags.StringVar(&f.fields.Time, "time", "", fmt.Sprintf("`FIELD` of JSON lines that is the time (default %q)", input.DefaultTimeField))
+	flags.Var(boundedInt{&f.events, 0, maxEvents}, "events", "how many events to make up")
+	flags.Var((*seedFlag)(&f.seed), "seed", "decides which events are made up")
+	flags.Var(boundedInt{&f.shards, 1, demo.MaxShards}, "shards", fmt.Sprintf("shards of the stream, 1 to %d", demo.MaxShards))
+	flags.Var(boundedInt{&f.producers, 1, demo.MaxProducers}, "producers", fmt.Sprintf("goroutines that put, 1 to %d", demo.MaxProducers))
+	flags.Var(&f.limits, "limits", "limits of the stream, service or none")
+	flags.Var(&f.speed, "speed", "replay at this multiple of the recorded time, or max: as fast as the limits allow")
+	flags.BoolVar(&f.json, "json", false, "print the result as one JSON object")
+	flags.StringVar(&f.report, "report", "", "write a page with charts to `FILE.html`")
+	return c
+}
+
+// run runs the demo and prints its result.
+func (f *demoFlags) run(c *cobra.Command) error {
+	ctx := c.Context()
+	if err := f.check(c); err != nil {
+		return err
+	}
+	source, err := f.open(ctx, c.InOrStdin())
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	report, err := createReport(f.report, source.file)
+	if err != nil {
+		return err
+	}
+	defer report.Close()
+
+	bar := newProgress(c.OutOrStdout(), c.ErrOrStderr(), source.done)
+	result, err := demo.Run(ctx, demo.Config{
+		Source: source.events, Parse: source.parse, Shards: f.shards, Producers: f.producers,
+		Limits: f.limits.limits, Speed: float64(f.speed), Progress: bar.show,
+	})
+	bar.close()
+	if err != nil {
+		return err
+	}
+	source.describe(result)
+	if result.RecordsIn == 0 && result.Rejected > 0 && !result.Interrupted {
+		return unreadable(result)
+	}
+	if err := errors.Join(f.print(result, c.OutOrStdout()), report.write(result)); err != nil {
+		return err
+	}
+	return verdict(result)
+}
+
+// check refuses flags that make no sense together.
+func (f *demoFlags) check(c *cobra.Command) error {
+	for _, name := range []string{"key", "time"} {
+		if c.Flags().Changed(name) && f.input == "" {
+			return usageError{fmt.Errorf("--%s is about the lines of --input, which is missing", name)}
+		}
+	}
+	for _, name := range []string{"events", "seed"} {
+		if c.Flags().Changed(name) && f.input != "" {
+			return usageError{fmt.Errorf("--%s is about events that are made up, and --input names some that are not", name)}
+		}
+	}
+	for _, name := range []string{"input", "report"} {
+		if flag := c.Flags().Lookup(name); flag.Changed && flag.Value.String() == "" {
+			return usageError{fmt.Errorf("--%s is empty", name)}
+		}
+	}
+	return nil
+}
+
+// open returns the events to run.
+func (f *demoFlags) open(ctx context.Context, stdin io.Reader) (*demoSource, error) {
+	if f.input != "" {
+		return openInput(ctx, f.input, f.fields, stdin)
+	}
+	events := int64(f.events)
+	return &demoSource{
+		events: clickstream.New(f.seed, f.events),
+		parse:  input.ParseCombined,
+		describe: func(r *demo.Result) {
+			r.Input, r.Format = fmt.Sprintf("generated clickstream, seed %d", f.seed), input.Combined.String()
+		},
+		done: func(p demo.Progress) float64 { return float64(p.Records) / float64(max(1, events)) },
+	}, nil
+}
+
+func (f *demoFlags) print(r *demo.Result, w io.Writer) error {
+	if !f.json {
+		return r.Print(w)
+	}
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(r)
+}
+
+// verdict returns what the exit status is to tell of a result.
+func verdict(r *demo.Result) error {
+	switch {
+	case !r.Complete:
+		return fmt.Errorf("not complete: %d records in, %d out, %d lost, %d duplicated, %d out of order",
+			r.RecordsIn, r.RecordsOut, r.Lost, r.Duplicated, r.OrderViolations)
+	case r.Interrupted:
+		return errInterrupted
+	default:
+		return nil
+	}
+}
+
+// unreadable says why no line of an input is an event.
+func unreadable(r *demo.Result) error {
+	first := r.Rejections[0]
+	return fmt.Errorf("%s: unreadable format: none of its %d lines is an Apache combined log line or a JSON object with a key and a time; line %d: %s",
+		r.Input, r.Rejected, first.Line, first.Reason)
+}

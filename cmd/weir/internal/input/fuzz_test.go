@@ -1,0 +1,34 @@
+package input_test
+
+import (
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/cmd/weir/internal/input"
+)
+
+// Whatever a line holds, a parser does not panic, and what it takes for an event
+// can be put into a stream.
+func FuzzParse(f *testing.F) {
+	for _, line := range []string{
+		logLine, logLine[:len(logLine)-1], `h - - [`, `h "`, `{"client":"c","time":0}`, `{"client":{"a":1},"time":"x"}`, "\\\"", "",
+	} {
+		f.Add([]byte(line))
+	}
+	parsers := []input.Parser{input.ParseCombined, input.Fields{}.ParseJSON, input.Fields{Key: "a.b", Time: "c.d"}.ParseJSON}
+	f.Fuzz(func(t *testing.T, line []byte) {
+		for _, parse := range parsers {
+			e, err := parse(line)
+			if err != nil {
+				continue
+			}
+			n := utf8.RuneCountInString(e.Key)
+			assert.True(t, n > 0 && n <= weir.MaxPartitionKeyLength && utf8.ValidString(e.Key), "key %q", e.Key)
+			assert.GreaterOrEqual(t, e.Status, 0)
+			assert.Equal(t, line, e.Raw)
+		}
+	})
+}
