@@ -1,5 +1,11 @@
 package weir
 
+import (
+	"encoding/binary"
+	"hash/crc32"
+	"slices"
+)
+
 // WakeCheck returns a work that does what a put does for waiting readers when
 // there are none.
 func WakeCheck(s *Stream) func(n int) {
@@ -18,4 +24,19 @@ func Segments(s *Stream) int {
 		n += sh.ring.n
 	}
 	return n
+}
+
+// WithChecksums makes the checksums of a saved stream's frames right, as far as
+// there are frames.
+func WithChecksums(b []byte) []byte {
+	b = slices.Clone(b)
+	for at := len(savedMagic); at+9 <= len(b); {
+		end := at + 5 + int(binary.LittleEndian.Uint32(b[at+1:]))
+		if end < at || end+4 > len(b) {
+			break
+		}
+		binary.LittleEndian.PutUint32(b[end:], crc32.ChecksumIEEE(b[at:end]))
+		at = end + 4
+	}
+	return b
 }

@@ -191,9 +191,7 @@ func FuzzParseToken(f *testing.F) {
 			}
 			return
 		}
-		if s.Token(it) != token { // base64 with line breaks is read too
-			require.Equal(t, s.Token(it), strings.NewReplacer("\r", "", "\n", "").Replace(token))
-		}
+		require.Equal(t, s.Token(it), token, "an iterator has one text")
 		_, err = s.GetRecords(t.Context(), it, 0)
 		require.NoError(t, err)
 	})

@@ -15,14 +15,17 @@ type routing struct {
 	// all is every shard that has not vanished, open or closed, by id.
 	all  []*shard
 	next ShardID // id of the next shard to be opened
+	// retired is here so that readers of metrics find each shard's counts in
+	// exactly one place: under all or in this.
+	retired retired
 }
 
 // maxShards is how many shards the service's largest stream may have, 10,000 by
 // request; it bounds only what a Config may ask for.
 const maxShards = 100_000
 
-func newRouting(all, open []*shard, next ShardID) *routing {
-	r := &routing{all: all, open: open, next: next, starts: make([]HashKey, len(open))}
+func newRouting(all, open []*shard, next ShardID, gone retired) *routing {
+	r := &routing{all: all, open: open, next: next, retired: gone, starts: make([]HashKey, len(open))}
 	for i, sh := range open {
 		r.starts[i] = sh.keys.Start
 	}
@@ -64,5 +67,5 @@ func (s *Stream) openFirstShards(n int) {
 		id := logID{created: uint64(s.created.second()), shard: ShardID(i)}
 		shards[i] = newShard(s, id, keys, nil, s.created.ms())
 	}
-	s.routes.Store(newRouting(shards, shards, ShardID(n)))
+	s.routes.Store(newRouting(shards, shards, ShardID(n), retired{}))
 }

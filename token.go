@@ -45,8 +45,9 @@ func TokenStream(token string) (string, error) {
 
 // decodeToken returns a token's bytes without the checksum.
 func decodeToken(token string) ([]byte, error) {
-	b, err := base64.StdEncoding.DecodeString(token)
-	if err != nil || len(b) < tokenFixed+tokenChecksum || b[0] != tokenVersion {
+	b, err := base64.StdEncoding.Strict().DecodeString(token)
+	if err != nil || len(token) != base64.StdEncoding.EncodedLen(len(b)) || // it skips line breaks
+		len(b) < tokenFixed+tokenChecksum || b[0] != tokenVersion {
 		return nil, fmt.Errorf("%w: %q is not a token", ErrInvalidIterator, abbreviate(token))
 	}
 	b, check := b[:len(b)-tokenChecksum], b[len(b)-tokenChecksum:]

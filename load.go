@@ -1,0 +1,286 @@
+package weir
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"slices"
+	"time"
+	"unicode/utf8"
+)
+
+// ErrDamaged says that what was to be loaded is no saved stream, or was cut off
+// or changed since it was saved.
+var ErrDamaged = errors.New("saved stream is damaged")
+
+// LoadStream returns the stream that [Stream.Save] wrote. Its name and the
+// settings that can be changed while running are the saved ones; the limits, the
+// clock and all else are c's. Records keep their sequence numbers and arrivals,
+// so what expired meanwhile is gone; iterators and positions from before remain
+// valid. Counts other than those of incoming records begin anew, and an on-demand
+// stream begins with the shards it has. The error matches [ErrDamaged], or is one
+// of [NewStream].
+func LoadStream(r io.Reader, c Config) (*Stream, error) {
+	l := loader{in: bufio.NewReaderSize(r, 1<<16)}
+	magic := make([]byte, len(savedMagic))
+	if _, err := io.ReadFull(l.in, magic); err != nil || string(magic) != savedMagic {
+		return nil, damagedf("it does not begin with %q", savedMagic)
+	}
+	if err := l.stream(c); err != nil {
+		return nil, err
+	}
+	for range l.meta.Shards {
+		if err := l.shard(); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := l.frame(frameEnd); err != nil {
+		return nil, err
+	}
+	return l.finish()
+}
+
+func damagedf(format string, args ...any) error {
+	return fmt.Errorf("%w: "+format, append([]any{ErrDamaged}, args...)...)
+}
+
+// A loader is a stream that is being loaded.
+type loader struct {
+	in     *bufio.Reader
+	s      *Stream
+	meta   savedStream
+	shards []*shard
+	saved  []savedShard
+}
+
+// maxFrameBytes is more than any frame takes: a segment of the largest size.
+const maxFrameBytes = 2 * maxSegmentBytes
+
+// frame reads a frame of a kind and returns its content.
+func (l *loader) frame(kind frameKind) ([]byte, error) {
+	head := make([]byte, 5)
+	if _, err := io.ReadFull(l.in, head); err != nil {
+		return nil, damagedf("it is cut off")
+	}
+	size := binary.LittleEndian.Uint32(head[1:])
+	if frameKind(head[0]) != kind || size > maxFrameBytes {
+		return nil, damagedf("there is %q of %d bytes where %q is due", head[0], size, byte(kind))
+	}
+	var content bytes.Buffer // grows with what is there, whatever size says
+	if n, _ := io.CopyN(&content, l.in, int64(size)+4); n < int64(size)+4 {
+		return nil, damagedf("it is cut off")
+	}
+	sum := crc32.NewIEEE()
+	sum.Write(head)
+	sum.Write(content.Bytes()[:size])
+	if binary.LittleEndian.Uint32(content.Bytes()[size:]) != sum.Sum32() {
+		return nil, damagedf("a checksum is wrong")
+	}
+	return content.Bytes()[:size:size], nil
+}
+
+func (l *loader) json(kind frameKind, v any) error {
+	content, err := l.frame(kind)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(content, v); err != nil {
+		return damagedf("%v", err)
+	}
+	return nil
+}
+
+// stream reads the stream's frame and makes a stream without shards.
+func (l *loader) stream(c Config) (err error) {
+	if err := l.json(frameStream, &l.meta); err != nil {
+		return err
+	}
+	m := &l.meta
+	if m.Shards < 1 || m.Shards > 2*maxShards || m.Created < 0 || m.Next < 0 {
+		return damagedf("%d shards, created at %d", m.Shards, m.Created)
+	}
+	c.Retention, c.WarmThroughput = time.Duration(m.Retention), m.Warm
+	c.Mode, c.Distribution = Mode(m.Mode), Distribution(m.Distribution)
+	c.Shards = 1
+	if l.s, err = NewStream(m.Name, c); err != nil {
+		return err
+	}
+	if m.RecordBytes < 1 || m.RecordBytes > MaxRecordBytes {
+		return damagedf("records of %d bytes", m.RecordBytes)
+	}
+	l.s.created = m.Created
+	l.s.recordBytes.Store(m.RecordBytes)
+	l.s.resizes, l.s.scaling.switches = m.Resizes, m.Switches
+	for _, saved := range m.Consumers {
+		if _, err := l.s.RegisterConsumer(saved.Name); err != nil {
+			return fmt.Errorf("consumer %q: %w", saved.Name, err)
+		}
+		l.s.fanOut.consumers[len(l.s.fanOut.consumers)-1].created = saved.Created
+	}
+	return nil
+}
+
+// shard reads a shard's frame and those of its segments.
+func (l *loader) shard() error {
+	var m savedShard
+	if err := l.json(frameShard, &m); err != nil {
+		return err
+	}
+	if n := len(l.saved); n > 0 && m.ID <= l.saved[n-1].ID || m.ID < 0 || m.ID >= l.meta.Next ||
+		m.Created >= maxCreated || m.Opened < 0 || m.LastMs < m.Opened || m.First < 1 || m.End < m.First ||
+		m.End > closedShardIndex || m.Keys.End.less(m.Keys.Start) || m.Bytes < 0 || m.Segments == 0 && m.First < m.End {
+		return damagedf("%v is impossible", m.ID)
+	}
+	sh := newShard(l.s, logID{created: m.Created, shard: m.ID}, m.Keys, m.Parents, m.Opened)
+	sh.active = &segment{base: 1, baseMs: m.Opened}
+	for i := range m.Segments {
+		if err := l.segment(sh, &m, i == 0); err != nil {
+			return fmt.Errorf("%v: %w", m.ID, err)
+		}
+	}
+	if m.Segments == 0 {
+		sh.active = &segment{base: m.End, baseMs: m.LastMs, bytes: m.Bytes}
+	}
+	in := sh.takenInLocked()
+	if uint64(in.records)+1 != m.End || in.bytes != m.Bytes {
+		return damagedf("%v does not hold what it should", m.ID)
+	}
+	sh.lastMs = m.LastMs
+	sh.first.Store(m.First)
+	sh.batchRecords.Store(m.BatchRecords)
+	sh.batchBytes.Store(m.BatchBytes)
+	sh.tail.Store(sh.active)
+	if sh.index != nil {
+		sh.published.Store(sh.index.Clone())
+	}
+	l.shards, l.saved = append(l.shards, sh), append(l.saved, m)
+	return nil
+}
+
+// segment reads a segment of a shard and makes it the newest.
+func (l *loader) segment(sh *shard, m *savedShard, first bool) error {
+	content, err := l.frame(frameSegment)
+	if err != nil {
+		return err
+	}
+	var head segmentHead
+	n, err := binary.Decode(content, binary.LittleEndian, &head)
+	content = content[n:]
+	if err != nil || uint64(len(content)) != uint64(head.Used)+headerBytes*uint64(head.Count) || head.Count == 0 {
+		return damagedf("a segment has %d bytes", len(content))
+	}
+	g := &segment{arena: content, base: head.Base, baseMs: head.BaseMs, bytes: head.Bytes, used: int(head.Used)}
+	follows := sh.takenInLocked()
+	if !first && (g.base != uint64(follows.records)+1 || g.bytes != follows.bytes) || first && g.base > m.First ||
+		g.base < 1 || g.base > m.End || g.bytes < 0 || g.baseMs < sh.active.baseMs {
+		return damagedf("a segment does not follow the one before")
+	}
+	if err := g.check(int(head.Count), m.LastMs); err != nil {
+		return err
+	}
+	g.count.Store(head.Count)
+	if sh.index == nil {
+		sh.index = newSegmentIndex()
+	} else {
+		sh.active.next.Store(g)
+	}
+	sh.active, sh.n = g, int(head.Count)
+	sh.ring.push(g)
+	sh.index.ReplaceOrInsert(entryOf(g))
+	return nil
+}
+
+// check checks that n headers describe the arena.
+func (g *segment) check(n int, lastMs int64) error {
+	at, delta := 0, int64(0)
+	for i := range n {
+		h := g.header(i)
+		if h.end() > g.used || at+h.keyLen() > h.end() || h.delta() < delta || g.baseMs+h.delta() > lastMs ||
+			i == 0 && h.delta() != 0 || !utf8.Valid(g.arena[at:at+h.keyLen()]) {
+			return damagedf("record %d of a segment is impossible", i)
+		}
+		at, delta = h.end(), h.delta()
+	}
+	if at != g.used {
+		return damagedf("a segment has bytes without a record")
+	}
+	return nil
+}
+
+// finish puts the shards together.
+func (l *loader) finish() (*Stream, error) {
+	s := l.s
+	s.reshard.Lock()
+	routes := newRouting(l.shards, nil, l.meta.Next, retired{})
+	var open []*shard
+	for i, sh := range l.shards {
+		ending, err := l.ending(routes, i)
+		if err != nil {
+			s.reshard.Unlock()
+			return nil, err
+		}
+		if ending == nil {
+			open = append(open, sh)
+		} else {
+			sh.closed = true
+			sh.ending.Store(ending)
+		}
+		s.full.held.Add(sh.heldBytesLocked())
+	}
+	slices.SortFunc(open, func(a, b *shard) int { return a.keys.Start.Compare(b.keys.Start) })
+	s.routes.Store(newRouting(l.shards, open, l.meta.Next, retired{}))
+	if s.full.max == 0 {
+		s.full.held.Store(0)
+	}
+	now := s.now()
+	if s.Mode() == OnDemand {
+		s.beginScalingLocked(now, len(open))
+	}
+	s.reshard.Unlock()
+	if err := covered(open); err != nil {
+		return nil, err
+	}
+	s.dropExcess(now)
+	return s, nil
+}
+
+// ending returns the ending of a shard, or nil if it is open.
+func (l *loader) ending(routes *routing, i int) (*shardEnding, error) {
+	m := &l.saved[i]
+	if m.Ending == nil {
+		return nil, nil
+	}
+	e := &shardEnding{index: m.End, closedMs: m.Ending.ClosedMs, second: m.Ending.Second}
+	for _, id := range m.Ending.Children {
+		child := routes.shard(id)
+		if child == nil || id <= m.ID || child.created <= m.Created || !slices.Contains(child.parents, m.ID) {
+			return nil, damagedf("%v is not followed by %v", m.ID, id)
+		}
+		e.children = append(e.children, child)
+	}
+	if len(e.children) < 1 || len(e.children) > 2 || e.closedMs < m.LastMs || e.second >= maxCreated {
+		return nil, damagedf("the ending of %v is impossible", m.ID)
+	}
+	return e, nil
+}
+
+// covered checks that shards, in the order of their ranges, cover all hash keys
+// once.
+func covered(open []*shard) error {
+	next := HashKey{}
+	for i, sh := range open {
+		if sh.keys.Start != next || i > 0 && next == (HashKey{}) {
+			return damagedf("the open shards do not cover all hash keys once")
+		}
+		next = sh.keys.End.Add(1)
+	}
+	if next != (HashKey{}) || len(open) == 0 {
+		return damagedf("the open shards do not cover all hash keys once")
+	}
+	return nil
+}

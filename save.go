@@ -1,0 +1,204 @@
+package weir
+
+import (
+	"bufio"
+	"encoding/binary"
+	"encoding/json"
+	"hash/crc32"
+	"io"
+	"slices"
+)
+
+// A saved stream is savedMagic and then frames: one of the stream, one of each
+// shard followed by one of each of its segments, and an end. A frame is its kind,
+// its length, its content and a checksum.
+const savedMagic = "weir stream 1\n"
+
+type frameKind byte
+
+const (
+	frameStream  frameKind = 's' // savedStream as JSON
+	frameShard   frameKind = 'h' // savedShard as JSON
+	frameSegment frameKind = 'g' // segmentHead, data, headers
+	frameEnd     frameKind = 'e' // empty
+)
+
+// savedStream is what is saved of a stream beside its shards.
+type savedStream struct {
+	Name         string
+	Created      instant
+	Retention    int64
+	RecordBytes  int64
+	Mode         int32 // a Mode
+	Distribution int32 // a Distribution
+	Warm         int
+	Next         ShardID
+	Resizes      []instant       `json:",omitempty"`
+	Switches     []instant       `json:",omitempty"`
+	Consumers    []savedConsumer `json:",omitempty"`
+	Shards       int
+}
+
+type savedConsumer struct {
+	Name    string
+	Created instant
+}
+
+// savedShard is what is saved of a shard beside its segments.
+type savedShard struct {
+	ID           ShardID
+	Created      uint64
+	Keys         HashKeyRange
+	Parents      []ShardID `json:",omitempty"`
+	Opened       int64
+	LastMs       int64
+	First, End   uint64 // the oldest index not trimmed, and the one after the newest
+	Bytes        int64  // sizes of all records ever
+	BatchRecords int64
+	BatchBytes   int64
+	Segments     int
+	Ending       *savedEnding `json:",omitempty"`
+}
+
+type savedEnding struct {
+	ClosedMs int64
+	Second   uint64
+	Children []ShardID
+}
+
+// segmentHead is the beginning of a segment's frame.
+type segmentHead struct {
+	Base   uint64
+	BaseMs int64
+	Bytes  int64
+	Count  uint32
+	Used   uint32
+}
+
+// A heldShard is a shard as it was at a moment.
+type heldShard struct {
+	meta     savedShard
+	segments []heldSegment
+}
+
+type heldSegment struct {
+	segmentHead
+	arena []byte
+}
+
+// Save writes the stream with all its records to w, in a form that [LoadStream]
+// reads: shards and their lineage, sequence numbers, arrival times, settings that
+// can be changed while running, and registered consumers. It holds up nobody for
+// long: each shard is written as it was at one moment during the call, and puts
+// go on meanwhile.
+func (s *Stream) Save(w io.Writer) error {
+	meta, shards := s.hold()
+	out := bufio.NewWriterSize(w, 1<<16)
+	if _, err := out.WriteString(savedMagic); err != nil {
+		return err
+	}
+	if err := writeJSON(out, frameStream, meta); err != nil {
+		return err
+	}
+	for _, sh := range shards {
+		if err := sh.write(out); err != nil {
+			return err
+		}
+	}
+	if err := writeFrame(out, frameEnd); err != nil {
+		return err
+	}
+	return out.Flush()
+}
+
+// hold returns what is to be written.
+func (s *Stream) hold() (savedStream, []heldShard) {
+	s.reshard.Lock()
+	defer s.reshard.Unlock()
+	horizon := s.horizonMs(s.now())
+	meta := savedStream{
+		Name: s.name, Created: s.created, Retention: s.retention.Load(), RecordBytes: s.recordBytes.Load(),
+		Mode: int32(s.Mode()), Distribution: int32(s.Distribution()), Warm: int(s.scaling.warm.Load()),
+		Next: s.routes.Load().next, Resizes: slices.Clone(s.resizes), Switches: slices.Clone(s.scaling.switches),
+	}
+	for _, c := range s.Consumers() {
+		meta.Consumers = append(meta.Consumers, savedConsumer{c.Name, instant(c.CreatedAt.UnixNano())})
+	}
+	var shards []heldShard
+	for _, sh := range s.routes.Load().all {
+		if !sh.expired(horizon) {
+			shards = append(shards, sh.hold())
+		}
+	}
+	meta.Shards = len(shards)
+	return meta, shards
+}
+
+// hold returns the shard as it is now. The caller holds reshard.
+func (sh *shard) hold() heldShard {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	in := sh.takenInLocked()
+	held := heldShard{meta: savedShard{
+		ID: sh.shard, Created: sh.created, Keys: sh.keys, Parents: sh.parents, Opened: sh.opened, LastMs: sh.lastMs,
+		First: sh.first.Load(), End: uint64(in.records) + 1, Bytes: in.bytes,
+		BatchRecords: in.batchRecords, BatchBytes: in.batchBytes, Segments: sh.ring.n,
+	}}
+	for i := range sh.ring.n {
+		g := sh.ring.at(i)
+		n := g.count.Load()
+		head := segmentHead{Base: g.base, BaseMs: g.baseMs, Bytes: g.bytes, Count: n, Used: uint32(g.start(int(n)))}
+		held.segments = append(held.segments, heldSegment{head, g.arena})
+	}
+	if e := sh.ending.Load(); e != nil {
+		held.meta.Ending = &savedEnding{ClosedMs: e.closedMs, Second: e.second}
+		for _, child := range e.children {
+			held.meta.Ending.Children = append(held.meta.Ending.Children, child.shard)
+		}
+	}
+	return held
+}
+
+// write writes the frames of a shard.
+func (sh heldShard) write(w io.Writer) error {
+	if err := writeJSON(w, frameShard, sh.meta); err != nil {
+		return err
+	}
+	for _, g := range sh.segments {
+		head, err := binary.Append(nil, binary.LittleEndian, g.segmentHead)
+		if err != nil {
+			return err
+		}
+		headers := g.arena[len(g.arena)-headerBytes*int(g.Count):]
+		if err := writeFrame(w, frameSegment, head, g.arena[:g.Used], headers); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func writeJSON(w io.Writer, kind frameKind, v any) error {
+	content, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return writeFrame(w, kind, content)
+}
+
+// writeFrame writes a frame whose content is the parts one after the other.
+func writeFrame(w io.Writer, kind frameKind, parts ...[]byte) error {
+	size := 0
+	for _, part := range parts {
+		size += len(part)
+	}
+	head := binary.LittleEndian.AppendUint32([]byte{byte(kind)}, uint32(size))
+	sum := crc32.NewIEEE()
+	for _, part := range slices.Concat([][]byte{head}, parts) {
+		sum.Write(part)
+		if _, err := w.Write(part); err != nil {
+			return err
+		}
+	}
+	_, err := w.Write(binary.LittleEndian.AppendUint32(nil, sum.Sum32()))
+	return err
+}

@@ -1,0 +1,199 @@
+package weir_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/weirstream/weir"
+)
+
+// saved returns what Save writes.
+func saved(t testing.TB, s *weir.Stream) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	require.NoError(t, s.Save(&b))
+	return b.Bytes()
+}
+
+// loaded returns the stream that was saved.
+func loaded(t testing.TB, b []byte, c weir.Config) *weir.Stream {
+	t.Helper()
+	s, err := weir.LoadStream(bytes.NewReader(b), c)
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, weir.CheckInvariants(s)) })
+	return s
+}
+
+// allRecords returns what a reader of the whole stream gets.
+func allRecords(t testing.TB, s *weir.Stream) []weir.Record {
+	t.Helper()
+	var list []weir.Record
+	for r, err := range s.AllToTip(t.Context(), weir.TrimHorizon()) {
+		require.NoError(t, err)
+		list = append(list, r)
+	}
+	return list
+}
+
+func TestStream_savedAndLoaded(t *testing.T) {
+	for seed := range uint64(12) {
+		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
+			random := rand.New(rand.NewPCG(seed, 2))
+			clock := newClock()
+			c := weir.Config{Shards: 1 + random.IntN(3), Limits: weir.Unlimited(), Now: clock.Now}
+			s := newStream(t, c)
+			for range 600 {
+				switch random.IntN(12) {
+				case 0:
+					reshardAtRandom(t, s, random)
+				case 1:
+					clock.Advance(time.Duration(random.IntN(int(time.Hour))))
+				default:
+					mustPut(t, s, fmt.Sprint("key-", random.IntN(9)), text(random.IntN(3000)))
+				}
+			}
+			_, err := s.RegisterConsumer("billing")
+			require.NoError(t, err)
+			require.NoError(t, s.SetRecordBytes(2<<20))
+			require.NoError(t, s.SetRetention(30*time.Hour))
+
+			l := loaded(t, saved(t, s), c)
+			assert.Equal(t, s.Shards(), l.Shards())
+			assert.Equal(t, allRecords(t, s), allRecords(t, l))
+			assert.Equal(t, s.Consumers(), l.Consumers())
+			assert.Equal(t, s.CreatedAt(), l.CreatedAt())
+			assert.Equal(t, 30*time.Hour, l.Retention())
+			assert.Equal(t, 2<<20, l.RecordBytes())
+			assert.Equal(t, s.Snapshot().RecordsHeld, l.Snapshot().RecordsHeld)
+			assert.Equal(t, saved(t, s), saved(t, l), "saved again it is the same")
+			requireContinues(t, s, l, random)
+		})
+	}
+}
+
+// requireContinues checks that a loaded stream goes on where the saved one stood.
+func requireContinues(t *testing.T, s, l *weir.Stream, random *rand.Rand) {
+	t.Helper()
+	open := openShards(t, s)
+	it := mustIterator(t, s, open[0].ID, weir.Latest())
+	same, err := l.ParseToken(s.Token(it))
+	require.NoError(t, err)
+	for range 50 {
+		key := fmt.Sprint("key-", random.IntN(9))
+		assert.Equal(t, mustPut(t, s, key, "later"), mustPut(t, l, key, "later"))
+	}
+	want, got := mustGet(t, s, it, 0), mustGet(t, l, same, 0)
+	assert.Equal(t, want.Records, got.Records)
+	reshardAtRandom(t, l, random)
+	requireCovered(t, l)
+}
+
+func TestStream_savedInOnDemandMode(t *testing.T) {
+	clock := newClock()
+	c := weir.Config{Mode: weir.OnDemand, Distribution: weir.DistributeAuto, Now: clock.Now}
+	s := newStream(t, c)
+	_, err := s.PutRecord(t.Context(), "", []byte("without a key"))
+	require.NoError(t, err)
+	l := loaded(t, saved(t, s), weir.Config{Now: clock.Now})
+	assert.Equal(t, weir.OnDemand, l.Mode())
+	assert.Equal(t, weir.DistributeAuto, l.Distribution())
+	assert.Equal(t, allRecords(t, s), allRecords(t, l))
+	clock.Advance(time.Hour)
+	_, err = l.PutRecord(t.Context(), "", nil)
+	require.NoError(t, err)
+}
+
+func TestStream_expiredWhileSaved(t *testing.T) {
+	clock := newClock()
+	c := weir.Config{Now: clock.Now}
+	s := newStream(t, c)
+	mustPut(t, s, "k", "old")
+	clock.Advance(time.Hour)
+	mustPut(t, s, "k", "new")
+	b := saved(t, s)
+	clock.Advance(23 * time.Hour)
+	assert.Equal(t, []string{"new"}, dataOf(allRecords(t, loaded(t, b, c))))
+}
+
+func TestLoadStream_refusesDamage(t *testing.T) {
+	s := newStream(t, weir.Config{Shards: 2})
+	for i := range 20 {
+		mustPut(t, s, fmt.Sprint(i), "data")
+	}
+	_, err := s.SplitShard(0, weir.HashKey{Hi: 1 << 60})
+	require.NoError(t, err)
+	b := saved(t, s)
+	for n := range b {
+		_, err := weir.LoadStream(bytes.NewReader(b[:n]), weir.Config{})
+		require.ErrorIs(t, err, weir.ErrDamaged, "cut off after %d bytes", n)
+		changed := slices.Clone(b)
+		changed[n] ^= 0x40
+		_, err = weir.LoadStream(bytes.NewReader(changed), weir.Config{})
+		require.ErrorIs(t, err, weir.ErrDamaged, "byte %d changed", n)
+	}
+	_, err = weir.LoadStream(bytes.NewReader(b), weir.Config{MaxBytes: -1})
+	require.ErrorIs(t, err, weir.ErrInvalidArgument)
+}
+
+func TestStream_saveReportsWriteErrors(t *testing.T) {
+	s := newStream(t, weir.Config{})
+	r, w := io.Pipe()
+	require.NoError(t, r.Close())
+	require.ErrorIs(t, s.Save(w), io.ErrClosedPipe)
+}
+
+// What is saved under load is a stream all the same: each shard without a gap.
+func TestStream_savedUnderLoad(t *testing.T) {
+	s := newStream(t, weir.Config{Shards: 4, Limits: weir.Unlimited()})
+	var wg sync.WaitGroup
+	for p := range 4 {
+		wg.Go(func() {
+			for i := range 3000 {
+				_, err := s.PutRecord(t.Context(), fmt.Sprint(p, i%7), fmt.Append(nil, i))
+				assert.NoError(t, err)
+			}
+		})
+	}
+	for range 10 {
+		l := loaded(t, saved(t, s), weir.Config{Limits: weir.Unlimited()})
+		next := map[weir.ShardID]uint64{}
+		for _, r := range allRecords(t, l) {
+			next[r.ShardID()]++
+			require.Equal(t, next[r.ShardID()], r.SequenceNumber.Index())
+		}
+	}
+	wg.Wait()
+}
+
+// FuzzLoadStream changes saved streams behind their checksums' back.
+func FuzzLoadStream(f *testing.F) {
+	s := newStream(f, weir.Config{Shards: 2})
+	for i := range 5 {
+		mustPut(f, s, fmt.Sprint(i), "data")
+	}
+	f.Add(saved(f, s), uint16(0), byte(0))
+	f.Add(saved(f, s), uint16(300), byte(1))
+	f.Fuzz(func(t *testing.T, b []byte, at uint16, x byte) {
+		if len(b) > 0 {
+			b = slices.Clone(b)
+			b[int(at)%len(b)] ^= x
+		}
+		l, err := weir.LoadStream(bytes.NewReader(weir.WithChecksums(b)), weir.Config{})
+		if err != nil {
+			return
+		}
+		require.NoError(t, weir.CheckInvariants(l))
+		_, err = l.PutRecord(t.Context(), "k", nil)
+		require.NoError(t, err)
+		allRecords(t, l)
+	})
+}
