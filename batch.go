@@ -3,7 +3,6 @@ package weir
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/weirstream/weir/internal/md5lanes"
 )
@@ -16,29 +15,33 @@ import (
 // call as a whole is refused: too many or no records, too many bytes, or an entry
 // with a bad key or too much data.
 func (s *Stream) PutRecords(ctx context.Context, entries []Entry) ([]PutResult, error) {
+	now, err := s.begin(ctx)
+	if err == nil {
+		err = s.checkBatch(entries)
+	}
+	if err != nil {
+		return nil, err
+	}
 	results := make([]PutResult, len(entries))
-	return results, s.putRecords(ctx, entries, results, nil)
+	s.putBatch(entries, results, nil, now)
+	s.countBatch(now, results)
+	if s.config.MeasureLatency {
+		s.countLatency(countBatchLatency, now)
+	}
+	return results, nil
 }
 
-// putRecords is PutRecords into results, of the length of entries. Where pending
-// is not nil it names the entries to be put, and a record that is refused for
-// throughput keeps the later ones of its shard from overtaking it.
-func (s *Stream) putRecords(ctx context.Context, entries []Entry, results []PutResult, pending []int) error {
-	now, err := s.begin(ctx)
-	if err != nil {
-		return err
-	}
-	if pending == nil {
-		if err := s.checkBatch(entries); err != nil {
-			return err
-		}
-	}
+// putBatch puts entries that have been checked, with an outcome for each in
+// results. Where pending is not nil it names the entries to be put, and a record
+// that is refused for throughput keeps the later ones of its shard from
+// overtaking it.
+func (s *Stream) putBatch(entries []Entry, results []PutResult, pending []int, now instant) {
 	b := s.takeBatch()
 	defer s.giveBatch(b)
 	b.entries, b.results, b.inOrder = entries, results, pending != nil
 	b.list(pending)
 	if s.full.max > 0 {
-		b.makeRoom(s, now)
+		b.makeRoom(now)
 	}
 	if int64(now) >= s.attend.Load() && s.attendTo(now) {
 		b.spread(s.routes.Load())
@@ -50,8 +53,6 @@ func (s *Stream) putRecords(ctx context.Context, entries []Entry, results []PutR
 	if s.full.max > 0 {
 		s.dropExcess(now)
 	}
-	s.countBatch(now, results)
-	return nil
 }
 
 // checkBatch checks what refuses the call as a whole.
@@ -126,11 +127,13 @@ func (b *batch) list(pending []int) {
 	}
 }
 
-// makeRoom refuses the items that do not fit into MaxBytes.
-func (b *batch) makeRoom(s *Stream, now instant) {
+// makeRoom refuses the items that do not fit into MaxBytes, in their order and
+// before a limit is asked: a record that is then throttled gives its room back,
+// but not to this batch.
+func (b *batch) makeRoom(now instant) {
 	kept := b.items[:0]
 	for _, item := range b.items {
-		if err := s.makeRoom(b.entries[item.entry].Size(), now); err != nil {
+		if err := b.stream.makeRoom(b.entries[item.entry].Size(), now); err != nil {
 			b.results[item.entry] = PutResult{Err: err}
 		} else {
 			kept = append(kept, item)
@@ -222,7 +225,7 @@ func (sh *shard) putItems(b *batch, head int32, now instant) bool {
 	sh.releaseLocked(now)
 	sh.mu.Unlock()
 	if throttled > 0 {
-		sh.countThrottled(now, throttled)
+		sh.countBatchThrottled(now, throttled)
 	}
 	sh.wake()
 	return true
@@ -250,10 +253,10 @@ func (sh *shard) admitItemsLocked(b *batch, head *int32, now instant) (refused i
 		case err == nil:
 			link = &item.next
 		case b.inOrder:
-			refused += b.refuse(*link, err)
+			refused += b.refuseAll(*link, err)
 			*link = noItem
 		default:
-			b.refuseOne(item, err)
+			b.refuse(item, err)
 			refused++
 			*link = item.next
 		}
@@ -261,16 +264,16 @@ func (sh *shard) admitItemsLocked(b *batch, head *int32, now instant) (refused i
 	return refused
 }
 
-// refuse refuses the items from one on.
-func (b *batch) refuse(from int32, err error) (n int64) {
+// refuseAll refuses the items from one on.
+func (b *batch) refuseAll(from int32, err error) (n int64) {
 	for i := from; i != noItem; i = b.items[i].next {
-		b.refuseOne(&b.items[i], err)
+		b.refuse(&b.items[i], err)
 		n++
 	}
 	return n
 }
 
-func (b *batch) refuseOne(item *batchItem, err error) {
+func (b *batch) refuse(item *batchItem, err error) {
 	b.results[item.entry] = PutResult{Err: err}
 	b.stream.full.give(b.entries[item.entry].Size())
 }
@@ -280,85 +283,4 @@ func (sh *shard) countBatchLocked(before intake) {
 	put := sh.takenInLocked().since(before)
 	sh.batchRecords.Store(before.batchRecords + put.records)
 	sh.batchBytes.Store(before.batchBytes + put.bytes)
-}
-
-// PutRecordWait is [Stream.PutRecord] for a caller who rather waits than be
-// refused: past a write limit it waits until there is room or ctx ends.
-func (s *Stream) PutRecordWait(ctx context.Context, key string, data []byte) (PutResult, error) {
-	for {
-		r, err := s.PutRecord(ctx, key, data)
-		over, ok := err.(*LimitError)
-		if !ok {
-			return r, err
-		}
-		if err := sleep(ctx, over.RetryAfter); err != nil {
-			return r, err
-		}
-	}
-}
-
-// PutRecordsWait is [Stream.PutRecords] for a caller who rather waits than be
-// refused: it puts what a write limit refused again until all is stored or ctx
-// ends, and keeps the order of entries within each shard. When ctx ends it
-// returns its error with the results so far; those of records not stored carry
-// the limit that refused them.
-func (s *Stream) PutRecordsWait(ctx context.Context, entries []Entry) ([]PutResult, error) {
-	results := make([]PutResult, len(entries))
-	if err := s.checkBatch(entries); err != nil {
-		return results, err
-	}
-	pending := make([]int, len(entries))
-	for i := range pending {
-		pending[i] = i
-	}
-	for {
-		if err := s.putRecords(ctx, entries, results, pending); err != nil {
-			return results, notStored(results, pending, err)
-		}
-		var wait time.Duration
-		pending, wait = throttled(results, pending)
-		if len(pending) == 0 {
-			return results, nil
-		}
-		if err := sleep(ctx, wait); err != nil {
-			return results, err
-		}
-	}
-}
-
-// notStored gives err to the pending results that have no error yet.
-func notStored(results []PutResult, pending []int, err error) error {
-	for _, i := range pending {
-		if results[i].Err == nil {
-			results[i].Err = err
-		}
-	}
-	return err
-}
-
-// throttled keeps those of pending that a limit refused, and returns the
-// shortest time after which one of them may pass.
-func throttled(results []PutResult, pending []int) (left []int, wait time.Duration) {
-	left = pending[:0]
-	for _, i := range pending {
-		if over, ok := results[i].Err.(*LimitError); ok {
-			if len(left) == 0 || over.RetryAfter < wait {
-				wait = over.RetryAfter
-			}
-			left = append(left, i)
-		}
-	}
-	return left, wait
-}
-
-// sleep waits for d or until ctx ends.
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

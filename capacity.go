@@ -70,6 +70,17 @@ func (m Mode) String() string {
 // MarshalText returns what [Mode.String] does.
 func (m Mode) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
 
+// UnmarshalText reads what [Mode.String] returns for the modes there are.
+func (m *Mode) UnmarshalText(text []byte) error {
+	for _, known := range []Mode{Provisioned, OnDemand} {
+		if string(text) == known.String() {
+			*m = known
+			return nil
+		}
+	}
+	return invalidf("mode", "%q is neither %q nor %q", text, Provisioned, OnDemand)
+}
+
 func (m Mode) valid() bool { return m == Provisioned || m == OnDemand }
 
 var (

@@ -33,6 +33,17 @@ func (d Distribution) String() string {
 // MarshalText returns what [Distribution.String] does.
 func (d Distribution) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
+// UnmarshalText reads what [Distribution.String] returns for those there are.
+func (d *Distribution) UnmarshalText(text []byte) error {
+	for _, known := range []Distribution{ByPartitionKey, DistributeAuto} {
+		if string(text) == known.String() {
+			*d = known
+			return nil
+		}
+	}
+	return invalidf("distribution", "%q is neither %q nor %q", text, ByPartitionKey, DistributeAuto)
+}
+
 func (d Distribution) valid() bool { return d == ByPartitionKey || d == DistributeAuto }
 
 // Distribution returns what decides a record's shard now.

@@ -40,3 +40,6 @@ func WithChecksums(b []byte) []byte {
 	}
 	return b
 }
+
+// ZeroToken returns the token that the zero iterator would have as one of s.
+func ZeroToken(s *Stream) string { return s.Token(Iterator{stream: s}) }

@@ -37,7 +37,7 @@ func (s *Stream) RegisterConsumer(name string) (Consumer, error) {
 			s.consumerError(name, ErrTooManyConsumers), s.limits.Consumers)
 	}
 	c := &consumer{name: name, created: now, subscriptions: make(map[ShardID]*Subscription)}
-	c.counts.window = s.counts.window
+	c.counts.begin(s.counts.window, numConsumerCounts)
 	s.fanOut.consumers = append(list, c)
 	return c.describe(), nil
 }

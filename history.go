@@ -1,8 +1,6 @@
 package weir
 
 import (
-	"cmp"
-	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -10,7 +8,8 @@ import (
 // A history counts events by the second. Those who count take a mutex; those who
 // read take none, so looking at metrics holds nobody up.
 type history struct {
-	window int64 // seconds to be kept; set before use
+	window int64 // seconds to be kept; set by begin before use
+	kinds  count // how many of the counts are kept: the first ones; likewise
 
 	mu     sync.Mutex // guards growth and additions
 	ring   atomic.Pointer[[]second]
@@ -26,34 +25,71 @@ type count int
 
 const (
 	countThrottledRecords count = iota // records that a write limit refused
+	countBatchThrottled                // those of them that PutRecords carried
 	countDroppedRecords                // records dropped for MaxBytes
 	countDroppedBytes                  //
-	countRefusedRecords                // records refused for MaxBytes
 	countReadRecords                   // records returned by GetRecords
 	countReadBytes                     //
 	countReadCalls                     // GetRecords that succeeded
 	countReadThrottles                 // GetRecords that a read limit refused
 	countTailRecords                   // records given to readers other than GetRecords
 	countTailBytes                     //
-	countPutCalls                      // PutRecords calls
-	countPutCallsOK                    // PutRecords calls that stored a record
-	countPutCallRecords                // records in PutRecords calls
 	countAge                           // greatest iterator age, milliseconds: a maximum, not a sum
-	countSubscribes                    // subscriptions begun
-	countRefusedSubscribe              // calls of Subscribe refused
-	countEvents                        // events of subscriptions
-	countBehind                        // milliseconds that events were behind, summed up
-	numCounts
+	numShardCounts                     // what a shard's history keeps
+)
+
+const (
+	countSubscribes       = numShardCounts + iota // subscriptions begun
+	countRefusedSubscribe                         // calls of Subscribe refused
+	countEvents                                   // events of subscriptions
+	countBehind                                   // milliseconds that events were behind, summed up
+	numConsumerCounts                             // what a consumer's history keeps
+)
+
+const (
+	countRefusedRecords = numConsumerCounts + iota // records refused for MaxBytes
+	countPutCalls                                  // PutRecords calls
+	countPutCallsOK                                // PutRecords calls that stored a record
+	countPutCallRecords                            // records in PutRecords calls
+	countPutLatency                                // of PutRecord: a latency's counts begin here
+)
+
+const (
+	countBatchLatency = countPutLatency + latencyCounts   // of PutRecords
+	countReadLatency  = countBatchLatency + latencyCounts // of GetRecords
+	numCounts         = countReadLatency + latencyCounts  // what a stream's history keeps
+)
+
+// The counts of a latency, in nanoseconds, from its first on.
+const (
+	latencySamples count = iota
+	latencySum
+	latencyMax // a maximum, not a sum
+	latencyMin // a minimum plus one; 0 if there is no sample
+	latencyCounts
 )
 
 // A second is one place of a ring: the events of the second at. The place of a
 // second is its remainder by the ring's length.
 type second struct {
-	at atomic.Int64 // Unix time; 0: unused, or being changed
-	n  [numCounts]atomic.Int64
+	at atomic.Int64   // Unix time; 0: unused, or being changed
+	n  []atomic.Int64 // by count; part of the ring's memory
 }
 
 const firstRingSeconds = 4
+
+// begin sets how many seconds and which counts are kept, before anything is
+// counted.
+func (h *history) begin(window int64, kinds count) { h.window, h.kinds = window, kinds }
+
+// newRing returns n places.
+func (h *history) newRing(n int) []second {
+	ring, counts := make([]second, n), make([]atomic.Int64, n*int(h.kinds))
+	for i := range ring {
+		ring[i].n = counts[i*int(h.kinds):][:h.kinds]
+	}
+	return ring
+}
 
 // add counts n events c in a second.
 func (h *history) add(at int64, c count, n int64) {
@@ -94,6 +130,22 @@ func (h *history) countTail(at int64, records, bytes int) {
 	sec := h.placeLocked(at)
 	h.addLocked(sec, countTailRecords, int64(records))
 	h.addLocked(sec, countTailBytes, int64(bytes))
+}
+
+// countLatency counts how long a call took, in nanoseconds. first is the first of
+// the latency's counts.
+func (h *history) countLatency(at int64, first count, took int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	sec := h.placeLocked(at)
+	h.addLocked(sec, first+latencySamples, 1)
+	h.addLocked(sec, first+latencySum, took)
+	h.maxLocked(sec, first+latencyMax, took)
+	for _, least := range []*atomic.Int64{&h.totals[first+latencyMin], &sec.n[first+latencyMin]} {
+		if v := least.Load(); v == 0 || took+1 < v {
+			least.Store(took + 1)
+		}
+	}
 }
 
 // maxLocked keeps the greatest n of a second.
@@ -140,7 +192,7 @@ func (s *second) reset(at int64) {
 
 // growLocked replaces the ring by one of n places with the same seconds.
 func (h *history) growLocked(n int) *[]second {
-	ring := make([]second, n)
+	ring := h.newRing(n)
 	if old := h.ring.Load(); old != nil {
 		for i := range *old {
 			from := &(*old)[i]
@@ -170,215 +222,11 @@ func (h *history) seconds(from int64, f func(at int64, n *[numCounts]int64)) {
 			continue
 		}
 		var n [numCounts]int64
-		for c := range n {
+		for c := range sec.n {
 			n[c] = sec.n[c].Load()
 		}
 		if sec.at.Load() == at {
 			f(at, &n)
 		}
-	}
-}
-
-// A markHistory remembers, for each second in which something was put into a
-// shard, what the shard had taken in before. What came in within a second is the
-// difference between two marks, so a put pays for metrics only when a new second
-// begins. It is written under the shard's mutex and read without.
-type markHistory struct {
-	ring atomic.Pointer[[]mark]
-	last atomic.Int64 // newest marked second
-
-	peakRecords, peakBytes peak
-}
-
-// A mark is what a shard had taken in when a second began.
-type mark struct {
-	at                       atomic.Int64 // Unix time; 0: unused, or being changed
-	records, bytes           atomic.Int64
-	batchRecords, batchBytes atomic.Int64
-}
-
-// A peak is the most that any one finished second had.
-type peak struct {
-	n, at atomic.Int64
-}
-
-func (p *peak) offer(n, at int64) {
-	if n > p.n.Load() {
-		p.n.Store(n)
-		p.at.Store(at)
-	}
-}
-
-// markLocked marks the beginning of the second of lastMs, in the shard and, if no
-// other shard was first, in the stream. The caller holds mu.
-func (sh *shard) markLocked() {
-	at := sh.lastMs / 1000
-	sh.markMs = (at + 1) * 1000
-	in := sh.takenInLocked()
-	if in.at = max(at, 1); in.at == sh.marks.last.Load() {
-		return // the first two seconds of 1970 share a mark
-	}
-	sh.marks.mark(in, sh.counts.window)
-	sh.stream.mark(in.at)
-}
-
-// mark marks the beginning of a second in which something is put.
-func (s *Stream) mark(at int64) {
-	if at <= s.marks.last.Load() {
-		return
-	}
-	s.marking.Lock()
-	defer s.marking.Unlock()
-	if at <= s.marks.last.Load() {
-		return
-	}
-	routes := s.routes.Load()
-	in := routes.retired.taken
-	for _, sh := range routes.all {
-		in.add(sh.takenIn())
-	}
-	in.at = at
-	s.marks.mark(in, s.counts.window)
-}
-
-// mark enters what had been taken in when the second in.at began, and offers the
-// second before it for the peaks. Calls must not overlap.
-func (m *markHistory) mark(in intake, window int64) {
-	if last := m.last.Load(); last != 0 {
-		before := m.placeLocked(last, window)
-		m.peakRecords.offer(in.records-before.records.Load(), last)
-		m.peakBytes.offer(in.bytes-before.bytes.Load(), last)
-	}
-	m.placeLocked(in.at, window).set(in)
-	m.last.Store(in.at)
-}
-
-// takenInLocked returns what the shard ever took in, published or not.
-func (sh *shard) takenInLocked() intake {
-	g := sh.active
-	return intake{
-		records: int64(g.base) + int64(sh.n) - 1, bytes: g.bytes + int64(g.used),
-		batchRecords: sh.batchRecords.Load(), batchBytes: sh.batchBytes.Load(),
-	}
-}
-
-// placeLocked returns the place of a second's mark, which may hold another
-// second's. The ring grows as a history's does.
-func (m *markHistory) placeLocked(at, window int64) *mark {
-	at = max(at, 1)
-	ring := m.ring.Load()
-	if ring == nil {
-		ring = m.growLocked(firstRingSeconds)
-	}
-	for {
-		place := &(*ring)[at%int64(len(*ring))]
-		held := place.at.Load()
-		if held == at || held == 0 || held <= at-window || int64(len(*ring)) >= window {
-			return place
-		}
-		ring = m.growLocked(min(4*len(*ring), int(window)))
-	}
-}
-
-func (m *markHistory) growLocked(n int) *[]mark {
-	ring := make([]mark, n)
-	if old := m.ring.Load(); old != nil {
-		for i := range *old {
-			from := &(*old)[i]
-			to := &ring[from.at.Load()%int64(n)]
-			if from.at.Load() > to.at.Load() {
-				to.set(from.get())
-			}
-		}
-	}
-	m.ring.Store(&ring)
-	return &ring
-}
-
-func (m *mark) set(in intake) {
-	m.at.Store(0)
-	m.records.Store(in.records)
-	m.bytes.Store(in.bytes)
-	m.batchRecords.Store(in.batchRecords)
-	m.batchBytes.Store(in.batchBytes)
-	m.at.Store(in.at)
-}
-
-// get returns the mark; its second is 0 if there is none or it was changing.
-func (m *mark) get() intake {
-	in := intake{
-		at:      m.at.Load(),
-		records: m.records.Load(), bytes: m.bytes.Load(),
-		batchRecords: m.batchRecords.Load(), batchBytes: m.batchBytes.Load(),
-	}
-	if m.at.Load() != in.at {
-		in.at = 0
-	}
-	return in
-}
-
-// intake is what a shard or a stream took in, ever or during the second at.
-type intake struct {
-	at                       int64
-	records, bytes           int64
-	batchRecords, batchBytes int64 // the part that PutRecords put
-}
-
-func (in *intake) add(o intake) {
-	in.records += o.records
-	in.bytes += o.bytes
-	in.batchRecords += o.batchRecords
-	in.batchBytes += o.batchBytes
-}
-
-// since returns what came in between an earlier mark and this one.
-func (in intake) since(before intake) intake {
-	return intake{
-		at:           before.at,
-		records:      max(0, in.records-before.records),
-		bytes:        max(0, in.bytes-before.bytes),
-		batchRecords: max(0, in.batchRecords-before.batchRecords),
-		batchBytes:   max(0, in.batchBytes-before.batchBytes),
-	}
-}
-
-// seconds returns what was taken in second by second, rising, when total was
-// taken in altogether. Marks younger than total are left out.
-func (m *markHistory) seconds(total intake) []intake {
-	seconds := m.sorted()
-	following := total
-	for i := len(seconds) - 1; i >= 0; i-- {
-		mark := seconds[i]
-		seconds[i] = following.since(mark)
-		if mark.records < following.records {
-			following = mark
-		}
-	}
-	return seconds
-}
-
-// sorted returns the marks by second.
-func (m *markHistory) sorted() []intake {
-	ring := m.ring.Load()
-	if ring == nil {
-		return nil
-	}
-	marks := make([]intake, 0, len(*ring))
-	for i := range *ring {
-		if in := (*ring)[i].get(); in.at != 0 {
-			marks = append(marks, in)
-		}
-	}
-	slices.SortFunc(marks, func(a, b intake) int { return cmp.Compare(a.at, b.at) })
-	return marks
-}
-
-// takenIn returns what the shard ever took in, as far as it is published.
-func (sh *shard) takenIn() intake {
-	g := sh.tail.Load()
-	n := int(g.count.Load())
-	return intake{
-		records: int64(g.base) + int64(n) - 1, bytes: g.bytes + int64(g.start(n)),
-		batchRecords: sh.batchRecords.Load(), batchBytes: sh.batchBytes.Load(),
 	}
 }

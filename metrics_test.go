@@ -25,6 +25,7 @@ func sum(seconds []weir.Second) (total weir.Counts) {
 		total.PutRecordsSuccess += c.PutRecordsSuccess
 		total.PutRecordsTotalRecords += c.PutRecordsTotalRecords
 		total.WriteThrottled += c.WriteThrottled
+		total.PutRecordsThrottled += c.PutRecordsThrottled
 		total.RefusedRecords += c.RefusedRecords
 		total.DroppedRecords += c.DroppedRecords
 		total.DroppedBytes += c.DroppedBytes
@@ -70,7 +71,7 @@ func TestStream_totals(t *testing.T) {
 	want := weir.Counts{
 		IncomingRecords: 7, IncomingBytes: 10 + 20 + 30 + 1 + 3, PutRecordRecords: 4, PutRecordBytes: 13,
 		PutRecordsCalls: 1, PutRecordsSuccess: 1, PutRecordsTotalRecords: 6,
-		WriteThrottled: 2 + 1, RefusedRecords: 1,
+		WriteThrottled: 2 + 1, PutRecordsThrottled: 2, RefusedRecords: 1,
 		OutgoingRecords: 2 + 4 + 4, OutgoingBytes: 30 + 61 + 61,
 		GetRecordsCalls: 2, GetRecordsRecords: 6, GetRecordsBytes: 91, ReadThrottled: 1, IteratorAgeMillis: 1000,
 	}

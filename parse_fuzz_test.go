@@ -167,7 +167,7 @@ func tokenStreams(t testing.TB) (s *weir.Stream, own, foreign []string) {
 		other := create(name)
 		foreign = append(foreign, other.Token(mustIterator(t, other, 0, weir.TrimHorizon())))
 	}
-	return s, own, append(foreign, s.Token(weir.Iterator{}))
+	return s, own, append(foreign, weir.ZeroToken(s))
 }
 
 func FuzzParseToken(f *testing.F) {

@@ -15,7 +15,11 @@ func (s *Stream) PutRecord(ctx context.Context, key string, data []byte) (PutRes
 	if err != nil {
 		return PutResult{}, err
 	}
-	return s.put(key, data, nil, now)
+	r, err := s.put(key, data, nil, now)
+	if s.config.MeasureLatency {
+		s.countLatency(countPutLatency, now)
+	}
+	return r, err
 }
 
 // Put is [Stream.PutRecord] with all that the service's operation of that name
@@ -29,7 +33,11 @@ func (s *Stream) Put(ctx context.Context, e Entry) (PutResult, error) {
 	if err := s.checkOrdering(e.SequenceNumberForOrdering, now); err != nil {
 		return PutResult{}, err
 	}
-	return s.put(e.PartitionKey, e.Data, e.ExplicitHashKey, now)
+	r, err := s.put(e.PartitionKey, e.Data, e.ExplicitHashKey, now)
+	if s.config.MeasureLatency {
+		s.countLatency(countPutLatency, now)
+	}
+	return r, err
 }
 
 // put puts a record to the shard of explicit or, if that is nil, of key's hash.
@@ -142,7 +150,7 @@ func (sh *shard) admitLocked(size int, now instant) error {
 func (sh *shard) refused(err error, size int, now instant) {
 	sh.stream.full.give(size)
 	if err != errClosedMeanwhile {
-		sh.countThrottled(now, 1)
+		sh.countThrottled(now)
 	}
 }
 

@@ -143,35 +143,38 @@ type memoryBound struct {
 	held   atomic.Int64 // data, keys and overhead of records held or about to be
 }
 
-func (m *memoryBound) take(size int) (over bool) {
-	return m.held.Add(int64(size)+RecordOverheadBytes) > m.max
+// admit counts a record of size bytes as held, or reports that it does not fit.
+// Where the oldest records are to be dropped instead, that is done by dropExcess
+// once the record is stored, so that a record which a quota refuses drops nothing.
+func (m *memoryBound) admit(size int) bool {
+	n := int64(size) + RecordOverheadBytes
+	if held := m.held.Add(n); held <= m.max || m.policy == DropOldest && n <= m.max {
+		return true
+	}
+	m.held.Add(-n)
+	return false
 }
 
+// give takes back what admit counted.
 func (m *memoryBound) give(size int) {
 	if m.max > 0 {
 		m.held.Add(-int64(size) - RecordOverheadBytes)
 	}
 }
 
-// makeRoom counts a record of size bytes as held, or refuses it because it does
-// not fit into MaxBytes. Where the oldest records are to be dropped instead, that
-// is done by dropExcess once the record is stored, so that a record which a quota
-// refuses drops nothing. The stream has a bound; the caller holds no shard's
-// mutex.
+// makeRoom counts a record as held, or refuses it because it does not fit into
+// MaxBytes though what has expired is trimmed. The stream has a bound; the caller
+// holds no shard's mutex.
 func (s *Stream) makeRoom(size int, now instant) error {
-	over := s.full.take(size)
-	if s.full.policy == DropOldest {
-		over = int64(size)+RecordOverheadBytes > s.full.max
-	} else if over {
-		s.trimShards(now)
-		over = s.full.held.Load() > s.full.max
+	if s.full.admit(size) {
+		return nil
 	}
-	if over {
-		s.full.give(size)
-		s.counts.add(now.second(), countRefusedRecords, 1)
-		return ErrMemoryFull
+	s.trimShards(now)
+	if s.full.admit(size) {
+		return nil
 	}
-	return nil
+	s.counts.add(now.second(), countRefusedRecords, 1)
+	return ErrMemoryFull
 }
 
 // dropExcess drops the oldest records of the stream until the rest fits into

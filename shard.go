@@ -68,7 +68,7 @@ func newShard(s *Stream, id logID, keys HashKeyRange, parents []ShardID, nowMs i
 	if s.recordBytes.Load() > DefaultRecordBytes {
 		sh.quota.admitLarge()
 	}
-	sh.counts.window = s.counts.window
+	sh.counts.begin(s.counts.window, numShardCounts)
 	sh.reads = newReadQuota(s.limits)
 	sh.lastMs = nowMs
 	sh.active = &segment{base: 1}

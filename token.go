@@ -19,8 +19,11 @@ const (
 )
 
 // Token returns it as opaque text of at most 512 characters, which
-// [Stream.ParseToken] reads.
+// [Stream.ParseToken] reads, or "" if it is not an iterator of this stream.
 func (s *Stream) Token(it Iterator) string {
+	if it.stream != s {
+		return ""
+	}
 	b := make([]byte, 0, tokenFixed+len(s.name)+tokenChecksum)
 	b = append(b, tokenVersion)
 	b = binary.BigEndian.AppendUint64(b, uint64(s.created))
