@@ -215,8 +215,10 @@ func (sh *shard) putItems(b *batch, head int32, now instant) bool {
 	if sh.quota.limited {
 		throttled = sh.admitItemsLocked(b, &head, now)
 	}
+	tidy := false
 	if head != noItem {
-		ms := sh.stampLocked(now.ms())
+		var ms int64
+		ms, tidy = sh.stampLocked(now.ms())
 		before := sh.takenInLocked()
 		sh.appendItemsLocked(b, head, ms)
 		sh.publishLocked()
@@ -228,6 +230,9 @@ func (sh *shard) putItems(b *batch, head int32, now instant) bool {
 		sh.countBatchThrottled(now, throttled)
 	}
 	sh.wake()
+	if tidy {
+		sh.stream.tidy(now)
+	}
 	return true
 }
 

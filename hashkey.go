@@ -110,8 +110,12 @@ func (r HashKeyRange) Share() float64 {
 }
 
 // EvenRanges divides the key space into n ranges as the service does: each is
-// floor(2^128/n) wide, and the last one takes what is left. n must be positive.
+// floor(2^128/n) wide, and the last one takes what is left. It returns nil if n is
+// not positive.
 func EvenRanges(n int) []HashKeyRange {
+	if n < 1 {
+		return nil
+	}
 	step := evenStep(uint64(n))
 	ranges := make([]HashKeyRange, n)
 	start := HashKey{}

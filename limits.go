@@ -119,7 +119,7 @@ type Limits struct {
 	// open shards at most, and to that part of them at least. Zero means 2.
 	ResizeFactor int
 	// MaxShards is how many open shards a stream may be resized to. Zero means
-	// 10,000.
+	// 10,000; at most 100,000, which is also what a negative value means.
 	MaxShards int
 	// ResizesPerDay is how many times a stream may be resized in any 24 hours.
 	// Zero means 10.
@@ -172,7 +172,7 @@ func (l Limits) withDefaults() Limits {
 	l.MaxRetention = limitOr(l.MaxRetention, DefaultMaxRetention, math.MaxInt64)
 	l.MinRetention = limitOr(l.MinRetention, DefaultMinRetention, 1)
 	l.ResizeFactor = limitOr(l.ResizeFactor, DefaultResizeFactor, math.MaxInt32)
-	l.MaxShards = limitOr(l.MaxShards, DefaultMaxShards, math.MaxInt32)
+	l.MaxShards = limitOr(l.MaxShards, DefaultMaxShards, maxShards)
 	l.ResizesPerDay = limitOr(l.ResizesPerDay, DefaultResizesPerDay, math.MaxInt32)
 	l.OnDemandWriteBytesPerSecond = limitOr(l.OnDemandWriteBytesPerSecond,
 		DefaultOnDemandWriteBytesPerSecond, MaxOnDemandWriteBytesPerSecond)
@@ -212,7 +212,10 @@ func (l Limits) check() error {
 		return invalidf("Limits.RecordBytes", "%d is above %d", l.RecordBytes, MaxRecordBytes)
 	}
 	if l.OnDemandWriteBytesPerSecond > MaxOnDemandWriteBytesPerSecond {
-		return invalidf("Limits.OnDemandWriteBytesPerSecond", "%v is above %d", l.OnDemandWriteBytesPerSecond, MaxOnDemandWriteBytesPerSecond)
+		return invalidf("Limits.OnDemandWriteBytesPerSecond", "%v is above %v", l.OnDemandWriteBytesPerSecond, rate.Limit(MaxOnDemandWriteBytesPerSecond))
+	}
+	if l.MaxShards > maxShards {
+		return invalidf("Limits.MaxShards", "%d is above %d", l.MaxShards, maxShards)
 	}
 	if l.MinRetention > l.MaxRetention {
 		return invalidf("Limits.MinRetention", "%v is above MaxRetention, %v", l.MinRetention, l.MaxRetention)
@@ -325,7 +328,28 @@ type readQuota struct {
 	calls   *rate.Limiter // nil when unlimited
 	bytes   *rate.Limiter // nil when unlimited
 	blocked time.Time     // until then large reads are being paid for
-	last    instant       // clock reading given to the limiters last; never falls
+	clock   steadyClock
+}
+
+// A steadyClock makes of the stream's clock one that never goes back, which is
+// what limiters need. Readings of several goroutines may come in a wrong order;
+// the clock stands still then. One that is more than a second back is a step of
+// the clock itself, after which time goes on from where it stood.
+type steadyClock struct {
+	last  instant // given out last
+	shift instant // from a reading to what is given out
+}
+
+const longestDisorder = instant(time.Second)
+
+// read returns the time for a reading, and how far the reading is behind it.
+func (c *steadyClock) read(now instant) (at time.Time, behind time.Duration) {
+	if now+c.shift < c.last-longestDisorder {
+		c.shift = c.last - now
+	}
+	behind = time.Duration(max(0, c.last-now-c.shift))
+	c.last = max(c.last, now+c.shift)
+	return c.last.time(), behind
 }
 
 func newReadQuota(l Limits) readQuota {
@@ -334,13 +358,12 @@ func newReadQuota(l Limits) readQuota {
 
 // takeCall admits one call at now.
 func (q *readQuota) takeCall(now instant) (limit string, wait time.Duration) {
-	q.last = max(q.last, now)
-	at, back := q.last.time(), time.Duration(q.last-now) // back: how far the clock stepped back
+	at, behind := q.clock.read(now)
 	if wait := q.blocked.Sub(at); wait > 0 {
-		return limitReadBytes, wait + back
+		return limitReadBytes, wait + behind
 	}
 	if q.calls != nil && !q.calls.AllowN(at, 1) {
-		return limitReadCalls, max(1, untilTokens(q.calls, at, 1)) + back
+		return limitReadCalls, max(1, untilTokens(q.calls, at, 1)) + behind
 	}
 	return "", 0
 }
@@ -349,7 +372,7 @@ func (q *readQuota) takeCall(now instant) (limit string, wait time.Duration) {
 // them, else by blocking the shard for as long as size takes at the limit. The
 // bucket is empty afterwards, and calls that overlapped pay one after the other.
 func (q *readQuota) charge(size int) {
-	at := q.last.time()
+	at := q.clock.last.time()
 	if q.bytes == nil || size == 0 || q.bytes.AllowN(at, size) {
 		return
 	}

@@ -37,27 +37,29 @@ func (p *peak) offer(n, at int64) {
 }
 
 // markLocked marks the beginning of the second of lastMs, in the shard and, if no
-// other shard was first, in the stream. The caller holds mu.
-func (sh *shard) markLocked() {
+// other shard was first, in the stream; it reports whether it did the latter. The
+// caller holds mu.
+func (sh *shard) markLocked() bool {
 	at := sh.lastMs / 1000
 	sh.markMs = (at + 1) * 1000
 	in := sh.takenInLocked()
 	if in.at = max(at, 1); in.at == sh.marks.last.Load() {
-		return // the first two seconds of 1970 share a mark
+		return false // the first two seconds of 1970 share a mark
 	}
 	sh.marks.mark(in, sh.counts.window)
-	sh.stream.mark(in.at)
+	return sh.stream.mark(in.at)
 }
 
-// mark marks the beginning of a second in which something is put.
-func (s *Stream) mark(at int64) {
+// mark marks the beginning of a second in which something is put, unless that is
+// done.
+func (s *Stream) mark(at int64) bool {
 	if at <= s.marks.last.Load() {
-		return
+		return false
 	}
 	s.marking.Lock()
 	defer s.marking.Unlock()
 	if at <= s.marks.last.Load() {
-		return
+		return false
 	}
 	routes := s.routes.Load()
 	in := routes.retired.taken
@@ -66,6 +68,7 @@ func (s *Stream) mark(at int64) {
 	}
 	in.at = at
 	s.marks.mark(in, s.counts.window)
+	return true
 }
 
 // mark enters what had been taken in when the second in.at began, and offers the

@@ -157,7 +157,7 @@ type Peaks struct {
 	IncomingRecords Peak `json:"incoming_records"`
 	IncomingBytes   Peak `json:"incoming_bytes"`
 	WriteThrottled  Peak `json:"write_throttled"`
-	OutgoingBytes   Peak `json:"outgoing_bytes"` // by GetRecords
+	GetRecordsBytes Peak `json:"get_records_bytes"`
 	ReadThrottled   Peak `json:"read_throttled"`
 }
 
@@ -257,7 +257,7 @@ func (sh *shard) metrics(horizonMs int64) ShardMetrics {
 	}
 	sh.marks.peaks(&m.Peaks, total)
 	sh.counts.peak(&m.Peaks.WriteThrottled, countThrottledRecords)
-	sh.counts.peak(&m.Peaks.OutgoingBytes, countReadBytes)
+	sh.counts.peak(&m.Peaks.GetRecordsBytes, countReadBytes)
 	sh.counts.peak(&m.Peaks.ReadThrottled, countReadThrottles)
 	return m
 }

@@ -107,7 +107,7 @@ func TestStream_secondsAndPeaks(t *testing.T) {
 	}
 	snap := s.Snapshot()
 	assert.Equal(t, weir.Peaks{IncomingRecords: at(4, 0), IncomingBytes: at(61, 0), WriteThrottled: at(2, 0),
-		OutgoingBytes: at(91, 1), ReadThrottled: at(1, 1)}, snap.Shards[0].Peaks)
+		GetRecordsBytes: at(91, 1), ReadThrottled: at(1, 1)}, snap.Shards[0].Peaks)
 	assert.Equal(t, weir.Peaks{IncomingRecords: at(4, 0), IncomingBytes: at(61, 0)}, snap.Peaks)
 }
 

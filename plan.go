@@ -28,7 +28,8 @@ const (
 	ResizeTooLarge ResizeRule = iota
 	// ResizeTooSmall refuses fewer than half the open shards.
 	ResizeTooSmall
-	// ResizeAboveMaximum refuses more than [Limits.MaxShards].
+	// ResizeAboveMaximum refuses more than [Limits.MaxShards]. A stream that has
+	// more already may only be resized to fewer.
 	ResizeAboveMaximum
 	// ResizeTooOften refuses more than [Limits.ResizesPerDay] in 24 hours.
 	ResizeTooOften
@@ -97,7 +98,7 @@ func (s *Stream) Resize(target int) (Plan, error) {
 	if err != nil || len(plan.Steps) == 0 {
 		return plan, err
 	}
-	s.applyLocked(plan)
+	s.applyLocked(plan, now)
 	s.resizes = append(s.resizes, now)
 	return plan, nil
 }
@@ -119,7 +120,7 @@ func (s *Stream) Apply(plan Plan) error {
 		return ErrPlanStale
 	}
 	if len(plan.Steps) > 0 {
-		s.applyLocked(fresh)
+		s.applyLocked(fresh, now)
 		s.resizes = append(s.resizes, now)
 	}
 	return nil
@@ -178,7 +179,7 @@ func (s *Stream) checkResizeLocked(current, target int, now instant) error {
 	switch {
 	case target == current:
 		return nil
-	case target > s.limits.MaxShards && target > current:
+	case target > s.limits.MaxShards, target == s.limits.MaxShards && current > target:
 		e.Rule, e.Limit = ResizeAboveMaximum, s.limits.MaxShards
 	case float64(target) > float64(current)*factor:
 		e.Rule, e.Limit = ResizeTooLarge, int(float64(current)*factor)
@@ -202,19 +203,26 @@ func (s *Stream) checkResizeOftenLocked(e *ResizeError, now instant) error {
 	return e
 }
 
-// applyLocked carries out the steps of a plan just made. The caller holds
-// reshard.
-func (s *Stream) applyLocked(plan Plan) {
-	for _, step := range plan.Steps {
-		routes := s.routes.Load()
-		lo := routes.shard(step.Parents[0])
-		if step.IsSplit() {
-			s.replaceLocked([]*shard{lo}, []HashKeyRange{{lo.keys.Start, step.At.Sub(1)}, {step.At, lo.keys.End}})
-			continue
-		}
-		hi := routes.shard(step.Parents[1])
-		s.replaceLocked([]*shard{lo, hi}, []HashKeyRange{{lo.keys.Start, hi.keys.End}})
+// applyLocked carries out the steps of a plan just made, all at one moment. The
+// caller holds reshard.
+func (s *Stream) applyLocked(plan Plan, now instant) {
+	change := s.changeLocked(now)
+	open := make(map[ShardID]*shard)
+	for _, sh := range change.open {
+		open[sh.shard] = sh
 	}
+	for _, step := range plan.Steps {
+		lo := open[step.Parents[0]]
+		parents, ranges := []*shard{lo}, []HashKeyRange{{lo.keys.Start, step.At.Sub(1)}, {step.At, lo.keys.End}}
+		if !step.IsSplit() {
+			hi := open[step.Parents[1]]
+			parents, ranges = []*shard{lo, hi}, []HashKeyRange{{lo.keys.Start, hi.keys.End}}
+		}
+		for _, child := range change.replace(parents, ranges) {
+			open[child.shard] = child
+		}
+	}
+	change.publish()
 }
 
 // A planner works out steps on ranges alone.

@@ -1,6 +1,7 @@
 package weir
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -33,7 +34,7 @@ func Latest() Position { return Position{kind: latest} }
 // millisecond. A time before the trim horizon means the trim horizon; one after
 // the newest record means the tip; one in the future is refused with an error
 // that matches [ErrInvalidArgument].
-func AtTime(t time.Time) Position { return Position{kind: atTime, ms: t.UnixMilli()} }
+func AtTime(t time.Time) Position { return Position{kind: atTime, ms: instantOf(t).ms()} }
 
 // AtSequence is the record with number n, or the next one that is readable if
 // that record is trimmed or n lies between two records. The shard's starting
@@ -91,7 +92,7 @@ func (sh *shard) locateTime(ms int64, now instant) (cursor, error) {
 // locateNumber returns the index that n encodes, if n is a number of this shard.
 func (sh *shard) locateNumber(n SequenceNumber) (uint64, error) {
 	refuse := func(encodes ShardID, reason string) (uint64, error) {
-		return 0, &SequenceNumberError{Text: n.String(), Reason: reason, Shard: sh.shard, Encodes: encodes}
+		return 0, &SequenceNumberError{Text: cmp.Or(n.String(), "0"), Reason: reason, Shard: sh.shard, Encodes: encodes}
 	}
 	p, ok := n.decode()
 	switch {

@@ -1,7 +1,7 @@
 package weir
 
 import (
-	"errors"
+	"slices"
 	"strings"
 )
 
@@ -30,9 +30,12 @@ func (p *Positions) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-// ParsePositions reads what [Positions.String] returned. The error matches
-// [ErrInvalidSequenceNumber].
+// ParsePositions reads what [Positions.String] returned; empty text is no
+// positions. The error matches [ErrInvalidSequenceNumber].
 func ParsePositions(text string) (Positions, error) {
+	if text == "" {
+		return nil, nil
+	}
 	var p Positions
 	for _, part := range strings.Split(text, ",") {
 		n, err := ParseSequenceNumber(part)
@@ -62,77 +65,105 @@ func (r *Reader) Positions() Positions {
 // ResumeStream returns a reader of the whole stream that continues where the
 // reader stood that gave the positions: nothing is left out that has not expired
 // and nothing repeated. Shards that were opened since are begun in their turn.
-// The error matches [ErrInvalidSequenceNumber] when a number is not one of this
-// stream, and [ErrInvalidArgument] when there are no positions.
+// The error matches [ErrInvalidSequenceNumber] or [ErrShardNotFound] when a number
+// is not one of this stream, and [ErrInvalidArgument] when there are no positions
+// or they contradict each other.
 func (s *Stream) ResumeStream(name string, p Positions) (*Reader, error) {
 	if len(p) == 0 {
 		return nil, invalidf("positions", "there are none")
 	}
+	now, routes := s.now(), s.routes.Load()
 	r := &Reader{stream: s, name: name, whole: true, ended: make(map[ShardID]*shard)}
-	now := s.now()
-	routes := s.routes.Load()
 	for _, n := range p {
-		if err := r.resumeShard(n, now); err != nil {
+		if err := r.resumeShard(n, routes, now); err != nil {
 			return nil, err
 		}
 	}
-	known := r.known(routes)
-	var begun []*shard
-	for _, sh := range routes.all {
-		if !known[sh.shard] && !sh.expired(s.horizonMs(now)) && r.parentsEnded(sh, routes) {
-			r.begin(sh)
-			begun = append(begun, sh)
+	ancestors := r.ancestors(routes)
+	for _, at := range r.cursors {
+		if ancestors[at.sh.shard] {
+			return nil, invalidf("positions", "%v is given as well as a shard that follows it", at.sh.shard)
 		}
 	}
-	r.forget(begun)
+	r.beginFollowing(routes, ancestors, s.horizonMs(now))
 	s.readers.add(r)
 	return r, nil
 }
 
 // resumeShard continues one shard. One that has vanished is passed over: what it
 // held has expired.
-func (r *Reader) resumeShard(n SequenceNumber, now instant) error {
+func (r *Reader) resumeShard(n SequenceNumber, routes *routing, now instant) error {
 	parts, ok := n.decode()
 	if !ok {
 		return &SequenceNumberError{Text: n.String(), Reason: "is invalid", Shard: parts.shard, Encodes: parts.shard}
 	}
-	sh, err := r.stream.readable(parts.shard, now)
-	if errors.Is(err, ErrShardNotFound) && parts.shard < r.stream.routes.Load().next {
-		return nil
+	sh := routes.shard(parts.shard)
+	if parts.shard >= routes.next {
+		return r.stream.shardNotFound(parts.shard)
 	}
-	if err != nil {
-		return err
+	if sh == nil || sh.expired(r.stream.horizonMs(now)) {
+		return nil
 	}
 	i, err := sh.locateNumber(n)
 	if err != nil {
 		return err
 	}
-	if i == closedShardIndex {
+	if r.reads(sh.shard) || r.ended[sh.shard] != nil {
+		return invalidf("positions", "%v is given twice", sh.shard)
+	}
+	if i == closedShardIndex && sh.ending.Load() != nil {
 		r.ended[sh.shard] = sh
 		return nil
 	}
-	r.cursors = append(r.cursors, &shardCursor{sh, cursor{next: sh.clampToEnd(i + 1)}})
+	r.cursors = append(r.cursors, &shardCursor{sh, cursor{next: sh.clampToEnd(min(i, closedShardIndex-1) + 1)}})
 	return nil
 }
 
-// known returns the shards that positions speak of, and all their ancestors.
-func (r *Reader) known(routes *routing) map[ShardID]bool {
-	known := make(map[ShardID]bool)
-	var add func(sh *shard)
-	add = func(sh *shard) {
-		if sh == nil || known[sh.shard] {
-			return
-		}
-		known[sh.shard] = true
-		for _, parent := range sh.parents {
-			add(routes.shard(parent))
+func (r *Reader) reads(id ShardID) bool {
+	return slices.ContainsFunc(r.cursors, func(at *shardCursor) bool { return at.sh.shard == id })
+}
+
+// ancestors returns the shards that precede those which positions speak of.
+func (r *Reader) ancestors(routes *routing) map[ShardID]bool {
+	ancestors := make(map[ShardID]bool)
+	var addParents func(sh *shard)
+	addParents = func(sh *shard) {
+		for _, id := range sh.parents {
+			if parent := routes.shard(id); parent != nil && !ancestors[id] {
+				ancestors[id] = true
+				addParents(parent)
+			}
 		}
 	}
 	for _, at := range r.cursors {
-		add(at.sh)
+		addParents(at.sh)
 	}
 	for _, sh := range r.ended {
-		add(sh)
+		addParents(sh)
 	}
-	return known
+	return ancestors
+}
+
+// beginFollowing begins the shards that follow those which positions speak of and
+// have no parent that is still to be read. Parents that have expired count as
+// read; the two of a merge expire at the same time.
+func (r *Reader) beginFollowing(routes *routing, ancestors map[ShardID]bool, horizonMs int64) {
+	gone := func(sh *shard) bool { return sh == nil || sh.expired(horizonMs) }
+	var begun []*shard
+	for _, sh := range routes.all {
+		if gone(sh) || ancestors[sh.shard] || r.ended[sh.shard] != nil || r.reads(sh.shard) {
+			continue
+		}
+		if !slices.ContainsFunc(sh.parents, func(id ShardID) bool {
+			return r.ended[id] == nil && !gone(routes.shard(id))
+		}) {
+			begun = append(begun, sh)
+		}
+	}
+	for _, sh := range begun {
+		r.cursors = append(r.cursors, &shardCursor{sh, cursor{next: 1}})
+		for _, parent := range sh.parents {
+			delete(r.ended, parent)
+		}
+	}
 }

@@ -3,7 +3,6 @@ package weir
 import (
 	"context"
 	"errors"
-	"time"
 )
 
 // PutRecord appends a record to the shard whose hash key range holds the MD5 of
@@ -126,7 +125,7 @@ func (sh *shard) put(key string, data []byte, now instant) (i uint64, ms int64, 
 			return 0, 0, err
 		}
 	}
-	ms = sh.stampLocked(now.ms())
+	ms, tidy := sh.stampLocked(now.ms())
 	i = sh.appendLocked(key, data, ms)
 	sh.publishLocked()
 	sh.releaseLocked(now)
@@ -135,6 +134,9 @@ func (sh *shard) put(key string, data []byte, now instant) (i uint64, ms int64, 
 		sh.stream.dropExcess(now)
 	}
 	sh.wake()
+	if tidy {
+		sh.stream.tidy(now)
+	}
 	return i, ms, nil
 }
 
@@ -154,15 +156,14 @@ func (sh *shard) refused(err error, size int, now instant) {
 	}
 }
 
-// takeQuotaLocked takes a record's share of the write limits. The limiters are
-// given times that never go back, whatever the clock does.
+// takeQuotaLocked takes a record's share of the write limits.
 func (sh *shard) takeQuotaLocked(now instant, size int) error {
-	sh.lastNs = max(sh.lastNs, int64(now))
-	limit, wait := sh.quota.take(time.Unix(0, sh.lastNs), size)
+	at, behind := sh.clock.read(now)
+	limit, wait := sh.quota.take(at, size)
 	if limit == "" {
 		return nil
 	}
-	wait = max(1, wait) + time.Duration(sh.lastNs-int64(now)) // longer if the clock stepped back
+	wait = max(1, wait) + behind
 	return &LimitError{Limit: limit, Stream: sh.stream.name, Shard: sh.shard, RetryAfter: wait}
 }
 

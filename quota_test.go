@@ -278,11 +278,11 @@ func TestStream_overlappingReadsPayOneAfterTheOther(t *testing.T) {
 
 // A limiter that was given an earlier time used to count the time up to the later
 // one twice.
-func TestStream_clockThatStepsBackRefillsNothing(t *testing.T) {
+func TestStream_readingsOutOfOrderRefillNothing(t *testing.T) {
 	s, clock := clocked(t, weir.Config{})
 	passed := 0
 	for range 100 {
-		for _, step := range []time.Duration{-10 * time.Second, 10 * time.Second} {
+		for _, step := range []time.Duration{-time.Second, time.Second} {
 			if n, err := gets(t, s); assert.Error(t, err) {
 				passed += n
 			}
@@ -295,17 +295,39 @@ func TestStream_clockThatStepsBackRefillsNothing(t *testing.T) {
 	assert.Equal(t, 1005, passed)
 }
 
-func TestStream_retryAfterSpansAStepBack(t *testing.T) {
+func TestStream_retryAfterSpansReadingsOutOfOrder(t *testing.T) {
 	s, clock := clocked(t, weir.Config{})
 	_, err := puts(t, s, 1)
 	requireLimit(t, err, "write records per second")
 	_, err = gets(t, s)
 	requireLimit(t, err, "read calls per second")
-	clock.Advance(-time.Minute)
+	clock.Advance(-time.Second)
 	_, err = puts(t, s, 1)
-	assert.Equal(t, time.Minute+time.Millisecond, requireLimit(t, err, "write records per second"))
+	assert.Equal(t, time.Second+time.Millisecond, requireLimit(t, err, "write records per second"))
 	_, err = gets(t, s)
-	assert.Equal(t, time.Minute+200*time.Millisecond, requireLimit(t, err, "read calls per second"))
+	assert.Equal(t, time.Second+200*time.Millisecond, requireLimit(t, err, "read calls per second"))
+}
+
+// After a clock was set back quotas go on from what they were, instead of standing
+// still until it is made up for.
+func TestStream_clockThatIsSetBack(t *testing.T) {
+	s, clock := clocked(t, weir.Config{})
+	_, err := puts(t, s, 1)
+	requireLimit(t, err, "write records per second")
+	_, err = gets(t, s)
+	requireLimit(t, err, "read calls per second")
+	clock.Advance(-time.Hour)
+	_, err = puts(t, s, 1)
+	assert.Equal(t, time.Millisecond, requireLimit(t, err, "write records per second"), "the step itself refills nothing")
+	_, err = gets(t, s)
+	assert.Equal(t, 200*time.Millisecond, requireLimit(t, err, "read calls per second"))
+	clock.Advance(time.Second)
+	passed, err := puts(t, s, 1)
+	require.Error(t, err)
+	assert.Equal(t, 1000, passed)
+	passed, err = gets(t, s)
+	require.Error(t, err)
+	assert.Equal(t, 5, passed)
 }
 
 func TestStream_unlimited(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"iter"
-	"slices"
 	"sync"
 	"time"
 )
@@ -23,11 +22,14 @@ type Reader struct {
 	// not in it are not read.
 	tips map[ShardID]uint64
 
+	closing waitList // waits for Close
+
 	mu      sync.Mutex     // guards what follows; never held while waiting
 	cursors []*shardCursor // the shards being read
 	turn    int            // the cursor to begin the next read with
 	// ended is the shards read to their end whose children are not begun: a merge
-	// waits for both parents.
+	// waits for both parents. Invariant, for a whole stream: the ranges of cursors
+	// and ended together cover all hash keys once.
 	ended   map[ShardID]*shard
 	closed  bool
 	records int64
@@ -45,8 +47,8 @@ type shardCursor struct {
 // readerBatchRecords is how many records a Reader takes at once.
 const readerBatchRecords = 256
 
-// errReaderClosed is what a closed reader's Next returns.
-var errReaderClosed = errors.New("reader closed")
+// ErrReaderClosed says that a [Reader] was closed.
+var ErrReaderClosed = errors.New("reader closed")
 
 // ReadShard returns a reader of one shard. Close it when it is not needed any
 // more: until then its age is part of the stream's metrics under name, which may
@@ -127,13 +129,14 @@ func (r *Reader) Next(ctx context.Context) ([]Record, error) {
 			return records, err
 		}
 		// Enter, then look again: what was put in between is not missed.
-		changed := r.changes().enter()
+		changed, closed := r.changes().enter(), r.closing.enter()
 		records, err = r.TryNext()
 		if len(records) > 0 || err != nil {
 			return records, err
 		}
 		select {
 		case <-changed:
+		case <-closed:
 		case <-ctx.Done():
 		}
 	}
@@ -145,7 +148,7 @@ func (r *Reader) TryNext() ([]Record, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
-		return nil, errReaderClosed
+		return nil, ErrReaderClosed
 	}
 	return r.nextLocked(r.stream.now())
 }
@@ -236,45 +239,36 @@ func (r *Reader) endShardLocked(place int) {
 		return
 	}
 	r.ended[sh.shard] = sh
-	routes := r.stream.routes.Load()
-	for _, child := range sh.ending.Load().children {
-		if r.parentsEnded(child, routes) {
-			r.begin(child)
-		}
-	}
-	r.forget(sh.ending.Load().children)
+	r.beginLocked(sh.ending.Load().children)
 }
 
-// forget drops the ended parents of shards that have been begun.
-func (r *Reader) forget(children []*shard) {
+// beginLocked begins those of some shards whose parents have all been read. The
+// parents need not be remembered then: all their children begin together.
+func (r *Reader) beginLocked(children []*shard) {
+	var begun []*shard
 	for _, child := range children {
-		if !r.reads(child.shard) {
-			continue
+		if r.parentsEndedLocked(child) {
+			r.cursors = append(r.cursors, &shardCursor{child, cursor{next: 1}})
+			begun = append(begun, child)
 		}
+	}
+	for _, child := range begun {
 		for _, parent := range child.parents {
 			delete(r.ended, parent)
 		}
 	}
 }
 
-// parentsEnded reports whether a shard's parents have all been read, or vanished
-// before they were begun.
-func (r *Reader) parentsEnded(sh *shard, routes *routing) bool {
+// parentsEndedLocked reports whether a shard's parents have all been read. It
+// looks at nothing but what the reader knows, so a shard that vanishes before the
+// reader comes to it changes nothing: it is read to its end, without records.
+func (r *Reader) parentsEndedLocked(sh *shard) bool {
 	for _, parent := range sh.parents {
-		if r.ended[parent] == nil && (routes.shard(parent) != nil || r.reads(parent)) {
+		if r.ended[parent] == nil {
 			return false
 		}
 	}
 	return true
-}
-
-func (r *Reader) reads(id ShardID) bool {
-	return slices.ContainsFunc(r.cursors, func(at *shardCursor) bool { return at.sh.shard == id })
-}
-
-// begin begins a shard whose parents have been read.
-func (r *Reader) begin(sh *shard) {
-	r.cursors = append(r.cursors, &shardCursor{sh, cursor{next: 1}})
 }
 
 // Age returns how long ago the oldest record that the reader has not been given
@@ -298,12 +292,13 @@ func (r *Reader) ageLocked(now instant) time.Duration {
 	return time.Duration(age) * time.Millisecond
 }
 
-// Close takes the reader out of the stream's metrics. It does not end a Next
-// that waits; its context does.
+// Close ends the reader, a waiting Next included, which returns
+// [ErrReaderClosed], and takes it out of the stream's metrics.
 func (r *Reader) Close() {
 	r.mu.Lock()
 	r.closed = true
 	r.mu.Unlock()
+	r.closing.wake()
 	r.stream.readers.remove(r)
 }
 

@@ -100,7 +100,7 @@ func (s *Stream) halveLocked(sh *shard, at int64) bool {
 	if !sh.keys.Start.Add(1).less(middle) || !middle.less(sh.keys.End) {
 		return false
 	}
-	children := s.replaceAtLocked([]*shard{sh},
+	children := s.replaceLocked([]*shard{sh},
 		[]HashKeyRange{{sh.keys.Start, middle.Sub(1)}, {middle, sh.keys.End}}, minuteStart(at))
 	sh.load.leave()
 	for _, child := range children {
@@ -169,7 +169,7 @@ func (s *Stream) mergeable(at int64, most float64) (places []int) {
 
 // joinLocked merges two neighbours.
 func (s *Stream) joinLocked(lo, hi *shard, at int64) {
-	merged := s.replaceAtLocked([]*shard{lo, hi}, []HashKeyRange{union(lo, hi)}, minuteStart(at))[0]
+	merged := s.replaceLocked([]*shard{lo, hi}, []HashKeyRange{union(lo, hi)}, minuteStart(at))[0]
 	lo.load.leave()
 	hi.load.leave()
 	merged.load = &shardLoad{

@@ -49,7 +49,8 @@ func (s *Stream) SplitShard(id ShardID, at HashKey) ([2]ShardID, error) {
 	if err := s.provisionedLocked(); err != nil {
 		return [2]ShardID{}, err
 	}
-	sh, err := s.openShardLocked(id)
+	now := s.now()
+	sh, err := s.openShardLocked(id, now)
 	if err != nil {
 		return [2]ShardID{}, err
 	}
@@ -59,7 +60,7 @@ func (s *Stream) SplitShard(id ShardID, at HashKey) ([2]ShardID, error) {
 			at, id, sh.keys.Start, sh.keys.End)
 	}
 	children := s.replaceLocked([]*shard{sh},
-		[]HashKeyRange{{sh.keys.Start, at.Sub(1)}, {at, sh.keys.End}})
+		[]HashKeyRange{{sh.keys.Start, at.Sub(1)}, {at, sh.keys.End}}, now)
 	return [2]ShardID{children[0].shard, children[1].shard}, nil
 }
 
@@ -72,24 +73,25 @@ func (s *Stream) MergeShards(lower, upper ShardID) (ShardID, error) {
 	if err := s.provisionedLocked(); err != nil {
 		return 0, err
 	}
-	lo, err := s.openShardLocked(lower)
+	now := s.now()
+	lo, err := s.openShardLocked(lower, now)
 	if err != nil {
 		return 0, err
 	}
-	hi, err := s.openShardLocked(upper)
+	hi, err := s.openShardLocked(upper, now)
 	if err != nil {
 		return 0, err
 	}
 	if lo.keys.End.Add(1) != hi.keys.Start || hi.keys.Start == (HashKey{}) { // no neighbours around the end
 		return 0, invalidf("shards", "%s and %s are not an adjacent pair, the lower one first", lower, upper)
 	}
-	children := s.replaceLocked([]*shard{lo, hi}, []HashKeyRange{{lo.keys.Start, hi.keys.End}})
+	children := s.replaceLocked([]*shard{lo, hi}, []HashKeyRange{{lo.keys.Start, hi.keys.End}}, now)
 	return children[0].shard, nil
 }
 
 // openShardLocked returns an open shard. The caller holds reshard.
-func (s *Stream) openShardLocked(id ShardID) (*shard, error) {
-	sh, err := s.readable(id, s.now())
+func (s *Stream) openShardLocked(id ShardID, now instant) (*shard, error) {
+	sh, err := s.readable(id, now)
 	if err != nil {
 		return nil, err
 	}
@@ -104,36 +106,77 @@ func (s *Stream) shardNotFound(id ShardID) error {
 }
 
 // replaceLocked closes the parents, neighbours in rising order, and opens shards
-// with the given ranges in their place. The caller holds reshard. Puts that have
-// looked a parent up already find it closed, wait for reshard and look again.
-func (s *Stream) replaceLocked(parents []*shard, ranges []HashKeyRange) []*shard {
-	return s.replaceAtLocked(parents, ranges, s.now())
+// with the given ranges in their place. The caller holds reshard. now may have
+// passed, if nothing was put since.
+func (s *Stream) replaceLocked(parents []*shard, ranges []HashKeyRange, now instant) []*shard {
+	change := s.changeLocked(now)
+	children := change.replace(parents, ranges)
+	change.publish()
+	return children
 }
 
-// replaceAtLocked is replaceLocked at a time that may have passed, if nothing was
-// put since.
-func (s *Stream) replaceAtLocked(parents []*shard, ranges []HashKeyRange, now instant) []*shard {
+// A shardChange is one or more splits and merges of one moment, from the closing
+// of the first parent to the publication of the new routing. Puts that look a
+// closed parent up meanwhile wait for reshard and look again.
+type shardChange struct {
+	stream *Stream
+	now    instant
+	open   []*shard // by hash key, as it will be
+	opened []*shard // by the change, some of them closed by it too
+	closed []*shard
+	ending []shardEnding // of closed
+	next   ShardID
+}
+
+// changeLocked begins a change. The caller holds reshard until it is published.
+func (s *Stream) changeLocked(now instant) *shardChange {
 	routes := s.routes.Load()
-	// No put reaches the parents from here on. A child's creation second exceeds
-	// the ending second of its parents, so all its sequence numbers exceed theirs.
+	return &shardChange{stream: s, now: now, open: slices.Clone(routes.open), next: routes.next}
+}
+
+// replace closes parents to writers and makes their children. No put reaches the
+// parents from then on. A child's creation second exceeds the ending second of its
+// parents, so all its sequence numbers exceed theirs.
+func (c *shardChange) replace(parents []*shard, ranges []HashKeyRange) []*shard {
 	var ids []ShardID
-	ending := shardEnding{closedMs: now.ms()}
+	ending := shardEnding{closedMs: c.now.ms()}
 	for _, parent := range parents {
 		ids = append(ids, parent.shard)
 		ending.closedMs = max(ending.closedMs, parent.close())
 		ending.second = max(ending.second, parent.created)
 	}
 	ending.second = max(ending.second, uint64(ending.closedMs)/1000)
-	for i, keys := range ranges {
-		id := logID{created: ending.second + 1, shard: routes.next + ShardID(i)}
-		ending.children = append(ending.children, newShard(s, id, keys, ids, ending.closedMs))
+	for _, keys := range ranges {
+		id := logID{created: ending.second + 1, shard: c.next}
+		ending.children = append(ending.children, newShard(c.stream, id, keys, ids, ending.closedMs))
+		c.next++
 	}
-	s.routes.Store(routes.replace(parents, ending.children))
 	for _, parent := range parents {
-		parent.finish(ending)
+		c.closed, c.ending = append(c.closed, parent), append(c.ending, ending)
 	}
-	s.forgetExpiredLocked(s.horizonMs(now))
+	c.opened = append(c.opened, ending.children...)
+	place := c.place(parents[0])
+	c.open = slices.Replace(c.open, place, place+len(parents), ending.children...)
 	return ending.children
+}
+
+// place returns the place of an open shard.
+func (c *shardChange) place(sh *shard) int {
+	place, _ := slices.BinarySearchFunc(c.open, sh.keys.Start,
+		func(sh *shard, start HashKey) int { return sh.keys.Start.Compare(start) })
+	return place
+}
+
+// publish opens the new shards to writers, and then ends the closed ones for
+// readers, who learn of the children.
+func (c *shardChange) publish() {
+	routes := c.stream.routes.Load()
+	all := append(slices.Clone(routes.all), c.opened...)
+	c.stream.routes.Store(newRouting(all, c.open, c.next, routes.retired))
+	for i, sh := range c.closed {
+		sh.finish(c.ending[i])
+	}
+	c.stream.forgetExpiredLocked(c.stream.horizonMs(c.now))
 }
 
 // close ends the shard for writers: later puts find it closed. It returns the
@@ -151,15 +194,6 @@ func (sh *shard) finish(e shardEnding) {
 	e.index = sh.tail.Load().end()
 	sh.ending.Store(&e)
 	sh.wake()
-}
-
-// replace returns the routing after parents gave way to children.
-func (r *routing) replace(parents, children []*shard) *routing {
-	open := slices.Clone(r.open)
-	place := slices.Index(open, parents[0])
-	open = slices.Replace(open, place, place+len(parents), children...)
-	all := append(slices.Clone(r.all), children...)
-	return newRouting(all, open, r.next+ShardID(len(children)), r.retired)
 }
 
 // forgetExpiredLocked removes closed shards whose last record has expired. The

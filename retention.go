@@ -25,12 +25,38 @@ func (s *Stream) SetRetention(d time.Duration) error {
 	return nil
 }
 
-// Trim releases the memory of all records that have expired. Puts and reads do
-// so for the shards they touch; Trim is for streams that rest.
+// Trim releases the memory of all records that have expired. Puts do so as they
+// go, for their own shard and in turn for all others; Trim is for streams that
+// rest.
 func (s *Stream) Trim() {
 	s.reshard.Lock()
 	defer s.reshard.Unlock()
 	s.trimLocked(s.now())
+}
+
+// tidyShards is how many shards are looked after in a second.
+const tidyShards = 64
+
+// tidy trims some shards, in turn, closed ones and idle ones among them, which no
+// put would trim. It is called once in each second that is put in.
+func (s *Stream) tidy(now instant) {
+	if !s.reshard.TryLock() {
+		return
+	}
+	defer s.reshard.Unlock()
+	horizon, all := s.horizonMs(now), s.routes.Load().all
+	for range min(tidyShards, len(all)) {
+		s.tidied++
+		all[s.tidied%len(all)].trimExpired(horizon)
+	}
+	s.forgetExpiredLocked(horizon)
+}
+
+// trimExpired trims the shard if it holds a record that has expired.
+func (sh *shard) trimExpired(horizonMs int64) {
+	if ms, ok := sh.oldestArrival(); ok && ms <= horizonMs {
+		sh.trim(horizonMs)
+	}
 }
 
 // trimLocked trims every shard and forgets those that have vanished. The caller
@@ -192,7 +218,7 @@ func (s *Stream) dropExcess(now instant) {
 func (s *Stream) trimShards(now instant) {
 	horizon := horizonMs(now, s.Retention())
 	for _, sh := range s.routes.Load().all {
-		sh.trim(horizon)
+		sh.trimExpired(horizon)
 	}
 }
 

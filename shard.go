@@ -28,10 +28,10 @@ type shard struct {
 	mu     sync.Mutex // guards what follows; taken after Stream.reshard, never two shards' at once
 	closed bool       // takes no more puts
 	quota  writeQuota
-	lastMs int64    // arrival of the newest record; the next one's is not earlier
-	lastNs int64    // clock reading given to the quota last; never falls
-	active *segment // where records are appended; tail's value
-	n      int      // records in active; published as active.count
+	lastMs int64       // arrival of the newest record; the next one's is not earlier
+	clock  steadyClock // for quota
+	active *segment    // where records are appended; tail's value
+	n      int         // records in active; published as active.count
 	ring   segmentRing
 	index  *segmentIndex // the writer's own; nil until there is a segment
 	marks  markHistory
@@ -129,15 +129,16 @@ func (sh *shard) appendLocked(key string, data []byte, ms int64) uint64 {
 }
 
 // stampLocked returns the arrival of what is put at ms: never earlier than what
-// the shard holds already.
-func (sh *shard) stampLocked(ms int64) int64 {
+// the shard holds already. It reports whether this is the first put of a second
+// on the stream, in which case the caller calls tidy when it has let go of mu.
+func (sh *shard) stampLocked(ms int64) (arrival int64, tidy bool) {
 	if ms > sh.lastMs {
 		sh.lastMs = ms
 	}
 	if sh.lastMs >= sh.markMs {
-		sh.markLocked()
+		tidy = sh.markLocked()
 	}
-	return sh.lastMs
+	return sh.lastMs, tidy
 }
 
 func (sh *shard) publishLocked() { sh.active.count.Store(uint32(sh.n)) }
@@ -148,7 +149,7 @@ func (sh *shard) rollLocked(size int, ms int64) {
 	sh.publishLocked()
 	old := sh.active
 	g := &segment{
-		arena: newArena(segmentSize(len(old.arena), size)),
+		arena: newArena(segmentSize(old.used+headerBytes*sh.n, size)),
 		base:  old.base + uint64(sh.n), baseMs: ms, bytes: old.bytes + int64(old.used),
 	}
 	sh.active, sh.n = g, 0
@@ -162,10 +163,12 @@ func (sh *shard) rollLocked(size int, ms int64) {
 	old.next.Store(g)
 }
 
-// segmentSize returns how large a block to ask for when the one before has an
-// arena of previous bytes and the first record takes size bytes.
-func segmentSize(previous, size int) int {
-	n := min(max(firstSegmentBytes, 4*(previous+1)), fullSegmentBytes)
+// segmentSize returns how large a block to ask for when the one before was filled
+// with so many bytes and the first record takes size bytes. A segment may also end
+// because its records lie days apart; then it was hardly filled, and the next one
+// is small.
+func segmentSize(filled, size int) int {
+	n := min(max(firstSegmentBytes, 4*filled), fullSegmentBytes)
 	return max(n, size+headerBytes+1)
 }
 

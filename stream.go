@@ -39,7 +39,8 @@ type Config struct {
 	// zero value is [Refuse].
 	WhenFull FullPolicy
 	// MetricsWindow is how far back metrics keep single seconds. Zero means five
-	// minutes; at most 24 hours. Totals and peaks are kept for good.
+	// minutes; at most 24 hours. Totals and peaks are kept for good. A second takes
+	// some 150 bytes of each shard that is written and read in it.
 	MetricsWindow time.Duration
 	// GetRecordsDelay and FanOutDelay are how long after its arrival a record
 	// stays invisible to [Stream.GetRecords] and to subscriptions of registered
@@ -64,7 +65,8 @@ const (
 	// Refuse refuses the put with [ErrMemoryFull].
 	Refuse FullPolicy = iota
 	// DropOldest trims the oldest records of the stream, whatever their shard, to
-	// make room. How many were dropped is a metric.
+	// make room. How many were dropped is a metric. While the stream is full a put
+	// costs time in proportion to the number of shards.
 	DropOldest
 )
 
@@ -145,7 +147,8 @@ type Stream struct {
 	// reshard serialises what changes the set of shards or a setting of all of
 	// them. Taken before a shard's mutex.
 	reshard sync.Mutex
-	resizes []instant // of the last 24 hours; guarded by reshard
+	resizes []instant // of the last 24 hours; guarded by reshard, as what follows
+	tidied  int       // shards that tidy has looked after
 
 	waiting waitList // readers of several shards
 	counts  history
@@ -235,8 +238,9 @@ func isNameByte(c byte) bool {
 // outside 1970 to 2262 are taken for the nearer end.
 type instant int64
 
-func (s *Stream) now() instant {
-	t := s.clock()
+func (s *Stream) now() instant { return instantOf(s.clock()) }
+
+func instantOf(t time.Time) instant {
 	if sec := t.Unix(); sec < 0 {
 		return 0
 	} else if sec > maxSecond {

@@ -36,5 +36,5 @@ func parse(number string) (p parts, ok bool) {
 		return v
 	}
 	p = parts{created: int64(field(1, 10)), shard: int(field(38, 46)), index: field(11, 27)}
-	return p, p.index < 1<<63 && p.shard < 1<<31
+	return p, p.index < 1<<63 && int64(p.shard) < 1<<31
 }

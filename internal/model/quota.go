@@ -11,12 +11,19 @@ type bucket struct {
 	at    int64 // the time of level
 }
 
-// A clock never goes back.
-type clock struct{ last int64 }
+// A clock never goes back. It stands still until a reading that went back by a
+// second at most is made up for, and goes on from where it stood after one that
+// went back further.
+type clock struct{ last, shift int64 }
 
-func (c *clock) read(now int64) int64 {
-	c.last = max(c.last, now)
-	return c.last
+// read returns the clock's time, and what a reading has to make up for.
+func (c *clock) read(now int64) (at, behind int64) {
+	if now+c.shift < c.last-1e9 {
+		c.shift = c.last - now
+	}
+	behind = max(0, c.last-now-c.shift)
+	c.last = max(c.last, now+c.shift)
+	return c.last, behind
 }
 
 // newBucket returns a full bucket.
@@ -72,9 +79,7 @@ const (
 
 // takeWrite takes one record's share of the write limits, or nothing.
 func (sh *Shard) takeWrite(size int, now int64) (refusing []Limit) {
-	back := -now
-	now = sh.writeClock.read(now)
-	back += now
+	now, back := sh.writeClock.read(now)
 	bytes := &sh.writeBytes
 	if bytes.limits() && int64(size)*1e9 > bytes.size && sh.burst.limits() {
 		bytes = &sh.burst
@@ -95,9 +100,7 @@ func (sh *Shard) takeWrite(size int, now int64) (refusing []Limit) {
 
 // takeRead admits one call of GetRecords, or says what refuses it.
 func (sh *Shard) takeRead(now int64) (refusing []Limit) {
-	back := -now
-	now = sh.readClock.read(now)
-	back += now
+	now, back := sh.readClock.read(now)
 	if now < sh.blocked {
 		return []Limit{{ReadBytes, time.Duration(sh.blocked - now + back)}}
 	}
@@ -116,7 +119,7 @@ func (sh *Shard) chargeRead(size int, now int64) {
 	if !b.limits() || size == 0 {
 		return
 	}
-	now = sh.readClock.read(now)
+	now, _ = sh.readClock.read(now)
 	b.fill(now)
 	if int64(size)*1e9 <= b.size && int64(size)*1e9-b.level < b.rate {
 		b.level -= int64(size) * 1e9
