@@ -43,3 +43,15 @@ func WithChecksums(b []byte) []byte {
 
 // ZeroToken returns the token that the zero iterator would have as one of s.
 func ZeroToken(s *Stream) string { return s.Token(Iterator{stream: s}) }
+
+// ArenaBytes returns the memory of all segments that a stream holds on to, those
+// of closed shards included.
+func ArenaBytes(s *Stream) int64 {
+	var n int64
+	for _, sh := range s.routes.Load().all {
+		for i := range sh.ring.n {
+			n += int64(len(sh.ring.at(i).arena))
+		}
+	}
+	return n
+}

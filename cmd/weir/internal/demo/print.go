@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -191,7 +192,7 @@ func (res *Result) rejectionList() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s of the input rejected", count(res.Rejected, "line"))
 	for _, r := range res.Rejections {
-		fmt.Fprintf(&b, "\n  line %s: %s\n    %s", comma(int64(r.Line)), cut(r.Reason, 80), cut(r.Text, 90))
+		fmt.Fprintf(&b, "\n  line %s: %s\n    %s", comma(int64(r.Line)), cut(r.Reason, 80), cut(strconv.Quote(r.Text), 90))
 	}
 	if more := res.Rejected - len(res.Rejections); more > 0 {
 		fmt.Fprintf(&b, "\n  and %s more", comma(int64(more)))

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 )
 
 // MaxLineBytes is how long a line may be, its end included. The rest of a longer
@@ -173,10 +174,10 @@ func (l *lineReader) skipRest(line []byte) ([]byte, error) {
 // shownBytes is how much of a bad line is shown.
 const shownBytes = 60
 
-// shorten quotes the beginning of s so that it can be shown in one line.
+// shorten returns the beginning of s, as UTF-8 whatever it was.
 func shorten(s string) string {
 	if len(s) > shownBytes {
-		return fmt.Sprintf("%q…", s[:shownBytes])
+		s = s[:shownBytes] + "…"
 	}
-	return fmt.Sprintf("%q", s)
+	return strings.ToValidUTF8(s, "\uFFFD")
 }

@@ -43,8 +43,8 @@ func TestReader_countsBadLinesByTheirNumber(t *testing.T) {
 	assert.Equal(t, 2, r.Events())
 	assert.Equal(t, 2, r.Rejected())
 	assert.Equal(t, []input.Rejection{
-		{Line: 3, Reason: "nothing follows the client", Text: `"bad"`},
-		{Line: 5, Reason: "nothing follows the client", Text: `"` + strings.Repeat("x", 60) + `"…`},
+		{Line: 3, Reason: "nothing follows the client", Text: "bad"},
+		{Line: 5, Reason: "nothing follows the client", Text: strings.Repeat("x", 60) + "…"},
 	}, r.Rejections())
 }
 

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"strconv"
 
 	"github.com/dustin/go-humanize"
 
@@ -84,7 +85,7 @@ func rejectionTable(r *demo.Result) dataTable {
 		Header: []string{"reason", "line", "text"},
 	}
 	for _, x := range r.Rejections {
-		t.Rows = append(t.Rows, row{Cells: []string{x.Reason, humanize.Comma(int64(x.Line)), x.Text}})
+		t.Rows = append(t.Rows, row{Cells: []string{x.Reason, humanize.Comma(int64(x.Line)), strconv.Quote(x.Text)}})
 	}
 	return t
 }
