@@ -25,7 +25,7 @@ func sample() *demo.Result {
 	latency := demo.Latency{Count: 12_345, Mean: 30.5, P50: 0.125, P90: 104, P99: 309, P999: 412.5, Max: 1234}
 	return &demo.Result{
 		Input: "access.log", Format: "Apache combined log", Limits: "service", Producers: 4,
-		Rejected: 7, Rejections: []input.Rejection{{Line: 1234, Reason: "the user agent has no closing quote", Text: `"x\x1b[31m"`}},
+		Rejected: 7, Rejections: []input.Rejection{{Line: 1234, Reason: "the user agent has no closing quote", Text: "x\x1b[31m"}},
 		Duration: 9.876, RecordsPerSec: 1250, BytesPerSecond: 300_000,
 		RecordsIn: 12_345, RecordsOut: 12_345, BytesIn: 3_000_000, Throttled: 4567, Complete: true,
 		Keys: 1753, HotKeys: []demo.KeyCount{
