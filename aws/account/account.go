@@ -1,0 +1,203 @@
+// Package account is one AWS account in one region: named streams over the
+// engine, with every operation of the Kinesis API as a Go method. It knows ARNs,
+// statuses, tags, policies, encryption settings, registered consumers, channels,
+// quotas and call rates, and words its errors as the service does. It speaks no
+// HTTP; package kinesisserver does.
+//
+//	a, err := account.New(account.Config{})
+//	_, err = a.CreateStream(ctx, &account.CreateStreamInput{
+//		StreamName: account.Ptr("clicks"), ShardCount: account.Ptr(int32(4)),
+//	})
+//
+// The zero [Config] is the service: a stream takes seconds to become ACTIVE, and a
+// second DescribeLimits within a second is refused. [Instant] is the Config of an
+// account that does not keep anybody waiting.
+//
+// Statuses are decided from the clock at the moment of a call, and a change that
+// fell due in between took effect when it was due. There is no goroutine, and no
+// timer but within [Subscription.Next], so an Account needs nothing in a
+// testing/synctest bubble. All methods may be called by any number of goroutines
+// at a time. Every error is an [*Error], but for a context's.
+//
+// What an operation is given is checked for what it means, not for its form:
+// lengths and patterns of members are for a server to check, in the order and
+// with the words of the service.
+package account
+
+import (
+	"context"
+	"crypto/sha256"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/weirstream/weir"
+)
+
+// An Account is one account in one region.
+type Account struct {
+	config    Config // immutable; resolved
+	partition string // immutable; of ARNs
+	seal      [sealBytes]byte
+
+	// streams holds every stream by its name, those that are CREATING or DELETING
+	// too. The map is never changed: under mu it is replaced by another one, so that
+	// nobody on the way of records waits for a lock.
+	streams atomic.Pointer[map[string]*stream]
+
+	// mu guards what follows and what streams, consumers and channels say that it
+	// guards. Operations on settings hold it from beginning to end; those on
+	// records take it only when a status has to change.
+	mu         sync.Mutex
+	channels   map[string]*channel // by id
+	channelSeq uint64              // channels ever created
+	commitment commitment
+	rates      limiters
+}
+
+// New returns an account without streams. The error says which field of the
+// Config is out of bounds.
+func New(c Config) (*Account, error) {
+	c = c.withDefaults()
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256([]byte(c.ID + "/" + c.Region))
+	a := &Account{config: c, partition: partitionOf(c.Region), channels: make(map[string]*channel)}
+	copy(a.seal[:], sum[:])
+	a.streams.Store(&map[string]*stream{})
+	return a, nil
+}
+
+// Config returns the configuration with its defaults filled in.
+func (a *Account) Config() Config { return a.config }
+
+// Stream returns the engine's stream of a name, or nil if there is none or it is
+// CREATING. What is done to it there has no part in the account's quotas.
+func (a *Account) Stream(name string) *weir.Stream {
+	if st := a.serving(name); st != nil {
+		return st.engine
+	}
+	return nil
+}
+
+// Streams returns the engine's streams by name, those of which are left out that
+// are CREATING.
+func (a *Account) Streams() []*weir.Stream {
+	c := &call{a: a, now: a.config.Now()}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var list []*weir.Stream
+	for _, st := range c.sortedStreams() {
+		if st.open.Load() {
+			list = append(list, st.engine)
+		}
+	}
+	return list
+}
+
+// A call is one operation on settings, between its beginning and its end.
+type call struct {
+	a   *Account
+	op  string
+	now time.Time
+}
+
+// do runs an operation on settings: under the account's lock, at one reading of
+// the clock, unless the account's call rate refuses it.
+func do[In, Out any](ctx context.Context, a *Account, op string, in *In, f func(*call, *In) (*Out, error)) (*Out, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if in == nil {
+		in = new(In)
+	}
+	c := &call{a: a, op: op, now: a.config.Now()}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.rates.allow(a.config.CallRates, op, perAccount, c.now) {
+		return nil, errorf(CodeLimitExceeded, msgRateAccount, a.config.ID)
+	}
+	return f(c, in)
+}
+
+// stream returns the stream that an operation addresses, in the state that it has
+// now, unless its call rate refuses the operation.
+func (c *call) stream(name, arn *string) (*stream, error) {
+	id, err := c.a.resolve(StreamRef{Name: value(name), ARN: value(arn)})
+	if err != nil {
+		return nil, err
+	}
+	st := c.lookUp(id)
+	if st == nil {
+		return nil, c.a.streamNotFound(id)
+	}
+	if !st.rates.allow(c.a.config.CallRates, c.op, perStream, c.now) {
+		return nil, errorf(CodeLimitExceeded, msgRateStream, st.name, c.a.config.ID)
+	}
+	return st, nil
+}
+
+// active is stream for an operation that only an ACTIVE stream admits.
+func (c *call) active(name, arn *string) (*stream, error) {
+	st, err := c.stream(name, arn)
+	if err != nil {
+		return nil, err
+	}
+	return st, st.needActive()
+}
+
+// lookUp returns the stream of a name in the state that it has now, or nil.
+func (c *call) lookUp(name string) *stream {
+	st := (*c.a.streams.Load())[name]
+	if st == nil {
+		return nil
+	}
+	st.settleLocked(c.now)
+	if st.gone {
+		return nil
+	}
+	return st
+}
+
+// everyStream yields the streams in the state that they have now, in no order.
+func (c *call) everyStream() iter.Seq[*stream] {
+	return func(yield func(*stream) bool) {
+		for _, st := range *c.a.streams.Load() {
+			if st.settleLocked(c.now); !st.gone && !yield(st) {
+				return
+			}
+		}
+	}
+}
+
+// sortedStreams returns the streams by name in the state that they have now.
+func (c *call) sortedStreams() []*stream {
+	return slices.SortedFunc(c.everyStream(), func(x, y *stream) int { return strings.Compare(x.name, y.name) })
+}
+
+// setStreamLocked enters a stream under a name, or takes the name out if st is nil.
+func (a *Account) setStreamLocked(name string, st *stream) {
+	streams := maps.Clone(*a.streams.Load())
+	if st == nil {
+		delete(streams, name)
+	} else {
+		streams[name] = st
+	}
+	a.streams.Store(&streams)
+}
+
+// Ptr returns a pointer to a copy of v, for the optional members of inputs.
+func Ptr[T any](v T) *T { return &v }
+
+// value returns what p points to, or the zero value.
+func value[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
+}

@@ -1,0 +1,127 @@
+package account_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/weirstream/weir/aws/account"
+)
+
+const arnT = "arn:aws:kinesis:us-east-1:123456789012:stream/T"
+
+func toBucket(name, stream string) *account.CreateChannelInput {
+	return &account.CreateChannelInput{
+		ChannelName: &name, ServiceExecutionRoleARN: ptr("arn:aws:iam::123456789012:role/r"),
+		StreamConfigurationList: []account.StreamConfiguration{{StreamARN: &stream,
+			RecordConfiguration: &account.RecordConfiguration{RecordFormatType: ptr("JSON")}}},
+		S3DestinationConfiguration: &account.S3DestinationConfiguration{
+			StorageConfiguration: &account.S3StorageConfiguration{BucketARN: ptr("arn:aws:s3:::bucket")}},
+		Tags: map[string]string{"k": "v"},
+	}
+}
+
+func toTables(name, stream string) *account.CreateChannelInput {
+	in := toBucket(name, stream)
+	in.S3DestinationConfiguration = nil
+	in.S3TablesDestinationConfiguration = &account.S3TablesDestinationConfiguration{}
+	return in
+}
+
+func TestChannel_life(t *testing.T) {
+	f := newFixture(t, withDelays())
+	f.createOnDemand("T", "")
+	created := f.clock.now()
+	out, err := f.CreateChannel(f.ctx, toBucket("ch", arnT))
+	require.NoError(t, err)
+	d := out.ChannelDescription
+	assert.Equal(t, account.ChannelDescription{
+		ChannelARN: "arn:aws:kinesis:us-east-1:123456789012:channel/" + d.ChannelId, ChannelId: d.ChannelId,
+		ChannelName: "ch", ChannelStatus: "CREATING", ChannelCreationTimestamp: created,
+		ServiceExecutionRoleARN: "arn:aws:iam::123456789012:role/r",
+		StreamConfigurationList: []account.StreamConfiguration{{StreamARN: ptr(arnT),
+			StreamCreationTimestamp: ptr(f.describe("T").StreamCreationTimestamp),
+			RecordConfiguration:     &account.RecordConfiguration{RecordFormatType: ptr("JSON")}}},
+		S3DestinationConfiguration: &account.S3DestinationConfiguration{DataFreshnessInSeconds: ptr(int32(300)),
+			StorageConfiguration: &account.S3StorageConfiguration{BucketARN: ptr("arn:aws:s3:::bucket")}},
+	}, d)
+	status := func() string {
+		out, err := f.DescribeChannel(f.ctx, &account.DescribeChannelInput{ChannelARN: &d.ChannelARN})
+		if err != nil {
+			f.fails(err, account.CodeResourceNotFound, "Channel "+d.ChannelARN+" not found.")
+			return "gone"
+		}
+		return out.ChannelDescription.ChannelStatus
+	}
+	update := &account.UpdateChannelInput{ChannelARN: &d.ChannelARN,
+		S3DestinationConfiguration: &account.DestinationUpdate{DataFreshnessInSeconds: ptr(int32(60))}}
+	_, err = f.UpdateChannel(f.ctx, update)
+	f.fails(err, account.CodeResourceInUse, "Channel ch under account 123456789012 not ACTIVE, instead in state CREATING")
+	f.clock.advance(account.DefaultChannelDelay - 1)
+	assert.Equal(t, "CREATING", status())
+	f.clock.advance(1)
+	assert.Equal(t, "ACTIVE", status())
+
+	updated, err := f.UpdateChannel(f.ctx, update)
+	require.NoError(t, err)
+	assert.Equal(t, "UPDATING", updated.ChannelDescription.ChannelStatus)
+	assert.Equal(t, int32(60), *updated.ChannelDescription.S3DestinationConfiguration.DataFreshnessInSeconds)
+	f.clock.advance(account.DefaultChannelDelay)
+	assert.Equal(t, "ACTIVE", status())
+	_, err = f.UpdateChannel(f.ctx, &account.UpdateChannelInput{ChannelARN: &d.ChannelARN, S3TablesDestinationConfiguration: &account.DestinationUpdate{}})
+	f.failsAs(err, account.CodeInvalidArgument)
+
+	tags, err := f.ListTagsForResource(f.ctx, &account.ListTagsForResourceInput{ResourceARN: &d.ChannelARN})
+	require.NoError(t, err)
+	assert.Equal(t, []account.Tag{{Key: "k", Value: "v"}}, tags.Tags)
+	_, err = f.DeleteStream(f.ctx, &account.DeleteStreamInput{StreamName: ptr("T")})
+	f.failsAs(err, account.CodeResourceInUse)
+
+	_, err = f.DeleteChannel(f.ctx, &account.DeleteChannelInput{ChannelARN: &d.ChannelARN})
+	require.NoError(t, err)
+	assert.Equal(t, "DELETING", status())
+	f.clock.advance(account.DefaultChannelDelay)
+	assert.Equal(t, "gone", status())
+	_, err = f.DeleteStream(f.ctx, &account.DeleteStreamInput{StreamName: ptr("T")})
+	require.NoError(t, err)
+}
+
+func TestChannel_rules(t *testing.T) {
+	f := newFixture(t, account.Instant())
+	f.createOnDemand("T", "")
+	f.createOnDemand("U", "")
+	try := func(in *account.CreateChannelInput) error {
+		_, err := f.CreateChannel(f.ctx, in)
+		return err
+	}
+	f.fails(try(toBucket("ch", arnS)), account.CodeInvalidArgument, "Channels are supported for streams with the ON_DEMAND mode only.")
+	f.failsAs(try(toBucket("ch", arnT+"X")), account.CodeResourceNotFound)
+	both := toBucket("ch", arnT)
+	both.S3TablesDestinationConfiguration = &account.S3TablesDestinationConfiguration{}
+	f.failsAs(try(both), account.CodeValidation)
+	require.NoError(t, try(toBucket("ch", arnT)))
+	f.fails(try(toTables("ch", arnT)), account.CodeResourceInUse, "Channel ch under account 123456789012 already exists.")
+	f.failsAs(try(toBucket("ch2", arnT)), account.CodeLimitExceeded)
+	require.NoError(t, try(toTables("ch2", arnT)))
+	f.failsAs(try(toTables("ch3", arnT)), account.CodeLimitExceeded)
+	f.clock.advance(time.Second)
+	require.NoError(t, try(toTables("ch3", "arn:aws:kinesis:us-east-1:123456789012:stream/U")))
+	assert.Equal(t, int32(2), f.summary("T").ChannelCount)
+
+	in := &account.ListChannelsInput{MaxResults: ptr(int32(2))}
+	out, err := f.ListChannels(f.ctx, in)
+	require.NoError(t, err)
+	require.Len(t, out.ChannelSummaries, 2)
+	assert.Equal(t, account.DestinationS3, out.ChannelSummaries[0].ChannelDestinationType)
+	in.NextToken = &out.NextToken
+	out, err = f.ListChannels(f.ctx, in)
+	require.NoError(t, err)
+	require.Len(t, out.ChannelSummaries, 1)
+	assert.Equal(t, "ch3", out.ChannelSummaries[0].ChannelName)
+	assert.Empty(t, out.NextToken)
+	out, err = f.ListChannels(f.ctx, &account.ListChannelsInput{StreamFilter: []account.StreamFilter{{StreamARN: ptr(arnT)}}})
+	require.NoError(t, err)
+	assert.Len(t, out.ChannelSummaries, 2)
+}

@@ -1,0 +1,200 @@
+package account
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/weirstream/weir"
+)
+
+// A Config says how an account behaves. The zero Config is the service. A Config
+// is never changed after [New].
+type Config struct {
+	// ID is the account's twelve digits. Empty means "000000000000".
+	ID string
+	// Region is the region's name. Empty means "us-east-1".
+	Region string
+	// Stream is what every new stream begins with: its limits, its memory and its
+	// metrics. The zero value is the service's. What an operation sets (shards,
+	// retention, mode, distribution, warm throughput), what Quotas say (consumers,
+	// mode switches) and the clock mean nothing in it.
+	Stream weir.Config
+	// Delays are how long changes of status take. The zero value is about what
+	// they take on the service.
+	Delays Delays
+	// Quotas are how much the account may have. The zero value is the service's.
+	Quotas Quotas
+	// CallRates are how often operations may be called. The zero value is the
+	// service's.
+	CallRates CallRates
+	// Now tells the time. Nil means [time.Now]. It must not call the account.
+	Now func() time.Time
+}
+
+// The times that changes of status take unless told otherwise. The service
+// promises none of them; a split was observed to take about half a minute.
+const (
+	DefaultCreateDelay   = 10 * time.Second
+	DefaultDeleteDelay   = 10 * time.Second
+	DefaultReshardDelay  = 30 * time.Second
+	DefaultUpdateDelay   = 5 * time.Second
+	DefaultConsumerDelay = 5 * time.Second
+	DefaultChannelDelay  = 10 * time.Second
+)
+
+// Delays are how long a status stays what it is before it changes by itself. For
+// each zero means the constant of that name, and a negative value no delay: the
+// change has happened when the call returns.
+type Delays struct {
+	Create   time.Duration // streams: CREATING to ACTIVE
+	Delete   time.Duration // streams: DELETING until gone
+	Reshard  time.Duration // streams: UPDATING by a split, merge or new shard count
+	Update   time.Duration // streams: UPDATING by encryption, mode or warm throughput
+	Consumer time.Duration // consumers: CREATING to ACTIVE, DELETING until gone
+	Channel  time.Duration // channels: CREATING or UPDATING to ACTIVE, DELETING until gone
+}
+
+func (d Delays) withDefaults() Delays {
+	return Delays{
+		Create:   or(d.Create, DefaultCreateDelay, 0),
+		Delete:   or(d.Delete, DefaultDeleteDelay, 0),
+		Reshard:  or(d.Reshard, DefaultReshardDelay, 0),
+		Update:   or(d.Update, DefaultUpdateDelay, 0),
+		Consumer: or(d.Consumer, DefaultConsumerDelay, 0),
+		Channel:  or(d.Channel, DefaultChannelDelay, 0),
+	}
+}
+
+// The service's quotas.
+const (
+	DefaultShardsLargeRegion = 20000 // us-east-1, us-west-2 and eu-west-1
+	DefaultShards            = 1000  // elsewhere; 6,000 in some regions
+
+	DefaultOnDemandStreams   = 50
+	DefaultCreatingStreams   = 5
+	DefaultConsumers         = 20
+	DefaultConsumersAdvanced = 50 // with On-demand Advantage
+	DefaultCreatingConsumers = 5
+	DefaultTags              = 50
+	DefaultModeChanges       = 2
+	DefaultEncryptionChanges = 25
+	DefaultChannels          = 50 // our choice; the service's number is not documented
+	DefaultChannelsPerStream = 2  // one to a bucket, one to tables
+)
+
+// Quotas are how much the account may have of each thing. For each zero means the
+// constant of that name, and a negative value lifts the quota.
+type Quotas struct {
+	Shards            int // open shards of provisioned streams
+	OnDemandStreams   int
+	CreatingStreams   int // streams that are CREATING at a time
+	Consumers         int // registered on one stream
+	CreatingConsumers int // consumers of one stream that are CREATING at a time
+	Tags              int // on one resource
+	ModeChanges       int // of one stream in any 24 hours
+	EncryptionChanges int // starts, and as many stops, of one stream in any 24 hours
+	Channels          int
+	ChannelsPerStream int
+}
+
+const lifted = 1<<31 - 1 // fits the members that report a quota
+
+func (q Quotas) withDefaults(region string) Quotas {
+	shards := DefaultShards
+	if largeRegion(region) {
+		shards = DefaultShardsLargeRegion
+	}
+	q.Shards = or(q.Shards, shards, lifted)
+	q.OnDemandStreams = or(q.OnDemandStreams, DefaultOnDemandStreams, lifted)
+	q.CreatingStreams = or(q.CreatingStreams, DefaultCreatingStreams, lifted)
+	// Consumers stays as it is: what zero means depends on On-demand Advantage.
+	q.CreatingConsumers = or(q.CreatingConsumers, DefaultCreatingConsumers, lifted)
+	q.Tags = or(q.Tags, DefaultTags, lifted)
+	q.ModeChanges = or(q.ModeChanges, DefaultModeChanges, lifted)
+	q.EncryptionChanges = or(q.EncryptionChanges, DefaultEncryptionChanges, lifted)
+	q.Channels = or(q.Channels, DefaultChannels, lifted)
+	q.ChannelsPerStream = or(q.ChannelsPerStream, DefaultChannelsPerStream, lifted)
+	return q
+}
+
+// largeRegion reports whether the service's quotas are larger in a region.
+func largeRegion(region string) bool {
+	return slices.Contains([]string{"us-east-1", "us-west-2", "eu-west-1"}, region)
+}
+
+// or returns v, service if v is zero, or lifted if v is negative.
+func or[T ~int | ~int64](v, service, lifted T) T {
+	switch {
+	case v == 0:
+		return service
+	case v < 0:
+		return lifted
+	default:
+		return v
+	}
+}
+
+// Instant returns the Config of an account that answers as the service does but
+// at once: every change of status has happened when its call returns, and neither
+// call rates nor the throughput of shards refuse anything. Quotas and the rules
+// for arguments are the service's.
+func Instant() Config {
+	return Config{
+		Stream: weir.Config{Limits: weir.Limits{
+			WriteBytesPerSecond: -1, WriteRecordsPerSecond: -1,
+			ReadBytesPerSecond: -1, ReadCallsPerSecond: -1,
+		}},
+		Delays:    Delays{Create: -1, Delete: -1, Reshard: -1, Update: -1, Consumer: -1, Channel: -1},
+		Quotas:    Quotas{CreatingStreams: -1, CreatingConsumers: -1},
+		CallRates: CallRates{Factor: -1},
+	}
+}
+
+func (c Config) withDefaults() Config {
+	if c.ID == "" {
+		c.ID = "000000000000"
+	}
+	if c.Region == "" {
+		c.Region = "us-east-1"
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	c.Delays = c.Delays.withDefaults()
+	c.Quotas = c.Quotas.withDefaults(c.Region)
+	c.Stream = streamDefaults(c.Stream, c.Region)
+	return c
+}
+
+// streamDefaults returns what a stream begins with. What the account counts by
+// itself, because it refuses at the call and not when the change takes effect, the
+// engine is not to count again.
+func streamDefaults(c weir.Config, region string) weir.Config {
+	if c.Limits.OnDemandWriteBytesPerSecond == 0 && largeRegion(region) {
+		c.Limits.OnDemandWriteBytesPerSecond = weir.MaxOnDemandWriteBytesPerSecond
+	}
+	c.Limits.Consumers, c.Limits.ModeSwitchesPerDay = -1, -1
+	c.Shards, c.Retention, c.Mode, c.Distribution, c.WarmThroughput = 0, 0, weir.Provisioned, weir.ByPartitionKey, 0
+	return c
+}
+
+var (
+	accountPattern = regexp.MustCompile(`^\d{12}$`)
+	regionPattern  = regexp.MustCompile(`^[a-z0-9-]{1,64}$`)
+)
+
+// check says which field of a resolved Config is out of bounds.
+func (c Config) check() error {
+	if !accountPattern.MatchString(c.ID) {
+		return fmt.Errorf("Config.ID: %q does not have twelve digits", c.ID)
+	}
+	if !regionPattern.MatchString(c.Region) {
+		return fmt.Errorf("Config.Region: %q is not a region's name", c.Region)
+	}
+	if _, err := weir.NewStream("any", c.Stream); err != nil {
+		return fmt.Errorf("Config.Stream: %w", err)
+	}
+	return c.CallRates.check()
+}

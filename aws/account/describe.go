@@ -1,0 +1,165 @@
+package account
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/weirstream/weir"
+)
+
+const (
+	maxDescribedShards = 100 // shards of one DescribeStream
+	maxListedStreams   = 100 // streams of one ListStreams
+)
+
+// DescribeStream describes a stream and up to 100 of its shards by id, open and
+// closed; the next page begins after the last id, as ExclusiveStartShardId. A
+// stream that has not been ACTIVE has no shards.
+func (a *Account) DescribeStream(ctx context.Context, in *DescribeStreamInput) (*DescribeStreamOutput, error) {
+	return do(ctx, a, "DescribeStream", in, describeStream)
+}
+
+func describeStream(c *call, in *DescribeStreamInput) (*DescribeStreamOutput, error) {
+	st, err := c.stream(in.StreamName, in.StreamARN)
+	if err != nil {
+		return nil, err
+	}
+	limit, err := pageSize("limit", in.Limit, maxDescribedShards)
+	if err != nil {
+		return nil, err
+	}
+	q := weir.ShardQuery{Limit: limit + 1}
+	if in.ExclusiveStartShardId != nil {
+		after, err := weir.ParseShardID(*in.ExclusiveStartShardId)
+		if err != nil {
+			return nil, c.a.shardNotFound(*in.ExclusiveStartShardId, st.name)
+		}
+		q.Filter, q.ShardID = weir.ShardsAfterID, after
+	}
+	d := StreamDescription{
+		StreamName: st.name, StreamARN: st.arn, StreamStatus: st.status, StreamModeDetails: st.modeDetails(),
+		Shards: []Shard{}, RetentionPeriodHours: st.retentionHours(), StreamCreationTimestamp: st.created,
+		EnhancedMonitoring: st.monitoring(), EncryptionType: st.encryptionType(), KeyId: st.keyID(),
+	}
+	if st.open.Load() {
+		shards, err := st.engine.ListShards(q)
+		if err != nil {
+			return nil, c.a.translate(err)
+		}
+		if d.HasMoreShards = len(shards) > limit; d.HasMoreShards {
+			shards = shards[:limit]
+		}
+		d.Shards = shardsOf(shards)
+	}
+	return &DescribeStreamOutput{StreamDescription: d}, nil
+}
+
+// DescribeStreamSummary describes a stream without its shards.
+func (a *Account) DescribeStreamSummary(ctx context.Context, in *DescribeStreamSummaryInput) (*DescribeStreamSummaryOutput, error) {
+	return do(ctx, a, "DescribeStreamSummary", in, describeStreamSummary)
+}
+
+func describeStreamSummary(c *call, in *DescribeStreamSummaryInput) (*DescribeStreamSummaryOutput, error) {
+	st, err := c.stream(in.StreamName, in.StreamARN)
+	if err != nil {
+		return nil, err
+	}
+	d := StreamDescriptionSummary{
+		StreamName: st.name, StreamARN: st.arn, StreamStatus: st.status, StreamModeDetails: st.modeDetails(),
+		RetentionPeriodHours: st.retentionHours(), StreamCreationTimestamp: st.created,
+		EnhancedMonitoring: st.monitoring(), EncryptionType: st.encryptionType(), KeyId: st.keyID(),
+		ConsumerCount: int32(len(st.consumers)), ChannelCount: int32(len(c.channelsOf(st))),
+		MaxRecordSizeInKiB: int32(st.engine.RecordBytes() / 1024),
+	}
+	if st.open.Load() {
+		d.OpenShardCount = int32(st.openShards())
+	}
+	if st.mode == ModeOnDemand {
+		d.RecordDistributionStrategy = distributionName(st.engine.Distribution())
+		if c.advantage() {
+			warm := st.warm
+			d.WarmThroughput = &warm
+		}
+	}
+	return &DescribeStreamSummaryOutput{StreamDescriptionSummary: d}, nil
+}
+
+// ListStreams lists the streams by name, in whatever state they are, 100 at most.
+// The next page begins after the last name, as ExclusiveStartStreamName, or with
+// NextToken.
+func (a *Account) ListStreams(ctx context.Context, in *ListStreamsInput) (*ListStreamsOutput, error) {
+	return do(ctx, a, "ListStreams", in, listStreams)
+}
+
+func listStreams(c *call, in *ListStreamsInput) (*ListStreamsOutput, error) {
+	limit, err := pageSize("limit", in.Limit, maxListedStreams)
+	if err != nil {
+		return nil, err
+	}
+	after := value(in.ExclusiveStartStreamName)
+	if in.NextToken != nil {
+		if in.ExclusiveStartStreamName != nil {
+			return nil, errorf(CodeInvalidArgument, msgTokenAndMember, "ExclusiveStartStreamName")
+		}
+		token, err := c.openToken(*in.NextToken, tokenOfStreams)
+		if err != nil {
+			return nil, err
+		}
+		after = token.After
+	}
+	out := &ListStreamsOutput{StreamNames: []string{}, StreamSummaries: []StreamSummary{}}
+	for _, st := range c.sortedStreams() {
+		if st.name <= after {
+			continue
+		}
+		if out.HasMoreStreams = len(out.StreamNames) == limit; out.HasMoreStreams {
+			out.NextToken = c.sealToken(pageToken{Kind: tokenOfStreams, After: out.StreamNames[limit-1]})
+			break
+		}
+		out.StreamNames = append(out.StreamNames, st.name)
+		out.StreamSummaries = append(out.StreamSummaries, StreamSummary{
+			StreamName: st.name, StreamARN: st.arn, StreamStatus: st.status,
+			StreamModeDetails: st.modeDetails(), StreamCreationTimestamp: st.created,
+		})
+	}
+	return out, nil
+}
+
+func (st *stream) modeDetails() *StreamModeDetails {
+	return &StreamModeDetails{StreamMode: Ptr(st.mode)}
+}
+
+func (st *stream) retentionHours() int32 { return int32(st.engine.Retention() / time.Hour) }
+
+// openShards returns how many shards take writes.
+func (st *stream) openShards() int { return st.engine.Capacity().OpenShards }
+
+func modeName(m weir.Mode) string {
+	if m == weir.OnDemand {
+		return ModeOnDemand
+	}
+	return ModeProvisioned
+}
+
+func distributionName(d weir.Distribution) string {
+	if d == weir.DistributeAuto {
+		return DistributionAuto
+	}
+	return DistributionUserKey
+}
+
+// pageSize returns how many items a page has at most; more than most counts as
+// most.
+func pageSize(member string, limit *int32, most int) (int, error) {
+	switch {
+	case limit == nil:
+		return most, nil
+	case *limit < 1:
+		return 0, invalid(quoted(itoa(*limit)), member, "Member must have value greater than or equal to 1")
+	default:
+		return min(int(*limit), most), nil
+	}
+}
+
+func itoa(n int32) string { return strconv.Itoa(int(n)) }

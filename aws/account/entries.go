@@ -1,0 +1,63 @@
+package account
+
+import (
+	"fmt"
+	"unicode/utf8"
+
+	"github.com/weirstream/weir"
+)
+
+// checkEntries words what is wrong with records to be put, or returns nil. batch
+// says that they are those of a PutRecords. The engine checks the same, without
+// words of the service.
+func (st *stream) checkEntries(entries []weir.Entry, batch bool) error {
+	limits := st.engine.Config().Limits
+	total := 0
+	for i := range entries {
+		at := func(member string) string {
+			if batch {
+				return fmt.Sprintf("records.%d.member.%s", i+1, member)
+			}
+			return member
+		}
+		if err := st.checkEntry(&entries[i], at); err != nil {
+			return err
+		}
+		total += entries[i].Size()
+	}
+	switch {
+	case !batch:
+		return nil
+	case len(entries) == 0:
+		return invalid("'[]'", "records", "Member must have length greater than or equal to 1")
+	case len(entries) > limits.BatchRecords:
+		return errorf(CodeValidation, "1 validation error detected: Value at 'records' failed to satisfy constraint: "+
+			"Member must have length less than or equal to %d", limits.BatchRecords)
+	case total > limits.BatchBytes:
+		return errorf(CodeInvalidArgument, msgRecordsTooLarge, limits.BatchBytes>>20)
+	default:
+		return nil
+	}
+}
+
+// checkEntry checks one record; at gives a member's place in the request.
+func (st *stream) checkEntry(e *weir.Entry, at func(member string) string) error {
+	most := st.engine.RecordBytes()
+	switch characters := utf8.RuneCountInString(e.PartitionKey); {
+	case characters == 0 && st.engine.Distribution() != weir.DistributeAuto:
+		return missing(at("partitionKey"))
+	case characters > weir.MaxPartitionKeyLength:
+		return invalid(quoted(e.PartitionKey), at("partitionKey"),
+			fmt.Sprintf("Member must have length less than or equal to %d", weir.MaxPartitionKeyLength))
+	case !utf8.ValidString(e.PartitionKey):
+		return errorf(CodeInvalidArgument, "The partition key is not UTF-8.")
+	case len(e.Data) > weir.MaxRecordBytes:
+		n := len(e.Data)
+		return invalid(fmt.Sprintf("'java.nio.HeapByteBuffer[pos=0 lim=%d cap=%d]'", n, n), at("data"),
+			fmt.Sprintf("Member must have length less than or equal to %d", weir.MaxRecordBytes))
+	case e.Size() > most:
+		return errorf(CodeInvalidArgument, msgRecordTooLarge, most/1024, st.name, st.a.config.ID)
+	default:
+		return nil
+	}
+}

@@ -1,0 +1,226 @@
+package account
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"time"
+
+	"github.com/weirstream/weir"
+)
+
+// GetShardIterator issues a shard iterator, which expires after 300 s. Shard ids
+// are read leniently: what follows the first hyphen counts.
+func (a *Account) GetShardIterator(ctx context.Context, in *GetShardIteratorInput) (*GetShardIteratorOutput, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if in == nil {
+		in = &GetShardIteratorInput{}
+	}
+	if in.ShardId == nil {
+		return nil, missing("shardId")
+	}
+	if in.ShardIteratorType == nil {
+		return nil, missing("shardIteratorType")
+	}
+	st, shard, err := a.shardOf(StreamRef{value(in.StreamName), value(in.StreamARN)}, *in.ShardId)
+	if err != nil {
+		return nil, err
+	}
+	if value(in.DryRun) {
+		if err := st.takeDryRun(); err != nil {
+			return nil, err
+		}
+	}
+	at := startingAt{kind: *in.ShardIteratorType, number: in.StartingSequenceNumber, time: in.Timestamp}
+	from, err := st.position(shard, at)
+	if err != nil {
+		return nil, err
+	}
+	if err := st.takeIterator(shard); err != nil {
+		return nil, err
+	}
+	it, err := st.engine.Iterator(shard, from)
+	if err != nil {
+		return nil, st.positionRefused(err, shard, at)
+	}
+	if value(in.DryRun) {
+		return nil, errorf(CodeDryRun, msgDryRun)
+	}
+	return &GetShardIteratorOutput{ShardIterator: st.token(it)}, nil
+}
+
+// shardOf returns the stream and the id of a shard of it. That there is no such
+// stream is said of the shard.
+func (a *Account) shardOf(ref StreamRef, text string) (*stream, weir.ShardID, error) {
+	shard, err := weir.ParseShardID(text)
+	if err != nil {
+		return nil, 0, a.shardNotFound(text, a.nameOf(ref))
+	}
+	name, err := a.resolve(ref)
+	if err != nil {
+		var e *Error
+		if errors.As(err, &e) && e.Code == CodeResourceNotFound {
+			err = a.shardGone(shard, a.nameOf(ref))
+		}
+		return nil, 0, err
+	}
+	st := a.serving(name)
+	if st == nil {
+		return nil, 0, a.shardGone(shard, name)
+	}
+	if _, ok := st.shard(shard); !ok {
+		return nil, 0, a.shardGone(shard, name)
+	}
+	return st, shard, nil
+}
+
+// startingAt is where an iterator or a subscription is to begin, as it was asked
+// for.
+type startingAt struct {
+	kind   string
+	number *string
+	time   *time.Time
+}
+
+// position returns the engine's position for it.
+func (st *stream) position(shard weir.ShardID, at startingAt) (weir.Position, error) {
+	switch at.kind {
+	case IteratorAtSequenceNumber, IteratorAfterSequenceNumber:
+		if at.number == nil {
+			return weir.Position{}, errorf(CodeInvalidArgument, msgIteratorType, at.kind, "no StartingSequenceNumber")
+		}
+		return st.positionAtNumber(shard, at)
+	case IteratorTrimHorizon, IteratorLatest, IteratorAtTimestamp:
+		if at.number != nil {
+			return weir.Position{}, errorf(CodeInvalidArgument, msgIteratorType, at.kind, "also a StartingSequenceNumber")
+		}
+	default:
+		return weir.Position{}, invalid(quoted(at.kind), "shardIteratorType",
+			"Member must satisfy enum value set: [AFTER_SEQUENCE_NUMBER, LATEST, AT_TIMESTAMP, AT_SEQUENCE_NUMBER, TRIM_HORIZON]")
+	}
+	switch at.kind {
+	case IteratorTrimHorizon:
+		return weir.TrimHorizon(), nil
+	case IteratorLatest:
+		return weir.Latest(), nil
+	}
+	if at.time == nil {
+		return weir.Position{}, errorf(CodeInvalidArgument, msgNoTimestamp)
+	}
+	if now := st.clock.read(); at.time.UnixMilli() > now.UnixMilli() {
+		return weir.Position{}, errorf(CodeInvalidArgument, msgFutureTimestamp, at.time.UnixMilli(), now.UnixMilli())
+	}
+	return weir.AtTime(*at.time), nil
+}
+
+func (st *stream) positionAtNumber(shard weir.ShardID, at startingAt) (weir.Position, error) {
+	if *at.number == "0" && shard == 0 { // the service fails likewise
+		return weir.Position{}, internalFailure()
+	}
+	n, err := weir.ParseSequenceNumber(*at.number)
+	if err != nil {
+		return weir.Position{}, errorf(CodeInvalidArgument, msgNumberInvalid, *at.number, shard, st.name, st.a.config.ID)
+	}
+	if at.kind == IteratorAtSequenceNumber {
+		return weir.AtSequence(n), nil
+	}
+	return weir.AfterSequence(n), nil
+}
+
+// positionRefused words why the engine refused a position.
+func (st *stream) positionRefused(err error, shard weir.ShardID, at startingAt) error {
+	var e *weir.SequenceNumberError
+	switch {
+	case errors.Is(err, weir.ErrShardNotFound):
+		return st.a.shardGone(shard, st.name)
+	case !errors.As(err, &e):
+		return st.a.translate(err)
+	case e.Encodes != e.Shard:
+		return errorf(CodeInvalidArgument, msgNumberOfOther, e.Encodes, e.Shard)
+	case e.Reason == "is invalid":
+		return errorf(CodeInvalidArgument, msgNumberInvalid, value(at.number), shard, st.name, st.a.config.ID)
+	default:
+		return errorf(CodeInvalidArgument, msgNumberForeign, value(at.number), shard, st.name, st.a.config.ID)
+	}
+}
+
+// takeIterator takes one GetShardIterator of a shard's call rate.
+func (st *stream) takeIterator(shard weir.ShardID) error {
+	const op = "GetShardIterator"
+	rates := st.a.config.CallRates
+	if rates.of(op, perShard) < 0 {
+		return nil
+	}
+	now := st.clock.read()
+	st.rateMu.Lock()
+	defer st.rateMu.Unlock()
+	l := st.shardRates[shard]
+	if l == nil {
+		if st.shardRates == nil {
+			st.shardRates = make(map[weir.ShardID]*limiters)
+		}
+		l = new(limiters)
+		st.shardRates[shard] = l
+	}
+	if !l.allow(rates, op, perShard, now) {
+		return errorf(CodeThroughputExceeded, msgRateShard, shard, st.name, st.a.config.ID)
+	}
+	return nil
+}
+
+// takeDryRun takes one call of the rate that the operations with DryRun share.
+func (st *stream) takeDryRun() error {
+	now := st.clock.read()
+	st.rateMu.Lock()
+	defer st.rateMu.Unlock()
+	if !st.dryRuns.allow(st.a.config.CallRates, dryRun, perStream, now) {
+		return errorf(CodeThrottling, msgRateStream, st.name, st.a.config.ID)
+	}
+	return nil
+}
+
+// A shard iterator is base64 throughout: a head of eighteen bytes, which makes
+// twenty-four characters, and the engine's token. The head says the account, so
+// that an iterator means nothing to another one, and the shard, so that there are
+// words for it when the stream is gone.
+const (
+	sealBytes   = 6
+	headVersion = "\x00\x00\x00\x00\x00\x00\x00\x01" // as the service's begin
+	headBytes   = len(headVersion) + sealBytes + 4
+	headChars   = headBytes / 3 * 4
+	maxIterator = 512 // characters
+)
+
+// token returns an iterator as text.
+func (st *stream) token(it weir.Iterator) string {
+	var head [headBytes]byte
+	b := append(head[:0], headVersion...)
+	b = append(b, st.a.seal[:]...)
+	binary.BigEndian.AppendUint32(b, uint32(it.ShardID()))
+	return base64.StdEncoding.EncodeToString(head[:]) + st.engine.Token(it)
+}
+
+// splitToken returns the shard that an iterator's text names, and the engine's
+// token. A pair of double quotes around the text is taken off, as on the service.
+func (a *Account) splitToken(text string) (weir.ShardID, string, error) {
+	if n := len(text); n >= 2 && text[0] == '"' && text[n-1] == '"' {
+		text = text[1 : n-1]
+	}
+	refused := errorf(CodeInvalidArgument, msgBadIterator)
+	if len(text) <= headChars || len(text) > maxIterator {
+		return 0, "", refused
+	}
+	head, err := base64.StdEncoding.DecodeString(text[:headChars])
+	if err != nil || len(head) != headBytes || string(head[:len(headVersion)]) != headVersion {
+		return 0, "", refused
+	}
+	head = head[len(headVersion):]
+	shard := weir.ShardID(binary.BigEndian.Uint32(head[sealBytes:]))
+	if string(head[:sealBytes]) != string(a.seal[:]) || shard < 0 {
+		return 0, "", refused
+	}
+	return shard, text[headChars:], nil
+}

@@ -1,0 +1,142 @@
+package account
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// CallRates are how often operations may be called. A rate is a bucket that holds
+// one second's calls, at least one. Past a rate an operation is refused with
+// LimitExceededException and nothing happens.
+type CallRates struct {
+	// Factor multiplies the service's rates. Zero means 1; negative lifts them
+	// all.
+	Factor float64
+	// Of sets the rate of single operations, in calls a second, by the
+	// operation's name; Factor has no part in it. A negative rate is no limit.
+	// The map must not be changed after [New].
+	Of map[string]float64
+}
+
+// A scope is what the calls of an operation are counted over.
+type scope int
+
+const (
+	perAccount scope = iota
+	perStream
+	perShard // GetShardIterator
+)
+
+// A callRate is the service's rate of an operation.
+type callRate struct {
+	perSecond float64
+	scope     scope
+}
+
+// callRates are the documented rates of the service. Where the quotas page and an
+// operation's own page name different scopes the stream is taken. Operations that
+// are not listed have no documented rate and are given five a second.
+var callRates = map[string]callRate{
+	"AddTagsToStream":                        {5, perAccount},
+	"CreateChannel":                          {5, perAccount},
+	"CreateStream":                           {5, perAccount},
+	"DecreaseStreamRetentionPeriod":          {5, perStream},
+	"DeleteChannel":                          {5, perAccount},
+	"DeleteResourcePolicy":                   {5, perAccount},
+	"DeleteStream":                           {5, perAccount},
+	"DeregisterStreamConsumer":               {5, perStream},
+	"DescribeAccountSettings":                {5, perAccount},
+	"DescribeChannel":                        {5, perAccount},
+	"DescribeLimits":                         {1, perAccount},
+	"DescribeStream":                         {10, perAccount},
+	"DescribeStreamConsumer":                 {20, perStream},
+	"DescribeStreamSummary":                  {20, perAccount},
+	"DisableEnhancedMonitoring":              {5, perStream},
+	"EnableEnhancedMonitoring":               {5, perStream},
+	"GetResourcePolicy":                      {5, perAccount},
+	"GetShardIterator":                       {5, perShard},
+	"IncreaseStreamRetentionPeriod":          {5, perStream},
+	"ListChannels":                           {5, perAccount},
+	"ListShards":                             {1000, perStream},
+	"ListStreamConsumers":                    {5, perStream},
+	"ListStreams":                            {5, perAccount},
+	"ListTagsForResource":                    {5, perAccount},
+	"ListTagsForStream":                      {5, perStream},
+	"MergeShards":                            {5, perStream},
+	"PutResourcePolicy":                      {5, perAccount},
+	"RegisterStreamConsumer":                 {5, perStream},
+	"RemoveTagsFromStream":                   {5, perStream},
+	"SplitShard":                             {5, perStream},
+	"StartStreamEncryption":                  {5, perStream},
+	"StopStreamEncryption":                   {5, perStream},
+	"TagResource":                            {5, perAccount},
+	"UntagResource":                          {5, perAccount},
+	"UpdateAccountSettings":                  {5, perAccount},
+	"UpdateChannel":                          {5, perAccount},
+	"UpdateMaxRecordSize":                    {5, perStream},
+	"UpdateShardCount":                       {10, perStream},
+	"UpdateStreamMode":                       {5, perStream},
+	"UpdateStreamRecordDistributionStrategy": {5, perStream},
+	"UpdateStreamWarmThroughput":             {5, perAccount},
+	dryRun:                                   {1, perStream},
+}
+
+// dryRun is the operations with DryRun, which share a rate.
+const dryRun = "DryRun"
+
+// of returns how many calls a second an operation may make, negative for any
+// number, if it is counted over s.
+func (r CallRates) of(op string, s scope) float64 {
+	service, ok := callRates[op]
+	if !ok || service.scope != s {
+		return -1
+	}
+	if own, ok := r.Of[op]; ok {
+		return own
+	}
+	if r.Factor == 0 {
+		return service.perSecond
+	}
+	return service.perSecond * r.Factor
+}
+
+func (r CallRates) check() error {
+	if math.IsNaN(r.Factor) {
+		return fmt.Errorf("Config.CallRates.Factor: is not a number")
+	}
+	for op, v := range r.Of {
+		if _, ok := callRates[op]; !ok {
+			return fmt.Errorf("Config.CallRates.Of: %q is not an operation with a call rate", op)
+		}
+		if math.IsNaN(v) {
+			return fmt.Errorf("Config.CallRates.Of: %s is not a number", op)
+		}
+	}
+	return nil
+}
+
+// limiters are the buckets of one account, stream or shard, made when they are
+// needed. They are guarded by what guards their owner.
+type limiters struct {
+	buckets map[string]*rate.Limiter
+}
+
+// allow takes one call of an operation, if it is counted over s.
+func (l *limiters) allow(rates CallRates, op string, s scope, now time.Time) bool {
+	perSecond := rates.of(op, s)
+	if perSecond < 0 || perSecond >= math.MaxInt32 {
+		return true
+	}
+	b := l.buckets[op]
+	if b == nil {
+		if l.buckets == nil {
+			l.buckets = make(map[string]*rate.Limiter)
+		}
+		b = rate.NewLimiter(rate.Limit(perSecond), max(1, int(perSecond)))
+		l.buckets[op] = b
+	}
+	return b.AllowN(now, 1)
+}

@@ -1,0 +1,258 @@
+package account
+
+import (
+	"context"
+	"time"
+
+	"github.com/weirstream/weir"
+)
+
+// UpdateStreamMode switches between PROVISIONED and ON_DEMAND, at most twice in
+// any 24 hours. The shards stay as they are. The stream is UPDATING meanwhile. The
+// mode that the stream has already changes nothing and does not count.
+func (a *Account) UpdateStreamMode(ctx context.Context, in *UpdateStreamModeInput) (*UpdateStreamModeOutput, error) {
+	return do(ctx, a, "UpdateStreamMode", in, updateStreamMode)
+}
+
+func updateStreamMode(c *call, in *UpdateStreamModeInput) (*UpdateStreamModeOutput, error) {
+	if in.StreamModeDetails == nil || in.StreamModeDetails.StreamMode == nil {
+		return nil, missing("streamModeDetails")
+	}
+	st, err := c.active(nil, in.StreamARN)
+	if err != nil {
+		return nil, err
+	}
+	to := *in.StreamModeDetails.StreamMode
+	mode := weir.OnDemand
+	switch {
+	case to != ModeProvisioned && to != ModeOnDemand:
+		return nil, badMode(to)
+	case to == st.mode && in.WarmThroughputMiBps == nil:
+		return &UpdateStreamModeOutput{}, nil
+	case to == ModeProvisioned:
+		mode, err = weir.Provisioned, c.checkToProvisioned(st, in)
+	default:
+		err = c.checkToOnDemand(st, in)
+	}
+	if err != nil {
+		return nil, err
+	}
+	warm := value(in.WarmThroughputMiBps)
+	if to != st.mode {
+		if st.switches.full(c.now, c.a.config.Quotas.ModeChanges) {
+			return nil, errorf(CodeLimitExceeded, msgRateStream, st.name, c.a.config.ID)
+		}
+		st.switches.add(c.now)
+		st.mode, st.warm = to, WarmThroughput{}
+	}
+	st.warm.TargetMiBps = warm
+	st.beginLocked(c.now, StatusUpdating, c.a.config.Delays.Update, func() {
+		_ = st.engine.SetMode(mode) // refused for nothing that was not checked before
+		st.warmUp(mode, warm)
+	})
+	return &UpdateStreamModeOutput{}, nil
+}
+
+func (c *call) checkToProvisioned(st *stream, in *UpdateStreamModeInput) error {
+	switch {
+	case in.WarmThroughputMiBps != nil:
+		return errorf(CodeInvalidArgument, msgWarmOnDemand)
+	case st.engine.Distribution() == weir.DistributeAuto:
+		return errorf(CodeInvalidArgument, msgAutoProvisioned)
+	default:
+		return c.needShards(st.openShards())
+	}
+}
+
+func (c *call) checkToOnDemand(st *stream, in *UpdateStreamModeInput) error {
+	if st.mode != ModeOnDemand {
+		if err := c.needOnDemandStream(); err != nil {
+			return err
+		}
+	}
+	if in.WarmThroughputMiBps == nil {
+		return nil
+	}
+	return c.checkWarm(st.name, *in.WarmThroughputMiBps)
+}
+
+// UpdateStreamWarmThroughput says how much an on-demand stream can take in without
+// warning. It needs On-demand Advantage: see [Account.UpdateAccountSettings]. The
+// stream is UPDATING meanwhile; the same or a lower value releases capacity.
+func (a *Account) UpdateStreamWarmThroughput(ctx context.Context, in *UpdateStreamWarmThroughputInput) (*UpdateStreamWarmThroughputOutput, error) {
+	return do(ctx, a, "UpdateStreamWarmThroughput", in, updateStreamWarmThroughput)
+}
+
+func updateStreamWarmThroughput(c *call, in *UpdateStreamWarmThroughputInput) (*UpdateStreamWarmThroughputOutput, error) {
+	if in.WarmThroughputMiBps == nil {
+		return nil, missing("warmThroughputMiBps")
+	}
+	st, err := c.active(in.StreamName, in.StreamARN)
+	if err != nil {
+		return nil, err
+	}
+	warm := *in.WarmThroughputMiBps
+	if st.mode != ModeOnDemand {
+		return nil, errorf(CodeInvalidArgument, msgWarmOnDemand)
+	}
+	if err := c.checkWarm(st.name, warm); err != nil {
+		return nil, err
+	}
+	st.warm.TargetMiBps = warm
+	out := &UpdateStreamWarmThroughputOutput{StreamName: st.name, StreamARN: st.arn, WarmThroughput: Ptr(st.warm)}
+	st.beginLocked(c.now, StatusUpdating, c.a.config.Delays.Update, func() { st.warmUp(weir.OnDemand, warm) })
+	return out, nil
+}
+
+// warmUp has the engine keep a throughput ready.
+func (st *stream) warmUp(mode weir.Mode, mibPerSecond int32) {
+	if mode == weir.OnDemand {
+		_ = st.engine.SetWarmThroughput(int(mibPerSecond)) // refused for nothing that was not checked before
+	}
+	st.warm.CurrentMiBps = mibPerSecond
+}
+
+// checkWarm checks a warm throughput for a stream of that name.
+func (c *call) checkWarm(stream string, mibPerSecond int32) error {
+	const mib = 1 << 20
+	most := c.a.config.Stream.Limits.OnDemandWriteBytesPerSecond
+	if most == 0 {
+		most = weir.DefaultOnDemandWriteBytesPerSecond
+	}
+	switch {
+	case mibPerSecond < 0:
+		return invalid(quoted(itoa(mibPerSecond)), "warmThroughputMiBps", "Member must have value greater than or equal to 0")
+	case !c.advantage():
+		return errorf(CodeInvalidArgument, msgWarmCommitment, c.a.config.ID)
+	case most > 0 && float64(mibPerSecond)*mib > float64(most):
+		return errorf(CodeLimitExceeded, msgWarmLimit, stream, c.a.config.ID, mibPerSecond)
+	default:
+		return nil
+	}
+}
+
+// UpdateMaxRecordSize changes how large a record may be, at once: 1,024 to 10,240
+// KiB of data and partition key.
+func (a *Account) UpdateMaxRecordSize(ctx context.Context, in *UpdateMaxRecordSizeInput) (*UpdateMaxRecordSizeOutput, error) {
+	return do(ctx, a, "UpdateMaxRecordSize", in, updateMaxRecordSize)
+}
+
+func updateMaxRecordSize(c *call, in *UpdateMaxRecordSizeInput) (*UpdateMaxRecordSizeOutput, error) {
+	if in.MaxRecordSizeInKiB == nil {
+		return nil, missing("maxRecordSizeInKiB")
+	}
+	if err := checkRecordSize(*in.MaxRecordSizeInKiB); err != nil {
+		return nil, err
+	}
+	st, err := c.active(nil, in.StreamARN)
+	if err != nil {
+		return nil, err
+	}
+	if err := st.engine.SetRecordBytes(int(*in.MaxRecordSizeInKiB) * 1024); err != nil {
+		return nil, c.a.translate(err)
+	}
+	return &UpdateMaxRecordSizeOutput{}, nil
+}
+
+const minRecordKiB, maxRecordKiB = 1024, 10240
+
+func checkRecordSize(kib int32) error {
+	switch {
+	case kib < minRecordKiB:
+		return invalid(quoted(itoa(kib)), "maxRecordSizeInKiB", "Member must have value greater than or equal to 1024")
+	case kib > maxRecordKiB:
+		return invalid(quoted(itoa(kib)), "maxRecordSizeInKiB", "Member must have value less than or equal to 10240")
+	default:
+		return nil
+	}
+}
+
+// UpdateStreamRecordDistributionStrategy says what decides a record's shard, at
+// once: its partition key, or (AUTO, on-demand streams only) the stream.
+func (a *Account) UpdateStreamRecordDistributionStrategy(ctx context.Context, in *UpdateStreamRecordDistributionStrategyInput) (*UpdateStreamRecordDistributionStrategyOutput, error) {
+	return do(ctx, a, "UpdateStreamRecordDistributionStrategy", in, updateDistribution)
+}
+
+func updateDistribution(c *call, in *UpdateStreamRecordDistributionStrategyInput) (*UpdateStreamRecordDistributionStrategyOutput, error) {
+	if in.RecordDistributionStrategy == nil {
+		return nil, missing("recordDistributionStrategy")
+	}
+	st, err := c.active(nil, in.StreamARN)
+	if err != nil {
+		return nil, err
+	}
+	to := weir.ByPartitionKey
+	switch *in.RecordDistributionStrategy {
+	case DistributionUserKey:
+	case DistributionAuto:
+		if to = weir.DistributeAuto; st.mode != ModeOnDemand {
+			return nil, errorf(CodeInvalidArgument, msgAutoProvisioned)
+		}
+	default:
+		return nil, badDistribution(*in.RecordDistributionStrategy)
+	}
+	if err := st.engine.SetDistribution(to); err != nil {
+		return nil, c.a.translate(err)
+	}
+	return &UpdateStreamRecordDistributionStrategyOutput{}, nil
+}
+
+func badDistribution(strategy string) error {
+	return invalid(quoted(strategy), "recordDistributionStrategy", "Member must satisfy enum value set: [AUTO, USER_PARTITION_KEY]")
+}
+
+// IncreaseStreamRetentionPeriod keeps records readable for longer, at once. What
+// has expired stays unreadable. The period that the stream has already changes
+// nothing.
+func (a *Account) IncreaseStreamRetentionPeriod(ctx context.Context, in *IncreaseStreamRetentionPeriodInput) (*IncreaseStreamRetentionPeriodOutput, error) {
+	return do(ctx, a, "IncreaseStreamRetentionPeriod", in, func(c *call, in *IncreaseStreamRetentionPeriodInput) (*IncreaseStreamRetentionPeriodOutput, error) {
+		err := c.setRetention(in.StreamName, in.StreamARN, in.RetentionPeriodHours, func(st *stream, hours, now int32) error {
+			if hours < now {
+				return errorf(CodeInvalidArgument, msgRetentionShorter, hours, st.name, now)
+			}
+			return nil
+		})
+		return &IncreaseStreamRetentionPeriodOutput{}, err
+	})
+}
+
+// DecreaseStreamRetentionPeriod keeps records readable for a shorter time, at
+// once. The period that the stream has already changes nothing.
+func (a *Account) DecreaseStreamRetentionPeriod(ctx context.Context, in *DecreaseStreamRetentionPeriodInput) (*DecreaseStreamRetentionPeriodOutput, error) {
+	return do(ctx, a, "DecreaseStreamRetentionPeriod", in, func(c *call, in *DecreaseStreamRetentionPeriodInput) (*DecreaseStreamRetentionPeriodOutput, error) {
+		err := c.setRetention(in.StreamName, in.StreamARN, in.RetentionPeriodHours, func(st *stream, hours, now int32) error {
+			if hours > now {
+				return errorf(CodeInvalidArgument, msgRetentionLonger, hours, st.name, now)
+			}
+			return nil
+		})
+		return &DecreaseStreamRetentionPeriodOutput{}, err
+	})
+}
+
+// setRetention sets a retention unless direction refuses it.
+func (c *call) setRetention(name, arn *string, hours *int32, direction func(st *stream, hours, now int32) error) error {
+	if hours == nil {
+		return missing("retentionPeriodHours")
+	}
+	st, err := c.active(name, arn)
+	if err != nil {
+		return err
+	}
+	limits := st.engine.Config().Limits
+	least := max(1, int64(limits.MinRetention/time.Hour))
+	most := int64(limits.MaxRetention / time.Hour)
+	switch {
+	case int64(*hours) < least:
+		return errorf(CodeInvalidArgument, msgRetentionMinimum, least, *hours)
+	case int64(*hours) > most:
+		return errorf(CodeInvalidArgument, msgRetentionMaximum, most, *hours)
+	}
+	if err := direction(st, *hours, st.retentionHours()); err != nil {
+		return err
+	}
+	if err := st.engine.SetRetention(time.Duration(*hours) * time.Hour); err != nil {
+		return c.a.translate(err)
+	}
+	return nil
+}

@@ -1,0 +1,91 @@
+package account
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"time"
+)
+
+// tokenLifetime is how long a NextToken can be used.
+const tokenLifetime = 300 * time.Second
+
+// A pageToken is what a NextToken stands for. As text it is base64 of JSON and a
+// checksum that also covers the account: it is opaque, not secret, and means
+// nothing to another account. It holds all that the next page needs, so it
+// outlives the process.
+type pageToken struct {
+	Kind   string `json:"k"`
+	Issued int64  `json:"t"` // Unix milliseconds
+
+	Stream  string `json:"s,omitempty"`
+	Created int64  `json:"c,omitempty"` // of the stream, Unix milliseconds
+	After   string `json:"a,omitempty"` // the name of the last stream given
+	Order   int64  `json:"o,omitempty"` // of the last consumer or channel given
+
+	// Of lists of shards.
+	From   int32 `json:"n,omitempty"`
+	Filter int   `json:"f,omitempty"`
+	Shard  int32 `json:"i,omitempty"`
+	Millis int64 `json:"m,omitempty"`
+}
+
+// Kinds of tokens.
+const (
+	tokenOfStreams   = "streams"
+	tokenOfShards    = "shards"
+	tokenOfConsumers = "consumers"
+	tokenOfChannels  = "channels"
+)
+
+const tokenChecksum = 12 // bytes
+
+func (t pageToken) time() time.Time { return time.UnixMilli(t.Millis) }
+
+// sealToken returns the text of a token that is issued now.
+func (c *call) sealToken(t pageToken) string {
+	t.Issued = c.now.UnixMilli()
+	b, err := json.Marshal(t)
+	if err != nil {
+		panic(err) // numbers and texts only
+	}
+	return base64.StdEncoding.EncodeToString(append(b, c.a.tokenSum(b)...))
+}
+
+func (a *Account) tokenSum(b []byte) []byte {
+	sum := sha256.Sum256(append(a.seal[:len(a.seal):len(a.seal)], b...))
+	return sum[:tokenChecksum]
+}
+
+// openToken returns the token that a text stands for, if it is one of its kind and
+// of this account, and has not expired.
+func (c *call) openToken(text, kind string) (pageToken, error) {
+	var t pageToken
+	b, err := base64.StdEncoding.DecodeString(text)
+	if err != nil || len(b) < tokenChecksum {
+		return t, errorf(CodeInvalidArgument, msgBadToken)
+	}
+	b, sum := b[:len(b)-tokenChecksum], b[len(b)-tokenChecksum:]
+	if string(c.a.tokenSum(b)) != string(sum) || json.Unmarshal(b, &t) != nil || t.Kind != kind {
+		return t, errorf(CodeInvalidArgument, msgBadToken)
+	}
+	issued := time.UnixMilli(t.Issued)
+	if c.now.Sub(issued) > tokenLifetime {
+		return t, errorf(CodeExpiredNextToken, msgTokenExpired, messageTime(issued), messageTime(c.now), tokenLifetime.Milliseconds())
+	}
+	return t, nil
+}
+
+// messageTime prints a time as messages do.
+func messageTime(t time.Time) string { return t.UTC().Format(timeFormatOfMessages) }
+
+// checkCreated refuses a creation time that is not the stream's: it means an
+// earlier stream of that name. A time without fraction is compared to the second,
+// because clients print it so.
+func (st *stream) checkCreated(at *time.Time) error {
+	if at == nil || at.UnixMilli() == st.created.UnixMilli() ||
+		at.UnixMilli()%1000 == 0 && at.Unix() == st.created.Unix() {
+		return nil
+	}
+	return errorf(CodeResourceNotFound, msgCreatedMismatch, st.name, st.a.config.ID, at.Unix())
+}

@@ -1,0 +1,38 @@
+package kinesisserver
+
+import (
+	"bytes"
+	"net/http"
+)
+
+// A recorder keeps what is written.
+type recorder struct {
+	header http.Header
+	body   bytes.Buffer
+}
+
+func newRecorder() *recorder                    { return &recorder{header: make(http.Header)} }
+func (r *recorder) Header() http.Header         { return r.header }
+func (r *recorder) WriteHeader(int)             {}
+func (r *recorder) Write(b []byte) (int, error) { return r.body.Write(b) }
+func (r *recorder) FlushError() error           { return nil }
+
+// Break makes an operation panic, until the function that it returns is called.
+func (s *Server) Break(name string) (mend func()) {
+	whole := s.operations[name]
+	s.operations[name] = &operation{name: name, input: whole.input, run: func(*call) error { panic("broken") }}
+	return func() { s.operations[name] = whole }
+}
+
+// Hold makes an operation wait before it runs, until release is called. Each call
+// that waits is told to entered.
+func (s *Server) Hold(name string) (entered <-chan struct{}, release func()) {
+	whole := s.operations[name]
+	in, out := make(chan struct{}), make(chan struct{})
+	s.operations[name] = &operation{name: name, input: whole.input, run: func(c *call) error {
+		in <- struct{}{}
+		<-out
+		return whole.run(c)
+	}}
+	return in, func() { close(out) }
+}

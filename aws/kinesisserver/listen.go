@@ -1,0 +1,201 @@
+package kinesisserver
+
+import (
+	"bufio"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"math/big"
+	"net"
+	"sync"
+	"time"
+)
+
+// limitListener accepts no more than n connections at a time.
+func limitListener(l net.Listener, n int) net.Listener {
+	return &limitedListener{Listener: l, slots: make(chan struct{}, n), closed: make(chan struct{})}
+}
+
+type limitedListener struct {
+	net.Listener
+	slots  chan struct{} // one is taken by each connection
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (l *limitedListener) Accept() (net.Conn, error) {
+	select {
+	case l.slots <- struct{}{}:
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+	c, err := l.Listener.Accept()
+	if err != nil {
+		<-l.slots
+		return nil, err
+	}
+	return &limitedConn{Conn: c, release: func() { <-l.slots }}, nil
+}
+
+func (l *limitedListener) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return l.Listener.Close()
+}
+
+type limitedConn struct {
+	net.Conn
+	once    sync.Once
+	release func()
+}
+
+func (c *limitedConn) Close() error {
+	err := c.Conn.Close()
+	c.once.Do(c.release)
+	return err
+}
+
+// A tlsListener tells TLS from cleartext by a connection's first byte, so that
+// one port takes both.
+type tlsListener struct {
+	net.Listener
+	config  *tls.Config
+	timeout time.Duration // for the first byte and the handshake
+
+	conns  chan net.Conn // ready to be served
+	failed chan error    // takes why Accept of Listener failed for good
+	closed chan struct{}
+	once   sync.Once
+	wait   sync.WaitGroup
+}
+
+func newTLSListener(l net.Listener, config *tls.Config, timeout time.Duration) *tlsListener {
+	t := &tlsListener{Listener: l, config: config, timeout: timeout,
+		conns: make(chan net.Conn), failed: make(chan error, 1), closed: make(chan struct{})}
+	t.wait.Go(t.accept)
+	return t
+}
+
+// accept accepts connections until the listener fails, and looks at each aside
+// so that a silent one holds up no other.
+func (t *tlsListener) accept() {
+	for {
+		c, err := t.Listener.Accept()
+		if err != nil {
+			t.failed <- err
+			return
+		}
+		t.wait.Go(func() { t.offer(c) })
+	}
+}
+
+// offer gives a connection to Accept once it is known what it speaks.
+func (t *tlsListener) offer(c net.Conn) {
+	stop := make(chan struct{})
+	defer close(stop)
+	t.wait.Go(func() {
+		select {
+		case <-t.closed:
+			c.SetDeadline(time.Unix(1, 0)) // give up waiting
+		case <-stop:
+		}
+	})
+	c.SetDeadline(time.Now().Add(t.timeout))
+	ready, err := t.greet(c)
+	if err != nil {
+		c.Close()
+		return
+	}
+	c.SetDeadline(time.Time{})
+	select {
+	case t.conns <- ready:
+	case <-t.closed:
+		c.Close()
+	}
+}
+
+// greet looks at the first byte of a connection, and shakes hands if it is that of
+// TLS.
+func (t *tlsListener) greet(c net.Conn) (net.Conn, error) {
+	const tlsHandshake = 22 // the type of a TLS connection's first record
+	p := &peekedConn{Conn: c, r: bufio.NewReaderSize(c, 16)}
+	first, err := p.r.Peek(1)
+	if err != nil || first[0] != tlsHandshake {
+		return p, err
+	}
+	secure := tls.Server(p, t.config)
+	return secureConn{Conn: secure}, secure.Handshake()
+}
+
+// A secureConn is a TLS connection that net/http does not know as one, so that it
+// tells HTTP/2 from HTTP/1.1 by what the client says first and not by ALPN: the
+// Java SDK speaks HTTP/2 over TLS without having asked for it.
+type secureConn struct{ net.Conn } // a *tls.Conn
+
+// CloseWrite tells the client that nothing follows, so that it reads the end of
+// the response before the connection is gone.
+func (c secureConn) CloseWrite() error { return c.Conn.(*tls.Conn).CloseWrite() }
+
+func (t *tlsListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-t.conns:
+		return c, nil
+	case err := <-t.failed:
+		return nil, err
+	case <-t.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close closes the listener and waits for the goroutines behind it.
+func (t *tlsListener) Close() error {
+	err := t.Listener.Close()
+	t.once.Do(func() { close(t.closed) })
+	t.wait.Wait()
+	return err
+}
+
+// A peekedConn is a connection some of which was read already.
+type peekedConn struct {
+	net.Conn
+	r *bufio.Reader
+}
+
+func (c *peekedConn) Read(b []byte) (int, error) {
+	if c.r != nil && c.r.Buffered() > 0 {
+		return c.r.Read(b)
+	}
+	c.r = nil
+	return c.Conn.Read(b)
+}
+
+// selfSigned makes a certificate for this machine's loopback, good for a year.
+func selfSigned(now time.Time) (tls.Certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	template := &x509.Certificate{
+		SerialNumber:          serial,
+		Subject:               pkix.Name{CommonName: "weir"},
+		NotBefore:             now.Add(-time.Hour),
+		NotAfter:              now.AddDate(1, 0, 0),
+		KeyUsage:              x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		BasicConstraintsValid: true,
+		IsCA:                  true, // so that clients can be told to trust it
+		DNSNames:              []string{"localhost", "*.localhost"},
+		IPAddresses:           []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, nil
+}

@@ -1,0 +1,157 @@
+package kinesisserver
+
+import (
+	"math"
+	"regexp"
+	"strings"
+	"sync"
+)
+
+// A shape is a type of the service's model: what a value must be, and the
+// constraints on it. The shapes of all inputs are in the table of operations;
+// type checks, validation and decoding walk over them. Outputs need no shapes:
+// the structs of package account say all there is to say of them.
+type shape struct {
+	kind     shapeKind
+	min, max int64 // of a number its value, else its length; noMin and noMax are no bounds
+	pattern  *pattern
+	enum     []string // in the order in which the service prints it
+	class    string   // the service's name of a structure, which its messages show
+	key      *shape   // of a map's keys
+	elem     *shape   // of a list's items and a map's values
+	members  []memberShape
+}
+
+// A memberShape is a member of a structure. Members stand in the order in which
+// the service reports what is wrong with them.
+type memberShape struct {
+	name     string
+	shape    *shape
+	required bool
+}
+
+type shapeKind uint8
+
+const (
+	stringShape shapeKind = iota
+	integerShape
+	booleanShape
+	blobShape
+	timestampShape
+	listShape
+	mapShape
+	structureShape
+)
+
+const (
+	noMin = math.MinInt64
+	noMax = math.MaxInt64
+)
+
+// A pattern is a regular expression that the whole of a text must match. It is
+// compiled when it is first needed, because most programs need few of them.
+type pattern struct {
+	text    string
+	matches func(string) bool
+}
+
+func newPattern(text string) *pattern {
+	compile := sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`\A(?:` + text + `)\z`)
+	})
+	return &pattern{text, func(s string) bool { return compile().MatchString(s) }}
+}
+
+// unless is the same pattern, except that what usual accepts needs no look at the
+// expression. Usual must accept nothing that the expression does not.
+func (p *pattern) unless(usual func(string) bool) *pattern {
+	return &pattern{p.text, func(s string) bool { return usual(s) || p.matches(s) }}
+}
+
+// fastPattern is a pattern that is matched by hand, because it stands in the way
+// of records.
+func fastPattern(text string, matches func(string) bool) *pattern {
+	return &pattern{text, matches}
+}
+
+// text is a string with a length and, unless nil, a pattern.
+func text(min, max int64, p *pattern) *shape {
+	return &shape{kind: stringShape, min: min, max: max, pattern: p}
+}
+
+// oneOf is a string that is one of some words.
+func oneOf(words ...string) *shape {
+	return &shape{kind: stringShape, min: noMin, max: noMax, enum: words}
+}
+
+func integer(min, max int64) *shape {
+	return &shape{kind: integerShape, min: min, max: max}
+}
+
+func listOf(elem *shape, min, max int64) *shape {
+	return &shape{kind: listShape, min: min, max: max, elem: elem}
+}
+
+func mapOf(key, elem *shape, min, max int64) *shape {
+	return &shape{kind: mapShape, min: min, max: max, key: key, elem: elem}
+}
+
+func structure(class string, members ...memberShape) *shape {
+	return &shape{kind: structureShape, min: noMin, max: noMax, class: class, members: members}
+}
+
+// need is a member that must be there, may one that need not.
+func need(name string, sh *shape) memberShape { return memberShape{name, sh, true} }
+func may(name string, sh *shape) memberShape  { return memberShape{name, sh, false} }
+
+// member returns the shape of the member with a name, or nil.
+func (sh *shape) member(name string) *shape {
+	for i := range sh.members {
+		if sh.members[i].name == name {
+			return sh.members[i].shape
+		}
+	}
+	return nil
+}
+
+// isName matches `[a-zA-Z0-9_.-]+`.
+func isName(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '_', c == '.', c == '-':
+		default:
+			return false
+		}
+	}
+	return s != ""
+}
+
+// isDecimal matches a decimal number of at most digits digits without leading
+// zeros.
+func isDecimal(s string, digits int) bool {
+	if s == "" || len(s) > digits || s[0] == '0' && s != "0" {
+		return false
+	}
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return true
+}
+
+// isUsualStreamARN matches arn:aws:kinesis:REGION:ACCOUNT:stream/NAME.
+func isUsualStreamARN(s string) bool {
+	rest, ok := strings.CutPrefix(s, "arn:aws:kinesis:")
+	if !ok {
+		return false
+	}
+	_, rest, ok = strings.Cut(rest, ":")
+	if !ok {
+		return false
+	}
+	id, rest, _ := strings.Cut(rest, ":")
+	name, ok := strings.CutPrefix(rest, "stream/")
+	return ok && isAccountID(id) && isName(name)
+}

@@ -1,0 +1,254 @@
+package kinesisserver
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A Credential is a key that requests may be signed with.
+type Credential struct {
+	AccessKeyID     string
+	SecretAccessKey string
+	// SessionToken, unless empty, must come with each request.
+	SessionToken string
+	// AccountID is the account that requests with this key are for, twelve
+	// digits. Empty means what the request's host or [Config.AccountID] says.
+	AccountID string
+}
+
+// The ingredients of a signature.
+const (
+	algorithm   = "AWS4-HMAC-SHA256"
+	amzDate     = "20060102T150405Z"
+	serviceName = "kinesis"
+)
+
+// maxSkew is how far a request's time may be from the server's.
+const maxSkew = 15 * time.Minute
+
+// authenticate checks the signature of a request, if the server has credentials
+// to check it with.
+func (s *Server) authenticate(c *call, r *http.Request) error {
+	c.accessID = credentialOf(r).accessKey
+	if len(s.credentials) == 0 {
+		return nil
+	}
+	sig, err := readSignature(r)
+	if err != nil {
+		return err
+	}
+	cred, ok := s.credentials[sig.credential.accessKey]
+	if !ok || sig.token != cred.SessionToken {
+		return badRequest("UnrecognizedClientException", "The security token included in the request is invalid.")
+	}
+	if err := sig.check(r, c.body, cred.SecretAccessKey, s.now()); err != nil {
+		return err
+	}
+	if cred.AccountID != "" {
+		c.scope.account = cred.AccountID
+	}
+	return nil
+}
+
+// A signature is what a request says of its signature, in its headers or its
+// query.
+type signature struct {
+	credential credential
+	signed     []string // the names of the headers that are signed, in lower case
+	given      string   // in hexadecimal
+	date       string
+	token      string
+	lifetime   time.Duration // of a presigned request; else 0
+	inQuery    bool
+}
+
+// readSignature reads the signature of a request, or says what it lacks.
+func readSignature(r *http.Request) (signature, error) {
+	header, query := r.Header.Get("Authorization"), r.URL.Query()
+	inQuery := query.Has("X-Amz-Algorithm")
+	switch {
+	case header != "" && inQuery:
+		return signature{}, errTwoSignatures
+	case header != "":
+		return readHeaderSignature(r, header)
+	case inQuery:
+		return readQuerySignature(query)
+	}
+	return signature{}, errMissingToken
+}
+
+func readHeaderSignature(r *http.Request, header string) (signature, error) {
+	params := authParams(header)
+	lacks := ""
+	for _, name := range []string{"Credential", "Signature", "SignedHeaders"} {
+		if params[name] == "" {
+			lacks += "Authorization header requires '" + name + "' parameter. "
+		}
+	}
+	date := r.Header.Get("X-Amz-Date")
+	if date == "" {
+		date = httpDate(r.Header.Get("Date"))
+	}
+	if date == "" && r.Header.Get("Date") == "" {
+		lacks += "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. "
+	}
+	if lacks != "" {
+		return signature{}, badRequest("IncompleteSignatureException", lacks+"Authorization="+header)
+	}
+	return signature{
+		credential: parseCredential(params["Credential"]),
+		signed:     strings.Split(params["SignedHeaders"], ";"),
+		given:      params["Signature"], date: date, token: r.Header.Get("X-Amz-Security-Token"),
+	}, nil
+}
+
+// httpDate turns a Date header into the form of X-Amz-Date; "" if it is none.
+func httpDate(date string) string {
+	if t, err := http.ParseTime(date); err == nil {
+		return t.UTC().Format(amzDate)
+	}
+	return ""
+}
+
+func readQuerySignature(query url.Values) (signature, error) {
+	lacks := ""
+	for _, name := range []string{"X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature", "X-Amz-SignedHeaders", "X-Amz-Date"} {
+		if query.Get(name) == "" {
+			lacks += "AWS query-string parameters must include '" + name + "'. "
+		}
+	}
+	if lacks != "" {
+		return signature{}, badRequest("IncompleteSignatureException", lacks+"Re-examine the query-string parameters.")
+	}
+	sig := signature{
+		credential: parseCredential(query.Get("X-Amz-Credential")),
+		signed:     strings.Split(query.Get("X-Amz-SignedHeaders"), ";"),
+		given:      query.Get("X-Amz-Signature"), date: query.Get("X-Amz-Date"),
+		token: query.Get("X-Amz-Security-Token"), inQuery: true, lifetime: maxSkew,
+	}
+	if text := query.Get("X-Amz-Expires"); text != "" {
+		seconds, err := time.ParseDuration(text + "s")
+		if err != nil || seconds < 0 || seconds > 7*24*time.Hour {
+			return signature{}, badRequest("IncompleteSignatureException", "X-Amz-Expires must be a number of seconds below 604800.")
+		}
+		sig.lifetime = seconds
+	}
+	return sig, nil
+}
+
+// check checks a signature: its time, then its scope, then itself.
+func (sig *signature) check(r *http.Request, body []byte, secret string, now time.Time) error {
+	at, err := time.Parse(amzDate, sig.date)
+	if err != nil || sig.credential.date != at.Format("20060102") {
+		return badRequest("IncompleteSignatureException", "Date must be in ISO-8601 'basic format' and agree with the credential's. Got '"+sig.date+"'.")
+	}
+	if err := sig.checkTime(at, now); err != nil {
+		return err
+	}
+	if sig.credential.service != serviceName || sig.credential.terminal != "aws4_request" {
+		return badRequest("InvalidSignatureException", "Credential should be scoped to correct service: '"+serviceName+"'.")
+	}
+	if !slices.Contains(sig.signed, "host") {
+		return badRequest("InvalidSignatureException", "'Host' must be a 'SignedHeader' in the AWS Authorization.")
+	}
+	want := sig.sign(r, body, secret)
+	if !hmac.Equal([]byte(want), []byte(sig.given)) {
+		return badRequest("InvalidSignatureException", "The request signature we calculated does not match the signature you provided. "+
+			"Check your AWS Secret Access Key and signing method. Consult the service documentation for details.")
+	}
+	return nil
+}
+
+func (sig *signature) checkTime(at, now time.Time) error {
+	stamp := func(t time.Time) string { return t.UTC().Format(amzDate) }
+	lifetime := maxSkew
+	if sig.inQuery {
+		lifetime = sig.lifetime
+	}
+	switch {
+	case now.Sub(at) > lifetime:
+		return badRequest("InvalidSignatureException", "Signature expired: "+sig.date+" is now earlier than "+
+			stamp(now.Add(-lifetime))+" ("+stamp(now)+" - "+minutes(lifetime)+".)")
+	case at.Sub(now) > maxSkew:
+		return badRequest("InvalidSignatureException", "Signature not yet current: "+sig.date+" is still later than "+
+			stamp(now.Add(maxSkew))+" ("+stamp(now)+" + "+minutes(maxSkew)+".)")
+	}
+	return nil
+}
+
+func minutes(d time.Duration) string { return itoa(int(d/time.Minute)) + " min" }
+
+// sign computes the signature that a request should have.
+func (sig *signature) sign(r *http.Request, body []byte, secret string) string {
+	canonical := sha256.Sum256([]byte(sig.canonical(r, body)))
+	text := algorithm + "\n" + sig.date + "\n" + sig.credential.scope() + "\n" + hex.EncodeToString(canonical[:])
+	key := []byte("AWS4" + secret)
+	for _, part := range []string{sig.credential.date, sig.credential.region, sig.credential.service, sig.credential.terminal} {
+		key = mac(key, part)
+	}
+	return hex.EncodeToString(mac(key, text))
+}
+
+func mac(key []byte, text string) []byte {
+	h := hmac.New(sha256.New, key)
+	h.Write([]byte(text))
+	return h.Sum(nil)
+}
+
+// canonical returns the canonical form of a request. The body is hashed here,
+// whatever hash the request claims.
+func (sig *signature) canonical(r *http.Request, body []byte) string {
+	hash := sha256.Sum256(body)
+	var b strings.Builder
+	b.WriteString(r.Method + "\n" + canonicalPath(r.URL) + "\n" + canonicalQuery(r.URL.Query()) + "\n")
+	for _, name := range sig.signed {
+		b.WriteString(name + ":" + canonicalHeader(r, name) + "\n")
+	}
+	b.WriteString("\n" + strings.Join(sig.signed, ";") + "\n" + hex.EncodeToString(hash[:]))
+	return b.String()
+}
+
+// canonicalPath escapes the path once more, as all services but S3 do.
+func canonicalPath(u *url.URL) string {
+	path := u.EscapedPath()
+	if path == "" {
+		return "/"
+	}
+	return strings.ReplaceAll(escape(path), "%2F", "/")
+}
+
+func canonicalQuery(query url.Values) string {
+	query.Del("X-Amz-Signature")
+	var pairs []string
+	for name, values := range query {
+		for _, v := range values {
+			pairs = append(pairs, escape(name)+"="+escape(v))
+		}
+	}
+	slices.Sort(pairs)
+	return strings.Join(pairs, "&")
+}
+
+// escape escapes all but the unreserved characters of RFC 3986.
+func escape(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
+
+// canonicalHeader returns the values of a header, blanks in them reduced.
+func canonicalHeader(r *http.Request, name string) string {
+	switch name {
+	case "host":
+		return r.Host
+	case "content-length":
+		return itoa(int(max(r.ContentLength, 0)))
+	}
+	values := slices.Clone(r.Header.Values(name))
+	for i := range values {
+		values[i] = strings.Join(strings.Fields(values[i]), " ")
+	}
+	return strings.Join(values, ",")
+}

@@ -1,0 +1,158 @@
+package kinesisserver
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream"
+
+	"github.com/weirstream/weir/aws/account"
+)
+
+// eventWriteTimeout is how long a subscriber may take to accept one event.
+const eventWriteTimeout = 30 * time.Second
+
+// subscribe is SubscribeToShard: a response that goes on for minutes. Its events
+// are JSON whatever the request was, as the service's.
+func subscribe(c *call) error {
+	in := new(account.SubscribeToShardInput)
+	bind(&c.value, c.op.input, in)
+	ctx, leave, err := c.server.subscriptions.join(c.ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	sub, err := c.account.SubscribeToShard(ctx, in)
+	if err != nil {
+		return err
+	}
+	defer sub.Close()
+	w := newEventWriter(c)
+	if err := w.initial(); err != nil {
+		return err
+	}
+	for {
+		event, err := sub.Next(ctx)
+		switch {
+		case err == io.EOF:
+			return nil
+		case ctx.Err() != nil: // the client has gone, or the server goes
+			return nil
+		case err != nil:
+			w.exception(toWire(err))
+			return err
+		}
+		if err := w.event(event); err != nil {
+			return err
+		}
+	}
+}
+
+// An eventWriter writes an event stream, each frame flushed at once.
+type eventWriter struct {
+	c       *call
+	control *http.ResponseController
+	encoder *eventstream.Encoder
+	payload []byte
+}
+
+// newEventWriter begins the response. The time-outs that keep ordinary requests
+// short do not hold for it.
+func newEventWriter(c *call) *eventWriter {
+	w := &eventWriter{c: c, control: http.NewResponseController(c.w), encoder: eventstream.NewEncoder()}
+	w.control.SetReadDeadline(time.Time{}) // not supported in process, and not needed there
+	c.streamed = true
+	c.w.Header()["Content-Type"] = []string{contentTypeEvents}
+	c.w.WriteHeader(http.StatusOK)
+	return w
+}
+
+// initial writes the frame that clients wait for before they return from the
+// call.
+func (w *eventWriter) initial() error {
+	return w.frame("event", ":event-type", "initial-response", []byte("{}"))
+}
+
+func (w *eventWriter) event(e *account.SubscribeToShardEvent) error {
+	w.payload = appendJSONRecords(append(w.payload[:0], '{'), e.Records, e.EncryptionTypes)
+	if e.ContinuationSequenceNumber != "" {
+		w.payload = append(w.payload, `,"ContinuationSequenceNumber":`...)
+		w.payload = appendJSONText(w.payload, e.ContinuationSequenceNumber)
+	}
+	w.payload = appendJSONRest(w.payload, e.MillisBehindLatest, e.ChildShards)
+	return w.frame("event", ":event-type", "SubscribeToShardEvent", w.payload)
+}
+
+// exception writes an error that ends the stream.
+func (w *eventWriter) exception(e *wireError) {
+	code := e.code
+	if e == errInternal {
+		code = account.CodeInternalFailure // the only form that the model has in a stream
+	}
+	b := append(w.payload[:0], `{"message":`...)
+	b = append(appendJSONText(b, e.message), '}')
+	w.frame("exception", ":exception-type", code, b) // a client that has gone needs no error
+}
+
+// frame writes one message of the stream.
+func (w *eventWriter) frame(kind, header, value string, payload []byte) error {
+	m := eventstream.Message{Payload: payload}
+	m.Headers.Set(":message-type", eventstream.StringValue(kind))
+	m.Headers.Set(header, eventstream.StringValue(value))
+	m.Headers.Set(":content-type", eventstream.StringValue("application/json"))
+	w.control.SetWriteDeadline(time.Now().Add(eventWriteTimeout))
+	if err := w.encoder.Encode(countingWriter{w.c}, m); err != nil {
+		return err
+	}
+	if err := w.control.Flush(); !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	return nil // the writer has no buffer
+}
+
+// A countingWriter writes to a call's response.
+type countingWriter struct{ c *call }
+
+func (w countingWriter) Write(b []byte) (int, error) {
+	n, err := w.c.w.Write(b)
+	w.c.written += int64(n)
+	return n, err
+}
+
+// errTooManySubscriptions refuses a subscription beyond the server's bound.
+var errTooManySubscriptions = badRequest("LimitExceededException", "This endpoint has as many open subscriptions as it may.")
+
+// errClosing ends subscriptions when the server shuts down.
+var errClosing = errors.New("server is shutting down")
+
+// subscriptions are those that are open.
+type subscriptions struct {
+	most    int64
+	open    atomic.Int64
+	closing context.Context
+	close   context.CancelCauseFunc
+}
+
+func newSubscriptions(most int) *subscriptions {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	return &subscriptions{most: int64(most), closing: ctx, close: cancel}
+}
+
+// join counts a subscription, unless there are too many, and returns a context
+// that ends with ctx or when the server shuts down.
+func (s *subscriptions) join(ctx context.Context) (context.Context, func(), error) {
+	if s.closing.Err() != nil {
+		return nil, nil, errUnavailable
+	}
+	if open := s.open.Add(1); s.most > 0 && open > s.most {
+		s.open.Add(-1)
+		return nil, nil, errTooManySubscriptions
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(s.closing, func() { cancel(errClosing) })
+	return ctx, func() { stop(); cancel(nil); s.open.Add(-1) }, nil
+}
