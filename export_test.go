@@ -55,3 +55,9 @@ func ArenaBytes(s *Stream) int64 {
 	}
 	return n
 }
+
+// ZeroArenas makes a stream that has no records yet take zeroed memory for them.
+func ZeroArenas(s *Stream) *Stream {
+	s.newArena = func(n int) []byte { return make([]byte, n) }
+	return s
+}

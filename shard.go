@@ -149,7 +149,7 @@ func (sh *shard) rollLocked(size int, ms int64) {
 	sh.publishLocked()
 	old := sh.active
 	g := &segment{
-		arena: newArena(segmentSize(old.used+headerBytes*sh.n, size)),
+		arena: sh.stream.newArena(segmentSize(old.used+headerBytes*sh.n, size)),
 		base:  old.base + uint64(sh.n), baseMs: ms, bytes: old.bytes + int64(old.used),
 	}
 	sh.active, sh.n = g, 0

@@ -136,6 +136,9 @@ type Stream struct {
 	limits  Limits           // immutable; resolved
 	config  Config           // immutable; resolved
 	full    memoryBound
+	// newArena makes the blocks of segments: [newArena], but for a benchmark that
+	// compares. Immutable.
+	newArena func(n int) []byte
 
 	retention   atomic.Int64 // a time.Duration; changed under reshard
 	recordBytes atomic.Int64 // largest record; changed under reshard
@@ -170,7 +173,7 @@ func NewStream(name string, c Config) (*Stream, error) {
 	if err := c.check(); err != nil {
 		return nil, fmt.Errorf("stream %s: %w", name, err)
 	}
-	s := &Stream{name: name, clock: c.Now, limits: c.Limits, config: c}
+	s := &Stream{name: name, clock: c.Now, limits: c.Limits, config: c, newArena: newArena}
 	s.created = s.now()
 	s.full = memoryBound{max: c.MaxBytes, policy: c.WhenFull}
 	s.retention.Store(int64(c.Retention))
