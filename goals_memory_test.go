@@ -159,7 +159,7 @@ func shuffled(positions []weir.Position) []weir.Position {
 func floorLookup(segments int) work {
 	type entry struct {
 		base uint64
-		ms   int64
+		_    int64 // the arrival
 		at   *int
 	}
 	const each = 8456 // records a segment

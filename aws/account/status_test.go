@@ -25,7 +25,7 @@ func TestStream_statuses(t *testing.T) {
 			assert.Equal(t, status, f.status("S"))
 			time.Sleep(d - 1)
 			assert.Equal(t, status, f.status("S"))
-			time.Sleep(1)
+			time.Sleep(time.Nanosecond)
 		}
 		_, err = f.CreateStream(f.ctx, &account.CreateStreamInput{StreamName: S(), ShardCount: ptr(int32(2))})
 		require.NoError(t, err)
