@@ -146,7 +146,7 @@ func TestStream_secondsAddUpToTheTotals(t *testing.T) {
 			someOperation(t, s, rng)
 			clock.Advance(time.Duration(rng.IntN(int(800 * time.Millisecond))))
 			if rng.IntN(20) == 0 {
-				clock.Advance(-time.Duration(rng.IntN(int(5 * time.Second))))
+				clock.Advance(-time.Duration(rng.Int64N(int64(5 * time.Second))))
 			}
 		}
 		snap := s.Snapshot()
