@@ -91,15 +91,21 @@ func registerStreamConsumer(c *call, in *RegisterStreamConsumerInput) (*Register
 	st.suffixes[name] = second
 	st.registered++
 	cons := &consumer{
-		st: st, name: name, arn: st.arn + "/consumer/" + name + ":" + strconv.FormatInt(second, 10),
-		created: time.Unix(second, 0).UTC(), order: st.registered, tags: addTags(nil, in.Tags),
+		st: st, name: name, created: time.Unix(second, 0).UTC(), order: st.registered, tags: addTags(nil, in.Tags),
 	}
+	cons.arn = st.consumerARN(name, cons.created)
 	st.consumers = append(st.consumers, cons)
 	out := &RegisterStreamConsumerOutput{}
 	cons.status = StatusCreating
 	out.Consumer = cons.row() // CREATING, however short the delay
 	cons.beginLocked(c.now, StatusCreating)
 	return out, nil
+}
+
+// consumerARN returns the ARN of a consumer, which tells those of one name apart by
+// the second of their registration.
+func (st *stream) consumerARN(name string, created time.Time) string {
+	return st.arn + "/consumer/" + name + ":" + strconv.FormatInt(created.Unix(), 10)
 }
 
 // checkRegister checks whether a stream may have one more consumer.

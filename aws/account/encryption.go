@@ -65,8 +65,7 @@ func (c *call) setEncryption(name, arn, kind, keyID *string, on bool) error {
 		return errorf(CodeLimitExceeded, msgRateStream, st.name, c.a.config.ID)
 	}
 	count.add(c.now)
-	key := *keyID
-	st.beginLocked(c.now, StatusUpdating, c.a.config.Delays.Update, func() { st.encrypt(on, key) })
+	st.beginLocked(c.now, StatusUpdating, c.a.config.Delays.Update, change{What: effectEncrypt, On: on, KeyID: *keyID})
 	return nil
 }
 

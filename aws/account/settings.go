@@ -46,10 +46,7 @@ func updateStreamMode(c *call, in *UpdateStreamModeInput) (*UpdateStreamModeOutp
 		st.mode, st.warm = to, WarmThroughput{}
 	}
 	st.warm.TargetMiBps = warm
-	st.beginLocked(c.now, StatusUpdating, c.a.config.Delays.Update, func() {
-		_ = st.engine.SetMode(mode) // refused for nothing that was not checked before
-		st.warmUp(mode, warm)
-	})
+	st.beginLocked(c.now, StatusUpdating, c.a.config.Delays.Update, change{What: effectMode, Mode: mode, Warm: warm})
 	return &UpdateStreamModeOutput{}, nil
 }
 
@@ -100,7 +97,7 @@ func updateStreamWarmThroughput(c *call, in *UpdateStreamWarmThroughputInput) (*
 	}
 	st.warm.TargetMiBps = warm
 	out := &UpdateStreamWarmThroughputOutput{StreamName: st.name, StreamARN: st.arn, WarmThroughput: Ptr(st.warm)}
-	st.beginLocked(c.now, StatusUpdating, c.a.config.Delays.Update, func() { st.warmUp(weir.OnDemand, warm) })
+	st.beginLocked(c.now, StatusUpdating, c.a.config.Delays.Update, change{What: effectWarm, Warm: warm})
 	return out, nil
 }
 

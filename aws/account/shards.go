@@ -171,10 +171,7 @@ func splitShard(c *call, in *SplitShardInput) (*SplitShardOutput, error) {
 		return nil, errorf(CodeInvalidArgument, msgSplitHashKey, *in.NewStartingHashKey, sh.ID, st.name, c.a.config.ID,
 			sh.HashKeyRange.Start, sh.HashKeyRange.End)
 	}
-	c.reshard(st, 1, func() error {
-		_, err := st.engine.SplitShard(sh.ID, at)
-		return err
-	})
+	c.reshard(st, 1, change{What: effectSplit, Shards: []weir.ShardID{sh.ID}, HashKey: at})
 	return &SplitShardOutput{}, nil
 }
 
@@ -200,10 +197,7 @@ func mergeShards(c *call, in *MergeShardsInput) (*MergeShardsOutput, error) {
 	if lower.ID == upper.ID || lower.HashKeyRange.End.Add(1) != upper.HashKeyRange.Start {
 		return nil, errorf(CodeInvalidArgument, msgNotAdjacent, lower.ID, upper.ID, st.name, c.a.config.ID)
 	}
-	c.reshard(st, 0, func() error {
-		_, err := st.engine.MergeShards(lower.ID, upper.ID)
-		return err
-	})
+	c.reshard(st, 0, change{What: effectMerge, Shards: []weir.ShardID{lower.ID, upper.ID}})
 	return &MergeShardsOutput{}, nil
 }
 
@@ -265,11 +259,10 @@ func (st *stream) shard(id weir.ShardID) (weir.Shard, bool) {
 	return list[0], true
 }
 
-// reshard makes the stream UPDATING until apply has changed its shards. A shard
-// that expired in between leaves them as they are.
-func (c *call) reshard(st *stream, extra int, apply func() error) {
+// reshard makes the stream UPDATING until ch has changed its shards.
+func (c *call) reshard(st *stream, extra int, ch change) {
 	st.extra = extra
-	st.beginLocked(c.now, StatusUpdating, c.a.config.Delays.Reshard, func() { _ = apply() })
+	st.beginLocked(c.now, StatusUpdating, c.a.config.Delays.Reshard, ch)
 }
 
 // UpdateShardCount changes how many open shards there are: to double at most and
@@ -305,7 +298,7 @@ func updateShardCount(c *call, in *UpdateShardCountInput) (*UpdateShardCountOutp
 		return nil, err
 	}
 	if len(plan.Steps) > 0 {
-		c.reshard(st, max(0, more), func() error { return st.engine.Apply(plan) })
+		c.reshard(st, max(0, more), change{What: effectResize, Target: plan.Target})
 	}
 	return &UpdateShardCountOutput{
 		StreamName: st.name, StreamARN: st.arn,

@@ -52,12 +52,6 @@ type stream struct {
 	suffixes   map[string]int64 // by consumer name: the last second used in an ARN
 }
 
-// A change is a change of status that takes effect by itself.
-type change struct {
-	at    time.Time
-	apply func() // may be nil; called with the stream's clock at at
-}
-
 // A streamClock is the clock of an engine's stream: the account's, but while a
 // change is carried out, which may be long after it was due, the time it was due.
 type streamClock struct {
@@ -72,24 +66,22 @@ func (c *streamClock) read() time.Time {
 	return c.now()
 }
 
-// beginLocked sets a status that changes by itself after a delay, and carries out
-// apply then. A change that was pending is dropped.
-func (st *stream) beginLocked(now time.Time, status string, delay time.Duration, apply func()) {
-	st.status = status
-	st.change = &change{at: now.Round(0).Add(delay), apply: apply} // by the wall clock, as due is
-	st.due.Store(st.change.at.UnixNano())
+// beginLocked sets a status that changes by itself after a delay, with the effect
+// of ch. A change that was pending is dropped.
+func (st *stream) beginLocked(now time.Time, status string, delay time.Duration, ch change) {
+	ch.At = now.Round(0).Add(delay) // by the wall clock, as due is
+	st.status, st.change = status, &ch
+	st.due.Store(ch.At.UnixNano())
 	st.wakeWaiters()
 	st.settleLocked(now)
 }
 
 // settleLocked carries out what has fallen due.
 func (st *stream) settleLocked(now time.Time) {
-	if ch := st.change; ch != nil && !now.Before(ch.at) {
+	if ch := st.change; ch != nil && !now.Before(ch.At) {
 		st.change, st.extra = nil, 0
-		st.clock.held.Store(&ch.at)
-		if ch.apply != nil {
-			ch.apply()
-		}
+		st.clock.held.Store(&ch.At)
+		st.carryOutLocked(ch)
 		st.clock.held.Store(nil)
 		st.status = StatusActive
 		if !st.gone {
@@ -173,7 +165,7 @@ func createStream(c *call, in *CreateStreamInput) (*CreateStreamOutput, error) {
 	}
 	st.warm = WarmThroughput{int32(config.WarmThroughput), int32(config.WarmThroughput)}
 	c.a.setStreamLocked(st.name, st)
-	st.beginLocked(c.now, StatusCreating, c.a.config.Delays.Create, nil)
+	st.beginLocked(c.now, StatusCreating, c.a.config.Delays.Create, change{})
 	return &CreateStreamOutput{}, nil
 }
 
@@ -294,11 +286,7 @@ func deleteStream(c *call, in *DeleteStreamInput) (*DeleteStreamOutput, error) {
 		return nil, errorf(CodeResourceInUse, msgHasChannels, st.arn)
 	}
 	st.deregisterAllLocked()
-	st.beginLocked(c.now, StatusDeleting, c.a.config.Delays.Delete, func() {
-		st.gone = true
-		st.open.Store(false)
-		c.a.setStreamLocked(st.name, nil)
-	})
+	st.beginLocked(c.now, StatusDeleting, c.a.config.Delays.Delete, change{What: effectDelete})
 	return &DeleteStreamOutput{}, nil
 }
 

@@ -21,11 +21,12 @@ const (
 // errInterrupted says that ctx ended before the command did.
 var errInterrupted = errors.New("interrupted")
 
-// Run runs the command line args, without the program's name, and returns the
-// exit status: 0, 1 after an error, which it prints to stderr, or 130 when ctx
-// ended first.
-func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	root := newRoot()
+// Run runs the command line args, without the program's name, in an environment,
+// as [os.Getenv] tells it, and returns the exit status: 0, 1 after an error, which
+// it prints to stderr, or 130 when ctx ended before a command was done. weir serve
+// has no other end, and then the status is 0.
+func Run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
+	root := newRoot(getenv)
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(stdout)
@@ -46,13 +47,14 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 }
 
-func newRoot() *cobra.Command {
+func newRoot(getenv func(string) string) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "weir",
 		Short: "Streams with the behaviour and the limits of Amazon Kinesis Data Streams, in one process",
 		Long: `weir runs streams with the behaviour and the limits of Amazon Kinesis Data
 Streams inside one process: shards, partition keys, sequence numbers, quotas.`,
-		Example: `  weir demo`,
+		Example: `  weir demo
+  weir serve --stream orders:2`,
 		Version: version(),
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -62,7 +64,7 @@ Streams inside one process: shards, partition keys, sequence numbers, quotas.`,
 		SilenceUsage:  true,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newDemo())
+	root.AddCommand(newDemo(), newServe(getenv))
 	return root
 }
 

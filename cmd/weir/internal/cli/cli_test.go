@@ -16,11 +16,14 @@ import (
 	"github.com/weirstream/weir/cmd/weir/internal/cli"
 )
 
+// noEnv is an empty environment.
+func noEnv(string) string { return "" }
+
 // weir runs a command line with text as its standard input.
 func weir(t *testing.T, stdin string, args ...string) (status int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	status = cli.Run(t.Context(), args, strings.NewReader(stdin), &out, &errs)
+	status = cli.Run(t.Context(), args, noEnv, strings.NewReader(stdin), &out, &errs)
 	return status, out.String(), errs.String()
 }
 
@@ -72,7 +75,7 @@ func TestDemo_accessLog(t *testing.T) {
 			assert.EqualValues(t, 1, r["rejected"])
 			assert.Equal(t, []any{map[string]any{
 				"line": 5.0, "reason": "the user agent has no closing quote",
-				"text": `"192.0.2.2 - - [02/Mar/2026:09:01:00 +0000] \"GET /a HTTP/1.1\""…`,
+				"text": `192.0.2.2 - - [02/Mar/2026:09:01:00 +0000] "GET /a HTTP/1.1"…`,
 			}}, r["rejections"])
 			assert.Equal(t, []any{
 				map[string]any{"start": "2026-03-02T09:00:00Z", "events": 3.0, "statuses": map[string]any{"200": 1.0, "404": 1.0, "503": 1.0}},
@@ -178,16 +181,18 @@ func TestDemo_interrupted(t *testing.T) {
 		cancel() // the lines have been taken, not necessarily put
 	}()
 	var out, errs bytes.Buffer
-	status := cli.Run(ctx, []string{"demo", "--input", "-"}, stdin, &out, &errs)
+	status := cli.Run(ctx, []string{"demo", "--input", "-"}, noEnv, stdin, &out, &errs)
 	assert.Equal(t, 130, status)
 	assert.Contains(t, errs.String(), "weir demo: interrupted")
 }
 
 func TestRun_help(t *testing.T) {
-	for _, args := range [][]string{{}, {"--help"}, {"demo", "--help"}} {
-		status, out, errs := weir(t, "", args...)
+	for args, want := range map[string]string{
+		"": "serve", "--help": "demo", "demo --help": "--events", "serve --help": "WEIR_LISTEN",
+	} {
+		status, out, errs := weir(t, "", strings.Fields(args)...)
 		assert.Zero(t, status)
-		assert.Contains(t, out, "demo")
+		assert.Contains(t, out, want)
 		assert.Empty(t, errs)
 	}
 	status, _, errs := weir(t, "", "nope")

@@ -3,8 +3,12 @@ package cli
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
 
 	"github.com/weirstream/weir"
 )
@@ -106,3 +110,68 @@ func (f *limitsFlag) String() string { return f.name }
 
 // Type returns what help calls the value.
 func (f *limitsFlag) Type() string { return "NAME" }
+
+// A choice is a flag that is one of a few words.
+type choice struct {
+	value *string
+	words []string
+}
+
+// Set sets the value from text.
+func (f choice) Set(s string) error {
+	if !slices.Contains(f.words, s) {
+		return fmt.Errorf(`must be "%s"`, strings.Join(f.words, `" or "`))
+	}
+	*f.value = s
+	return nil
+}
+
+// String returns the value.
+func (f choice) String() string { return *f.value }
+
+// Type returns what help calls the value.
+func (f choice) Type() string { return "NAME" }
+
+// A boundedDuration is a flag that is a time from zero to a bound, both inclusive.
+type boundedDuration struct {
+	value *time.Duration
+	max   time.Duration
+}
+
+// Set sets the value from text.
+func (f boundedDuration) Set(s string) error {
+	d, err := time.ParseDuration(s)
+	if err != nil || d < 0 || d > f.max {
+		return fmt.Errorf("must be a time from 0s to %v, such as 500ms", f.max)
+	}
+	*f.value = d
+	return nil
+}
+
+// String returns the value.
+func (f boundedDuration) String() string { return f.value.String() }
+
+// Type returns what help calls the value.
+func (f boundedDuration) Type() string { return "TIME" }
+
+// A byteSize is a flag that is a number of bytes.
+type byteSize int64
+
+// Set takes a number with or without a unit, such as 1MiB.
+func (f *byteSize) Set(s string) error {
+	const most = 1 << 30
+	n, err := humanize.ParseBytes(s)
+	if err != nil || n < 1 || n > most {
+		return fmt.Errorf("must be a number of bytes from 1 to 1GiB, such as 16MiB")
+	}
+	*f = byteSize(n)
+	return nil
+}
+
+// String returns the size as Set takes it.
+func (f *byteSize) String() string {
+	return strings.ReplaceAll(humanize.IBytes(uint64(*f)), " ", "")
+}
+
+// Type returns what help calls the value.
+func (f *byteSize) Type() string { return "SIZE" }

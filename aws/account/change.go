@@ -1,0 +1,75 @@
+package account
+
+import (
+	"time"
+
+	"github.com/weirstream/weir"
+)
+
+// A change is a change of status that takes effect by itself. It is plain data,
+// so that it can be saved.
+type change struct {
+	At   time.Time `json:"at"`
+	What effect    `json:"what,omitempty"`
+	// What the effect needs.
+	Shards  []weir.ShardID `json:"shards,omitempty"`
+	HashKey weir.HashKey   `json:"hash_key,omitzero"`
+	Target  int            `json:"target,omitempty"` // shards
+	On      bool           `json:"on,omitempty"`
+	KeyID   string         `json:"key_id,omitempty"`
+	Mode    weir.Mode      `json:"mode,omitempty"`
+	Warm    int32          `json:"warm,omitempty"` // MiB/s
+}
+
+// An effect is what a change does besides making the stream ACTIVE.
+type effect string
+
+const (
+	effectNone    effect = ""
+	effectDelete  effect = "delete"
+	effectSplit   effect = "split"
+	effectMerge   effect = "merge"
+	effectResize  effect = "resize"
+	effectEncrypt effect = "encrypt"
+	effectMode    effect = "mode"
+	effectWarm    effect = "warm"
+)
+
+// valid reports whether a change that was loaded is one that can be carried out.
+func (ch *change) valid() bool {
+	switch ch.What {
+	case effectNone, effectDelete, effectResize, effectEncrypt, effectMode, effectWarm:
+		return true
+	case effectSplit:
+		return len(ch.Shards) == 1
+	case effectMerge:
+		return len(ch.Shards) == 2
+	default:
+		return false
+	}
+}
+
+// carryOutLocked carries out a change, the stream's clock being held at its time.
+// What the engine refuses was checked when the change began; a shard that expired
+// since leaves the shards as they are.
+func (st *stream) carryOutLocked(ch *change) {
+	switch ch.What {
+	case effectDelete:
+		st.gone = true
+		st.open.Store(false)
+		st.a.setStreamLocked(st.name, nil)
+	case effectSplit:
+		_, _ = st.engine.SplitShard(ch.Shards[0], ch.HashKey)
+	case effectMerge:
+		_, _ = st.engine.MergeShards(ch.Shards[0], ch.Shards[1])
+	case effectResize:
+		_, _ = st.engine.Resize(ch.Target)
+	case effectEncrypt:
+		st.encrypt(ch.On, ch.KeyID)
+	case effectMode:
+		_ = st.engine.SetMode(ch.Mode)
+		st.warmUp(ch.Mode, ch.Warm)
+	case effectWarm:
+		st.warmUp(weir.OnDemand, ch.Warm)
+	}
+}

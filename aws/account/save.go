@@ -1,0 +1,254 @@
+package account
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/weirstream/weir"
+)
+
+// savedVersion is of what [Account.Save] returns. [Load] reads the versions up to
+// its own.
+const savedVersion = 1
+
+// A savedAccount is an account but for what the engine holds.
+type savedAccount struct {
+	Version    int             `json:"version"`
+	Streams    []savedStream   `json:"streams"` // by name
+	Channels   []savedChannel  `json:"channels,omitempty"`
+	ChannelSeq uint64          `json:"channel_seq,omitempty"`
+	Commitment savedCommitment `json:"commitment"`
+}
+
+// A savedStream is a stream but for its shards, records and what the engine knows
+// of its settings.
+type savedStream struct {
+	Name       string            `json:"name"`
+	Created    time.Time         `json:"created"`
+	Status     string            `json:"status"`
+	Open       bool              `json:"open"`
+	Change     *change           `json:"change,omitempty"`
+	Extra      int               `json:"extra,omitempty"`
+	Mode       string            `json:"mode"`
+	Warm       WarmThroughput    `json:"warm"`
+	Encryption *savedEncryption  `json:"encryption,omitempty"`
+	Tags       map[string]string `json:"tags,omitempty"`
+	Policy     string            `json:"policy,omitempty"`
+	Metrics    []string          `json:"metrics,omitempty"`
+	Switches   dayCount          `json:"switches,omitempty"`
+	Encrypts   dayCount          `json:"encrypts,omitempty"`
+	Decrypts   dayCount          `json:"decrypts,omitempty"`
+	Consumers  []savedConsumer   `json:"consumers,omitempty"`
+	Registered int64             `json:"registered,omitempty"`
+	Suffixes   map[string]int64  `json:"suffixes,omitempty"`
+}
+
+type savedEncryption struct {
+	On    bool        `json:"on"`
+	KeyID string      `json:"key_id,omitempty"`
+	Turns []savedTurn `json:"turns,omitempty"`
+}
+
+type savedTurn struct {
+	On    bool                    `json:"on"`
+	After map[weir.ShardID]uint64 `json:"after"`
+}
+
+type savedConsumer struct {
+	Name    string            `json:"name"`
+	Created time.Time         `json:"created"`
+	Order   int64             `json:"order"`
+	Status  string            `json:"status"`
+	Due     time.Time         `json:"due,omitzero"`
+	Tags    map[string]string `json:"tags,omitempty"`
+	Policy  string            `json:"policy,omitempty"`
+}
+
+type savedChannel struct {
+	Stream  string                            `json:"stream"`
+	ID      string                            `json:"id"`
+	Name    string                            `json:"name"`
+	Order   int64                             `json:"order"`
+	Created time.Time                         `json:"created"`
+	Status  string                            `json:"status"`
+	Due     time.Time                         `json:"due,omitzero"`
+	Role    string                            `json:"role"`
+	Record  *RecordConfiguration              `json:"record,omitempty"`
+	S3      *S3DestinationConfiguration       `json:"s3,omitempty"`
+	Tables  *S3TablesDestinationConfiguration `json:"tables,omitempty"`
+	Key     *EncryptionConfiguration          `json:"key,omitempty"`
+	Log     *LoggingConfiguration             `json:"log,omitempty"`
+	Tags    map[string]string                 `json:"tags,omitempty"`
+}
+
+type savedCommitment struct {
+	Enabled bool      `json:"enabled"`
+	Ending  bool      `json:"ending,omitempty"`
+	EverOn  bool      `json:"ever_on,omitempty"`
+	Started time.Time `json:"started,omitzero"`
+	End     time.Time `json:"end,omitzero"`
+}
+
+// Save returns what the account knows besides its streams' shards and records, in
+// JSON that [Load] reads, and the engine's streams, by name, those that are CREATING
+// or DELETING too. Each of them is to be saved with [weir.Stream.Save]. What is
+// under way goes on when it is loaded: a stream that is UPDATING still is, until the
+// time that was set, and has changed by then. Call rates and dry runs are not kept.
+func (a *Account) Save() (settings []byte, streams []*weir.Stream, err error) {
+	c := &call{a: a, now: a.config.Now()}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	saved := savedAccount{
+		Version: savedVersion, Streams: []savedStream{}, ChannelSeq: a.channelSeq,
+		Commitment: savedCommitment{a.commitment.enabled, a.commitment.ending, a.commitment.everOn, a.commitment.started, a.commitment.end},
+	}
+	for _, st := range c.sortedStreams() {
+		saved.Streams = append(saved.Streams, st.saveLocked())
+		streams = append(streams, st.engine)
+	}
+	for _, ch := range c.allChannels() {
+		saved.Channels = append(saved.Channels, savedChannel{
+			ch.st.name, ch.id, ch.name, ch.order, ch.created, ch.status, ch.due, ch.role,
+			ch.record, ch.s3, ch.tables, ch.key, ch.log, ch.tags,
+		})
+	}
+	settings, err = json.Marshal(saved)
+	return settings, streams, err
+}
+
+func (st *stream) saveLocked() savedStream {
+	saved := savedStream{
+		Name: st.name, Created: st.created, Status: st.status, Open: st.open.Load(), Change: st.change,
+		Extra: st.extra, Mode: st.mode, Warm: st.warm, Tags: st.tags, Policy: st.policy, Metrics: st.metrics,
+		Switches: st.switches, Encrypts: st.encrypts, Decrypts: st.decrypts,
+		Registered: st.registered, Suffixes: st.suffixes,
+	}
+	if e := st.encryption.Load(); e != nil {
+		saved.Encryption = &savedEncryption{On: e.on, KeyID: e.keyID}
+		for _, turn := range e.turns {
+			saved.Encryption.Turns = append(saved.Encryption.Turns, savedTurn{turn.on, turn.after})
+		}
+	}
+	for _, cons := range st.consumers {
+		saved.Consumers = append(saved.Consumers, savedConsumer{
+			cons.name, cons.created, cons.order, cons.status, cons.due, cons.tags, cons.policy,
+		})
+	}
+	return saved
+}
+
+// Load returns the account that [Account.Save] saved, with the same ID and region.
+// open returns the engine's stream of a name, as a rule by [weir.LoadStream], with
+// the Config that it is given.
+func Load(c Config, settings []byte, open func(name string, c weir.Config) (*weir.Stream, error)) (*Account, error) {
+	a, err := New(c)
+	if err != nil {
+		return nil, err
+	}
+	var saved savedAccount
+	if err := json.Unmarshal(settings, &saved); err != nil {
+		return nil, fmt.Errorf("saved account: %w", err)
+	}
+	if saved.Version < 1 || saved.Version > savedVersion {
+		return nil, fmt.Errorf("saved account: it is of version %d; versions up to %d can be read", saved.Version, savedVersion)
+	}
+	m := saved.Commitment
+	a.commitment = commitment{m.Enabled, m.Ending, m.EverOn, m.Started, m.End}
+	a.channelSeq = saved.ChannelSeq
+	streams := make(map[string]*stream, len(saved.Streams))
+	for i := range saved.Streams {
+		st, err := a.loadStream(&saved.Streams[i], open)
+		if err != nil {
+			return nil, fmt.Errorf("stream %s: %w", saved.Streams[i].Name, err)
+		}
+		streams[st.name] = st
+	}
+	a.streams.Store(&streams)
+	return a, a.loadChannels(saved.Channels, streams)
+}
+
+func (a *Account) loadStream(saved *savedStream, open func(string, weir.Config) (*weir.Stream, error)) (*stream, error) {
+	st := &stream{
+		a: a, name: saved.Name, arn: a.arnOf("stream/" + saved.Name), created: saved.Created,
+		clock: &streamClock{now: a.config.Now}, status: saved.Status, change: saved.Change, extra: saved.Extra,
+		mode: saved.Mode, warm: saved.Warm, tags: addTags(nil, saved.Tags), policy: saved.Policy, metrics: saved.Metrics,
+		switches: saved.Switches, encrypts: saved.Encrypts, decrypts: saved.Decrypts,
+		registered: saved.Registered, suffixes: saved.Suffixes,
+	}
+	if st.suffixes == nil {
+		st.suffixes = make(map[string]int64)
+	}
+	if ch := st.change; ch != nil {
+		if !ch.valid() {
+			return nil, fmt.Errorf("saved account: unknown change %q", ch.What)
+		}
+		st.due.Store(ch.At.UnixNano())
+	}
+	st.open.Store(saved.Open)
+	if e := saved.Encryption; e != nil {
+		loaded := &encryption{on: e.On, keyID: e.KeyID}
+		for _, turn := range e.Turns {
+			loaded.turns = append(loaded.turns, encryptionTurn{turn.On, turn.After})
+		}
+		st.encryption.Store(loaded)
+	}
+	for _, cons := range saved.Consumers {
+		st.consumers = append(st.consumers, &consumer{
+			st: st, name: cons.Name, arn: st.consumerARN(cons.Name, cons.Created), created: cons.Created,
+			order: cons.Order, status: cons.Status, due: cons.Due, tags: addTags(nil, cons.Tags), policy: cons.Policy,
+		})
+	}
+	config := a.config.Stream
+	config.Now = st.clock.read
+	engine, err := open(st.name, config)
+	if err != nil {
+		return nil, err
+	}
+	if engine.Name() != st.name {
+		return nil, fmt.Errorf("the saved stream is %s", engine.Name())
+	}
+	st.engine = engine
+	return st, st.reconcile()
+}
+
+// reconcile gives the engine the consumers that the account has: between the two
+// being saved some may have come or gone.
+func (st *stream) reconcile() error {
+	wanted := make(map[string]bool)
+	for _, cons := range st.consumers {
+		wanted[cons.name] = cons.status != StatusDeleting
+	}
+	for _, there := range st.engine.Consumers() {
+		if !wanted[there.Name] {
+			_ = st.engine.DeregisterConsumer(there.Name) // there is one
+		}
+		delete(wanted, there.Name)
+	}
+	for name, missing := range wanted {
+		if !missing {
+			continue
+		}
+		if _, err := st.engine.RegisterConsumer(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *Account) loadChannels(list []savedChannel, streams map[string]*stream) error {
+	for _, saved := range list {
+		ch := &channel{
+			st: streams[saved.Stream], id: saved.ID, arn: a.arnOf("channel/" + saved.ID), name: saved.Name,
+			order: saved.Order, created: saved.Created, status: saved.Status, due: saved.Due, role: saved.Role,
+			record: saved.Record, s3: saved.S3, tables: saved.Tables, key: saved.Key, log: saved.Log,
+			tags: addTags(nil, saved.Tags),
+		}
+		if ch.st == nil || ch.s3 == nil && ch.tables == nil {
+			return errors.New("saved account: channel " + ch.name + " has no stream or no destination")
+		}
+		a.channels[ch.id] = ch
+	}
+	return nil
+}

@@ -1,0 +1,185 @@
+package cli
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/weirstream/weir/aws/kinesisserver"
+	"github.com/weirstream/weir/cmd/weir/internal/serve"
+)
+
+// serveFlags are the flags of weir serve.
+type serveFlags struct {
+	listen    string
+	tls       bool
+	cert, key string
+
+	streams serve.Streams
+	region  string
+	account string
+	limits  string
+	delay   time.Duration
+
+	log            string
+	maxConnections int
+	maxBody        int64
+	drain          time.Duration
+
+	state      string
+	stateEvery time.Duration
+}
+
+const (
+	defaultDelay = 500 * time.Millisecond
+	defaultDrain = 8 * time.Second // containers are commonly killed after ten
+	defaultSave  = 10 * time.Second
+	maxDuration  = time.Hour
+
+	// The environment variables that have no flag: a command line is for everybody
+	// to see.
+	accessKeyEnv = "WEIR_ACCESS_KEY"
+	secretKeyEnv = "WEIR_SECRET_KEY"
+)
+
+func newServe(getenv func(string) string) *cobra.Command {
+	f := serveFlags{
+		limits: serve.LimitsKinesis, delay: defaultDelay, drain: defaultDrain, stateEvery: defaultSave,
+		maxConnections: kinesisserver.DefaultMaxConnections, maxBody: kinesisserver.DefaultMaxBodyBytes,
+		region: kinesisserver.DefaultRegion, account: kinesisserver.DefaultAccountID,
+	}
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve the Kinesis API to any client",
+		Long: `Serve runs an endpoint of the Kinesis API. Any Kinesis client, in any language,
+can be pointed at it; it needs a region and credentials of any kind. HTTP/1.1 and
+HTTP/2 are taken on one port, with --tls encrypted and not. When the endpoint is
+ready it prints a line with its address. SIGINT or SIGTERM ends it: requests under
+way are answered first; a second signal ends it at once.
+
+Everything is kept in memory and ends with the process, unless --state names a
+directory: then it is saved there at the end, and now and then before, and the next
+start goes on with it. What a crash loses is what happened since the last save:
+--state-every and the time that a save takes, at most.
+
+Each flag can be given in the environment instead, as WEIR_ and its name:
+WEIR_LISTEN=0.0.0.0:4567, WEIR_STREAM=orders:2,clicks:4, WEIR_MAX_BODY=1MiB. With
+WEIR_ACCESS_KEY and WEIR_SECRET_KEY, which have no flags, requests must be signed
+with these; without them anybody who reaches the port may do anything.
+
+Beside the API there are GET /_weir/health and GET /_weir/metrics.`,
+		Example: `  weir serve --stream orders:2 --stream clicks:on-demand
+  weir serve --limits none --delay 0s --log text    # for tests that must not wait
+  weir serve --listen 127.0.0.1:0 --tls             # the line has the port
+  weir serve --state ./weir-state --stream orders   # goes on where it ended
+
+  aws kinesis list-streams --endpoint-url http://127.0.0.1:4567`,
+		Args: noArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return f.run(c, getenv) },
+	}
+	flags := c.Flags()
+	flags.SortFlags = false
+	flags.StringVar(&f.listen, "listen", kinesisserver.DefaultAddr, "listen at `HOST:PORT`; port 0 is any that is free")
+	flags.BoolVar(&f.tls, "tls", false, "take TLS too, with a certificate made for this run unless one is given")
+	flags.StringVar(&f.cert, "cert", "", "certificate for TLS, a `FILE` in PEM with those that it depends on")
+	flags.StringVar(&f.key, "key", "", "the certificate's key, a `FILE` in PEM")
+	flags.Var(&f.streams, "stream", "stream to begin with, `NAME[:SHARDS]` or NAME:on-demand; several by repetition or commas")
+	flags.StringVar(&f.region, "region", f.region, "for requests that name no `REGION`")
+	flags.StringVar(&f.account, "account-id", f.account, "for requests that name no `ACCOUNT`, twelve digits")
+	flags.Var(choice{&f.limits, []string{serve.LimitsKinesis, serve.LimitsNone}}, "limits", "quotas of streams and call rates, kinesis or none")
+	flags.Var(boundedDuration{&f.delay, maxDuration}, "delay", "how long streams, shards and consumers take to change their status")
+	flags.Var(choice{&f.log, []string{"json", "text"}}, "log", "log each request to standard error, as json or text")
+	flags.Var(boundedInt{&f.maxConnections, 1, 1 << 20}, "max-connections", "connections open at a time; further ones wait")
+	flags.Var((*byteSize)(&f.maxBody), "max-body", "largest body of a request")
+	flags.Var(boundedDuration{&f.drain, maxDuration}, "drain", "how long requests under way may take at the end")
+	flags.StringVar(&f.state, "state", "", "keep streams and records in the directory `DIR`, for the next start")
+	flags.Var(boundedDuration{&f.stateEvery, maxDuration}, "state-every", "how often to save them; 0s is at the end only")
+	return c
+}
+
+// run serves until the command's context ends.
+func (f *serveFlags) run(c *cobra.Command, getenv func(string) string) error {
+	if err := setFromEnv(c, getenv); err != nil {
+		return err
+	}
+	config, err := f.config(getenv, c.ErrOrStderr())
+	if err != nil {
+		return err
+	}
+	return serve.Run(c.Context(), config, func(url string) error {
+		if _, err := fmt.Fprintln(c.OutOrStdout(), "weir: listening on", url); err != nil {
+			return fmt.Errorf("standard output: %w", err)
+		}
+		return nil
+	})
+}
+
+func (f *serveFlags) config(getenv func(string) string, stderr io.Writer) (serve.Config, error) {
+	c := serve.Config{Listen: f.listen, Streams: f.streams, Drain: f.drain}
+	c.State = serve.State{Dir: f.state, Every: f.stateEvery, Failed: func(err error) {
+		fmt.Fprintf(stderr, "weir serve: %v; the next save may succeed\n", err)
+	}}
+	if err := errors.Join(serve.CheckScope(f.account, f.region), serve.CheckAddress(f.listen)); err != nil {
+		return c, usageError{err}
+	}
+	c.Account = serve.Account(f.limits, f.delay)
+	c.Account.ID, c.Account.Region = f.account, f.region
+	c.Server = kinesisserver.Config{
+		TLS: f.tls, MaxConnections: f.maxConnections, MaxBodyBytes: f.maxBody, Log: f.logger(stderr),
+	}
+	var err error
+	if c.Server.Credentials, err = credentials(getenv); err != nil {
+		return c, err
+	}
+	return c, f.loadCertificate(&c.Server)
+}
+
+// logger returns where requests are logged, or nil.
+func (f *serveFlags) logger(w io.Writer) *slog.Logger {
+	switch f.log {
+	case "json":
+		return slog.New(slog.NewJSONHandler(w, nil))
+	case "text":
+		return slog.New(slog.NewTextHandler(w, nil))
+	default:
+		return nil
+	}
+}
+
+// credentials returns what requests must be signed with, if anything.
+func credentials(getenv func(string) string) ([]kinesisserver.Credential, error) {
+	access, secret := getenv(accessKeyEnv), getenv(secretKeyEnv)
+	switch {
+	case access == "" && secret == "":
+		return nil, nil
+	case access == "":
+		return nil, usageError{fmt.Errorf("%s is set, but %s is not", secretKeyEnv, accessKeyEnv)}
+	case secret == "":
+		return nil, usageError{fmt.Errorf("%s is set, but %s is not", accessKeyEnv, secretKeyEnv)}
+	}
+	return []kinesisserver.Credential{{AccessKeyID: access, SecretAccessKey: secret}}, nil
+}
+
+// loadCertificate reads the certificate of the flags, if one is given. It implies
+// TLS.
+func (f *serveFlags) loadCertificate(c *kinesisserver.Config) error {
+	switch {
+	case f.cert == "" && f.key == "":
+		return nil
+	case f.key == "":
+		return usageError{errors.New("--cert needs --key, the certificate's key")}
+	case f.cert == "":
+		return usageError{errors.New("--key needs --cert, the certificate")}
+	}
+	certificate, err := tls.LoadX509KeyPair(f.cert, f.key)
+	if err != nil {
+		return fmt.Errorf("--cert %s, --key %s: %w", f.cert, f.key, err)
+	}
+	c.TLS, c.Certificate = true, &certificate
+	return nil
+}

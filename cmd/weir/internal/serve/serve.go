@@ -1,0 +1,141 @@
+// Package serve runs a Kinesis endpoint until it is told to stop.
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/weirstream/weir/aws/account"
+	"github.com/weirstream/weir/aws/kinesisserver"
+)
+
+// A Config says what to serve, and where.
+type Config struct {
+	// Listen is the address, HOST:PORT. Port 0 is one that the system chooses.
+	Listen string
+	// Server is how requests are taken. Accounts and Addr mean nothing in it.
+	Server kinesisserver.Config
+	// Account is what every account begins with; its ID and Region are those of
+	// requests that name none. Now means nothing in it.
+	Account account.Config
+	// Streams are those of that account which are ACTIVE from the beginning. Those
+	// that State has already stay as they are.
+	Streams []Stream
+	// State is where everything is kept over restarts.
+	State State
+	// Drain is how long requests under way may take once the endpoint is told to
+	// stop.
+	Drain time.Duration
+}
+
+// Run serves until ctx ends; then it takes no more requests, ends the open
+// subscriptions, waits for requests under way, saves the state, and returns nil. When
+// it is ready for requests it calls ready with the endpoint's URL; an error of ready
+// ends it.
+func Run(ctx context.Context, c Config, ready func(url string) error) (err error) {
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", c.Listen)
+	if err != nil {
+		return listenError(c.Listen, err)
+	}
+	defer listener.Close() // again, unless something fails before Serve
+	kept, err := openKeeper(c.State.Dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, kept.close()) }()
+	accounts, err := openAccounts(ctx, c, kept)
+	if err != nil {
+		return err
+	}
+	c.Server.Accounts = accounts
+	server, err := kinesisserver.New(c.Server)
+	if err != nil {
+		return err
+	}
+	saving, end := context.WithCancel(ctx)
+	var saver sync.WaitGroup
+	saver.Go(func() { kept.run(saving, accounts, c.State) })
+	err = serve(ctx, c, server, listener, ready)
+	end()
+	saver.Wait()
+	return errors.Join(err, kept.save(accounts))
+}
+
+// serve serves until ctx ends or the server fails.
+func serve(ctx context.Context, c Config, server *kinesisserver.Server, listener net.Listener, ready func(url string) error) error {
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	if err := ready(endpoint(listener.Addr(), c.Server.TLS)); err != nil {
+		return errors.Join(err, stop(server, 0, failed))
+	}
+	select {
+	case err := <-failed:
+		return fmt.Errorf("%s: %w", listener.Addr(), err)
+	case <-ctx.Done():
+		return stop(server, c.Drain, failed)
+	}
+}
+
+// openAccounts returns the accounts that were kept, and among them the one of
+// requests that name none, with the first streams.
+func openAccounts(ctx context.Context, c Config, kept *keeper) (*kinesisserver.Registry, error) {
+	clock := new(clock)
+	accounts := kinesisserver.NewRegistry(kinesisserver.RegistryConfig{
+		AccountID: c.Account.ID, Region: c.Account.Region,
+		Open: func(id, region string) (*account.Account, error) {
+			config := c.Account
+			config.ID, config.Region, config.Now = id, region, clock.now
+			return kept.account(config)
+		},
+	})
+	if err := kept.openAll(accounts); err != nil {
+		return nil, err
+	}
+	first, err := accounts.Account("", "")
+	if err != nil {
+		return nil, err
+	}
+	return accounts, clock.createBefore(ctx, first, c.Streams)
+}
+
+// endpoint returns the URL of an address.
+func endpoint(addr net.Addr, tls bool) string {
+	if tls {
+		return "https://" + addr.String()
+	}
+	return "http://" + addr.String()
+}
+
+// listenError says in few words why nothing can listen at an address.
+func listenError(addr string, err error) error {
+	var op *net.OpError
+	var call *os.SyscallError
+	switch {
+	case errors.As(err, &call):
+		err = call.Err
+	case errors.As(err, &op):
+		err = op.Err
+	}
+	return fmt.Errorf("--listen %s: %w", addr, err)
+}
+
+// stop drains the server and waits for its Serve, whose result comes by served.
+func stop(server *kinesisserver.Server, drain time.Duration, served <-chan error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), drain)
+	defer cancel()
+	err := server.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) && drain > 0 {
+		err = fmt.Errorf("requests were cut off that took longer than --drain %v", drain)
+	}
+	if end := <-served; !errors.Is(end, http.ErrServerClosed) {
+		err = errors.Join(err, end)
+	}
+	return err
+}

@@ -1,0 +1,198 @@
+// Package state keeps accounts and their streams in a directory, so that a later
+// process can go on with them.
+//
+// The directory has one file for each stream and a manifest that names them. A save
+// writes the files of those streams that have changed under new names, then the new
+// manifest beside the old one, and renames it: what is not in the manifest does not
+// count, so a process that dies while it saves leaves the state of the save before.
+// Everything is checksummed. What is damaged, or of a later version, is refused with
+// an error that names the file; it is never taken for empty.
+package state
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+const (
+	manifestName = "manifest.json"
+	lockName     = "lock"
+	streamSuffix = ".stream"
+	tempSuffix   = ".tmp"
+
+	dirMode  = 0o700 // records are nobody else's business
+	fileMode = 0o600
+)
+
+// An Account is an account in one region, as it is saved.
+type Account struct {
+	ID     string
+	Region string
+	// Settings is what the account knows besides its streams' shards, in JSON.
+	Settings json.RawMessage
+	Streams  []Stream
+}
+
+// A Stream is a stream of an account, as it is saved.
+type Stream struct {
+	Name string
+	// Version says what the stream holds: while it stays the same, it is not written
+	// again. Empty means that it is written each time.
+	Version string
+	// Save writes the stream. It is nil in what [Dir.Load] returns.
+	Save func(io.Writer) error
+	// File is where the stream was written to: what Load returns.
+	File string
+}
+
+// A Dir is a directory that holds the state of one process at a time. Use it from
+// one goroutine at a time.
+type Dir struct {
+	path string
+	lock *os.File
+	last manifest // what the directory holds
+}
+
+// Open opens a directory, which it creates if there is none, and reads its manifest.
+// The error says why the directory cannot be used: it is no state, it is damaged,
+// another process has it, or it cannot be written.
+func Open(path string) (*Dir, error) {
+	if err := os.MkdirAll(path, dirMode); err != nil {
+		return nil, err
+	}
+	d := &Dir{path: path}
+	if err := d.open(); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
+}
+
+// Close lets go of the directory.
+func (d *Dir) Close() error {
+	if d.lock == nil {
+		return nil
+	}
+	return d.lock.Close()
+}
+
+func (d *Dir) open() (err error) {
+	if d.lock, err = os.OpenFile(d.file(lockName), os.O_RDWR|os.O_CREATE, fileMode); err != nil {
+		return err
+	}
+	if err := lock(d.lock); err != nil {
+		return fmt.Errorf("%s: another process uses this state: %w", d.path, err)
+	}
+	d.last, err = readManifest(d.file(manifestName))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if err := d.isNew(); err != nil {
+			return err
+		}
+		return d.writeManifest(manifest{}) // and learn whether that is possible
+	case err != nil:
+		return err
+	default:
+		return d.sweep()
+	}
+}
+
+// isNew refuses a directory that has something in it already.
+func (d *Dir) isNew() error {
+	entries, err := os.ReadDir(d.path)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if name := e.Name(); name != lockName && name != manifestName+tempSuffix {
+			return fmt.Errorf("%s: has %s in it, but no %s: it is no state, or a part of one", d.path, name, manifestName)
+		}
+	}
+	return nil
+}
+
+// sweep removes the files of this package that the manifest does not name.
+func (d *Dir) sweep() error {
+	named := d.last.files()
+	entries, err := os.ReadDir(d.path)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		name := e.Name()
+		if strings.HasSuffix(name, tempSuffix) || strings.HasSuffix(name, streamSuffix) && !named[name] {
+			err = cmp.Or(err, os.Remove(d.file(name)))
+		}
+	}
+	return err
+}
+
+// Load returns what the directory holds. All files were read and are as they were
+// written.
+func (d *Dir) Load() ([]Account, error) {
+	var accounts []Account
+	for _, saved := range d.last.Accounts {
+		a := Account{ID: saved.ID, Region: saved.Region, Settings: saved.Settings}
+		for _, s := range saved.Streams {
+			path := d.file(s.File)
+			if err := s.check(path); err != nil {
+				return nil, err
+			}
+			a.Streams = append(a.Streams, Stream{Name: s.Name, Version: s.Version, File: path})
+		}
+		accounts = append(accounts, a)
+	}
+	return accounts, nil
+}
+
+// Save makes accounts what the directory holds. After an error it holds what it
+// held before.
+func (d *Dir) Save(accounts []Account) error {
+	next, n := manifest{Generation: d.last.Generation + 1}, 0
+	for _, a := range accounts {
+		saved := savedAccount{ID: a.ID, Region: a.Region, Settings: a.Settings}
+		for _, s := range a.Streams {
+			n++
+			stream, err := d.saveStream(a, s, fmt.Sprintf("%d-%d%s", next.Generation, n, streamSuffix))
+			if err != nil {
+				return errors.Join(err, d.sweep())
+			}
+			saved.Streams = append(saved.Streams, stream)
+		}
+		next.Accounts = append(next.Accounts, saved)
+	}
+	if next.equal(d.last) {
+		return nil
+	}
+	if err := d.writeManifest(next); err != nil {
+		return errors.Join(err, d.sweep())
+	}
+	return d.sweep()
+}
+
+// saveStream writes a stream to a file of that name, unless the directory has it.
+func (d *Dir) saveStream(a Account, s Stream, name string) (savedStream, error) {
+	before := d.last.stream(a.ID, a.Region, s.Name)
+	if s.Version != "" && before != nil && before.Version == s.Version {
+		return *before, nil
+	}
+	size, sum, err := writeFile(d.file(name), s.Save)
+	return savedStream{Name: s.Name, File: name, Size: size, Checksum: sum, Version: s.Version}, err
+}
+
+func (d *Dir) file(name string) string { return filepath.Join(d.path, name) }
+
+// sync makes what happened to the directory's entries durable.
+func (d *Dir) sync() error {
+	f, err := os.Open(d.path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}

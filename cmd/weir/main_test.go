@@ -1,0 +1,163 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// asProgram, in the environment, makes the test binary the program itself.
+const asProgram = "WEIR_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+// A process is a weir serve of its own.
+type process struct {
+	*exec.Cmd
+	addr  string
+	ready time.Duration // from its start until its line was there
+}
+
+// serve starts the program and waits until it is ready.
+func serve(tb testing.TB, args ...string) *process {
+	tb.Helper()
+	p := &process{Cmd: exec.Command(os.Args[0], append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)...)}
+	p.Env = append(os.Environ(), asProgram+"=1")
+	out, err := p.StdoutPipe()
+	require.NoError(tb, err)
+	begin := time.Now()
+	require.NoError(tb, p.Start())
+	tb.Cleanup(func() {
+		if p.ProcessState == nil {
+			_ = p.Process.Kill()
+			_ = p.Wait()
+		}
+	})
+	line, err := bufio.NewReader(out).ReadString('\n')
+	p.ready = time.Since(begin)
+	require.NoError(tb, err)
+	p.addr = strings.TrimPrefix(strings.TrimSpace(line), "weir: listening on http://")
+	return p
+}
+
+func (p *process) signal(tb testing.TB, s os.Signal) {
+	tb.Helper()
+	require.NoError(tb, p.Process.Signal(s))
+}
+
+func TestServe_signals(t *testing.T) {
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+		t.Run(s.String(), func(t *testing.T) {
+			p := serve(t)
+			p.signal(t, s)
+			require.NoError(t, p.Wait(), "exit status 0")
+		})
+	}
+}
+
+func TestServe_secondSignalEndsAtOnce(t *testing.T) {
+	p := serve(t, "--drain", "1h")
+	conn, err := net.Dial("tcp", p.addr)
+	require.NoError(t, err)
+	defer conn.Close()
+	_, err = io.WriteString(conn, "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-amz-json-1.1\r\n"+
+		"X-Amz-Target: Kinesis_20131202.ListStreams\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+	require.NoError(t, err)
+	_, err = io.ReadFull(conn, make([]byte, 1)) // of 100 Continue: the request is under way
+	require.NoError(t, err)
+
+	p.signal(t, syscall.SIGTERM)
+	for { // until it has heard the first signal
+		conn, err := net.Dial("tcp", p.addr)
+		if err != nil {
+			break
+		}
+		conn.Close()
+	}
+	p.signal(t, syscall.SIGTERM)
+	var failed *exec.ExitError
+	require.ErrorAs(t, p.Wait(), &failed)
+	assert.Equal(t, syscall.SIGTERM, failed.Sys().(syscall.WaitStatus).Signal())
+}
+
+// BenchmarkServe_ready measures the time from the start of a process until it says
+// that it is ready. The test binary is larger than the program, and starts slower.
+func BenchmarkServe_ready(b *testing.B) {
+	var times []time.Duration
+	for b.Loop() {
+		p := serve(b)
+		times = append(times, p.ready)
+		p.signal(b, syscall.SIGTERM)
+		require.NoError(b, p.Wait())
+	}
+	slices.Sort(times)
+	b.ReportMetric(float64(times[len(times)/2].Microseconds())/1000, "ms/median")
+}
+
+// call calls an operation of a process and returns the body of its answer.
+func (p *process) call(tb testing.TB, operation, body string) string {
+	tb.Helper()
+	r, err := http.NewRequest(http.MethodPost, "http://"+p.addr, strings.NewReader(body))
+	require.NoError(tb, err)
+	r.Header.Set("Content-Type", "application/x-amz-json-1.1")
+	r.Header.Set("X-Amz-Target", "Kinesis_20131202."+operation)
+	response, err := http.DefaultClient.Do(r)
+	require.NoError(tb, err)
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	require.NoError(tb, err)
+	require.Equal(tb, http.StatusOK, response.StatusCode, string(text))
+	return string(text)
+}
+
+// What was saved before a process is killed is there for the next.
+func TestServe_stateOverAKill(t *testing.T) {
+	dir := t.TempDir()
+	p := serve(t, "--state", dir, "--state-every", "1ms", "--stream", "orders", "--limits", "none")
+	manifest := filepath.Join(dir, "manifest.json")
+	saves := func() string {
+		text, err := os.ReadFile(manifest)
+		require.NoError(t, err)
+		return string(text)
+	}
+	const first = `{"StreamName":"orders","PartitionKey":"k","Data":"aGVsbG8="}`
+	put := p.call(t, "PutRecord", first)
+	for range 2 { // a save that has begun may miss the record, the one after it not
+		before := saves()
+		for saves() == before {
+			p.call(t, "PutRecord", `{"StreamName":"orders","PartitionKey":"other","Data":""}`)
+		}
+	}
+	require.NoError(t, p.Process.Kill())
+	require.Error(t, p.Wait())
+
+	p = serve(t, "--state", dir)
+	var it struct{ ShardIterator string }
+	require.NoError(t, json.Unmarshal([]byte(p.call(t, "GetShardIterator",
+		`{"StreamName":"orders","ShardId":"shardId-000000000000","ShardIteratorType":"TRIM_HORIZON"}`)), &it))
+	var got struct {
+		Records []struct{ SequenceNumber, Data string }
+	}
+	require.NoError(t, json.Unmarshal([]byte(p.call(t, "GetRecords", `{"Limit":1,"ShardIterator":"`+it.ShardIterator+`"}`)), &got))
+	require.Len(t, got.Records, 1)
+	assert.Equal(t, "aGVsbG8=", got.Records[0].Data)
+	assert.Contains(t, put, got.Records[0].SequenceNumber)
+}
