@@ -40,11 +40,11 @@ func (s *Stream) putBatch(entries []Entry, results []PutResult, pending []int, n
 	defer s.giveBatch(b)
 	b.entries, b.results, b.inOrder = entries, results, pending != nil
 	b.list(pending)
-	if s.full.max > 0 {
-		b.makeRoom(now)
-	}
 	if int64(now) >= s.attend.Load() && s.attendTo(now) {
 		b.spread(s.routes.Load())
+	}
+	if s.full.max > 0 {
+		b.makeRoom(now)
 	}
 	for routes := s.routes.Load(); len(b.items) > 0; routes = s.laterRoutes() {
 		b.group(routes)

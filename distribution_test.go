@@ -100,3 +100,27 @@ func TestOnDemand_automaticDistributionHasNoHotKey(t *testing.T) {
 	r.run(1000, always(demand{16, 200, 0}))
 	assert.Equal(t, []string{"660: 8 shards"}, r.events)
 }
+
+// A record that is refused has had its turn, alone and in a batch.
+func TestDistributeAuto_refusedRecordsTakeTheirTurn(t *testing.T) {
+	refused := map[string]func(s *weir.Stream) error{
+		"alone": func(s *weir.Stream) error {
+			_, err := s.PutRecord(t.Context(), "", make([]byte, 100))
+			return err
+		},
+		"in a batch": func(s *weir.Stream) error {
+			results, err := s.PutRecords(t.Context(), []weir.Entry{{Data: make([]byte, 100)}})
+			require.NoError(t, err)
+			return results[0].Err
+		},
+	}
+	for name, put := range refused {
+		t.Run(name, func(t *testing.T) {
+			s := newStream(t, weir.Config{Mode: weir.OnDemand, Distribution: weir.DistributeAuto, MaxBytes: 100})
+			require.ErrorIs(t, put(s), weir.ErrMemoryFull)
+			r, err := s.PutRecord(t.Context(), "", nil)
+			require.NoError(t, err)
+			assert.Equal(t, weir.ShardID(1), r.ShardID)
+		})
+	}
+}

@@ -2,6 +2,7 @@ package weir
 
 import (
 	"fmt"
+	"io"
 	"slices"
 	"sync"
 	"time"
@@ -128,7 +129,9 @@ const fewSubscriptions = 64
 // bounded at a constant cost. The caller holds fanOut.mu.
 func (c *consumer) enterLocked(sub *Subscription, now instant) {
 	s := sub.sh.stream
-	if before := c.subscriptions[sub.sh.shard]; before != nil && !before.over(now) {
+	if before := c.subscriptions[sub.sh.shard]; before != nil && before.over(now) {
+		before.end(io.EOF) // or a clock that is set back would revive it
+	} else if before != nil {
 		before.end(fmt.Errorf("subscription of consumer %q to %s of stream %s: %w",
 			c.name, sub.sh.shard, s.name, ErrSubscriptionTakenOver))
 	}

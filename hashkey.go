@@ -105,8 +105,8 @@ func (r HashKeyRange) String() string { return fmt.Sprintf("%s-%s", r.Start, r.E
 // Share returns the part of the whole key space that r covers, 0 to 1.
 func (r HashKeyRange) Share() float64 {
 	const span = 1 << 64
-	width := (float64(r.End.Hi) - float64(r.Start.Hi)) + (float64(r.End.Lo)-float64(r.Start.Lo)+1)/span
-	return width / span
+	width := r.End.minus(r.Start) // exact: ranges that differ by rounding have the same share
+	return (float64(width.Hi) + (float64(width.Lo)+1)/span) / span
 }
 
 // EvenRanges divides the key space into n ranges as the service does: each is

@@ -101,7 +101,7 @@ func (l *loader) stream(c Config) (err error) {
 		return err
 	}
 	m := &l.meta
-	if m.Shards < 1 || m.Shards > 2*maxShards || m.Created < 0 || m.Next < 0 {
+	if m.Shards < 1 || m.Shards > 2*maxShards || m.Created < 0 || m.Next < 0 || m.LastSecond > maxSecond {
 		return damagedf("%d shards, created at %d", m.Shards, m.Created)
 	}
 	c.Retention, c.WarmThroughput = time.Duration(m.Retention), m.Warm
@@ -241,6 +241,7 @@ func (l *loader) finish() (*Stream, error) {
 	if s.Mode() == OnDemand {
 		s.beginScalingLocked(now, len(open))
 	}
+	s.mark(l.meta.LastSecond)
 	s.reshard.Unlock()
 	if err := covered(open); err != nil {
 		return nil, err

@@ -177,8 +177,8 @@ func (s *Stream) observeFromLocked(now instant) {
 
 // catchUpLocked counts the load of the minute that was observed if it is over, and
 // carries out what has fallen due since, in order. Only minutes for which
-// something is planned and the ends of hours matter; once all peaks are forgotten
-// and a few hours more went by, not even these.
+// something is planned or that follow a change, and the ends of hours matter; once
+// all peaks are forgotten and a few hours more went by, not even these.
 func (s *Stream) catchUpLocked(now instant) {
 	c := &s.scaling
 	if s.Mode() != OnDemand || int64(now) < c.due.Load() {
@@ -186,15 +186,27 @@ func (s *Stream) catchUpLocked(now instant) {
 	}
 	const forgotten = (peakHours + 72) * 60
 	s.observeLocked()
-	s.planSplitsLocked(c.minute + 1)
 	for at := c.minute + 1; at <= now.minute() && at <= c.minute+forgotten; {
+		before := s.routes.Load()
+		s.planSplitsLocked(at)
 		s.carryOutLocked(at)
+		s.restLocked()
+		if s.routes.Load() != before {
+			c.busy = max(c.busy, at+1) // merged shards make room for others to be split
+		}
 		if at++; at > c.busy {
 			at = (at + 59) / 60 * 60
 		}
 	}
 	s.observeFromLocked(now)
 	c.publishPeakLocked()
+}
+
+// restLocked says that nothing came in after the minute that was observed.
+func (s *Stream) restLocked() {
+	for _, sh := range s.routes.Load().open {
+		sh.load.minute = load{}
+	}
 }
 
 // publishPeakLocked makes the peak that is remembered visible to [Stream.Capacity].

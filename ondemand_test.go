@@ -3,6 +3,7 @@ package weir_test
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strconv"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/time/rate"
 
 	"github.com/weirstream/weir"
 )
@@ -251,6 +253,30 @@ func TestOnDemand_longRest(t *testing.T) {
 	want := slices.Concat(slices.Repeat([]change{{0, false}}, 4), slices.Repeat([]change{{660, false}}, 8),
 		slices.Repeat([]change{{721 * hour, true}}, 4))
 	assert.Equal(t, want, got)
+}
+
+// A stream that nobody asks and one that is asked every minute come to the same
+// shards at the same times, at the maximum of shards too.
+func TestOnDemand_sameHoweverOftenItIsAsked(t *testing.T) {
+	for seed := range uint64(20) {
+		random := rand.New(rand.NewPCG(seed, 3))
+		c := onDemandConfig()
+		c.Retention, c.Shards = 365*24*time.Hour, 1+random.IntN(8)
+		c.Limits.OnDemandWriteBytesPerSecond = rate.Limit(shardUnit * (4 + random.IntN(8)))
+		asked, rests := newRig(t, c), newRig(t, c)
+		for range 12 {
+			second, minutes := demand{8, 100 * random.IntN(20), random.IntN(5)}, 1+random.IntN(200)
+			for _, r := range []*rig{asked, rests} {
+				r.run(r.second+60, minuteInFive(always(second)))
+			}
+			for range minutes {
+				asked.pause(time.Minute)
+				asked.s.Capacity()
+			}
+			rests.pause(time.Duration(minutes) * time.Minute)
+		}
+		require.Equal(t, asked.s.Shards(), rests.s.Shards(), "seed %d", seed)
+	}
 }
 
 func TestOnDemand_veryLongRestIsCheap(t *testing.T) {

@@ -37,6 +37,7 @@ type savedStream struct {
 	Switches     []instant       `json:",omitempty"`
 	Consumers    []savedConsumer `json:",omitempty"`
 	Shards       int
+	LastSecond   int64 `json:",omitempty"` // the latest in which something was put
 }
 
 type savedConsumer struct {
@@ -115,7 +116,9 @@ func (s *Stream) Save(w io.Writer) error {
 func (s *Stream) hold() (savedStream, []heldShard) {
 	s.reshard.Lock()
 	defer s.reshard.Unlock()
-	horizon := s.horizonMs(s.now())
+	now := s.now()
+	s.catchUpLocked(now)
+	horizon := s.horizonMs(now)
 	meta := savedStream{
 		Name: s.name, Created: s.created, Retention: s.retention.Load(), RecordBytes: s.recordBytes.Load(),
 		Mode: int32(s.Mode()), Distribution: int32(s.Distribution()), Warm: int(s.scaling.warm.Load()),
@@ -131,6 +134,7 @@ func (s *Stream) hold() (savedStream, []heldShard) {
 		}
 	}
 	meta.Shards = len(shards)
+	meta.LastSecond = s.marks.last.Load() // after the shards, so not before any of their records
 	return meta, shards
 }
 

@@ -56,7 +56,7 @@ func TestStream_savedAndLoaded(t *testing.T) {
 				case 0:
 					reshardAtRandom(t, s, random)
 				case 1:
-					clock.Advance(time.Duration(random.IntN(int(time.Hour))))
+					clock.Advance(time.Duration(random.Int64N(int64(time.Hour))))
 				default:
 					mustPut(t, s, fmt.Sprint("key-", random.IntN(9)), text(random.IntN(3000)))
 				}
@@ -109,6 +109,34 @@ func TestStream_savedInOnDemandMode(t *testing.T) {
 	assert.Equal(t, allRecords(t, s), allRecords(t, l))
 	clock.Advance(time.Hour)
 	_, err = l.PutRecord(t.Context(), "", nil)
+	require.NoError(t, err)
+}
+
+// Whoever asked last, or whether anybody did, what is saved is the stream with all
+// that had fallen due.
+func TestStream_savedWithWhatHasFallenDue(t *testing.T) {
+	clock := newClock()
+	c := onDemandConfig()
+	c.Now, c.Shards = clock.Now, 1
+	s := newStream(t, c)
+	clock.Advance(11 * time.Minute)
+	l := loaded(t, saved(t, s), c)
+	assert.Len(t, openShards(t, l), 4)
+	assert.Equal(t, s.Shards(), l.Shards())
+}
+
+// A put may have been given a number of a second that the clock, set back since,
+// has not reached again.
+func TestStream_loadedAcceptsItsNumbersForOrdering(t *testing.T) {
+	clock := newClock()
+	c := weir.Config{Now: clock.Now}
+	s := newStream(t, c)
+	r := mustPut(t, s, "k", "")
+	clock.Advance(-time.Minute)
+	later := weir.Entry{PartitionKey: "k", SequenceNumberForOrdering: r.SequenceNumber}
+	_, err := s.Put(t.Context(), later)
+	require.NoError(t, err)
+	_, err = loaded(t, saved(t, s), c).Put(t.Context(), later)
 	require.NoError(t, err)
 }
 

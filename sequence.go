@@ -183,12 +183,13 @@ func decodeVersion1(w words192) (sequenceParts, bool) {
 	return p, p.shard >= 0 && p.created < maxCreated
 }
 
-// decodeVersion0 reads the oldest form, 128 bits beginning with the digit 1;
-// smaller numbers are taken for such ones without that digit.
+// decodeVersion0 reads the oldest form, 128 bits beginning with the digit 1.
+// Smaller numbers are taken for such ones without that digit, and observed to
+// belong to shard 0 whatever their last digits say.
 func decodeVersion0(w words192) (sequenceParts, bool) {
-	p := sequenceParts{
-		created: w.mid >> 24 & secondsMask,
-		shard:   ShardID(w.lo & 0xffff),
+	p := sequenceParts{created: w.mid >> 24 & secondsMask}
+	if w.hi > 0 || w.mid>>60 > 0 {
+		p.shard = ShardID(w.lo & 0xffff)
 	}
 	return p, p.created < maxCreated
 }

@@ -49,6 +49,18 @@ func TestSubscription_takeover(t *testing.T) {
 	assert.ErrorIs(t, err, weir.ErrSubscriptionActive, "five seconds from the second one")
 }
 
+// One that was over when another began stays so, though the clock is set back.
+func TestSubscription_overBeforeTheNextBegan(t *testing.T) {
+	s, clock := clocked(t, weir.Config{})
+	mustRegister(t, s, "c")
+	first := mustSubscribe(t, s, "c", 0, weir.Latest())
+	clock.Advance(weir.DefaultSubscriptionLifetime)
+	mustSubscribe(t, s, "c", 0, weir.Latest())
+	clock.Advance(-time.Second)
+	_, _, err := first.TryNext()
+	assert.ErrorIs(t, err, io.EOF)
+}
+
 func TestSubscription_takeoverEndsWaitingNext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStream(t, weir.Config{Limits: weir.Limits{IdleEventInterval: -1}})

@@ -15,30 +15,36 @@ import (
 
 // step does one operation on both and compares the answers.
 func (w *twins) step() {
-	switch op := w.src.below(32); {
-	case op < 8:
+	switch op := w.src.below(64); {
+	case op < 12:
 		w.put()
-	case op < 12 && w.batches:
+	case op < 16 && w.batches:
 		w.putBatch()
-	case op < 16:
+	case op < 20:
 		w.issue()
-	case op < 22:
+	case op < 27:
 		w.get()
-	case op < 25:
+	case op < 32:
 		w.advance()
-	case op == 25:
+	case op == 32:
 		w.stepBack()
-	case op == 26:
+	case op == 33:
 		w.setRetention()
-	case op == 27:
-		w.split()
-	case op == 28:
-		w.merge()
-	case op == 29:
+	case op < 42:
+		w.changeShards()
+	case op < 50:
+		w.traverse()
+	case op < 56:
+		w.fanOut()
+	case op < 59:
+		w.changeMode()
+	case op == 59:
 		w.readAll()
-	case op == 30:
+	case op == 60:
 		w.compareShards()
 		w.compareMetrics()
+	case op == 61:
+		w.saveAndLoad()
 	default:
 		w.rarely()
 	}
@@ -48,8 +54,10 @@ func (w *twins) step() {
 func (w *twins) entry() (model.Entry, weir.Entry) {
 	w.puts++
 	e := model.Entry{Key: fmt.Sprintf("key-%d", w.src.below(20))}
-	if w.src.oneIn(16) {
-		e.Key = pick(w.src, "é", strings.Repeat("é", 256), strings.Repeat("世", 257), strings.Repeat("x", 257), "", "\xff", "a\xc3")
+	if w.hot && !w.src.oneIn(4) {
+		e.Key = "hot"
+	} else if w.src.oneIn(16) {
+		e.Key = pick(w.src, "", "é", strings.Repeat("é", 256), strings.Repeat("世", 257), strings.Repeat("x", 257), "\xff", "a\xc3")
 	}
 	size := pick(w.src, w.sizes...)
 	e.Data = fmt.Sprintf("%-*d", size, w.puts)
@@ -57,7 +65,7 @@ func (w *twins) entry() (model.Entry, weir.Entry) {
 		e.Data = e.Data[:size]
 	}
 	entry := weir.Entry{PartitionKey: e.Key, Data: []byte(e.Data)}
-	if w.src.oneIn(4) {
+	if e.Key != "hot" && w.src.oneIn(4) {
 		k := w.hash()
 		e.Hash, entry.ExplicitHashKey = bigKey(k), &k
 	}
@@ -91,21 +99,26 @@ func (w *twins) put() {
 
 func (w *twins) samePut(o model.Outcome, entry weir.Entry, r weir.PutResult, err error) {
 	w.t.Helper()
-	shard := w.got.ShardOf(entry.PartitionKey)
-	if entry.ExplicitHashKey != nil {
-		shard = w.got.ShardOfHashKey(*entry.ExplicitHashKey)
-	}
+	shard := weir.ShardID(o.Shard)
 	if !w.sameFault(o.Fault, o.Limits, shard, err) {
 		return
 	}
-	w.equal(weir.ShardID(o.Shard), r.ShardID)
 	w.equal(shard, r.ShardID)
 	w.equal(o.Number, r.SequenceNumber.String())
 	w.numbers = append(w.numbers, o.Number)
+	if entry.ExplicitHashKey != nil {
+		shard = w.got.ShardOfHashKey(*entry.ExplicitHashKey)
+	} else {
+		shard = w.got.ShardOf(entry.PartitionKey)
+	}
+	if !w.want.Auto() {
+		w.equal(shard, r.ShardID)
+	}
 }
 
 // putForOrdering gives a number for ordering: one that a put returned is always
-// accepted, one that no put can have returned never.
+// accepted, one that no put can have returned never; none while the stream
+// distributes records itself.
 func (w *twins) putForOrdering(e model.Entry, entry weir.Entry) {
 	future := model.Number(epoch.Unix(), 0, 7, epoch.Unix()+1e9)
 	number := pick(w.src, future, future[:55]+"9", "5")
@@ -118,7 +131,9 @@ func (w *twins) putForOrdering(e model.Entry, entry weir.Entry) {
 	require.NoError(w.t, err)
 	entry.SequenceNumberForOrdering = n
 	r, err := w.got.Put(w.t.Context(), entry)
-	if good {
+	if w.want.Auto() {
+		w.equal(model.BadArgument, faultOf(err))
+	} else if good {
 		w.samePut(w.want.Put(e, w.now), entry, r, err)
 	} else if f := faultOf(err); f != model.BadArgument {
 		w.equal(model.BadSequenceNumber, f)
@@ -264,11 +279,16 @@ func (w *twins) samePage(page model.Page, b weir.Batch) {
 	w.sameRecords(page.Records, b.Records)
 	w.equal(page.Behind, b.MillisBehindLatest)
 	w.equal(page.Next == nil, b.Next.IsZero())
-	require.Len(w.t, b.Children, len(page.Children), w.op)
-	for i, id := range page.Children {
+	w.sameChildren(page.Children, b.Children)
+}
+
+func (w *twins) sameChildren(want []int, got []weir.ChildShard) {
+	w.t.Helper()
+	require.Len(w.t, got, len(want), w.op)
+	for i, id := range want {
 		child := w.want.Shard(id)
 		keys := weir.HashKeyRange{Start: keyOfBig(child.Start), End: keyOfBig(child.End)}
-		w.equal(weir.ChildShard{ID: weir.ShardID(id), Parents: ids(child.Parents), HashKeyRange: keys}, b.Children[i])
+		w.equal(weir.ChildShard{ID: weir.ShardID(id), Parents: ids(child.Parents), HashKeyRange: keys}, got[i])
 	}
 }
 
@@ -277,14 +297,27 @@ func (w *twins) advance() {
 		100*time.Millisecond, 200*time.Millisecond, 999*time.Millisecond, time.Second, 5*time.Second, 59*time.Second,
 		299*time.Second, 300*time.Second, 300*time.Second+time.Microsecond, time.Hour, 23*time.Hour, 24*time.Hour,
 		w.retry.Truncate(time.Microsecond), w.retry.Truncate(time.Microsecond)+time.Microsecond)
+	if w.want.OnDemand() && (w.hot || w.src.oneIn(2)) {
+		d = w.scalingTime()
+	}
 	w.now += int64(d)
 	w.op = fmt.Sprintf("advance by %v", d)
 }
 
-// stepBack moves the clock back. What has expired by then is trimmed first:
-// whether records that expired without being released can be seen again is not
-// promised.
+// scalingTime picks a time in which an on-demand stream changes.
+func (w *twins) scalingTime() time.Duration {
+	if w.src.oneIn(64) {
+		return pick(w.src, 30*24*time.Hour, 31*24*time.Hour, 40*24*time.Hour)
+	}
+	return pick(w.src, 10*time.Second, time.Minute, 2*time.Minute, 5*time.Minute, 9*time.Minute, 10*time.Minute,
+		11*time.Minute, 20*time.Minute, time.Hour, 3*time.Hour)
+}
+
+// stepBack moves the clock back. What has expired by then is trimmed first, and
+// what has fallen due in on-demand mode is carried out: whether the two can be
+// undone while they are not is not promised.
 func (w *twins) stepBack() {
+	w.compareCapacity()
 	w.got.Trim()
 	w.want.Trim(w.now)
 	d := pick(w.src, time.Microsecond, time.Millisecond, time.Second, time.Minute, time.Hour)
@@ -297,33 +330,6 @@ func (w *twins) setRetention() {
 		0, -time.Hour, 24*time.Hour-1, 8760*time.Hour, 8760*time.Hour+1, time.Duration(math.MaxInt64))
 	w.op = fmt.Sprintf("set retention to %v", d)
 	w.sameFault(w.want.SetRetention(d, w.now), nil, 0, w.got.SetRetention(d))
-}
-
-func (w *twins) split() {
-	id, at := w.shardID(), w.hash()
-	w.op = fmt.Sprintf("split shard %d at %v", id, at)
-	children, err := w.got.SplitShard(weir.ShardID(id), at)
-	want, fault := w.want.Split(id, bigKey(at), w.now)
-	if w.sameFault(fault, nil, 0, err) {
-		w.equal(ids(want), children[:])
-	}
-}
-
-func (w *twins) merge() {
-	a, b := w.shardID(), w.shardID()
-	for _, sh := range w.want.Shards(w.now) {
-		if first := w.want.Shards(w.now); !w.src.oneIn(4) && !sh.Closed && a < len(first) {
-			if lower := w.want.Shard(max(0, a)); new(big.Int).Add(lower.End, big.NewInt(1)).Cmp(sh.Start) == 0 {
-				b = sh.ID
-			}
-		}
-	}
-	w.op = fmt.Sprintf("merge shards %d and %d", a, b)
-	child, err := w.got.MergeShards(weir.ShardID(a), weir.ShardID(b))
-	want, fault := w.want.Merge(a, b, w.now)
-	if w.sameFault(fault, nil, 0, err) {
-		w.equal(ids(want), []weir.ShardID{child})
-	}
 }
 
 func (w *twins) rarely() {

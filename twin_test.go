@@ -3,6 +3,7 @@ package weir_test
 import (
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"math/big"
 	"testing"
@@ -26,11 +27,17 @@ type twins struct {
 
 	config    model.Config
 	batches   bool // PutRecords may be called
+	hot       bool // most records have the same key, and time goes by in minutes
 	sizes     []int
 	iterators []heldIterator
 	numbers   []string // that puts returned, and some of other streams
 	retry     time.Duration
 	puts      int
+
+	plans   []heldPlan
+	readers []heldReader
+	places  []heldPlace
+	subs    []heldSubscription
 }
 
 // A heldIterator is the same iterator of both.
@@ -69,6 +76,7 @@ func runTwins(t testing.TB, ops []byte) {
 	}
 	w.compareShards()
 	w.readAll()
+	w.finishReaders()
 	w.compareMetrics()
 }
 
@@ -82,11 +90,21 @@ func newTwins(t testing.TB, src *source) *twins {
 		MinRetention: 1, MaxRetention: 8760 * time.Hour,
 	}
 	w.sizes = []int{0, 1, 10, 100, 500, 1200, 3000, 4100}
+	w.pickFanOut()
+	w.pickLimits()
+	w.pickShardLimits()
+	w.want = model.New(w.config, w.now)
+	w.got = newStream(t, w.engineConfig())
+	return w
+}
+
+// pickLimits picks the limits of puts and shared reads, and the memory.
+func (w *twins) pickLimits() {
 	c := &w.config
-	switch src.below(6) {
+	switch w.src.below(10) {
 	case 0: // tight limits
 		c.WriteBytes, c.WriteRecords, c.ReadBytes, c.ReadCalls = 4000, 10, 8000, 5
-		c.RecordBytes = pick(src, 4000, weir.DefaultRecordBytes, weir.MaxRecordBytes)
+		c.RecordBytes = pick(w.src, 4000, weir.DefaultRecordBytes, weir.MaxRecordBytes)
 	case 1: // the service's
 		c.WriteBytes, c.WriteRecords, c.ReadBytes, c.ReadCalls = 1<<20, 1000, 2<<20, 5
 		c.BatchBytes, c.PageBytes, c.MinRetention, c.Retention = 10<<20, 10<<20, 24*time.Hour, 24*time.Hour
@@ -96,14 +114,41 @@ func newTwins(t testing.TB, src *source) *twins {
 	case 3:
 		c.MaxBytes, c.DropOldest = 20_000, true
 	case 4: // refused by either; see PutRecords for why one by one
-		c.MaxBytes, c.WriteRecords, c.WriteBytes, c.DropOldest = 10_000, 10, 40_000, src.oneIn(2)
+		c.MaxBytes, c.WriteRecords, c.WriteBytes, c.DropOldest = 10_000, 10, 40_000, w.src.oneIn(2)
 		w.batches = c.DropOldest
+	case 5, 6: // a few puts a minute make a stream grow
+		c.WriteBytes, c.OnDemand = 50, true
+		c.Shards = pick(w.src, 4, 4, 1, 3, 7)
+		if w.hot = w.src.oneIn(2); w.hot {
+			w.sizes = []int{4100, 4100, 100}
+		}
+	case 7: // warm throughput does
+		c.WriteBytes, c.OnDemand, c.OnDemandBytes = 256<<10, true, 2<<20
+		c.Shards = pick(w.src, 4, 4, 1, 3, 7)
 	default: // no limits
 		c.PageRecords, c.BatchRecords = math.MaxInt, math.MaxInt
 	}
-	w.want = model.New(w.config, w.now)
-	w.got = newStream(t, w.engineConfig())
-	return w
+}
+
+// pickShardLimits picks how shards may be changed.
+func (w *twins) pickShardLimits() {
+	c := &w.config
+	c.ModeSwitchesPerDay = pick(w.src, 2, 1, 1<<30)
+	c.MaxShards, c.ResizeFactor, c.ResizesPerDay = pick(w.src, 12, 4), pick(w.src, 2, 3, 1<<30), pick(w.src, 10, 1<<30, 2)
+	if c.OnDemandBytes == 0 {
+		c.OnDemandBytes = int64(pick(w.src, 8, 4, 11, 2)) * max(c.WriteBytes, 1)
+	}
+	if c.WriteBytes == 0 {
+		c.OnDemandBytes <<= 20
+	}
+}
+
+// pickFanOut picks the limits of registered consumers.
+func (w *twins) pickFanOut() {
+	c := &w.config
+	c.Consumers, c.SubscriptionLifetime = 2, 300*time.Second
+	c.SubscribeTakeover, c.IdleEventInterval = 5*time.Second, 5*time.Second
+	c.EventRecords, c.EventBytes = pick(w.src, 10000, 1, 3), pick(w.src, 1<<20, 5000, 1)
 }
 
 func (w *twins) clock() time.Time { return time.Unix(0, w.now) }
@@ -124,12 +169,21 @@ func (w *twins) engineConfig() weir.Config {
 	limits.ReadRecords, limits.ReadBytes = c.PageRecords, c.PageBytes
 	limits.IteratorLifetime = c.IteratorLifetime
 	limits.MinRetention, limits.MaxRetention = c.MinRetention, c.MaxRetention
+	limits.MaxShards, limits.ResizeFactor, limits.ResizesPerDay = c.MaxShards, c.ResizeFactor, c.ResizesPerDay
+	limits.ModeSwitchesPerDay, limits.OnDemandWriteBytesPerSecond = c.ModeSwitchesPerDay, rate.Limit(c.OnDemandBytes)
+	limits.Consumers, limits.SubscriptionLifetime = c.Consumers, c.SubscriptionLifetime
+	limits.SubscribeTakeover, limits.IdleEventInterval = c.SubscribeTakeover, c.IdleEventInterval
+	limits.EventRecords, limits.EventBytes = c.EventRecords, c.EventBytes
 	policy := weir.Refuse
 	if c.DropOldest {
 		policy = weir.DropOldest
 	}
+	mode := weir.Provisioned
+	if c.OnDemand {
+		mode = weir.OnDemand
+	}
 	return weir.Config{
-		Shards: c.Shards, Retention: c.Retention, Limits: limits,
+		Mode: mode, Shards: c.Shards, Retention: c.Retention, Limits: limits,
 		MaxBytes: c.MaxBytes, WhenFull: policy, MetricsWindow: 24 * time.Hour, Now: w.clock,
 	}
 }
@@ -147,6 +201,13 @@ func faultOf(err error) model.Fault {
 		weir.ErrMemoryFull: model.MemoryFull, weir.ErrShardNotFound: model.ShardNotFound,
 		weir.ErrShardClosed: model.ShardClosed, weir.ErrIteratorExpired: model.IteratorExpired,
 		weir.ErrInvalidSequenceNumber: model.BadSequenceNumber,
+		weir.ErrResizeRefused:         model.ResizeRefused, weir.ErrPlanStale: model.PlanStale,
+		weir.ErrOnDemand: model.IsOnDemand, weir.ErrProvisioned: model.IsProvisioned,
+		weir.ErrTooManyModeSwitches: model.TooManySwitches,
+		weir.ErrConsumerExists:      model.ConsumerExists, weir.ErrConsumerNotFound: model.ConsumerNotFound,
+		weir.ErrTooManyConsumers: model.TooManyConsumers, weir.ErrSubscriptionActive: model.Active,
+		weir.ErrSubscriptionTakenOver: model.TakenOver, weir.ErrSubscriptionClosed: model.SubscriptionShut,
+		io.EOF: model.SubscriptionEnded,
 	}
 	if err == nil {
 		return model.OK
@@ -187,15 +248,7 @@ func (w *twins) sameFault(fault model.Fault, limits []model.Limit, shard weir.Sh
 // sameRecords fails the test unless records are the model's.
 func (w *twins) sameRecords(want []model.Record, got []weir.Record) {
 	w.t.Helper()
-	list := []model.Record{}
-	for _, r := range got {
-		list = append(list, model.Record{
-			Number: r.SequenceNumber.String(), Key: r.PartitionKey, Data: string(r.Data), Arrival: r.ArrivalTime.UnixMilli(),
-		})
-	}
-	if len(want) == 0 && len(got) == 0 {
-		return
-	}
+	list := recordsOf(got)
 	if len(want) != len(list) {
 		w.t.Fatalf("%s at %v: the model has %d records, the engine %d", w.op, w.clock().UTC(), len(want), len(list))
 	}
@@ -204,6 +257,16 @@ func (w *twins) sameRecords(want []model.Record, got []weir.Record) {
 			w.t.Fatalf("%s at %v: record %d is %s in the model, %s in the engine", w.op, w.clock().UTC(), i, brief(want[i]), brief(list[i]))
 		}
 	}
+}
+
+// recordsOf returns records as the model has them.
+func recordsOf(records []weir.Record) (list []model.Record) {
+	for _, r := range records {
+		list = append(list, model.Record{
+			Number: r.SequenceNumber.String(), Key: r.PartitionKey, Data: string(r.Data), Arrival: r.ArrivalTime.UnixMilli(),
+		})
+	}
+	return list
 }
 
 func brief(r model.Record) string {

@@ -58,7 +58,7 @@ func TestStream_hashKeyRangesAtCreation(t *testing.T) {
 				assert.Equal(t, want.lastStart, start.String())
 			}
 			assert.Equal(t, fmt.Sprintf("%v-%v", start, end), sh.HashKeyRange.String())
-			assert.InDelta(t, 1/float64(n), sh.HashKeyRange.Share(), 1e-12)
+			assert.Equal(t, 1/float64(n), sh.HashKeyRange.Share(), "exact, so that even ranges are equal")
 		}
 	}
 }
@@ -156,4 +156,16 @@ func TestShardID_text(t *testing.T) {
 		assert.ErrorIs(t, err, weir.ErrShardNotFound, text)
 	}
 	assert.Equal(t, "shardId-000000000007", weir.ShardID(7).String())
+}
+
+// Numbers that are too small for any form are taken for the oldest one, of shard
+// 0: as observed for "5" on shard 1.
+func TestSequenceNumber_smallOnesBelongToShard0(t *testing.T) {
+	s := newStream(t, weir.Config{Shards: 2})
+	n, err := weir.ParseSequenceNumber("5")
+	require.NoError(t, err)
+	_, err = s.Iterator(1, weir.AtSequence(n))
+	var refused *weir.SequenceNumberError
+	require.ErrorAs(t, err, &refused)
+	assert.Equal(t, []weir.ShardID{1, 0}, []weir.ShardID{refused.Shard, refused.Encodes})
 }

@@ -35,6 +35,17 @@ type Config struct {
 
 	MaxBytes   int64 // zero is unbounded
 	DropOldest bool
+
+	ResizeFactor, MaxShards, ResizesPerDay int
+
+	OnDemand           bool  // the mode to begin with
+	OnDemandBytes      int64 // per second, up to which an on-demand stream grows
+	ModeSwitchesPerDay int
+
+	Consumers                               int
+	SubscriptionLifetime, SubscribeTakeover time.Duration
+	IdleEventInterval                       time.Duration
+	EventRecords, EventBytes                int
 }
 
 // Numbers of the service and of the engine's documentation.
@@ -58,6 +69,18 @@ const (
 	ShardClosed       Fault = "shard closed"
 	IteratorExpired   Fault = "iterator expired"
 	BadSequenceNumber Fault = "invalid sequence number"
+	ResizeRefused     Fault = "resize refused"
+	PlanStale         Fault = "plan stale"
+	IsOnDemand        Fault = "not possible in on-demand mode"
+	IsProvisioned     Fault = "not possible in provisioned mode"
+	TooManySwitches   Fault = "too many mode switches"
+	ConsumerExists    Fault = "consumer exists"
+	ConsumerNotFound  Fault = "consumer not found"
+	TooManyConsumers  Fault = "too many consumers"
+	Active            Fault = "subscription active"
+	TakenOver         Fault = "subscription taken over"
+	SubscriptionEnded Fault = "subscription ended" // the end that is due
+	SubscriptionShut  Fault = "subscription closed"
 )
 
 // A Limit is one that refuses a call, and for how long it does.
@@ -88,15 +111,25 @@ type Shard struct {
 	ClosedAt   int64 // milliseconds
 
 	records []Record
-	trimmed int   // how many records of the beginning are gone for good
-	gone    bool  // vanished for good
-	newest  int64 // arrival of the newest record; the next one's is not earlier
+	origins []origin // of records
+	trimmed int      // how many records of the beginning are gone for good
+	gone    bool     // vanished for good
+	newest  int64    // arrival of the newest record; the next one's is not earlier
 
 	writeRecords, writeBytes, burst bucket
 	writeClock                      clock
 	readCalls, readBytes            bucket
 	readClock                       clock
 	blocked                         int64 // until then a large read is being paid for
+
+	demand demand
+}
+
+// An origin says where a record came from: records of a hash keep the order in
+// which they were put.
+type origin struct {
+	hash string // in decimal; empty where it did not decide the shard
+	put  int    // counted over the stream
 }
 
 // Counts are the totals since the stream was made.
@@ -111,25 +144,44 @@ type Counts struct {
 
 // A Stream is the model of a stream.
 type Stream struct {
-	config Config
-	shards []*Shard // all there ever were, by id
-	Counts Counts
+	config  Config
+	created int64    // milliseconds
+	shards  []*Shard // all there ever were, by id
+	Counts  Counts
+	puts    int     // records stored
+	resizes []int64 // when there were some
+
+	scaling   scaling
+	consumers []*Consumer
 }
 
 // New returns an empty stream that is made at now.
 func New(c Config, now int64) *Stream {
-	s := &Stream{config: c}
-	space := new(big.Int).Lsh(big.NewInt(1), 128)
-	step := new(big.Int).Div(space, big.NewInt(int64(c.Shards)))
-	for i := range c.Shards {
-		start := new(big.Int).Mul(step, big.NewInt(int64(i)))
-		end := new(big.Int).Add(start, step)
-		if i == c.Shards-1 {
-			end = space
+	s := &Stream{config: c, created: now / 1e6}
+	starts := evenStarts(c.Shards)
+	for i, start := range starts {
+		end := space()
+		if i+1 < len(starts) {
+			end = starts[i+1]
 		}
-		s.open(start, new(big.Int).Sub(end, big.NewInt(1)), nil, now/1e9, now/1e6)
+		s.open(start, plus(end, -1), nil, now/1e9, now/1e6)
+	}
+	if c.OnDemand {
+		s.beginScaling(now)
 	}
 	return s
+}
+
+// space returns how many hash keys there are.
+func space() *big.Int { return new(big.Int).Lsh(big.NewInt(1), 128) }
+
+// evenStarts returns where n even ranges begin.
+func evenStarts(n int) (starts []*big.Int) {
+	step := new(big.Int).Div(space(), big.NewInt(int64(n)))
+	for i := range n {
+		starts = append(starts, new(big.Int).Mul(step, big.NewInt(int64(i))))
+	}
+	return starts
 }
 
 func (s *Stream) open(start, end *big.Int, parents []int, created, openedMs int64) *Shard {
@@ -137,16 +189,21 @@ func (s *Stream) open(start, end *big.Int, parents []int, created, openedMs int6
 	sh := &Shard{
 		ID: len(s.shards), Start: start, End: end, Parents: parents,
 		Created: created, Opened: openedMs, newest: openedMs,
-		writeRecords: newBucket(c.WriteRecords, c.WriteRecords),
-		writeBytes:   newBucket(c.WriteBytes, c.WriteBytes),
-		readCalls:    newBucket(c.ReadCalls, c.ReadCalls),
-		readBytes:    newBucket(c.ReadBytes, c.ReadBytes),
 	}
+	sh.fillBuckets(c)
+	s.shards = append(s.shards, sh)
+	return sh
+}
+
+// fillBuckets gives the shard all that its limits allow.
+func (sh *Shard) fillBuckets(c Config) {
+	sh.writeRecords, sh.writeBytes = newBucket(c.WriteRecords, c.WriteRecords), newBucket(c.WriteBytes, c.WriteBytes)
+	sh.readCalls, sh.readBytes = newBucket(c.ReadCalls, c.ReadCalls), newBucket(c.ReadBytes, c.ReadBytes)
+	sh.burst, sh.blocked = bucket{}, 0
+	sh.writeClock, sh.readClock = clock{}, clock{}
 	if c.RecordBytes > largeRecord {
 		sh.admitLarge(c.WriteBytes)
 	}
-	s.shards = append(s.shards, sh)
-	return sh
 }
 
 func (sh *Shard) admitLarge(rate int64) {
@@ -179,7 +236,7 @@ func (e Entry) size() int { return len(e.Key) + len(e.Data) }
 
 // An Outcome is what became of one record.
 type Outcome struct {
-	Shard  int
+	Shard  int // also of a record that is throttled
 	Number string
 	Fault  Fault
 	Limits []Limit // all that refused it
@@ -190,6 +247,7 @@ func (s *Stream) Put(e Entry, now int64) Outcome {
 	if !s.valid(e) {
 		return Outcome{Fault: BadArgument}
 	}
+	s.CatchUp(now)
 	o := s.put(e, now)
 	s.dropExcess(now)
 	return o
@@ -208,6 +266,7 @@ func (s *Stream) PutBatch(entries []Entry, now int64) ([]Outcome, Fault) {
 	if len(entries) == 0 || len(entries) > s.config.BatchRecords || total > s.config.BatchBytes {
 		return nil, BadArgument
 	}
+	s.CatchUp(now)
 	var outcomes []Outcome
 	stored := int64(0)
 	for _, e := range entries {
@@ -226,36 +285,47 @@ func (s *Stream) PutBatch(entries []Entry, now int64) ([]Outcome, Fault) {
 
 func (s *Stream) valid(e Entry) bool {
 	characters := utf8.RuneCountInString(e.Key)
-	return utf8.ValidString(e.Key) && characters >= 1 && characters <= maxKeyCharacters &&
+	return utf8.ValidString(e.Key) && (characters >= 1 || s.Auto()) && characters <= maxKeyCharacters &&
 		e.size() <= s.config.RecordBytes
 }
 
 func (s *Stream) put(e Entry, now int64) Outcome {
+	hash := hashOf(e)
+	from := origin{hash.String(), s.puts}
+	if s.Auto() {
+		hash, from.hash = s.nextTurn(), ""
+	}
+	sh := s.openShardOf(hash)
 	if !s.hasRoom(e.size(), now) {
 		s.Counts.Refused++
 		return Outcome{Fault: MemoryFull}
 	}
-	sh := s.shardFor(e)
 	if limits := sh.takeWrite(e.size(), now); limits != nil {
 		s.Counts.Throttled++
-		return Outcome{Fault: Throttled, Limits: limits}
+		return Outcome{Shard: sh.ID, Fault: Throttled, Limits: limits}
 	}
 	sh.newest = max(sh.newest, now/1e6)
 	index := uint64(len(sh.records) + 1)
 	number := Number(sh.Created, sh.ID, index, sh.newest/1000)
 	sh.records = append(sh.records, Record{number, e.Key, e.Data, sh.newest})
+	sh.origins = append(sh.origins, from)
+	sh.demand.taken = sh.demand.taken.plus(load{int64(e.size()), 1})
+	s.puts++
 	s.Counts.Records++
 	s.Counts.Bytes += int64(e.size())
 	return Outcome{Shard: sh.ID, Number: number}
 }
 
-// shardFor returns the open shard whose range holds the entry's hash.
-func (s *Stream) shardFor(e Entry) *Shard {
-	hash := e.Hash
-	if hash == nil {
-		sum := md5.Sum([]byte(e.Key))
-		hash = new(big.Int).SetBytes(sum[:])
+func hashOf(e Entry) *big.Int {
+	if e.Hash != nil {
+		return e.Hash
 	}
+	sum := md5.Sum([]byte(e.Key))
+	return new(big.Int).SetBytes(sum[:])
+}
+
+// openShardOf returns the open shard whose range holds a hash.
+func (s *Stream) openShardOf(hash *big.Int) *Shard {
 	for _, sh := range s.shards {
 		if !sh.Closed && sh.Start.Cmp(hash) <= 0 && hash.Cmp(sh.End) <= 0 {
 			return sh

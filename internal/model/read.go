@@ -118,16 +118,12 @@ func (s *Stream) GetRecords(it Iterator, limit int, now int64) (p Page, limits [
 	if limit == 0 {
 		limit = min(defaultPage, s.config.PageRecords)
 	}
-	size := 0
 	it.next = max(it.next, s.first(sh, now))
-	for it.next < uint64(len(sh.records)) && len(p.Records) < limit {
-		r := sh.records[it.next]
-		if len(p.Records) > 0 && size+r.size() > s.config.PageBytes {
-			break
-		}
+	p.Records = s.page(sh, it.next, limit, s.config.PageBytes)
+	it.next += uint64(len(p.Records))
+	size := 0
+	for _, r := range p.Records {
 		size += r.size()
-		p.Records = append(p.Records, r)
-		it.next++
 	}
 	sh.chargeRead(size, now)
 	s.Counts.Reads++
@@ -143,6 +139,20 @@ func (s *Stream) GetRecords(it Iterator, limit int, now int64) (p Page, limits [
 	it.issued = now
 	p.Next = &it
 	return p, nil, OK
+}
+
+// page returns at most so many records from an index on, and more than one only
+// if they have no more bytes together than that.
+func (s *Stream) page(sh *Shard, from uint64, records, bytes int) (page []Record) {
+	size := 0
+	for i := from; i < uint64(len(sh.records)) && len(page) < records; i++ {
+		size += sh.records[i].size()
+		if len(page) > 0 && size > bytes {
+			break
+		}
+		page = append(page, sh.records[i])
+	}
+	return page
 }
 
 // Readable returns the records of a shard that can be read at now.

@@ -21,18 +21,36 @@ func (s *Stream) Shard(id int) *Shard { return s.shards[id] }
 
 // Split closes a shard and opens two.
 func (s *Stream) Split(id int, at *big.Int, now int64) ([]int, Fault) {
+	if s.OnDemand() {
+		return nil, IsOnDemand
+	}
 	sh, f := s.openShard(id, now)
 	if f != OK {
 		return nil, f
 	}
-	if at.Cmp(plus(sh.Start, 2)) < 0 || at.Cmp(plus(sh.End, -1)) > 0 {
+	if !sh.canSplit(at) {
 		return nil, BadArgument
 	}
 	return s.replace(now, []*Shard{sh}, sh.Start, plus(at, -1), at, sh.End), OK
 }
 
+// canSplit reports whether both children would have two hash keys.
+func (sh *Shard) canSplit(at *big.Int) bool {
+	return at.Cmp(plus(sh.Start, 2)) >= 0 && at.Cmp(plus(sh.End, -1)) <= 0
+}
+
+// middle returns where the upper half begins; the lower one is not smaller.
+func (sh *Shard) middle() *big.Int {
+	width := plus(new(big.Int).Sub(sh.End, sh.Start), 1)
+	half := new(big.Int).Rsh(plus(width, 1), 1)
+	return half.Add(half, sh.Start)
+}
+
 // Merge closes two neighbours, the lower one first, and opens one.
 func (s *Stream) Merge(lower, upper int, now int64) ([]int, Fault) {
+	if s.OnDemand() {
+		return nil, IsOnDemand
+	}
 	lo, f := s.openShard(lower, now)
 	if f != OK {
 		return nil, f

@@ -1,0 +1,100 @@
+package weir_test
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/internal/model"
+)
+
+// changeMode changes who chooses shards and what decides a record's shard.
+func (w *twins) changeMode() {
+	switch op := w.src.below(10); {
+	case op == 0:
+		w.setMode()
+	case op < 3:
+		w.setDistribution()
+	case op < 5:
+		w.setWarm()
+	default:
+		w.compareCapacity()
+	}
+}
+
+func (w *twins) setMode() {
+	mode := pick(w.src, weir.Provisioned, weir.OnDemand)
+	w.op = fmt.Sprintf("set mode to %v", mode)
+	wait, fault := w.want.SetMode(mode == weir.OnDemand, w.now)
+	err := w.got.SetMode(mode)
+	w.sameFault(fault, nil, 0, err)
+	var often *weir.ModeSwitchError
+	if errors.As(err, &often) {
+		w.equal(wait, often.RetryAfter)
+		w.equal(w.config.ModeSwitchesPerDay, often.Limit)
+	}
+	w.compareCapacity()
+}
+
+func (w *twins) setDistribution() {
+	d := pick(w.src, weir.DistributeAuto, weir.ByPartitionKey)
+	w.op = fmt.Sprintf("distribute %v", d)
+	w.sameFault(w.want.SetAuto(d == weir.DistributeAuto), nil, 0, w.got.SetDistribution(d))
+}
+
+func (w *twins) setWarm() {
+	mib := pick(w.src, 0, 1, 2, 8, 9, -1)
+	w.op = fmt.Sprintf("set warm throughput to %d MiB/s", mib)
+	w.sameFault(w.want.SetWarm(mib, w.now), nil, 0, w.got.SetWarmThroughput(mib))
+}
+
+// compareCapacity compares what on-demand mode came to.
+func (w *twins) compareCapacity() {
+	w.op += ", then capacity"
+	w.want.CatchUp(w.now)
+	c := w.got.Capacity()
+	w.equal(w.want.OnDemand(), c.Mode == weir.OnDemand)
+	w.equal(w.want.Auto(), c.Distribution == weir.DistributeAuto)
+	w.equal(w.want.Warm(), c.WarmThroughput)
+	w.equal(len(w.want.Open()), c.OpenShards)
+	bytes, records := w.want.Peak()
+	w.equal([2]int64{bytes, records}, [2]int64{c.PeakBytesPerSecond, c.PeakRecordsPerSecond})
+	if w.want.OnDemand() {
+		w.compareShards()
+	}
+}
+
+// saveAndLoad goes on with the stream as it is saved and loaded. Readers resume
+// where they stood, iterators go on as text; subscriptions end.
+func (w *twins) saveAndLoad() {
+	var readers []heldPlace
+	for _, r := range w.readers {
+		readers = append(readers, place(r))
+	}
+	w.op = "save and load"
+	before := w.got
+	w.got = loaded(w.t, saved(w.t, before), w.engineConfig())
+	w.want.Load(w.now)
+	w.subs, w.readers = nil, nil
+	for _, p := range readers {
+		w.readers = append(w.readers, w.resume(p))
+	}
+	var kept []heldIterator
+	for _, it := range w.iterators {
+		got, err := w.got.ParseToken(before.Token(it.got))
+		if err == nil {
+			kept = append(kept, heldIterator{got, it.want})
+			continue
+		}
+		require.ErrorIs(w.t, err, weir.ErrShardNotFound, w.op)
+		_, fault := w.want.Iterator(it.want.Shard, model.Position{}, w.now)
+		w.equal(model.ShardNotFound, fault)
+	}
+	w.iterators = kept
+	w.compareShards()
+	w.compareConsumers()
+	w.compareCapacity()
+	w.compareMetrics()
+}
