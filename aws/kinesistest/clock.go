@@ -1,0 +1,124 @@
+package kinesistest
+
+import (
+	"bytes"
+	"context"
+	"runtime"
+	"sync"
+	"testing/synctest"
+	"time"
+)
+
+// A clock is the one clock of a fake. In a bubble it is the bubble's. Outside one
+// it is the wall clock and what Advance added to it, or stands still but for
+// Advance.
+type clock struct {
+	bubble bool // immutable, likewise still
+	still  bool
+
+	mu    sync.Mutex // guards what follows
+	at    time.Time  // when still
+	ahead time.Duration
+	moved chan struct{} // made by the first waiter, closed by the next Advance
+}
+
+func newClock(start time.Time) *clock {
+	return &clock{bubble: inBubble(), still: !start.IsZero(), at: start}
+}
+
+// inBubble reports whether the calling goroutine is in a synctest bubble. There is
+// no function for it, but a trace says so in its first line.
+func inBubble() bool {
+	var b [96]byte
+	head, _, _ := bytes.Cut(b[:runtime.Stack(b[:], false)], []byte("]"))
+	return bytes.Contains(head, []byte("synctest bubble"))
+}
+
+// virtual reports whether the clock can be moved by [clock.advance] alone.
+func (c *clock) virtual() bool { return c.bubble && !c.still }
+
+func (c *clock) now() time.Time {
+	if c.virtual() {
+		return time.Now()
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.nowLocked()
+}
+
+func (c *clock) nowLocked() time.Time {
+	if c.still {
+		return c.at
+	}
+	return time.Now().Round(0).Add(c.ahead)
+}
+
+// advance moves the clock on and releases who waited for a time that has come.
+func (c *clock) advance(d time.Duration) {
+	if c.virtual() {
+		time.Sleep(d)
+		synctest.Wait()
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if d = max(d, 0); c.still {
+		c.at = c.at.Add(d)
+	} else {
+		c.ahead += d
+	}
+	if c.moved != nil {
+		close(c.moved)
+		c.moved = nil
+	}
+}
+
+// sleep waits until d has passed on the clock. A clock that stands still has
+// nobody to wait for: sleep moves it.
+func (c *clock) sleep(ctx context.Context, d time.Duration) error {
+	if c.still {
+		c.advance(d)
+		return ctx.Err()
+	}
+	for until := c.now().Add(d); d > 0; d = until.Sub(c.now()) {
+		if err := c.wait(ctx, d); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// wait waits for d, or less if the clock is moved meanwhile.
+func (c *clock) wait(ctx context.Context, d time.Duration) error {
+	c.mu.Lock()
+	if c.moved == nil {
+		c.moved = make(chan struct{})
+	}
+	moved := c.moved
+	c.mu.Unlock()
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-moved:
+	case <-ctx.Done():
+	}
+	return ctx.Err()
+}
+
+// Now returns the time of the fake's clock.
+func (k *Fake) Now() time.Time { return k.clock.now() }
+
+// Advance moves the fake's clock on by d, at once: retention, iterators, quotas
+// and subscriptions find that so much time has passed. In a bubble it is
+// [time.Sleep] followed by [synctest.Wait], so that the same test runs in both.
+//
+// Outside a bubble the clock is the wall clock and what Advance added. With
+// [Config.Start] it stands still between calls of Advance, and whatever the fake
+// or the client of [Fake.Client] has to wait for, such as a back-off or a latency,
+// moves it on instead of taking time. What the code under test waits for with
+// package time takes real time outside a bubble, whatever Advance does.
+func (k *Fake) Advance(d time.Duration) {
+	k.clock.advance(d)
+	k.account.Wake()
+}

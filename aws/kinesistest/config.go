@@ -1,0 +1,139 @@
+package kinesistest
+
+import (
+	"time"
+
+	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/aws/account"
+)
+
+// DefaultKeptCalls is how many calls a fake remembers by default.
+const DefaultKeptCalls = 100_000
+
+// An Option is what [New] takes: a [Config], a [StreamSpec] or a [ChaosSpec].
+type Option interface {
+	set(*Config)
+}
+
+// A Config says how a fake behaves. The zero Config has the service's limits and
+// rules, but nothing takes time: a stream is ACTIVE when CreateStream returns. A
+// Config is an [Option] and replaces what options before it set.
+type Config struct {
+	// AccountID is the account's twelve digits. Empty means "000000000000".
+	AccountID string
+	// Region is the region's name. Empty means "us-east-1".
+	Region string
+	// Streams exist from the beginning. [Stream] is the short form.
+	Streams []StreamSpec
+	// Limits are those of all streams. The zero value means the service's;
+	// [weir.Unlimited] lifts them all.
+	Limits weir.Limits
+	// Delays are how long changes of status take. Zero fields mean no time at
+	// all; [ServiceDelays] are about what the service takes.
+	Delays account.Delays
+	// GetRecordsDelay and FanOutDelay are how long a record stays invisible after
+	// its put. Zero means not at all.
+	GetRecordsDelay, FanOutDelay time.Duration
+	// Quotas are how much the account may have. The zero value means the
+	// service's.
+	Quotas account.Quotas
+	// ServiceCallRates makes the control plane refuse calls as the service does,
+	// such as a sixth SplitShard within a second. GetShardIterator's rate, five a
+	// second and shard, holds in any case.
+	ServiceCallRates bool
+	// Seed is where all chance comes from: the probability of faults, chaos and
+	// the jitter of the client's back-off. Zero means one made for this run, which
+	// is logged; give that one to see the same run again.
+	Seed uint64
+	// Chaos makes things go wrong by themselves. [Chaos] is the short form.
+	Chaos Profile
+	// Start, unless zero, is where the clock begins, and makes it stand still but
+	// for [Fake.Advance]: see there. Zero means the clock of the bubble or, outside
+	// one, the wall clock, which Advance moves on.
+	Start time.Time
+	// RequireFaults fails the test at its end for every fault that was declared
+	// and never happened.
+	RequireFaults bool
+	// KeepCalls is how many calls are remembered with what was sent and answered:
+	// the latest ones, up to twice as many. Zero means [DefaultKeptCalls].
+	KeepCalls int
+}
+
+func (c Config) set(to *Config) {
+	c.Streams = append(to.Streams, c.Streams...)
+	*to = c
+}
+
+// withDefaults fills in what can be told without looking at the account.
+func (c Config) withDefaults() Config {
+	if c.AccountID == "" {
+		c.AccountID = "000000000000"
+	}
+	if c.Region == "" {
+		c.Region = "us-east-1"
+	}
+	if c.KeepCalls == 0 {
+		c.KeepCalls = DefaultKeptCalls
+	}
+	c.Chaos = c.Chaos.withDefaults()
+	return c
+}
+
+// account returns the configuration of the account behind the fake.
+func (c Config) account(now func() time.Time) account.Config {
+	config := account.Config{
+		ID: c.AccountID, Region: c.Region, Now: now, Quotas: c.Quotas,
+		Stream: weir.Config{Limits: c.Limits, GetRecordsDelay: c.GetRecordsDelay, FanOutDelay: c.FanOutDelay},
+		Delays: account.Delays{
+			Create: orNone(c.Delays.Create), Delete: orNone(c.Delays.Delete), Reshard: orNone(c.Delays.Reshard),
+			Update: orNone(c.Delays.Update), Consumer: orNone(c.Delays.Consumer), Channel: orNone(c.Delays.Channel),
+		},
+	}
+	if !c.ServiceCallRates {
+		config.CallRates = freeCalls
+	}
+	if c.Limits.ReadCallsPerSecond < 0 {
+		config.CallRates = account.CallRates{Factor: -1}
+	}
+	return config
+}
+
+// freeCalls lifts the rates of calls but for those of the way of records. It is
+// never changed.
+var freeCalls = account.CallRates{Factor: -1, Of: map[string]float64{"GetShardIterator": 5}}
+
+// orNone returns a delay as package account takes it, where zero means the
+// service's.
+func orNone(d time.Duration) time.Duration {
+	if d == 0 {
+		return -1
+	}
+	return d
+}
+
+// ServiceDelays are about how long changes of status take on the service.
+func ServiceDelays() account.Delays {
+	return account.Delays{
+		Create: account.DefaultCreateDelay, Delete: account.DefaultDeleteDelay,
+		Reshard: account.DefaultReshardDelay, Update: account.DefaultUpdateDelay,
+		Consumer: account.DefaultConsumerDelay, Channel: account.DefaultChannelDelay,
+	}
+}
+
+// A StreamSpec is a stream that exists from the beginning. It is an [Option].
+type StreamSpec struct {
+	Name string
+	// Shards is how many. Zero means 1 or, on demand, 4.
+	Shards int
+	// OnDemand lets the stream choose its shards.
+	OnDemand bool
+	// Retention is in whole hours. Zero means 24.
+	Retention time.Duration
+	// Consumers are names of registered consumers, ready for SubscribeToShard.
+	Consumers []string
+}
+
+// Stream is the stream of a name with so many shards.
+func Stream(name string, shards int) StreamSpec { return StreamSpec{Name: name, Shards: shards} }
+
+func (s StreamSpec) set(to *Config) { to.Streams = append(to.Streams, s) }

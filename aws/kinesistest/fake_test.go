@@ -1,0 +1,289 @@
+package kinesistest_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/aws/account"
+	"github.com/weirstream/weir/aws/kinesistest"
+)
+
+// everywhere runs a test inside a bubble, outside of one, and on a clock that
+// stands still.
+func everywhere(t *testing.T, f func(t *testing.T, c kinesistest.Config)) {
+	t.Run("bubble", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) { f(t, kinesistest.Config{}) })
+	})
+	t.Run("wall", func(t *testing.T) { f(t, kinesistest.Config{}) })
+	t.Run("still", func(t *testing.T) { f(t, kinesistest.Config{Start: time.Unix(1_700_000_000, 0)}) })
+}
+
+// put puts a record through the client.
+func put(t *testing.T, c *kinesis.Client, stream, key, data string) *kinesis.PutRecordOutput {
+	t.Helper()
+	out, err := c.PutRecord(t.Context(), &kinesis.PutRecordInput{StreamName: &stream, PartitionKey: &key, Data: []byte(data)})
+	require.NoError(t, err)
+	return out
+}
+
+// iterator returns an iterator of a shard.
+func iterator(t *testing.T, c *kinesis.Client, stream string, shard int, kind types.ShardIteratorType) *string {
+	t.Helper()
+	out, err := c.GetShardIterator(t.Context(), &kinesis.GetShardIteratorInput{
+		StreamName: &stream, ShardId: aws.String(weir.ShardID(shard).String()), ShardIteratorType: kind,
+	})
+	require.NoError(t, err)
+	return out.ShardIterator
+}
+
+func data(records []types.Record) []string {
+	var list []string
+	for _, r := range records {
+		list = append(list, string(r.Data))
+	}
+	return list
+}
+
+// subscribe returns the event stream of a consumer on a shard.
+func subscribe(t *testing.T, k *kinesistest.Fake, stream, consumer string, shard int) *kinesis.SubscribeToShardEventStream {
+	t.Helper()
+	out, err := k.Client().SubscribeToShard(t.Context(), &kinesis.SubscribeToShardInput{
+		ConsumerARN: aws.String(k.ConsumerARN(stream, consumer)), ShardId: aws.String(weir.ShardID(shard).String()),
+		StartingPosition: &types.StartingPosition{Type: types.ShardIteratorTypeTrimHorizon},
+	})
+	require.NoError(t, err)
+	return out.GetStream()
+}
+
+// next returns the next event.
+func next(t *testing.T, s *kinesis.SubscribeToShardEventStream) *types.SubscribeToShardEvent {
+	t.Helper()
+	e, ok := <-s.Events()
+	require.True(t, ok, "the stream has ended: %v", s.Err())
+	return &e.(*types.SubscribeToShardEventStreamMemberSubscribeToShardEvent).Value
+}
+
+// The example that the package was asked for with.
+func TestFake_inABubble(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := kinesistest.New(t, kinesistest.Stream("orders", 2))
+		client := k.Client()
+		for _, key := range []string{"a", "b", "c"} {
+			put(t, client, "orders", key, "order of "+key)
+		}
+		time.Sleep(25 * time.Hour)
+		k.Fail("GetRecords").Shard(1).Times(3).With(kinesistest.ExpiredIterator)
+		k.Split("orders", 0)
+		require.Len(t, k.Records("orders"), 3)
+		require.Zero(t, k.Stream("orders").Snapshot().RecordsHeld)
+	})
+}
+
+func TestFake_putAndGet(t *testing.T) {
+	everywhere(t, func(t *testing.T, config kinesistest.Config) {
+		k := kinesistest.New(t, kinesistest.Stream("orders", 2), config)
+		c := k.Client()
+		out := put(t, c, "orders", "a", "one")
+		k.Put("orders", "a", "two")
+		got, err := c.GetRecords(t.Context(), &kinesis.GetRecordsInput{
+			ShardIterator: iterator(t, c, "orders", int(k.Stream("orders").ShardOf("a")), types.ShardIteratorTypeTrimHorizon),
+		})
+		require.NoError(t, err)
+		assert.Equal(t, []string{"one", "two"}, data(got.Records))
+		assert.Equal(t, *out.SequenceNumber, k.Records("orders")[0].SequenceNumber.String())
+	})
+}
+
+func TestFake_retentionPasses(t *testing.T) {
+	everywhere(t, func(t *testing.T, config kinesistest.Config) {
+		k := kinesistest.New(t, kinesistest.Stream("orders", 1), config)
+		c := k.Client()
+		put(t, c, "orders", "a", "one")
+		at := iterator(t, c, "orders", 0, types.ShardIteratorTypeTrimHorizon)
+		k.Advance(25 * time.Hour)
+		_, err := c.GetRecords(t.Context(), &kinesis.GetRecordsInput{ShardIterator: at})
+		var expired *types.ExpiredIteratorException
+		require.ErrorAs(t, err, &expired)
+		got, err := c.GetRecords(t.Context(), &kinesis.GetRecordsInput{
+			ShardIterator: iterator(t, c, "orders", 0, types.ShardIteratorTypeTrimHorizon),
+		})
+		require.NoError(t, err)
+		assert.Empty(t, got.Records)
+		assert.Len(t, k.Records("orders"), 1, "what was put is remembered")
+	})
+}
+
+func TestFake_subscribe(t *testing.T) {
+	everywhere(t, func(t *testing.T, config kinesistest.Config) {
+		k := kinesistest.New(t, kinesistest.Stream("orders", 1), config)
+		s := subscribe(t, k, "orders", "billing", 0)
+		assert.Empty(t, next(t, s).Records)
+		put(t, k.Client(), "orders", "a", "one")
+		assert.Equal(t, []string{"one"}, data(next(t, s).Records))
+		k.Advance(5 * time.Second)
+		assert.Empty(t, next(t, s).Records, "five idle seconds")
+		k.Split("orders", 0)
+		end := next(t, s)
+		assert.Nil(t, end.ContinuationSequenceNumber)
+		assert.Len(t, end.ChildShards, 2)
+		_, ok := <-s.Events()
+		assert.False(t, ok)
+		require.NoError(t, s.Close())
+		require.NoError(t, s.Err())
+	})
+}
+
+func TestFake_subscriptionLivesFiveMinutes(t *testing.T) {
+	everywhere(t, func(t *testing.T, config kinesistest.Config) {
+		config.Limits.IdleEventInterval = time.Minute
+		k := kinesistest.New(t, config, kinesistest.StreamSpec{Name: "orders", Consumers: []string{"billing"}})
+		s := subscribe(t, k, "orders", "billing", 0)
+		next(t, s)
+		events := 0
+		for range 5 {
+			k.Advance(time.Minute)
+			if _, ok := <-s.Events(); ok {
+				events++
+			}
+		}
+		assert.Equal(t, 4, events)
+		require.NoError(t, s.Err())
+		require.NoError(t, s.Close())
+	})
+}
+
+// The SDK's back-off takes virtual time.
+func TestFake_backOffTakesNoTime(t *testing.T) {
+	for _, config := range []kinesistest.Config{{}, {Start: time.Unix(1_700_000_000, 0)}} {
+		run := func(t *testing.T) {
+			k := kinesistest.New(t, kinesistest.Stream("orders", 1), config)
+			k.Fail("PutRecord").Times(2).Throttle().Required()
+			began := k.Now()
+			put(t, k.Client(), "orders", "a", "one")
+			assert.Greater(t, k.Now().Sub(began), 10*time.Millisecond)
+			require.Len(t, k.Calls(), 3)
+		}
+		if config.Start.IsZero() {
+			synctest.Test(t, run)
+		} else {
+			run(t)
+		}
+	}
+}
+
+func TestFake_server(t *testing.T) {
+	k := kinesistest.New(t, kinesistest.Stream("orders", 1))
+	config := k.Config()
+	config.HTTPClient = nil
+	c := kinesis.NewFromConfig(config, func(o *kinesis.Options) { o.BaseEndpoint = aws.String(k.Server()) })
+	put(t, c, "orders", "a", "one")
+	k.Fail("PutRecord").Nth(1).ResetAfter()
+	put(t, c, "orders", "a", "two")
+	assert.Equal(t, []string{"one", "two", "two"}, k.Records("orders").Data(), "stored, and the answer lost")
+	sub, err := c.SubscribeToShard(t.Context(), &kinesis.SubscribeToShardInput{
+		ConsumerARN: aws.String(k.ConsumerARN("orders", "billing")), ShardId: aws.String("shardId-000000000000"),
+		StartingPosition: &types.StartingPosition{Type: types.ShardIteratorTypeTrimHorizon},
+	})
+	require.NoError(t, err)
+	assert.Len(t, next(t, sub.GetStream()).Records, 3)
+	require.NoError(t, sub.GetStream().Close())
+	res, err := http.Get(k.Server() + "/_weir/health")
+	require.NoError(t, err)
+	defer res.Body.Close()
+	assert.Equal(t, 200, res.StatusCode)
+}
+
+func TestFake_transport(t *testing.T) {
+	k := kinesistest.New(t, kinesistest.Stream("orders", 1))
+	r, err := http.NewRequestWithContext(t.Context(), "POST", "http://anything", strings.NewReader(`{ "StreamName" : "orders" }`))
+	require.NoError(t, err)
+	r.Header.Set("Content-Type", "application/x-amz-json-1.1")
+	r.Header.Set("X-Amz-Target", "Kinesis_20131202.DescribeStreamSummary")
+	res, err := (&http.Client{Transport: k.Transport()}).Do(r)
+	require.NoError(t, err)
+	body, err := io.ReadAll(res.Body)
+	require.NoError(t, err)
+	require.NoError(t, res.Body.Close())
+	assert.Contains(t, string(body), `"OpenShardCount":1`)
+	assert.Equal(t, "orders", k.Calls()[0].Stream)
+}
+
+func TestFake_delays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := kinesistest.New(t, kinesistest.Config{Delays: kinesistest.ServiceDelays()}, kinesistest.Stream("orders", 1))
+		c := k.Client()
+		_, err := c.PutRecord(t.Context(), &kinesis.PutRecordInput{StreamName: aws.String("orders"), PartitionKey: aws.String("a"), Data: []byte("x")})
+		var missing *types.ResourceNotFoundException
+		require.ErrorAs(t, err, &missing)
+		require.NoError(t, kinesis.NewStreamExistsWaiter(c).Wait(t.Context(), &kinesis.DescribeStreamInput{StreamName: aws.String("orders")}, time.Minute))
+		assert.Equal(t, account.DefaultCreateDelay, k.Now().Sub(k.Stream("orders").CreatedAt()).Truncate(account.DefaultCreateDelay))
+		put(t, c, "orders", "a", "one")
+	})
+}
+
+func TestFake_parallelFakesAreApart(t *testing.T) {
+	for i := range 20 {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			t.Parallel()
+			k := kinesistest.New(t, kinesistest.Stream("orders", 1))
+			k.Fail("ListStreams").With(kinesistest.Validation).Required()
+			put(t, k.Client(), "orders", "a", fmt.Sprint(i))
+			_, err := k.Client().ListStreams(t.Context(), &kinesis.ListStreamsInput{})
+			require.Error(t, err)
+			assert.Equal(t, []string{fmt.Sprint(i)}, k.Records("orders").Data())
+		})
+	}
+}
+
+// Whoever hangs on to a call learns of its context's end.
+func TestFake_contextEnds(t *testing.T) {
+	everywhere(t, func(t *testing.T, config kinesistest.Config) {
+		k := kinesistest.New(t, kinesistest.Stream("orders", 1), config)
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		defer cancel()
+		if !config.Start.IsZero() {
+			cancel()
+		}
+		k.Fail("ListStreams").Latency(time.Hour)
+		_, err := k.Client().ListStreams(ctx, &kinesis.ListStreamsInput{})
+		assert.True(t, errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled), "%v", err)
+	})
+}
+
+// A thousand fakes fit into a test binary: each takes 50 µs and 64 KiB at most.
+func TestNew_cost(t *testing.T) {
+	const fakes, batch = 1000, 100
+	q := &quiet{TB: t}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	best := time.Hour
+	for range fakes / batch {
+		began := time.Now()
+		for range batch {
+			kinesistest.New(q, kinesistest.Stream("orders", 2))
+		}
+		best = min(best, time.Since(began)/batch)
+	}
+	runtime.ReadMemStats(&after)
+	bytes := (after.TotalAlloc - before.TotalAlloc) / fakes
+	t.Logf("%v and %d bytes a fake", best, bytes)
+	assert.LessOrEqual(t, bytes, uint64(64<<10))
+	if !raceDetector {
+		assert.LessOrEqual(t, best, 50*time.Microsecond)
+	}
+}

@@ -1,0 +1,355 @@
+package kinesistest
+
+import (
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+
+	"github.com/weirstream/weir"
+)
+
+// A Fault is something that goes wrong with calls that match it. [Fake.Fail] makes
+// one; methods that say which calls come first, then one that says what happens,
+// from which on it is in force:
+//
+//	k.Fail("GetRecords").Shard(1).Times(3).With(kinesistest.ExpiredIterator)
+//
+// Each call is offered to the faults in the order in which they were declared. The
+// first one that applies takes it, and those after it do not see it; latency alone
+// takes nothing. Without Nth, Times or Probability a fault applies to every call
+// that matches, until Stop.
+//
+// The attempts of a client are calls: what happens three times may be over before
+// the code under test hears of it.
+type Fault struct {
+	fake  *Fake
+	index int
+	where string // file and line of the declaration
+
+	mu      sync.Mutex // guards what follows
+	spec    faultSpec
+	matched int
+	applied int
+	stopped bool
+	seen    map[string]uint64 // calls by what they are about, for chance
+}
+
+// A faultSpec says which calls, and what happens to them.
+type faultSpec struct {
+	op, stream, consumer string
+	shard                weir.ShardID // -1: any
+	nth                  []int
+	times                int // 0: any number
+	probability          float64
+	seed                 uint64
+	from, until          time.Time // zero: any
+	when                 func(*Call) bool
+	do                   func(*Call) error
+	latency              [2]time.Duration
+	action               action
+	required             bool
+}
+
+// An actionKind is what happens.
+type actionKind int
+
+const (
+	actNothing actionKind = iota
+	actFail
+	actThrottleRecords
+	actResetBefore
+	actResetAfter
+	actCut
+	actException
+	actDuplicate
+)
+
+// An action is what happens, in detail.
+type action struct {
+	kind  actionKind
+	err   error
+	which func(int, types.PutRecordsRequestEntry) bool
+	after int // events
+}
+
+// Fail declares a fault of an operation, such as "GetRecords"; "" means any.
+func (k *Fake) Fail(op string) *Fault {
+	k.t.Helper()
+	if _, ok := shapes[op]; !ok && op != "" {
+		k.t.Fatalf("kinesistest: Fail: there is no operation %q", op)
+	}
+	f := &Fault{fake: k, spec: faultSpec{op: op, shard: -1, probability: 1}}
+	if _, file, line, ok := runtime.Caller(1); ok {
+		f.where = fmt.Sprintf("%s:%d", filepath.Base(file), line)
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	f.index = len(k.faults)
+	f.spec.required = k.config.RequireFaults
+	k.faults = append(k.faults, f)
+	return f
+}
+
+// change changes the fault's spec.
+func (f *Fault) change(with func(*faultSpec)) *Fault {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	with(&f.spec)
+	return f
+}
+
+// Stream narrows the fault to a stream.
+func (f *Fault) Stream(name string) *Fault { return f.change(func(s *faultSpec) { s.stream = name }) }
+
+// Shard narrows the fault to a shard, by its number. A PutRecords is about all
+// shards that its records go to.
+func (f *Fault) Shard(n int) *Fault {
+	return f.change(func(s *faultSpec) { s.shard = weir.ShardID(n) })
+}
+
+// Consumer narrows the fault to a registered consumer.
+func (f *Fault) Consumer(name string) *Fault {
+	return f.change(func(s *faultSpec) { s.consumer = name })
+}
+
+// When narrows the fault to calls for which when returns true. It may look at the
+// decoded request with [InputOf].
+func (f *Fault) When(when func(*Call) bool) *Fault {
+	return f.change(func(s *faultSpec) { s.when = when })
+}
+
+// For narrows the fault to the time from now on, for d.
+func (f *Fault) For(d time.Duration) *Fault {
+	now := f.fake.Now()
+	return f.change(func(s *faultSpec) { s.from, s.until = now, now.Add(d) })
+}
+
+// Nth makes the fault apply to certain calls only of those that match: the first is 1.
+func (f *Fault) Nth(n ...int) *Fault { return f.change(func(s *faultSpec) { s.nth = n }) }
+
+// Times makes the fault apply n times at most.
+func (f *Fault) Times(n int) *Fault { return f.change(func(s *faultSpec) { s.times = n }) }
+
+// Probability makes the fault apply by chance, 0 to 1. What decides is the seed
+// and the how manieth call of its operation, stream, shard and consumer it is, so
+// that goroutines may take turns in any order. With no seed it is the fake's.
+func (f *Fault) Probability(p float64, seed ...uint64) *Fault {
+	return f.change(func(s *faultSpec) {
+		s.probability, s.seed = p, f.fake.seed
+		if len(seed) > 0 {
+			s.seed = seed[0]
+		}
+	})
+}
+
+// Required makes the test fail at its end if the fault did not apply: once, or as
+// often as Nth and Times say.
+func (f *Fault) Required() *Fault { return f.change(func(s *faultSpec) { s.required = true }) }
+
+// With makes the call fail with an error: a [Code], an error of the SDK's types
+// package or an account.Error. The operation has no effect.
+func (f *Fault) With(err error) *Fault { return f.act(action{kind: actFail, err: err}) }
+
+// Throttle makes the call fail the way the service throttles the operation.
+func (f *Fault) Throttle() *Fault { return f.act(action{kind: actFail}) }
+
+// ThrottleRecords throttles records of PutRecords: those of the given indexes or,
+// if none are given, those that go to the fault's shard, or all. The others are
+// stored.
+func (f *Fault) ThrottleRecords(index ...int) *Fault {
+	if len(index) == 0 {
+		return f.act(action{kind: actThrottleRecords})
+	}
+	return f.ThrottleRecordsIf(func(i int, _ types.PutRecordsRequestEntry) bool { return slices.Contains(index, i) })
+}
+
+// ThrottleRecordsIf throttles the records of PutRecords for which which returns
+// true. The others are stored.
+func (f *Fault) ThrottleRecordsIf(which func(index int, entry types.PutRecordsRequestEntry) bool) *Fault {
+	return f.act(action{kind: actThrottleRecords, which: which})
+}
+
+// Latency delays the call, before it has an effect: by d or, with a second
+// duration, by something from d to that. It may go together with what else
+// happens.
+func (f *Fault) Latency(d time.Duration, to ...time.Duration) *Fault {
+	return f.change(func(s *faultSpec) { s.latency = [2]time.Duration{d, slices.Max(append(to, d))} })
+}
+
+// ResetBefore breaks the connection before the call has an effect.
+func (f *Fault) ResetBefore() *Fault { return f.act(action{kind: actResetBefore}) }
+
+// ResetAfter breaks the connection after the call has had its effect: a record is
+// stored, and nobody is told.
+func (f *Fault) ResetAfter() *Fault { return f.act(action{kind: actResetAfter}) }
+
+// CutStream breaks the connection of a SubscribeToShard after so many events.
+func (f *Fault) CutStream(events int) *Fault { return f.act(action{kind: actCut, after: events}) }
+
+// InStreamException ends a SubscribeToShard with an exception in the event stream
+// after so many events.
+func (f *Fault) InStreamException(events int, err error) *Fault {
+	return f.act(action{kind: actException, after: events, err: err})
+}
+
+// Duplicate makes things happen twice. A put is stored twice. A GetRecords answers
+// with a next iterator that gives the same records again. A SubscribeToShard sends
+// each event with records twice.
+func (f *Fault) Duplicate() *Fault { return f.act(action{kind: actDuplicate}) }
+
+// Do calls do, which may look at the decoded request with [InputOf]. If it returns
+// an error the call fails with it, else it goes on as if there were no fault.
+func (f *Fault) Do(do func(*Call) error) *Fault { return f.change(func(s *faultSpec) { s.do = do }) }
+
+func (f *Fault) act(a action) *Fault {
+	f.fake.t.Helper()
+	f.change(func(s *faultSpec) { s.action = a })
+	wants := map[actionKind]string{actThrottleRecords: "PutRecords", actCut: "SubscribeToShard", actException: "SubscribeToShard"}
+	if op := wants[a.kind]; op != "" && f.spec.op != op {
+		f.fake.t.Fatalf("kinesistest: %v is for %s, not for %q", f, op, f.spec.op)
+	}
+	return f
+}
+
+// Stop ends the fault.
+func (f *Fault) Stop() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.stopped = true
+}
+
+// Applied returns how many times the fault applied.
+func (f *Fault) Applied() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.applied
+}
+
+// String returns the fault in words.
+func (f *Fault) String() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.spec.String()
+}
+
+func (s faultSpec) String() string {
+	var b strings.Builder
+	b.WriteString(or(s.op, "any call"))
+	add := func(yes bool, format string, args ...any) {
+		if yes {
+			fmt.Fprintf(&b, " "+format, args...)
+		}
+	}
+	add(s.stream != "", "of %s", s.stream)
+	add(s.shard >= 0, "on shard %d", s.shard)
+	add(s.consumer != "", "for %s", s.consumer)
+	add(len(s.nth) > 0, "number %v", s.nth)
+	add(s.times > 0, "×%d", s.times)
+	add(s.probability < 1, "by chance %v, seed %d", s.probability, s.seed)
+	add(s.latency[1] > 0, "latency %v", s.latency[1])
+	add(true, "%v", s.action)
+	return strings.TrimSpace(b.String())
+}
+
+func (a action) String() string {
+	switch a.kind {
+	case actFail:
+		if a.err == nil {
+			return "throttle"
+		}
+		return shorten(a.err.Error(), 60)
+	case actThrottleRecords:
+		return "throttle records"
+	case actResetBefore:
+		return "reset before the effect"
+	case actResetAfter:
+		return "reset after the effect"
+	case actCut:
+		return fmt.Sprintf("cut after %d events", a.after)
+	case actException:
+		return fmt.Sprintf("%v in the stream after %d events", a.err, a.after)
+	case actDuplicate:
+		return "duplicate"
+	}
+	return ""
+}
+
+// apply reports whether the fault applies to a call, and counts it.
+func (f *Fault) apply(c *Call) (faultSpec, bool) {
+	f.mu.Lock()
+	s, stopped := f.spec, f.stopped
+	f.mu.Unlock()
+	idle := s.action.kind == actNothing && s.do == nil && s.latency[1] == 0
+	if stopped || idle || !s.matches(c) {
+		return s, false
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.matched++
+	switch {
+	case s.times > 0 && f.applied >= s.times,
+		len(s.nth) > 0 && !slices.Contains(s.nth, f.matched),
+		s.probability < 1 && f.drawLocked(c, s) >= s.probability:
+		return s, false
+	}
+	f.applied++
+	return s, true
+}
+
+// matches reports whether a call is one that the fault is about.
+func (s *faultSpec) matches(c *Call) bool {
+	switch {
+	case s.op != "" && s.op != c.Op,
+		s.stream != "" && s.stream != c.Stream,
+		s.consumer != "" && s.consumer != c.Consumer,
+		!s.until.IsZero() && (c.At.Before(s.from) || !c.At.Before(s.until)),
+		s.shard >= 0 && !c.on(s.shard),
+		s.when != nil && !s.when(c):
+		return false
+	}
+	return true
+}
+
+// drawLocked draws a number for a call.
+func (f *Fault) drawLocked(c *Call, s faultSpec) float64 {
+	if f.seen == nil {
+		f.seen = make(map[string]uint64)
+	}
+	about := c.about()
+	f.seen[about]++
+	return chance(s.seed, fmt.Sprintf("fault %d %s", f.index, about), f.seen[about])
+}
+
+// about returns what a call is about, as chance tells calls apart.
+func (c *Call) about() string { return fmt.Sprintf("%s/%s/%d/%s", c.Op, c.Stream, c.Shard, c.Consumer) }
+
+// reportFaults fails the test for faults that should have happened.
+func (k *Fake) reportFaults() {
+	k.t.Helper()
+	k.mu.Lock()
+	faults := slices.Clone(k.faults)
+	k.mu.Unlock()
+	for _, f := range faults {
+		f.mu.Lock()
+		want := max(1, f.spec.times, len(f.spec.nth))
+		if f.spec.required && f.applied < want {
+			k.t.Errorf("kinesistest: the fault declared at %s did not happen: %v\nwant %d times, got %d; %d calls matched it of these:\n%v",
+				f.where, f.spec, want, f.applied, f.matched, shortest(k.Calls(), f.spec.op))
+		}
+		f.mu.Unlock()
+	}
+}
+
+// shortest returns the latest calls of an operation, or of all.
+func shortest(cs Calls, op string) Calls {
+	if op != "" {
+		cs = cs.Of(op)
+	}
+	return cs[max(0, len(cs)-10):]
+}

@@ -1,0 +1,312 @@
+package kinesistest_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+	"github.com/aws/smithy-go"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/weirstream/weir/aws/kinesistest"
+)
+
+// once is a client that tries each operation once.
+func once(o *kinesis.Options) { o.RetryMaxAttempts = 1 }
+
+func entries(keys ...string) []types.PutRecordsRequestEntry {
+	var list []types.PutRecordsRequestEntry
+	for _, key := range keys {
+		list = append(list, types.PutRecordsRequestEntry{PartitionKey: aws.String(key), Data: []byte(key)})
+	}
+	return list
+}
+
+// Every error of the service arrives as the SDK's type or with its code.
+func TestFault_everyErrorArrives(t *testing.T) {
+	for _, code := range []kinesistest.Code{
+		kinesistest.AccessDenied, kinesistest.ExpiredIterator, kinesistest.ExpiredNextToken, kinesistest.InternalFailure,
+		kinesistest.InvalidArgument, kinesistest.KMSAccessDenied, kinesistest.KMSDisabled, kinesistest.KMSInvalidState,
+		kinesistest.KMSNotFound, kinesistest.KMSOptInRequired, kinesistest.KMSThrottling, kinesistest.LimitExceeded,
+		kinesistest.ThroughputExceeded, kinesistest.ResourceInUse, kinesistest.ResourceNotFound, kinesistest.ServiceUnavailable,
+		kinesistest.Throttling, kinesistest.UnrecognizedClient, kinesistest.ExpiredToken, kinesistest.Validation,
+		kinesistest.DryRunOperation, kinesistest.UnknownOperation, kinesistest.SerializationProblem,
+	} {
+		t.Run(string(code), func(t *testing.T) {
+			k := kinesistest.New(t)
+			f := k.Fail("ListStreams").With(code)
+			_, err := k.Client(once).ListStreams(t.Context(), &kinesis.ListStreamsInput{})
+			var api smithy.APIError
+			require.ErrorAs(t, err, &api)
+			assert.Equal(t, string(code), api.ErrorCode())
+			assert.NotEmpty(t, api.ErrorMessage())
+			assert.ErrorIs(t, k.Calls()[0].Err, code)
+			f.Stop()
+			_, err = k.Client(once).ListStreams(t.Context(), &kinesis.ListStreamsInput{})
+			require.NoError(t, err)
+		})
+	}
+}
+
+func TestFault_matching(t *testing.T) {
+	k := kinesistest.New(t, kinesistest.Stream("a", 2), kinesistest.Stream("b", 2))
+	c := k.Client(once)
+	list := func(stream string) error {
+		_, err := c.ListShards(t.Context(), &kinesis.ListShardsInput{StreamName: &stream})
+		return err
+	}
+	k.Fail("ListShards").Stream("a").Nth(2, 4).With(kinesistest.LimitExceeded).Required()
+	var failed []int
+	for i := 1; i <= 5; i++ {
+		require.NoError(t, list("b"))
+		if list("a") != nil {
+			failed = append(failed, i)
+		}
+	}
+	assert.Equal(t, []int{2, 4}, failed)
+
+	f := k.Fail("ListShards").Times(2).With(&types.AccessDeniedException{Message: aws.String("no")})
+	require.ErrorContains(t, list("b"), "no")
+	require.Error(t, list("a"))
+	require.NoError(t, list("b"))
+	assert.Equal(t, 2, f.Applied())
+}
+
+// GetRecords says nothing of its shard but by its iterator.
+func TestFault_shardOfAnIterator(t *testing.T) {
+	k := kinesistest.New(t, kinesistest.Stream("a", 2))
+	c := k.Client(once)
+	k.Fail("GetRecords").Shard(1).Times(3).With(kinesistest.ExpiredIterator).Required()
+	for shard, want := range []int{0, 3} {
+		failed := 0
+		at := iterator(t, c, "a", shard, types.ShardIteratorTypeLatest)
+		for range 4 {
+			_, err := c.GetRecords(t.Context(), &kinesis.GetRecordsInput{ShardIterator: at})
+			var expired *types.ExpiredIteratorException
+			if errors.As(err, &expired) {
+				failed++
+			}
+		}
+		assert.Equal(t, want, failed, "shard %d", shard)
+	}
+}
+
+func TestFault_decodedRequest(t *testing.T) {
+	k := kinesistest.New(t, kinesistest.Stream("a", 1))
+	poison := func(c *kinesistest.Call) bool {
+		return string(kinesistest.InputOf[kinesis.PutRecordInput](c).Data) == "poison"
+	}
+	k.Fail("PutRecord").When(poison).With(kinesistest.KMSDisabled)
+	put(t, k.Client(), "a", "key", "good")
+	_, err := k.Client().PutRecord(t.Context(), &kinesis.PutRecordInput{StreamName: aws.String("a"), PartitionKey: aws.String("k"), Data: []byte("poison")})
+	var disabled *types.KMSDisabledException
+	require.ErrorAs(t, err, &disabled)
+
+	k.Fail("PutRecord").Do(func(c *kinesistest.Call) error {
+		if in := kinesistest.InputOf[kinesis.PutRecordInput](c); *in.PartitionKey == "x" {
+			return kinesistest.ResourceInUse
+		}
+		return nil
+	})
+	put(t, k.Client(), "a", "y", "good")
+	_, err = k.Client().PutRecord(t.Context(), &kinesis.PutRecordInput{StreamName: aws.String("a"), PartitionKey: aws.String("x"), Data: []byte("z")})
+	var inUse *types.ResourceInUseException
+	require.ErrorAs(t, err, &inUse)
+	assert.Equal(t, []string{"good", "good"}, k.Records("a").Data())
+}
+
+func TestFault_throttleRecords(t *testing.T) {
+	k := kinesistest.New(t, kinesistest.Stream("a", 4))
+	put := func(keys ...string) (failed []int) {
+		out, err := k.Client().PutRecords(t.Context(), &kinesis.PutRecordsInput{StreamName: aws.String("a"), Records: entries(keys...)})
+		require.NoError(t, err)
+		require.Len(t, out.Records, len(keys))
+		for i, r := range out.Records {
+			if r.ErrorCode != nil {
+				assert.Equal(t, "ProvisionedThroughputExceededException", *r.ErrorCode)
+				assert.Nil(t, r.SequenceNumber)
+				failed = append(failed, i)
+			} else {
+				assert.NotNil(t, r.SequenceNumber)
+			}
+		}
+		assert.EqualValues(t, len(failed), *out.FailedRecordCount)
+		return failed
+	}
+	k.Fail("PutRecords").Times(1).ThrottleRecords(1, 2)
+	assert.Equal(t, []int{1, 2}, put("a", "b", "c", "d"))
+	assert.ElementsMatch(t, []string{"a", "d"}, k.Records("a").Data())
+	k.Fail("PutRecords").Times(1).ThrottleRecords()
+	assert.Equal(t, []int{0, 1}, put("e", "f"))
+	k.Fail("PutRecords").Times(1).ThrottleRecordsIf(func(_ int, e types.PutRecordsRequestEntry) bool { return *e.PartitionKey == "h" })
+	assert.Equal(t, []int{1}, put("g", "h"))
+
+	shard := k.Stream("a").ShardOf("i")
+	k.Fail("PutRecords").Shard(int(shard)).Times(1).ThrottleRecords()
+	var want []int
+	keys := []string{"i", "j", "k", "l", "m", "n"}
+	for i, key := range keys {
+		if k.Stream("a").ShardOf(key) == shard {
+			want = append(want, i)
+		}
+	}
+	assert.Equal(t, want, put(keys...))
+	assert.Equal(t, 2+2+1+len(want), throttledRecords(k, "a"))
+}
+
+func throttledRecords(k *kinesistest.Fake, stream string) (n int) {
+	for _, s := range k.Throttles(stream) {
+		n += s.Records
+	}
+	return n
+}
+
+func TestFault_resets(t *testing.T) {
+	k := kinesistest.New(t, kinesistest.Stream("a", 1))
+	c := k.Client(once)
+	try := func(data string) error {
+		_, err := c.PutRecord(t.Context(), &kinesis.PutRecordInput{StreamName: aws.String("a"), PartitionKey: aws.String("k"), Data: []byte(data)})
+		return err
+	}
+	k.Fail("PutRecord").Nth(1).ResetBefore()
+	require.ErrorIs(t, try("before"), syscall.ECONNRESET)
+	k.Fail("PutRecord").Nth(1).ResetAfter()
+	require.ErrorIs(t, try("after"), syscall.ECONNRESET)
+	assert.Equal(t, []string{"after"}, k.Records("a").Data())
+}
+
+func TestFault_latency(t *testing.T) {
+	everywhere(t, func(t *testing.T, config kinesistest.Config) {
+		k := kinesistest.New(t, config, kinesistest.Stream("a", 1))
+		k.Fail("ListStreams").Latency(20*time.Millisecond, 30*time.Millisecond)
+		k.Fail("ListStreams").Nth(2).With(kinesistest.ExpiredNextToken)
+		for i := range 2 {
+			began := k.Now()
+			_, err := k.Client().ListStreams(t.Context(), &kinesis.ListStreamsInput{})
+			assert.Equal(t, i == 1, err != nil)
+			assert.GreaterOrEqual(t, k.Now().Sub(began), 20*time.Millisecond)
+		}
+	})
+}
+
+func TestFault_eventStream(t *testing.T) {
+	everywhere(t, func(t *testing.T, config kinesistest.Config) {
+		config.Limits.SubscribeTakeover = -1
+		k := kinesistest.New(t, config, kinesistest.Stream("a", 1))
+		k.Put("a", "k", "one")
+
+		k.Fail("SubscribeToShard").Consumer("billing").Nth(1).CutStream(2)
+		s := subscribe(t, k, "a", "billing", 0)
+		assert.Len(t, next(t, s).Records, 1)
+		k.Advance(5 * time.Second)
+		next(t, s)
+		_, ok := <-s.Events()
+		assert.False(t, ok)
+		assert.ErrorIs(t, s.Close(), syscall.ECONNRESET)
+		assert.ErrorIs(t, k.Calls("SubscribeToShard")[0].Err, syscall.ECONNRESET)
+
+		k.Fail("SubscribeToShard").Nth(1).InStreamException(1, kinesistest.ResourceInUse)
+		s = subscribe(t, k, "a", "billing", 0)
+		next(t, s)
+		_, ok = <-s.Events()
+		assert.False(t, ok)
+		var inUse *types.ResourceInUseException
+		assert.ErrorAs(t, s.Err(), &inUse)
+		assert.ErrorAs(t, s.Close(), &inUse)
+
+		k.Fail("SubscribeToShard").Nth(1).With(kinesistest.ResourceNotFound)
+		_, err := k.Client().SubscribeToShard(t.Context(), &kinesis.SubscribeToShardInput{
+			ConsumerARN: aws.String(k.ConsumerARN("a", "billing")), ShardId: aws.String("shardId-000000000000"),
+			StartingPosition: &types.StartingPosition{Type: types.ShardIteratorTypeTrimHorizon},
+		})
+		var missing *types.ResourceNotFoundException
+		require.ErrorAs(t, err, &missing)
+
+		k.Fail("SubscribeToShard").Nth(1).Duplicate()
+		s = subscribe(t, k, "a", "billing", 0)
+		assert.Equal(t, next(t, s), next(t, s))
+		require.NoError(t, s.Close())
+	})
+}
+
+func TestFault_duplicate(t *testing.T) {
+	k := kinesistest.New(t, kinesistest.Stream("a", 1))
+	k.Fail("PutRecord").Nth(1).Duplicate()
+	put(t, k.Client(), "a", "k", "one")
+	assert.Equal(t, []string{"one", "one"}, k.Records("a").Data())
+	k.Fail("GetRecords").Nth(1).Duplicate()
+	at := iterator(t, k.Client(), "a", 0, types.ShardIteratorTypeTrimHorizon)
+	var got []string
+	for range 3 {
+		out, err := k.Client().GetRecords(t.Context(), &kinesis.GetRecordsInput{ShardIterator: at})
+		require.NoError(t, err)
+		got, at = append(got, data(out.Records)...), out.NextShardIterator
+	}
+	assert.Equal(t, []string{"one", "one", "one", "one"}, got)
+}
+
+// The same seed gives the same faults, whatever goroutines do.
+func TestFault_probabilityIsDeterministic(t *testing.T) {
+	run := func(t *testing.T, seed uint64) map[string]string {
+		k := kinesistest.New(t, kinesistest.Config{Seed: seed}, kinesistest.Stream("a", 1), kinesistest.Stream("b", 1))
+		k.Fail("ListShards").Probability(0.3).With(kinesistest.ExpiredNextToken)
+		c := k.Client(once)
+		results := make(chan [2]string)
+		for _, stream := range []string{"a", "b"} {
+			go func() {
+				line := ""
+				for range 50 {
+					_, err := c.ListShards(context.Background(), &kinesis.ListShardsInput{StreamName: &stream})
+					line += fmt.Sprint(err != nil)[:1]
+				}
+				results <- [2]string{stream, line}
+			}()
+		}
+		got := make(map[string]string)
+		for range 2 {
+			r := <-results
+			got[r[0]] = r[1]
+		}
+		return got
+	}
+	first := run(t, 1)
+	assert.Equal(t, first, run(t, 1))
+	assert.NotEqual(t, first, run(t, 2))
+	assert.NotEqual(t, first["a"], first["b"])
+}
+
+func TestFault_for(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := kinesistest.New(t, kinesistest.Stream("a", 1))
+		k.Fail("").For(time.Minute).With(kinesistest.AccessDenied)
+		_, err := k.Client().ListStreams(t.Context(), &kinesis.ListStreamsInput{})
+		require.Error(t, err)
+		time.Sleep(time.Minute)
+		_, err = k.Client().ListStreams(t.Context(), &kinesis.ListStreamsInput{})
+		require.NoError(t, err)
+	})
+}
+
+// A client that speaks CBOR meets the same faults.
+func TestFault_cbor(t *testing.T) {
+	k := kinesistest.New(t, kinesistest.Stream("a", 1))
+	k.Fail("PutRecords").Nth(1).ThrottleRecords(0)
+	k.Fail("ListStreams").With(kinesistest.LimitExceeded)
+	_, body := cborCall(t, k, "PutRecords", map[string]any{"StreamName": "a", "Records": []any{
+		map[string]any{"PartitionKey": "x", "Data": []byte("one")}, map[string]any{"PartitionKey": "y", "Data": []byte("two")},
+	}})
+	assert.EqualValues(t, 1, body["FailedRecordCount"])
+	assert.Equal(t, []string{"two"}, k.Records("a").Data())
+	assert.Equal(t, []byte("one"), kinesistest.InputOf[kinesis.PutRecordsInput](k.Calls()[0]).Records[0].Data)
+	status, body := cborCall(t, k, "ListStreams", map[string]any{})
+	assert.Equal(t, 400, status)
+	assert.Equal(t, "LimitExceededException", body["__type"])
+}

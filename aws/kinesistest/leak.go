@@ -1,0 +1,196 @@
+package kinesistest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime/pprof"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing/synctest"
+	"time"
+)
+
+// grace is how long a test outside a bubble has to come to rest when it is over.
+const grace = 2 * time.Second
+
+// finish ends the fake with its test.
+func (k *Fake) finish() {
+	k.t.Helper()
+	k.rest()
+	if !k.t.Failed() {
+		k.reportFaults()
+		k.reportCheckers()
+		k.reportLeaks()
+	}
+	k.ended.Store(true)
+	k.bodies.closeAll()
+	if k.listener != nil {
+		k.listener.server.Close()
+		<-k.listener.done
+	}
+	if k.t.Failed() {
+		k.explain()
+	}
+}
+
+// rest waits until what the test began has ended, if it does. The test's context
+// is cancelled already.
+func (k *Fake) rest() {
+	if k.clock.bubble {
+		defer func() { _ = recover() }() // another goroutine waits; then this one need not
+		synctest.Wait()
+		return
+	}
+	timeout := time.NewTimer(grace)
+	defer timeout.Stop()
+	for {
+		changed := k.bodies.wait()
+		if changed == nil {
+			return
+		}
+		select {
+		case <-changed:
+		case <-timeout.C:
+			return
+		}
+	}
+}
+
+// wait returns a channel that is closed when a body is, or nil if none is open.
+func (b *bodies) wait() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.open) == 0 {
+		return nil
+	}
+	if b.changed == nil {
+		b.changed = make(chan struct{})
+	}
+	return b.changed
+}
+
+func (b *bodies) list() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var list []string
+	for _, name := range b.open {
+		list = append(list, name)
+	}
+	slices.Sort(list)
+	return list
+}
+
+func (b *bodies) closeAll() {
+	b.mu.Lock()
+	open := b.open
+	b.open = nil
+	b.mu.Unlock()
+	for body := range open {
+		body.Close()
+	}
+}
+
+func (k *Fake) reportLeaks() {
+	k.t.Helper()
+	for _, name := range k.bodies.list() {
+		k.t.Errorf("kinesistest: leak: %s was not closed before the test was over", name)
+	}
+	left := k.goroutines() // gives calls time to end as well
+	k.mu.Lock()
+	var running Calls
+	for c := range k.running {
+		if c.Op != "SubscribeToShard" {
+			running = append(running, c)
+		}
+	}
+	k.mu.Unlock()
+	for _, c := range running {
+		k.t.Errorf("kinesistest: leak: a call was not over before the test was: %v", c)
+	}
+	if left != "" {
+		k.t.Errorf("kinesistest: leak: goroutines that the test started are still there:\n%s", left)
+	}
+}
+
+// explain logs what led to a failure.
+func (k *Fake) explain() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	const most = 25
+	var b strings.Builder
+	fmt.Fprintf(&b, "kinesistest: seed %d", k.seed)
+	if k.number > 0 {
+		fmt.Fprintf(&b, "; the last of %d calls:\n%v", k.number, k.lastCallsLocked(most))
+	}
+	for _, e := range k.events {
+		fmt.Fprintf(&b, "  %s\n", e)
+	}
+	k.t.Log(b.String())
+}
+
+// late answers a request that comes after the end of the test. A poller that goes
+// on for ever would keep a bubble from ending; after some calls it is stopped.
+func (k *Fake) late(r *http.Request) error {
+	const patience = 1000
+	message := fmt.Sprintf("kinesistest: %s after the end of test %s: stop what calls it before the test returns", operationOf(r), k.t.Name())
+	if k.lateBy.Add(1) > patience {
+		panic(message)
+	}
+	return errors.New(message)
+}
+
+// goroutineLabel is the key of the label that goroutines inherit from a test's.
+const goroutineLabel = "kinesistest"
+
+var labels atomic.Int64
+
+// labelGoroutines marks the test's goroutine and thereby all that it starts from
+// now on, so that those left behind can be told from other tests'. In a bubble
+// there is no need: the bubble waits for them.
+func (k *Fake) labelGoroutines() {
+	if k.clock.bubble {
+		return
+	}
+	k.label = strconv.FormatInt(labels.Add(1), 10)
+	pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels(goroutineLabel, k.label)))
+}
+
+// goroutines returns the traces of goroutines that the test left behind, after
+// giving them time to end.
+func (k *Fake) goroutines() string {
+	if k.label == "" {
+		return ""
+	}
+	pprof.SetGoroutineLabels(context.Background())
+	left := ""
+	for wait := 100 * time.Microsecond; wait < grace; wait *= 2 {
+		if left = labelled(k.label); left == "" {
+			return ""
+		}
+		time.Sleep(wait)
+	}
+	return left
+}
+
+// labelled returns the traces of goroutines with a label, but for those of HTTP
+// clients' idle connections and the test's own.
+func labelled(label string) string {
+	var profile bytes.Buffer
+	pprof.Lookup("goroutine").WriteTo(&profile, 1)
+	mark := fmt.Sprintf("%q:%q", goroutineLabel, label)
+	var left []string
+	for entry := range strings.SplitSeq(profile.String(), "\n\n") {
+		own := strings.Contains(entry, "testing.tRunner") || strings.Contains(entry, "net/http.(*persistConn)") ||
+			strings.Contains(entry, "net/http.(*Server)") || strings.Contains(entry, "net/http.(*conn)") ||
+			strings.Contains(entry, "net/http.(*connReader)")
+		if strings.Contains(entry, mark) && !own {
+			left = append(left, entry)
+		}
+	}
+	return strings.Join(left, "\n\n")
+}

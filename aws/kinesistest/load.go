@@ -1,0 +1,87 @@
+package kinesistest
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/weirstream/weir"
+)
+
+// A Load is records to be generated.
+type Load struct {
+	// Records is how many. Zero means 1,000.
+	Records int
+	// Keys is how many partition keys there are. Zero means 10.
+	Keys int
+	// Over is how long the load takes, at an even pace. Zero means no time at all.
+	Over time.Duration
+	// Batch is how many records are put at a time. Zero means one, or 500 if the
+	// load takes no time.
+	Batch int
+	// Data makes the data of the i-th record, from 0 on, which is the n-th of its
+	// key. Nil means "key n".
+	Data func(key string, i, n int) []byte
+}
+
+func (l Load) withDefaults() Load {
+	l.Records = cmp.Or(l.Records, 1000)
+	l.Keys = cmp.Or(l.Keys, 10)
+	if l.Over == 0 {
+		l.Batch = cmp.Or(l.Batch, weir.DefaultBatchRecords)
+	}
+	l.Batch = min(cmp.Or(l.Batch, 1), weir.DefaultBatchRecords)
+	if l.Data == nil {
+		l.Data = func(key string, _, n int) []byte { return fmt.Appendf(nil, "%s %d", key, n) }
+	}
+	return l
+}
+
+// Generate puts a load into a stream, through the engine, past faults. Its keys
+// are key-0, key-1 and so on, in turns. It returns when all is stored or the
+// test's context ends; where a shard's limit is reached it waits for room on the
+// fake's clock, keeping each shard's order.
+func (k *Fake) Generate(stream string, l Load) {
+	k.t.Helper()
+	l = l.withDefaults()
+	s, ctx := k.need(stream), k.t.Context()
+	pause := l.Over * time.Duration(l.Batch) / time.Duration(l.Records)
+	entries := make([]weir.Entry, 0, l.Batch)
+	for i := 0; i < l.Records && ctx.Err() == nil; i += len(entries) {
+		entries = entries[:0]
+		for j := i; j < min(i+l.Batch, l.Records); j++ {
+			key := fmt.Sprintf("key-%d", j%l.Keys)
+			entries = append(entries, weir.Entry{PartitionKey: key, Data: l.Data(key, j, j/l.Keys)})
+		}
+		if err := k.putAll(ctx, s, entries); err != nil {
+			return
+		}
+		if pause > 0 && k.clock.sleep(ctx, pause) != nil {
+			return
+		}
+	}
+}
+
+// putAll puts entries until all are stored.
+func (k *Fake) putAll(ctx context.Context, s *weir.Stream, entries []weir.Entry) error {
+	defer k.drain()
+	for {
+		results, err := s.PutRecords(ctx, entries)
+		if err != nil {
+			return err
+		}
+		var rest []weir.Entry
+		for i, r := range results {
+			if r.Err != nil {
+				rest = append(rest, entries[i])
+			}
+		}
+		if entries = rest; len(entries) == 0 {
+			return nil
+		}
+		if err := k.clock.sleep(ctx, 100*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
