@@ -3,6 +3,7 @@ package account
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -85,6 +86,7 @@ func registerStreamConsumer(c *call, in *RegisterStreamConsumerInput) (*Register
 		return nil, c.a.translate(err)
 	}
 	second := c.now.Unix()
+	maps.DeleteFunc(st.suffixes, func(_ string, last int64) bool { return last < second })
 	if last, ok := st.suffixes[name]; ok {
 		second = max(second, last+1) // a consumer that is registered again has another ARN
 	}

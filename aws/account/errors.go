@@ -92,7 +92,7 @@ func (a *Account) translate(err error) error {
 	case errors.As(err, &limit):
 		return errorf(CodeThroughputExceeded, msgRateShard, limit.Shard, limit.Stream, a.config.ID)
 	case errors.Is(err, weir.ErrInvalidArgument):
-		return errorf(CodeInvalidArgument, "%s", err.Error())
+		return errorf(CodeInvalidArgument, msgInvalidArgument) // the engine's words are not for the wire
 	default: // among them memory that is full: the caller may try again
 		return internalFailure()
 	}

@@ -52,6 +52,8 @@ const (
 
 // Messages whose words on the service are not known; these are ours.
 const (
+	msgInvalidArgument    = "The request has an invalid argument."
+	msgNoARN              = "StreamARN should be provided."
 	msgNoStream           = "Either StreamName or StreamARN should be provided."
 	msgBadARN             = "Invalid ARN: %s"
 	msgStreamMismatch     = "StreamName %s and StreamARN %s do not denote the same stream."

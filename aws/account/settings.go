@@ -141,6 +141,9 @@ func updateMaxRecordSize(c *call, in *UpdateMaxRecordSizeInput) (*UpdateMaxRecor
 	if err := checkRecordSize(*in.MaxRecordSizeInKiB); err != nil {
 		return nil, err
 	}
+	if value(in.StreamARN) == "" {
+		return nil, errorf(CodeInvalidArgument, msgNoARN)
+	}
 	st, err := c.active(nil, in.StreamARN)
 	if err != nil {
 		return nil, err

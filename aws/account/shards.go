@@ -194,7 +194,8 @@ func mergeShards(c *call, in *MergeShardsInput) (*MergeShardsOutput, error) {
 		return nil, err
 	}
 	lower, upper := shards[0], shards[1]
-	if lower.ID == upper.ID || lower.HashKeyRange.End.Add(1) != upper.HashKeyRange.Start {
+	next := lower.HashKeyRange.End.Add(1)
+	if lower.ID == upper.ID || next != upper.HashKeyRange.Start || next == (weir.HashKey{}) { // no neighbours around the end
 		return nil, errorf(CodeInvalidArgument, msgNotAdjacent, lower.ID, upper.ID, st.name, c.a.config.ID)
 	}
 	c.reshard(st, 0, change{What: effectMerge, Shards: []weir.ShardID{lower.ID, upper.ID}})

@@ -49,7 +49,7 @@ type stream struct {
 	warm       WarmThroughput
 	consumers  []*consumer      // in the order of their registration
 	registered int64            // consumers ever registered
-	suffixes   map[string]int64 // by consumer name: the last second used in an ARN
+	suffixes   map[string]int64 // by consumer name: the last second used in an ARN, until it has passed
 }
 
 // A streamClock is the clock of an engine's stream: the account's, but while a
@@ -161,7 +161,7 @@ func createStream(c *call, in *CreateStreamInput) (*CreateStreamOutput, error) {
 	st.engine, err = weir.NewStream(st.name, config)
 	st.clock.held.Store(nil)
 	if err != nil {
-		return nil, badStream(in, err)
+		return nil, c.badStream(in, config.Shards, err)
 	}
 	st.warm = WarmThroughput{int32(config.WarmThroughput), int32(config.WarmThroughput)}
 	c.a.setStreamLocked(st.name, st)
@@ -169,13 +169,24 @@ func createStream(c *call, in *CreateStreamInput) (*CreateStreamOutput, error) {
 	return &CreateStreamOutput{}, nil
 }
 
+// maxStreamShards is how many shards the engine makes for a stream, whatever the
+// quota is.
+const maxStreamShards = 100_000
+
 // badStream words why the engine refused a new stream.
-func badStream(in *CreateStreamInput, err error) error {
+func (c *call) badStream(in *CreateStreamInput, shards int, err error) error {
 	var bad *weir.ArgumentError
-	if errors.As(err, &bad) && bad.Field == "stream name" {
+	switch {
+	case !errors.As(err, &bad):
+		return c.a.translate(err)
+	case bad.Field == "stream name":
 		return invalid(quoted(*in.StreamName), "streamName", "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+")
+	case bad.Field == "Config.Shards":
+		used, _ := c.inUse()
+		return errorf(CodeLimitExceeded, msgShardLimit, c.a.config.ID, c.a.config.Region, used, maxStreamShards, shards)
+	default:
+		return c.a.translate(err)
 	}
-	return errorf(CodeInvalidArgument, "%s", err.Error())
 }
 
 // checkCreate checks what a new stream is to be, and returns the engine's

@@ -57,6 +57,7 @@ type call struct {
 	value    value  // of body, unless it was read directly
 	out      []byte // the response's body
 	streamed bool   // the response was written already
+	torn     bool   // writing out failed: HTTP/2 may still be reading it, so it is not used again
 
 	// For the log and the metrics.
 	id       string // of the request

@@ -28,9 +28,15 @@ var cborDecoding = func() cbor.DecMode {
 	return mode
 }()
 
+// maxItems is how many items hold maxValues values at most: each may have a name.
+const maxItems = 2 * maxValues
+
 // parseCBOR reads a body that must be one CBOR map. What it returns shares no
 // memory with body.
 func parseCBOR(body []byte) (value, error) {
+	if !(&cborScanner{b: body}).fewItems(maxItems) {
+		return value{}, errSyntax
+	}
 	var item any
 	if err := cborDecoding.Unmarshal(body, &item); err != nil {
 		return value{}, errSyntax

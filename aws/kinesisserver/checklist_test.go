@@ -63,6 +63,8 @@ var argumentRows = []refusal{
 	{96, "inverted", "MergeShards", `{"StreamName":"s","ShardToMerge":"1","AdjacentShardToMerge":"0"}`, ia,
 		"Shards shardId-000000000001 and " + shard0 + " " + asa + " are not an adjacent pair of shards eligible for merging"},
 	{97, "not adjacent", "MergeShards", `{"StreamName":"s","ShardToMerge":"0","AdjacentShardToMerge":"2"}`, ia, "…not an adjacent pair of shards eligible for merging"},
+	{97, "around the end", "MergeShards", `{"StreamName":"s","ShardToMerge":"2","AdjacentShardToMerge":"0"}`, ia,
+		"Shards shardId-000000000002 and " + shard0 + " " + asa + " are not an adjacent pair of shards eligible for merging"},
 	{98, "over double", "UpdateShardCount", `{"StreamName":"s","TargetShardCount":7,"ScalingType":"UNIFORM_SCALING"}`, le, "UpdateShardCount cannot scale up over double your current open shard count.…"},
 	{103, "23 hours", "IncreaseStreamRetentionPeriod", `{"StreamName":"s","RetentionPeriodHours":23}`, ia,
 		"Minimum allowed retention period is 24 hours. Requested retention period (23 hours) is too short."},
@@ -244,7 +246,7 @@ func TestChecklist_closedShard_27_82_84_95(t *testing.T) {
 	assert.Equal(t, "Shard "+shard0+" "+asa+" has already been merged or split, and thus is not eligible for merging or splitting.", message)
 }
 
-func TestChecklist_settings_31_45_100_105_115_117_132(t *testing.T) {
+func TestChecklist_settings_31_45_100_105_115_132(t *testing.T) {
 	s := newServer(t).withStream()
 	s.must("CreateStream", `{"StreamName":"t","ShardCount":1}`)
 	assert.Equal(t, map[string]any{"s": true}, map[string]any{s.must("ListStreams", `{"Limit":1}`)["StreamNames"].([]any)[0].(string): s.must("ListStreams", `{"Limit":1}`)["HasMoreStreams"]})

@@ -51,7 +51,11 @@ func toWire(err error) *wireError {
 		if status < 400 {
 			status = http.StatusBadRequest
 		}
-		return &wireError{status: status, code: failed.Code, message: failed.Message}
+		code := failed.Code
+		if code == account.CodeInternalFailure {
+			code = errInternal.code // the model's name is not what the service sends
+		}
+		return &wireError{status: status, code: code, message: failed.Message}
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return errUnavailable

@@ -36,3 +36,11 @@ func (s *Server) Hold(name string) (entered <-chan struct{}, release func()) {
 	}}
 	return in, func() { close(out) }
 }
+
+// OperationNames are the names of all operations, in the table's order.
+func OperationNames() (names []string) {
+	for i := range operations {
+		names = append(names, operations[i].name)
+	}
+	return names
+}

@@ -40,13 +40,18 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	c.out = *out
 	s.metrics.begin()
 	defer func() {
-		if p := recover(); p != nil {
+		p := recover()
+		if p != nil && p != http.ErrAbortHandler {
 			s.recovered(c, r, p)
 		}
-		*out = c.out
-		giveBuffer(out)
+		if *out = c.out; !c.torn {
+			giveBuffer(out)
+		}
 		s.metrics.end(c, time.Since(start))
 		s.logCall(c, r, time.Since(start))
+		if p == http.ErrAbortHandler {
+			panic(p) // net/http's way to break a connection, which a wrapper may use
+		}
 	}()
 	s.serve(c, r)
 }
@@ -313,7 +318,8 @@ func (c *call) write(status int, contentType string) {
 	h["Content-Length"] = []string{itoa(len(c.out))}
 	c.status, c.streamed = status, true
 	c.w.WriteHeader(status)
-	n, _ := c.w.Write(c.out) // a client that has gone needs no answer
+	n, err := c.w.Write(c.out) // a client that has gone needs no answer
+	c.torn = err != nil
 	c.written += int64(n)
 }
 

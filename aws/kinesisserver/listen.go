@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"errors"
 	"math/big"
 	"net"
 	"sync"
@@ -57,6 +58,18 @@ func (c *limitedConn) Close() error {
 	return err
 }
 
+// CloseWrite is what net/http calls to let the client read the end of a response
+// before the connection is gone.
+func (c *limitedConn) CloseWrite() error { return closeWrite(c.Conn) }
+
+// closeWrite tells the client that nothing follows, if the connection can.
+func closeWrite(c net.Conn) error {
+	if half, ok := c.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
+
 // A tlsListener tells TLS from cleartext by a connection's first byte, so that
 // one port takes both.
 type tlsListener struct {
@@ -65,7 +78,7 @@ type tlsListener struct {
 	timeout time.Duration // for the first byte and the handshake
 
 	conns  chan net.Conn // ready to be served
-	failed chan error    // takes why Accept of Listener failed for good
+	failed chan error    // why Accept of Listener failed
 	closed chan struct{}
 	once   sync.Once
 	wait   sync.WaitGroup
@@ -73,26 +86,42 @@ type tlsListener struct {
 
 func newTLSListener(l net.Listener, config *tls.Config, timeout time.Duration) *tlsListener {
 	t := &tlsListener{Listener: l, config: config, timeout: timeout,
-		conns: make(chan net.Conn), failed: make(chan error, 1), closed: make(chan struct{})}
+		conns: make(chan net.Conn), failed: make(chan error), closed: make(chan struct{})}
 	t.wait.Go(t.accept)
 	return t
 }
 
-// accept accepts connections until the listener fails, and looks at each aside
-// so that a silent one holds up no other.
+// accept accepts connections until the listener fails for good, and looks at each
+// aside so that a silent one holds up no other. A failure that passes, such as too
+// many open files, goes to the caller of Accept like any other: net/http waits,
+// longer each time, before it calls again, and until then nothing is accepted here.
 func (t *tlsListener) accept() {
 	for {
 		c, err := t.Listener.Accept()
 		if err != nil {
-			t.failed <- err
-			return
+			select {
+			case t.failed <- err:
+			case <-t.closed:
+				return
+			}
+			if !isTemporary(err) {
+				return
+			}
+			continue
 		}
 		t.wait.Go(func() { t.offer(c) })
 	}
 }
 
+// isTemporary reports whether an error of Accept is one that net/http goes on after.
+func isTemporary(err error) bool {
+	var passing interface{ Temporary() bool }
+	return errors.As(err, &passing) && passing.Temporary()
+}
+
 // offer gives a connection to Accept once it is known what it speaks.
 func (t *tlsListener) offer(c net.Conn) {
+	c.SetDeadline(time.Now().Add(t.timeout)) // before Close can set one
 	stop := make(chan struct{})
 	defer close(stop)
 	t.wait.Go(func() {
@@ -102,13 +131,18 @@ func (t *tlsListener) offer(c net.Conn) {
 		case <-stop:
 		}
 	})
-	c.SetDeadline(time.Now().Add(t.timeout))
 	ready, err := t.greet(c)
 	if err != nil {
 		c.Close()
 		return
 	}
-	c.SetDeadline(time.Time{})
+	select {
+	case <-t.closed:
+		c.Close()
+		return
+	default:
+		c.SetDeadline(time.Time{})
+	}
 	select {
 	case t.conns <- ready:
 	case <-t.closed:
@@ -134,9 +168,7 @@ func (t *tlsListener) greet(c net.Conn) (net.Conn, error) {
 // Java SDK speaks HTTP/2 over TLS without having asked for it.
 type secureConn struct{ net.Conn } // a *tls.Conn
 
-// CloseWrite tells the client that nothing follows, so that it reads the end of
-// the response before the connection is gone.
-func (c secureConn) CloseWrite() error { return c.Conn.(*tls.Conn).CloseWrite() }
+func (c secureConn) CloseWrite() error { return closeWrite(c.Conn) }
 
 func (t *tlsListener) Accept() (net.Conn, error) {
 	select {
@@ -170,6 +202,8 @@ func (c *peekedConn) Read(b []byte) (int, error) {
 	c.r = nil
 	return c.Conn.Read(b)
 }
+
+func (c *peekedConn) CloseWrite() error { return closeWrite(c.Conn) }
 
 // selfSigned makes a certificate for this machine's loopback, good for a year.
 func selfSigned(now time.Time) (tls.Certificate, error) {

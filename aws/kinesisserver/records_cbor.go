@@ -44,6 +44,44 @@ func (s *cborScanner) head() (major byte, n int64, ok bool) {
 	return major, int64(u), u <= math.MaxInt64
 }
 
+// fewItems reports whether the rest holds no more than most items, at any depth.
+// It builds nothing: what the library makes of an item is a hundred times the
+// item's one byte. Tags are not counted, and what is malformed is left to the
+// library.
+func (s *cborScanner) fewItems(most int) bool {
+	for !s.atEnd() {
+		first := s.b[s.i]
+		switch major := first & 0xe0; {
+		case first == cborBreak:
+			s.i++
+			continue
+		case major == cborBytes || major == cborText:
+			_, n, ok := s.head()
+			if !ok {
+				return true
+			}
+			s.i += int(min(max(n, 0), int64(len(s.b)-s.i)))
+		default:
+			s.i = min(s.i+1+cborNumberBytes(first), len(s.b))
+			if major == cborTag {
+				continue
+			}
+		}
+		if most--; most < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// cborNumberBytes returns how many bytes of an item's number follow its first one.
+func cborNumberBytes(first byte) int {
+	if n := first & 0x1f; n >= 24 && n <= 27 {
+		return 1 << (n - 24)
+	}
+	return 0
+}
+
 // chunk skips a string of definite length.
 func (s *cborScanner) chunk(major byte) ([]byte, bool) {
 	m, n, ok := s.head()

@@ -13,8 +13,11 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+	"github.com/aws/smithy-go"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -384,4 +387,28 @@ func TestSDK_paginators(t *testing.T) {
 		consumers += len(page.Consumers)
 	}
 	assert.Equal(t, 3, consumers)
+}
+
+// A 500 has the __type that the service sends, which the client has no type for; it
+// knows it for a fault of the server and tries again.
+func TestSDK_internalFailure(t *testing.T) {
+	s := newServer(t).withStream()
+	client, url := s.client(wires[0], s.listen())
+	c := newSDK(client, url, func(o *kinesis.Options) {
+		o.RetryMaxAttempts = 3
+		o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) {
+			o.Backoff = retry.BackoffDelayerFunc(func(int, error) (time.Duration, error) { return 0, nil })
+		})
+	})
+	_, err := c.GetShardIterator(t.Context(), &kinesis.GetShardIteratorInput{StreamName: aws.String("s"), ShardId: aws.String("0"),
+		ShardIteratorType: types.ShardIteratorTypeAtSequenceNumber, StartingSequenceNumber: aws.String("0")})
+	var failed smithy.APIError
+	require.ErrorAs(t, err, &failed)
+	assert.Equal(t, "InternalFailure", failed.ErrorCode())
+	var response *awshttp.ResponseError
+	require.ErrorAs(t, err, &response)
+	assert.Equal(t, http.StatusInternalServerError, response.HTTPStatusCode())
+	var tried *retry.MaxAttemptsError
+	require.ErrorAs(t, err, &tried)
+	assert.Equal(t, 3, tried.Attempt)
 }

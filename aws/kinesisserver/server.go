@@ -63,7 +63,8 @@ type Config struct {
 	// refused. Zero means 4,096; negative means any number.
 	MaxSubscriptions int
 
-	// Log takes a line for each request. Nil means no log. Keys, signatures and
+	// Log takes a line for each request, with the id of the access key that it is
+	// signed with. Nil means no log. Secret keys, session tokens, signatures and
 	// bodies are never logged.
 	Log *slog.Logger
 	// Now tells the time, for Date headers and signatures. Nil means [time.Now].
@@ -98,6 +99,7 @@ type Server struct {
 	subscriptions *subscriptions
 	metrics       *serverMetrics
 	http          *http.Server
+	silent        silentConns
 	tls           *tls.Config // nil without TLS
 }
 
@@ -144,6 +146,7 @@ func (s *Server) configureHTTP() error {
 		ReadTimeout:       s.config.ReadTimeout,
 		WriteTimeout:      s.config.WriteTimeout,
 		IdleTimeout:       s.config.IdleTimeout,
+		ConnState:         s.silent.changed,
 		ErrorLog:          log.New(io.Discard, "", 0), // clients that break off are no news
 	}
 	if s.config.Log != nil {
@@ -210,11 +213,12 @@ func (s *Server) ListenAndServe() error {
 	return s.Serve(l)
 }
 
-// Shutdown stops accepting connections, ends the open subscriptions, and waits
-// until the requests under way are answered or ctx ends, which closes what is
-// left.
+// Shutdown stops accepting connections, closes those that have sent no request,
+// ends the open subscriptions, and waits until the requests under way are answered
+// or ctx ends, which closes what is left.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.subscriptions.close(errClosing)
+	s.silent.close()
 	err := s.http.Shutdown(ctx)
 	if err != nil {
 		return errors.Join(err, s.http.Close())

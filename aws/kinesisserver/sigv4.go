@@ -101,11 +101,19 @@ func readHeaderSignature(r *http.Request, header string) (signature, error) {
 	if lacks != "" {
 		return signature{}, badRequest("IncompleteSignatureException", lacks+"Authorization="+header)
 	}
+	if name, _, _ := strings.Cut(header, " "); name != algorithm {
+		return signature{}, otherAlgorithm(name)
+	}
 	return signature{
 		credential: parseCredential(params["Credential"]),
 		signed:     strings.Split(params["SignedHeaders"], ";"),
 		given:      params["Signature"], date: date, token: r.Header.Get("X-Amz-Security-Token"),
 	}, nil
+}
+
+// otherAlgorithm refuses a signature of another kind. The words are ours.
+func otherAlgorithm(name string) error {
+	return badRequest("IncompleteSignatureException", "Unsupported AWS 'algorithm': '"+name+"'.")
 }
 
 // httpDate turns a Date header into the form of X-Amz-Date; "" if it is none.
@@ -125,6 +133,9 @@ func readQuerySignature(query url.Values) (signature, error) {
 	}
 	if lacks != "" {
 		return signature{}, badRequest("IncompleteSignatureException", lacks+"Re-examine the query-string parameters.")
+	}
+	if name := query.Get("X-Amz-Algorithm"); name != algorithm {
+		return signature{}, otherAlgorithm(name)
 	}
 	sig := signature{
 		credential: parseCredential(query.Get("X-Amz-Credential")),
@@ -157,12 +168,23 @@ func (sig *signature) check(r *http.Request, body []byte, secret string, now tim
 	if !slices.Contains(sig.signed, "host") {
 		return badRequest("InvalidSignatureException", "'Host' must be a 'SignedHeader' in the AWS Authorization.")
 	}
+	if !sig.coversTarget(r) {
+		return badRequest("InvalidSignatureException", "'X-Amz-Target' must be a 'SignedHeader' in the AWS Authorization.")
+	}
 	want := sig.sign(r, body, secret)
 	if !hmac.Equal([]byte(want), []byte(sig.given)) {
 		return badRequest("InvalidSignatureException", "The request signature we calculated does not match the signature you provided. "+
 			"Check your AWS Secret Access Key and signing method. Consult the service documentation for details.")
 	}
 	return nil
+}
+
+// coversTarget reports whether what names the operation is signed, or not there:
+// as a header, or, in a presigned request, as a parameter of the same value.
+func (sig *signature) coversTarget(r *http.Request) bool {
+	header := r.Header.Get(headerTarget)
+	return header == "" || slices.Contains(sig.signed, "x-amz-target") ||
+		sig.inQuery && r.URL.Query().Get(headerTarget) == header
 }
 
 func (sig *signature) checkTime(at, now time.Time) error {
@@ -182,7 +204,14 @@ func (sig *signature) checkTime(at, now time.Time) error {
 	return nil
 }
 
-func minutes(d time.Duration) string { return itoa(int(d/time.Minute)) + " min" }
+// minutes prints how long a signature holds, in seconds if it is less than a
+// minute.
+func minutes(d time.Duration) string {
+	if d < time.Minute {
+		return itoa(int(d/time.Second)) + " sec"
+	}
+	return itoa(int(d/time.Minute)) + " min"
+}
 
 // sign computes the signature that a request should have.
 func (sig *signature) sign(r *http.Request, body []byte, secret string) string {

@@ -199,3 +199,78 @@ func TestSignature_client(t *testing.T) {
 		assert.NotContains(t, text, secret)
 	}
 }
+
+// The name of the algorithm is part of what is signed, so another one is refused
+// by its name and not for a signature that does not match.
+func TestSignature_algorithm(t *testing.T) {
+	s := newServer(t, checked)
+	body := []byte(`{}`)
+	for _, name := range []string{"AWS4-HMAC-SHA512", "AWS4-ECDSA-P256-SHA256", "aws4-hmac-sha256", "AWS3"} {
+		r := request("ListStreams", jsonType, body)
+		sign(t, r, body, "AKID", "TOPSECRET", "", testRegion, epoch)
+		r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256", name, 1))
+		got := s.do(r)
+		code, message := got.failure(t)
+		assert.Equal(t, http.StatusBadRequest, got.status)
+		assert.Equal(t, "IncompleteSignatureException", code)
+		assert.Equal(t, "Unsupported AWS 'algorithm': '"+name+"'.", message)
+
+		r = presigned(t, body, 0)
+		r.URL.RawQuery = strings.Replace(r.URL.RawQuery, "AWS4-HMAC-SHA256", name, 1)
+		code, message = s.do(r).failure(t)
+		assert.Equal(t, "IncompleteSignatureException", code)
+		assert.Equal(t, "Unsupported AWS 'algorithm': '"+name+"'.", message)
+	}
+}
+
+// presigned makes a request of ListStreams that is signed in its query.
+func presigned(t *testing.T, body []byte, lifetime time.Duration) *http.Request {
+	hash := sha256.Sum256(body)
+	r := request("ListStreams", jsonType, body)
+	if lifetime != 0 {
+		r.URL.RawQuery = "X-Amz-Expires=" + itoa(int(lifetime/time.Second))
+	}
+	url, header, err := v4.NewSigner().PresignHTTP(t.Context(), aws.Credentials{AccessKeyID: "AKID", SecretAccessKey: "TOPSECRET"},
+		r, hex.EncodeToString(hash[:]), "kinesis", testRegion, epoch)
+	require.NoError(t, err)
+	signed := httptest.NewRequest("POST", url, bytes.NewReader(body))
+	for name, values := range header {
+		signed.Header[name] = values
+	}
+	signed.Header.Set("X-Amz-Target", "Kinesis_20131202.ListStreams")
+	signed.Header.Set("Content-Type", jsonType)
+	return signed
+}
+
+// Whoever sees a signed request must not be able to turn it into one of another
+// operation.
+func TestSignature_coversTheTarget(t *testing.T) {
+	s := newServer(t, checked)
+	body := []byte(`{}`)
+	const message = "'X-Amz-Target' must be a 'SignedHeader' in the AWS Authorization."
+	r := request("ListStreams", jsonType, body)
+	r.Header.Del("X-Amz-Target")
+	sign(t, r, body, "AKID", "TOPSECRET", "", testRegion, epoch)
+	r.Header.Set("X-Amz-Target", "Kinesis_20131202.ListStreams")
+	code, got := s.do(r).failure(t)
+	assert.Equal(t, "InvalidSignatureException", code)
+	assert.Equal(t, message, got)
+
+	r = presigned(t, body, 0)
+	require.Contains(t, r.URL.RawQuery, "X-Amz-Target=", "the signer puts it there")
+	assert.Equal(t, http.StatusOK, s.do(r).status)
+	r = presigned(t, body, 0)
+	r.Header.Set("X-Amz-Target", "Kinesis_20131202.DescribeLimits")
+	code, got = s.do(r).failure(t)
+	assert.Equal(t, "InvalidSignatureException", code)
+	assert.Equal(t, message, got)
+}
+
+// A lifetime of less than a minute is told in seconds.
+func TestSignature_shortLifetime(t *testing.T) {
+	s := newServer(t, checked)
+	s.clock.Advance(31 * time.Second)
+	code, message := s.do(presigned(t, []byte(`{}`), 30*time.Second)).failure(t)
+	assert.Equal(t, "InvalidSignatureException", code)
+	assert.Equal(t, "Signature expired: 20261101T120000Z is now earlier than 20261101T120001Z (20261101T120031Z - 30 sec.)", message)
+}

@@ -32,6 +32,7 @@ func subscribe(c *call) error {
 	}
 	defer sub.Close()
 	w := newEventWriter(c)
+	defer w.limit() // what net/http writes at the end
 	if err := w.initial(); err != nil {
 		return err
 	}
@@ -56,14 +57,15 @@ func subscribe(c *call) error {
 type eventWriter struct {
 	c       *call
 	control *http.ResponseController
+	timeout time.Duration // for each frame
 	encoder *eventstream.Encoder
 	payload []byte
 }
 
 // newEventWriter begins the response. The time-outs that keep ordinary requests
-// short do not hold for it.
+// short do not hold for it: each frame has one of its own.
 func newEventWriter(c *call) *eventWriter {
-	w := &eventWriter{c: c, control: http.NewResponseController(c.w), encoder: eventstream.NewEncoder()}
+	w := &eventWriter{c: c, control: http.NewResponseController(c.w), timeout: eventWriteTimeout, encoder: eventstream.NewEncoder()}
 	w.control.SetReadDeadline(time.Time{}) // not supported in process, and not needed there
 	c.streamed = true
 	c.w.Header()["Content-Type"] = []string{contentTypeEvents}
@@ -90,7 +92,7 @@ func (w *eventWriter) event(e *account.SubscribeToShardEvent) error {
 // exception writes an error that ends the stream.
 func (w *eventWriter) exception(e *wireError) {
 	code := e.code
-	if e == errInternal {
+	if code == errInternal.code {
 		code = account.CodeInternalFailure // the only form that the model has in a stream
 	}
 	b := append(w.payload[:0], `{"message":`...)
@@ -98,20 +100,27 @@ func (w *eventWriter) exception(e *wireError) {
 	w.frame("exception", ":exception-type", code, b) // a client that has gone needs no error
 }
 
-// frame writes one message of the stream.
+// limit begins the time that the client has to accept what is written.
+func (w *eventWriter) limit() {
+	w.control.SetWriteDeadline(time.Now().Add(w.timeout)) // not supported in process
+}
+
+// frame writes one message of the stream. Between two frames there is no time
+// limit: HTTP/2 ends a stream at its deadline even if nothing is being written.
 func (w *eventWriter) frame(kind, header, value string, payload []byte) error {
 	m := eventstream.Message{Payload: payload}
 	m.Headers.Set(":message-type", eventstream.StringValue(kind))
 	m.Headers.Set(header, eventstream.StringValue(value))
 	m.Headers.Set(":content-type", eventstream.StringValue("application/json"))
-	w.control.SetWriteDeadline(time.Now().Add(eventWriteTimeout))
+	w.limit()
 	if err := w.encoder.Encode(countingWriter{w.c}, m); err != nil {
 		return err
 	}
-	if err := w.control.Flush(); !errors.Is(err, http.ErrNotSupported) {
+	if err := w.control.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) { // without a buffer
 		return err
 	}
-	return nil // the writer has no buffer
+	w.control.SetWriteDeadline(time.Time{})
+	return nil
 }
 
 // A countingWriter writes to a call's response.

@@ -2,7 +2,6 @@
 package flaky_test
 
 import (
-	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -56,7 +55,7 @@ func TestPoller_badDay(t *testing.T) {
 
 		starts := <-done
 		require.True(t, check.Check())
-		t.Log(fmt.Sprintf("%d starts, %d repeats, %d calls failed", starts, check.Repeats(), len(k.Calls().Failed())))
+		t.Logf("%d starts, %d repeats, %d calls failed", starts, check.Repeats(), len(k.Calls().Failed()))
 		assert.Positive(t, check.Repeats())
 	})
 }
