@@ -124,3 +124,15 @@ func TestDistributeAuto_refusedRecordsTakeTheirTurn(t *testing.T) {
 		})
 	}
 }
+
+// Without a partition key a record may have no bytes at all.
+func TestStream_readBytesAfterAnEmptyRecord(t *testing.T) {
+	c := weir.Config{Mode: weir.OnDemand, Shards: 1, Distribution: weir.DistributeAuto, Limits: weir.Limits{ReadBytes: 50}}
+	s := newStream(t, c)
+	mustPut(t, s, "", "")
+	mustPut(t, s, "", text(100))
+	b := mustGet(t, s, mustIterator(t, s, 0, weir.TrimHorizon()), 0)
+	assert.Equal(t, []string{""}, dataOf(b.Records))
+	b = mustGet(t, s, b.Next, 0)
+	assert.Equal(t, []string{text(100)}, dataOf(b.Records), "larger than the limit, so alone")
+}

@@ -218,9 +218,12 @@ func (c *scaling) publishPeakLocked() {
 
 // releaseLocked forgets all peaks but the last hour's and plans a release.
 func (c *scaling) releaseLocked() {
-	peak := c.minutes.max(c.minute - 60)
 	clear(c.hours)
-	c.hours.offer(c.minute/60, peak)
+	for _, m := range c.minutes {
+		if m.period >= c.minute-60 {
+			c.hours.offer(m.period/60, m.load)
+		}
+	}
 	c.publishPeakLocked()
 	c.keptTill = 0
 	c.release = c.minute + 1 + reactionMinutes

@@ -235,6 +235,19 @@ func TestOnDemand_peakIsForgottenAfter30Days(t *testing.T) {
 	}
 }
 
+// A peak that outlives a release is forgotten 30 days after its own hour.
+func TestOnDemand_releasedPeakKeepsItsHour(t *testing.T) {
+	r := newRig(t, onDemandConfig())
+	r.run(60, steps([2]int{0, 60}))
+	r.pause(time.Hour - 60*time.Second)
+	require.NoError(t, r.s.SetWarmThroughput(0))
+	assert.EqualValues(t, 960, r.s.Capacity().PeakBytesPerSecond)
+	r.pause(30*24*time.Hour - time.Second)
+	assert.EqualValues(t, 960, r.s.Capacity().PeakBytesPerSecond)
+	r.pause(time.Second)
+	assert.Zero(t, r.s.Capacity().PeakBytesPerSecond)
+}
+
 // What falls due while nobody calls takes effect at its own time.
 func TestOnDemand_longRest(t *testing.T) {
 	c := onDemandConfig()

@@ -259,7 +259,7 @@ func (sh *shard) seekArrival(c *cursor, ms int64) {
 // returns how many bytes they have.
 func (sh *shard) read(dst []Record, c *cursor, horizonMs int64, maxRecords, maxBytes int) ([]Record, int) {
 	sh.clampToHorizon(c, horizonMs)
-	size, most := 0, len(dst)+min(maxRecords, math.MaxInt-len(dst))
+	size, before, most := 0, len(dst), len(dst)+min(maxRecords, math.MaxInt-len(dst))
 	for len(dst) < most {
 		n := sh.settle(c)
 		if c.next >= c.seg.base+uint64(n) {
@@ -267,7 +267,7 @@ func (sh *shard) read(dst []Record, c *cursor, horizonMs int64, maxRecords, maxB
 		}
 		i := int(c.next - c.seg.base)
 		j := c.seg.fitting(i, i+min(n-i, most-len(dst)), maxBytes-size)
-		if j == i && size > 0 {
+		if j == i && len(dst) > before {
 			break
 		}
 		j = max(j, i+1) // a record larger than maxBytes goes alone

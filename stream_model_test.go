@@ -62,6 +62,7 @@ func FuzzStream(f *testing.F) {
 
 // readAll compares what each shard holds, and the stream as a whole.
 func (w *twins) readAll() {
+	w.compareCapacity() // listing shards below does the same
 	w.op = "read all"
 	whole := make(map[weir.ShardID][]weir.Record)
 	for r, err := range w.got.AllToTip(w.t.Context(), weir.TrimHorizon()) {
