@@ -146,6 +146,13 @@ func (n SequenceNumber) ShardCreated() time.Time {
 	return time.Unix(int64(parts.created), 0).UTC()
 }
 
+// Follows reports whether n is the number that a shard gives out right after prev
+// within the same second.
+func (n SequenceNumber) Follows(prev SequenceNumber) bool {
+	return n.words.lo == prev.words.lo && n.words.hi == prev.words.hi && !prev.IsZero() &&
+		n.words.mid > prev.words.mid && n.words.mid-prev.words.mid == 1<<indexShift
+}
+
 // decode takes the number apart, and reports whether its form is one that the
 // service ever issued: version 2, or the older versions 1 and 0.
 func (n SequenceNumber) decode() (sequenceParts, bool) {

@@ -169,3 +169,17 @@ func TestSequenceNumber_smallOnesBelongToShard0(t *testing.T) {
 	require.ErrorAs(t, err, &refused)
 	assert.Equal(t, []weir.ShardID{1, 0}, []weir.ShardID{refused.Shard, refused.Encodes})
 }
+
+func TestSequenceNumber_follows(t *testing.T) {
+	s, clock := clocked(t, weir.Config{Shards: 2})
+	first, second := mustPut(t, s, "a", ""), mustPut(t, s, "a", "")
+	clock.Advance(time.Second)
+	third := mustPut(t, s, "a", "")
+	other := mustPut(t, s, "0", "")
+	require.NotEqual(t, first.ShardID, other.ShardID)
+	assert.True(t, second.SequenceNumber.Follows(first.SequenceNumber))
+	for _, prev := range []weir.SequenceNumber{second.SequenceNumber, third.SequenceNumber, other.SequenceNumber, {}} {
+		assert.False(t, second.SequenceNumber.Follows(prev))
+	}
+	assert.False(t, third.SequenceNumber.Follows(second.SequenceNumber), "a second later")
+}

@@ -60,12 +60,13 @@ type call struct {
 	torn     bool   // writing out failed: HTTP/2 may still be reading it, so it is not used again
 
 	// For the log and the metrics.
-	id       string // of the request
-	status   int
-	code     string // of the error, if any
-	written  int64
-	scope    scope
-	accessID string
+	id         string // of the request
+	status     int
+	code       string // of the error, if any
+	written    int64
+	credential credential // that the request names
+	scope      scope
+	accessID   string
 }
 
 // respond makes out the response.

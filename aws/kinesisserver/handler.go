@@ -197,7 +197,8 @@ func (s *Server) answer(c *call, r *http.Request) {
 	case c.protocol == protocolOldJSON:
 		c.failOld()
 	default:
-		c.scope = scopeOf(r)
+		c.credential = credentialOf(r)
+		c.scope = scopeOf(r.Host, c.credential)
 		c.finish(s.execute(c, r))
 	}
 }

@@ -11,9 +11,8 @@ import (
 // second are a fixed step apart, so that it can add to the last instead of
 // converting. The zero value is ready for use.
 type numberPrinter struct {
-	next   uint64             // index of the number after the last; 0 if there is no last
-	second int64              // of the last
-	text   [numberDigits]byte // of the last
+	last   weir.SequenceNumber // zero if there is none
+	text   [numberDigits]byte  // of the last
 	limbs  [numberLimbs]uint64
 	summed bool // limbs are the last in base limbBase, the highest first
 }
@@ -49,18 +48,17 @@ func (p *numberPrinter) appendCBOR(dst []byte, n weir.SequenceNumber) []byte {
 
 // print makes text that of n, if n has the usual length.
 func (p *numberPrinter) print(n weir.SequenceNumber) bool {
-	index, second := n.Index(), n.Time().Unix()
-	if index == p.next && second == p.second && index > 0 {
-		p.next++
+	if n.Follows(p.last) {
+		p.last = n
 		p.add()
 		return true
 	}
 	text, _ := n.AppendText(p.text[:0])
 	if len(text) != numberDigits {
-		p.next = 0
+		p.last = weir.SequenceNumber{}
 		return false
 	}
-	p.next, p.second, p.summed = index+1, second, false
+	p.last, p.summed = n, false
 	return true
 }
 
@@ -104,7 +102,7 @@ type numberPrinters [16]struct {
 func (p *numberPrinters) of(shard weir.ShardID) *numberPrinter {
 	own := &p[uint(shard)%uint(len(p))]
 	if own.shard != shard {
-		own.shard, own.next = shard, 0
+		own.shard, own.last = shard, weir.SequenceNumber{}
 	}
 	return &own.numberPrinter
 }
@@ -112,7 +110,7 @@ func (p *numberPrinters) of(shard weir.ShardID) *numberPrinter {
 // forget makes p ready for another stream.
 func (p *numberPrinters) forget() {
 	for i := range p {
-		p[i].next = 0
+		p[i].last = weir.SequenceNumber{}
 	}
 }
 

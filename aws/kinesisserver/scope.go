@@ -16,9 +16,8 @@ type scope struct {
 // scopeOf reads the scope of a request: from its host, where it has one of the
 // service's forms, and else from the credential that it is signed with. An
 // access key of twelve digits is taken for the account's id.
-func scopeOf(r *http.Request) scope {
-	sc := hostScope(r.Host)
-	cred := credentialOf(r)
+func scopeOf(host string, cred credential) scope {
+	sc := hostScope(host)
 	if sc.region == "" && isRegion(cred.region) {
 		sc.region = cred.region
 	}
@@ -32,10 +31,14 @@ func scopeOf(r *http.Request) scope {
 // kinesis.REGION.amazonaws.com, kinesis-fips, kinesis.REGION.api.aws, or
 // ACCOUNT.control-kinesis and ACCOUNT.data-kinesis before the same.
 func hostScope(host string) scope {
+	host = strings.ToLower(host)
+	if !strings.Contains(host, "kinesis") { // as in 127.0.0.1:4567
+		return scope{}
+	}
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
-	labels := strings.Split(strings.ToLower(host), ".")
+	labels := strings.Split(host, ".")
 	var sc scope
 	for i, label := range labels {
 		if i+2 < len(labels) && isServiceLabel(label) && isRegion(labels[i+1]) && isServiceDomain(labels[i+2]) {
@@ -80,7 +83,7 @@ type credential struct {
 // whether the signature is right.
 func credentialOf(r *http.Request) credential {
 	if auth := r.Header.Get("Authorization"); auth != "" {
-		return parseCredential(authParams(auth)["Credential"])
+		return parseCredential(authParam(auth, "Credential"))
 	}
 	if r.URL.RawQuery == "" {
 		return credential{}
@@ -90,21 +93,48 @@ func credentialOf(r *http.Request) credential {
 
 // parseCredential takes KEY/DATE/REGION/SERVICE/aws4_request apart, from the
 // right because the key may have slashes.
-func parseCredential(s string) credential {
-	parts := strings.Split(s, "/")
-	n := len(parts)
-	if n < 5 {
-		return credential{}
+func parseCredential(s string) (c credential) {
+	var ok bool
+	for _, part := range []*string{&c.terminal, &c.service, &c.region, &c.date} {
+		if s, *part, ok = cutLast(s, '/'); !ok {
+			return credential{}
+		}
 	}
-	return credential{
-		accessKey: strings.Join(parts[:n-4], "/"),
-		date:      parts[n-4], region: parts[n-3], service: parts[n-2], terminal: parts[n-1],
+	c.accessKey = s
+	return c
+}
+
+// cutLast splits a text at the last sep.
+func cutLast(s string, sep byte) (before, after string, found bool) {
+	i := strings.LastIndexByte(s, sep)
+	if i < 0 {
+		return s, "", false
 	}
+	return s[:i], s[i+1:], true
 }
 
 // scope returns the credential without its key, as signatures use it.
 func (c credential) scope() string {
 	return c.date + "/" + c.region + "/" + c.service + "/" + c.terminal
+}
+
+// authParam returns the last part of an Authorization header with a name, as
+// authParams reads it; empty if there is none.
+func authParam(header, name string) string {
+	for end := len(header); ; {
+		i := strings.LastIndex(header[:end], name)
+		if i <= 0 {
+			return ""
+		}
+		end = i
+		after, ok := strings.CutPrefix(header[i+len(name):], "=")
+		if ok && (header[i-1] == ' ' || header[i-1] == ',') {
+			if stop := strings.IndexAny(after, ", "); stop >= 0 {
+				after = after[:stop]
+			}
+			return after
+		}
+	}
 }
 
 // authParams returns the name=value parts of an Authorization header, whether

@@ -35,7 +35,7 @@ const maxSkew = 15 * time.Minute
 // authenticate checks the signature of a request, if the server has credentials
 // to check it with.
 func (s *Server) authenticate(c *call, r *http.Request) error {
-	c.accessID = credentialOf(r).accessKey
+	c.accessID = c.credential.accessKey
 	if len(s.credentials) == 0 {
 		return nil
 	}
