@@ -131,9 +131,7 @@ func (l *loader) shard() error {
 	if err := l.json(frameShard, &m); err != nil {
 		return err
 	}
-	if n := len(l.saved); n > 0 && m.ID <= l.saved[n-1].ID || m.ID < 0 || m.ID >= l.meta.Next ||
-		m.Created >= maxCreated || m.Opened < 0 || m.LastMs < m.Opened || m.First < 1 || m.End < m.First ||
-		m.End > closedShardIndex || m.Keys.End.less(m.Keys.Start) || m.Bytes < 0 || m.Segments == 0 && m.First < m.End {
+	if n := len(l.saved); n > 0 && m.ID <= l.saved[n-1].ID || m.ID >= l.meta.Next || !m.possible() {
 		return damagedf("%v is impossible", m.ID)
 	}
 	sh := newShard(l.s, logID{created: m.Created, shard: m.ID}, m.Keys, m.Parents, m.Opened)
@@ -160,6 +158,13 @@ func (l *loader) shard() error {
 	}
 	l.shards, l.saved = append(l.shards, sh), append(l.saved, m)
 	return nil
+}
+
+// possible reports whether what is said of a shard can be.
+func (m *savedShard) possible() bool {
+	return m.ID >= 0 && m.Created < maxCreated && m.Opened >= 0 && m.LastMs >= m.Opened && m.Bytes >= 0 &&
+		m.First >= 1 && m.First <= m.End && m.End <= closedShardIndex && !m.Keys.End.less(m.Keys.Start) &&
+		(m.Segments > 0 || m.First == m.End)
 }
 
 // segment reads a segment of a shard and makes it the newest.
