@@ -147,8 +147,8 @@ func isUsualStreamARN(s string) bool {
 	if !ok {
 		return false
 	}
-	_, rest, ok = strings.Cut(rest, ":")
-	if !ok {
+	region, rest, ok := strings.Cut(rest, ":")
+	if !ok || !isName(region) {
 		return false
 	}
 	id, rest, _ := strings.Cut(rest, ":")
