@@ -265,7 +265,8 @@ func TestFake_contextEnds(t *testing.T) {
 	})
 }
 
-// A thousand fakes fit into a test binary: each takes 50 µs and 64 KiB at most.
+// A thousand fakes fit into a test binary: each takes 64 KiB at most. That each
+// takes 50 µs at most is for BenchmarkNew to show.
 func TestNew_cost(t *testing.T) {
 	const fakes, batch = 1000, 100
 	q := &quiet{TB: t}
@@ -283,7 +284,4 @@ func TestNew_cost(t *testing.T) {
 	bytes := (after.TotalAlloc - before.TotalAlloc) / fakes
 	t.Logf("%v and %d bytes a fake", best, bytes)
 	assert.LessOrEqual(t, bytes, uint64(64<<10))
-	if !raceDetector {
-		assert.LessOrEqual(t, best, 50*time.Microsecond)
-	}
 }
