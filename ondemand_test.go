@@ -299,7 +299,7 @@ func TestOnDemand_veryLongRestIsCheap(t *testing.T) {
 	r.pause(100 * 365 * 24 * time.Hour)
 	assert.Equal(t, 4, r.s.Capacity().OpenShards)
 	assert.Zero(t, r.s.Capacity().PeakBytesPerSecond)
-	assert.Less(t, time.Since(begin), time.Second)
+	assert.Less(t, time.Since(begin), time.Minute, "milliseconds; minute by minute it would be hours")
 }
 
 func TestOnDemand_recordsCountLikeBytes(t *testing.T) {

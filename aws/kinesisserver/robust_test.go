@@ -137,7 +137,7 @@ func TestServer_acceptFailsForAMoment(t *testing.T) {
 		resp, err := listStreams(&http.Client{Transport: transport}, scheme+"://weir")
 		require.NoError(t, err)
 		assert.Equal(t, http.StatusOK, resp.StatusCode)
-		assert.Less(t, time.Since(start), time.Second)
+		assert.Less(t, time.Since(start), 30*time.Second)
 	})
 }
 
@@ -179,7 +179,7 @@ func TestServer_shutdownWithSilentConnection(t *testing.T) {
 		}
 		start := time.Now()
 		shutdown()
-		assert.Less(t, time.Since(start), 100*time.Millisecond, "net/http looks at its connections every few milliseconds")
+		assert.Less(t, time.Since(start), 3*time.Second, "net/http itself waits five")
 	})
 }
 
