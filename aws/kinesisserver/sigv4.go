@@ -165,7 +165,7 @@ func (sig *signature) check(r *http.Request, body []byte, secret string, now tim
 	if sig.credential.service != serviceName || sig.credential.terminal != "aws4_request" {
 		return badRequest("InvalidSignatureException", "Credential should be scoped to correct service: '"+serviceName+"'.")
 	}
-	if !slices.Contains(sig.signed, "host") {
+	if !sig.coversHost(r) {
 		return badRequest("InvalidSignatureException", "'Host' must be a 'SignedHeader' in the AWS Authorization.")
 	}
 	if !sig.coversTarget(r) {
@@ -267,10 +267,19 @@ func canonicalQuery(query url.Values) string {
 // escape escapes all but the unreserved characters of RFC 3986.
 func escape(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
 
+// authority is what HTTP/2 has in place of the host header. The SDK for JavaScript
+// signs it by that name.
+const authority = ":authority"
+
+// coversHost reports whether the host that the request names is signed.
+func (sig *signature) coversHost(r *http.Request) bool {
+	return slices.Contains(sig.signed, "host") || r.ProtoMajor >= 2 && slices.Contains(sig.signed, authority)
+}
+
 // canonicalHeader returns the values of a header, blanks in them reduced.
 func canonicalHeader(r *http.Request, name string) string {
 	switch name {
-	case "host":
+	case "host", authority:
 		return r.Host
 	case "content-length":
 		return itoa(int(max(r.ContentLength, 0)))

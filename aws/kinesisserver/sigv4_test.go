@@ -2,6 +2,7 @@ package kinesisserver_test
 
 import (
 	"bytes"
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"log/slog"
@@ -273,4 +274,31 @@ func TestSignature_shortLifetime(t *testing.T) {
 	code, message := s.do(presigned(t, []byte(`{}`), 30*time.Second)).failure(t)
 	assert.Equal(t, "InvalidSignatureException", code)
 	assert.Equal(t, "Signature expired: 20261101T120000Z is now earlier than 20261101T120001Z (20261101T120031Z - 30 sec.)", message)
+}
+
+// Over HTTP/2 the SDK for JavaScript signs :authority where others sign host.
+func TestSignature_authority(t *testing.T) {
+	s := newServer(t, checked)
+	for proto, code := range map[int]string{2: "", 1: "InvalidSignatureException"} {
+		body := []byte(`{}`)
+		r := request("ListStreams", jsonType, body)
+		r.ProtoMajor = proto
+		const date = "20261101T120000Z"
+		scope := "20261101/" + testRegion + "/kinesis/aws4_request"
+		r.Header.Set("X-Amz-Date", date)
+		hash := func(b []byte) string { sum := sha256.Sum256(b); return hex.EncodeToString(sum[:]) }
+		canonical := "POST\n/\n\n:authority:" + r.Host + "\nx-amz-date:" + date + "\nx-amz-target:" + r.Header.Get("X-Amz-Target") +
+			"\n\n:authority;x-amz-date;x-amz-target\n" + hash(body)
+		key := []byte("AWS4TOPSECRET")
+		for _, part := range append(strings.Split(scope, "/"), "AWS4-HMAC-SHA256\n"+date+"\n"+scope+"\n"+hash([]byte(canonical))) {
+			mac := hmac.New(sha256.New, key)
+			mac.Write([]byte(part))
+			key = mac.Sum(nil)
+		}
+		r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKID/"+scope+
+			", SignedHeaders=:authority;x-amz-date;x-amz-target, Signature="+hex.EncodeToString(key))
+		got := s.do(r)
+		assert.Equal(t, code == "", got.status == http.StatusOK, "HTTP/%d: %s", proto, got.body)
+		assert.Contains(t, string(got.body), code)
+	}
 }
