@@ -3,11 +3,13 @@
 package consumers_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -158,7 +160,7 @@ func (l library) session(t *testing.T) *session {
 	protocols.SetHTTP2(l.http2)
 	client := &http.Client{Transport: &http.Transport{Protocols: protocols, TLSClientConfig: &tls.Config{RootCAs: roots}}}
 	options := kinesis.Options{
-		Region: region, BaseEndpoint: aws.String(os.Getenv(l.endpoint)), HTTPClient: client, Credentials: credentials,
+		Region: region, BaseEndpoint: aws.String(os.Getenv(l.endpoint)), HTTPClient: bufferedClient{client}, Credentials: credentials,
 	}
 	s := &session{
 		t: t, producer: kinesis.New(options), called: &calls{errs: make(map[string]error)},
@@ -168,6 +170,21 @@ func (l library) session(t *testing.T) *session {
 	_, err = s.producer.CreateStream(t.Context(), &kinesis.CreateStreamInput{StreamName: &s.stream, ShardCount: aws.Int32(1)})
 	require.NoError(t, err)
 	return s
+}
+
+// A bufferedClient gives net/http request bodies that it knows to be in memory; ../go
+// says why.
+type bufferedClient struct{ *http.Client }
+
+func (c bufferedClient) Do(r *http.Request) (*http.Response, error) {
+	if r.Body != nil {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	return c.Client.Do(r)
 }
 
 // put puts n records for each of ten keys: their data are numbers that rise.
