@@ -115,6 +115,9 @@ func (p *producer) put(ctx context.Context) (throttled bool, err error) {
 	if err != nil && attempt.Err() == nil {
 		return false, fmt.Errorf("put %d records: %w", len(p.batch), err)
 	}
+	if results == nil { // the time was over before the put began: nothing was put
+		return false, nil
+	}
 	return p.settle(results, sent)
 }
 
