@@ -1,0 +1,66 @@
+package table
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+)
+
+// Count returns "1 shard" or "1,024 shards".
+func Count[T ~int | ~int64](n T, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return humanize.Comma(int64(n)) + " " + noun
+}
+
+// Comma returns a whole number with separators of thousands.
+func Comma[T ~int | ~int64](n T) string { return humanize.Comma(int64(n)) }
+
+// Number returns a number with at most three digits after those that matter little:
+// 0.0123, 1.23, 12.3, 123, 12,345.
+func Number(v float64) string {
+	switch size := math.Abs(v); {
+	case v == 0:
+		return "0"
+	case size < 0.01:
+		return fmt.Sprintf("%.2g", v)
+	case size < 10:
+		return trimZeros(fmt.Sprintf("%.2f", v))
+	case size < 100:
+		return trimZeros(fmt.Sprintf("%.1f", v))
+	default:
+		return humanize.Comma(int64(math.Round(v)))
+	}
+}
+
+func trimZeros(s string) string { return strings.TrimSuffix(strings.TrimRight(s, "0"), ".") }
+
+// Percent returns a part of a whole, 0 to 1, as "12.3 %".
+func Percent(share float64) string { return fmt.Sprintf("%.1f %%", 100*share) }
+
+// Bytes returns "1.5 MiB".
+func Bytes(n float64) string { return humanize.IBytes(uint64(max(0, n))) }
+
+// Duration returns a time to about three digits: 850µs, 1.25s, 3m20s, 26h10m.
+func Duration(d time.Duration) string {
+	switch {
+	case d < 0:
+		return "-" + Duration(-d)
+	case d < time.Microsecond:
+		return d.String()
+	case d < time.Millisecond:
+		return d.Round(10 * time.Nanosecond).String()
+	case d < time.Second:
+		return d.Round(10 * time.Microsecond).String()
+	case d < time.Minute:
+		return d.Round(10 * time.Millisecond).String()
+	case d < time.Hour:
+		return d.Round(time.Second).String()
+	default:
+		return strings.TrimSuffix(d.Round(time.Minute).String(), "0s")
+	}
+}
