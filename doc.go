@@ -51,6 +51,10 @@
 // second out. Each number is a field of [Limits] that can be changed or lifted,
 // and [Unlimited] lifts them all. [Config.MaxBytes] bounds the memory.
 //
+// For simulations and load tests, [Config.Hollow] keeps records without their
+// keys and data, eight bytes each, and [Stream.PutCopies] puts many at once;
+// limits, sizes and metrics are the usual ones.
+//
 // # Time
 //
 // The only clock is [Config.Now], read once at the beginning of each operation;

@@ -189,15 +189,20 @@ func checkNeighbours(before, g *segment) error {
 	return nil
 }
 
-// checkSegment checks that the headers of a segment tile its arena.
+// checkSegment checks that the headers of a segment tile its arena, or what would
+// be in it if the segment were not hollow.
 func checkSegment(g *segment) error {
 	n, end, delta := int(g.count.Load()), 0, int64(0)
-	if n == 0 || g.used+n*headerBytes > len(g.arena) {
+	kept := g.used
+	if g.hollow {
+		kept = 0
+	}
+	if n == 0 || kept+n*headerBytes > len(g.arena) || g.used >= maxSegmentBytes {
 		return fmt.Errorf("%d records of %d bytes in an arena of %d", n, g.used, len(g.arena))
 	}
 	for i := range n {
 		h := g.header(i)
-		if h.end() < end+h.keyLen() || h.delta() < delta {
+		if h.end() < end+h.keyLen() || h.end()-end > MaxRecordBytes || h.delta() < delta {
 			return fmt.Errorf("record %d: key of %d bytes, data to byte %d, %d ms; the one before ends at byte %d, %d ms",
 				i, h.keyLen(), h.end(), h.delta(), end, delta)
 		}

@@ -126,6 +126,33 @@ func (s *Stream) getRecords(dst []Record, it Iterator, limit int, now instant) (
 	return b, nil
 }
 
+// IteratorAge returns how long ago the oldest record arrived that can be read and
+// that the iterator has not given out yet, in whole milliseconds; zero if there is
+// none. It spends no read quota, and works for an iterator that has expired: a
+// reader that was away for long is who asks. The error matches [ErrInvalidIterator]
+// or [ErrShardNotFound].
+func (s *Stream) IteratorAge(it Iterator) (time.Duration, error) {
+	if it.stream != s {
+		return 0, ErrInvalidIterator
+	}
+	now := s.now()
+	sh, err := s.readable(it.shard, now)
+	if err != nil {
+		return 0, err
+	}
+	return time.Duration(sh.ageMs(it.cursor, now)) * time.Millisecond, nil
+}
+
+// ageMs returns how many milliseconds ago the first readable record from c on
+// arrived, or 0 if there is none.
+func (sh *shard) ageMs(c cursor, now instant) int64 {
+	sh.clampToHorizon(&c, sh.stream.horizonMs(now))
+	if ms, ok := sh.arrivalAt(&c); ok {
+		return max(0, now.ms()-ms)
+	}
+	return 0
+}
+
 // checkRead checks a read's arguments, and returns its shard and limit.
 func (s *Stream) checkRead(it Iterator, limit int, now instant) (*shard, int, error) {
 	if it.stream != s {

@@ -235,3 +235,50 @@ func TestStream_appendRecordsKeepsWhatIsThere(t *testing.T) {
 	})
 	assert.Zero(t, allocations)
 }
+
+func TestStream_iteratorAge(t *testing.T) {
+	s, clock := clocked(t, weir.Config{})
+	it := mustIterator(t, s, shard0, weir.Latest())
+	age := func(it weir.Iterator) time.Duration {
+		t.Helper()
+		d, err := s.IteratorAge(it)
+		require.NoError(t, err)
+		return d
+	}
+	clock.Advance(time.Hour)
+	assert.Zero(t, age(it), "there is no record")
+	mustPut(t, s, "k", "a")
+	assert.Zero(t, age(it), "it arrived just now")
+	clock.Advance(time.Minute + time.Microsecond)
+	mustPut(t, s, "k", "b")
+	assert.Equal(t, time.Minute, age(it), "whole milliseconds")
+	for range 20 { // more calls than GetRecords may be called a second
+		assert.Equal(t, time.Minute, age(mustIterator(t, s, shard0, weir.TrimHorizon())))
+	}
+	fresh := mustIterator(t, s, shard0, weir.TrimHorizon())
+	next := mustGet(t, s, fresh, 1).Next
+	assert.Zero(t, age(next), "b arrived just now")
+	clock.Advance(22 * time.Hour)
+	assert.Equal(t, 22*time.Hour, age(next))
+	_, err := s.GetRecords(t.Context(), next, 1)
+	require.ErrorIs(t, err, weir.ErrIteratorExpired)
+	clock.Advance(2*time.Hour - time.Minute)
+	assert.Equal(t, 24*time.Hour-time.Minute, age(it), "a has expired, b is the oldest")
+	clock.Advance(time.Minute)
+	assert.Zero(t, age(it), "all has expired")
+}
+
+func TestStream_iteratorAgeRefusals(t *testing.T) {
+	s, clock := clocked(t, weir.Config{})
+	it := mustIterator(t, s, shard0, weir.TrimHorizon())
+	other := newStream(t, weir.Config{})
+	for _, bad := range []weir.Iterator{{}, mustIterator(t, other, shard0, weir.TrimHorizon())} {
+		_, err := s.IteratorAge(bad)
+		assert.ErrorIs(t, err, weir.ErrInvalidIterator)
+	}
+	_, err := s.SplitShard(shard0, weir.HashKey{Hi: 1 << 63})
+	require.NoError(t, err)
+	clock.Advance(24 * time.Hour)
+	_, err = s.IteratorAge(it)
+	assert.ErrorIs(t, err, weir.ErrShardNotFound)
+}

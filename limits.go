@@ -293,6 +293,47 @@ func (q *writeQuota) take(now time.Time, size int) (limit string, wait time.Dura
 	return "", 0
 }
 
+// takeMost takes records of size bytes at now, at most n and none that take
+// would refuse, and returns how many: all that pass but those that do so only
+// because a bucket lacks less than a nanosecond's worth, or is full and smaller
+// than a record.
+func (q *writeQuota) takeMost(now time.Time, size, n int) int {
+	bytes := q.bytes
+	if bytes != nil && size > bytes.Burst() && q.burst != nil {
+		bytes = q.burst
+	}
+	n = holds(bytes, now, size, holds(q.records, now, 1, n))
+	takeTimes(q.records, now, 1, n)
+	takeTimes(q.bytes, now, size, n)
+	takeTimes(q.burst, now, size, n)
+	return n
+}
+
+// holds returns how many times size tokens b holds at now, at most n.
+func holds(b *rate.Limiter, now time.Time, size, n int) int {
+	if b == nil || size == 0 {
+		return n
+	}
+	tokens := b.TokensAt(now)
+	k := math.Floor(tokens / float64(size))
+	if k*float64(size) > tokens { // rounded up
+		k--
+	}
+	return int(min(float64(n), max(0, k)))
+}
+
+// takeTimes does what takeUpTo does n times.
+func takeTimes(b *rate.Limiter, now time.Time, size, n int) {
+	if b == nil || n == 0 {
+		return
+	}
+	k := holds(b, now, size, n)
+	b.AllowN(now, k*size)
+	for range min(2, n-k) { // one may lack less than a nanosecond's worth, the next takes the rest
+		takeUpTo(b, now, size)
+	}
+}
+
 // takeUpTo empties b by n tokens, or by all it has.
 func takeUpTo(b *rate.Limiter, now time.Time, n int) {
 	if b != nil && !b.AllowN(now, n) {

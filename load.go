@@ -19,8 +19,8 @@ import (
 var ErrDamaged = errors.New("saved stream is damaged")
 
 // LoadStream returns the stream that [Stream.Save] wrote. Its name and the
-// settings that can be changed while running are the saved ones; the limits, the
-// clock and all else are c's. Records keep their sequence numbers and arrivals,
+// settings that can be changed while running are the saved ones, and it is hollow
+// if that one was; the limits, the clock and all else are c's. Records keep their sequence numbers and arrivals,
 // so what expired meanwhile is gone; iterators and positions from before remain
 // valid. Counts other than those of incoming records begin anew, and an on-demand
 // stream begins with the shards it has. The error matches [ErrDamaged], or is one
@@ -106,7 +106,7 @@ func (l *loader) stream(c Config) (err error) {
 	}
 	c.Retention, c.WarmThroughput = time.Duration(m.Retention), m.Warm
 	c.Mode, c.Distribution = Mode(m.Mode), Distribution(m.Distribution)
-	c.Shards = 1
+	c.Shards, c.Hollow = 1, m.Hollow
 	if l.s, err = NewStream(m.Name, c); err != nil {
 		return err
 	}
@@ -176,10 +176,17 @@ func (l *loader) segment(sh *shard, m *savedShard, first bool) error {
 	var head segmentHead
 	n, err := binary.Decode(content, binary.LittleEndian, &head)
 	content = content[n:]
-	if err != nil || uint64(len(content)) != uint64(head.Used)+headerBytes*uint64(head.Count) || head.Count == 0 {
+	kept := uint64(head.Used)
+	if l.meta.Hollow {
+		kept = 0
+	}
+	if err != nil || uint64(len(content)) != kept+headerBytes*uint64(head.Count) || head.Count == 0 {
 		return damagedf("a segment has %d bytes", len(content))
 	}
-	g := &segment{arena: content, base: head.Base, baseMs: head.BaseMs, bytes: head.Bytes, used: int(head.Used)}
+	g := &segment{
+		arena: content, hollow: l.meta.Hollow,
+		base: head.Base, baseMs: head.BaseMs, bytes: head.Bytes, used: int(head.Used),
+	}
 	follows := sh.takenInLocked()
 	if !first && (g.base != uint64(follows.records)+1 || g.bytes != follows.bytes) || first && g.base > m.First ||
 		g.base < 1 || g.base > m.End || g.bytes < 0 || g.baseMs < sh.active.baseMs {
@@ -205,8 +212,9 @@ func (g *segment) check(n int, lastMs int64) error {
 	at, delta := 0, int64(0)
 	for i := range n {
 		h := g.header(i)
-		if h.end() > g.used || at+h.keyLen() > h.end() || h.delta() < delta || g.baseMs+h.delta() > lastMs ||
-			i == 0 && h.delta() != 0 || !utf8.Valid(g.arena[at:at+h.keyLen()]) {
+		if h.end() > g.used || at+h.keyLen() > h.end() || h.end()-at > MaxRecordBytes ||
+			h.delta() < delta || g.baseMs+h.delta() > lastMs || i == 0 && h.delta() != 0 ||
+			!g.hollow && !utf8.Valid(g.arena[at:at+h.keyLen()]) {
 			return damagedf("record %d of a segment is impossible", i)
 		}
 		at, delta = h.end(), h.delta()

@@ -93,19 +93,8 @@ func (s *Stream) ResumeStream(name string, p Positions) (*Reader, error) {
 // resumeShard continues one shard. One that has vanished is passed over: what it
 // held has expired.
 func (r *Reader) resumeShard(n SequenceNumber, routes *routing, now instant) error {
-	parts, ok := n.decode()
-	if !ok {
-		return &SequenceNumberError{Text: n.String(), Reason: "is invalid", Shard: parts.shard, Encodes: parts.shard}
-	}
-	sh := routes.shard(parts.shard)
-	if parts.shard >= routes.next {
-		return r.stream.shardNotFound(parts.shard)
-	}
-	if sh == nil || sh.expired(r.stream.horizonMs(now)) {
-		return nil
-	}
-	i, err := sh.locateNumber(n)
-	if err != nil {
+	sh, i, err := r.stream.locateNumber(n, routes, now)
+	if sh == nil || err != nil {
 		return err
 	}
 	if r.reads(sh.shard) || r.ended[sh.shard] != nil {
@@ -117,6 +106,24 @@ func (r *Reader) resumeShard(n SequenceNumber, routes *routing, now instant) err
 	}
 	r.cursors = append(r.cursors, &shardCursor{sh, cursor{next: sh.clampToEnd(min(i, closedShardIndex-1) + 1)}})
 	return nil
+}
+
+// locateNumber returns the shard and the index that n encodes, or no shard if it
+// has vanished.
+func (s *Stream) locateNumber(n SequenceNumber, routes *routing, now instant) (*shard, uint64, error) {
+	parts, ok := n.decode()
+	if !ok {
+		return nil, 0, &SequenceNumberError{Text: n.String(), Reason: "is invalid", Shard: parts.shard, Encodes: parts.shard}
+	}
+	if parts.shard >= routes.next {
+		return nil, 0, s.shardNotFound(parts.shard)
+	}
+	sh := routes.shard(parts.shard)
+	if sh == nil || sh.expired(s.horizonMs(now)) {
+		return nil, 0, nil
+	}
+	i, err := sh.locateNumber(n)
+	return sh, i, err
 }
 
 func (r *Reader) reads(id ShardID) bool {

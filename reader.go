@@ -281,13 +281,9 @@ func (r *Reader) Age() time.Duration {
 }
 
 func (r *Reader) ageLocked(now instant) time.Duration {
-	age, horizon := int64(0), r.stream.horizonMs(now)
+	age := int64(0)
 	for _, at := range r.cursors {
-		c := at.cursor
-		at.sh.clampToHorizon(&c, horizon)
-		if n := at.sh.settle(&c); c.next < c.seg.base+uint64(n) {
-			age = max(age, now.ms()-c.seg.arrival(int(c.next-c.seg.base)))
-		}
+		age = max(age, at.sh.ageMs(at.cursor, now))
 	}
 	return time.Duration(age) * time.Millisecond
 }

@@ -12,7 +12,8 @@ import (
 // and Data are views of the stream's memory: they are immutable, stay valid as
 // long as they are held, even after the record was trimmed, and keep up to 1 MiB
 // alive meanwhile. Use [Record.Clone] for what is to be kept for long. Callers
-// must not write to Data.
+// must not write to Data. On a stream with [Config.Hollow] both have their length
+// but zero bytes only.
 type Record struct {
 	SequenceNumber SequenceNumber
 	// PartitionKey is the producer's key. It is empty only for a record that was

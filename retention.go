@@ -34,6 +34,26 @@ func (s *Stream) Trim() {
 	s.trimLocked(s.now())
 }
 
+// TrimTo makes the records of n's shard up to and including n unreadable at once,
+// as if their retention had passed, and releases their memory by whole segments.
+// It is for programs that know all their readers and that these have passed n; the
+// service has nothing like it. A number beyond the newest record trims all there
+// is. What is trimmed is not counted as dropped: nobody is to miss it.
+//
+// The error matches [ErrInvalidSequenceNumber] or [ErrShardNotFound] when n is not a
+// number of this stream. A shard that has vanished is no error.
+func (s *Stream) TrimTo(n SequenceNumber) error {
+	sh, i, err := s.locateNumber(n, s.routes.Load(), s.now())
+	if sh == nil || err != nil {
+		return err
+	}
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	sh.raiseFirstLocked(min(i+1, sh.active.base+uint64(sh.n)))
+	sh.dropSegmentsLocked()
+	return nil
+}
+
 // tidyShards is how many shards are looked after in a second.
 const tidyShards = 64
 
@@ -185,6 +205,30 @@ func (m *memoryBound) admit(size int) bool {
 func (m *memoryBound) give(size int) {
 	if m.max > 0 {
 		m.held.Add(-int64(size) - RecordOverheadBytes)
+	}
+}
+
+// admitCopies counts n records of size bytes as held, or reports that they do not
+// all fit, in which case none is counted. Without a bound it has nothing to count.
+func (m *memoryBound) admitCopies(size, n int) bool {
+	if m.max == 0 {
+		return true
+	}
+	each := int64(size) + RecordOverheadBytes
+	if int64(n) > (m.max-m.held.Load())/each {
+		return false
+	}
+	if m.held.Add(int64(n)*each) <= m.max {
+		return true
+	}
+	m.giveCopies(size, n)
+	return false
+}
+
+// giveCopies takes back what admitCopies counted.
+func (m *memoryBound) giveCopies(size, n int) {
+	if m.max > 0 {
+		m.held.Add(-int64(n) * (int64(size) + RecordOverheadBytes))
 	}
 }
 

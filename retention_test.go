@@ -2,6 +2,7 @@ package weir_test
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -109,4 +110,130 @@ func TestStream_memoryIncludesWhatIsNotReleased(t *testing.T) {
 	assert.GreaterOrEqual(t, snap.MemoryBytes, before, "expired records are not released yet")
 	s.Trim()
 	assert.Less(t, s.Snapshot().MemoryBytes, before)
+}
+
+func TestStream_trimTo(t *testing.T) {
+	s, clock := clocked(t, weir.Config{Limits: weir.Unlimited()})
+	var at []weir.PutResult
+	for i := range 6 {
+		at = append(at, mustPut(t, s, "k", fmt.Sprint(i)))
+		clock.Advance(time.Second)
+	}
+	old := mustIterator(t, s, shard0, weir.TrimHorizon())
+	reader, err := s.ReadStream("", weir.TrimHorizon())
+	require.NoError(t, err)
+	defer reader.Close()
+
+	require.NoError(t, s.TrimTo(at[2].SequenceNumber))
+	assert.Equal(t, []string{"3", "4", "5"}, readable(t, s, shard0))
+	assert.Equal(t, []string{"3", "4", "5"}, dataOf(mustGet(t, s, old, 0).Records), "an older iterator moves up")
+	b := mustGet(t, s, mustIterator(t, s, shard0, weir.AtSequence(at[0].SequenceNumber)), 1)
+	assert.Equal(t, []string{"3"}, dataOf(b.Records))
+	assert.Equal(t, 3*time.Second, reader.Age())
+	require.NoError(t, s.TrimTo(at[1].SequenceNumber), "what is trimmed already stays so")
+	assert.Len(t, readable(t, s, shard0), 3)
+	snap := s.Snapshot()
+	assert.EqualValues(t, 3, snap.BytesHeld/2)
+	assert.Zero(t, snap.Total.DroppedRecords)
+	assert.EqualValues(t, 6, snap.Total.IncomingRecords)
+
+	records, err := reader.TryNext()
+	require.NoError(t, err)
+	assert.Equal(t, []string{"3", "4", "5"}, dataOf(records))
+	require.NoError(t, s.TrimTo(at[5].SequenceNumber))
+	assert.Empty(t, readable(t, s, shard0))
+	assert.Zero(t, s.Snapshot().MemoryBytes, "the segment has gone with its last record")
+	next := mustPut(t, s, "k", "6")
+	assert.EqualValues(t, 7, next.SequenceNumber.Index())
+	assert.Equal(t, []string{"6"}, readable(t, s, shard0))
+}
+
+func TestStream_trimToReleasesSegments(t *testing.T) {
+	s, _ := clocked(t, weir.Config{MaxBytes: 100 << 20, Limits: weir.Unlimited()})
+	stored, err := s.PutCopies(t.Context(), weir.Entry{PartitionKey: "k", Data: make([]byte, 1023)}, 90_000)
+	require.NoError(t, err)
+	require.Equal(t, 90_000, stored)
+	_, err = s.PutCopies(t.Context(), weir.Entry{PartitionKey: "k", Data: make([]byte, 1023)}, 20_000)
+	require.ErrorIs(t, err, weir.ErrMemoryFull)
+	last := mustIterator(t, s, shard0, weir.Latest())
+	require.NoError(t, s.TrimTo(recordAt(t, s, 90_000).SequenceNumber))
+	assert.LessOrEqual(t, s.Snapshot().MemoryBytes, int64(14<<20))
+	stored, err = s.PutCopies(t.Context(), weir.Entry{PartitionKey: "k", Data: make([]byte, 1023)}, 80_000)
+	require.NoError(t, err, "what was trimmed makes room")
+	assert.Equal(t, 80_000, stored)
+	assert.Len(t, mustGet(t, s, last, 1).Records, 1)
+}
+
+// recordAt returns the record of shard 0 with an index.
+func recordAt(t *testing.T, s *weir.Stream, index uint64) weir.Record {
+	t.Helper()
+	for r, err := range s.RecordsToTip(t.Context(), shard0, weir.TrimHorizon()) {
+		require.NoError(t, err)
+		if r.SequenceNumber.Index() == index {
+			return r
+		}
+	}
+	require.FailNow(t, "there is no such record")
+	return weir.Record{}
+}
+
+func TestStream_trimToNumbersOfAnyKind(t *testing.T) {
+	s, clock := clocked(t, weir.Config{})
+	for range 3 {
+		mustPut(t, s, "k", "v")
+	}
+	later := newClock()
+	later.Advance(time.Second)
+	younger, err := weir.NewStream("younger", weir.Config{Shards: 2, Now: later.Now})
+	require.NoError(t, err)
+	foreign := younger.Shards()
+	assert.ErrorIs(t, s.TrimTo(foreign[0].StartingSequenceNumber), weir.ErrInvalidSequenceNumber)
+	assert.ErrorIs(t, s.TrimTo(foreign[1].StartingSequenceNumber), weir.ErrShardNotFound)
+	assert.ErrorIs(t, s.TrimTo(weir.SequenceNumber{}), weir.ErrInvalidSequenceNumber)
+	require.NoError(t, s.TrimTo(s.Shards()[0].StartingSequenceNumber))
+	assert.Len(t, readable(t, s, shard0), 3, "the starting number is before all records")
+
+	_, err = s.SplitShard(0, weir.HashKey{Hi: 1 << 63})
+	require.NoError(t, err)
+	ending := s.Shards()[0].EndingSequenceNumber
+	require.NoError(t, s.TrimTo(ending))
+	assert.Empty(t, readable(t, s, shard0), "the ending number is after all")
+	b := mustGet(t, s, mustIterator(t, s, shard0, weir.TrimHorizon()), 0)
+	assert.Len(t, b.Children, 2, "a shard without records is there until it vanishes")
+	clock.Advance(24 * time.Hour)
+	_, err = s.Iterator(shard0, weir.TrimHorizon())
+	require.ErrorIs(t, err, weir.ErrShardNotFound)
+	assert.NoError(t, s.TrimTo(ending), "what has vanished is trimmed")
+}
+
+// Readers, a writer and a trimmer at once: a reader misses what is trimmed before
+// it comes there, and nothing else.
+func TestStream_trimToWhileInUse(t *testing.T) {
+	const n = 50_000
+	s := newStream(t, weir.Config{Limits: weir.Unlimited()})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for range n / 100 {
+			_, err := s.PutCopies(t.Context(), weir.Entry{PartitionKey: "k", Data: []byte("data")}, 100)
+			assert.NoError(t, err)
+		}
+	})
+	for range 2 {
+		wg.Go(func() {
+			last := uint64(0)
+			for r, err := range s.Records(t.Context(), shard0, weir.TrimHorizon()) {
+				if !assert.NoError(t, err) || !assert.Less(t, last, r.SequenceNumber.Index()) ||
+					!assert.Equal(t, "data", string(r.Data)) {
+					return
+				}
+				if last = r.SequenceNumber.Index(); last == n {
+					return
+				}
+				if last%997 == 0 {
+					assert.NoError(t, s.TrimTo(r.SequenceNumber))
+				}
+			}
+		})
+	}
+	wg.Wait()
 }

@@ -19,7 +19,7 @@ type frameKind byte
 const (
 	frameStream  frameKind = 's' // savedStream as JSON
 	frameShard   frameKind = 'h' // savedShard as JSON
-	frameSegment frameKind = 'g' // segmentHead, data, headers
+	frameSegment frameKind = 'g' // segmentHead, data unless hollow, headers
 	frameEnd     frameKind = 'e' // empty
 )
 
@@ -36,6 +36,7 @@ type savedStream struct {
 	Resizes      []instant       `json:",omitempty"`
 	Switches     []instant       `json:",omitempty"`
 	Consumers    []savedConsumer `json:",omitempty"`
+	Hollow       bool            `json:",omitempty"` // segments have headers only
 	Shards       int
 	LastSecond   int64 `json:",omitempty"` // the latest in which something was put
 }
@@ -84,7 +85,7 @@ type heldShard struct {
 
 type heldSegment struct {
 	segmentHead
-	arena []byte
+	data, headers []byte
 }
 
 // Save writes the stream with all its records to w, in a form that [LoadStream]
@@ -122,7 +123,7 @@ func (s *Stream) hold() (savedStream, []heldShard) {
 	meta := savedStream{
 		Name: s.name, Created: s.created, Retention: s.retention.Load(), RecordBytes: s.recordBytes.Load(),
 		Mode: int32(s.Mode()), Distribution: int32(s.Distribution()), Warm: int(s.scaling.warm.Load()),
-		Next: s.routes.Load().next, Resizes: slices.Clone(s.resizes), Switches: slices.Clone(s.scaling.switches),
+		Hollow: s.config.Hollow, Next: s.routes.Load().next, Resizes: slices.Clone(s.resizes), Switches: slices.Clone(s.scaling.switches),
 	}
 	for _, c := range s.Consumers() {
 		meta.Consumers = append(meta.Consumers, savedConsumer{c.Name, instant(c.CreatedAt.UnixNano())})
@@ -152,7 +153,11 @@ func (sh *shard) hold() heldShard {
 		g := sh.ring.at(i)
 		n := g.count.Load()
 		head := segmentHead{Base: g.base, BaseMs: g.baseMs, Bytes: g.bytes, Count: n, Used: uint32(g.start(int(n)))}
-		held.segments = append(held.segments, heldSegment{head, g.arena})
+		saved := heldSegment{head, nil, g.arena[len(g.arena)-headerBytes*int(n):]}
+		if !g.hollow {
+			saved.data = g.arena[:head.Used]
+		}
+		held.segments = append(held.segments, saved)
 	}
 	if e := sh.ending.Load(); e != nil {
 		held.meta.Ending = &savedEnding{ClosedMs: e.closedMs, Second: e.second}
@@ -173,8 +178,7 @@ func (sh heldShard) write(w io.Writer) error {
 		if err != nil {
 			return err
 		}
-		headers := g.arena[len(g.arena)-headerBytes*int(g.Count):]
-		if err := writeFrame(w, frameSegment, head, g.arena[:g.Used], headers); err != nil {
+		if err := writeFrame(w, frameSegment, head, g.data, g.headers); err != nil {
 			return err
 		}
 	}

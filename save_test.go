@@ -210,6 +210,9 @@ func FuzzLoadStream(f *testing.F) {
 	}
 	f.Add(saved(f, s), uint16(0), byte(0))
 	f.Add(saved(f, s), uint16(300), byte(1))
+	hollow := newStream(f, weir.Config{Hollow: true})
+	mustPut(f, hollow, "k", "data")
+	f.Add(saved(f, hollow), uint16(0), byte(0))
 	f.Fuzz(func(t *testing.T, b []byte, at uint16, x byte) {
 		if len(b) > 0 {
 			b = slices.Clone(b)

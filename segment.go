@@ -15,6 +15,9 @@ import (
 //
 //	| key data | key data | key data |  ...free...  | header 2 | header 1 | header 0 |
 //
+// On a hollow stream the block holds headers only, and used and the ends in the
+// headers say where keys and data would be.
+//
 // Invariant: what lies below count is never written again, so readers need no
 // lock: the writer fills a record and its header in, then stores count; a reader
 // loads count, then touches only what lies below it.
@@ -24,6 +27,8 @@ type segment struct {
 	baseMs int64  // arrival of the first record, Unix milliseconds
 	bytes  int64  // sizes of all records of the shard before this segment
 	used   int    // bytes of keys and data; the writer's, guarded by the shard's mutex
+
+	hollow bool // immutable; keys and data are counted, not kept
 
 	count atomic.Uint32           // records that readers may see
 	next  atomic.Pointer[segment] // nil for the newest segment, and cut when retention drops this one
@@ -74,10 +79,14 @@ func (g *segment) end() uint64 { return g.base + uint64(g.count.Load()) }
 // fits reports whether a record of size bytes that arrives at ms has room as the
 // n-th of the segment.
 func (g *segment) fits(n, size int, ms int64) bool {
-	return g.used+size+headerBytes*(n+1) <= len(g.arena) && ms-g.baseMs <= maxDeltaMs
+	if ms-g.baseMs > maxDeltaMs {
+		return false
+	}
+	return g.used+size+headerBytes*(n+1) <= len(g.arena) || g.hollow && g.hollowRoom(n, size) > 0
 }
 
-// write fills in record n without publishing it. It must fit.
+// write fills in record n of a segment that is not hollow without publishing it.
+// It must fit.
 func (g *segment) write(n int, key string, data []byte, ms int64) {
 	at := g.used
 	at += copy(g.arena[at:], key)
@@ -124,6 +133,9 @@ func (g *segment) fitting(i, n, budget int) int {
 // appendViews appends records i to j (exclusive) to dst, which has room for them,
 // as views of the arena.
 func (g *segment) appendViews(dst []Record, i, j int, id logID) []Record {
+	if g.hollow {
+		return g.appendHollow(dst, i, j, id)
+	}
 	at, n := g.start(i), len(dst)
 	dst = dst[:n+j-i]
 	var (

@@ -119,10 +119,15 @@ const (
 // arrival. The caller holds mu, has called stampLocked for ms, and calls
 // publishLocked before it lets go of mu.
 func (sh *shard) appendLocked(key string, data []byte, ms int64) uint64 {
-	if size := len(key) + len(data); !sh.active.fits(sh.n, size, ms) {
+	size := len(key) + len(data)
+	if !sh.active.fits(sh.n, size, ms) {
 		sh.rollLocked(size, ms)
 	}
-	sh.active.write(sh.n, key, data, ms)
+	if sh.active.hollow {
+		sh.active.writeHollow(sh.n, 1, len(key), size, ms)
+	} else {
+		sh.active.write(sh.n, key, data, ms)
+	}
 	i := sh.active.base + uint64(sh.n)
 	sh.n++
 	return i
@@ -149,8 +154,8 @@ func (sh *shard) rollLocked(size int, ms int64) {
 	sh.publishLocked()
 	old := sh.active
 	g := &segment{
-		arena: sh.stream.newArena(segmentSize(old.used+headerBytes*sh.n, size)),
-		base:  old.base + uint64(sh.n), baseMs: ms, bytes: old.bytes + int64(old.used),
+		arena: sh.newArenaLocked(size), hollow: sh.stream.config.Hollow,
+		base: old.base + uint64(sh.n), baseMs: ms, bytes: old.bytes + int64(old.used),
 	}
 	sh.active, sh.n = g, 0
 	sh.ring.push(g)
@@ -161,6 +166,15 @@ func (sh *shard) rollLocked(size int, ms int64) {
 	sh.published.Store(sh.index.Clone())
 	sh.tail.Store(g)
 	old.next.Store(g)
+}
+
+// newArenaLocked returns the block of the segment after the active one.
+func (sh *shard) newArenaLocked(size int) []byte {
+	n, old := sh.n, sh.active
+	if sh.stream.config.Hollow {
+		return sh.stream.newArena(hollowArenaBytes(headerBytes*n, n+1, old.used+size))
+	}
+	return sh.stream.newArena(segmentSize(old.used+headerBytes*n, size))
 }
 
 // segmentSize returns how large a block to ask for when the one before was filled

@@ -38,6 +38,14 @@ type Config struct {
 	// WhenFull says what happens to a put that does not fit into MaxBytes. The
 	// zero value is [Refuse].
 	WhenFull FullPolicy
+	// Hollow makes the stream keep of each record its size, its place and its
+	// arrival, but neither key nor data: reads return as many zero bytes, for the
+	// partition key too. A record of up to 64 KiB then takes eight bytes of memory,
+	// one of 10 MiB sixty. It is for simulations and load tests of what stands around
+	// a stream. All else is as usual, MaxBytes included, which counts records as if
+	// they were whole; a key still decides the shard, and a stream that is saved
+	// stays hollow.
+	Hollow bool
 	// MetricsWindow is how far back metrics keep single seconds. Zero means five
 	// minutes; at most 24 hours. Totals and peaks are kept for good. A second takes
 	// some 150 bytes of each shard that is written and read in it.

@@ -28,7 +28,11 @@ func seed(t testing.TB) uint64 {
 	return s
 }
 
-func TestStream_agreesWithModel(t *testing.T) {
+func TestStream_agreesWithModel(t *testing.T) { agreeWithModel(t, false) }
+
+func TestStream_hollowAgreesWithModel(t *testing.T) { agreeWithModel(t, true) }
+
+func agreeWithModel(t *testing.T, hollow bool) {
 	t.Parallel()
 	base := seed(t)
 	for i := range *historiesFlag {
@@ -37,7 +41,7 @@ func TestStream_agreesWithModel(t *testing.T) {
 		for j := range ops {
 			ops[j] = byte(rng.Uint32())
 		}
-		if !t.Run(fmt.Sprint(i), func(t *testing.T) { runTwins(t, ops) }) {
+		if !t.Run(fmt.Sprint(i), func(t *testing.T) { runTwins(t, hollow, ops) }) {
 			return
 		}
 	}
@@ -45,18 +49,18 @@ func TestStream_agreesWithModel(t *testing.T) {
 
 func FuzzStream(f *testing.F) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	for range 20 {
+	for i := range 20 {
 		ops := make([]byte, 300)
 		for j := range ops {
 			ops[j] = byte(rng.Uint32())
 		}
-		f.Add(ops)
+		f.Add(i%2 == 1, ops)
 	}
-	f.Fuzz(func(t *testing.T, ops []byte) {
+	f.Fuzz(func(t *testing.T, hollow bool, ops []byte) {
 		if len(ops) > 2000 {
 			t.Skip("too long to be done in time")
 		}
-		runTwins(t, ops)
+		runTwins(t, hollow, ops)
 	})
 }
 

@@ -287,12 +287,7 @@ func (sub *Subscription) behind(now instant) int64 {
 }
 
 func (sub *Subscription) behindLocked(now instant) int64 {
-	c := sub.cursor
-	sub.sh.clampToHorizon(&c, sub.sh.stream.horizonMs(now))
-	if ms, ok := sub.sh.arrivalAt(&c); ok {
-		return max(0, now.ms()-ms)
-	}
-	return 0
+	return sub.sh.ageMs(sub.cursor, now)
 }
 
 // eventBytesLocked returns how large the next event may be: what the bucket can

@@ -15,7 +15,7 @@ import (
 
 // step does one operation on both and compares the answers.
 func (w *twins) step() {
-	switch op := w.src.below(64); {
+	switch op := w.src.below(68); {
 	case op < 12:
 		w.put()
 	case op < 16 && w.batches:
@@ -45,8 +45,14 @@ func (w *twins) step() {
 		w.compareMetrics()
 	case op == 61:
 		w.saveAndLoad()
-	default:
+	case op < 64:
 		w.rarely()
+	case op < 66:
+		w.putCopies()
+	case op == 66:
+		w.trimTo()
+	default:
+		w.age()
 	}
 }
 
@@ -138,6 +144,20 @@ func (w *twins) putForOrdering(e model.Entry, entry weir.Entry) {
 	} else if f := faultOf(err); f != model.BadArgument {
 		w.equal(model.BadSequenceNumber, f)
 	}
+}
+
+// putCopies puts one record many times.
+func (w *twins) putCopies() {
+	e, entry := w.entry()
+	n := pick(w.src, 1, 2, 3, 4, 7, 11, 12, 60, 0, -1)
+	if len(e.Data) > 1000 { // or comparing what is read would take long
+		n = min(n, 4)
+	}
+	w.op = fmt.Sprintf("put %d times %.20q, %d bytes, to %v", n, e.Key, len(e.Data), e.Hash)
+	got, err := w.got.PutCopies(w.t.Context(), entry, n)
+	want, refused := w.want.PutCopies(e, n, w.now)
+	w.equal(want, got)
+	w.sameFault(refused.Fault, refused.Limits, weir.ShardID(refused.Shard), err)
 }
 
 func (w *twins) putBatch() {
@@ -290,6 +310,30 @@ func (w *twins) sameChildren(want []int, got []weir.ChildShard) {
 		keys := weir.HashKeyRange{Start: keyOfBig(child.Start), End: keyOfBig(child.End)}
 		w.equal(weir.ChildShard{ID: weir.ShardID(id), Parents: ids(child.Parents), HashKeyRange: keys}, got[i])
 	}
+}
+
+// trimTo gives up the records of a shard up to one of them, or tries to.
+func (w *twins) trimTo() {
+	number := w.number()
+	if len(number) < 10 { // of an older form, which may be taken for one of a shard that vanished
+		return
+	}
+	w.op = "trim to " + number
+	w.sameFault(w.want.TrimTo(number, w.now), nil, 0, w.got.TrimTo(w.mustNumber(number)))
+	w.compareMetrics()
+}
+
+// age compares how far behind an iterator is, expired or not.
+func (w *twins) age() {
+	if len(w.iterators) == 0 {
+		return
+	}
+	it := w.iterators[w.src.byte()%len(w.iterators)]
+	w.op = fmt.Sprintf("age of an iterator of shard %d", it.want.Shard)
+	got, err := w.got.IteratorAge(it.got)
+	want, fault := w.want.IteratorAge(it.want, w.now)
+	w.sameFault(fault, nil, 0, err)
+	w.equal(time.Duration(want)*time.Millisecond, got)
 }
 
 func (w *twins) advance() {

@@ -68,8 +68,8 @@ func pick[T any](s *source, from ...T) T { return from[s.below(len(from))] }
 
 // runTwins does what the bytes say on a stream and its model, and fails the test
 // at the first different answer.
-func runTwins(t testing.TB, ops []byte) {
-	w := newTwins(t, &source{ops})
+func runTwins(t testing.TB, hollow bool, ops []byte) {
+	w := newTwins(t, hollow, &source{ops})
 	for len(w.src.bytes) > 0 {
 		w.step()
 		require.NoError(t, weir.CheckInvariants(w.got), w.op)
@@ -81,13 +81,13 @@ func runTwins(t testing.TB, ops []byte) {
 }
 
 // newTwins makes both with a configuration out of the first bytes.
-func newTwins(t testing.TB, src *source) *twins {
+func newTwins(t testing.TB, hollow bool, src *source) *twins {
 	w := &twins{t: t, src: src, now: epoch.UnixNano(), batches: true}
 	w.config = model.Config{
 		Shards: 1 + src.below(5), Retention: pick(src, 24*time.Hour, time.Second, time.Minute, 3*time.Millisecond),
 		RecordBytes: weir.DefaultRecordBytes, BatchRecords: 500, BatchBytes: 40_000,
 		PageRecords: 10000, PageBytes: pick(src, 20_000, 10<<20, 1), IteratorLifetime: 300 * time.Second,
-		MinRetention: 1, MaxRetention: 8760 * time.Hour,
+		MinRetention: 1, MaxRetention: 8760 * time.Hour, Hollow: hollow,
 	}
 	w.sizes = []int{0, 1, 10, 100, 500, 1200, 3000, 4100}
 	w.pickFanOut()
@@ -184,7 +184,7 @@ func (w *twins) engineConfig() weir.Config {
 	}
 	return weir.Config{
 		Mode: mode, Shards: c.Shards, Retention: c.Retention, Limits: limits,
-		MaxBytes: c.MaxBytes, WhenFull: policy, MetricsWindow: 24 * time.Hour, Now: w.clock,
+		MaxBytes: c.MaxBytes, WhenFull: policy, Hollow: c.Hollow, MetricsWindow: 24 * time.Hour, Now: w.clock,
 	}
 }
 

@@ -15,6 +15,7 @@ package model
 import (
 	"crypto/md5"
 	"math/big"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -35,6 +36,7 @@ type Config struct {
 
 	MaxBytes   int64 // zero is unbounded
 	DropOldest bool
+	Hollow     bool // records are given out as so many zero bytes
 
 	ResizeFactor, MaxShards, ResizesPerDay int
 
@@ -253,6 +255,22 @@ func (s *Stream) Put(e Entry, now int64) Outcome {
 	return o
 }
 
+// PutCopies puts a record n times, and returns how many of them were stored and
+// what became of the first that was not.
+func (s *Stream) PutCopies(e Entry, n int, now int64) (stored int, refused Outcome) {
+	if n < 1 {
+		return 0, Outcome{Fault: BadArgument}
+	}
+	for range n {
+		if o := s.Put(e, now); o.Fault == OK {
+			stored++
+		} else if refused.Fault == OK {
+			refused = o
+		}
+	}
+	return stored, refused
+}
+
 // PutBatch puts several. When the call as a whole is refused there are no
 // outcomes.
 func (s *Stream) PutBatch(entries []Entry, now int64) ([]Outcome, Fault) {
@@ -307,13 +325,21 @@ func (s *Stream) put(e Entry, now int64) Outcome {
 	sh.newest = max(sh.newest, now/1e6)
 	index := uint64(len(sh.records) + 1)
 	number := Number(sh.Created, sh.ID, index, sh.newest/1000)
-	sh.records = append(sh.records, Record{number, e.Key, e.Data, sh.newest})
+	sh.records = append(sh.records, s.kept(Record{number, e.Key, e.Data, sh.newest}))
 	sh.origins = append(sh.origins, from)
 	sh.demand.taken = sh.demand.taken.plus(load{int64(e.size()), 1})
 	s.puts++
 	s.Counts.Records++
 	s.Counts.Bytes += int64(e.size())
 	return Outcome{Shard: sh.ID, Number: number}
+}
+
+// kept returns what is given out of a record.
+func (s *Stream) kept(r Record) Record {
+	if s.config.Hollow {
+		r.Key, r.Data = strings.Repeat("\x00", len(r.Key)), strings.Repeat("\x00", len(r.Data))
+	}
+	return r
 }
 
 func hashOf(e Entry) *big.Int {

@@ -115,3 +115,30 @@ func TestStream_dropsOldest(t *testing.T) {
 	assert.EqualValues(t, 2, s.Counts.Dropped)
 	assert.Equal(t, MemoryFull, s.Put(Entry{Key: "a", Data: "0123456789012345678901"}, 4*second).Fault)
 }
+
+func TestStream_copiesAndTrimming(t *testing.T) {
+	c := config()
+	c.Shards, c.WriteRecords, c.Hollow = 1, 3, true
+	s := New(c, 0)
+	stored, refused := s.PutCopies(Entry{Key: "é", Data: "data"}, 5, second)
+	assert.Equal(t, 3, stored)
+	assert.Equal(t, Throttled, refused.Fault)
+	assert.EqualValues(t, 2, s.Counts.Throttled)
+	_, refused = s.PutCopies(Entry{Key: "a"}, 0, second)
+	assert.Equal(t, BadArgument, refused.Fault)
+	records := s.Readable(0, second)
+	assert.Equal(t, []string{"\x00\x00\x00\x00", "\x00\x00\x00\x00", "\x00\x00\x00\x00"}, data(records))
+
+	it, _ := s.Iterator(0, Position{}, second)
+	age, f := s.IteratorAge(it, 1000*second)
+	assert.Equal(t, OK, f)
+	assert.EqualValues(t, 999_000, age)
+	require.Equal(t, OK, s.TrimTo(records[1].Number, 1000*second))
+	assert.Equal(t, records[2:], s.Readable(0, 1000*second))
+	require.Equal(t, OK, s.TrimTo(Number(0, 0, 1<<63-1, 0), 1000*second))
+	assert.Empty(t, s.Readable(0, 1000*second))
+	age, _ = s.IteratorAge(it, 1000*second)
+	assert.Zero(t, age)
+	assert.Equal(t, ShardNotFound, s.TrimTo(Number(0, 1, 1, 0), 0))
+	assert.Equal(t, BadSequenceNumber, s.TrimTo(Number(1, 0, 1, 0), 0))
+}

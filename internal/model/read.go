@@ -91,6 +91,20 @@ func (s *Stream) Iterator(shard int, p Position, now int64) (Iterator, Fault) {
 	return it, OK
 }
 
+// IteratorAge returns how old, in milliseconds, the oldest record is that an
+// iterator, expired or not, has not given out.
+func (s *Stream) IteratorAge(it Iterator, now int64) (int64, Fault) {
+	sh := s.shard(it.Shard, now)
+	if sh == nil {
+		return 0, ShardNotFound
+	}
+	i := max(it.next, s.first(sh, now))
+	if i >= uint64(len(sh.records)) {
+		return 0, OK
+	}
+	return max(0, floorDiv(now, 1e6)-sh.records[i].Arrival), OK
+}
+
 // A Page is what one GetRecords returns.
 type Page struct {
 	Records  []Record

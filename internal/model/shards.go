@@ -127,6 +127,26 @@ func (s *Stream) Trim(now int64) {
 	s.forget(now)
 }
 
+// TrimTo makes the records up to a number unreadable.
+func (s *Stream) TrimTo(number string, now int64) Fault {
+	n, ok := parse(number)
+	if !ok {
+		return BadSequenceNumber
+	}
+	if n.shard >= len(s.shards) {
+		return ShardNotFound
+	}
+	sh := s.shards[n.shard]
+	if s.vanished(sh, now) {
+		return OK
+	}
+	if n.created != sh.Created {
+		return BadSequenceNumber
+	}
+	sh.trimmed = max(sh.trimmed, int(min(n.index, uint64(len(sh.records)))))
+	return OK
+}
+
 // SetRetention changes the retention: what had expired stays so.
 func (s *Stream) SetRetention(d time.Duration, now int64) Fault {
 	if d < s.config.MinRetention || d > s.config.MaxRetention {
