@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -31,17 +32,21 @@ import (
 // region is the server's with the service's limits on throughput and calls.
 const region = "eu-west-1"
 
+// patience is how long to wait for records that the library may look for every 30
+// seconds only.
+const patience = 90 * time.Second
+
 const (
 	shard0 = "shardId-000000000000"
 	shard1 = "shardId-000000000001"
 	shard2 = "shardId-000000000002"
 )
 
-var credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-	return aws.Credentials{AccessKeyID: "600000000000", SecretAccessKey: "secret"}, nil
-})
-
+// TestMain lets one goroutine run at a time: harlow/kinesis-consumer changes a map of
+// shards from several without a lock, and if two of them do so at once the whole
+// program ends with "concurrent map writes".
 func TestMain(m *testing.M) {
+	runtime.GOMAXPROCS(1)
 	if os.Getenv("WEIR_HTTP") == "" || os.Getenv("WEIR_DYNAMODB") == "" {
 		fmt.Fprintln(os.Stderr, "these tests need a server: run aws/clients/run consumers")
 		os.Exit(1)
@@ -58,7 +63,7 @@ type library struct {
 
 var (
 	resultsMu sync.Mutex // guards the file that results are appended to
-	streams   atomic.Int64
+	sessions  atomic.Int64
 )
 
 // try runs a test of a library and records its result, and the operations that the
@@ -137,14 +142,17 @@ func (c *calls) watch(o *kinesis.Options) {
 	})
 }
 
-// A session is one test: a stream, a client for the library, and what it delivered.
+// A session is one test: a stream in an account of its own, a client for the library,
+// and what it delivered.
 type session struct {
-	t        *testing.T
-	library  *kinesis.Client // what the library is to call
-	producer *kinesis.Client
-	called   *calls
-	stream   string
-	sent     map[string]int // records by their partition key
+	t           *testing.T
+	credentials aws.CredentialsProvider
+	library     *kinesis.Client // what the library is to call
+	producer    *kinesis.Client
+	called      *calls
+	stream      string
+	sent        map[string]int // records by their partition key
+	ended       chan error     // takes what the library returned in the end; nil if that is not known
 
 	mu  sync.Mutex // guards got
 	got map[string][]string
@@ -159,21 +167,27 @@ func (l library) session(t *testing.T) *session {
 	protocols.SetHTTP1(!l.http2)
 	protocols.SetHTTP2(l.http2)
 	client := &http.Client{Transport: &http.Transport{Protocols: protocols, TLSClientConfig: &tls.Config{RootCAs: roots}}}
-	options := kinesis.Options{
-		Region: region, BaseEndpoint: aws.String(os.Getenv(l.endpoint)), HTTPClient: bufferedClient{client}, Credentials: credentials,
-	}
+	n := sessions.Add(1)
 	s := &session{
-		t: t, producer: kinesis.New(options), called: &calls{errs: make(map[string]error)},
-		stream: fmt.Sprintf("consumed-%d", streams.Add(1)), sent: make(map[string]int), got: make(map[string][]string),
+		t: t, called: &calls{errs: make(map[string]error)},
+		stream: fmt.Sprintf("consumed-%d", n), sent: make(map[string]int), got: make(map[string][]string),
+		credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: fmt.Sprintf("6%011d", n), SecretAccessKey: "secret"}, nil
+		}),
 	}
-	s.library = kinesis.New(options, s.called.watch)
+	options := kinesis.Options{
+		Region: region, BaseEndpoint: aws.String(os.Getenv(l.endpoint)), HTTPClient: bufferedClient{client}, Credentials: s.credentials,
+	}
+	s.producer, s.library = kinesis.New(options), kinesis.New(options, s.called.watch)
 	_, err = s.producer.CreateStream(t.Context(), &kinesis.CreateStreamInput{StreamName: &s.stream, ShardCount: aws.Int32(1)})
 	require.NoError(t, err)
 	return s
 }
 
 // A bufferedClient gives net/http request bodies that it knows to be in memory; ../go
-// says why.
+// says why. It is needed more here: the SDK that these libraries are built with does
+// not retry a call whose answer was cut off, and harlow/kinesis-consumer ends all of
+// its reading then.
 type bufferedClient struct{ *http.Client }
 
 func (c bufferedClient) Do(r *http.Request) (*http.Response, error) {
@@ -231,18 +245,25 @@ func (s *session) await() {
 	for _, n := range s.sent {
 		sent += n
 	}
-	for deadline := time.Now().Add(90 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		s.mu.Lock()
-		received := 0
-		for _, data := range s.got {
-			received += len(data)
+	for deadline := time.After(patience); s.received() < sent; {
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case err := <-s.ended:
+			require.FailNow(s.t, "the library ended by itself", "%d of %d records came: %v", s.received(), sent, err)
+		case <-deadline:
+			require.FailNow(s.t, "the library is stuck", "%d of %d records came in %v", s.received(), sent, patience)
 		}
-		s.mu.Unlock()
-		if received >= sent {
-			return
-		}
-		require.True(s.t, time.Now().Before(deadline), "%d of %d records came", received, sent)
 	}
+}
+
+func (s *session) received() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := 0
+	for _, data := range s.got {
+		n += len(data)
+	}
+	return n
 }
 
 // verify sees to it that every record came once, and in order for each key.

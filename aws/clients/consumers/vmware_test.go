@@ -49,7 +49,7 @@ func (s *session) leases(fanOut bool) *config.KinesisClientLibConfiguration {
 	local := aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 		return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
 	})
-	return config.NewKinesisClientLibConfigWithCredentials(s.stream, s.stream, region, "worker-1", credentials, local).
+	return config.NewKinesisClientLibConfigWithCredentials(s.stream, s.stream, region, "worker-1", s.credentials, local).
 		WithDynamoDBEndpoint(os.Getenv("WEIR_DYNAMODB")).
 		WithInitialPositionInStream(config.TRIM_HORIZON).
 		WithShardSyncIntervalMillis(500).

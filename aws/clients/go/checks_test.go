@@ -89,13 +89,13 @@ func TestWaiters(t *testing.T) {
 		assert.Empty(t, out.StreamDescription.Shards)
 		err = kinesis.NewStreamExistsWaiter(c, func(o *kinesis.StreamExistsWaiterOptions) {
 			o.MinDelay, o.MaxDelay = 100*time.Millisecond, 200*time.Millisecond
-		}).Wait(s.ctx, in, 20*time.Second)
+		}).Wait(s.ctx, in, time.Minute)
 		require.NoError(t, err)
 		_, err = c.DeleteStream(s.ctx, &kinesis.DeleteStreamInput{StreamName: name})
 		require.NoError(t, err)
 		err = kinesis.NewStreamNotExistsWaiter(c, func(o *kinesis.StreamNotExistsWaiterOptions) {
 			o.MinDelay, o.MaxDelay = 100*time.Millisecond, 200*time.Millisecond
-		}).Wait(s.ctx, in, 20*time.Second)
+		}).Wait(s.ctx, in, time.Minute)
 		require.NoError(t, err)
 	})
 	over(t, "check", "Waiter: ChannelActive", func(t *testing.T, s *session) {
@@ -106,14 +106,14 @@ func TestWaiters(t *testing.T) {
 		require.NoError(t, err)
 		err = kinesis.NewStreamExistsWaiter(s.Client, func(o *kinesis.StreamExistsWaiterOptions) {
 			o.MinDelay, o.MaxDelay = 100*time.Millisecond, 200*time.Millisecond
-		}).Wait(s.ctx, &kinesis.DescribeStreamInput{StreamName: aws.String("delivered")}, 20*time.Second)
+		}).Wait(s.ctx, &kinesis.DescribeStreamInput{StreamName: aws.String("delivered")}, time.Minute)
 		require.NoError(t, err)
 		out, err := s.CreateChannel(s.ctx, toBucket(s.account, "delivered", arn))
 		require.NoError(t, err)
 		assert.Equal(t, types.ChannelStatusCreating, out.ChannelDescription.ChannelStatus)
 		err = kinesis.NewChannelActiveWaiter(s.Client, func(o *kinesis.ChannelActiveWaiterOptions) {
 			o.MinDelay, o.MaxDelay = 100*time.Millisecond, 200*time.Millisecond
-		}).Wait(s.ctx, &kinesis.DescribeChannelInput{ChannelARN: out.ChannelDescription.ChannelARN}, 20*time.Second)
+		}).Wait(s.ctx, &kinesis.DescribeChannelInput{ChannelARN: out.ChannelDescription.ChannelARN}, time.Minute)
 		require.NoError(t, err)
 	})
 }
@@ -177,7 +177,7 @@ func TestTypedErrors(t *testing.T) {
 			as[*types.ResourceInUseException](t, err).ErrorMessage())
 		require.NoError(t, kinesis.NewStreamExistsWaiter(c, func(o *kinesis.StreamExistsWaiterOptions) {
 			o.MinDelay, o.MaxDelay = 100*time.Millisecond, 200*time.Millisecond
-		}).Wait(s.ctx, &kinesis.DescribeStreamInput{StreamName: name}, 20*time.Second))
+		}).Wait(s.ctx, &kinesis.DescribeStreamInput{StreamName: name}, time.Minute))
 		out, err := c.RegisterStreamConsumer(s.ctx, &kinesis.RegisterStreamConsumerInput{ConsumerName: aws.String("c"),
 			StreamARN: aws.String("arn:aws:kinesis:us-west-2:" + s.account + ":stream/slow")})
 		require.NoError(t, err)
@@ -208,29 +208,31 @@ func TestTypedErrors(t *testing.T) {
 		require.NoError(t, err)
 		large := make([]byte, 900<<10)
 		put := &kinesis.PutRecordInput{StreamName: name, PartitionKey: aws.String("k"), Data: large}
-		for range 4 {
-			if _, err = c.PutRecord(s.ctx, put); err != nil {
-				break
-			}
-		}
+		err = untilRefused(func() (err error) { _, err = c.PutRecord(s.ctx, put); return err })
 		assert.Equal(t, "Rate exceeded for shard "+shard0+" in stream busy under account "+s.account+".",
 			as[*types.ProvisionedThroughputExceededException](t, err).ErrorMessage())
 		it, err := c.GetShardIterator(s.ctx, &kinesis.GetShardIteratorInput{StreamName: name, ShardId: aws.String(shard0),
 			ShardIteratorType: types.ShardIteratorTypeLatest})
 		require.NoError(t, err)
-		for range 12 {
-			if _, err = c.GetRecords(s.ctx, &kinesis.GetRecordsInput{ShardIterator: it.ShardIterator}); err != nil {
-				break
-			}
-		}
-		as[*types.ProvisionedThroughputExceededException](t, err)
-		for range 12 {
-			if _, err = c.DescribeLimits(s.ctx, &kinesis.DescribeLimitsInput{}); err != nil {
-				break
-			}
-		}
-		as[*types.LimitExceededException](t, err)
+		as[*types.ProvisionedThroughputExceededException](t, untilRefused(func() (err error) {
+			_, err = c.GetRecords(s.ctx, &kinesis.GetRecordsInput{ShardIterator: it.ShardIterator})
+			return err
+		}))
+		as[*types.LimitExceededException](t, untilRefused(func() (err error) {
+			_, err = c.DescribeLimits(s.ctx, &kinesis.DescribeLimitsInput{})
+			return err
+		}))
 	})
+}
+
+// untilRefused calls until that fails. A machine that is slow just then may stay below
+// any limit for a while, so it has half a minute.
+func untilRefused(call func() error) error {
+	var err error
+	for end := time.Now().Add(30 * time.Second); err == nil && time.Now().Before(end); {
+		err = call()
+	}
+	return err
 }
 
 func TestPartialFailure(t *testing.T) {

@@ -429,7 +429,7 @@ operation("SubscribeToShard", async (s) => {
     }
     if (got === "ab") break;
   }
-  assert.ok(Date.now() - begin < 1000, "records are pushed at once");
+  assert.ok(Date.now() - begin < 4000, "records are pushed, and do not wait for the next idle event");
 });
 
 check("SubscribeToShard: a closed shard ends with its children", async (s) => {
@@ -473,7 +473,7 @@ check("SubscribeToShard: resumes after a continuation number", async (s) => {
 
 check("Waiters: streamExists and streamNotExists", async (s) => {
   const client = (s.kinesis = s.client(PACED));
-  const often = { client, maxWaitTime: 20, minDelay: 1, maxDelay: 1 };
+  const often = { client, maxWaitTime: 60, minDelay: 1, maxDelay: 1 };
   const { name: StreamName } = await stream(s);
   assert.equal((await client.send(new k.DescribeStreamCommand({ StreamName }))).StreamDescription.StreamStatus, "CREATING");
   await k.waitUntilStreamExists(often, { StreamName });
@@ -501,7 +501,7 @@ check("Throttling: writes, reads and calls", async (s) => {
   s.kinesis = s.client(LIMITED);
   const { name } = await stream(s);
   const untilRefused = async (Exception, call) => {
-    for (let i = 0; i < 12; i++) {
+    for (const end = Date.now() + 30_000; Date.now() < end; ) {
       try {
         await call();
       } catch (e) {

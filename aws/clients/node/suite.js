@@ -88,4 +88,4 @@ async function one({ protocol, kind, name, run }) {
   appendFileSync(process.env.WEIR_RESULTS, JSON.stringify(line) + "\n");
 }
 
-const deadline = () => new Promise((_, reject) => setTimeout(() => reject(new Error("took more than a minute")), 60_000).unref());
+const deadline = () => new Promise((_, reject) => setTimeout(() => reject(new Error("took more than two minutes")), 120_000).unref());

@@ -125,7 +125,7 @@ def _(s):
         got += [r["Data"] for r in ev["Records"]]
         if len(got) == 2:
             break
-    assert time.monotonic() - times["put"] < 1, "records are pushed at once"
+    assert time.monotonic() - times["put"] < 4, "records are pushed, and do not wait for the next idle event"
     same(got, [b"a", b"b"])
     events.close()
 
@@ -153,7 +153,7 @@ def _(s):
         if time.monotonic() - begin > 4:
             break
     assert n <= 3, f"{n} events"
-    assert time.monotonic() - begin < 7
+    assert time.monotonic() - begin < 9.5
     events.close()
 
 
@@ -162,7 +162,7 @@ def _(s):
     c = s.client(PACED)
     c.create_stream(StreamName="waited-for", ShardCount=1)
     same(c.describe_stream(StreamName="waited-for")["StreamDescription"]["StreamStatus"], "CREATING")
-    often = {"Delay": 1, "MaxAttempts": 20}
+    often = {"Delay": 1, "MaxAttempts": 60}
     c.get_waiter("stream_exists").wait(StreamName="waited-for", WaiterConfig=often)
     c.delete_stream(StreamName="waited-for")
     c.get_waiter("stream_not_exists").wait(StreamName="waited-for", WaiterConfig=often)
@@ -191,7 +191,8 @@ def _(s):
     c.create_stream(StreamName="busy", ShardCount=1)
 
     def until_refused(code, call, **arguments):
-        for _ in range(12):
+        end = time.monotonic() + 30  # a slow machine may stay below any limit for a while
+        while time.monotonic() < end:
             try:
                 call(**arguments)
             except ClientError as e:

@@ -28,7 +28,7 @@ class Shell:
             line += ["--" + name.replace("_", "-"), value]
         env = dict(os.environ, AWS_ACCESS_KEY_ID=self.account, AWS_SECRET_ACCESS_KEY="secret", AWS_MAX_ATTEMPTS="1",
                    AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull, AWS_PAGER="")
-        done = subprocess.run(line, env=env, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(line, env=env, capture_output=True, text=True, timeout=180)
         if done.returncode:
             raise Failed(done.stderr.strip())
         return json.loads(done.stdout) if done.stdout.strip() else None

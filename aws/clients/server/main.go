@@ -127,7 +127,7 @@ func open(id, region string) (*account.Account, error) {
 	c.ID, c.Region = id, region
 	switch region {
 	case "us-west-2":
-		const moment = 2500 * time.Millisecond
+		const moment = 5 * time.Second // for a slow machine to see it
 		c.Delays = account.Delays{Create: moment, Delete: moment, Reshard: moment,
 			Update: moment, Consumer: moment, Channel: moment}
 	case "eu-west-1":

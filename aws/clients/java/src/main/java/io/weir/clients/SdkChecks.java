@@ -142,7 +142,7 @@ final class SdkChecks {
       String name = s.stream(1);
       same(s.k.describeStream(r -> r.streamName(name)).join().streamDescription().streamStatus(), StreamStatus.CREATING);
       var waiter = software.amazon.awssdk.services.kinesis.waiters.KinesisAsyncWaiter.builder().client(s.k)
-          .overrideConfiguration(o -> o.maxAttempts(100).backoffStrategyV2(
+          .overrideConfiguration(o -> o.maxAttempts(300).backoffStrategyV2(
               software.amazon.awssdk.retries.api.BackoffStrategy.fixedDelay(Duration.ofMillis(200)))).build();
       waiter.waitUntilStreamExists(r -> r.streamName(name)).join();
       s.k.deleteStream(r -> r.streamName(name)).join();
@@ -352,7 +352,7 @@ final class SdkChecks {
       refused(ResourceInUseException.class, () -> subscribe(s, consumer, ev -> { }));
       long begin = System.nanoTime();
       s.put(name, "b");
-      that(pushed.get(10, TimeUnit.SECONDS) - begin < 1_000_000_000L, "records are not pushed at once");
+      that(pushed.get(1, TimeUnit.MINUTES) - begin < 4_000_000_000L, "records wait for the next idle event");
       same(List.copyOf(got), List.of("a", "b"));
       done.cancel(true);
     });
@@ -361,7 +361,7 @@ final class SdkChecks {
       s.put(name, "a");
       s.split(name);
       ConcurrentLinkedQueue<SubscribeToShardEvent> events = new ConcurrentLinkedQueue<>();
-      subscribe(s, s.register(name, "c"), events::add).get(20, TimeUnit.SECONDS);
+      subscribe(s, s.register(name, "c"), events::add).get(1, TimeUnit.MINUTES);
       SubscribeToShardEvent last = List.copyOf(events).get(events.size() - 1);
       same(last.continuationSequenceNumber(), null);
       same(last.childShards().stream().map(c -> c.parentShards()).collect(Collectors.toList()), List.of(List.of(SHARD0), List.of(SHARD0)));
@@ -370,10 +370,10 @@ final class SdkChecks {
       String consumer = s.register(s.stream(1), "c");
       CompletableFuture<Void> first = new CompletableFuture<>();
       CompletableFuture<Void> done = subscribe(s, consumer, ev -> first.complete(null));
-      first.get(10, TimeUnit.SECONDS);
+      first.get(1, TimeUnit.MINUTES);
       s.k.deregisterStreamConsumer(r -> r.consumerARN(consumer)).join();
       try {
-        done.get(20, TimeUnit.SECONDS);
+        done.get(1, TimeUnit.MINUTES);
       } catch (java.util.concurrent.ExecutionException e) {
         that(e.getCause() instanceof ResourceNotFoundException, e.getCause().toString());
         return;
@@ -390,7 +390,7 @@ final class SdkChecks {
 
   private static void waitFor(Supplier<Boolean> done) throws InterruptedException {
     for (int i = 0; !done.get(); i++) {
-      that(i < 1000, "ten seconds are over");
+      that(i < 6000, "a minute is over");
       Thread.sleep(10);
     }
   }
@@ -526,7 +526,8 @@ final class SdkChecks {
   }
 
   private static void untilRefused(Class<? extends KinesisException> type, Supplier<CompletableFuture<?>> call) {
-    for (int i = 0; i < 12; i++) {
+    long end = System.nanoTime() + Duration.ofSeconds(30).toNanos(); // a slow machine may stay below any limit for a while
+    while (System.nanoTime() < end) {
       try {
         call.get().join();
       } catch (CompletionException e) {
