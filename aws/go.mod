@@ -14,6 +14,7 @@ require (
 	github.com/weirstream/weir v0.0.0
 	go.uber.org/goleak v1.3.0
 	golang.org/x/time v0.12.0
+	google.golang.org/protobuf v1.36.8
 )
 
 require (
@@ -32,7 +33,6 @@ require (
 	github.com/x448/float16 v0.8.4 // indirect
 	go.yaml.in/yaml/v2 v2.4.2 // indirect
 	golang.org/x/sys v0.35.0 // indirect
-	google.golang.org/protobuf v1.36.8 // indirect
 	gopkg.in/yaml.v3 v3.0.1 // indirect
 )
 

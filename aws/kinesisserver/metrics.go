@@ -2,10 +2,9 @@ package kinesisserver
 
 import (
 	"net/http"
+	"sync"
+	"sync/atomic"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
 // The paths that are the server's own, beside the API.
@@ -14,91 +13,104 @@ const (
 	metricsPath = "/_weir/metrics"
 )
 
-// serverMetrics are what the server counts of itself.
+// serverMetrics are what the server counts of itself. They are plain numbers until
+// somebody asks for them, so that a server that nobody scrapes costs nothing: see
+// [serverCollector].
 type serverMetrics struct {
-	requests *prometheus.CounterVec
-	duration *prometheus.HistogramVec
-	received *prometheus.CounterVec
-	sent     *prometheus.CounterVec
-	inFlight prometheus.Gauge
-	panics   prometheus.Counter
-	handler  http.Handler
-
-	byOperation map[string]operationMetrics // immutable; "none" is for what names no operation
+	inFlight    atomic.Int64
+	panics      counter
+	byOperation []atomic.Pointer[operationCounts] // as operations, and noOperation last; nil: none yet
+	handler     func() http.Handler               // made at the first scrape
 }
 
-// operationMetrics are the metrics of one operation, looked up beforehand.
-type operationMetrics struct {
-	succeeded, received, sent prometheus.Counter
-	duration                  prometheus.Observer
-}
+// A counter only rises.
+type counter struct{ atomic.Int64 }
+
+// Inc adds one.
+func (c *counter) Inc() { c.Add(1) }
 
 func newServerMetrics(s *Server) *serverMetrics {
-	byOperation := []string{"operation"}
-	m := &serverMetrics{
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "weir_requests_total",
-			Help: "Requests answered, by operation and by the code of the error, empty for success."},
-			[]string{"operation", "code"}),
-		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "weir_request_duration_seconds",
-			Help: "Time from a request's headers to the end of its response, by operation.", Buckets: durationBuckets},
-			byOperation),
-		received: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "weir_received_bytes_total",
-			Help: "Bytes of the bodies of requests."}, byOperation),
-		sent: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "weir_sent_bytes_total",
-			Help: "Bytes of the bodies of responses."}, byOperation),
-		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{Name: "weir_requests_in_flight",
-			Help: "Requests being answered, subscriptions included."}),
-		panics: prometheus.NewCounter(prometheus.CounterOpts{Name: "weir_panics_total",
-			Help: "Requests whose handling panicked: each one is a bug."}),
+	return &serverMetrics{
+		byOperation: make([]atomic.Pointer[operationCounts], len(operations)+1),
+		handler:     sync.OnceValue(func() http.Handler { return newScrapeHandler(s) }),
 	}
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(newStreamCollector(s.config.Accounts), m.requests, m.duration, m.received, m.sent, m.inFlight, m.panics,
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "weir_subscriptions", Help: "Open SubscribeToShard responses."},
-			func() float64 { return float64(s.subscriptions.open.Load()) }),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "weir_accounts", Help: "Accounts and regions that are open."},
-			func() float64 { return float64(len(s.config.Accounts.Accounts())) }),
-	)
-	m.byOperation = map[string]operationMetrics{noOperation: m.of(noOperation)}
-	for i := range operations {
-		m.byOperation[operations[i].name] = m.of(operations[i].name)
-	}
-	m.handler = promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
-	return m
 }
-
-// durationBuckets reach from what a put takes to a subscription's five minutes.
-var durationBuckets = []float64{10e-6, 50e-6, 100e-6, 500e-6, 1e-3, 5e-3, 10e-3, 50e-3, 0.1, 0.5, 1, 10, 60, 300}
-
-func (m *serverMetrics) begin() { m.inFlight.Inc() }
 
 // noOperation stands for the operation of a request that names none.
 const noOperation = "none"
 
-func (m *serverMetrics) of(operation string) operationMetrics {
-	return operationMetrics{
-		succeeded: m.requests.WithLabelValues(operation, ""),
-		received:  m.received.WithLabelValues(operation),
-		sent:      m.sent.WithLabelValues(operation),
-		duration:  m.duration.WithLabelValues(operation),
+// operationIndex is where each operation stands in operations. It is never changed.
+var operationIndex = func() map[*operation]int {
+	index := make(map[*operation]int, len(operations))
+	for i := range operations {
+		index[&operations[i]] = i
 	}
+	return index
+}()
+
+// durationBuckets reach from what a put takes to a subscription's five minutes, in
+// rising order, each end inclusive.
+var durationBuckets = [...]time.Duration{
+	10 * time.Microsecond, 50 * time.Microsecond, 100 * time.Microsecond, 500 * time.Microsecond,
+	time.Millisecond, 5 * time.Millisecond, 10 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond,
+	500 * time.Millisecond, time.Second, 10 * time.Second, time.Minute, 5 * time.Minute,
 }
+
+// operationCounts are the counts of one operation.
+type operationCounts struct {
+	succeeded, received, sent counter
+	nanoseconds               counter
+	buckets                   [len(durationBuckets) + 1]counter // the last is for what took longer
+
+	mu     sync.Mutex // guards failed
+	failed map[string]int64
+}
+
+func (o *operationCounts) fail(code string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.failed == nil {
+		o.failed = make(map[string]int64)
+	}
+	o.failed[code]++
+}
+
+func (o *operationCounts) took(d time.Duration) {
+	o.nanoseconds.Add(int64(d))
+	i := 0
+	for i < len(durationBuckets) && d > durationBuckets[i] {
+		i++
+	}
+	o.buckets[i].Inc()
+}
+
+func (m *serverMetrics) begin() { m.inFlight.Add(1) }
 
 // end counts a request that was answered.
 func (m *serverMetrics) end(c *call, took time.Duration) {
-	name := noOperation
-	if c.op != nil {
-		name = c.op.name
-	}
-	own := m.byOperation[name]
+	o := m.of(c.op)
 	if c.code == "" {
-		own.succeeded.Inc()
+		o.succeeded.Inc()
 	} else {
-		m.requests.WithLabelValues(name, c.code).Inc()
+		o.fail(c.code)
 	}
-	own.duration.Observe(took.Seconds())
-	own.received.Add(float64(len(c.body)))
-	own.sent.Add(float64(c.written))
-	m.inFlight.Dec()
+	o.took(took)
+	o.received.Add(int64(len(c.body)))
+	o.sent.Add(int64(c.written))
+	m.inFlight.Add(-1)
+}
+
+// of returns the counts of an operation; nil is none.
+func (m *serverMetrics) of(op *operation) *operationCounts {
+	i := len(operations)
+	if op != nil {
+		i = operationIndex[op]
+	}
+	if o := m.byOperation[i].Load(); o != nil {
+		return o
+	}
+	m.byOperation[i].CompareAndSwap(nil, new(operationCounts))
+	return m.byOperation[i].Load()
 }
 
 // serveOwn answers what is no part of the API.
@@ -108,7 +120,7 @@ func (s *Server) serveOwn(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Allow", "GET, HEAD")
 		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
 	case r.URL.Path == metricsPath:
-		s.metrics.handler.ServeHTTP(w, r)
+		s.metrics.handler().ServeHTTP(w, r)
 	case s.subscriptions.closing.Err() != nil:
 		http.Error(w, `{"status":"closing"}`, http.StatusServiceUnavailable)
 	default:

@@ -40,15 +40,22 @@ type Call struct {
 	request  message
 	response message
 	reader   *readerState
+	effects  int  // how many times the server carried it out
+	over     bool // Took is known
 }
 
 // A CallError is an error of the service.
 type CallError struct {
 	Status        int
-	Code, Message string
+	Code, Message string // Code is "status" and the status if there was none
 }
 
-func (e *CallError) Error() string { return e.Code + ": " + e.Message }
+func (e *CallError) Error() string {
+	if e.Message == "" {
+		return e.Code
+	}
+	return e.Code + ": " + e.Message
+}
 
 // Is reports whether target is the [Code] of the error.
 func (e *CallError) Is(target error) bool {
@@ -257,8 +264,31 @@ func (k *Fake) Calls(ops ...string) Calls {
 	return list
 }
 
-// lastCallsLocked returns the latest calls that failed or had a fault, and the
-// latest of all, at most n.
-func (k *Fake) lastCallsLocked(n int) Calls {
-	return Calls(k.calls[max(0, len(k.calls)-n):])
+// told returns a line for each call that led to a failure, as far as can be told:
+// the latest that failed, had a fault or handed over records, and the latest of all,
+// each n at most, and says where some were left out.
+func (cs Calls) told(n int) string {
+	var b strings.Builder
+	telling, from := 0, len(cs)
+	for from > 0 && telling < n {
+		if from--; cs[from].telling() {
+			telling++
+		}
+	}
+	left := from
+	for i, c := range cs[from:] {
+		if !c.telling() && i+from < len(cs)-n {
+			left++
+			continue
+		}
+		if left > 0 {
+			fmt.Fprintf(&b, "  … %d more\n", left)
+			left = 0
+		}
+		b.WriteString("  " + c.String() + "\n")
+	}
+	return b.String()
 }
+
+// telling reports whether something came of the call.
+func (c *Call) telling() bool { return c.Err != nil || c.Fault != "" || c.Records > 0 }

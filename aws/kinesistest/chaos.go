@@ -25,14 +25,23 @@ type Profile struct {
 	Duplicate       float64 // GetRecords or an event stream gives records twice
 	CutStream       float64 // an event stream breaks, by event
 	StreamException float64 // an event stream ends with an exception, by event
-	// Latency is the longest delay of a call or an event.
+	// Latency is the longest delay of a call or an event. Zero means
+	// [DefaultLatency], which tells apart what would happen at one instant;
+	// negative means none.
 	Latency time.Duration
 	// ReshardEvery is how often, on average, a stream is split or merged. It
 	// happens at the next call when it is due.
 	ReshardEvery time.Duration
-	// MaxShards is how many open shards resharding leads to. Zero means 8.
+	// MaxShards is how many open shards resharding leads to. Zero means
+	// [DefaultMaxShards].
 	MaxShards int
 }
+
+// What zero means in a [Profile].
+const (
+	DefaultLatency   = time.Millisecond
+	DefaultMaxShards = 8
+)
 
 // Mild is what a client meets in a week on the service: throttling, some latency,
 // a broken connection.
@@ -51,8 +60,26 @@ func Rough() Profile {
 func (p Profile) any() bool { return p != Profile{} && p != Profile{}.withDefaults() }
 
 func (p Profile) withDefaults() Profile {
-	p.MaxShards = cmp.Or(p.MaxShards, 8)
+	p.MaxShards = cmp.Or(p.MaxShards, DefaultMaxShards)
+	p.Latency = max(0, cmp.Or(p.Latency, DefaultLatency))
 	return p
+}
+
+// check says which field is out of bounds.
+func (p Profile) check() error {
+	for name, v := range map[string]float64{
+		"Throttle": p.Throttle, "ThrottleRecords": p.ThrottleRecords, "InternalFailure": p.InternalFailure,
+		"ResetBefore": p.ResetBefore, "ResetAfter": p.ResetAfter, "ExpireIterator": p.ExpireIterator,
+		"Duplicate": p.Duplicate, "CutStream": p.CutStream, "StreamException": p.StreamException,
+	} {
+		if !(v >= 0 && v <= 1) {
+			return fmt.Errorf("chaos: Profile.%s %v is outside 0 to 1", name, v)
+		}
+	}
+	if p.ReshardEvery < 0 || p.MaxShards < 0 {
+		return fmt.Errorf("chaos: ReshardEvery %v and MaxShards %d must not be negative", p.ReshardEvery, p.MaxShards)
+	}
+	return nil
 }
 
 // A ChaosSpec is chaos and its seed. It is an [Option].
@@ -64,8 +91,18 @@ type ChaosSpec struct {
 // Chaos makes things go wrong by themselves, the same ones for the same seed. Seed
 // zero means one made for this run, which is logged when the test fails. What
 // happens to a call depends on the seed, on what the call is about (operation,
-// stream, shard, consumer), and on how many such calls there were before, not on
-// how goroutines take turns.
+// stream, shard, consumer), and on how many such calls there were before.
+//
+// In a bubble the seed decides about order too: calls of one instant are carried
+// out one after the other, nanoseconds apart, in an order that is made of the seed
+// and of what they say, and so are [Fake.Put] and [Fake.Generate]. So the same seed
+// gives the same run, call for call, for code with any number of goroutines, if it
+// does not depend on chance itself (unseeded random numbers, the order of a map, a
+// select with two cases ready). Outside a bubble goroutines take turns as they
+// come, and only what happens to the first, the second, the n-th call about
+// something is certain. In a bubble do not hold a mutex over a call while
+// others wait for it: a mutex that is waited for stops a bubble's time, and a call
+// takes some.
 func Chaos(seed uint64, p Profile) ChaosSpec { return ChaosSpec{seed, p} }
 
 func (c ChaosSpec) set(to *Config) {
@@ -123,7 +160,6 @@ func (k *Fake) chaosEffect(ch *chaos, c *Call, e *effect) *effect {
 	if ch.calm {
 		return e
 	}
-	k.reshardLocked(ch)
 	about := c.about()
 	ch.seen[about]++
 	n := ch.seen[about]
@@ -140,7 +176,7 @@ func (k *Fake) chaosEffect(ch *chaos, c *Call, e *effect) *effect {
 		}
 	}
 	if e.kind != actNothing {
-		c.Fault = "chaos: " + e.action.String()
+		c.faultedLocked("chaos: " + e.action.String())
 	}
 	return e
 }
@@ -209,6 +245,7 @@ func (k *Fake) reshardLocked(ch *chaos) {
 		s := streams[int(chance(ch.seed, "stream", ch.reshards)*float64(len(streams)))]
 		if text := k.reshard(s, ch); text != "" {
 			k.events = append(k.events, chaosEvent{now, text})
+			k.drainLocked(s.Name())
 		}
 	}
 }

@@ -1,9 +1,10 @@
 package kinesistest
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
-	"strings"
+	"strconv"
 	"sync"
 	"time"
 
@@ -22,6 +23,9 @@ type Guarantee struct {
 	// Losses means that records may be left out, as by a consumer that begins at
 	// the tip.
 	Losses bool
+	// UserRecords means that the consumer takes aggregates apart: what it is to see
+	// are the user records of [Records.Deaggregate].
+	UserRecords bool
 }
 
 // ExactlyOnce is every record once, each key in order.
@@ -42,13 +46,29 @@ type Checker struct {
 	guarantee Guarantee
 
 	mu       sync.Mutex // guards what follows
-	seen     map[weir.SequenceNumber]sightings
+	seen     map[recordID]sightings
 	keys     map[string]progress // by partition key
 	unknown  []string
-	byData   map[string]Record // made when first needed
+	byData   map[string]Record                // made when first needed, likewise users
+	users    map[weir.SequenceNumber][]Record // by the record they came in
 	verified bool
 	total    int // sightings
 }
+
+// A recordID is what a checker tells records apart by.
+type recordID struct {
+	number weir.SequenceNumber
+	sub    int
+}
+
+func (id recordID) String() string {
+	if id.sub == 0 {
+		return "number " + id.number.String()
+	}
+	return fmt.Sprintf("user record %d of number %v", id.sub, id.number)
+}
+
+func (r *Record) id() recordID { return recordID{r.SequenceNumber, r.SubSequence} }
 
 // sightings are the times that a record was seen.
 type sightings struct {
@@ -67,13 +87,26 @@ type progress struct {
 // and those that are in it already. The test fails at its end if the consumer did
 // not do what it promises, unless [Checker.Check] said so before.
 func (k *Fake) Checker(stream string, g Guarantee) *Checker {
-	k.need(stream)
-	c := &Checker{fake: k, stream: stream, guarantee: g,
-		seen: make(map[weir.SequenceNumber]sightings), keys: make(map[string]progress)}
+	k.t.Helper()
+	c := k.newChecker(stream, g)
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.checkers = append(k.checkers, c)
 	return c
+}
+
+func (k *Fake) newChecker(stream string, g Guarantee) *Checker {
+	k.t.Helper()
+	k.need(stream)
+	return &Checker{fake: k, stream: stream, guarantee: g, seen: make(map[recordID]sightings), keys: make(map[string]progress)}
+}
+
+// records returns what the consumer is to see.
+func (c *Checker) records() Records {
+	if c.guarantee.UserRecords {
+		return c.fake.Records(c.stream).Deaggregate()
+	}
+	return c.fake.Records(c.stream)
 }
 
 // Saw tells that the consumer saw records of the SDK, in this order.
@@ -83,18 +116,62 @@ func (c *Checker) Saw(records ...types.Record) {
 			c.stranger("a record without sequence number")
 			continue
 		}
-		c.SawNumber(*r.PartitionKey, *r.SequenceNumber)
+		sub := 0
+		if c.guarantee.UserRecords {
+			sub = c.subSequenceOf(r)
+		}
+		c.SawUserRecord(*r.PartitionKey, *r.SequenceNumber, sub)
 	}
 }
 
+// subSequenceOf returns which user record of an aggregate r is, by its key and
+// data; of several that are alike the first one that was not seen yet.
+func (c *Checker) subSequenceOf(r types.Record) int {
+	n, _ := weir.ParseSequenceNumber(*r.SequenceNumber)
+	c.mu.Lock()
+	users, known := c.users[n]
+	c.mu.Unlock()
+	if !known {
+		users = c.learnUsers(n)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	found := 0
+	for _, u := range users {
+		if u.PartitionKey != *r.PartitionKey || !bytes.Equal(u.Data, r.Data) {
+			continue
+		}
+		if found = u.SubSequence; c.seen[u.id()].first.IsZero() {
+			break
+		}
+	}
+	return found
+}
+
+// learnUsers returns the user records of a record.
+func (c *Checker) learnUsers(n weir.SequenceNumber) []Record {
+	users := make(map[weir.SequenceNumber][]Record)
+	for _, u := range c.records() {
+		users[u.SequenceNumber] = append(users[u.SequenceNumber], u)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.users = users
+	return users[n]
+}
+
 // SawNumber tells that the consumer saw the record of a sequence number.
-func (c *Checker) SawNumber(key, number string) {
+func (c *Checker) SawNumber(key, number string) { c.SawUserRecord(key, number, 0) }
+
+// SawUserRecord tells that the consumer saw a user record, by the sequence number of
+// the record that it came in and its place there, from 0.
+func (c *Checker) SawUserRecord(key, number string, subSequence int) {
 	n, err := weir.ParseSequenceNumber(number)
 	if err != nil {
-		c.stranger(number)
+		c.stranger("number " + strconv.Quote(shorten(number, 60)))
 		return
 	}
-	c.saw(key, n)
+	c.saw(key, recordID{n, subSequence})
 }
 
 // SawData tells that the consumer saw a record with some data, for consumers that
@@ -104,7 +181,7 @@ func (c *Checker) SawData(data []byte) {
 	r, ok := c.byData[string(data)]
 	c.mu.Unlock()
 	if !ok {
-		records := c.fake.Records(c.stream)
+		records := c.records()
 		c.mu.Lock()
 		c.byData = make(map[string]Record, len(records))
 		for _, r := range records {
@@ -117,21 +194,21 @@ func (c *Checker) SawData(data []byte) {
 		c.stranger(fmt.Sprintf("data %q", shorten(string(data), 40)))
 		return
 	}
-	c.saw(r.PartitionKey, r.SequenceNumber)
+	c.saw(r.PartitionKey, r.id())
 }
 
-func (c *Checker) saw(key string, n weir.SequenceNumber) {
+func (c *Checker) saw(key string, id recordID) {
 	now := c.fake.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.total++
-	s := c.seen[n]
+	s := c.seen[id]
 	if !s.first.IsZero() {
 		s.again = append(s.again, now)
-		c.seen[n] = s
+		c.seen[id] = s
 		return
 	}
-	c.seen[n] = sightings{first: now, nth: c.total}
+	c.seen[id] = sightings{first: now, nth: c.total}
 	c.keys[key] = progress{c.keys[key].records + 1, now}
 }
 
@@ -158,11 +235,11 @@ func (c *Checker) Repeats() int {
 // Complete reports whether the consumer has seen every record there is, for
 // [Fake.WaitFor].
 func (c *Checker) Complete() bool {
-	records := c.fake.Records(c.stream)
+	records := c.records()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, r := range records {
-		if c.seen[r.SequenceNumber].first.IsZero() {
+		if c.seen[r.id()].first.IsZero() {
 			return false
 		}
 	}
@@ -178,152 +255,6 @@ func (c *Checker) Check() bool {
 		c.fake.t.Errorf("kinesistest: the consumer of %s: %v", c.stream, err)
 	}
 	return err == nil
-}
-
-// maxViolations is how many violations of a kind are told in full.
-const maxViolations = 5
-
-// Err returns how the consumer broke its promise until now, or nil: which record,
-// when, and after which fault.
-func (c *Checker) Err() error {
-	records := c.fake.Records(c.stream)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.verified = true
-	var found []string
-	tell := func(list []string, kind string) {
-		if len(list) > maxViolations {
-			list = append(list[:maxViolations:maxViolations], fmt.Sprintf("… and %d more %s", len(list)-maxViolations, kind))
-		}
-		found = append(found, list...)
-	}
-	seen := make([]sightings, len(records))
-	for i, r := range records {
-		seen[i] = c.seen[r.SequenceNumber]
-	}
-	tell(c.lostLocked(records, seen), "lost")
-	tell(c.disorder(records, seen), "out of order")
-	tell(c.repeats(records, seen), "repeated")
-	tell(c.strangersLocked(records, seen), "unknown")
-	if len(found) == 0 {
-		return nil
-	}
-	return fmt.Errorf("%d of %d records seen, %d times in all, seed %d\n  %s",
-		len(c.seen), len(records), c.total, c.fake.seed, strings.Join(found, "\n  "))
-}
-
-func (c *Checker) lostLocked(records Records, seen []sightings) []string {
-	if c.guarantee.Losses {
-		return nil
-	}
-	var list []string
-	for i, r := range records {
-		if !seen[i].first.IsZero() {
-			continue
-		}
-		text := fmt.Sprintf("lost: %v, number %s", r, r.SequenceNumber)
-		if key := c.keys[r.PartitionKey]; key.records > 0 {
-			text += fmt.Sprintf("; of its key %d were seen, the last at %s", key.records, clockTime(key.last))
-		}
-		list = append(list, text+c.fake.faultBefore(c.stream, r.ShardID(), r.ArrivalTime, true))
-	}
-	return list
-}
-
-// disorder finds records that were first seen before an earlier one of their key.
-func (c *Checker) disorder(records Records, seen []sightings) []string {
-	if c.guarantee.AnyOrder {
-		return nil
-	}
-	var list []string
-	latest := make(map[string]int) // by key: of the records before, the one seen last
-	for i, r := range records {
-		if seen[i].first.IsZero() {
-			continue
-		}
-		before, ok := latest[r.PartitionKey]
-		if !ok || seen[before].nth < seen[i].nth {
-			latest[r.PartitionKey] = i
-			continue
-		}
-		list = append(list, fmt.Sprintf("out of order: %v was first seen at %s, before %v, which was put earlier%s",
-			r, clockTime(seen[i].first), records[before], c.fake.faultBefore(c.stream, r.ShardID(), seen[i].first, false)))
-	}
-	return list
-}
-
-func (c *Checker) repeats(records Records, seen []sightings) []string {
-	if c.guarantee.Repeats < 0 {
-		return nil
-	}
-	var list []string
-	for i, r := range records {
-		if len(seen[i].again) > c.guarantee.Repeats {
-			again := seen[i].again[c.guarantee.Repeats]
-			list = append(list, fmt.Sprintf("repeated: %v was seen %d times, at %s and again at %s%s", r, 1+len(seen[i].again),
-				clockTime(seen[i].first), clockTime(again), c.fake.faultBefore(c.stream, r.ShardID(), again, false)))
-		}
-	}
-	return list
-}
-
-func (c *Checker) strangersLocked(records Records, seen []sightings) []string {
-	var list []string
-	for _, what := range c.unknown {
-		list = append(list, "unknown: "+what+" was never put")
-	}
-	strangers := len(c.seen)
-	for _, s := range seen {
-		if !s.first.IsZero() {
-			strangers--
-		}
-	}
-	if strangers == 0 {
-		return list
-	}
-	known := make(map[weir.SequenceNumber]bool, len(records))
-	for _, r := range records {
-		known[r.SequenceNumber] = true
-	}
-	for n := range c.seen {
-		if !known[n] {
-			list = append(list, "unknown: number "+n.String()+" was never put")
-		}
-	}
-	slices.Sort(list)
-	return list
-}
-
-func clockTime(t time.Time) string { return t.UTC().Format("15:04:05.000") }
-
-// faultBefore returns in words the last thing that went wrong on a stream before a
-// time or, with after, the first one since.
-func (k *Fake) faultBefore(stream string, shard weir.ShardID, at time.Time, after bool) string {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	var found *Call
-	for _, c := range k.calls {
-		about := c.Stream == "" || c.Stream == stream && (c.Shard < 0 || c.Shard == shard)
-		if !about || c.Fault == "" && c.Err == nil {
-			continue
-		}
-		if after && !c.At.Before(at) {
-			return "; the first fault since: " + c.String()
-		}
-		if !c.At.After(at) {
-			found = c
-		}
-	}
-	text := ""
-	if found != nil {
-		text = "; the last fault before: " + found.String()
-	}
-	for _, e := range slices.Backward(k.events) {
-		if !e.at.After(at) {
-			return text + "; " + e.String()
-		}
-	}
-	return text
 }
 
 // reportCheckers fails the test for checkers that nobody asked.
@@ -346,8 +277,7 @@ func (k *Fake) reportCheckers() {
 // each key in order.
 func (k *Fake) AssertExactlyOnce(stream string, got []types.Record) bool {
 	k.t.Helper()
-	k.need(stream)
-	c := &Checker{fake: k, stream: stream, seen: make(map[weir.SequenceNumber]sightings), keys: make(map[string]progress)}
+	c := k.newChecker(stream, ExactlyOnce())
 	c.Saw(got...)
 	return c.Check()
 }

@@ -2,8 +2,9 @@ package kinesistest_test
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
-	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -216,51 +217,57 @@ func TestSplitAndMerge(t *testing.T) {
 	})
 }
 
-func TestSaveAndLoad(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "orders.jsonl")
-	k := kinesistest.New(t, kinesistest.Stream("orders", 3))
-	k.Generate("orders", kinesistest.Load{Records: 100})
-	k.Save("orders", path)
-
-	other := kinesistest.New(t)
-	other.Load(path)
-	assert.Equal(t, k.Stream("orders").Shards()[2].HashKeyRange, other.Stream("orders").Shards()[2].HashKeyRange)
-	for i := range 10 {
-		key := fmt.Sprintf("key-%d", i)
-		assert.Equal(t, k.Records("orders").Key(key).Data(), other.Records("orders").Key(key).Data())
+// A consumer that takes aggregates apart is checked by user records.
+func TestChecker_userRecords(t *testing.T) {
+	k := kinesistest.New(t, kinesistest.Stream("a", 1))
+	message := "\x0a\x01k\x1a\x05\x08\x00\x1a\x01x\x1a\x05\x08\x00\x1a\x01x\x1a\x05\x08\x00\x1a\x01y" // k: x, x again, y
+	b, err := hex.DecodeString(aggregate(message))
+	require.NoError(t, err)
+	k.Put("a", "outer", string(b))
+	k.Put("a", "plain", "p")
+	promise := kinesistest.ExactlyOnce()
+	promise.UserRecords = true
+	records := k.Records("a")
+	saw := func(c *kinesistest.Checker, record int, key, data string) {
+		c.Saw(types.Record{PartitionKey: &key, Data: []byte(data), SequenceNumber: aws.String(records[record].SequenceNumber.String())})
 	}
+
+	good := k.Checker("a", promise)
+	for _, data := range []string{"x", "x", "y"} {
+		saw(good, 0, "k", data)
+	}
+	saw(good, 1, "plain", "p")
+	assert.True(t, good.Complete())
+	require.NoError(t, good.Err())
+
+	bad := k.Checker("a", promise)
+	saw(bad, 0, "k", "y")
+	saw(bad, 0, "k", "x")
+	saw(bad, 1, "plain", "p")
+	require.ErrorContains(t, bad.Err(), `lost: `)
+	require.ErrorContains(t, bad.Err(), `k: "y" was first seen`)
+	bad.SawUserRecord("k", records[0].SequenceNumber.String(), 7)
+	require.ErrorContains(t, bad.Err(), "unknown: user record 7 of number")
 }
 
-func TestReplay(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "run.jsonl")
-	var saved string
-	synctest.Test(t, func(t *testing.T) {
-		k := kinesistest.New(t, kinesistest.Stream("a", 1))
-		c := k.Client()
-		k.Fail("PutRecord").Nth(2).Throttle()
-		for i := range 3 {
-			put(t, c, "a", "x", fmt.Sprint(i))
-			time.Sleep(time.Minute)
+// Records of all sizes come in the order of their keys, however often the limits
+// refuse one, and what can never be stored fails the test.
+func TestGenerate(t *testing.T) {
+	everywhere(t, func(t *testing.T, config kinesistest.Config) {
+		k := kinesistest.New(t, config, kinesistest.Stream("a", 2))
+		sizes := func(key string, i, n int) []byte { return fmt.Appendf(make([]byte, 50_000*(i%7)), "%s %d", key, n) }
+		k.Generate("a", kinesistest.Load{Records: 100, Keys: 3, Data: sizes})
+		require.Len(t, k.Records("a"), 100)
+		for key := range 3 {
+			for n, data := range k.Records("a").Key(fmt.Sprint("key-", key)).Data() {
+				assert.True(t, strings.HasSuffix(data, fmt.Sprintf("key-%d %d", key, n)))
+			}
 		}
-		at := iterator(t, c, "a", 0, types.ShardIteratorTypeTrimHorizon)
-		out, err := c.GetRecords(t.Context(), &kinesis.GetRecordsInput{ShardIterator: at, Limit: aws.Int32(2)})
-		require.NoError(t, err)
-		time.Sleep(time.Minute)
-		_, err = c.GetRecords(t.Context(), &kinesis.GetRecordsInput{ShardIterator: out.NextShardIterator})
-		require.NoError(t, err)
-		k.SaveRun(path)
-		saved = k.Records("a").String()
 	})
-	synctest.Test(t, func(t *testing.T) {
-		k := kinesistest.New(t, kinesistest.Stream("a", 1))
-		assert.Empty(t, k.Replay(path))
-		assert.Equal(t, saved, k.Records("a").String(), "to the millisecond")
+	s := failing(t, func(s *spy) {
+		k := kinesistest.New(s, kinesistest.Stream("a", 2))
+		k.Generate("a", kinesistest.Load{Records: 1, Data: func(string, int, int) []byte { return make([]byte, 2<<20) }})
 	})
-	synctest.Test(t, func(t *testing.T) {
-		k := kinesistest.New(t, kinesistest.Stream("a", 1))
-		k.Fail("PutRecord").Nth(1).With(kinesistest.InternalFailure)
-		differences := k.Replay(path)
-		require.NotEmpty(t, differences)
-		assert.Contains(t, differences[0], "PutRecord")
-	})
+	require.Len(t, s.errors, 1)
+	assert.Contains(t, s.errors[0], "generate into a, from record 0 on: record 0: ")
 }

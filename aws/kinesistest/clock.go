@@ -3,8 +3,10 @@ package kinesistest
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing/synctest"
 	"time"
 )
@@ -15,6 +17,9 @@ import (
 type clock struct {
 	bubble bool // immutable, likewise still
 	still  bool
+
+	before func()                    // called before the clock is moved; set once, nil means nothing
+	held   atomic.Pointer[time.Time] // what it shows instead; nil: the time
 
 	mu    sync.Mutex // guards what follows
 	at    time.Time  // when still
@@ -34,10 +39,21 @@ func inBubble() bool {
 	return bytes.Contains(head, []byte("synctest bubble"))
 }
 
+// goroutineNumber returns the number of the calling goroutine, which the same line
+// begins with.
+func goroutineNumber() (n int) {
+	var b [32]byte
+	fmt.Sscanf(string(b[:runtime.Stack(b[:], false)]), "goroutine %d ", &n)
+	return n
+}
+
 // virtual reports whether the clock can be moved by [clock.advance] alone.
 func (c *clock) virtual() bool { return c.bubble && !c.still }
 
 func (c *clock) now() time.Time {
+	if held := c.held.Load(); held != nil {
+		return *held
+	}
 	if c.virtual() {
 		return time.Now()
 	}
@@ -59,6 +75,9 @@ func (c *clock) advance(d time.Duration) {
 		time.Sleep(d)
 		synctest.Wait()
 		return
+	}
+	if c.before != nil {
+		c.before()
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -106,6 +125,15 @@ func (c *clock) wait(ctx context.Context, d time.Duration) error {
 	return ctx.Err()
 }
 
+// skip lets d pass without taking real time: outside a bubble it moves the clock.
+func (k *Fake) skip(ctx context.Context, d time.Duration) error {
+	if k.clock.virtual() {
+		return k.clock.sleep(ctx, d)
+	}
+	k.Advance(d)
+	return ctx.Err()
+}
+
 // Now returns the time of the fake's clock.
 func (k *Fake) Now() time.Time { return k.clock.now() }
 
@@ -115,9 +143,11 @@ func (k *Fake) Now() time.Time { return k.clock.now() }
 //
 // Outside a bubble the clock is the wall clock and what Advance added. With
 // [Config.Start] it stands still between calls of Advance, and whatever the fake
-// or the client of [Fake.Client] has to wait for, such as a back-off or a latency,
-// moves it on instead of taking time. What the code under test waits for with
-// package time takes real time outside a bubble, whatever Advance does.
+// has to wait for, such as a latency or the pace of a load, moves it on instead of
+// taking time. The back-off of clients made of [Fake.Config] never takes time
+// outside a bubble: it moves the clock on in either case, by the sum of all back-offs
+// if several goroutines are in one. What the code under test
+// waits for with package time takes real time there, whatever Advance does.
 func (k *Fake) Advance(d time.Duration) {
 	k.clock.advance(d)
 	k.account.Wake()

@@ -29,7 +29,8 @@ type Config struct {
 	// [weir.Unlimited] lifts them all.
 	Limits weir.Limits
 	// Delays are how long changes of status take. Zero fields mean no time at
-	// all; [ServiceDelays] are about what the service takes.
+	// all; [ServiceDelays] are about what the service takes. Streams and consumers
+	// that exist from the beginning are ACTIVE whatever the delays are.
 	Delays account.Delays
 	// GetRecordsDelay and FanOutDelay are how long a record stays invisible after
 	// its put. Zero means not at all.

@@ -38,14 +38,16 @@
 // the client's back-offs and the events of a subscription; use time.Sleep, and
 // [testing/synctest.Wait] or [Fake.WaitFor] to let others catch up. Outside of one
 // [Fake.Advance] moves the clock: by default one that runs besides, with
-// [Config.Start] one that stands still in between. Prefer bubbles: there the code
-// under test lives in the same time.
+// [Config.Start] one that stands still in between. The client's back-off takes no
+// real time there either: it moves the clock. Prefer bubbles: there the code under
+// test lives in the same time.
 //
 // # Arranging
 //
 // [Fake.Put] and [Fake.Generate] put records without a call, [Fake.Split],
-// [Fake.Merge] and [Fake.Reshard] change shards, [Fake.Load] puts what
-// [Fake.Save] wrote to a file. [Fake.Stream] is the engine's stream itself.
+// [Fake.Merge] and [Fake.Reshard] change shards. [Fake.Load] makes the stream that
+// [Fake.Save] wrote to a file, or that was written there by hand: a line of JSON for
+// each record, split and merge. [Fake.Stream] is the engine's stream itself.
 //
 // # Making things fail
 //
@@ -59,14 +61,17 @@
 //	k.Fail("PutRecord").When(poison).Throttle().Required()
 //
 // Bear in mind that the client tries three times: a fault that happens once is
-// seen in [Fake.Calls], and seldom by the code under test.
+// seen in [Fake.Calls], and seldom by the code under test. A fault that is Required
+// and does not happen fails the test, and says which calls came near.
 //
 // [Chaos] makes things fail by themselves, from one seed. The seed is logged when
-// the test fails, and given again it makes the same things fail.
+// the test fails, and given again it makes the same things fail; in a bubble the
+// whole run is the same then, call for call, whatever the goroutines do.
 //
 // # Looking
 //
-// [Fake.Records] is every record that was put, by stream, shard and key;
+// [Fake.Records] is every record that was put, by stream, shard and key, and with
+// [Records.Deaggregate] those that the Kinesis Producer Library put into one;
 // [Fake.Calls] every attempt of every operation with its input, output, error and
 // virtual time, for which there are [InputOf] and [OutputOf]; [Fake.Readers] who
 // reads, from where, and how far behind; [Fake.Throttles] what was throttled in
@@ -92,9 +97,9 @@
 //
 // # Running again
 //
-// [Fake.SaveRun] writes the calls of a test to a file, and [Fake.Replay] makes
-// them again, at the same times, on another fake, and says what came out
-// otherwise. [Fake.LambdaEvent] makes of records what Lambda hands a function.
+// [Fake.SaveRun] writes the calls of a test to a file, subscriptions included, and
+// [Fake.Replay] makes them again, at the same times, on another fake, and says what
+// came out otherwise. [Fake.LambdaEvent] makes of records what Lambda hands a function.
 //
 // # What it is not
 //

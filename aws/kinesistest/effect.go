@@ -35,14 +35,12 @@ func (k *Fake) effects(c *Call) *effect {
 		if e == nil {
 			e = &effect{shard: -1}
 		}
-		if s.latency[1] > 0 {
-			e.latency += between(s.latency, chance(k.seed, "latency", uint64(c.N)))
-		}
+		e.latency += s.latency[0]
 		c.faulted(s.String())
 		if s.do != nil {
 			if err := s.do(c); err != nil {
 				e.action = action{kind: actFail, err: err}
-				c.faulted(c.Fault + shorten(err.Error(), 60))
+				c.faulted(shorten(err.Error(), 60))
 				return e
 			}
 		}
@@ -55,10 +53,6 @@ func (k *Fake) effects(c *Call) *effect {
 		return k.chaosEffect(ch, c, e)
 	}
 	return e
-}
-
-func between(d [2]time.Duration, part float64) time.Duration {
-	return d[0] + time.Duration(part*float64(d[1]-d[0]))
 }
 
 // perform answers a call that something happens to.
@@ -94,7 +88,7 @@ func (k *Fake) perform(w http.ResponseWriter, r *http.Request, c *Call, e *effec
 func (k *Fake) answer(w http.ResponseWriter, r *http.Request, c *Call, e *effect) {
 	if c.Op == "SubscribeToShard" {
 		own := &eventWriter{ResponseWriter: w, fake: k, call: c, ctx: r.Context(), effect: e}
-		if k.pass(own, r, c.request); own.aborted {
+		if k.pass(own, r, c, c.request); own.aborted {
 			panic(http.ErrAbortHandler)
 		}
 		return
@@ -111,7 +105,7 @@ func (k *Fake) askAny(r *http.Request, c *Call) {
 	}
 	w := &eventWriter{ResponseWriter: &answer{header: make(http.Header)}, fake: k, call: c, ctx: r.Context(),
 		effect: &effect{action: action{kind: actCut}}}
-	k.pass(w, r, c.request)
+	k.pass(w, r, c, c.request)
 }
 
 // throttleRecords has the server store those records of a PutRecords that are not

@@ -3,17 +3,19 @@ package kinesistest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"hash/fnv"
+	"math"
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 
 	"github.com/weirstream/weir"
@@ -39,6 +41,8 @@ type Fake struct {
 	handler    http.Handler
 	client     func() *kinesis.Client
 
+	turns *turns // nil without chaos, or outside a bubble
+
 	mu       sync.Mutex // guards what follows; never held while waiting or calling back
 	calls    []*Call    // those that are over, and subscriptions
 	running  map[*Call]struct{}
@@ -47,7 +51,10 @@ type Fake struct {
 	logs     []*streamLog
 	readers  map[string]*readerState // by the iterators that continue them
 	chains   []*readerState
-	chaos    *chaos // nil without
+	backOffs map[string]uint64 // of the clients, by what they were about
+	watch    *time.Timer       // nil while nobody can put records past the fake
+	idle     int               // looks of watch since somebody could
+	chaos    *chaos            // nil without
 	events   []chaosEvent
 	checkers []*Checker
 	listener *listener // nil until Server
@@ -73,40 +80,66 @@ func New(t testing.TB, opts ...Option) *Fake {
 	if k.account, err = account.New(c.account(k.clock.now)); err != nil {
 		t.Fatalf("kinesistest: %v", err)
 	}
+	began := k.Now().Add(-c.Delays.Create - c.Delays.Consumer)
 	for _, s := range c.Streams {
-		if err := k.create(s); err != nil {
+		if _, err := k.create(s, began); err != nil {
 			t.Fatalf("kinesistest: stream %q: %v", s.Name, err)
 		}
 	}
+	if err := c.Chaos.check(); err != nil {
+		t.Fatalf("kinesistest: %v", err)
+	}
 	if c.Chaos.any() {
 		k.chaos = newChaos(k.seed, c.Chaos, k.Now())
+		if k.clock.virtual() {
+			k.turns = &turns{seed: k.seed}
+		}
 	}
+	k.clock.before = k.drain
 	k.labelGoroutines()
 	t.Cleanup(k.finish)
 	return k
 }
 
-// create creates a stream, whatever the delays are.
-func (k *Fake) create(s StreamSpec) error {
+// create makes a stream as if it had been created at a time, ACTIVE by now, and
+// returns the engine's.
+func (k *Fake) create(s StreamSpec, at time.Time) (*weir.Stream, error) {
+	if s.Shards < 0 || s.Shards > math.MaxInt32 || s.Retention%time.Hour != 0 {
+		return nil, fmt.Errorf("StreamSpec: %d shards, retention %v: want none or more, and whole hours", s.Shards, s.Retention)
+	}
+	defer k.clock.held.Store(k.clock.held.Load())
+	k.clock.held.Store(&at)
 	ctx := context.Background()
 	in := &account.CreateStreamInput{StreamName: &s.Name, ShardCount: account.Ptr(int32(max(1, s.Shards)))}
 	if s.OnDemand {
 		in.ShardCount, in.StreamModeDetails = nil, &account.StreamModeDetails{StreamMode: account.Ptr(account.ModeOnDemand)}
 	}
 	if _, err := k.account.CreateStream(ctx, in); err != nil {
-		return err
+		return nil, err
 	}
-	if s.Retention > 0 && s.Retention != weir.DefaultRetention {
+	if delay := k.config.Delays.Create; delay > 0 {
+		active := at.Add(delay)
+		k.clock.held.Store(&active)
+		if _, err := k.account.DescribeStreamSummary(ctx, &account.DescribeStreamSummaryInput{StreamName: &s.Name}); err != nil {
+			return nil, err
+		}
+	}
+	if s.Retention != 0 && s.Retention != weir.DefaultRetention {
 		hours := int32(s.Retention / time.Hour)
 		if _, err := k.account.IncreaseStreamRetentionPeriod(ctx, &account.IncreaseStreamRetentionPeriodInput{
 			StreamName: &s.Name, RetentionPeriodHours: &hours,
 		}); err != nil {
-			return err
+			return nil, err
 		}
 	}
+	return k.account.Stream(s.Name), k.register(s)
+}
+
+// register registers the consumers of a stream that is ACTIVE.
+func (k *Fake) register(s StreamSpec) error {
 	for _, name := range s.Consumers {
 		arn := k.StreamARN(s.Name)
-		if _, err := k.account.RegisterStreamConsumer(ctx, &account.RegisterStreamConsumerInput{StreamARN: &arn, ConsumerName: &name}); err != nil {
+		if _, err := k.account.RegisterStreamConsumer(context.Background(), &account.RegisterStreamConsumerInput{StreamARN: &arn, ConsumerName: &name}); err != nil {
 			return err
 		}
 	}
@@ -129,7 +162,9 @@ func (k *Fake) Client(options ...func(*kinesis.Options)) *kinesis.Client {
 
 // Config returns an SDK configuration of which any client of Kinesis can be made.
 // It has dummy credentials, the fake as HTTP client, and the SDK's standard
-// retryer, whose back-off takes its jitter from the fake's seed.
+// retryer, whose back-off takes its jitter from the fake's seed and no real time:
+// outside a bubble it moves the fake's clock on instead of waiting, as
+// [Fake.Advance] does. A retryer of the caller's own waits as it always does.
 func (k *Fake) Config() aws.Config {
 	return aws.Config{
 		Region:       k.config.Region,
@@ -151,28 +186,6 @@ func credentials(key string) aws.CredentialsProvider {
 // the SDK's. It ignores the host.
 func (k *Fake) Transport() http.RoundTripper { return transport{k} }
 
-// retryer returns the SDK's standard retryer with a back-off that depends on the
-// seed, the attempt and how many delays there were before, and, where the clock
-// stands still, moves it.
-func (k *Fake) retryer() aws.Retryer {
-	backoff := retry.NewExponentialJitterBackoff(retry.DefaultMaxBackoff)
-	var delays atomic.Uint64
-	return retry.NewStandard(func(o *retry.StandardOptions) {
-		o.Backoff = retry.BackoffDelayerFunc(func(attempt int, err error) (time.Duration, error) {
-			if _, err := backoff.BackoffDelay(attempt, err); err != nil {
-				return 0, err
-			}
-			most := min(time.Second<<min(attempt, 10), retry.DefaultMaxBackoff)
-			d := time.Duration(chance(k.seed, "back-off", delays.Add(1)) * float64(most))
-			if k.clock.still {
-				k.Advance(d)
-				return 0, nil
-			}
-			return d, nil
-		})
-	})
-}
-
 // chance returns a number from 0 to 1 that depends on its arguments alone.
 func chance(seed uint64, what string, n uint64) float64 {
 	h := fnv.New64a()
@@ -182,16 +195,24 @@ func chance(seed uint64, what string, n uint64) float64 {
 
 // Account returns the account behind the fake. What is done through it is no call
 // and meets no fault.
-func (k *Fake) Account() *account.Account { return k.account }
+func (k *Fake) Account() *account.Account {
+	k.watchPuts()
+	return k.account
+}
 
 // Stream returns the engine's stream of a name, for arranging and asserting
-// directly; nil if there is none. What is done to it is no call.
-func (k *Fake) Stream(name string) *weir.Stream { return k.account.Stream(name) }
+// directly; nil if there is none. What is done to it is no call. That the fake
+// itself reads what is put counts in the stream's metrics: each record is outgoing
+// once more than the readers under test were given it.
+func (k *Fake) Stream(name string) *weir.Stream {
+	k.watchPuts()
+	return k.account.Stream(name)
+}
 
 // need is Stream for a stream that must be there.
 func (k *Fake) need(name string) *weir.Stream {
 	k.t.Helper()
-	s := k.Stream(name)
+	s := k.account.Stream(name)
 	if s == nil {
 		k.t.Fatalf("kinesistest: there is no stream %q", name)
 	}
@@ -303,12 +324,14 @@ func (k *Fake) begin(op string, m message) *Call {
 
 // end notes that a call is over.
 func (k *Fake) end(c *Call) {
-	if c.Op == "PutRecord" || c.Op == "PutRecords" {
-		k.drain()
-	}
+	took := k.Now().Sub(c.At)
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	c.Took = k.Now().Sub(c.At)
+	switch c.Op {
+	case "PutRecord", "PutRecords", "SplitShard", "MergeShards", "UpdateShardCount", "DeleteStream":
+		k.drainLocked(c.Stream)
+	}
+	c.Took, c.over = took, true
 	delete(k.running, c)
 	k.followLocked(c)
 	if c.Op != "SubscribeToShard" {
@@ -316,9 +339,14 @@ func (k *Fake) end(c *Call) {
 	}
 }
 
+// keepLocked remembers a call in its place, which is that of its beginning.
 func (k *Fake) keepLocked(c *Call) {
 	if len(k.calls) >= 2*k.config.KeepCalls {
 		k.calls = append([]*Call(nil), k.calls[len(k.calls)-k.config.KeepCalls:]...)
 	}
-	k.calls = append(k.calls, c)
+	i := len(k.calls)
+	for i > 0 && k.calls[i-1].N > c.N {
+		i--
+	}
+	k.calls = slices.Insert(k.calls, i, c)
 }

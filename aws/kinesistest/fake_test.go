@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -167,22 +168,52 @@ func TestFake_subscriptionLivesFiveMinutes(t *testing.T) {
 	})
 }
 
-// The SDK's back-off takes virtual time.
+// The SDK's back-off takes virtual time, in a bubble and outside.
 func TestFake_backOffTakesNoTime(t *testing.T) {
-	for _, config := range []kinesistest.Config{{}, {Start: time.Unix(1_700_000_000, 0)}} {
-		run := func(t *testing.T) {
-			k := kinesistest.New(t, kinesistest.Stream("orders", 1), config)
+	everywhere(t, func(t *testing.T, config kinesistest.Config) {
+		config.Seed = 1
+		k := kinesistest.New(t, kinesistest.Stream("orders", 1), config)
+		began, really := k.Now(), time.Now()
+		for range 50 {
 			k.Fail("PutRecord").Times(2).Throttle().Required()
-			began := k.Now()
 			put(t, k.Client(), "orders", "a", "one")
-			assert.Greater(t, k.Now().Sub(began), 10*time.Millisecond)
-			require.Len(t, k.Calls(), 3)
 		}
-		if config.Start.IsZero() {
-			synctest.Test(t, run)
-		} else {
-			run(t)
+		assert.Greater(t, k.Now().Sub(began), 20*time.Second)
+		require.Len(t, k.Calls(), 150)
+		if !strings.HasSuffix(t.Name(), "bubble") {
+			assert.Less(t, time.Since(really), 20*time.Second)
 		}
+	})
+}
+
+// Back-off depends on what failed and how often, not on which of several clients
+// and goroutines comes first.
+func TestFake_backOffIsDeterministic(t *testing.T) {
+	run := func() (told string) {
+		synctest.Test(t, func(t *testing.T) {
+			k := kinesistest.New(t, kinesistest.Config{Seed: 5}, kinesistest.Stream("a", 1), kinesistest.Stream("b", 1))
+			k.Fail("PutRecord").Stream("a").ResetBefore()
+			k.Fail("PutRecord").Stream("b").Throttle()
+			ends := make([]time.Duration, 2)
+			var all sync.WaitGroup
+			for i, stream := range []string{"a", "b"} {
+				all.Go(func() {
+					for range 5 {
+						k.Client(func(o *kinesis.Options) { o.RetryMaxAttempts = 4 }).PutRecord(t.Context(),
+							&kinesis.PutRecordInput{StreamName: &stream, PartitionKey: aws.String("x"), Data: []byte("x")})
+					}
+					ends[i] = time.Since(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC))
+				})
+			}
+			all.Wait()
+			assert.NotEqual(t, ends[0], ends[1])
+			told = fmt.Sprint(ends)
+		})
+		return told
+	}
+	first := run()
+	for range 5 {
+		assert.Equal(t, first, run())
 	}
 }
 
@@ -225,9 +256,14 @@ func TestFake_transport(t *testing.T) {
 
 func TestFake_delays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k := kinesistest.New(t, kinesistest.Config{Delays: kinesistest.ServiceDelays()}, kinesistest.Stream("orders", 1))
+		k := kinesistest.New(t, kinesistest.Config{Delays: kinesistest.ServiceDelays()},
+			kinesistest.StreamSpec{Name: "old", Retention: 48 * time.Hour, Consumers: []string{"billing"}})
 		c := k.Client()
-		_, err := c.PutRecord(t.Context(), &kinesis.PutRecordInput{StreamName: aws.String("orders"), PartitionKey: aws.String("a"), Data: []byte("x")})
+		put(t, c, "old", "a", "it was there before")
+		require.NoError(t, subscribe(t, k, "old", "billing", 0).Close())
+		_, err := c.CreateStream(t.Context(), &kinesis.CreateStreamInput{StreamName: aws.String("orders"), ShardCount: aws.Int32(1)})
+		require.NoError(t, err)
+		_, err = c.PutRecord(t.Context(), &kinesis.PutRecordInput{StreamName: aws.String("orders"), PartitionKey: aws.String("a"), Data: []byte("x")})
 		var missing *types.ResourceNotFoundException
 		require.ErrorAs(t, err, &missing)
 		require.NoError(t, kinesis.NewStreamExistsWaiter(c).Wait(t.Context(), &kinesis.DescribeStreamInput{StreamName: aws.String("orders")}, time.Minute))

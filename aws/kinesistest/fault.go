@@ -75,7 +75,8 @@ type action struct {
 	kind  actionKind
 	err   error
 	which func(int, types.PutRecordsRequestEntry) bool
-	after int // events
+	index []int // what which chooses, if it is known
+	after int   // events
 }
 
 // Fail declares a fault of an operation, such as "GetRecords"; "" means any.
@@ -131,15 +132,31 @@ func (f *Fault) For(d time.Duration) *Fault {
 }
 
 // Nth makes the fault apply to certain calls only of those that match: the first is 1.
-func (f *Fault) Nth(n ...int) *Fault { return f.change(func(s *faultSpec) { s.nth = n }) }
+func (f *Fault) Nth(n ...int) *Fault {
+	f.fake.t.Helper()
+	if len(n) == 0 || slices.Min(n) < 1 {
+		f.fake.t.Fatalf("kinesistest: Nth%v: calls are counted from 1", n)
+	}
+	return f.change(func(s *faultSpec) { s.nth = slices.Clone(n) })
+}
 
 // Times makes the fault apply n times at most.
-func (f *Fault) Times(n int) *Fault { return f.change(func(s *faultSpec) { s.times = n }) }
+func (f *Fault) Times(n int) *Fault {
+	f.fake.t.Helper()
+	if n < 1 {
+		f.fake.t.Fatalf("kinesistest: Times(%d): want 1 or more", n)
+	}
+	return f.change(func(s *faultSpec) { s.times = n })
+}
 
 // Probability makes the fault apply by chance, 0 to 1. What decides is the seed
 // and the how manieth call of its operation, stream, shard and consumer it is, so
 // that goroutines may take turns in any order. With no seed it is the fake's.
 func (f *Fault) Probability(p float64, seed ...uint64) *Fault {
+	f.fake.t.Helper()
+	if !(p >= 0 && p <= 1) {
+		f.fake.t.Fatalf("kinesistest: Probability(%v): want 0 to 1", p)
+	}
 	return f.change(func(s *faultSpec) {
 		s.probability, s.seed = p, f.fake.seed
 		if len(seed) > 0 {
@@ -153,8 +170,15 @@ func (f *Fault) Probability(p float64, seed ...uint64) *Fault {
 func (f *Fault) Required() *Fault { return f.change(func(s *faultSpec) { s.required = true }) }
 
 // With makes the call fail with an error: a [Code], an error of the SDK's types
-// package or an account.Error. The operation has no effect.
-func (f *Fault) With(err error) *Fault { return f.act(action{kind: actFail, err: err}) }
+// package or an account.Error; any other is an internal failure that says what it
+// says. The operation has no effect.
+func (f *Fault) With(err error) *Fault {
+	f.fake.t.Helper()
+	if err == nil {
+		f.fake.t.Fatalf("kinesistest: With(nil): want an error")
+	}
+	return f.act(action{kind: actFail, err: err})
+}
 
 // Throttle makes the call fail the way the service throttles the operation.
 func (f *Fault) Throttle() *Fault { return f.act(action{kind: actFail}) }
@@ -163,15 +187,19 @@ func (f *Fault) Throttle() *Fault { return f.act(action{kind: actFail}) }
 // if none are given, those that go to the fault's shard, or all. The others are
 // stored.
 func (f *Fault) ThrottleRecords(index ...int) *Fault {
+	f.fake.t.Helper()
 	if len(index) == 0 {
 		return f.act(action{kind: actThrottleRecords})
 	}
-	return f.ThrottleRecordsIf(func(i int, _ types.PutRecordsRequestEntry) bool { return slices.Contains(index, i) })
+	index = slices.Clone(index)
+	return f.act(action{kind: actThrottleRecords, index: index,
+		which: func(i int, _ types.PutRecordsRequestEntry) bool { return slices.Contains(index, i) }})
 }
 
 // ThrottleRecordsIf throttles the records of PutRecords for which which returns
 // true. The others are stored.
 func (f *Fault) ThrottleRecordsIf(which func(index int, entry types.PutRecordsRequestEntry) bool) *Fault {
+	f.fake.t.Helper()
 	return f.act(action{kind: actThrottleRecords, which: which})
 }
 
@@ -179,7 +207,12 @@ func (f *Fault) ThrottleRecordsIf(which func(index int, entry types.PutRecordsRe
 // duration, by something from d to that. It may go together with what else
 // happens.
 func (f *Fault) Latency(d time.Duration, to ...time.Duration) *Fault {
-	return f.change(func(s *faultSpec) { s.latency = [2]time.Duration{d, slices.Max(append(to, d))} })
+	f.fake.t.Helper()
+	most := slices.Max(append(slices.Clone(to), d))
+	if d < 0 || most == 0 {
+		f.fake.t.Fatalf("kinesistest: Latency(%v): want more than none", d)
+	}
+	return f.change(func(s *faultSpec) { s.latency = [2]time.Duration{d, most} })
 }
 
 // ResetBefore breaks the connection before the call has an effect.
@@ -190,11 +223,18 @@ func (f *Fault) ResetBefore() *Fault { return f.act(action{kind: actResetBefore}
 func (f *Fault) ResetAfter() *Fault { return f.act(action{kind: actResetAfter}) }
 
 // CutStream breaks the connection of a SubscribeToShard after so many events.
-func (f *Fault) CutStream(events int) *Fault { return f.act(action{kind: actCut, after: events}) }
+func (f *Fault) CutStream(events int) *Fault {
+	f.fake.t.Helper()
+	return f.act(action{kind: actCut, after: events})
+}
 
 // InStreamException ends a SubscribeToShard with an exception in the event stream
 // after so many events.
 func (f *Fault) InStreamException(events int, err error) *Fault {
+	f.fake.t.Helper()
+	if err == nil {
+		f.fake.t.Fatalf("kinesistest: InStreamException(%d, nil): want an error", events)
+	}
 	return f.act(action{kind: actException, after: events, err: err})
 }
 
@@ -209,6 +249,9 @@ func (f *Fault) Do(do func(*Call) error) *Fault { return f.change(func(s *faultS
 
 func (f *Fault) act(a action) *Fault {
 	f.fake.t.Helper()
+	if a.after < 0 {
+		f.fake.t.Fatalf("kinesistest: after %d events: want none or more", a.after)
+	}
 	f.change(func(s *faultSpec) { s.action = a })
 	wants := map[actionKind]string{actThrottleRecords: "PutRecords", actCut: "SubscribeToShard", actException: "SubscribeToShard"}
 	if op := wants[a.kind]; op != "" && f.spec.op != op {
@@ -252,8 +295,16 @@ func (s faultSpec) String() string {
 	add(len(s.nth) > 0, "number %v", s.nth)
 	add(s.times > 0, "×%d", s.times)
 	add(s.probability < 1, "by chance %v, seed %d", s.probability, s.seed)
-	add(s.latency[1] > 0, "latency %v", s.latency[1])
-	add(true, "%v", s.action)
+	add(!s.until.IsZero(), "until %s", clockTime(s.until))
+	add(s.when != nil, "when a function says so")
+	switch {
+	case s.latency[0] < s.latency[1]:
+		add(true, "latency %v to %v", s.latency[0], s.latency[1])
+	case s.latency[1] > 0:
+		add(true, "latency %v", s.latency[1])
+	}
+	add(s.do != nil, "do")
+	add(s.action.kind != actNothing, "%v", s.action)
 	return strings.TrimSpace(b.String())
 }
 
@@ -265,6 +316,9 @@ func (a action) String() string {
 		}
 		return shorten(a.err.Error(), 60)
 	case actThrottleRecords:
+		if len(a.index) > 0 {
+			return fmt.Sprintf("throttle records %v", a.index)
+		}
 		return "throttle records"
 	case actResetBefore:
 		return "reset before the effect"
@@ -278,78 +332,4 @@ func (a action) String() string {
 		return "duplicate"
 	}
 	return ""
-}
-
-// apply reports whether the fault applies to a call, and counts it.
-func (f *Fault) apply(c *Call) (faultSpec, bool) {
-	f.mu.Lock()
-	s, stopped := f.spec, f.stopped
-	f.mu.Unlock()
-	idle := s.action.kind == actNothing && s.do == nil && s.latency[1] == 0
-	if stopped || idle || !s.matches(c) {
-		return s, false
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.matched++
-	switch {
-	case s.times > 0 && f.applied >= s.times,
-		len(s.nth) > 0 && !slices.Contains(s.nth, f.matched),
-		s.probability < 1 && f.drawLocked(c, s) >= s.probability:
-		return s, false
-	}
-	f.applied++
-	return s, true
-}
-
-// matches reports whether a call is one that the fault is about.
-func (s *faultSpec) matches(c *Call) bool {
-	switch {
-	case s.op != "" && s.op != c.Op,
-		s.stream != "" && s.stream != c.Stream,
-		s.consumer != "" && s.consumer != c.Consumer,
-		!s.until.IsZero() && (c.At.Before(s.from) || !c.At.Before(s.until)),
-		s.shard >= 0 && !c.on(s.shard),
-		s.when != nil && !s.when(c):
-		return false
-	}
-	return true
-}
-
-// drawLocked draws a number for a call.
-func (f *Fault) drawLocked(c *Call, s faultSpec) float64 {
-	if f.seen == nil {
-		f.seen = make(map[string]uint64)
-	}
-	about := c.about()
-	f.seen[about]++
-	return chance(s.seed, fmt.Sprintf("fault %d %s", f.index, about), f.seen[about])
-}
-
-// about returns what a call is about, as chance tells calls apart.
-func (c *Call) about() string { return fmt.Sprintf("%s/%s/%d/%s", c.Op, c.Stream, c.Shard, c.Consumer) }
-
-// reportFaults fails the test for faults that should have happened.
-func (k *Fake) reportFaults() {
-	k.t.Helper()
-	k.mu.Lock()
-	faults := slices.Clone(k.faults)
-	k.mu.Unlock()
-	for _, f := range faults {
-		f.mu.Lock()
-		want := max(1, f.spec.times, len(f.spec.nth))
-		if f.spec.required && f.applied < want {
-			k.t.Errorf("kinesistest: the fault declared at %s did not happen: %v\nwant %d times, got %d; %d calls matched it of these:\n%v",
-				f.where, f.spec, want, f.applied, f.matched, shortest(k.Calls(), f.spec.op))
-		}
-		f.mu.Unlock()
-	}
-}
-
-// shortest returns the latest calls of an operation, or of all.
-func shortest(cs Calls, op string) Calls {
-	if op != "" {
-		cs = cs.Of(op)
-	}
-	return cs[max(0, len(cs)-10):]
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -281,6 +282,60 @@ func TestFault_probabilityIsDeterministic(t *testing.T) {
 	assert.Equal(t, first, run(t, 1))
 	assert.NotEqual(t, first, run(t, 2))
 	assert.NotEqual(t, first["a"], first["b"])
+}
+
+// A latency between two bounds is drawn as chance is.
+func TestFault_latencyIsDeterministic(t *testing.T) {
+	run := func() (told string) {
+		synctest.Test(t, func(t *testing.T) {
+			k := kinesistest.New(t, kinesistest.Config{Seed: 3}, kinesistest.Stream("a", 1), kinesistest.Stream("b", 1))
+			k.Fail("ListShards").Latency(time.Second, time.Minute)
+			var all sync.WaitGroup
+			took := make([]time.Duration, 2)
+			for i, stream := range []string{"a", "b"} {
+				all.Go(func() {
+					began := time.Now()
+					for range 5 {
+						k.Client().ListShards(t.Context(), &kinesis.ListShardsInput{StreamName: &stream})
+					}
+					took[i] = time.Since(began)
+				})
+			}
+			all.Wait()
+			told = fmt.Sprint(took)
+		})
+		return told
+	}
+	first := run()
+	for range 5 {
+		assert.Equal(t, first, run())
+	}
+}
+
+func TestFault_refusesNonsense(t *testing.T) {
+	for want, declare := range map[string]func(*kinesistest.Fault){
+		"Nth[0]: calls are counted from 1":           func(f *kinesistest.Fault) { f.Nth(0) },
+		"Nth[]: calls are counted from 1":            func(f *kinesistest.Fault) { f.Nth() },
+		"Times(0): want 1 or more":                   func(f *kinesistest.Fault) { f.Times(0) },
+		"Probability(1.5): want 0 to 1":              func(f *kinesistest.Fault) { f.Probability(1.5) },
+		"With(nil): want an error":                   func(f *kinesistest.Fault) { f.With(nil) },
+		"Latency(-1s): want more than none":          func(f *kinesistest.Fault) { f.Latency(-time.Second) },
+		"throttle records is for PutRecords":         func(f *kinesistest.Fault) { f.ThrottleRecords() },
+		"cut after 3 events is for SubscribeToShard": func(f *kinesistest.Fault) { f.CutStream(3) },
+		"InStreamException(1, nil): want an error":   func(f *kinesistest.Fault) { f.InStreamException(1, nil) },
+		"after -1 events: want none or more":         func(f *kinesistest.Fault) { f.CutStream(-1) },
+	} {
+		s := failing(t, func(s *spy) {
+			defer func() { _ = recover() }()
+			declare(kinesistest.New(s).Fail("GetRecords"))
+		})
+		assert.Contains(t, s.said(), want)
+	}
+	s := failing(t, func(s *spy) {
+		defer func() { _ = recover() }()
+		kinesistest.New(s, kinesistest.Chaos(1, kinesistest.Profile{Throttle: 7}))
+	})
+	assert.Contains(t, s.said(), "Profile.Throttle 7 is outside 0 to 1")
 }
 
 func TestFault_for(t *testing.T) {

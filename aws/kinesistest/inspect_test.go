@@ -2,6 +2,9 @@ package kinesistest_test
 
 import (
 	"context"
+	"crypto/md5"
+	"encoding/hex"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -16,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/aws/account"
 	"github.com/weirstream/weir/aws/kinesistest"
 )
 
@@ -37,6 +41,109 @@ func TestRecords(t *testing.T) {
 		assert.Contains(t, all.String(), `x: "4"`)
 		assert.Empty(t, k.Records("b"))
 	})
+}
+
+// What is put past the fake is remembered too, though it expires before anybody
+// asks.
+func TestRecords_putThroughTheEngine(t *testing.T) {
+	everywhere(t, func(t *testing.T, config kinesistest.Config) {
+		k := kinesistest.New(t, config, kinesistest.Stream("a", 2))
+		for i := range 3 {
+			_, err := k.Stream("a").PutRecord(t.Context(), "x", fmt.Append(nil, i))
+			require.NoError(t, err)
+			k.Advance(25 * time.Hour)
+		}
+		_, err := k.Account().PutRecord(t.Context(), &account.PutRecordInput{StreamName: aws.String("a"), PartitionKey: aws.String("x"), Data: []byte("3")})
+		require.NoError(t, err)
+		k.Advance(100 * 24 * time.Hour)
+		assert.Equal(t, []string{"0", "1", "2", "3"}, k.Records("a").Data())
+	})
+}
+
+func TestRecords_deaggregate(t *testing.T) {
+	k := kinesistest.New(t, kinesistest.Stream("a", 1))
+	two := "f3899ac20a01610a01621a0508001a01781a0608011a02797a6fe1bc1407aabc41e3e0c88f3f668baf"
+	hashed := "f3899ac20a026b3112013012273334303238323336363932303933383436333436333337343630373433313736383231313435351a09080010001a036f6e651a09080010011a0374776f56b73531463fdea59f4fa63ac8572173"
+	damaged := strings.Replace(two, "797a6f", "797b6f", 1)
+	empty := "f3899ac2" // and the MD5 of nothing is not there
+	noSuchKey := aggregate("\x0a\x01a\x1a\x05\x08\x01\x1a\x01x")
+	cutOff := aggregate("\x0a\x05a")
+	for _, text := range []string{two, hashed, damaged, empty, noSuchKey, cutOff} {
+		data, err := hex.DecodeString(text)
+		require.NoError(t, err)
+		k.Put("a", "outer", string(data))
+	}
+	k.Put("a", "plain", "data")
+	all := k.Records("a")
+	users := all.Deaggregate()
+	var told []string
+	for _, u := range users[:4] {
+		assert.True(t, u.Aggregated)
+		assert.Contains(t, all[:2].Where(func(r kinesistest.Record) bool { return r.SequenceNumber == u.SequenceNumber })[0].String(), "outer")
+		told = append(told, fmt.Sprintf("%d %s %s %s", u.SubSequence, u.PartitionKey, u.ExplicitHashKey, u.Data))
+	}
+	assert.Equal(t, []string{"0 a  x", "1 b  yz", "0 k1 0 one", "1 k1 340282366920938463463374607431768211455 two"}, told)
+	assert.Equal(t, all[2:], users[4:], "what is no aggregate stays")
+}
+
+// aggregate returns a protobuf message as the producer library sends it, in
+// hexadecimal.
+func aggregate(message string) string {
+	sum := md5.Sum([]byte(message))
+	return hex.EncodeToString([]byte("\xf3\x89\x9a\xc2" + message + string(sum[:])))
+}
+
+// Calls are in the order in which they began, whichever ends first.
+func TestCalls_order(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := kinesistest.New(t, kinesistest.Stream("a", 1))
+		k.Fail("ListStreams").Latency(time.Second)
+		go k.Client().ListStreams(t.Context(), &kinesis.ListStreamsInput{})
+		time.Sleep(time.Millisecond)
+		put(t, k.Client(), "a", "x", "1")
+		require.Len(t, k.Calls(), 1, "that are over")
+		time.Sleep(time.Second)
+		calls := k.Calls()
+		require.Len(t, calls, 2)
+		assert.Equal(t, []any{"ListStreams", 1, "PutRecord", 2}, []any{calls[0].Op, calls[0].N, calls[1].Op, calls[1].N})
+	})
+}
+
+// A test that fails shows the calls that mattered, however many polls came since.
+func TestNew_showsTheCallsThatMattered(t *testing.T) {
+	s := failing(t, func(s *spy) {
+		k := kinesistest.New(s, kinesistest.Config{Start: time.Unix(1_700_000_000, 0)}, kinesistest.Stream("a", 1))
+		k.Fail("PutRecord").Nth(1).With(kinesistest.Validation)
+		k.Client().PutRecord(s.Context(), &kinesis.PutRecordInput{StreamName: aws.String("a"), PartitionKey: aws.String("x"), Data: []byte("1")})
+		at := iterator(t, k.Client(), "a", 0, types.ShardIteratorTypeLatest)
+		for range 100 {
+			out, err := k.Client().GetRecords(context.Background(), &kinesis.GetRecordsInput{ShardIterator: at})
+			assert.NoError(t, err)
+			at = out.NextShardIterator
+			k.Advance(time.Second)
+		}
+		s.Errorf("no")
+	})
+	require.Len(t, s.logs, 1)
+	assert.Contains(t, s.logs[0], "of 102")
+	assert.Contains(t, s.logs[0], "ValidationException")
+	assert.Contains(t, s.logs[0], "… 86 more")
+	assert.Contains(t, s.logs[0], "#102")
+	assert.NotContains(t, s.logs[0], "#80 ")
+}
+
+// A client that speaks CBOR is seen reading like any other.
+func TestReaders_cbor(t *testing.T) {
+	k := kinesistest.New(t, kinesistest.Stream("a", 1))
+	k.Put("a", "x", "0")
+	last := k.Put("a", "x", "1")
+	k.Put("a", "x", "2")
+	_, body := cborCall(t, k, "GetShardIterator", map[string]any{"StreamName": "a", "ShardId": "shardId-000000000000", "ShardIteratorType": "TRIM_HORIZON"})
+	cborCall(t, k, "GetRecords", map[string]any{"ShardIterator": body["ShardIterator"], "Limit": 2})
+	readers := k.Readers("a")
+	require.Len(t, readers, 1)
+	assert.Equal(t, last.SequenceNumber, readers[0].Last)
+	assert.Equal(t, []int{2, 1}, []int{readers[0].Given, readers[0].Behind})
 }
 
 func TestCalls(t *testing.T) {
@@ -167,8 +274,21 @@ func TestFault_unused(t *testing.T) {
 	require.Len(t, s.errors, 1)
 	assert.Contains(t, s.said(), "inspect_test.go")
 	assert.Contains(t, s.said(), "PutRecord of a ×2 throttle")
-	assert.Contains(t, s.said(), "want 2 times, got 1")
+	assert.Contains(t, s.said(), "want 2 times, got 1; 1 of 1 calls matched it\n")
 	assert.Contains(t, strings.Join(s.logs, ""), "ProvisionedThroughputExceededException", "the calls that led there")
+}
+
+// It says how those that came near missed it, and which declaration does nothing.
+func TestFault_unusedSaysWhy(t *testing.T) {
+	s := failing(t, func(t *spy) {
+		k := kinesistest.New(t, kinesistest.Stream("a", 1))
+		k.Fail("PutRecord").Stream("b").Throttle().Required()
+		k.Fail("PutRecord").Stream("a")
+		k.Client(once).PutRecord(t.Context(), &kinesis.PutRecordInput{StreamName: aws.String("a"), PartitionKey: aws.String("x"), Data: []byte("2")})
+	})
+	require.Len(t, s.errors, 2)
+	assert.Contains(t, s.errors[0], "want 1 times, got 0; 0 of 1 calls matched it; another stream: 1\n  #1 ")
+	assert.Contains(t, s.errors[1], "does nothing: say what happens")
 }
 
 func TestLambdaEvent(t *testing.T) {

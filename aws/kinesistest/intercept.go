@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -21,23 +22,30 @@ func (k *Fake) serve(w http.ResponseWriter, r *http.Request) {
 		k.inner().ServeHTTP(w, r)
 		return
 	}
-	body, err := readAll(r)
-	if err != nil {
-		panic(http.ErrAbortHandler)
+	slot, inProcess := r.Context().Value(callKey{}).(*callSlot)
+	if !inProcess {
+		slot = new(callSlot)
+		var err error
+		if slot.body, err = readAll(r); err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		k.takeTurn(op)
 	}
-	c := k.begin(op, message{body, r.Header.Get("Content-Type") == contentCBOR})
+	c := k.begin(op, message{slot.body, r.Header.Get("Content-Type") == contentCBOR})
 	defer k.end(c)
+	slot.call = c
 	if effect := k.effects(c); effect != nil {
 		k.perform(w, r, c, effect)
 		return
 	}
 	if op == "SubscribeToShard" {
-		k.pass(&eventWriter{ResponseWriter: w, fake: k, call: c, ctx: r.Context()}, r, c.request)
+		k.pass(&eventWriter{ResponseWriter: w, fake: k, call: c, ctx: r.Context()}, r, c, c.request)
 		return
 	}
 	k.write(w, c, k.ask(r, c, c.request))
 }
 
+// readAll returns the body of a request.
 func readAll(r *http.Request) ([]byte, error) {
 	if r.ContentLength <= 0 || r.ContentLength > 1<<20 {
 		return io.ReadAll(r.Body)
@@ -47,8 +55,11 @@ func readAll(r *http.Request) ([]byte, error) {
 	return b, err
 }
 
-// pass has the server answer a request whose body is m.
-func (k *Fake) pass(w http.ResponseWriter, r *http.Request, m message) {
+// pass has the server answer a call whose request is changed to m.
+func (k *Fake) pass(w http.ResponseWriter, r *http.Request, c *Call, m message) {
+	k.mu.Lock()
+	c.effects++
+	k.mu.Unlock()
 	own := *r
 	own.Body, own.ContentLength = io.NopCloser(bytes.NewReader(m.body)), int64(len(m.body))
 	k.inner().ServeHTTP(w, &own)
@@ -58,7 +69,7 @@ func (k *Fake) pass(w http.ResponseWriter, r *http.Request, m message) {
 // notes what it says.
 func (k *Fake) ask(r *http.Request, c *Call, m message) *answer {
 	a := &answer{header: make(http.Header, 8), status: http.StatusOK}
-	k.pass(a, r, m)
+	k.pass(a, r, c, m)
 	c.answered(a)
 	return a
 }
@@ -71,7 +82,7 @@ func (c *Call) answered(a *answer) {
 		c.failed(nil)
 		return
 	}
-	e := &CallError{Status: a.status, Code: m.text("__type", false)}
+	e := &CallError{Status: a.status, Code: or(m.text("__type", false), fmt.Sprint("status ", a.status))}
 	if e.Message = m.text("message", false); e.Message == "" {
 		e.Message = m.text("Message", false)
 	}
@@ -85,10 +96,17 @@ func (c *Call) failed(err error) {
 	c.Err = err
 }
 
-// faulted notes which fault was applied.
+// faulted notes a fault that was applied.
 func (c *Call) faulted(text string) {
 	c.fake.mu.Lock()
 	defer c.fake.mu.Unlock()
+	c.faultedLocked(text)
+}
+
+func (c *Call) faultedLocked(text string) {
+	if c.Fault != "" {
+		text = c.Fault + "; " + text
+	}
 	c.Fault = text
 }
 

@@ -28,6 +28,11 @@ func (k *Fake) finish() {
 		k.reportLeaks()
 	}
 	k.ended.Store(true)
+	k.mu.Lock()
+	if k.watch != nil {
+		k.watch.Stop()
+	}
+	k.mu.Unlock()
 	k.bodies.closeAll()
 	if k.listener != nil {
 		k.listener.server.Close()
@@ -42,8 +47,7 @@ func (k *Fake) finish() {
 // is cancelled already.
 func (k *Fake) rest() {
 	if k.clock.bubble {
-		defer func() { _ = recover() }() // another goroutine waits; then this one need not
-		synctest.Wait()
+		k.comeToRest()
 		return
 	}
 	timeout := time.NewTimer(grace)
@@ -59,6 +63,12 @@ func (k *Fake) rest() {
 			return
 		}
 	}
+}
+
+// comeToRest waits until all of the bubble wait for something.
+func (k *Fake) comeToRest() {
+	defer func() { _ = recover() }() // another goroutine waits for it; then this one need not
+	synctest.Wait()
 }
 
 // wait returns a channel that is closed when a body is, or nil if none is open.
@@ -117,17 +127,20 @@ func (k *Fake) reportLeaks() {
 	}
 }
 
+// maxTold is how many calls and reshards are shown of a test that failed.
+const maxTold = 15
+
 // explain logs what led to a failure.
 func (k *Fake) explain() {
+	k.t.Helper()
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	const most = 25
 	var b strings.Builder
 	fmt.Fprintf(&b, "kinesistest: seed %d", k.seed)
 	if k.number > 0 {
-		fmt.Fprintf(&b, "; the last of %d calls:\n%v", k.number, k.lastCallsLocked(most))
+		fmt.Fprintf(&b, "; the calls that led there, of %d:\n%s", k.number, Calls(k.calls).told(maxTold))
 	}
-	for _, e := range k.events {
+	for _, e := range k.events[max(0, len(k.events)-maxTold):] {
 		fmt.Fprintf(&b, "  %s\n", e)
 	}
 	k.t.Log(b.String())

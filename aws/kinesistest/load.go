@@ -3,6 +3,7 @@ package kinesistest
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -40,8 +41,9 @@ func (l Load) withDefaults() Load {
 
 // Generate puts a load into a stream, through the engine, past faults. Its keys
 // are key-0, key-1 and so on, in turns. It returns when all is stored or the
-// test's context ends; where a shard's limit is reached it waits for room on the
-// fake's clock, keeping each shard's order.
+// test's context ends. Where a shard's limit is reached it waits for room or,
+// outside a bubble, moves the fake's clock on until there is; each key keeps its
+// order.
 func (k *Fake) Generate(stream string, l Load) {
 	k.t.Helper()
 	l = l.withDefaults()
@@ -54,7 +56,11 @@ func (k *Fake) Generate(stream string, l Load) {
 			key := fmt.Sprintf("key-%d", j%l.Keys)
 			entries = append(entries, weir.Entry{PartitionKey: key, Data: l.Data(key, j, j/l.Keys)})
 		}
+		k.takeTurn(fmt.Sprint("generate ", stream, i))
 		if err := k.putAll(ctx, s, entries); err != nil {
+			if ctx.Err() == nil {
+				k.t.Errorf("kinesistest: generate into %s, from record %d on: %v", stream, i, err)
+			}
 			return
 		}
 		if pause > 0 && k.clock.sleep(ctx, pause) != nil {
@@ -63,25 +69,22 @@ func (k *Fake) Generate(stream string, l Load) {
 	}
 }
 
-// putAll puts entries until all are stored.
+// putAll puts entries in their order, each until it is stored.
 func (k *Fake) putAll(ctx context.Context, s *weir.Stream, entries []weir.Entry) error {
 	defer k.drain()
-	for {
-		results, err := s.PutRecords(ctx, entries)
-		if err != nil {
-			return err
-		}
-		var rest []weir.Entry
-		for i, r := range results {
-			if r.Err != nil {
-				rest = append(rest, entries[i])
+	for i := 0; i < len(entries); {
+		_, err := s.Put(ctx, entries[i])
+		var limit *weir.LimitError
+		switch {
+		case errors.As(err, &limit):
+			if err := k.skip(ctx, max(limit.RetryAfter, time.Millisecond)); err != nil {
+				return err
 			}
-		}
-		if entries = rest; len(entries) == 0 {
-			return nil
-		}
-		if err := k.clock.sleep(ctx, 100*time.Millisecond); err != nil {
-			return err
+		case err != nil:
+			return fmt.Errorf("record %d: %w", i, err)
+		default:
+			i++
 		}
 	}
+	return nil
 }

@@ -5,7 +5,9 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,8 +31,7 @@ type message struct {
 func (m message) text(name string, last bool) string {
 	if m.cbor {
 		tree, _ := m.tree()
-		s, _ := tree[name].(string)
-		return s
+		return find(tree, name, last)
 	}
 	// Within a JSON text a quote is escaped, so this can only be a member.
 	mark := `"` + name + `"`
@@ -54,8 +55,58 @@ func (m message) text(name string, last bool) string {
 		return string(value)
 	}
 	tree, _ := m.tree()
-	s, _ := tree[name].(string)
-	return s
+	return find(tree, name, last)
+}
+
+// find returns the first or the last member of a name in x that is text.
+func find(x any, name string, last bool) string {
+	switch x := x.(type) {
+	case map[string]any:
+		if s, ok := x[name].(string); ok {
+			return s
+		}
+		for _, member := range slices.Sorted(maps.Keys(x)) {
+			if s := find(x[member], name, last); s != "" {
+				return s
+			}
+		}
+	case []any:
+		for i := range x {
+			if last {
+				i = len(x) - 1 - i
+			}
+			if s := find(x[i], name, last); s != "" {
+				return s
+			}
+		}
+	}
+	return ""
+}
+
+// plain returns the message as what encoding/json writes as the same message in
+// JSON.
+func (m message) plain() (any, error) {
+	tree, err := m.tree()
+	if err != nil || !m.cbor {
+		return tree, err
+	}
+	return plain(tree), nil
+}
+
+func plain(x any) any {
+	switch x := x.(type) {
+	case time.Time:
+		return float64(timeOf(x).UnixMilli()) / 1000
+	case []any:
+		for i := range x {
+			x[i] = plain(x[i])
+		}
+	case map[string]any:
+		for name := range x {
+			x[name] = plain(x[name])
+		}
+	}
+	return x
 }
 
 // cborMode reads text keys, and leaves times as the numbers that they are.

@@ -1,24 +1,34 @@
 package kinesistest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/weirstream/weir"
 )
 
-// A Record is a record that was put.
+// A Record is a record that was put or, after [Records.Deaggregate], a user record
+// in one.
 type Record struct {
 	weir.Record
 	// Stream is the stream that it is in.
 	Stream string
+	// Aggregated says that it is a user record, of several in the record of this
+	// sequence number; SubSequence counts them from 0.
+	Aggregated  bool
+	SubSequence int
+	// ExplicitHashKey is that of a user record; empty if it has none. Of a record by
+	// itself the service does not tell it.
+	ExplicitHashKey string
 }
 
 // String returns the record in a line.
 func (r Record) String() string {
-	return fmt.Sprintf("%s %s/%d %s: %s", r.ArrivalTime.Format("15:04:05.000"), r.Stream, r.ShardID(), r.PartitionKey,
+	return fmt.Sprintf("%s %s/%d %s: %s", clockTime(r.ArrivalTime), r.Stream, r.ShardID(), r.PartitionKey,
 		shorten(fmt.Sprintf("%q", r.Data), 60))
 }
 
@@ -65,54 +75,69 @@ func (rs Records) String() string {
 	return b.String()
 }
 
-// A streamLog is what was put into a stream.
+// A streamLog is what was put into a stream, and the shards that it ever had.
 type streamLog struct {
 	stream  *weir.Stream
 	at      weir.Positions // read so far
 	records Records
 	last    map[weir.ShardID]weir.SequenceNumber
+	shards  map[weir.ShardID]weir.Shard // as they were when last looked at
 }
 
-// Records returns every record that was put into a stream, by clients and through
-// the engine's stream, whether it has expired or not. Of those put through the
-// engine's stream it misses what expired before the fake was asked for anything.
+// Records returns every record that was put into a stream, by clients and past
+// them, whether it has expired or not.
 func (k *Fake) Records(stream string) Records {
 	k.drain()
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	return k.recordsLocked(stream)
+}
+
+// recordsLocked returns the records of a stream and of earlier ones of its name.
+func (k *Fake) recordsLocked(stream string) Records {
 	var list Records
 	for _, l := range k.logs {
 		if l.stream.Name() == stream {
 			list = append(list, l.records...)
 		}
 	}
-	slices.SortStableFunc(list, func(a, b Record) int { return a.ArrivalTime.Compare(b.ArrivalTime) })
+	slices.SortStableFunc(list, func(a, b Record) int {
+		return cmp.Or(a.ArrivalTime.Compare(b.ArrivalTime), cmp.Compare(a.ShardID(), b.ShardID()))
+	})
 	return list
 }
 
-// drain writes down what was put since the last time.
+// drain writes down what was put into any stream since the last time.
 func (k *Fake) drain() {
 	streams := k.account.Streams()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, s := range streams {
-		i := slices.IndexFunc(k.logs, func(l *streamLog) bool { return l.stream == s })
-		if i < 0 {
-			i = len(k.logs)
-			k.logs = append(k.logs, &streamLog{stream: s, last: make(map[weir.ShardID]weir.SequenceNumber)})
-		}
-		k.logs[i].drain()
+		k.logOfLocked(s).drain()
 	}
 }
 
-func (l *streamLog) drain() {
-	var r *weir.Reader
-	var err error
-	if l.at == nil {
-		r, err = l.stream.ReadStream("", weir.TrimHorizon())
-	} else {
-		r, err = l.stream.ResumeStream("", l.at)
+// drainLocked is drain for one stream.
+func (k *Fake) drainLocked(name string) {
+	if s := k.account.Stream(name); s != nil {
+		k.logOfLocked(s).drain()
 	}
+}
+
+// logOfLocked returns the log of a stream, which is a new one if the stream is.
+func (k *Fake) logOfLocked(s *weir.Stream) *streamLog {
+	for _, l := range k.logs {
+		if l.stream == s {
+			return l
+		}
+	}
+	l := &streamLog{stream: s, last: make(map[weir.ShardID]weir.SequenceNumber), shards: make(map[weir.ShardID]weir.Shard)}
+	k.logs = append(k.logs, l)
+	return l
+}
+
+func (l *streamLog) drain() {
+	r, err := l.reader()
 	if err != nil {
 		panic(err) // positions of the stream's own
 	}
@@ -123,17 +148,74 @@ func (l *streamLog) drain() {
 			break
 		}
 		for _, rec := range batch {
-			l.records = append(l.records, Record{rec, l.stream.Name()})
+			l.records = append(l.records, Record{Record: rec, Stream: l.stream.Name()})
 			l.last[rec.ShardID()] = rec.SequenceNumber
 		}
 	}
 	l.at = r.Positions()
+	for _, n := range l.at {
+		if _, known := l.shards[n.Shard()]; !known {
+			l.lookAtShards()
+			break
+		}
+	}
+}
+
+func (l *streamLog) reader() (*weir.Reader, error) {
+	if l.at == nil {
+		return l.stream.ReadStream("", weir.TrimHorizon())
+	}
+	return l.stream.ResumeStream("", l.at)
+}
+
+func (l *streamLog) lookAtShards() {
+	for _, sh := range l.stream.Shards() {
+		l.shards[sh.ID] = sh
+	}
+}
+
+// maxIdleLooks is how many times the fake looks for records that were put past it
+// after [Fake.Stream] was called. Then it stops, so that a bubble in which all wait
+// for ever comes to an end.
+const maxIdleLooks = 1000
+
+// watchEvery returns how often it looks: more often than records can expire.
+func (k *Fake) watchEvery() time.Duration {
+	return cmp.Or(max(k.config.Limits.MinRetention, 0), weir.DefaultMinRetention) / 2
+}
+
+// watchPuts makes the fake look for records that are put past it from now on, so
+// that none expires before it was seen. Outside a bubble whoever moves the clock
+// looks first.
+func (k *Fake) watchPuts() {
+	if !k.clock.virtual() {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.idle = 0
+	if k.watch == nil && !k.ended.Load() {
+		k.watch = time.AfterFunc(k.watchEvery(), k.look)
+	}
+}
+
+// look writes down what was put, and looks again later.
+func (k *Fake) look() {
+	k.drain()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.idle++; k.idle > maxIdleLooks || k.ended.Load() {
+		k.watch = nil
+		return
+	}
+	k.watch.Reset(k.watchEvery())
 }
 
 // Put puts a record through the engine's stream, past faults and without a call,
 // and fails the test if it is refused.
 func (k *Fake) Put(stream, key, data string) weir.PutResult {
 	k.t.Helper()
+	k.takeTurn("put " + stream + " " + key + " " + data)
 	res, err := k.need(stream).PutRecord(context.Background(), key, []byte(data))
 	if err != nil {
 		k.t.Fatalf("kinesistest: put into %s: %v", stream, err)

@@ -1,6 +1,7 @@
 package kinesistest
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/weirstream/weir"
@@ -11,6 +12,8 @@ import (
 // then there are no children yet, and the ids are zero.
 func (k *Fake) Split(stream string, shard int) [2]weir.ShardID {
 	k.t.Helper()
+	k.takeTurn(fmt.Sprint("split ", stream, shard))
+	defer k.drain()
 	sh := k.openShard(stream, shard)
 	if err := k.split(stream, sh); err != nil {
 		k.t.Fatalf("kinesistest: split shard %d of %s: %v", shard, stream, err)
@@ -28,6 +31,8 @@ func (k *Fake) Split(stream string, shard int) [2]weir.ShardID {
 // returns the child, with the reserve of [Fake.Split].
 func (k *Fake) Merge(stream string, a, b int) weir.ShardID {
 	k.t.Helper()
+	k.takeTurn(fmt.Sprint("merge ", stream, a, b))
+	defer k.drain()
 	lower, upper := k.openShard(stream, a), k.openShard(stream, b)
 	if lower.HashKeyRange.Start.Compare(upper.HashKeyRange.Start) > 0 {
 		lower, upper = upper, lower
@@ -72,14 +77,17 @@ func (k *Fake) OpenShards(stream string) []int {
 // reshards while consumers run. It says what it did.
 func (k *Fake) Reshard(stream string) string {
 	k.t.Helper()
+	k.takeTurn("reshard " + stream)
 	s := k.need(stream)
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.chaos == nil {
 		k.chaos = newChaos(k.seed, Profile{}.withDefaults(), k.Now())
+		k.chaos.calm = true // nothing happens by itself
 	}
 	k.chaos.reshards++
 	text := k.reshard(s, k.chaos)
+	k.drainLocked(stream)
 	k.events = append(k.events, chaosEvent{k.Now(), text})
 	return text
 }

@@ -31,17 +31,23 @@ func (tr transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if k.ended.Load() {
 		return nil, k.late(r)
 	}
+	slot := new(callSlot)
+	r = r.WithContext(context.WithValue(r.Context(), callKey{}, slot))
 	if r.Body == nil {
-		r = r.Clone(r.Context())
 		r.Body = http.NoBody
 	}
 	defer r.Body.Close()
+	var err error
+	if slot.body, err = readAll(r); err != nil {
+		return nil, err
+	}
+	k.takeTurn(operationOf(r) + " " + string(slot.body)) // here, where the caller's goroutine is
 	if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".SubscribeToShard") {
 		return tr.stream(r)
 	}
 	a := &answer{header: make(http.Header, 8), status: http.StatusOK}
 	if err := k.run(a, r); err != nil {
-		return nil, err
+		return nil, &brokenError{err, slot.call}
 	}
 	body := &bytesBody{fake: k, op: operationOf(r)}
 	body.Reset(a.body)
@@ -170,7 +176,8 @@ func (tr transport) stream(r *http.Request) (*http.Response, error) {
 	if s.refused != nil {
 		cancel()
 		<-s.done
-		return nil, s.refused
+		slot, _ := r.Context().Value(callKey{}).(*callSlot)
+		return nil, &brokenError{s.refused, slot.call}
 	}
 	tr.fake.bodies.add(s)
 	return response(r, s.status, s.header, s, -1), nil

@@ -18,13 +18,17 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 )
 
-// deadline is when a run is given up.
-const deadline = 4 * time.Minute
+// A run is given up after startTime and roundTime for each of its rounds.
+const (
+	startTime = 4 * time.Minute
+	roundTime = time.Minute
+)
 
 func init() {
 	// Servers are told to die with the thread that started them, which is this
@@ -35,8 +39,6 @@ func init() {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, deadline)
-	defer cancel()
 	if err := run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "peers:", err)
 		os.Exit(1)
@@ -46,10 +48,12 @@ func main() {
 // A bench is what is measured, and how.
 type bench struct {
 	kinds   []kind
+	peers   string // directory with node_modules
 	handler string // the test binary with the handler's benchmarks, or ""
 	commit  string
 	rounds  int
-	only    string // a part of the run, or "" for all
+	only    []string // parts of the run, none for all
+	json    bool
 }
 
 func run(ctx context.Context) error {
@@ -60,7 +64,9 @@ func run(ctx context.Context) error {
 	flag.StringVar(&b.handler, "handler", "", "test `binary` of kinesisserver")
 	flag.StringVar(&b.commit, "commit", "", "what weir was built from")
 	flag.IntVar(&b.rounds, "rounds", 5, "rounds of which the median counts")
-	flag.StringVar(&b.only, "only", "", "`part` to run: put-records, get-records, put-record, push, handler or process")
+	only := flag.String("only", "", "`parts` to run, separated by commas: "+strings.Join(partNames, ", "))
+	servers := flag.String("servers", "", "`peers` to measure beside weir, separated by commas: "+strings.Join(serverNames, ", "))
+	flag.BoolVar(&b.json, "json", false, "print the rates as one JSON object, as cmd/weir/peers takes it with -http")
 	flag.Parse()
 	if *null != "" {
 		return serveNull(*null)
@@ -69,17 +75,70 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b.kinds = kinds(*weir, dir)
+	if b.rounds < 1 || b.rounds > maxRounds {
+		return fmt.Errorf("-rounds %d: must be a number from 1 to %d", b.rounds, maxRounds)
+	}
+	if b.only, err = choose(*only, partNames); err != nil {
+		return fmt.Errorf("-only: %w", err)
+	}
+	chosen, err := choose(*servers, serverNames)
+	if err != nil {
+		return fmt.Errorf("-servers: %w", err)
+	}
+	b.peers = dir
+	b.kinds = chooseKinds(kinds(*weir, dir), chosen)
+	ctx, cancel := context.WithTimeout(ctx, startTime+time.Duration(b.rounds)*roundTime)
+	defer cancel()
 	return b.run(ctx, os.Stdout)
 }
 
-func (b bench) runs(part string) bool { return b.only == "" || b.only == part }
+const maxRounds = 1000
+
+// What -only and -servers take.
+var (
+	partNames   = []string{"put-records", "get-records", "put-record", "push", "handler", "process"}
+	serverNames = []string{nameKinesalite, "kinesis-local"}
+)
+
+// choose splits a list of names, each of which must be known.
+func choose(list string, known []string) ([]string, error) {
+	if list == "" {
+		return nil, nil
+	}
+	names := strings.Split(list, ",")
+	for _, name := range names {
+		if !slices.Contains(known, name) {
+			return nil, fmt.Errorf("there is no %q; there are %s", name, strings.Join(known, ", "))
+		}
+	}
+	return names, nil
+}
+
+// chooseKinds leaves out the peers that are not among the chosen, unless none is.
+func chooseKinds(all []kind, chosen []string) []kind {
+	return slices.DeleteFunc(all, func(k kind) bool {
+		switch k.name {
+		case nameKinesalite:
+			return chosen != nil && !slices.Contains(chosen, k.name)
+		case nameMock:
+			return chosen != nil && !slices.Contains(chosen, "kinesis-local")
+		}
+		return false
+	})
+}
+
+func (b bench) runs(part string) bool { return b.only == nil || slices.Contains(b.only, part) }
 
 func (b bench) run(ctx context.Context, out *os.File) error {
 	r := report{bench: b, begin: time.Now(), load: loadAverage(), others: busy(), rounds: make(map[string]map[string][]round)}
 	err := errors.Join(b.load(ctx, &r), b.footprints(ctx, &r), b.alone(ctx, &r))
 	r.end = loadAverage()
-	r.print(out)
+	r.interrupted = ctx.Err() != nil
+	if b.json {
+		err = errors.Join(err, r.printJSON(out))
+	} else {
+		r.print(out)
+	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -103,11 +162,11 @@ func (b bench) load(ctx context.Context, r *report) error {
 			continue
 		}
 		fmt.Fprintf(os.Stderr, "%s\n", w.name)
-		rounds, err := measure(w, servers, b.rounds)
+		rounds, err := measure(ctx, w, servers, b.rounds)
+		r.rounds[w.id] = rounds // those before an error, too
 		if err != nil {
 			return err
 		}
-		r.rounds[w.id] = rounds
 	}
 	if !b.runs("push") {
 		return nil

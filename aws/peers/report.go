@@ -20,6 +20,8 @@ type report struct {
 	pushes     [][]time.Duration // over HTTP/1.1 and HTTP/2, sorted
 	footprints map[string]footprint
 	handler    map[string]*handlerRate
+
+	interrupted bool
 }
 
 // The goals: how many times a peer's rate weir is to reach at least.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -109,8 +110,9 @@ type contender struct {
 }
 
 // measure puts the servers under a workload, one after the other in each round, and
-// returns their rounds by name. Servers whose turn it is not are stopped.
-func measure(w workload, servers []*server, rounds int) (map[string][]round, error) {
+// returns their rounds by name, those before an error or the end of ctx too. Servers
+// whose turn it is not are stopped.
+func measure(ctx context.Context, w workload, servers []*server, rounds int) (map[string][]round, error) {
 	contenders := make([]contender, len(servers))
 	results := make(map[string][]round)
 	for n := range rounds + 1 {
@@ -118,13 +120,16 @@ func measure(w workload, servers []*server, rounds int) (map[string][]round, err
 			if s.name == nameMock && n > (rounds+1)/2 {
 				continue // it is slow, and far away
 			}
+			if ctx.Err() != nil {
+				return results, context.Cause(ctx)
+			}
 			c := &contenders[i]
 			c.server = s
 			s.resume()
 			r, err := w.round(c, contenders[0].prepared)
 			s.pause()
 			if err != nil {
-				return nil, fmt.Errorf("%s: %s: %w", s.name, w.id, err)
+				return results, fmt.Errorf("%s: %s: %w", s.name, w.id, err)
 			}
 			if n > 0 { // the first warms up
 				results[s.name] = append(results[s.name], r)

@@ -1,0 +1,112 @@
+package kinesistest_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/weirstream/weir/aws/kinesistest"
+)
+
+// run makes calls of all kinds, some of which fail or have no answer, and saves them.
+func run(t *testing.T, path string) *kinesistest.Fake {
+	k := kinesistest.New(t, kinesistest.Config{Seed: 1}, kinesistest.StreamSpec{Name: "a", Consumers: []string{"billing"}})
+	c := k.Client()
+	k.Fail("PutRecord").Nth(2).Throttle()
+	k.Fail("PutRecord").Nth(2).ResetBefore() // of those that are left: "1" again
+	k.Fail("PutRecord").Nth(3).ResetAfter()  // "2"
+	k.Fail("PutRecord").Nth(6).Duplicate()
+	k.Fail("PutRecords").Nth(1).ThrottleRecords(1)
+	k.Fail("GetRecords").Nth(1).Duplicate()
+	s := subscribe(t, k, "a", "billing", 0)
+	go func() {
+		for range s.Events() {
+		}
+	}()
+	for i := range 5 {
+		put(t, c, "a", "x", fmt.Sprint(i))
+		time.Sleep(time.Minute)
+	}
+	_, err := c.PutRecords(t.Context(), &kinesis.PutRecordsInput{StreamName: aws.String("a"), Records: entries("y", "z")})
+	require.NoError(t, err)
+	_, body := cborCall(t, k, "PutRecord", map[string]any{"StreamName": "a", "PartitionKey": "c", "Data": []byte("cbor")})
+	at := iterator(t, c, "a", 0, types.ShardIteratorTypeTrimHorizon)
+	for range 3 {
+		out, err := c.GetRecords(t.Context(), &kinesis.GetRecordsInput{ShardIterator: at, Limit: aws.Int32(3)})
+		require.NoError(t, err)
+		require.NotEmpty(t, out.Records)
+		at = out.NextShardIterator
+		time.Sleep(time.Second)
+	}
+	after, err := c.GetShardIterator(t.Context(), &kinesis.GetShardIteratorInput{StreamName: aws.String("a"), ShardId: aws.String("shardId-000000000000"),
+		ShardIteratorType: types.ShardIteratorTypeAtSequenceNumber, StartingSequenceNumber: aws.String(body["SequenceNumber"].(string))})
+	require.NoError(t, err)
+	out, err := c.GetRecords(t.Context(), &kinesis.GetRecordsInput{ShardIterator: after.ShardIterator})
+	require.NoError(t, err)
+	require.Equal(t, []string{"cbor"}, data(out.Records))
+	_, err = k.Client(once).PutRecord(context.Background(), &kinesis.PutRecordInput{StreamName: aws.String("b"), PartitionKey: aws.String("x"), Data: []byte("lost")})
+	require.Error(t, err)
+	require.NoError(t, s.Close())
+	k.SaveRun(path)
+	return k
+}
+
+func TestReplay(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "run.jsonl")
+	var saved string
+	synctest.Test(t, func(t *testing.T) { saved = run(t, path).Records("a").String() })
+	spec := kinesistest.StreamSpec{Name: "a", Consumers: []string{"billing"}}
+	synctest.Test(t, func(t *testing.T) {
+		k := kinesistest.New(t, spec)
+		assert.Empty(t, k.Replay(path))
+		assert.Equal(t, saved, k.Records("a").String(), "to the millisecond")
+	})
+	synctest.Test(t, func(t *testing.T) { // later, so that numbers, iterators and ARNs are others
+		time.Sleep(time.Hour)
+		k := kinesistest.New(t, spec)
+		assert.Empty(t, k.Replay(path))
+		assert.Len(t, k.Records("a"), 9)
+	})
+	t.Run("still", func(t *testing.T) {
+		k := kinesistest.New(t, spec, kinesistest.Config{Start: time.Unix(1_700_000_000, 0)})
+		assert.Empty(t, k.Replay(path))
+	})
+	synctest.Test(t, func(t *testing.T) {
+		k := kinesistest.New(t, spec)
+		k.Fail("PutRecord").Nth(1).With(kinesistest.InternalFailure)
+		k.Fail("PutRecords").With(kinesistest.InternalFailure)
+		assert.Equal(t, []string{
+			"call 2, PutRecord: InternalFailureException instead of success",
+			"call 1, SubscribeToShard: 5 records instead of 6",
+			"call 10, PutRecords: InternalFailureException instead of success",
+		}, k.Replay(path))
+	})
+}
+
+func TestReplay_refuses(t *testing.T) {
+	for name, row := range map[string]struct{ file, want string }{
+		"no JSON":   {"{", "line 1: unexpected EOF"},
+		"no call":   {`{"op": "Nonsense", "request": {}}`, `line 1: "Nonsense"`},
+		"no object": {`{"op": "PutRecord", "request": 5}`, `line 1: "PutRecord" with request 5 is no call`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "run.jsonl")
+			require.NoError(t, os.WriteFile(path, []byte(row.file), 0o600))
+			s := failing(t, func(s *spy) {
+				defer func() { _ = recover() }()
+				kinesistest.New(s).Replay(path)
+			})
+			assert.Contains(t, s.said(), row.want)
+		})
+	}
+}

@@ -1,0 +1,96 @@
+package kinesistest
+
+import (
+	"cmp"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// turns puts what happens at one instant of a bubble's time into an order that the
+// seed decides, and not the scheduler: everything that takes a turn happens at a
+// time of its own, nanoseconds after it was asked for. Goroutines are told apart by
+// what they ask for and, if that is the same, by where in the program they do.
+// Goroutines that run the same code and ask for the same at one instant are told
+// apart by their numbers, which are as a rule in the order in which they were begun.
+type turns struct {
+	seed uint64
+
+	mu    sync.Mutex // guards what follows, groups too
+	at    time.Time  // when group came
+	group *turnGroup
+	last  time.Time // the latest time that was given
+}
+
+// A turnGroup is what was asked for at one instant.
+type turnGroup struct {
+	waiting []*turn
+	ordered bool
+}
+
+// A turn is one thing that waits for its time.
+type turn struct {
+	what      string
+	where     [48]uintptr // the innermost callers
+	goroutine int
+	at        time.Time
+}
+
+// take returns when it is the turn of what. All who ask at one instant have done so
+// before the next nanosecond comes, because then they all wait.
+func (ts *turns) take(what string) {
+	group, own := ts.join(what)
+	time.Sleep(time.Nanosecond)
+	ts.mu.Lock()
+	ts.orderLocked(group)
+	ts.mu.Unlock()
+	time.Sleep(time.Until(own.at))
+}
+
+func (ts *turns) join(what string) (*turnGroup, *turn) {
+	now, own := time.Now(), &turn{what: what, goroutine: goroutineNumber()}
+	runtime.Callers(3, own.where[:])
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	if ts.group == nil || !ts.at.Equal(now) {
+		ts.at, ts.group = now, new(turnGroup)
+	}
+	ts.group.waiting = append(ts.group.waiting, own)
+	return ts.group, own
+}
+
+// orderLocked gives each of a group its time.
+func (ts *turns) orderLocked(g *turnGroup) {
+	if g.ordered {
+		return
+	}
+	g.ordered = true
+	slices.SortStableFunc(g.waiting, func(a, b *turn) int {
+		return cmp.Or(cmp.Compare(chance(ts.seed, a.what, 0), chance(ts.seed, b.what, 0)), strings.Compare(a.what, b.what),
+			slices.Compare(a.where[:], b.where[:]), cmp.Compare(a.goroutine, b.goroutine))
+	})
+	now := time.Now()
+	for _, own := range g.waiting {
+		own.at = now
+		if !own.at.After(ts.last) {
+			own.at = ts.last.Add(time.Nanosecond)
+		}
+		ts.last = own.at
+	}
+}
+
+// takeTurn waits for the turn of what is about to be done, and carries out what
+// chaos does by then. Without chaos, or outside of a bubble, things are done in the
+// order in which they come.
+func (k *Fake) takeTurn(what string) {
+	if k.turns != nil {
+		k.turns.take(what)
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.chaos != nil && !k.chaos.calm {
+		k.reshardLocked(k.chaos)
+	}
+}
