@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+
+	"github.com/weirstream/weir"
+)
+
+// A weirLog is a stream of weir.
+type weirLog struct {
+	stream *weir.Stream
+	batch  []weir.Entry
+}
+
+func openWeir(shards int) (log, error) {
+	s, err := weir.NewStream("peer", weir.Config{Shards: shards, Limits: weir.Unlimited()})
+	return &weirLog{stream: s, batch: make([]weir.Entry, batchSize)}, err
+}
+
+func (l *weirLog) close() {}
+
+func (l *weirLog) put(r *record) error {
+	_, err := l.stream.PutRecord(context.Background(), r.key, r.data)
+	return err
+}
+
+func (l *weirLog) putBatch(batch []record) error {
+	for i := range batch {
+		l.batch[i].PartitionKey, l.batch[i].Data = batch[i].key, batch[i].data
+	}
+	results, err := l.stream.PutRecords(context.Background(), l.batch[:len(batch)])
+	for i := range results {
+		if results[i].Err != nil {
+			return results[i].Err
+		}
+	}
+	return err
+}
+
+func (l *weirLog) read(s *sink) error {
+	buf := make([]weir.Record, 0, readBatch)
+	for _, shard := range l.stream.Shards() {
+		it, err := l.stream.Iterator(shard.ID, weir.TrimHorizon())
+		for more := true; more; {
+			if err != nil {
+				return err
+			}
+			var b weir.Batch
+			b, err = l.stream.AppendRecords(context.Background(), buf[:0], it, readBatch)
+			for i := range b.Records {
+				s.take(b.Records[i].Data)
+			}
+			it, more = b.Next, len(b.Records) > 0
+		}
+	}
+	return nil
+}
+
+func (l *weirLog) follow(ctx context.Context, ready func(), got func([]byte)) error {
+	r, err := l.stream.ReadStream("follower", weir.TrimHorizon())
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	ready()
+	for {
+		records, err := r.Next(ctx)
+		if err != nil {
+			return ended(ctx, err)
+		}
+		for i := range records {
+			got(records[i].Data)
+		}
+	}
+}
+
+// ended returns nil for an error that comes from the end of ctx.
+func ended(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
