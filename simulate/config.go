@@ -1,0 +1,72 @@
+package simulate
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/workload"
+)
+
+// A Config is a workload and how to simulate it. Only Workload is needed.
+type Config struct {
+	// Workload is what happens. Its key files must have been read; see
+	// [workload.Workload.ReadKeys].
+	Workload workload.Workload
+	// Open opens the traces of the workload. Nil is for one that has none. A trace is
+	// opened more than once: a sample of it is read before the run.
+	Open workload.Open
+	// Step is how records are put together. Zero means not at all: each record is
+	// put by itself, at its own time. Otherwise the records that arrive within a
+	// step for the same shard are put at once, at the end of the step, all of the
+	// same size: much faster, and about the same; the package's documentation says
+	// where it differs. At most [MaxStep].
+	Step time.Duration
+	// Start is when virtual time begins, to the second. Zero means [Epoch]. On-demand capacity
+	// follows the minutes and hours of this clock.
+	Start time.Time
+	// Each is called at the end of each second of virtual time, if it is not nil.
+	// The Second and its slices are overwritten by the next one; Clone keeps one.
+	Each func(*Second)
+	// Progress, if not nil, is called with the virtual time that has passed, at
+	// the end of each minute of it and when the run is over.
+	Progress func(at time.Duration)
+}
+
+const (
+	// MaxStep is the longest step: beyond a second the buckets of the limits would
+	// overflow between two steps.
+	MaxStep = time.Second
+
+	// FanOutDelay is how long after its arrival a record is given to a consumer with
+	// enhanced fan-out that waits for it. It is [weir.TypicalFanOutDelay].
+	FanOutDelay = weir.TypicalFanOutDelay
+)
+
+// Epoch is when virtual time begins unless [Config.Start] says otherwise: the
+// beginning of 2026, in UTC.
+func Epoch() time.Time { return time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC) }
+
+// check says which field is out of bounds.
+func (c Config) check() error {
+	if c.Step < 0 || c.Step > MaxStep {
+		return fmt.Errorf("step: %v is outside 0 to %v", c.Step, MaxStep)
+	}
+	if !c.Start.IsZero() && c.Start.Unix() < 0 {
+		return fmt.Errorf("start: %v is before 1970", c.Start)
+	}
+	for i, t := range c.Workload.Traffic {
+		if t.Rate.Max {
+			return fmt.Errorf("traffic[%d].rate.max: only a load generator can put as fast as it goes; a simulation needs a number", i)
+		}
+	}
+	return c.Workload.Validate()
+}
+
+// start returns when virtual time begins.
+func (c Config) start() time.Time {
+	if c.Start.IsZero() {
+		return Epoch()
+	}
+	return c.Start.Truncate(time.Second).UTC()
+}

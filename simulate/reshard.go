@@ -1,0 +1,103 @@
+package simulate
+
+import (
+	"fmt"
+	"math/bits"
+
+	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/workload"
+)
+
+// reshard carries out a reshard of the workload, or notes why the stream refused.
+func (s *simulation) reshard(r workload.Reshard) {
+	var what, why string
+	var err error
+	switch {
+	case r.Split != "":
+		why = "split"
+		what, err = s.split(r.Split)
+	case len(r.Merge) > 0:
+		why = "merge"
+		what, err = s.merge(r.Merge)
+	default:
+		why, what = "resize", fmt.Sprintf("resize to %d shards", r.Shards)
+		_, err = s.stream.Resize(r.Shards)
+	}
+	if err != nil {
+		s.meter.refusedReshard(RefusedReshard{At: s.now, What: what, Why: err.Error()})
+		return
+	}
+	s.refreshShards(why)
+}
+
+// split splits a shard in the middle, named or the busiest.
+func (s *simulation) split(which string) (what string, err error) {
+	sh := s.busiest()
+	if which != workload.BusiestShard {
+		id, err := weir.ParseShardID(which)
+		if err != nil {
+			return "split " + which, err
+		}
+		if sh = s.shards.get(id); sh == nil {
+			return "split " + id.String(), weir.ErrShardNotFound
+		}
+	}
+	_, err = s.stream.SplitShard(sh.id, middle(sh.keys))
+	return "split " + sh.id.String(), err
+}
+
+// busiest returns the open shard of which most was asked lately.
+func (s *simulation) busiest() *shard {
+	best := s.shards.open[0]
+	for _, sh := range s.shards.open {
+		if sh.load > best.load {
+			best = sh
+		}
+	}
+	return best
+}
+
+// middle returns the first hash key of the upper half of a range.
+func middle(r weir.HashKeyRange) weir.HashKey {
+	lo, borrow := bits.Sub64(r.End.Lo, r.Start.Lo, 0)
+	hi, _ := bits.Sub64(r.End.Hi, r.Start.Hi, borrow)
+	lo, hi = lo>>1|hi<<63, hi>>1
+	lo, carry := bits.Add64(r.Start.Lo, lo, 1)
+	hi, _ = bits.Add64(r.Start.Hi, hi, carry)
+	return weir.HashKey{Hi: hi, Lo: lo}
+}
+
+// merge merges two shards, named or the coldest neighbours.
+func (s *simulation) merge(which []string) (what string, err error) {
+	if len(which) == 1 {
+		return s.mergeColdest()
+	}
+	what = fmt.Sprintf("merge %s and %s", which[0], which[1])
+	lower, err := weir.ParseShardID(which[0])
+	if err != nil {
+		return what, err
+	}
+	upper, err := weir.ParseShardID(which[1])
+	if err != nil {
+		return what, err
+	}
+	_, err = s.stream.MergeShards(lower, upper)
+	return what, err
+}
+
+// mergeColdest merges the neighbours of which least was asked lately.
+func (s *simulation) mergeColdest() (what string, err error) {
+	open := s.shards.open
+	if len(open) < 2 {
+		return "merge the coldest shards", fmt.Errorf("there is one shard only")
+	}
+	best := 0
+	for i := range len(open) - 1 {
+		if open[i].load+open[i+1].load < open[best].load+open[best+1].load {
+			best = i
+		}
+	}
+	lower, upper := open[best].id, open[best+1].id
+	_, err = s.stream.MergeShards(lower, upper)
+	return fmt.Sprintf("merge %v and %v", lower, upper), err
+}
