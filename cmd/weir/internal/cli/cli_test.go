@@ -142,7 +142,7 @@ func TestDemo_errors(t *testing.T) {
 		{"--input=", "--input is empty"},
 		{"--input /no/such/file", "--input: open /no/such/file: no such file or directory"},
 		{"--input " + filepath.Dir(log), "is a directory"},
-		{"--input " + log + " --key x", "fields can be chosen in JSON lines only"},
+		{"--input " + log + " --key x", "fields can be chosen in JSON lines and tables only"},
 		{"--input " + log + " --events 5", "--events is about events that are made up"},
 		{"--input " + log + " --report " + log, "would overwrite the input"},
 		{"--key x", "--key is about the lines of --input, which is missing"},

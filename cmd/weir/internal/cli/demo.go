@@ -51,8 +51,10 @@ that all came out, each client's in order.
 The events are made up, or read from a file: an Apache combined log, or JSON
 lines, each an object with at least a key and a time, such as
   {"client": "10.0.0.7", "time": "2026-03-02T09:00:00Z", "status": 200, "page": "/"}
-Status and page are optional. The time is as in RFC 3339, or a number of seconds
-or milliseconds since 1970. Lines that cannot be read are counted and named.`,
+Status and page are optional. A comma-separated table will do as well, if its
+first line names its columns, key and time among them. The time is as in RFC
+3339, or a number of seconds or milliseconds since 1970. Lines that cannot be
+read are counted and named.`,
 		Example: `  weir demo                                  # ten seconds under the service's limits
   weir demo --limits none --events 1000000   # as fast as this machine can
   weir demo --shards 8                       # the hot shard moves, the hot key stays
@@ -65,8 +67,8 @@ or milliseconds since 1970. Lines that cannot be read are counted and named.`,
 	flags := c.Flags()
 	flags.SortFlags = false
 	flags.StringVarP(&f.input, "input", "i", "", "`FILE` to read events from, - for standard input")
-	flags.StringVar(&f.fields.Key, "key", "", fmt.Sprintf("`FIELD` of JSON lines that is the key, as in user.id (default %q)", input.DefaultKeyField))
-	flags.StringVar(&f.fields.Time, "time", "", fmt.Sprintf("`FIELD` of JSON lines that is the time (default %q)", input.DefaultTimeField))
+	flags.StringVar(&f.fields.Key, "key", "", fmt.Sprintf("`FIELD` of JSON lines or column of a table that is the key, as in user.id (default %q, or %q)", input.DefaultKeyField, input.DefaultKeyColumn))
+	flags.StringVar(&f.fields.Time, "time", "", fmt.Sprintf("`FIELD` or column that is the time (default %q)", input.DefaultTimeField))
 	flags.Var(boundedInt{&f.events, 0, maxEvents}, "events", "how many events to make up")
 	flags.Var((*seedFlag)(&f.seed), "seed", "decides which events are made up")
 	flags.Var(boundedInt{&f.shards, 1, demo.MaxShards}, "shards", fmt.Sprintf("shards of the stream, 1 to %d", demo.MaxShards))
@@ -89,7 +91,7 @@ func (f *demoFlags) run(c *cobra.Command) error {
 		return err
 	}
 	defer source.Close()
-	report, err := createReport(f.report, source.file)
+	report, err := createReport(f.report, f.input)
 	if err != nil {
 		return err
 	}
@@ -108,7 +110,7 @@ func (f *demoFlags) run(c *cobra.Command) error {
 	if result.RecordsIn == 0 && result.Rejected > 0 && !result.Interrupted {
 		return unreadable(result)
 	}
-	if err := errors.Join(f.print(result, c.OutOrStdout()), report.write(result)); err != nil {
+	if err := errors.Join(f.print(result, c.OutOrStdout()), report.write(result.Page())); err != nil {
 		return err
 	}
 	return verdict(result)
@@ -175,6 +177,6 @@ func verdict(r *demo.Result) error {
 // unreadable says why no line of an input is an event.
 func unreadable(r *demo.Result) error {
 	first := r.Rejections[0]
-	return fmt.Errorf("%s: unreadable format: none of its %d lines is an Apache combined log line or a JSON object with a key and a time; line %d: %s",
+	return fmt.Errorf("%s: unreadable format: none of its %d lines is an Apache combined log line, a JSON object with a key and a time, or below a first line with columns key and time; line %d: %s",
 		r.Input, r.Rejected, first.Line, first.Reason)
 }

@@ -13,26 +13,27 @@ import (
 	"github.com/weirstream/weir/cmd/weir/internal/demo"
 )
 
-// A progress shows on a terminal how far a run is. The zero value shows nothing.
-type progress struct {
-	bar  *progressbar.ProgressBar
-	done func(demo.Progress) float64
+// A bar shows on a terminal how far something is. The zero value shows nothing.
+type bar struct {
+	bar   *progressbar.ProgressBar
+	known bool // how much there is in all
 }
 
-// barSteps is how fine the bar is.
+// barSteps is how fine a bar is.
 const barSteps = 1000
 
-// newProgress returns a display on stderr if it and stdout are terminals, and
-// one that shows nothing otherwise. done may be nil: there is no bar then.
-func newProgress(stdout, stderr io.Writer, done func(demo.Progress) float64) progress {
+// newBar returns a display on stderr if it and stdout are terminals, and one that
+// shows nothing otherwise. Where it is not known how much there is in all, it turns
+// instead of filling up.
+func newBar(stdout, stderr io.Writer, known bool) bar {
 	if !isTerminal(stdout) || !isTerminal(stderr) {
-		return progress{}
+		return bar{}
 	}
 	steps := barSteps
-	if done == nil {
+	if !known {
 		steps = -1
 	}
-	return progress{done: done, bar: progressbar.NewOptions(steps,
+	return bar{known: known, bar: progressbar.NewOptions(steps,
 		progressbar.OptionSetWriter(stderr),
 		progressbar.OptionSetWidth(16),
 		progressbar.OptionSetPredictTime(false),
@@ -48,24 +49,45 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// show shows how far the run is.
-func (p progress) show(now demo.Progress) {
-	if p.bar == nil {
+// show shows what is being done, and how much of it is, 0 to 1.
+func (b bar) show(what string, done float64) {
+	if b.bar == nil {
 		return
 	}
-	if p.done == nil {
-		_ = p.bar.Add(1) // turns the spinner; what a terminal refuses does not matter
+	if b.known {
+		_ = b.bar.Set(max(0, min(barSteps-1, int(done*barSteps))))
 	} else {
-		_ = p.bar.Set(min(barSteps-1, int(p.done(now)*barSteps)))
+		_ = b.bar.Add(1) // turns the spinner; what a terminal refuses does not matter
 	}
-	p.bar.Describe(fmt.Sprintf("%.1f s  %s records  %s/s  %s throttled  age %d ms ",
-		now.Elapsed.Seconds(), humanize.Comma(now.Records), humanize.Comma(int64(now.Rate)),
-		humanize.Comma(now.Throttled), now.IteratorAge.Milliseconds()))
+	b.bar.Describe(what + " ")
 }
 
 // close removes the display.
-func (p progress) close() {
-	if p.bar != nil {
-		_ = p.bar.Finish()
+func (b bar) close() {
+	if b.bar != nil {
+		_ = b.bar.Finish()
 	}
+}
+
+// A progress shows how far a demo is.
+type progress struct {
+	bar
+	done func(demo.Progress) float64
+}
+
+// newProgress returns a display of a demo. done may be nil if nobody knows how much
+// of it is done.
+func newProgress(stdout, stderr io.Writer, done func(demo.Progress) float64) progress {
+	return progress{newBar(stdout, stderr, done != nil), done}
+}
+
+// show shows how far the demo is.
+func (p progress) show(now demo.Progress) {
+	done := 0.0
+	if p.done != nil {
+		done = p.done(now)
+	}
+	p.bar.show(fmt.Sprintf("%.1f s  %s records  %s/s  %s throttled  age %d ms", now.Elapsed.Seconds(),
+		humanize.Comma(now.Records), humanize.Comma(int64(now.Rate)), humanize.Comma(now.Throttled),
+		now.IteratorAge.Milliseconds()), done)
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/weirstream/weir/cmd/weir/internal/demo"
 	"github.com/weirstream/weir/cmd/weir/internal/report"
 )
 
@@ -13,8 +12,9 @@ type reportFile struct{ file *os.File }
 
 // createReport opens the file of a report, if one is asked for, before the run,
 // so that a name that cannot be written costs no time. What the file holds stays
-// until there is something to write. It must not be the input.
-func createReport(name string, in *os.File) (reportFile, error) {
+// until there is something to write. It must not be one of the inputs; names
+// that are no files do not matter.
+func createReport(name string, inputs ...string) (reportFile, error) {
 	if name == "" {
 		return reportFile{}, nil
 	}
@@ -22,21 +22,24 @@ func createReport(name string, in *os.File) (reportFile, error) {
 	if err != nil {
 		return reportFile{}, fmt.Errorf("--report: %w", err)
 	}
-	if in != nil && sameFile(file, in) {
-		file.Close()
-		return reportFile{}, usageError{fmt.Errorf("--report %s would overwrite the input", name)}
+	for _, in := range inputs {
+		if isFile(file, in) {
+			file.Close()
+			return reportFile{}, usageError{fmt.Errorf("--report %s would overwrite the input", name)}
+		}
 	}
 	return reportFile{file}, nil
 }
 
-func sameFile(a, b *os.File) bool {
-	infoA, errA := a.Stat()
-	infoB, errB := b.Stat()
-	return errA == nil && errB == nil && os.SameFile(infoA, infoB)
+// isFile reports whether an open file is the one of a name.
+func isFile(file *os.File, name string) bool {
+	info, err := file.Stat()
+	other, otherErr := os.Stat(name)
+	return err == nil && otherErr == nil && os.SameFile(info, other)
 }
 
 // write writes the page.
-func (r reportFile) write(result *demo.Result) error {
+func (r reportFile) write(p report.Page) error {
 	if r.file == nil {
 		return nil
 	}
@@ -45,7 +48,7 @@ func (r reportFile) write(result *demo.Result) error {
 			return fmt.Errorf("--report: %w", err)
 		}
 	}
-	if err := report.Write(r.file, result); err != nil {
+	if err := report.Write(r.file, p); err != nil {
 		return fmt.Errorf("--report: %w", err)
 	}
 	return nil

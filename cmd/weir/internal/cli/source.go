@@ -64,7 +64,7 @@ func openInput(ctx context.Context, name string, fields input.Fields, stdin io.R
 // from anything else a read ends with ctx.
 func (s *demoSource) measure(ctx context.Context, from io.Reader) (io.Reader, error) {
 	if s.file == nil {
-		return readUntil(ctx, from), nil
+		return input.ReadUntil(ctx, from), nil
 	}
 	info, err := s.file.Stat()
 	switch {
@@ -73,7 +73,7 @@ func (s *demoSource) measure(ctx context.Context, from io.Reader) (io.Reader, er
 	case info.IsDir():
 		return nil, fmt.Errorf("is a directory")
 	case !info.Mode().IsRegular():
-		return readUntil(ctx, from), nil
+		return input.ReadUntil(ctx, from), nil
 	}
 	counted := &countingReader{r: from}
 	s.done = func(demo.Progress) float64 {
@@ -93,17 +93,4 @@ func (c *countingReader) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	c.n.Add(int64(n))
 	return n, err
-}
-
-// readUntil returns a reader of r that also ends when ctx does. A terminal or a
-// pipe may keep a read waiting for ever; the goroutine that waits with it ends
-// with r, at the latest with the program.
-func readUntil(ctx context.Context, r io.Reader) io.Reader {
-	out, in := io.Pipe()
-	go func() {
-		_, err := io.Copy(in, r)
-		in.CloseWithError(err)
-	}()
-	context.AfterFunc(ctx, func() { out.CloseWithError(ctx.Err()) })
-	return out
 }

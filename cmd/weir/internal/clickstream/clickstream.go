@@ -76,6 +76,7 @@ func (g *Generator) Next() (input.Event, error) {
 		Page:   pageName(g.page.Uint64()),
 	}
 	e.Raw = g.line(&e)
+	e.Size = len(e.Raw)
 	return e, nil
 }
 

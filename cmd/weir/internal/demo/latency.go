@@ -4,14 +4,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/HdrHistogram/hdrhistogram-go"
-)
-
-// Latencies are kept in microseconds, from 1 µs to an hour, with three digits.
-const (
-	longestLatency  = time.Hour
-	latencyDigits   = 3
-	shortestLatency = time.Microsecond
+	"github.com/weirstream/weir/cmd/weir/internal/latency"
 )
 
 // A Latency is how long something took, in milliseconds. All is zero when there
@@ -56,27 +49,16 @@ func (l Latencies) Rows() []NamedLatency {
 	}
 }
 
-// histogram adds what hdrhistogram leaves to its user: units and bounds.
-type histogram struct{ h *hdrhistogram.Histogram }
+// A histogram tells what it has counted as a Latency.
+type histogram struct{ *latency.Histogram }
 
-func newHistogram() histogram {
-	return histogram{hdrhistogram.New(1, longestLatency.Microseconds(), latencyDigits)}
-}
-
-func (h histogram) record(d time.Duration) {
-	d = min(max(d, shortestLatency), longestLatency)
-	_ = h.h.RecordValue(d.Microseconds()) // fails only out of bounds
-}
+func newHistogram() histogram { return histogram{latency.New()} }
 
 func (h histogram) latency() Latency {
-	if h.h.TotalCount() == 0 {
-		return Latency{}
-	}
-	millis := func(micros int64) Millis { return MillisOf(time.Duration(micros) * time.Microsecond) }
-	at := func(percentile float64) Millis { return millis(h.h.ValueAtQuantile(percentile)) }
+	at := func(percentile float64) Millis { return MillisOf(h.At(percentile)) }
 	return Latency{
-		Count: h.h.TotalCount(), Mean: millis(int64(h.h.Mean())),
-		P50: at(50), P90: at(90), P99: at(99), P999: at(99.9), Max: millis(h.h.Max()),
+		Count: h.Count(), Mean: MillisOf(h.Mean()),
+		P50: at(50), P90: at(90), P99: at(99), P999: at(99.9), Max: MillisOf(h.Max()),
 	}
 }
 
@@ -95,9 +77,9 @@ func newPutLatencies() *putLatencies {
 func (l *putLatencies) record(fromDue []time.Duration, call time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.call.record(call)
+	l.call.Record(call)
 	for _, d := range fromDue {
-		l.fromDue.record(d)
+		l.fromDue.Record(d)
 	}
 }
 
@@ -118,9 +100,9 @@ func (l *readLatencies) record(fromDue, fromSent []time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, d := range fromDue {
-		l.fromDue.record(d)
+		l.fromDue.Record(d)
 	}
 	for _, d := range fromSent {
-		l.fromSent.record(d)
+		l.fromSent.Record(d)
 	}
 }

@@ -47,14 +47,3 @@ func ratio(a, b float64) float64 {
 
 // String returns the percentage.
 func (s Share) String() string { return fmt.Sprintf("%.1f %%", 100*float64(s)) }
-
-// comma prints n with separators of thousands.
-func comma(n int64) string { return humanize.Comma(n) }
-
-// count returns "1 shard" or "1,024 shards".
-func count(n int, noun string) string {
-	if n != 1 {
-		noun += "s"
-	}
-	return comma(int64(n)) + " " + noun
-}

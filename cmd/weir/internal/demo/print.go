@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
-	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/weirstream/weir/cmd/weir/internal/table"
 )
 
 // How many rows the tables for people have at most.
@@ -31,10 +31,7 @@ func (res *Result) Print(w io.Writer) error {
 		if section == "" {
 			continue
 		}
-		b.WriteByte('\n')
-		for line := range strings.Lines(section + "\n") {
-			b.WriteString(strings.TrimRight(line, " \n") + "\n")
-		}
+		b.WriteString("\n" + strings.TrimRight(section, "\n") + "\n")
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -60,8 +57,8 @@ func (res *Result) Setting() string {
 	if res.Speed > 0 {
 		pace = fmt.Sprintf("at %v times the recorded speed", res.Speed)
 	}
-	return fmt.Sprintf("%s: %s, %s, %s, %s, %s", res.Input, count(len(res.Shards), "shard"), limits, pace,
-		count(res.Producers, "producer"), count(len(res.Shards), "reader"))
+	return fmt.Sprintf("%s: %s, %s, %s, %s, %s", res.Input, table.Count(len(res.Shards), "shard"), limits, pace,
+		table.Count(res.Producers, "producer"), table.Count(len(res.Shards), "reader"))
 }
 
 // Summary says in a sentence or two what happened.
@@ -70,11 +67,11 @@ func (res *Result) Summary() string {
 		return "No records went in." + res.interruption()
 	}
 	s := fmt.Sprintf("%s records of %s went through in %s: %s records/s, %s/s.",
-		comma(res.RecordsIn), count(res.Keys, "key"), seconds(res.Duration),
-		comma(int64(res.RecordsPerSec)), humanize.IBytes(uint64(res.BytesPerSecond)))
+		table.Comma(res.RecordsIn), table.Count(res.Keys, "key"), seconds(res.Duration),
+		table.Comma(int64(res.RecordsPerSec)), humanize.IBytes(uint64(res.BytesPerSecond)))
 	if hot := res.hottest(); res.Throttled > 0 {
 		s += fmt.Sprintf("\n%s, with %s of the records, set the pace: %s refusals, each put again.",
-			hot.Shard, hot.Share, comma(res.Throttled))
+			hot.Shard, hot.Share, table.Comma(res.Throttled))
 	}
 	return s + res.interruption()
 }
@@ -91,70 +88,46 @@ func (res *Result) hottest() ShardResult {
 	return slices.MaxFunc(res.Shards, func(a, b ShardResult) int { return cmp.Compare(a.Throttled, b.Throttled) })
 }
 
-// newTable returns a table in the house style: columns to the right but for the
-// first, and for others that are named.
-func newTable(title string, header table.Row, left ...string) table.Writer {
-	t := table.NewWriter()
-	style := table.StyleLight
-	style.Format.Header, style.Format.Footer = text.FormatDefault, text.FormatDefault
-	style.Title.Format = text.FormatDefault
-	style.Options = table.OptionsNoBordersAndSeparators
-	style.Options.SeparateHeader = true
-	style.Options.SeparateFooter = true
-	t.SetStyle(style)
-	t.SetTitle("%s", title)
-	t.AppendHeader(header)
-	var columns []table.ColumnConfig
-	for i, name := range header {
-		align := text.AlignRight
-		if i == 0 || slices.Contains(left, name.(string)) {
-			align = text.AlignLeft
-		}
-		columns = append(columns, table.ColumnConfig{Number: i + 1, Align: align, AlignHeader: align, AlignFooter: align})
-	}
-	t.SetColumnConfigs(columns)
-	return t
-}
-
 // shardTable has a row for each shard, or for the busiest if there are many.
 func (res *Result) shardTable() string {
-	t := newTable("Shards", table.Row{"shard", "records", "bytes", "share", "throttled", "busiest second"})
+	t := table.New("Shards", []string{"shard", "records", "bytes", "share", "throttled", "busiest second"})
 	shards := slices.Clone(res.Shards)
 	if len(shards) > printedShards {
 		slices.SortFunc(shards, func(a, b ShardResult) int { return cmp.Compare(b.Records, a.Records) })
 		shards = shards[:printedShards]
 	}
 	for _, s := range shards {
-		t.AppendRow(table.Row{s.Shard, comma(s.Records), humanize.IBytes(uint64(s.Bytes)), s.Share, comma(s.Throttled),
-			fmt.Sprintf("%s at %2.0f s", comma(s.Busiest), s.BusiestAt)})
+		t.Row(s.Shard.String(), table.Comma(s.Records), humanize.IBytes(uint64(s.Bytes)), s.Share.String(), table.Comma(s.Throttled),
+			fmt.Sprintf("%s at %2.0f s", table.Comma(s.Busiest), s.BusiestAt))
 	}
 	if more := len(res.Shards) - len(shards); more > 0 {
-		t.AppendRow(table.Row{fmt.Sprintf("and %s less busy", comma(int64(more)))})
+		t.Row(fmt.Sprintf("and %s less busy", table.Comma(more)))
 	}
+	t.Footer("all", table.Comma(res.RecordsIn), humanize.IBytes(uint64(res.BytesIn)), shareOf(res.RecordsIn, res.RecordsIn).String(), table.Comma(res.Throttled), "")
+	text := t.String()
 	if res.Limits != "none" {
-		t.SetCaption(" A shard takes 1,000 records a second, and after a rest one second's worth at once.")
+		text += " A shard takes 1,000 records a second, and after a rest one second's worth at once.\n"
 	}
-	t.AppendFooter(table.Row{"all", comma(res.RecordsIn), humanize.IBytes(uint64(res.BytesIn)), shareOf(res.RecordsIn, res.RecordsIn), comma(res.Throttled), ""})
-	return t.Render()
+	return text
 }
 
 func (res *Result) keyTable() string {
-	t := newTable(fmt.Sprintf("Hot keys, of %s", comma(int64(res.Keys))), table.Row{"key", "records", "share", "", "shard"}, "", "shard")
+	t := table.New(fmt.Sprintf("Hot keys, of %s", table.Comma(res.Keys)), []string{"key", "records", "share", "", "shard"}, "", "shard")
 	for _, k := range res.HotKeys[:min(printedKeys, len(res.HotKeys))] {
-		t.AppendRow(table.Row{cut(k.Key, 36), comma(k.Records), k.Share, bar(float64(k.Share / res.HotKeys[0].Share)), k.Shard})
+		t.Row(cut(k.Key, 36), table.Comma(k.Records), k.Share.String(), bar(float64(k.Share/res.HotKeys[0].Share)), k.Shard.String())
 	}
-	return t.Render()
+	return t.String()
 }
 
 func (res *Result) latencyTable() string {
-	t := newTable("Latency in milliseconds", table.Row{"", "p50", "p90", "p99", "p99.9", "max"})
+	t := table.New("Latency in milliseconds", []string{"", "p50", "p90", "p99", "p99.9", "max"})
 	for _, l := range res.Latency.Rows() {
-		t.AppendRow(table.Row{l.Name, l.P50, l.P90, l.P99, l.P999, l.Max})
+		t.Row(l.Name, l.P50.String(), l.P90.String(), l.P99.String(), l.P999.String(), l.Max.String())
 	}
 	age := res.IteratorAge
-	t.AppendFooter(table.Row{fmt.Sprintf("iterator age, %s", count(age.Samples, "look")),
-		"mean", age.Mean, "", "max", age.Max})
-	return t.Render()
+	t.Footer(fmt.Sprintf("iterator age, %s", table.Count(age.Samples, "look")),
+		"mean", age.Mean.String(), "", "max", age.Max.String())
+	return t.String()
 }
 
 // minuteTable has the busiest minutes of event time.
@@ -163,25 +136,25 @@ func (res *Result) minuteTable() string {
 	slices.SortStableFunc(busiest, func(a, b Minute) int { return cmp.Compare(b.Events, a.Events) })
 	busiest = busiest[:min(printedMinutes, len(busiest))]
 	slices.SortFunc(busiest, func(a, b Minute) int { return a.Start.Compare(b.Start) })
-	t := newTable(fmt.Sprintf("Busiest minutes by event time, of %s", comma(int64(len(res.Minutes)))),
-		table.Row{"minute", "events", "2xx", "3xx", "4xx", "5xx", "other"})
+	t := table.New(fmt.Sprintf("Busiest minutes by event time, of %s", table.Comma(len(res.Minutes))),
+		[]string{"minute", "events", "2xx", "3xx", "4xx", "5xx", "other"})
 	for _, m := range busiest {
 		classes := m.Classes()
-		t.AppendRow(table.Row{m.Start.Format("2006-01-02 15:04"), comma(m.Events), comma(classes[2]), comma(classes[3]), comma(classes[4]), comma(classes[5]), comma(classes[0])})
+		t.Row(m.Start.Format("2006-01-02 15:04"), table.Comma(m.Events), table.Comma(classes[2]), table.Comma(classes[3]), table.Comma(classes[4]), table.Comma(classes[5]), table.Comma(classes[0]))
 	}
-	return t.Render()
+	return t.String()
 }
 
 func (res *Result) pageTable() string {
 	if len(res.TopPages) == 0 {
 		return ""
 	}
-	t := newTable("Top pages", table.Row{"page", "events", "share", ""}, "")
+	t := table.New("Top pages", []string{"page", "events", "share", ""}, "")
 	top := float64(res.TopPages[0].Events)
 	for _, p := range res.TopPages[:min(printedPages, len(res.TopPages))] {
-		t.AppendRow(table.Row{cut(p.Page, 50), comma(p.Events), shareOf(p.Events, res.RecordsOut), bar(float64(p.Events) / top)})
+		t.Row(cut(p.Page, 50), table.Comma(p.Events), shareOf(p.Events, res.RecordsOut).String(), bar(float64(p.Events)/top))
 	}
-	return t.Render()
+	return t.String()
 }
 
 // rejectionList shows the first lines that were no events.
@@ -190,19 +163,19 @@ func (res *Result) rejectionList() string {
 		return ""
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s of the input rejected", count(res.Rejected, "line"))
+	fmt.Fprintf(&b, "%s of the input rejected", table.Count(res.Rejected, "line"))
 	for _, r := range res.Rejections {
-		fmt.Fprintf(&b, "\n  line %s: %s\n    %s", comma(int64(r.Line)), cut(r.Reason, 80), cut(strconv.Quote(r.Text), 90))
+		fmt.Fprintf(&b, "\n  line %s: %s\n    %s", table.Comma(r.Line), cut(r.Reason, 80), cut(strconv.Quote(r.Text), 90))
 	}
 	if more := res.Rejected - len(res.Rejections); more > 0 {
-		fmt.Fprintf(&b, "\n  and %s more", comma(int64(more)))
+		fmt.Fprintf(&b, "\n  and %s more", table.Comma(more))
 	}
 	return b.String()
 }
 
 // proof compares what was counted at both ends.
 func (res *Result) proof() string {
-	t := newTable("Completeness, counted at both ends", table.Row{"", "records", ""}, "")
+	t := table.New("Completeness, counted at both ends", []string{"", "records", ""}, "")
 	for _, row := range []struct {
 		name  string
 		n     int64
@@ -214,13 +187,13 @@ func (res *Result) proof() string {
 		{"duplicated", res.Duplicated, "read again"},
 		{"out of order", res.OrderViolations, "read after a later record of the same key"},
 	} {
-		t.AppendRow(table.Row{row.name, comma(row.n), row.where})
+		t.Row(row.name, table.Comma(row.n), row.where)
 	}
 	verdict := "COMPLETE: every record in came out once, each key in its order."
 	if !res.Complete {
 		verdict = "NOT COMPLETE: the stream broke its promise."
 	}
-	return t.Render() + "\n\n" + verdict
+	return t.String() + "\n" + verdict
 }
 
 // Classes returns the events by the first digit of their status: 2 to 5, and

@@ -40,7 +40,7 @@ func ParseCombined(line []byte) (Event, error) {
 	if err := checkTail(rest); err != nil {
 		return Event{}, err
 	}
-	return Event{Key: client, Time: at, Status: status, Page: pageOf(request), Raw: line}, nil
+	return Event{Key: client, Time: at, Status: status, Page: pageOf(request), Raw: line, Size: len(line)}, nil
 }
 
 // cutTime reads "ident user [time] " from the beginning of s.

@@ -1,6 +1,6 @@
-// Package input reads events from text, a line each: Apache combined logs and
-// JSON lines. A line that is no event is counted and reported with its number,
-// and never ends the reading.
+// Package input reads events from text, a line each: Apache combined logs, JSON
+// lines and comma-separated tables. A line that is no event is counted and
+// reported with its number, and never ends the reading.
 package input
 
 import (
@@ -25,6 +25,9 @@ type Event struct {
 	Page string
 	// Raw is the line without its end. It belongs to the event.
 	Raw []byte
+	// Size is how many bytes the event has: those of the line, unless a table says
+	// otherwise.
+	Size int
 }
 
 // checkKey checks what can be a partition key.
@@ -50,6 +53,8 @@ const (
 	Combined
 	// JSONLines is one JSON object a line.
 	JSONLines
+	// Table is comma-separated values, the first line naming the columns.
+	Table
 )
 
 // String returns the format's name for people.
@@ -59,6 +64,8 @@ func (f Format) String() string {
 		return "Apache combined log"
 	case JSONLines:
 		return "JSON lines"
+	case Table:
+		return "comma-separated table"
 	default:
 		return "unknown"
 	}

@@ -19,9 +19,9 @@ const (
 	pageField        = "page"
 )
 
-// Fields names the fields of JSON lines. A dot goes into an object: "user.id".
+// Fields names the fields of JSON lines, or the columns of a table. A dot goes into an object: "user.id".
 type Fields struct {
-	Key  string // a string or a number; empty means DefaultKeyField
+	Key  string // a string or a number; empty means DefaultKeyField, or DefaultKeyColumn
 	Time string // empty means DefaultTimeField
 }
 
@@ -52,7 +52,7 @@ func (f Fields) ParseJSON(line []byte) (Event, error) {
 	if err != nil {
 		return Event{}, err
 	}
-	e := Event{Key: key, Time: at, Raw: line}
+	e := Event{Key: key, Time: at, Raw: line, Size: len(line)}
 	if status, err := strconv.Atoi(scalar(object[statusField])); err == nil && status >= 0 {
 		e.Status = status
 	}
@@ -115,18 +115,10 @@ func timeField(object map[string]json.RawMessage, name string) (time.Time, error
 		return time.Time{}, fmt.Errorf("there is no field %q for the time", name)
 	}
 	text := scalar(raw)
-	if seconds, err := strconv.ParseFloat(text, 64); err == nil {
-		at, err := timeOfNumber(seconds)
-		if err != nil {
-			return at, fmt.Errorf("time %s: %w", text, err)
-		}
-		return at, nil
+	if text == "" {
+		return time.Time{}, fmt.Errorf("time %s is neither as in RFC 3339 nor a number", shorten(string(raw)))
 	}
-	at, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return at, fmt.Errorf("time %s is neither as in RFC 3339 nor a number", shorten(string(raw)))
-	}
-	return at.UTC(), nil
+	return parseTime(text)
 }
 
 // timeOfNumber takes n for seconds, or for milliseconds from 1e11 on: in seconds

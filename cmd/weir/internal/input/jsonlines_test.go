@@ -40,7 +40,7 @@ func TestFields_ParseJSON(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			tt.want.Raw = []byte(tt.line)
+			tt.want.Raw, tt.want.Size = []byte(tt.line), len(tt.line)
 			got, err := tt.fields.ParseJSON([]byte(tt.line))
 			require.NoError(t, err)
 			assert.Equal(t, tt.want, got)

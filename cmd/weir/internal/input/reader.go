@@ -42,9 +42,10 @@ type Reader struct {
 type Parser func(line []byte) (Event, error)
 
 // NewReader returns a reader of r. The first line that is not blank decides the
-// format: JSON lines if it begins with a brace, an Apache combined log
-// otherwise. fields names the fields of JSON lines; to name any is an error when
-// the input is something else.
+// format: JSON lines if it begins with a brace, a comma-separated table if it
+// names the columns of one, an Apache combined log otherwise. fields names the
+// fields of JSON lines or the columns; to name any is an error when the input is
+// something else.
 func NewReader(r io.Reader, fields Fields) (*Reader, error) {
 	in := &Reader{lines: newLineReader(r), begun: true}
 	first, err := in.lines.next()
@@ -55,13 +56,25 @@ func NewReader(r io.Reader, fields Fields) (*Reader, error) {
 		return nil, err
 	}
 	in.begun, in.first, in.firstErr = false, slices.Clone(first), err
-	in.format, in.parse = Combined, ParseCombined
-	if bytes.HasPrefix(bytes.TrimSpace(first), []byte("{")) {
-		in.format, in.parse = JSONLines, fields.ParseJSON
-	} else if fields != (Fields{}) {
-		return nil, errors.New("fields can be chosen in JSON lines only, and line 1 is no JSON object")
+	return in, in.choose(fields)
+}
+
+// choose decides the format by the first line, which is no event if it names the
+// columns of a table.
+func (r *Reader) choose(fields Fields) error {
+	if isObject(r.first) {
+		r.format, r.parse = JSONLines, fields.ParseJSON
+		return nil
 	}
-	return in, nil
+	if table, ok := fields.columnsOf(r.first); ok && r.firstErr == nil {
+		r.format, r.parse, r.begun = Table, table.parse, true
+		return nil
+	}
+	if fields != (Fields{}) {
+		return errors.New("fields can be chosen in JSON lines and tables only, and line 1 is neither a JSON object nor names these columns")
+	}
+	r.format, r.parse = Combined, ParseCombined
+	return nil
 }
 
 // Next returns the next event, or [io.EOF] after the last one, or the error of

@@ -64,6 +64,9 @@ func TestReader_format(t *testing.T) {
 		{"\n \r\n", input.Unknown},
 		{logLine, input.Combined},
 		{"nonsense", input.Combined},
+		{"key,time\n", input.Table},
+		{"time, other,key ,size", input.Table},
+		{"key,when", input.Combined},
 		{"\n  {\"client\":1}", input.JSONLines},
 		{"\uFEFF{\"client\":1}", input.JSONLines},
 	}
@@ -74,7 +77,7 @@ func TestReader_format(t *testing.T) {
 
 func TestReader_fieldsAreForJSONLines(t *testing.T) {
 	_, err := input.NewReader(strings.NewReader(logLine), input.Fields{Key: "x"})
-	assert.ErrorContains(t, err, "JSON lines only")
+	assert.ErrorContains(t, err, "JSON lines and tables only")
 	_, err = input.NewReader(strings.NewReader(`{}`), input.Fields{Key: "x"})
 	assert.NoError(t, err)
 	_, err = input.NewReader(strings.NewReader(""), input.Fields{Key: "x"})

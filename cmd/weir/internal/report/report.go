@@ -1,6 +1,6 @@
-// Package report writes the page of a demo: one HTML file with its charts, its
-// style and all that draws them inside, so that it can be opened anywhere, kept
-// and mailed.
+// Package report writes pages: one HTML file with charts and tables, its style
+// and all that draws it inside, so that it can be opened anywhere, kept, printed
+// and mailed. A command says what is on its page by filling in a [Page].
 package report
 
 import (
@@ -9,10 +9,6 @@ import (
 	"html/template"
 	"io"
 	"strings"
-
-	"github.com/dustin/go-humanize"
-
-	"github.com/weirstream/weir/cmd/weir/internal/demo"
 )
 
 // The parts of the page. The charts are drawn by uPlot, whose licence goes into
@@ -22,8 +18,10 @@ var (
 	pageText string
 	//go:embed style.css
 	style string
+	//go:embed units.js
+	unitScript string
 	//go:embed charts.js
-	script string
+	chartScript string
 	//go:embed uplot/uPlot.iife.min.js
 	library string
 	//go:embed uplot/uPlot.min.css
@@ -32,36 +30,61 @@ var (
 	libraryLicense string
 )
 
-// A page is what the template shows.
-type page struct {
-	Input   string
-	Setting string
-	Summary []string
-	Cards   []card
-	Charts  []chart
-	Tables  []dataTable
-	Data    []chart // for the script
+// A Page is what one file shows, from the top down. All text is plain: whatever
+// it holds is shown and never read as HTML.
+type Page struct {
+	Title    string
+	Subtitle string
+	Notes    []string // a line each
+	Cards    []Card
+	Charts   []Chart
+	Tables   []Table
+}
 
+// A Card is one figure at the top.
+type Card struct {
+	Name    string
+	Value   string // with its unit
+	Note    string // what it is about, in a few words
+	Verdict Verdict
+}
+
+// A Verdict says whether something is as it should be. The zero value says
+// nothing of the kind.
+type Verdict string
+
+const (
+	Good Verdict = "good"
+	Bad  Verdict = "bad"
+)
+
+// A filledPage is what the template shows.
+type filledPage struct {
+	Page
+	Data                []chartData // for the script
 	Style, LibraryStyle template.CSS
 	Script, Library     template.JS
 }
 
-// A card is one figure at the top.
-type card struct{ Name, Value, Note, Class string }
-
-// Write writes the page about a result.
-func Write(w io.Writer, r *demo.Result) error {
+// Write writes the page, in one file that needs nothing else. It is an error if
+// a chart's values do not fit its X; nothing has been written then.
+func Write(w io.Writer, p Page) error {
 	t, err := template.New("page").Parse(pageText)
 	if err != nil {
 		return err
 	}
-	charts := chartsOf(r)
-	return t.Execute(w, page{
-		Input: r.Input, Setting: r.Setting(), Summary: strings.Split(r.Summary(), "\n"),
-		Cards: cardsOf(r), Charts: charts, Data: charts, Tables: tablesOf(r),
+	filled := filledPage{
+		Page: p, Data: make([]chartData, 0, len(p.Charts)),
 		Style: template.CSS(style), LibraryStyle: template.CSS(libraryStyle),
-		Script: template.JS(script), Library: licensedLibrary(),
-	})
+		Script: template.JS(unitScript + chartScript), Library: licensedLibrary(),
+	}
+	for i, c := range p.Charts {
+		if err := c.check(); err != nil {
+			return fmt.Errorf("chart %q: %w", c.Title, err)
+		}
+		filled.Data = append(filled.Data, c.data(i))
+	}
+	return t.Execute(w, filled)
 }
 
 // licensedLibrary returns uPlot with its licence in place of the comment that it
@@ -72,21 +95,4 @@ func licensedLibrary() template.JS {
 		code = library
 	}
 	return template.JS("/*! uPlot 1.6.32\n\n" + libraryLicense + "\n*/" + code)
-}
-
-func cardsOf(r *demo.Result) []card {
-	complete := card{"Complete", "yes", "each record in came out once, each key in order", "good"}
-	if !r.Complete {
-		complete = card{"Complete", "NO", fmt.Sprintf("%s lost, %s duplicated, %s out of order",
-			humanize.Comma(r.Lost), humanize.Comma(r.Duplicated), humanize.Comma(r.OrderViolations)), "bad"}
-	}
-	return []card{
-		{"Records in", humanize.Comma(r.RecordsIn), "acknowledged to the producers", ""},
-		{"Records out", humanize.Comma(r.RecordsOut), "given to the readers", ""},
-		complete,
-		{"Throughput", humanize.Comma(int64(r.RecordsPerSec)) + "/s", fmt.Sprintf("for %.2f s", r.Duration), ""},
-		{"Throttled", humanize.Comma(r.Throttled), "refusals, each put again", ""},
-		{"End to end, p99", r.Latency.EndToEnd.P99.String() + " ms", "from due to a reader", ""},
-		{"Rejected", humanize.Comma(int64(r.Rejected)), "lines of the input", ""},
-	}
 }

@@ -3,6 +3,7 @@ package table
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 	"time"
 
@@ -39,8 +40,26 @@ func Number(v float64) string {
 
 func trimZeros(s string) string { return strings.TrimSuffix(strings.TrimRight(s, "0"), ".") }
 
-// Percent returns a part of a whole, 0 to 1, as "12.3 %".
-func Percent(share float64) string { return fmt.Sprintf("%.1f %%", 100*share) }
+// Percent returns a part of a whole, 0 to 1, as "12.3 %". What is more than nothing
+// or less than all is never rounded to either: 0.0042 % or > 99.9 %.
+func Percent(share float64) string {
+	switch percent := 100 * share; {
+	case percent > 0 && percent < 0.0001:
+		return "< 0.0001 %"
+	case percent > 0 && percent < 0.05:
+		return strconv.FormatFloat(twoDigits(percent), 'f', -1, 64) + " %"
+	case percent >= 99.95 && percent < 100:
+		return "> 99.9 %"
+	default:
+		return fmt.Sprintf("%.1f %%", percent)
+	}
+}
+
+// twoDigits rounds to two digits that are not zeros at the front.
+func twoDigits(v float64) float64 {
+	v, _ = strconv.ParseFloat(strconv.FormatFloat(v, 'g', 2, 64), 64)
+	return v
+}
 
 // Bytes returns "1.5 MiB".
 func Bytes(n float64) string { return humanize.IBytes(uint64(max(0, n))) }

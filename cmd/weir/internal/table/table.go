@@ -11,7 +11,10 @@ import (
 
 // A Table is rows under a header. Columns are aligned to the right but for the
 // first, and for others that are named.
-type Table struct{ w table.Writer }
+type Table struct {
+	title string
+	w     table.Writer
+}
 
 // New returns a table without rows. left names the columns, besides the first, that
 // are text.
@@ -19,15 +22,11 @@ func New(title string, header []string, left ...string) *Table {
 	w := table.NewWriter()
 	style := table.StyleLight
 	style.Format.Header, style.Format.Footer = text.FormatDefault, text.FormatDefault
-	style.Title.Format = text.FormatDefault
 	style.Options = table.OptionsNoBordersAndSeparators
 	style.Options.SeparateHeader = true
 	style.Options.SeparateFooter = true
 	w.SetStyle(style)
-	if title != "" {
-		w.SetTitle("%s", title)
-	}
-	t := &Table{w}
+	t := &Table{title, w}
 	w.AppendHeader(cells(header))
 	var columns []table.ColumnConfig
 	for i, name := range header {
@@ -51,6 +50,9 @@ func (t *Table) Footer(cell ...string) { t.w.AppendFooter(cells(cell)) }
 // line end at its own.
 func (t *Table) String() string {
 	var b strings.Builder
+	if t.title != "" {
+		b.WriteString(" " + t.title + "\n")
+	}
 	for line := range strings.Lines(t.w.Render() + "\n") {
 		b.WriteString(strings.TrimRight(line, " \n") + "\n")
 	}

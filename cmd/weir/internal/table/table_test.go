@@ -33,6 +33,16 @@ func TestNumber(t *testing.T) {
 	}
 }
 
+// Next to nothing is not shown as nothing, nor next to all as all.
+func TestPercent(t *testing.T) {
+	for share, want := range map[float64]string{
+		0: "0.0 %", 1e-9: "< 0.0001 %", 0.000042: "0.0042 %", 0.000333: "0.033 %", 0.0005: "0.1 %", 0.1234: "12.3 %",
+		0.9994: "99.9 %", 0.99999: "> 99.9 %", 1: "100.0 %", 2.126: "212.6 %",
+	} {
+		assert.Equal(t, want, table.Percent(share), "%v", share)
+	}
+}
+
 func TestDuration(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		0: "0s", 15 * time.Nanosecond: "15ns", 1234 * time.Nanosecond: "1.23µs", 1234567 * time.Nanosecond: "1.23ms",
