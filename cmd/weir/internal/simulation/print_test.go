@@ -1,0 +1,173 @@
+package simulation_test
+
+import (
+	"flag"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/weirstream/weir/cmd/weir/internal/report"
+	"github.com/weirstream/weir/cmd/weir/internal/simulation"
+	"github.com/weirstream/weir/simulate"
+	"github.com/weirstream/weir/workload"
+)
+
+var update = flag.Bool("update", false, "rewrite the files in testdata")
+
+// golden compares text with a file.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	if *update {
+		require.NoError(t, os.WriteFile(name, []byte(got), 0o644))
+	}
+	want, err := os.ReadFile(name)
+	require.NoError(t, err)
+	assert.Equal(t, string(want), got)
+}
+
+// busyHour has everything that the output can tell of: a hot key, an outage, a
+// reshard that is carried out and one that is refused.
+const busyHour = `{
+	"name": "busy hour", "duration": "10m", "seed": 3, "warm_up": "10s",
+	"stream": {"shards": 2},
+	"traffic": [{"rate": "2200/s", "sizes": "100B", "keys": {"count": 50, "hot": [{"key": "vip", "share": 0.3}]}}],
+	"consumers": [
+		{"name": "billing", "per_record": "200us", "outages": [{"at": "2m", "for": "1m"}]},
+		{"name": "board", "fan_out": true}
+	],
+	"reshards": [{"at": "5m", "shards": 4}, {"at": "6m", "shards": 40}]
+}`
+
+func outcome(t *testing.T, text string, c simulation.Config) *simulation.Outcome {
+	t.Helper()
+	w, err := workload.Parse([]byte(text))
+	require.NoError(t, err)
+	c.Simulation.Workload = w
+	o, err := simulation.Run(t.Context(), c)
+	require.NoError(t, err)
+	return o
+}
+
+func TestOutcome_Print(t *testing.T) {
+	fit := 0.0
+	o := outcome(t, busyHour, simulation.Config{
+		Simulation: simulate.Config{Step: 100 * time.Millisecond},
+		Shards:     []int{1, 4}, Fit: &fit, CatchUp: time.Minute, Workers: 2,
+	})
+	var b strings.Builder
+	require.NoError(t, o.Print(&b))
+	golden(t, "testdata/busy-hour.txt", b.String())
+}
+
+func TestOutcome_Print_nothing(t *testing.T) {
+	o := outcome(t, `{"duration": "10s", "traffic": [{"rate": "1/h"}]}`, simulation.Config{})
+	var b strings.Builder
+	require.NoError(t, o.Print(&b))
+	assert.Contains(t, b.String(), "Nothing was throttled.")
+	assert.NotContains(t, b.String(), "Consumers")
+}
+
+// What the courses say together is what the result says.
+func TestRun_seriesAgreesWithResult(t *testing.T) {
+	o := outcome(t, busyHour, simulation.Config{Simulation: simulate.Config{Step: 100 * time.Millisecond}})
+	var offered, accepted, throttled float64
+	for _, p := range o.Series.Points {
+		if p.At < 10*time.Second {
+			continue // the warm-up
+		}
+		offered += p.Offered
+		accepted += p.Accepted
+		throttled += p.Throttled
+	}
+	assert.EqualValues(t, o.Result.OfferedRecords, offered)
+	assert.EqualValues(t, o.Result.AcceptedRecords, accepted)
+	assert.EqualValues(t, o.Result.ThrottledRecords, throttled)
+}
+
+func TestRun_tellsHowFarItIs(t *testing.T) {
+	var told []float64
+	outcome(t, busyHour, simulation.Config{
+		Simulation: simulate.Config{Step: 100 * time.Millisecond},
+		Progress:   func(_ string, done float64) { told = append(told, done) },
+	})
+	require.NotEmpty(t, told)
+	assert.IsIncreasing(t, told)
+	assert.Equal(t, 1.0, told[len(told)-1])
+}
+
+func TestOutcome_Page(t *testing.T) {
+	o := outcome(t, busyHour, simulation.Config{Simulation: simulate.Config{Step: 100 * time.Millisecond}, Shards: []int{1, 2}})
+	p := o.Page()
+	for _, c := range p.Charts {
+		assert.NotEmpty(t, c.X, c.Title)
+		assert.NotEmpty(t, c.YAxis.Label, c.Title)
+		assert.NotEmpty(t, c.XAxis.Label, c.Title)
+		for _, s := range c.Series {
+			assert.Len(t, s.Values, len(c.X), "%s: %s", c.Title, s.Name)
+		}
+	}
+	assert.Len(t, p.Charts[0].Markers, 2, "the warm-up and the reshard")
+}
+
+// Charts that would say nothing are left out.
+func TestOutcome_Page_nothing(t *testing.T) {
+	p := outcome(t, `{"duration": "10s", "traffic": [{"rate": "1/s"}]}`, simulation.Config{}).Page()
+	var titles []string
+	for _, c := range p.Charts {
+		titles = append(titles, c.Title)
+	}
+	assert.Equal(t, []string{"Records", "Bytes", "Use of the limits by the busiest shard", "Stored"}, titles)
+}
+
+// The consumers of a count are asked about together, and one that begins too late for
+// an outage keeps the others from nothing.
+func TestRun_catchUpOfSeveral(t *testing.T) {
+	o := outcome(t, `{"duration": "10m", "traffic": [{"rate": "10/s"}], "consumers": [
+		{"name": "app", "count": 3}, {"name": "late", "start": "9m"}
+	]}`, simulation.Config{CatchUp: time.Minute})
+	require.Len(t, o.CatchUps, 2)
+	assert.Equal(t, "app", o.CatchUps[0].Consumer)
+	assert.True(t, o.CatchUps[0].Outage.CaughtUp)
+	assert.Contains(t, o.CatchUps[1].Why, "does not fit")
+	assert.False(t, o.Interrupted)
+}
+
+// Of many shards the busiest have lines, and the others one together: nothing is lost.
+func TestOutcome_Page_manyShards(t *testing.T) {
+	o := outcome(t, `{"duration": "20s", "stream": {"shards": 100}, "traffic": [{"rate": "4000/s", "keys": {"unique": true, "hot": [{"key": "k", "share": 0.4}]}}]}`, simulation.Config{})
+	for _, c := range o.Page().Charts {
+		var sum float64
+		for _, s := range c.Series {
+			for _, v := range s.Values {
+				sum += v
+			}
+		}
+		switch c.Title {
+		case "Accepted records by shard":
+			assert.Len(t, c.Series, 13)
+			assert.Equal(t, "88 others together", c.Series[12].Name)
+			assert.InDelta(t, o.Result.AcceptedRecords, sum, 1e-6)
+		case "Throttled records by shard":
+			assert.Len(t, c.Series, 1, "the only one that throttles")
+			assert.InDelta(t, o.Result.ThrottledRecords, sum, 1e-6)
+		case "Records":
+			assert.True(t, c.Series[2].Hidden, "a capacity of 100,000 a second")
+		}
+	}
+}
+
+// An outage of all consumers is one band.
+func TestOutcome_Page_outages(t *testing.T) {
+	o := outcome(t, `{"duration": "1m", "traffic": [{"rate": "10/s"}],
+		"consumers": [{"name": "app", "count": 30, "outages": [{"at": "10s", "for": "5s"}]}, {"name": "b", "outages": [{"at": "20s", "for": "5s"}]}]}`, simulation.Config{})
+	charts := o.Page().Charts
+	age := charts[slices.IndexFunc(charts, func(c report.Chart) bool { return c.Title == "Iterator age" })]
+	assert.Equal(t, []report.Marker{
+		{At: 10, To: 15, Label: "outage of 30 consumers"}, {At: 20, To: 25, Label: "outage of b"},
+	}, age.Markers)
+}

@@ -1,0 +1,192 @@
+package simulation
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/weirstream/weir/cmd/weir/internal/table"
+	"github.com/weirstream/weir/simulate"
+)
+
+// most is how many rows the tables have at most.
+type most struct{ shards, episodes, changes, consumers, outages int }
+
+// What a terminal shows, and a page.
+var (
+	printed = most{shards: 16, episodes: 8, changes: 12, consumers: 24, outages: 12}
+	paged   = most{shards: 100, episodes: 50, changes: 100, consumers: 200, outages: 100}
+)
+
+// sections returns the tables that have anything to say.
+func (o *Outcome) sections(most most) []section {
+	all := []section{
+		o.shardSection(most.shards), o.episodeSection(most.episodes), o.changeSection(most.changes),
+		o.consumerSection(most.consumers), o.outageSection(most.outages), o.sweepSection(),
+	}
+	return slices.DeleteFunc(all, func(s section) bool { return len(s.rows) == 0 })
+}
+
+// cut keeps the first rows of a table. When rows are left out its title says so, and
+// which ones were kept.
+func (s section) cut(most, all int, which string) section {
+	if all > most || all > len(s.rows) {
+		s.rows = s.rows[:min(most, len(s.rows))]
+		s.title += fmt.Sprintf(", %s of %s: %s", table.Comma(len(s.rows)), table.Comma(all), which)
+	}
+	return s
+}
+
+// shardSection has a row for each shard, the most throttled ones if there are many.
+// Shards that were only a step of a reshard are left out.
+func (o *Outcome) shardSection(most int) section {
+	shards := slices.DeleteFunc(slices.Clone(o.Result.Shards), func(sh simulate.ShardTotal) bool {
+		return sh.Closed > 0 && sh.Closed == sh.Opened
+	})
+	all := len(shards) + o.Result.ShardsOmitted
+	if all > most {
+		slices.SortStableFunc(shards, func(a, b simulate.ShardTotal) int {
+			return cmp.Or(cmp.Compare(b.ThrottledRecords, a.ThrottledRecords), cmp.Compare(b.OfferedRecords, a.OfferedRecords))
+		})
+	}
+	s := section{
+		title:  "Shards",
+		header: []string{"shard", "of hash keys", "of records", "offered", "accepted", "throttled", "read", "read throttles", "open"},
+		left:   []string{"open"},
+	}
+	for _, sh := range shards {
+		s.rows = append(s.rows, []string{
+			sh.Shard.String(), table.Percent(sh.KeyShare), table.Percent(sh.Share), table.Comma(sh.OfferedRecords),
+			table.Comma(sh.AcceptedRecords), table.Comma(sh.ThrottledRecords), table.Comma(sh.ReadRecords + sh.FanOutRecords),
+			table.Comma(sh.ReadThrottled), lifeOf(sh),
+		})
+	}
+	return s.cut(most, all, "the most throttled, then the busiest")
+}
+
+// lifeOf says when a shard was open, if that was not all the time.
+func lifeOf(sh simulate.ShardTotal) string {
+	switch {
+	case sh.Closed > 0:
+		return fmt.Sprintf("%s to %s", moment(sh.Opened), moment(sh.Closed))
+	case sh.Opened > 0:
+		return "from " + moment(sh.Opened)
+	default:
+		return ""
+	}
+}
+
+// episodeSection has the times in which records were throttled, the worst if there are
+// many.
+func (o *Outcome) episodeSection(most int) section {
+	episodes := slices.Clone(o.Result.Episodes)
+	all, which := len(episodes)+o.Result.EpisodesOmitted, "the worst"
+	if o.Result.EpisodesOmitted > 0 {
+		which = fmt.Sprintf("the worst of the first %s", table.Comma(len(episodes)))
+	}
+	if all > most {
+		slices.SortStableFunc(episodes, func(a, b simulate.Episode) int { return cmp.Compare(b.ThrottledRecords, a.ThrottledRecords) })
+	}
+	s := section{title: "When records were throttled", header: []string{"from", "to", "throttled records", "a second"}}
+	for _, e := range episodes {
+		s.rows = append(s.rows, []string{
+			moment(e.From), moment(e.To), table.Comma(e.ThrottledRecords), table.Number(float64(e.ThrottledRecords) / (e.To - e.From).Seconds()),
+		})
+	}
+	return s.cut(most, all, which)
+}
+
+// changeSection has the changes of the number of shards, the first ones if there are
+// many, and what was refused.
+func (o *Outcome) changeSection(most int) section {
+	s := section{title: "Changes of the shards", header: []string{"at", "open before", "open after", "why"}, left: []string{"why"}}
+	for _, c := range o.Result.Changes {
+		s.rows = append(s.rows, []string{moment(c.At), table.Comma(c.Before), table.Comma(c.After), c.Why})
+	}
+	s = s.cut(most, len(s.rows)+o.Result.ChangesOmitted, "the first")
+	for i, refused := range o.Result.RefusedReshards {
+		if i == most {
+			s.rows = append(s.rows, []string{"", "", "", fmt.Sprintf("and %s more refused", table.Comma(len(o.Result.RefusedReshards)-most))})
+			break
+		}
+		s.rows = append(s.rows, []string{moment(refused.At), "", "", fmt.Sprintf("refused: %s: %s", refused.What, refused.Why)})
+	}
+	return s
+}
+
+// consumerSection has a row for each consumer, those furthest behind if there are many.
+func (o *Outcome) consumerSection(most int) section {
+	consumers := slices.Clone(o.Result.Consumers)
+	if len(consumers) > most {
+		slices.SortStableFunc(consumers, func(a, b simulate.ConsumerResult) int { return cmp.Compare(b.MaxAge, a.MaxAge) })
+	}
+	s := section{title: "Consumers", header: []string{
+		"consumer", "records", "mean age", "p99 age", "max age", "at", "busy", "throttled", "behind at the end", "expired unread",
+	}, about: "Ages are those of the oldest record that a consumer had not been given at the end of a second."}
+	for _, c := range consumers {
+		name := c.Name
+		if c.FanOut {
+			name += " (fan-out)"
+		}
+		s.rows = append(s.rows, []string{
+			name, table.Comma(c.ReadRecords), table.Duration(c.MeanAge), table.Duration(c.P99Age), table.Duration(c.MaxAge),
+			moment(c.MaxAgeAt), table.Percent(c.Utilisation), table.Comma(c.Throttled), table.Comma(c.LagRecords),
+			table.Comma(c.LostRecords),
+		})
+	}
+	return s.cut(most, len(s.rows), "the oldest records")
+}
+
+// outageSection has a row for each outage, first those made up and then those of the
+// workload.
+func (o *Outcome) outageSection(most int) section {
+	s := section{title: "Outages", header: []string{"consumer", "from", "to", "backlog", "caught up after", "expired unread"}}
+	add := func(name string, outage simulate.Outage) {
+		s.rows = append(s.rows, []string{
+			name, moment(outage.From), moment(outage.To), table.Comma(outage.Backlog), caughtUp(outage), table.Comma(outage.LostRecords),
+		})
+	}
+	for _, c := range o.CatchUps {
+		if c.Why == "" {
+			add(c.Consumer+" (--catch-up)", c.Outage)
+		}
+	}
+	for _, c := range o.Result.Consumers {
+		for _, outage := range c.Outages {
+			add(c.Name, outage)
+		}
+	}
+	return s.cut(most, len(s.rows), "the first")
+}
+
+func caughtUp(o simulate.Outage) string {
+	if !o.CaughtUp {
+		return "not in this run"
+	}
+	return table.Duration(o.CatchUp)
+}
+
+// sweepSection has a row for each number of shards that was tried. What consumers met
+// is left out if there are none.
+func (o *Outcome) sweepSection() section {
+	s := section{
+		title:  "By number of shards",
+		about:  "Each refusal of a record counts, also of one that is tried again. The price of the shards is an estimate: see weir cost.",
+		header: []string{"shards", "throttles", "per 100 records", "given up", "busiest second of a shard", "shards a month, about USD"},
+	}
+	reads := len(o.Result.Consumers) > 0
+	if reads {
+		s.header = append(s.header, "max age", "read throttles", "expired unread")
+	}
+	for _, t := range o.Sweep {
+		row := []string{
+			table.Comma(t.Shards), table.Comma(t.Throttled), table.Number(100 * t.Share), table.Comma(t.GivenUp),
+			table.Percent(t.MostUsed), t.price(),
+		}
+		if reads {
+			row = append(row, table.Duration(t.MaxAge), table.Comma(t.ReadThrottled), table.Comma(t.Expired))
+		}
+		s.rows, s.good = append(s.rows, row), append(s.good, t.Throttled == 0)
+	}
+	return s
+}
