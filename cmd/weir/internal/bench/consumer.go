@@ -1,0 +1,416 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/cmd/weir/internal/latency"
+	"github.com/weirstream/weir/workload"
+)
+
+// A consumer reads the whole stream, each shard in a goroutine of its own. A child of
+// a split or a merge is begun when all its parents are read to their end.
+type consumer struct {
+	run     *run
+	config  workload.Consumer
+	name    string
+	poll    time.Duration
+	limit   int
+	workers chan struct{}           // holds a value for each worker that is busy; nil: any number
+	first   map[weir.ShardID]Reader // opened before the run began
+
+	shards *errgroup.Group
+	finish context.CancelFunc
+
+	mu    sync.Mutex // guards what follows
+	begun map[weir.ShardID]*progress
+	reads
+}
+
+// progress is how far a shard was read.
+type progress struct {
+	ended  bool
+	behind time.Duration // when it was last read
+	seen   time.Duration // when that was
+	held   bool          // the consumer is not about to read again: it processes or is down
+}
+
+// age returns how old the oldest record that was not read can be.
+func (p *progress) age(now time.Duration) time.Duration {
+	if p.ended || p.behind == 0 && !p.held {
+		return 0
+	}
+	return p.behind + now - p.seen
+}
+
+// reads is what a consumer has counted and measured.
+type reads struct {
+	records   int64 // processed
+	ours      int64 // those of them that this run put
+	missed    int64 // that this run put before the consumer began at the tip
+	bytes     int64
+	calls     int64
+	throttled int64
+	errors    int64
+	maxAge    time.Duration
+
+	propagation *latency.Histogram // from the call that stored a record until it was read
+	endToEnd    *latency.Histogram // from when it was due until it was processed
+}
+
+// newConsumer returns the n-th of the i-th consumers of the workload.
+func newConsumer(r *run, i, n int) *consumer {
+	config := r.w.Consumers[i]
+	c := &consumer{
+		run: r, config: config, name: config.Name,
+		poll: time.Duration(config.Poll), limit: config.Limit,
+		begun: make(map[weir.ShardID]*progress),
+		reads: reads{propagation: latency.New(), endToEnd: latency.New()},
+	}
+	if config.Count > 1 {
+		c.name = fmt.Sprintf("%s-%d", c.name, n+1)
+	}
+	if config.Workers > 0 {
+		c.workers = make(chan struct{}, config.Workers)
+	}
+	return c
+}
+
+func (c *consumer) from() Start { return Start(c.config.From) }
+
+// register registers a consumer that reads by fan-out.
+func (c *consumer) register(ctx context.Context) error {
+	if !c.config.FanOut {
+		return nil
+	}
+	return c.run.config.Target.Register(ctx, c.name)
+}
+
+// open opens a reader of each shard that the consumer begins with: from latest on
+// those that are open, else those whose parents are gone.
+func (c *consumer) open(ctx context.Context) error {
+	shards, err := c.run.config.Target.Shards(ctx)
+	if err != nil {
+		return err
+	}
+	known := make(map[weir.ShardID]bool)
+	for _, s := range shards {
+		known[s.ID] = true
+	}
+	c.first = make(map[weir.ShardID]Reader)
+	for _, s := range shards {
+		if c.from() == Latest && !s.Open || c.from() == TrimHorizon && anyOf(known, s.Parents) {
+			continue
+		}
+		reader, err := c.reader(ctx, s.ID, c.from())
+		if err != nil {
+			return fmt.Errorf("%s: %w", c.name, err)
+		}
+		c.first[s.ID] = reader
+	}
+	return nil
+}
+
+func anyOf(known map[weir.ShardID]bool, ids []weir.ShardID) bool {
+	for _, id := range ids {
+		if known[id] {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *consumer) reader(ctx context.Context, shard weir.ShardID, from Start) (Reader, error) {
+	if c.config.FanOut {
+		return c.run.config.Target.Subscribe(ctx, c.name, shard, from)
+	}
+	return c.run.config.Target.Poll(ctx, shard, from, c.limit)
+}
+
+func (c *consumer) close() {
+	for _, r := range c.first {
+		r.Close()
+	}
+}
+
+// loop reads until ctx ends, or everything that was put has been read.
+func (c *consumer) loop(ctx context.Context) error {
+	if start := time.Duration(c.config.Start); start > 0 {
+		if !c.awaitStart(ctx, start) {
+			return nil
+		}
+		before := c.run.meter.records()
+		if err := c.open(ctx); err != nil {
+			return orNil(ctx, err)
+		}
+		if c.from() == Latest {
+			c.count(func(r *reads) { r.missed = before })
+		}
+	}
+	ctx, c.finish = context.WithCancel(ctx)
+	defer c.finish()
+	defer context.AfterFunc(c.run.ended, c.finishIfDone)()
+	return c.readAll(ctx)
+}
+
+// awaitStart waits until the consumer is to begin, and reports false if the run was
+// over before that.
+func (c *consumer) awaitStart(ctx context.Context, start time.Duration) bool {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(c.run.ended, cancel)()
+	return c.run.wait(ctx, start-c.run.since()) == nil
+}
+
+// readAll reads the first shards and all that follow them.
+func (c *consumer) readAll(ctx context.Context) error {
+	c.shards, ctx = errgroup.WithContext(ctx)
+	c.mu.Lock()
+	for shard := range c.first { // all of them before any is read, so that none ends too early
+		c.begun[shard] = new(progress)
+	}
+	c.mu.Unlock()
+	for shard, reader := range c.first {
+		c.shards.Go(func() error { return orNil(ctx, c.read(ctx, shard, reader)) })
+	}
+	return c.shards.Wait()
+}
+
+// orNil returns err unless ctx has ended.
+func orNil(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// read reads a shard to its end, or until there will be nothing more to read.
+func (c *consumer) read(ctx context.Context, shard weir.ShardID, reader Reader) error {
+	defer reader.Close()
+	for {
+		if err := c.pause(ctx, shard); err != nil {
+			return err
+		}
+		began := c.run.since()
+		last := c.isLast(began)
+		batch, err := c.next(ctx, reader)
+		if err != nil {
+			return fmt.Errorf("%s: read %s: %w", c.name, shard, err)
+		}
+		if err := c.process(ctx, shard, batch); err != nil {
+			return err
+		}
+		switch {
+		case batch.Ended:
+			return c.follow(ctx, shard, batch.Children)
+		case (last || c.config.FanOut && c.isLast(c.run.since())) && len(batch.Records) == 0 && batch.Behind == 0:
+			return nil // it was read when all puts were over
+		case c.config.FanOut:
+		case c.run.wait(ctx, began+c.poll-c.run.since()) != nil:
+			return ctx.Err()
+		}
+	}
+}
+
+// isLast reports whether what is read at a time is read after all puts, by so much that
+// an event on its way is not from before.
+func (c *consumer) isLast(now time.Duration) bool {
+	const onItsWay = time.Second
+	if c.run.ended.Err() == nil {
+		return false
+	}
+	return !c.config.FanOut || now > c.run.puts+onItsWay
+}
+
+// unknown, as Batch.Behind, says nothing.
+const unknown = time.Duration(-1)
+
+// next reads once. A read that a limit refused gives an empty batch; one that failed
+// for another reason is tried again after a pause, as a consumer would.
+func (c *consumer) next(ctx context.Context, reader Reader) (Batch, error) {
+	const patience = 30
+	for failures := 0; ; {
+		batch, err := reader.Next(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return Batch{}, ctx.Err()
+		case err == nil:
+			c.count(func(r *reads) { r.calls++ })
+			return batch, nil
+		case errors.Is(err, weir.ErrThroughputExceeded):
+			c.count(func(r *reads) { r.calls++; r.throttled++ })
+			return Batch{Behind: unknown}, nil
+		}
+		if failures++; failures == patience {
+			return Batch{}, err
+		}
+		c.count(func(r *reads) { r.calls++; r.errors++ })
+		c.run.meter.failed(err)
+		if err := c.run.wait(ctx, time.Second); err != nil {
+			return Batch{}, err
+		}
+	}
+}
+
+func (c *consumer) count(change func(*reads)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	change(&c.reads)
+}
+
+// pause waits while the consumer is down.
+func (c *consumer) pause(ctx context.Context, shard weir.ShardID) error {
+	for _, o := range c.config.Outages {
+		now, at := c.run.since(), time.Duration(o.At)
+		if end := at + time.Duration(o.For); now >= at && now < end {
+			c.hold(shard)
+			if err := c.run.wait(ctx, end-now); err != nil {
+				return err
+			}
+		}
+	}
+	return ctx.Err()
+}
+
+// hold notes that a shard will not be read for a while.
+func (c *consumer) hold(shard weir.ShardID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.begun[shard].held = true
+}
+
+// process takes the time that the consumer takes for a batch, and measures it.
+func (c *consumer) process(ctx context.Context, shard weir.ShardID, batch Batch) error {
+	read := c.run.since()
+	c.saw(shard, batch, read)
+	if len(batch.Records) == 0 {
+		return nil
+	}
+	if c.workers != nil {
+		select {
+		case c.workers <- struct{}{}:
+			defer func() { <-c.workers }()
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	begin := c.run.since()
+	takes := time.Duration(c.config.PerBatch) + time.Duration(len(batch.Records))*time.Duration(c.config.PerRecord)
+	if takes > 0 {
+		c.hold(shard)
+		if err := c.run.wait(ctx, takes); err != nil {
+			return err
+		}
+	}
+	c.measure(batch.Records, read, begin)
+	if c.run.ended.Err() != nil {
+		c.finishIfDone()
+	}
+	return nil
+}
+
+// saw notes how far a shard was read.
+func (c *consumer) saw(shard weir.ShardID, batch Batch, now time.Duration) {
+	if batch.Behind == unknown {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	*c.begun[shard] = progress{behind: batch.Behind, seen: now}
+	c.maxAge = max(c.maxAge, batch.Behind)
+}
+
+// measure counts records that were read at one time, and processed one after the
+// other from another time on.
+func (c *consumer) measure(records []weir.Record, read, begin time.Duration) {
+	meter := c.run.meter
+	meter.mu.Lock()
+	defer meter.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	processed := begin + time.Duration(c.config.PerBatch)
+	for i := range records {
+		processed += time.Duration(c.config.PerRecord)
+		s, ours := c.run.mark.open(records[i].Data)
+		c.records++
+		c.bytes += int64(records[i].Size())
+		if ours || !c.run.config.Existing {
+			c.ours++
+		}
+		if !ours || s.sent == 0 {
+			continue
+		}
+		meter.recentReads.Record(read - s.sent)
+		if s.due >= meter.warmUp {
+			c.propagation.Record(read - s.sent)
+			c.endToEnd.Record(processed - s.due)
+		}
+	}
+}
+
+// finishIfDone ends the consumer when it has read all that was put. It is for when
+// nothing is put any more.
+func (c *consumer) finishIfDone() {
+	all := c.run.meter.records()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ours+c.missed >= all {
+		c.finish()
+	}
+}
+
+// unread returns how many of the records that were put the consumer has not processed.
+func (c *consumer) unread(put int64) int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return max(0, put-c.missed-c.ours)
+}
+
+// follow begins the children of a shard that was read to its end.
+func (c *consumer) follow(ctx context.Context, shard weir.ShardID, children []weir.ChildShard) error {
+	for _, child := range c.due(shard, children) {
+		reader, err := c.reader(ctx, child, TrimHorizon)
+		if err != nil {
+			return fmt.Errorf("%s: %w", c.name, err)
+		}
+		c.shards.Go(func() error { return orNil(ctx, c.read(ctx, child, reader)) })
+	}
+	return nil
+}
+
+// due notes that a shard has ended, and returns which of its children are to be begun.
+func (c *consumer) due(shard weir.ShardID, children []weir.ChildShard) (list []weir.ShardID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.begun[shard].ended = true
+	for _, child := range children {
+		waits := c.begun[child.ID] != nil
+		for _, parent := range child.Parents {
+			if p := c.begun[parent]; p != nil && !p.ended {
+				waits = true
+			}
+		}
+		if !waits {
+			c.begun[child.ID] = new(progress)
+			list = append(list, child.ID)
+		}
+	}
+	return list
+}
+
+// age returns how old the oldest record is that the consumer has not read.
+func (c *consumer) age(now time.Duration) (age time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range c.begun {
+		age = max(age, p.age(now))
+	}
+	c.maxAge = max(c.maxAge, age)
+	return age
+}

@@ -1,0 +1,11 @@
+//go:build !linux
+
+package bench
+
+import (
+	"context"
+	"time"
+)
+
+// WaitPrecisely waits for a duration or until ctx ends, as precisely as a timer does.
+func WaitPrecisely(ctx context.Context, d time.Duration) error { return sleep(ctx, d) }
