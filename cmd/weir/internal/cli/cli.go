@@ -35,7 +35,7 @@ func Run(ctx context.Context, args []string, getenv func(string) string, stdin i
 	switch {
 	case err == nil:
 		return exitOK
-	case errors.Is(err, errInterrupted):
+	case errors.Is(err, errInterrupted), ctx.Err() != nil && errors.Is(err, ctx.Err()):
 		fmt.Fprintf(stderr, "%s: interrupted\n", command.CommandPath())
 		return exitInterrupted
 	default:
@@ -54,7 +54,9 @@ func newRoot(getenv func(string) string) *cobra.Command {
 		Long: `weir runs streams with the behaviour and the limits of Amazon Kinesis Data
 Streams inside one process: shards, partition keys, sequence numbers, quotas.`,
 		Example: `  weir demo
-  weir serve --stream orders:2`,
+  weir serve --stream orders:2
+  weir workloads
+  weir simulate clickstream`,
 		Version: version(),
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -64,7 +66,7 @@ Streams inside one process: shards, partition keys, sequence numbers, quotas.`,
 		SilenceUsage:  true,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newDemo(), newServe(getenv))
+	root.AddCommand(newDemo(), newServe(getenv), newBench(getenv), newSimulate(), newCost(), newWorkloads())
 	return root
 }
 

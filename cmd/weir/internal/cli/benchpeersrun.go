@@ -1,0 +1,185 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// Where the programs are in a checkout, and whose checkout it is.
+const (
+	checkoutModule = "github.com/weirstream/weir"
+	embeddedDir    = "cmd/weir/peers"
+	httpScript     = "aws/peers/run"
+)
+
+// findCheckout returns the checkout that a directory is in, or the working directory
+// if dir is empty.
+func findCheckout(dir string) (string, error) {
+	start, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(start); err != nil {
+		return "", fmt.Errorf("--dir: %w", err)
+	}
+	for at := start; ; at = filepath.Dir(at) {
+		if isCheckout(at) {
+			return at, nil
+		}
+		if at == filepath.Dir(at) {
+			return "", fmt.Errorf("%s is not in a source checkout of %s, whose %s it needs; name one with --dir",
+				start, checkoutModule, embeddedDir)
+		}
+	}
+}
+
+// isCheckout reports whether a directory is the root of a checkout that has the
+// peers.
+func isCheckout(dir string) bool {
+	text, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+	if err != nil {
+		return false
+	}
+	for line := range strings.Lines(string(text)) {
+		if fields := strings.Fields(line); len(fields) == 2 && fields[0] == "module" {
+			_, err := os.Stat(filepath.Join(dir, embeddedDir, "go.mod"))
+			return fields[1] == checkoutModule && err == nil
+		}
+	}
+	return false
+}
+
+// needs says which programs are missing, if any.
+func (f *benchPeersFlags) needs() error {
+	if _, err := exec.LookPath("go"); err != nil {
+		return errors.New("it needs Go, to build the peers, and there is no go on the path")
+	}
+	if !f.overHTTP() {
+		return nil
+	}
+	for _, program := range []string{"bash", "node", "npm"} {
+		if _, err := exec.LookPath(program); err != nil {
+			return fmt.Errorf("measuring %s needs bash, Node.js and npm, and there is no %s on the path; --embedded leaves out the peers over HTTP",
+				strings.Join(f.chosen(httpPeers), " and "), program)
+		}
+	}
+	return nil
+}
+
+// A peerRun runs the programs that measure.
+type peerRun struct {
+	ctx         context.Context
+	out, stderr io.Writer
+	dir         string // of the checkout
+	scratch     string // a directory for what is built and found
+}
+
+func newPeerRun(c *cobra.Command, dir string) (*peerRun, error) {
+	scratch, err := os.MkdirTemp("", "weir-bench-peers-")
+	return &peerRun{c.Context(), c.OutOrStdout(), c.ErrOrStderr(), dir, scratch}, err
+}
+
+func (r *peerRun) close() { os.RemoveAll(r.scratch) }
+
+// measure measures and prints. An interrupt ends what is being measured, and what
+// there is until then is printed.
+func (r *peerRun) measure(f *benchPeersFlags) error {
+	program, err := r.build()
+	if err != nil {
+		return r.outcome(err)
+	}
+	file := ""
+	if f.overHTTP() {
+		if file, err = r.overHTTP(f); err != nil {
+			return r.outcome(err)
+		}
+	}
+	if r.ctx.Err() != nil {
+		if file != "" {
+			err = r.exec(context.WithoutCancel(r.ctx), r.out, filepath.Dir(program), program, f.embeddedArgs(file, false)...)
+		}
+		return errors.Join(errInterrupted, err)
+	}
+	if err := r.exec(r.ctx, r.out, filepath.Dir(program), program, f.embeddedArgs(file, true)...); err != nil {
+		return r.outcome(fmt.Errorf("%s: %w", embeddedDir, err))
+	}
+	return nil
+}
+
+// outcome returns errInterrupted in place of what follows from an interrupt.
+func (r *peerRun) outcome(err error) error {
+	if r.ctx.Err() != nil {
+		return errInterrupted
+	}
+	return err
+}
+
+// build builds the program that measures embedded peers, and prints.
+func (r *peerRun) build() (program string, err error) {
+	program = filepath.Join(r.scratch, "peers")
+	if runtime.GOOS == "windows" {
+		program += ".exe"
+	}
+	fmt.Fprintln(r.stderr, "building", embeddedDir)
+	if err := r.exec(r.ctx, r.stderr, filepath.Join(r.dir, embeddedDir), "go", "build", "-o", program, "."); err != nil {
+		return "", fmt.Errorf("building %s, which downloads the peers at the first time: %w", embeddedDir, err)
+	}
+	return program, nil
+}
+
+// overHTTP measures the peers over HTTP, and returns the file that has the result.
+// A run that broke off has a result as well, of what it did until then; it is told
+// what went wrong.
+func (r *peerRun) overHTTP(f *benchPeersFlags) (string, error) {
+	file, err := os.Create(filepath.Join(r.scratch, "http.json"))
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	script := filepath.Join(r.dir, filepath.FromSlash(httpScript))
+	err = r.exec(r.ctx, file, r.dir, "bash", append([]string{script}, f.httpArgs()...)...)
+	info, statErr := file.Stat()
+	switch {
+	case statErr != nil:
+		return "", statErr
+	case info.Size() == 0:
+		if err == nil {
+			err = errors.New("no output")
+		}
+		return "", fmt.Errorf("%s found nothing; --embedded does without it: %w", httpScript, err)
+	case err != nil && r.ctx.Err() == nil:
+		fmt.Fprintf(r.stderr, "weir bench peers: %s broke off: %v\n", httpScript, err)
+	}
+	return file.Name(), nil
+}
+
+// exec runs a program outside the workspace, in a directory. When ctx ends, it is
+// interrupted, and has some time to print.
+func (r *peerRun) exec(ctx context.Context, out io.Writer, dir, program string, args ...string) error {
+	const patience = time.Minute
+	c := exec.CommandContext(ctx, program, args...)
+	c.Dir, c.Stdout, c.Stderr = dir, out, r.stderr
+	c.Env = append(os.Environ(), "GOWORK="+goWork(program))
+	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
+	c.WaitDelay = patience
+	return c.Run()
+}
+
+// goWork returns what GOWORK is to be for a program: the peers are outside the
+// workspace, but the script also builds weir, which is inside.
+func goWork(program string) string {
+	if program == "bash" {
+		return ""
+	}
+	return "off"
+}

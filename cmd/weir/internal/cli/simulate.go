@@ -1,0 +1,254 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/weirstream/weir/cmd/weir/internal/report"
+	"github.com/weirstream/weir/cmd/weir/internal/simulation"
+	"github.com/weirstream/weir/cmd/weir/internal/workfile"
+	"github.com/weirstream/weir/simulate"
+	"github.com/weirstream/weir/workload"
+)
+
+// simulateFlags are the flags of weir simulate.
+type simulateFlags struct {
+	workload *workloadFlags
+	step     stepFlag
+	start    timeFlag
+	sweep    sweepFlag
+	fit      percentFlag
+	catchUp  workload.Duration
+	outputs
+	csv string
+}
+
+func newSimulate() *cobra.Command {
+	f := &simulateFlags{workload: newWorkloadFlags(anHour), step: stepFlag{auto: true}}
+	c := &cobra.Command{
+		Use:   "simulate [WORKLOAD]",
+		Short: "Run a workload in virtual time: what is throttled, how far consumers fall behind",
+		Long: `Simulate runs a workload against the engine in virtual time, a day in seconds. It
+says what was throttled, when and by which limit, how far the hottest key sets a
+floor, how old records got before consumers read them, how long a consumer needs
+after an outage, whether an on-demand stream kept up, and what retention took from
+a consumer that was too slow.
+
+WORKLOAD is the name of a ready-made one ('weir workloads' lists them) or a file.
+Each record is put by itself where there are at most 20 million; of more, those
+that arrive within 100 ms for the same shard are put together, and the output says
+so. --step decides otherwise.`,
+		Example: `  weir simulate clickstream
+  weir simulate clickstream --sweep shards=1..16 --report clickstream.html
+  weir simulate --rate 1500/s --size 2KiB --duration 1h --fit 0
+  weir simulate slow-consumer --catch-up 30m
+  weir simulate --input access.log --speed 1000 --sweep shards=1..8
+  weir simulate hot-key --csv seconds.csv --json > hot-key.json`,
+		Args: f.workload.args,
+		RunE: func(c *cobra.Command, _ []string) error { return f.run(c) },
+	}
+	flags := c.Flags()
+	flags.SortFlags = false
+	flags.Var(&f.sweep, "sweep", "try several numbers of shards: shards=1..64, shards=2..64/2, shards=4,6,8")
+	flags.Var(&f.fit, "fit", "find the fewest shards with at most this `PERCENT` of the records throttled")
+	flags.Var(durationFlag{&f.catchUp}, "catch-up", "find out how long each consumer needs after an outage of this length")
+	flags.Var(&f.step, "step", "put the records of so much time together, at most 1s; 0 puts each by itself")
+	flags.Var(&f.start, "start", "when virtual time begins, such as 2026-03-02T09:00:00Z")
+	f.outputs.add(flags)
+	flags.StringVar(&f.csv, "csv", "", "write each second of the stream, its shards and consumers to `FILE.csv`")
+	f.workload.add(c)
+	return c
+}
+
+// run simulates and prints what came of it.
+func (f *simulateFlags) run(c *cobra.Command) error {
+	w, opener, err := f.workload.load(c)
+	if err != nil {
+		return err
+	}
+	defer opener.Close()
+	w.Name = nameOf(w)
+	config, err := f.config(w, opener.Open)
+	if err != nil {
+		return err
+	}
+	page, err := f.createReport(f.workload.files(w)...)
+	if err != nil {
+		return err
+	}
+	defer page.Close()
+	rows, err := createRows(f.csv, append(f.workload.files(w), f.report)...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	config.Rows = rows.rows
+	bar := newBar(c.OutOrStdout(), c.ErrOrStderr(), w.Duration > 0)
+	config.Progress = bar.show
+	outcome, err := simulation.Run(c.Context(), config)
+	bar.close()
+	if err != nil {
+		return err
+	}
+	outcome.Rejections = opener.Rejections()
+	if err := errors.Join(rows.finish(), f.write(c.OutOrStdout(), page, outcome)); err != nil {
+		return err
+	}
+	return interruption(c.Context())
+}
+
+// nameOf returns a name for a workload that people can tell from others: of one that
+// has none, its trace's.
+func nameOf(w workload.Workload) string {
+	if w.Name != "" {
+		return w.Name
+	}
+	for _, file := range tracesOf(w) {
+		if file != workfile.Stdin {
+			return filepath.Base(file)
+		}
+	}
+	return "workload"
+}
+
+// config returns the run and its questions.
+func (f *simulateFlags) config(w workload.Workload, open workload.Open) (simulation.Config, error) {
+	if err := f.check(w); err != nil {
+		return simulation.Config{}, usageError{err}
+	}
+	step, err := f.step.of(w, open)
+	if err != nil {
+		return simulation.Config{}, err
+	}
+	return simulation.Config{
+		Simulation: simulate.Config{Workload: w, Open: open, Step: step, Start: f.start.t},
+		Shards:     f.sweep.shards, Fit: f.fit.share, CatchUp: time.Duration(f.catchUp), Workers: runtime.GOMAXPROCS(0),
+	}, nil
+}
+
+// check says which question the workload has no answer to.
+func (f *simulateFlags) check(w workload.Workload) error {
+	const chooses = "%s: an on-demand stream chooses its number of shards itself; --mode provisioned asks for one that does not"
+	onDemand := w.Stream.Mode == workload.OnDemandMode
+	half := w.Duration / 2
+	switch {
+	case onDemand && f.fit.share != nil:
+		return fmt.Errorf(chooses, "--fit")
+	case onDemand && len(f.sweep.shards) > 0:
+		return fmt.Errorf(chooses, "--sweep")
+	case f.catchUp > 0 && len(w.Consumers) == 0:
+		return errors.New("--catch-up: the workload has no consumers; --consumers 1 adds one")
+	case half > 0 && f.catchUp >= half:
+		return fmt.Errorf("--catch-up %v: an outage has to be shorter than half of the workload, %v",
+			time.Duration(f.catchUp), time.Duration(half))
+	}
+	return nil
+}
+
+// An outcome is what a command prints.
+type outcome interface {
+	Print(w io.Writer) error
+	Page() report.Page
+}
+
+// outputs are the flags that say how a result is to be shown.
+type outputs struct {
+	json   bool
+	report string
+}
+
+func (o *outputs) add(flags flagSet) {
+	flags.BoolVar(&o.json, "json", false, "print the result as one JSON object")
+	flags.StringVar(&o.report, "report", "", "write a page with charts to `FILE.html`")
+}
+
+// flagSet is what [outputs] needs of one.
+type flagSet interface {
+	BoolVar(p *bool, name string, value bool, usage string)
+	StringVar(p *string, name string, value string, usage string)
+}
+
+// createReport opens the page that is asked for.
+func (o *outputs) createReport(inputs ...string) (reportFile, error) {
+	return createReport(o.report, inputs...)
+}
+
+// write prints a result and writes its page.
+func (o *outputs) write(w io.Writer, page reportFile, result outcome) error {
+	if page.file != nil {
+		if err := page.write(result.Page()); err != nil {
+			return err
+		}
+	}
+	if !o.json {
+		return result.Print(w)
+	}
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(result)
+}
+
+// interruption returns the error of a command whose context has ended.
+func interruption(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return errInterrupted
+	}
+	return nil
+}
+
+// A rowsFile is the file of comma-separated values to be written. The zero value is none.
+type rowsFile struct {
+	file *os.File
+	rows *simulation.Rows
+}
+
+// createRows opens the file. It must not be one of the inputs, nor the report.
+func createRows(name string, inputs ...string) (rowsFile, error) {
+	if name == "" {
+		return rowsFile{}, nil
+	}
+	for _, in := range inputs {
+		if sameFile(name, in) {
+			return rowsFile{}, usageError{fmt.Errorf("--csv %s would overwrite %s", name, in)}
+		}
+	}
+	file, err := os.Create(name)
+	if err != nil {
+		return rowsFile{}, fmt.Errorf("--csv: %w", err)
+	}
+	return rowsFile{file, simulation.NewRows(file)}, nil
+}
+
+func sameFile(a, b string) bool {
+	infoA, errA := os.Stat(a)
+	infoB, errB := os.Stat(b)
+	return errA == nil && errB == nil && os.SameFile(infoA, infoB)
+}
+
+// finish writes what is left.
+func (r rowsFile) finish() error {
+	if err := r.rows.Close(); err != nil {
+		return fmt.Errorf("--csv: %w", err)
+	}
+	return nil
+}
+
+// Close closes the file, if there is one.
+func (r rowsFile) Close() error {
+	if r.file == nil {
+		return nil
+	}
+	return r.file.Close()
+}
+
+// anHour is what flags change if no workload is named.
+var anHour = workload.Workload{Duration: workload.Duration(time.Hour)}
