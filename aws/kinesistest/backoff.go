@@ -18,6 +18,7 @@ func (k *Fake) retryer() aws.Retryer {
 		o.Backoff = retry.BackoffDelayerFunc(func(attempt int, err error) (time.Duration, error) {
 			d := k.backOff(attempt, err)
 			if k.clock.virtual() {
+				k.watchTime(false)
 				return d, nil
 			}
 			k.Advance(d)

@@ -40,8 +40,10 @@ type Call struct {
 	request  message
 	response message
 	reader   *readerState
-	effects  int  // how many times the server carried it out
-	over     bool // Took is known
+	effects  int       // how many times the server carried it out
+	effectAt time.Time // when it did so first
+	delayed  bool      // its events were
+	over     bool      // Took is known
 }
 
 // A CallError is an error of the service.

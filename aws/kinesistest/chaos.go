@@ -27,7 +27,8 @@ type Profile struct {
 	StreamException float64 // an event stream ends with an exception, by event
 	// Latency is the longest delay of a call or an event. Zero means
 	// [DefaultLatency], which tells apart what would happen at one instant;
-	// negative means none.
+	// negative means none. Outside of a bubble it takes real time, unless
+	// [Config.Start] is set.
 	Latency time.Duration
 	// ReshardEvery is how often, on average, a stream is split or merged. It
 	// happens at the next call when it is due.
@@ -100,9 +101,11 @@ type ChaosSpec struct {
 // does not depend on chance itself (unseeded random numbers, the order of a map, a
 // select with two cases ready). Outside a bubble goroutines take turns as they
 // come, and only what happens to the first, the second, the n-th call about
-// something is certain. In a bubble do not hold a mutex over a call while
-// others wait for it: a mutex that is waited for stops a bubble's time, and a call
-// takes some.
+// something is certain.
+//
+// In a bubble do not hold a mutex over a call while others wait for it: a mutex that is
+// waited for stops a bubble's time, and a call takes some. Such a test hangs; after some
+// seconds the program ends with a panic that says which goroutines they are.
 func Chaos(seed uint64, p Profile) ChaosSpec { return ChaosSpec{seed, p} }
 
 func (c ChaosSpec) set(to *Config) {
@@ -142,6 +145,14 @@ type chaosEvent struct {
 	text string
 }
 
+// A doneReshard is a split or a merge that was done without a call.
+type doneReshard struct {
+	at    time.Time
+	after int // a place among the calls of its instant: twice the number of the one before, and 1
+	op    string
+	ask   map[string]any // what a call of the operation would say
+}
+
 func (e chaosEvent) String() string { return e.at.UTC().Format("15:04:05.000") + " chaos: " + e.text }
 
 // Calm ends chaos: from now on only declared faults happen.
@@ -171,6 +182,7 @@ func (k *Fake) chaosEffect(ch *chaos, c *Call, e *effect) *effect {
 	e.latency += time.Duration(draw("latency") * draw("latency2") * float64(p.Latency))
 	e.action = p.choose(c, draw("fault"), draw)
 	if c.Op == "SubscribeToShard" && p.Latency > 0 {
+		c.delayed = true
 		e.delay = func(event int) time.Duration {
 			return time.Duration(chance(ch.seed, fmt.Sprint("event ", about, n), uint64(event)) * float64(p.Latency))
 		}
@@ -235,7 +247,7 @@ func (p Profile) throttleSome(draw func(string) float64) action {
 
 // reshardLocked carries out the reshards that are due.
 func (k *Fake) reshardLocked(ch *chaos) {
-	now := k.Now()
+	now, done := k.Now(), len(k.reshards)
 	for ; !ch.next.IsZero() && !now.Before(ch.next); ch.next = ch.next.Add(ch.untilReshard()) {
 		ch.reshards++
 		streams := k.account.Streams()
@@ -243,15 +255,18 @@ func (k *Fake) reshardLocked(ch *chaos) {
 			continue
 		}
 		s := streams[int(chance(ch.seed, "stream", ch.reshards)*float64(len(streams)))]
-		if text := k.reshard(s, ch); text != "" {
+		if text := k.oneLocked(s, ch); text != "" {
 			k.events = append(k.events, chaosEvent{now, text})
 			k.drainLocked(s.Name())
 		}
 	}
+	for i := range k.reshards[done:] {
+		k.reshards[done+i].after = 0 // before the call whose turn it is
+	}
 }
 
-// reshard splits or merges a shard, and says which.
-func (k *Fake) reshard(s *weir.Stream, ch *chaos) string {
+// oneLocked splits or merges a shard, and says which.
+func (k *Fake) oneLocked(s *weir.Stream, ch *chaos) string {
 	open, err := s.ListShards(weir.ShardQuery{Filter: weir.ShardsAtLatest})
 	if err != nil || len(open) == 0 {
 		return ""
@@ -261,30 +276,41 @@ func (k *Fake) reshard(s *weir.Stream, ch *chaos) string {
 	merge := len(open) >= ch.profile.MaxShards || len(open) > 1 && chance(ch.seed, "merge", ch.reshards) < 0.5
 	if merge {
 		i = min(i, len(open)-2)
-		if err := k.merge(s.Name(), open[i].ID, open[i+1].ID); err == nil {
+		if err := k.mergeLocked(s.Name(), open[i].ID, open[i+1].ID); err == nil {
 			return fmt.Sprintf("merged shards %d and %d of %s", open[i].ID, open[i+1].ID, s.Name())
 		}
 		return ""
 	}
-	if err := k.split(s.Name(), open[i]); err == nil {
+	if err := k.splitLocked(s.Name(), open[i]); err == nil {
 		return fmt.Sprintf("split shard %d of %s", open[i].ID, s.Name())
 	}
 	return ""
 }
 
-func (k *Fake) merge(stream string, lower, upper weir.ShardID) error {
+func (k *Fake) mergeLocked(stream string, lower, upper weir.ShardID) error {
+	one, other := lower.String(), upper.String()
 	_, err := k.account.MergeShards(context.Background(), &account.MergeShardsInput{
-		StreamName: &stream, ShardToMerge: account.Ptr(lower.String()), AdjacentShardToMerge: account.Ptr(upper.String()),
+		StreamName: &stream, ShardToMerge: &one, AdjacentShardToMerge: &other,
 	})
+	if err == nil {
+		k.doneLocked("MergeShards", map[string]any{"StreamName": stream, "ShardToMerge": one, "AdjacentShardToMerge": other})
+	}
 	return err
 }
 
-func (k *Fake) split(stream string, sh weir.Shard) error {
+func (k *Fake) splitLocked(stream string, sh weir.Shard) error {
+	shard, key := sh.ID.String(), middle(sh.HashKeyRange).String()
 	_, err := k.account.SplitShard(context.Background(), &account.SplitShardInput{
-		StreamName: &stream, ShardToSplit: account.Ptr(sh.ID.String()),
-		NewStartingHashKey: account.Ptr(middle(sh.HashKeyRange).String()),
+		StreamName: &stream, ShardToSplit: &shard, NewStartingHashKey: &key,
 	})
+	if err == nil {
+		k.doneLocked("SplitShard", map[string]any{"StreamName": stream, "ShardToSplit": shard, "NewStartingHashKey": key})
+	}
 	return err
+}
+
+func (k *Fake) doneLocked(op string, ask map[string]any) {
+	k.reshards = append(k.reshards, doneReshard{k.Now(), 2*k.number + 1, op, ask})
 }
 
 // middle returns the hash key in the middle of a range.

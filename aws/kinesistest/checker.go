@@ -46,8 +46,9 @@ type Checker struct {
 	guarantee Guarantee
 
 	mu       sync.Mutex // guards what follows
-	seen     map[recordID]sightings
-	keys     map[string]progress // by partition key
+	seen     map[recordID]sighting
+	again    map[recordID][]time.Time // further sightings
+	keys     map[string]progress      // by partition key
 	unknown  []string
 	byData   map[string]Record                // made when first needed, likewise users
 	users    map[weir.SequenceNumber][]Record // by the record they came in
@@ -70,11 +71,11 @@ func (id recordID) String() string {
 
 func (r *Record) id() recordID { return recordID{r.SequenceNumber, r.SubSequence} }
 
-// sightings are the times that a record was seen.
-type sightings struct {
-	first time.Time // zero: never
-	nth   int       // of all sightings, the first one
-	again []time.Time
+// A sighting is the first time that a record was seen. It is small and without
+// pointers, for there may be millions.
+type sighting struct {
+	at  int64 // nanoseconds since 1970
+	nth int   // of all sightings; 0: never
 }
 
 // progress is how far a key was seen.
@@ -98,7 +99,8 @@ func (k *Fake) Checker(stream string, g Guarantee) *Checker {
 func (k *Fake) newChecker(stream string, g Guarantee) *Checker {
 	k.t.Helper()
 	k.need(stream)
-	return &Checker{fake: k, stream: stream, guarantee: g, seen: make(map[recordID]sightings), keys: make(map[string]progress)}
+	return &Checker{fake: k, stream: stream, guarantee: g, seen: make(map[recordID]sighting),
+		again: make(map[recordID][]time.Time), keys: make(map[string]progress)}
 }
 
 // records returns what the consumer is to see.
@@ -141,7 +143,7 @@ func (c *Checker) subSequenceOf(r types.Record) int {
 		if u.PartitionKey != *r.PartitionKey || !bytes.Equal(u.Data, r.Data) {
 			continue
 		}
-		if found = u.SubSequence; c.seen[u.id()].first.IsZero() {
+		if found = u.SubSequence; c.seen[u.id()].nth == 0 {
 			break
 		}
 	}
@@ -202,13 +204,11 @@ func (c *Checker) saw(key string, id recordID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.total++
-	s := c.seen[id]
-	if !s.first.IsZero() {
-		s.again = append(s.again, now)
-		c.seen[id] = s
+	if c.seen[id].nth > 0 {
+		c.again[id] = append(c.again[id], now)
 		return
 	}
-	c.seen[id] = sightings{first: now, nth: c.total}
+	c.seen[id] = sighting{now.UnixNano(), c.total}
 	c.keys[key] = progress{c.keys[key].records + 1, now}
 }
 
@@ -235,11 +235,14 @@ func (c *Checker) Repeats() int {
 // Complete reports whether the consumer has seen every record there is, for
 // [Fake.WaitFor].
 func (c *Checker) Complete() bool {
+	if !c.guarantee.UserRecords && c.Seen() < c.fake.recordCount(c.stream) {
+		return false // without a look at each of them
+	}
 	records := c.records()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, r := range records {
-		if c.seen[r.id()].first.IsZero() {
+		if c.seen[r.id()].nth == 0 {
 			return false
 		}
 	}

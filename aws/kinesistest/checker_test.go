@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/aws/kinesistest"
 )
 
@@ -269,5 +270,44 @@ func TestGenerate(t *testing.T) {
 		k.Generate("a", kinesistest.Load{Records: 1, Data: func(string, int, int) []byte { return make([]byte, 2<<20) }})
 	})
 	require.Len(t, s.errors, 1)
-	assert.Contains(t, s.errors[0], "generate into a, from record 0 on: record 0: ")
+	assert.Contains(t, s.errors[0], "generate into a: record 0: ")
+}
+
+// The fault that is named is one that the reader met: here a subscription that gives
+// events twice all along, and not the put that was throttled later.
+func TestChecker_namesTheReadersFault(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := kinesistest.New(t, kinesistest.StreamSpec{Name: "a", Consumers: []string{"billing"}})
+		k.Fail("SubscribeToShard").Nth(1).Duplicate()
+		k.Fail("SubscribeToShard").Nth(2).CutStream(1000) // which it does not come to
+		k.Fail("PutRecord").Throttle()
+		check := k.Checker("a", kinesistest.ExactlyOnce())
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go fanOut(ctx, k, "a", "billing", check.Saw)
+		time.Sleep(time.Second)
+		k.Put("a", "x", "0")
+		time.Sleep(time.Second)
+		_, err := k.Client(once).PutRecord(ctx, &kinesis.PutRecordInput{StreamName: aws.String("a"), PartitionKey: aws.String("x"), Data: []byte("x")})
+		require.Error(t, err)
+		k.Put("a", "x", "1")
+		time.Sleep(8 * time.Minute) // the second subscription has begun
+
+		err = check.Err()
+		require.ErrorContains(t, err, `x: "1" was seen 2 times, at 00:00:02.000 and again at 00:00:02.000; the last fault before: #2 00:00:00.000 SubscribeToShard a/0 for billing`)
+		assert.NotContains(t, err.Error(), "cut after")
+		assert.NotContains(t, err.Error(), "PutRecord")
+	})
+}
+
+// Only the violations that are told of take time in proportion to the calls.
+func TestChecker_manyLost(t *testing.T) {
+	k := kinesistest.New(t, kinesistest.Config{Limits: weir.Unlimited()}, kinesistest.Stream("a", 1))
+	k.Fail("ListStreams").Throttle()
+	_, err := k.Client(once).ListStreams(t.Context(), &kinesis.ListStreamsInput{})
+	require.Error(t, err)
+	const records = 2000
+	k.Generate("a", kinesistest.Load{Records: records})
+	check := k.Checker("a", kinesistest.ExactlyOnce())
+	assert.Less(t, testing.AllocsPerRun(1, func() { require.ErrorContains(t, check.Err(), "1995 more lost") }), 5.0*records)
 }

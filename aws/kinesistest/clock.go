@@ -15,8 +15,10 @@ import (
 // it is the wall clock and what Advance added to it, or stands still but for
 // Advance.
 type clock struct {
-	bubble bool // immutable, likewise still
+	bubble bool   // immutable, likewise the next three
+	mark   string // of the bubble's goroutines: see bubbleMark
 	still  bool
+	made   time.Time
 
 	before func()                    // called before the clock is moved; set once, nil means nothing
 	held   atomic.Pointer[time.Time] // what it shows instead; nil: the time
@@ -28,15 +30,20 @@ type clock struct {
 }
 
 func newClock(start time.Time) *clock {
-	return &clock{bubble: inBubble(), still: !start.IsZero(), at: start}
+	mark := bubbleMark()
+	return &clock{bubble: mark != "", mark: mark, still: !start.IsZero(), made: time.Now(), at: start}
 }
 
-// inBubble reports whether the calling goroutine is in a synctest bubble. There is
-// no function for it, but a trace says so in its first line.
-func inBubble() bool {
+// bubbleMark returns how the head of a trace ends if the calling goroutine is in a
+// synctest bubble, else "". There is no function for it, but a trace says so in its
+// first line.
+func bubbleMark() string {
 	var b [96]byte
-	head, _, _ := bytes.Cut(b[:runtime.Stack(b[:], false)], []byte("]"))
-	return bytes.Contains(head, []byte("synctest bubble"))
+	head, _, _ := bytes.Cut(b[:runtime.Stack(b[:], false)], []byte("\n"))
+	if i := bytes.Index(head, []byte(", synctest bubble ")); i >= 0 {
+		return string(head[i:])
+	}
+	return ""
 }
 
 // goroutineNumber returns the number of the calling goroutine, which the same line
@@ -67,6 +74,12 @@ func (c *clock) nowLocked() time.Time {
 		return c.at
 	}
 	return time.Now().Round(0).Add(c.ahead)
+}
+
+// strange reports whether the calling goroutine lives in another time than the
+// clock, that of a bubble, in which years less have passed.
+func (c *clock) strange() bool {
+	return !c.bubble && !c.still && time.Now().Before(c.made.AddDate(-1, 0, 0))
 }
 
 // advance moves the clock on and releases who waited for a time that has come.

@@ -1,6 +1,7 @@
 package kinesistest
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/weirstream/weir"
@@ -56,7 +57,8 @@ type Config struct {
 	// and never happened.
 	RequireFaults bool
 	// KeepCalls is how many calls are remembered with what was sent and answered:
-	// the latest ones, up to twice as many. Zero means [DefaultKeptCalls].
+	// the latest ones, up to twice as many. Zero means [DefaultKeptCalls]; it must
+	// not be negative.
 	KeepCalls int
 }
 
@@ -78,6 +80,14 @@ func (c Config) withDefaults() Config {
 	}
 	c.Chaos = c.Chaos.withDefaults()
 	return c
+}
+
+// check says which field is out of bounds.
+func (c Config) check() error {
+	if c.KeepCalls < 0 {
+		return fmt.Errorf("Config.KeepCalls %d must not be negative", c.KeepCalls)
+	}
+	return c.Chaos.check()
 }
 
 // account returns the configuration of the account behind the fake.

@@ -40,7 +40,8 @@
 // [Fake.Advance] moves the clock: by default one that runs besides, with
 // [Config.Start] one that stands still in between. The client's back-off takes no
 // real time there either: it moves the clock. Prefer bubbles: there the code under
-// test lives in the same time.
+// test lives in the same time. A fake is made where it is used: in the bubble, not
+// before it.
 //
 // # Arranging
 //
@@ -97,9 +98,9 @@
 //
 // # Running again
 //
-// [Fake.SaveRun] writes the calls of a test to a file, subscriptions included, and
-// [Fake.Replay] makes them again, at the same times, on another fake, and says what
-// came out otherwise. [Fake.LambdaEvent] makes of records what Lambda hands a function.
+// [Fake.SaveRun] writes the calls of a test to a file, with subscriptions, splits and
+// merges, and [Fake.Replay] makes them again, at the same times, on another fake, and
+// says what came out otherwise. [Fake.LambdaEvent] makes of records what Lambda hands a function.
 //
 // # What it is not
 //

@@ -57,9 +57,13 @@ func (k *Fake) effects(c *Call) *effect {
 
 // perform answers a call that something happens to.
 func (k *Fake) perform(w http.ResponseWriter, r *http.Request, c *Call, e *effect) {
-	if e.latency > 0 && k.clock.sleep(r.Context(), e.latency) != nil {
-		c.failed(r.Context().Err())
-		panic(http.ErrAbortHandler)
+	if e.latency > 0 {
+		k.watchTime(false)
+		if err := k.clock.sleep(r.Context(), e.latency); err != nil {
+			c.failed(err)
+			panic(http.ErrAbortHandler)
+		}
+		k.takeTurn("late "+c.Op, c.request.body)
 	}
 	switch e.kind {
 	case actFail:

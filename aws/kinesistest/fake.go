@@ -43,6 +43,8 @@ type Fake struct {
 
 	turns *turns // nil without chaos, or outside a bubble
 
+	watched, watchedSoon atomic.Bool // whether somebody looks for a standstill
+
 	mu       sync.Mutex // guards what follows; never held while waiting or calling back
 	calls    []*Call    // those that are over, and subscriptions
 	running  map[*Call]struct{}
@@ -56,6 +58,7 @@ type Fake struct {
 	idle     int               // looks of watch since somebody could
 	chaos    *chaos            // nil without
 	events   []chaosEvent
+	reshards []doneReshard
 	checkers []*Checker
 	listener *listener // nil until Server
 }
@@ -86,7 +89,7 @@ func New(t testing.TB, opts ...Option) *Fake {
 			t.Fatalf("kinesistest: stream %q: %v", s.Name, err)
 		}
 	}
-	if err := c.Chaos.check(); err != nil {
+	if err := c.check(); err != nil {
 		t.Fatalf("kinesistest: %v", err)
 	}
 	if c.Chaos.any() {

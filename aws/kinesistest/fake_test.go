@@ -321,3 +321,16 @@ func TestNew_cost(t *testing.T) {
 	t.Logf("%v and %d bytes a fake", best, bytes)
 	assert.LessOrEqual(t, bytes, uint64(64<<10))
 }
+
+// A fake lives in one time. One that was made outside of a bubble says so in it,
+// instead of mixing two clocks that are years apart.
+func TestFake_madeOutsideOfTheBubble(t *testing.T) {
+	k := kinesistest.New(t, kinesistest.Stream("a", 1))
+	synctest.Test(t, func(t *testing.T) {
+		_, err := k.Client().ListStreams(t.Context(), &kinesis.ListStreamsInput{})
+		require.ErrorContains(t, err, "ListStreams from a synctest bubble to a fake that was made outside of it: call New in the bubble")
+	})
+	_, err := k.Client().ListStreams(t.Context(), &kinesis.ListStreamsInput{})
+	require.NoError(t, err)
+	k.AssertCalls("ListStreams", 1)
+}

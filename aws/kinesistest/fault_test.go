@@ -331,11 +331,19 @@ func TestFault_refusesNonsense(t *testing.T) {
 		})
 		assert.Contains(t, s.said(), want)
 	}
-	s := failing(t, func(s *spy) {
-		defer func() { _ = recover() }()
-		kinesistest.New(s, kinesistest.Chaos(1, kinesistest.Profile{Throttle: 7}))
-	})
-	assert.Contains(t, s.said(), "Profile.Throttle 7 is outside 0 to 1")
+	for want, make := range map[string]func(*spy){
+		"Profile.Throttle 7 is outside 0 to 1":     func(s *spy) { kinesistest.New(s, kinesistest.Chaos(1, kinesistest.Profile{Throttle: 7})) },
+		"Config.KeepCalls -1 must not be negative": func(s *spy) { kinesistest.New(s, kinesistest.Config{KeepCalls: -1}) },
+		"-1 at a time: none may be negative": func(s *spy) {
+			kinesistest.New(s, kinesistest.Stream("a", 1)).Generate("a", kinesistest.Load{Batch: -1})
+		},
+	} {
+		s := failing(t, func(s *spy) {
+			defer func() { _ = recover() }()
+			make(s)
+		})
+		assert.Contains(t, s.said(), want)
+	}
 }
 
 func TestFault_for(t *testing.T) {

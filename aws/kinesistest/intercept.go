@@ -29,7 +29,7 @@ func (k *Fake) serve(w http.ResponseWriter, r *http.Request) {
 		if slot.body, err = readAll(r); err != nil {
 			panic(http.ErrAbortHandler)
 		}
-		k.takeTurn(op)
+		k.takeTurn(op, slot.body)
 	}
 	c := k.begin(op, message{slot.body, r.Header.Get("Content-Type") == contentCBOR})
 	defer k.end(c)
@@ -57,8 +57,11 @@ func readAll(r *http.Request) ([]byte, error) {
 
 // pass has the server answer a call whose request is changed to m.
 func (k *Fake) pass(w http.ResponseWriter, r *http.Request, c *Call, m message) {
+	now := k.Now()
 	k.mu.Lock()
-	c.effects++
+	if c.effects++; c.effects == 1 {
+		c.effectAt = now
+	}
 	k.mu.Unlock()
 	own := *r
 	own.Body, own.ContentLength = io.NopCloser(bytes.NewReader(m.body)), int64(len(m.body))

@@ -46,6 +46,9 @@ func (l Load) withDefaults() Load {
 // order.
 func (k *Fake) Generate(stream string, l Load) {
 	k.t.Helper()
+	if l.Records < 0 || l.Keys < 0 || l.Over < 0 || l.Batch < 0 {
+		k.t.Fatalf("kinesistest: generate: %d records of %d keys over %v, %d at a time: none may be negative", l.Records, l.Keys, l.Over, l.Batch)
+	}
 	l = l.withDefaults()
 	s, ctx := k.need(stream), k.t.Context()
 	pause := l.Over * time.Duration(l.Batch) / time.Duration(l.Records)
@@ -56,10 +59,10 @@ func (k *Fake) Generate(stream string, l Load) {
 			key := fmt.Sprintf("key-%d", j%l.Keys)
 			entries = append(entries, weir.Entry{PartitionKey: key, Data: l.Data(key, j, j/l.Keys)})
 		}
-		k.takeTurn(fmt.Sprint("generate ", stream, i))
-		if err := k.putAll(ctx, s, entries); err != nil {
+		k.takeTurn(fmt.Sprint("generate ", stream, " ", i), nil)
+		if n, err := k.putAll(ctx, s, entries); err != nil {
 			if ctx.Err() == nil {
-				k.t.Errorf("kinesistest: generate into %s, from record %d on: %v", stream, i, err)
+				k.t.Errorf("kinesistest: generate into %s: record %d: %v", stream, i+n, err)
 			}
 			return
 		}
@@ -69,22 +72,23 @@ func (k *Fake) Generate(stream string, l Load) {
 	}
 }
 
-// putAll puts entries in their order, each until it is stored.
-func (k *Fake) putAll(ctx context.Context, s *weir.Stream, entries []weir.Entry) error {
+// putAll puts entries in their order, each until it is stored, and returns how many
+// were.
+func (k *Fake) putAll(ctx context.Context, s *weir.Stream, entries []weir.Entry) (i int, _ error) {
 	defer k.drain()
-	for i := 0; i < len(entries); {
+	for i < len(entries) {
 		_, err := s.Put(ctx, entries[i])
 		var limit *weir.LimitError
 		switch {
 		case errors.As(err, &limit):
 			if err := k.skip(ctx, max(limit.RetryAfter, time.Millisecond)); err != nil {
-				return err
+				return i, err
 			}
 		case err != nil:
-			return fmt.Errorf("record %d: %w", i, err)
+			return i, err
 		default:
 			i++
 		}
 	}
-	return nil
+	return i, nil
 }

@@ -93,6 +93,19 @@ func (k *Fake) Records(stream string) Records {
 	return k.recordsLocked(stream)
 }
 
+// recordCount returns how many records [Fake.Records] returns.
+func (k *Fake) recordCount(stream string) (n int) {
+	k.drain()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, l := range k.logs {
+		if l.stream.Name() == stream {
+			n += len(l.records)
+		}
+	}
+	return n
+}
+
 // recordsLocked returns the records of a stream and of earlier ones of its name.
 func (k *Fake) recordsLocked(stream string) Records {
 	var list Records
@@ -215,7 +228,7 @@ func (k *Fake) look() {
 // and fails the test if it is refused.
 func (k *Fake) Put(stream, key, data string) weir.PutResult {
 	k.t.Helper()
-	k.takeTurn("put " + stream + " " + key + " " + data)
+	k.takeTurn("put "+stream+" "+key, []byte(data))
 	res, err := k.need(stream).PutRecord(context.Background(), key, []byte(data))
 	if err != nil {
 		k.t.Fatalf("kinesistest: put into %s: %v", stream, err)

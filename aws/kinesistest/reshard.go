@@ -12,10 +12,10 @@ import (
 // then there are no children yet, and the ids are zero.
 func (k *Fake) Split(stream string, shard int) [2]weir.ShardID {
 	k.t.Helper()
-	k.takeTurn(fmt.Sprint("split ", stream, shard))
+	k.takeTurn(fmt.Sprint("split ", stream, " ", shard), nil)
 	defer k.drain()
 	sh := k.openShard(stream, shard)
-	if err := k.split(stream, sh); err != nil {
+	if err := k.locked(func() error { return k.splitLocked(stream, sh) }); err != nil {
 		k.t.Fatalf("kinesistest: split shard %d of %s: %v", shard, stream, err)
 	}
 	var children [2]weir.ShardID
@@ -31,13 +31,13 @@ func (k *Fake) Split(stream string, shard int) [2]weir.ShardID {
 // returns the child, with the reserve of [Fake.Split].
 func (k *Fake) Merge(stream string, a, b int) weir.ShardID {
 	k.t.Helper()
-	k.takeTurn(fmt.Sprint("merge ", stream, a, b))
+	k.takeTurn(fmt.Sprint("merge ", stream, " ", a, " ", b), nil)
 	defer k.drain()
 	lower, upper := k.openShard(stream, a), k.openShard(stream, b)
 	if lower.HashKeyRange.Start.Compare(upper.HashKeyRange.Start) > 0 {
 		lower, upper = upper, lower
 	}
-	if err := k.merge(stream, lower.ID, upper.ID); err != nil {
+	if err := k.locked(func() error { return k.mergeLocked(stream, lower.ID, upper.ID) }); err != nil {
 		k.t.Fatalf("kinesistest: merge shards %d and %d of %s: %v", a, b, stream, err)
 	}
 	for _, now := range k.need(stream).Shards() {
@@ -46,6 +46,12 @@ func (k *Fake) Merge(stream string, a, b int) weir.ShardID {
 		}
 	}
 	return 0
+}
+
+func (k *Fake) locked(f func() error) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return f()
 }
 
 func (k *Fake) openShard(stream string, shard int) weir.Shard {
@@ -77,7 +83,7 @@ func (k *Fake) OpenShards(stream string) []int {
 // reshards while consumers run. It says what it did.
 func (k *Fake) Reshard(stream string) string {
 	k.t.Helper()
-	k.takeTurn("reshard " + stream)
+	k.takeTurn("reshard "+stream, nil)
 	s := k.need(stream)
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -86,7 +92,7 @@ func (k *Fake) Reshard(stream string) string {
 		k.chaos.calm = true // nothing happens by itself
 	}
 	k.chaos.reshards++
-	text := k.reshard(s, k.chaos)
+	text := k.oneLocked(s, k.chaos)
 	k.drainLocked(stream)
 	k.events = append(k.events, chaosEvent{k.Now(), text})
 	return text

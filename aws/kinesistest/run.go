@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"slices"
 	"strings"
@@ -16,44 +17,81 @@ import (
 
 // A savedCall is a call of a run.
 type savedCall struct {
-	After   time.Duration `json:"after_ns"` // the first call began
+	number int // its line, from 1; while it is saved what comes first at one instant
+
+	After   time.Duration `json:"after_ns"`          // the first call began
+	Late    time.Duration `json:"late_ns,omitempty"` // after that the server carried it out
 	Op      string        `json:"op"`
 	Error   string        `json:"error,omitempty"` // its code; "reset" for a broken connection
 	Fault   string        `json:"fault,omitempty"`
 	Effects int           `json:"effects"`           // how many times the server carried it out
 	Took    time.Duration `json:"took_ns,omitempty"` // of a subscription: until it ended
 	Given   int           `json:"records,omitempty"` // that a read handed over
+	Delayed bool          `json:"delayed,omitempty"` // of a subscription: its events were
 	Ask     any           `json:"request"`
 	Answer  any           `json:"answer,omitempty"`
 }
 
 // SaveRun writes the calls made so far to a file that [Fake.Replay] reads, a line
-// of JSON for each, whatever protocol it was made in. What was done without a call,
-// as by [Fake.Put] and [Fake.Split], is not in it.
+// of JSON for each in the order in which the server carried them out, whatever protocol
+// they were made in. Splits and merges that were done
+// without a call, by [Fake.Split] and its like or by [Chaos], are written as calls. What
+// else was done without a call, as by [Fake.Put] and [Fake.Generate], is not in it.
 func (k *Fake) SaveRun(path string) {
 	k.t.Helper()
 	calls, now := k.Calls(), k.Now()
-	var lines []any
+	k.mu.Lock()
+	reshards := slices.Clone(k.reshards)
+	k.mu.Unlock()
+	began := now
+	if len(calls) > 0 {
+		began = calls[0].At
+	}
+	if len(reshards) > 0 && reshards[0].at.Before(began) {
+		began = reshards[0].at
+	}
+	var list []*savedCall
+	for _, r := range reshards {
+		list = append(list, &savedCall{number: r.after, After: r.at.Sub(began), Op: r.op, Effects: 1, Ask: r.ask})
+	}
 	for _, c := range calls {
-		saved := savedCall{After: c.At.Sub(calls[0].At), Op: c.Op, Error: errorCode(c.Err), Fault: c.Fault, Effects: c.effects}
-		var err error
-		if saved.Ask, err = c.request.plain(); err != nil {
-			continue // the server refused it for that
+		if saved, ok := c.saved(began, now); ok {
+			list = append(list, saved)
 		}
-		switch {
-		case c.Op == "SubscribeToShard" && c.over:
-			saved.Took, saved.Given = c.Took, c.Records
-		case c.Op == "SubscribeToShard":
-			saved.Took, saved.Given = now.Sub(c.At), c.Records
-		case c.Op == "GetRecords":
-			saved.Given = c.Records
-		}
-		if c.Err == nil && len(c.response.body) > 0 {
-			saved.Answer, _ = c.response.plain()
-		}
-		lines = append(lines, saved)
+	}
+	slices.SortStableFunc(list, func(a, b *savedCall) int {
+		return cmp.Or(cmp.Compare(a.effectAfter(), b.effectAfter()), cmp.Compare(a.number, b.number))
+	})
+	lines := make([]any, len(list))
+	for i, c := range list {
+		lines[i] = c
 	}
 	k.writeLines(path, lines)
+}
+
+// saved returns a call as it is saved, unless it cannot be read: then the server
+// refused it for that.
+func (c *Call) saved(began, now time.Time) (saved *savedCall, ok bool) {
+	saved = &savedCall{number: 2 * c.N, After: c.At.Sub(began), Op: c.Op, Error: errorCode(c.Err), Fault: c.Fault, Effects: c.effects, Delayed: c.delayed}
+	var err error
+	if saved.Ask, err = c.request.plain(); err != nil {
+		return saved, false
+	}
+	if c.effects > 0 {
+		saved.Late = c.effectAt.Sub(c.At)
+	}
+	switch {
+	case c.Op == "SubscribeToShard" && c.over:
+		saved.Took, saved.Given = c.Took, c.Records
+	case c.Op == "SubscribeToShard":
+		saved.Took, saved.Given = now.Sub(c.At), c.Records
+	case c.Op == "GetRecords":
+		saved.Given = c.Records
+	}
+	if c.Err == nil && len(c.response.body) > 0 {
+		saved.Answer, _ = c.response.plain()
+	}
+	return saved, true
 }
 
 // errorCode returns how a run's file tells an error.
@@ -68,37 +106,47 @@ func errorCode(err error) string {
 	return "reset"
 }
 
-// Replay makes the calls of a run again, each as long after the first one as it
-// was, and returns in words how the results differ: which call succeeded or failed
-// otherwise than it did, and which read or subscription gave more or fewer records.
-// What a fault did to the run is part of it: what it kept from the server is not
-// called again, whose answer it lost is called, what it stored twice is stored
-// twice, and records that it refused are left out. Iterators, sequence numbers and ARNs that the run got
+// Replay makes the calls of a run again, each as long after the first one as the
+// server carried it out then, and returns in words how the results differ: which call
+// succeeded or failed otherwise than it did, and which read or subscription gave more
+// or fewer records; calls are counted from 1, by the lines of the file. What a fault
+// did to the run is part of it: what it kept from the server is not called again,
+// whose answer it lost is called, what it stored twice is stored twice, and records
+// that it refused are left out. Iterators, sequence numbers and ARNs that the run got
 // stand for those that the replay gets instead. Streams that the run did not make
-// itself, and what it did without a call, must be there as they were then. How many
-// records a subscription gave is compared in a bubble only: outside of one it depends
-// on how its goroutine keeps up.
+// itself, and records put without a call, must be there as they were then. How many
+// records a subscription gave is compared in a bubble only, for outside of one it
+// depends on how its goroutine keeps up, and only if chaos did not delay its events.
 func (k *Fake) Replay(path string) []string {
 	k.t.Helper()
-	r := &replay{fake: k, began: k.Now(), instead: make(map[string]string)}
-	k.readLines(path, func(i int, line []byte) error {
-		var c savedCall
+	var calls []*savedCall
+	k.readLines(path, func(_ int, line []byte) error {
+		c := &savedCall{number: len(calls) + 1}
 		d := json.NewDecoder(bytes.NewReader(line))
 		d.UseNumber()
-		if err := d.Decode(&c); err != nil {
+		if err := decodeLine(d, c); err != nil {
 			return err
 		}
-		ask, ok := c.Ask.(map[string]any)
-		if !ok || shapes[c.Op].input == nil {
+		if _, ok := c.Ask.(map[string]any); !ok || shapes[c.Op].input == nil {
 			return fmt.Errorf("%q with request %v is no call", c.Op, c.Ask)
 		}
-		return r.call(i+1, &c, ask)
+		calls = append(calls, c)
+		return nil
 	})
-	if err := r.wait(1<<63 - 1); err != nil {
+	r := &replay{fake: k, began: k.Now(), instead: make(map[string]string)}
+	for _, c := range calls {
+		if err := r.call(c); err != nil {
+			k.t.Fatalf("kinesistest: replay %s, call %d: %v", path, c.number, err)
+		}
+	}
+	if err := r.wait(math.MaxInt64); err != nil {
 		k.t.Fatalf("kinesistest: replay %s: %v", path, err)
 	}
 	return r.differences
 }
+
+// effectAfter returns how long after the beginning the server carried it out.
+func (c *savedCall) effectAfter() time.Duration { return c.After + c.Late }
 
 // A replay is a run that is made again.
 type replay struct {
@@ -111,11 +159,10 @@ type replay struct {
 
 // A replayedStream is a subscription of a replay.
 type replayedStream struct {
-	number int
-	saved  *savedCall
-	call   *Call
-	body   io.ReadCloser
-	read   chan struct{} // closed when it has ended
+	saved *savedCall
+	call  *Call
+	body  io.ReadCloser
+	read  chan struct{} // closed when it has ended
 }
 
 func (s *replayedStream) end() time.Duration { return s.saved.After + s.saved.Took }
@@ -131,7 +178,7 @@ func (r *replay) wait(after time.Duration) error {
 		r.open = r.open[1:]
 		r.finish(s)
 	}
-	if after == 1<<63-1 {
+	if after == math.MaxInt64 {
 		return nil
 	}
 	return r.until(after)
@@ -147,18 +194,19 @@ func (r *replay) until(after time.Duration) error {
 }
 
 // call makes a call again.
-func (r *replay) call(number int, c *savedCall, ask map[string]any) error {
+func (r *replay) call(c *savedCall) error {
 	if c.Effects == 0 {
 		return nil
 	}
-	if err := r.wait(c.After); err != nil {
+	if err := r.wait(c.effectAfter()); err != nil {
 		return err
 	}
+	ask := c.Ask.(map[string]any)
 	if c.Fault != "" && c.Op == "PutRecords" && !leaveOutRefused(c, ask) {
 		return nil
 	}
 	if c.Op == "SubscribeToShard" {
-		return r.subscribe(number, c, ask)
+		return r.subscribe(c, ask)
 	}
 	var made *Call
 	for range c.Effects {
@@ -169,7 +217,7 @@ func (r *replay) call(number int, c *savedCall, ask map[string]any) error {
 		}
 		body.Close()
 	}
-	r.compare(number, c, made)
+	r.compare(c, made)
 	if answer, err := made.response.plain(); err == nil && made.Err == nil {
 		r.learn("", c.Answer, answer)
 	}
@@ -282,29 +330,29 @@ func (r *replay) learn(name string, then, now any) {
 }
 
 // compare notes in what a call came out otherwise.
-func (r *replay) compare(number int, c *savedCall, made *Call) {
+func (r *replay) compare(c *savedCall, made *Call) {
 	code := errorCode(made.Err)
 	switch {
 	case code != c.Error && (c.Fault == "" || code != "" && c.Error != "reset"):
-		r.differ(number, c, "%s instead of %s", outcome(code), outcome(c.Error))
-	case made.Records != c.Given && (c.Op == "GetRecords" || c.Op == "SubscribeToShard"):
-		r.differ(number, c, "%d records instead of %d", made.Records, c.Given)
+		r.differ(c, "%s instead of %s", outcome(code), outcome(c.Error))
+	case c.Error == "" && made.Records != c.Given && (c.Op == "GetRecords" || c.Op == "SubscribeToShard"):
+		r.differ(c, "%d records instead of %d", made.Records, c.Given)
 	}
 }
 
-func (r *replay) differ(number int, c *savedCall, format string, args ...any) {
-	r.differences = append(r.differences, fmt.Sprintf("call %d, %s: ", number, c.Op)+fmt.Sprintf(format, args...))
+func (r *replay) differ(c *savedCall, format string, args ...any) {
+	r.differences = append(r.differences, fmt.Sprintf("call %d, %s: ", c.number, c.Op)+fmt.Sprintf(format, args...))
 }
 
 func outcome(code string) string { return or(code, "success") }
 
 // subscribe begins a subscription, which is read until it ended in the run.
-func (r *replay) subscribe(number int, c *savedCall, ask map[string]any) error {
+func (r *replay) subscribe(c *savedCall, ask map[string]any) error {
 	made, body, err := r.send(c, ask)
 	if err != nil {
 		return err
 	}
-	s := &replayedStream{number: number, saved: c, call: made, body: body, read: make(chan struct{})}
+	s := &replayedStream{saved: c, call: made, body: body, read: make(chan struct{})}
 	go func() {
 		defer close(s.read)
 		io.Copy(io.Discard, body)
@@ -323,8 +371,8 @@ func (r *replay) finish(s *replayedStream) {
 	s.body.Close()
 	<-s.read
 	made := *s.call
-	if !r.fake.clock.bubble {
+	if !r.fake.clock.bubble || s.saved.Delayed {
 		made.Records = s.saved.Given
 	}
-	r.compare(s.number, s.saved, &made)
+	r.compare(s.saved, &made)
 }

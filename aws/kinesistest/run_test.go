@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -93,10 +94,52 @@ func TestReplay(t *testing.T) {
 	})
 }
 
+// A run under chaos is made again to the last record: calls that were late are as
+// late, what faults did is done, and splits and merges happen when they did.
+func TestReplay_chaos(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "run.jsonl")
+	spec := kinesistest.StreamSpec{Name: "a", Shards: 2, Consumers: []string{"billing"}}
+	var saved string
+	var open []int
+	synctest.Test(t, func(t *testing.T) {
+		p := kinesistest.Rough()
+		p.ReshardEvery = 3 * time.Minute
+		k := kinesistest.New(t, kinesistest.Chaos(2, p), spec)
+		ctx, cancel := context.WithCancel(t.Context())
+		c := k.Client()
+		var all sync.WaitGroup
+		all.Go(func() { poll(ctx, c, "a", 3*time.Second, func(...types.Record) {}) })
+		all.Go(func() { fanOut(ctx, k, "a", "billing", func(...types.Record) {}) })
+		for worker := range 3 {
+			all.Go(func() {
+				for range 40 {
+					c.PutRecords(ctx, &kinesis.PutRecordsInput{StreamName: aws.String("a"), Records: entries(fmt.Sprint("x", worker), fmt.Sprint("y", worker))})
+					sleep(ctx, 10*time.Second)
+				}
+			})
+		}
+		time.Sleep(200 * time.Second)
+		k.Split("a", k.OpenShards("a")[0])
+		time.Sleep(250 * time.Second)
+		cancel()
+		all.Wait()
+		k.SaveRun(path)
+		saved, open = k.Records("a").String(), k.OpenShards("a")
+		require.Greater(t, len(k.Stream("a").Shards()), 4, "chaos resharded")
+	})
+	synctest.Test(t, func(t *testing.T) {
+		k := kinesistest.New(t, spec)
+		assert.Empty(t, k.Replay(path))
+		assert.Empty(t, parting(saved, k.Records("a").String()))
+		assert.Equal(t, open, k.OpenShards("a"))
+	})
+}
+
 func TestReplay_refuses(t *testing.T) {
 	for name, row := range map[string]struct{ file, want string }{
 		"no JSON":   {"{", "line 1: unexpected EOF"},
 		"no call":   {`{"op": "Nonsense", "request": {}}`, `line 1: "Nonsense"`},
+		"two calls": {`{"op": "ListStreams", "request": {}} {"op": "ListStreams", "request": {}}`, "line 1: there is more on the line than one JSON value"},
 		"no object": {`{"op": "PutRecord", "request": 5}`, `line 1: "PutRecord" with request 5 is no call`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"time"
@@ -31,6 +32,8 @@ type savedStream struct {
 
 // A savedStep is each line after it: a record, a split or a merge.
 type savedStep struct {
+	line int // of the file
+
 	At time.Time `json:"at,omitzero"` // zero means with the one before
 
 	Split *weir.ShardID  `json:"split,omitempty"`
@@ -75,7 +78,7 @@ func (k *Fake) Save(stream, path string) {
 	lines := []any{head}
 	born := weir.ShardID(head.Shards) // the next child
 	for _, r := range records {
-		for ; r.ShardID() >= born && len(steps) > 0; steps = steps[1:] {
+		for ; len(steps) > 0 && (r.ShardID() >= born || steps[0].At.Before(r.ArrivalTime)); steps = steps[1:] {
 			lines = append(lines, steps[0])
 			born += weir.ShardID(2 - len(steps[0].Merge)/2)
 		}
@@ -123,20 +126,34 @@ func savedRecord(r Record) savedStep {
 //
 // In a file written by hand a line needs no more than {"key": …, "text": …}, after a
 // first one {"stream": …, "shards": …}: without a time of saving in it times stay as
-// they are, and what has no time comes with what is before it, or now. If the stream
-// is there already, the records are put into it now, past faults.
+// they are, and what has no time comes with what is before it, or now. Data that is no
+// text is {"key": …, "data": …} in base64. Times must not go back from line to line. If
+// the stream is there already, the records are put into it now, past faults, and
+// splits and merges are left out. What is wrong with a file fails the test, with the
+// number of the line.
 func (k *Fake) Load(path string) {
 	k.t.Helper()
 	var head savedStream
 	var steps []savedStep
-	k.readLines(path, func(i int, line []byte) error {
+	var before time.Time
+	k.readLines(path, func(number int, line []byte) error {
 		d := json.NewDecoder(bytes.NewReader(line))
 		d.DisallowUnknownFields()
-		if i == 0 {
-			return d.Decode(&head)
+		if head.Stream == "" {
+			if err := decodeLine(d, &head); err != nil || head.Stream == "" {
+				return cmp.Or(err, errors.New(`the first line names no "stream"`))
+			}
+			before = head.Created
+			return nil
 		}
-		var step savedStep
-		err := d.Decode(&step)
+		step := savedStep{line: number}
+		if err := decodeLine(d, &step); err != nil {
+			return err
+		}
+		err := step.check(before)
+		if !step.At.IsZero() {
+			before = step.At
+		}
 		steps = append(steps, step)
 		return err
 	})
@@ -154,23 +171,50 @@ func (k *Fake) Load(path string) {
 	}
 }
 
-// putSteps puts the records of a file into a stream, now.
-func (k *Fake) putSteps(stream string, steps []savedStep) error {
-	var entries []weir.Entry
-	for _, step := range steps {
-		if step.isRecord() {
-			entries = append(entries, weir.Entry{PartitionKey: step.Key, Data: step.data()})
-		}
+// decodeLine decodes a line, which is one value.
+func decodeLine(d *json.Decoder, v any) error {
+	if err := d.Decode(v); err != nil {
+		return err
 	}
-	for batch := range slices.Chunk(entries, weir.DefaultBatchRecords) {
-		if err := k.putAll(k.t.Context(), k.need(stream), batch); err != nil {
-			return err
-		}
+	if _, err := d.Token(); err != io.EOF {
+		return errors.New("there is more on the line than one JSON value")
 	}
 	return nil
 }
 
-func (s *savedStep) isRecord() bool { return s.Split == nil && s.Merge == nil }
+// check says what is wrong with a step by itself, or after a step of some time. Save
+// may write a record, whose time is in whole milliseconds, after a split that is
+// later by less than one.
+func (s *savedStep) check(before time.Time) error {
+	record := s.Key != "" || s.Text != "" || s.Data != nil || s.Shard != nil
+	switch {
+	case record && !s.isRecord() || s.Split != nil && s.Merge != nil:
+		return errors.New("a line is a record, a split or a merge, not two of them")
+	case s.Text != "" && s.Data != nil:
+		return errors.New(`the data of a record is "text" or "data", not both`)
+	case !s.isRecord() && !(s.Split != nil && s.From != nil) && len(s.Merge) != 2:
+		return errors.New(`a split is {"split": shard, "from": hash key}, a merge {"merge": [shard, shard]}`)
+	case !s.At.IsZero() && s.At.Before(before.Add(-time.Millisecond)):
+		return fmt.Errorf("%v is before %v of the lines above", s.At.UTC(), before.UTC())
+	}
+	return nil
+}
+
+// putSteps puts the records of a file into a stream, now.
+func (k *Fake) putSteps(stream string, steps []savedStep) error {
+	steps = slices.DeleteFunc(steps, func(s savedStep) bool { return !s.isRecord() })
+	entries := make([]weir.Entry, len(steps))
+	for i, step := range steps {
+		entries[i] = weir.Entry{PartitionKey: step.Key, Data: step.data()}
+	}
+	n, err := k.putAll(k.t.Context(), k.need(stream), entries)
+	if err != nil {
+		return fmt.Errorf("line %d: %w", steps[n].line, err)
+	}
+	return nil
+}
+
+func (s *savedStep) isRecord() bool { return s.Split == nil && s.Merge == nil && s.From == nil }
 
 func (s *savedStep) data() []byte {
 	if s.Data != nil {
@@ -216,7 +260,7 @@ func (k *Fake) rebuild(head savedStream, steps []savedStep) (err error) {
 	}
 	for i := range steps {
 		if err := b.do(&steps[i]); err != nil {
-			return fmt.Errorf("line %d: %w", i+2, err)
+			return fmt.Errorf("line %d: %w", steps[i].line, err)
 		}
 	}
 	if head.OnDemand {
@@ -261,14 +305,12 @@ func (b *rebuilder) do(step *savedStep) error {
 		b.show(step.At)
 	}
 	switch {
-	case step.Split != nil && step.From != nil:
+	case step.Split != nil:
 		_, err := b.stream.SplitShard(*step.Split, *step.From)
 		return err
-	case len(step.Merge) == 2:
+	case step.Merge != nil:
 		_, err := b.stream.MergeShards(step.Merge[0], step.Merge[1])
 		return err
-	case !step.isRecord():
-		return errors.New(`a split is {"split": shard, "from": hash key}, a merge {"merge": [shard, shard]}`)
 	}
 	return b.put(step)
 }
@@ -326,7 +368,7 @@ func (k *Fake) writeLines(path string, lines []any) {
 }
 
 // readLines reads the lines of a file that are not empty.
-func (k *Fake) readLines(path string, read func(i int, line []byte) error) {
+func (k *Fake) readLines(path string, read func(number int, line []byte) error) {
 	k.t.Helper()
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -334,15 +376,13 @@ func (k *Fake) readLines(path string, read func(i int, line []byte) error) {
 	}
 	lines := bufio.NewScanner(bytes.NewReader(b))
 	lines.Buffer(nil, 64<<20)
-	i := 0
 	for number := 1; lines.Scan(); number++ {
 		if len(bytes.TrimSpace(lines.Bytes())) == 0 {
 			continue
 		}
-		if err := read(i, lines.Bytes()); err != nil {
+		if err := read(number, lines.Bytes()); err != nil {
 			k.t.Fatalf("kinesistest: %s, line %d: %v", path, number, err)
 		}
-		i++
 	}
 	if err := lines.Err(); err != nil {
 		k.t.Fatalf("kinesistest: %s: %v", path, err)

@@ -4,10 +4,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -137,6 +141,52 @@ func TestLoad_overTheLimits(t *testing.T) {
 	})
 }
 
+// A shard that was split long before its children got records is closed and was
+// closed then, also by UpdateShardCount.
+func TestLoad_emptyChildren(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.jsonl")
+	var saved []weir.Shard
+	synctest.Test(t, func(t *testing.T) {
+		k := kinesistest.New(t, kinesistest.Stream("orders", 2))
+		k.Put("orders", "a", "0")
+		time.Sleep(time.Hour)
+		k.Split("orders", 0)
+		for range 5 {
+			time.Sleep(time.Hour)
+			k.Put("orders", "b", "1")
+		}
+		_, err := k.Client().UpdateShardCount(t.Context(), &kinesis.UpdateShardCountInput{
+			StreamName: aws.String("orders"), TargetShardCount: aws.Int32(4), ScalingType: types.ScalingTypeUniformScaling,
+		})
+		require.NoError(t, err)
+		time.Sleep(time.Hour)
+		for key := range 20 {
+			k.Put("orders", fmt.Sprint(key), "2")
+		}
+		k.Save("orders", path)
+		saved = k.Stream("orders").Shards()
+	})
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(7 * time.Hour)
+		k := kinesistest.New(t)
+		k.Load(path)
+		assert.Equal(t, saved, k.Stream("orders").Shards())
+	})
+}
+
+// An error in a file that is put into a stream that is there names its line as well,
+// whichever batch it would be in.
+func TestLoad_lineOfAStreamThatIsThere(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.jsonl")
+	lines := "{\"stream\": \"a\"}\n" + strings.Repeat("{\"key\": \"x\"}\n", 600) + "{\"text\": \"no key\"}"
+	require.NoError(t, os.WriteFile(path, []byte(lines), 0o600))
+	s := failing(t, func(s *spy) {
+		defer func() { _ = recover() }()
+		kinesistest.New(s, kinesistest.Config{Limits: weir.Unlimited()}, kinesistest.Stream("a", 1)).Load(path)
+	})
+	assert.Contains(t, s.said(), "line 602: partition key")
+}
+
 func TestLoad_onDemand(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.jsonl")
 	k := kinesistest.New(t, kinesistest.StreamSpec{Name: "a", OnDemand: true})
@@ -160,6 +210,13 @@ func TestLoad_refuses(t *testing.T) {
 		"no such shard":  {"{\"stream\": \"a\"}\n{\"shard\": \"shardId-000000000007\", \"key\": \"x\"}", "line 2: there is no open shardId-000000000007"},
 		"half a split":   {"{\"stream\": \"a\"}\n{\"split\": \"shardId-000000000000\"}", "line 2: a split is"},
 		"closed":         {"{\"stream\": \"a\"}\n{\"merge\": [\"shardId-000000000000\", \"shardId-000000000001\"]}", "line 2: shardId-000000000001"},
+		"two of them":    {"{\"stream\": \"a\"}\n{\"key\": \"x\"} {\"key\": \"y\"}", "line 2: there is more on the line than one JSON value"},
+		"empty lines":    {"\n{\"stream\": \"a\"}\n\n\n{\"text\": \"x\"}", "line 5: partition key"},
+		"two of a kind":  {"{\"stream\": \"a\"}\n{\"key\": \"x\", \"merge\": [\"shardId-000000000000\", \"shardId-000000000001\"]}", "line 2: a line is a record, a split or a merge"},
+		"two data":       {"{\"stream\": \"a\"}\n{\"key\": \"x\", \"text\": \"x\", \"data\": \"eA==\"}", `line 2: the data of a record is "text" or "data", not both`},
+		"half a merge":   {"{\"stream\": \"a\"}\n{\"merge\": [\"shardId-000000000000\"]}", "line 2: a split is"},
+		"back in time":   {"{\"stream\": \"a\"}\n{\"at\": \"2020-01-01T00:00:01Z\", \"key\": \"x\"}\n{\"key\": \"x\"}\n{\"at\": \"2020-01-01T00:00:00Z\", \"key\": \"x\"}", "line 4: 2020-01-01 00:00:00 +0000 UTC is before 2020-01-01 00:00:01 +0000 UTC of the lines above"},
+		"before it was":  {"{\"stream\": \"a\", \"created\": \"2020-01-01T00:00:01Z\"}\n{\"at\": \"2020-01-01T00:00:00Z\", \"key\": \"x\"}", "line 2: 2020-01-01 00:00:00 +0000 UTC is before"},
 		"the future":     {"{\"stream\": \"a\"}\n{\"at\": \"2100-01-01T00:00:00Z\", \"key\": \"x\"}", "line 2: 2100-01-01 00:00:00 +0000 UTC is yet to come"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -31,6 +31,9 @@ func (tr transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if k.ended.Load() {
 		return nil, k.late(r)
 	}
+	if k.clock.strange() {
+		return nil, fmt.Errorf("kinesistest: %s from a synctest bubble to a fake that was made outside of it: call New in the bubble", operationOf(r))
+	}
 	slot := new(callSlot)
 	r = r.WithContext(context.WithValue(r.Context(), callKey{}, slot))
 	if r.Body == nil {
@@ -41,7 +44,10 @@ func (tr transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if slot.body, err = readAll(r); err != nil {
 		return nil, err
 	}
-	k.takeTurn(operationOf(r) + " " + string(slot.body)) // here, where the caller's goroutine is
+	k.takeTurn(operationOf(r), slot.body) // here, where the caller's goroutine is
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
 	if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".SubscribeToShard") {
 		return tr.stream(r)
 	}

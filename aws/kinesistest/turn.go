@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 )
@@ -30,10 +29,14 @@ type turnGroup struct {
 	ordered bool
 }
 
+// maxCallers is how many callers a turn looks at. The SDK's own are about 65, the
+// innermost ones.
+const maxCallers = 160
+
 // A turn is one thing that waits for its time.
 type turn struct {
-	what      string
-	where     [48]uintptr // the innermost callers
+	draw      float64 // made of the seed and what is asked for
+	where     []uintptr
 	goroutine int
 	at        time.Time
 }
@@ -50,8 +53,9 @@ func (ts *turns) take(what string) {
 }
 
 func (ts *turns) join(what string) (*turnGroup, *turn) {
-	now, own := time.Now(), &turn{what: what, goroutine: goroutineNumber()}
-	runtime.Callers(3, own.where[:])
+	now, own := time.Now(), &turn{draw: chance(ts.seed, what, 0), goroutine: goroutineNumber()}
+	own.where = make([]uintptr, maxCallers)
+	own.where = own.where[:runtime.Callers(3, own.where)]
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	if ts.group == nil || !ts.at.Equal(now) {
@@ -68,8 +72,7 @@ func (ts *turns) orderLocked(g *turnGroup) {
 	}
 	g.ordered = true
 	slices.SortStableFunc(g.waiting, func(a, b *turn) int {
-		return cmp.Or(cmp.Compare(chance(ts.seed, a.what, 0), chance(ts.seed, b.what, 0)), strings.Compare(a.what, b.what),
-			slices.Compare(a.where[:], b.where[:]), cmp.Compare(a.goroutine, b.goroutine))
+		return cmp.Or(cmp.Compare(a.draw, b.draw), slices.Compare(a.where, b.where), cmp.Compare(a.goroutine, b.goroutine))
 	})
 	now := time.Now()
 	for _, own := range g.waiting {
@@ -81,12 +84,13 @@ func (ts *turns) orderLocked(g *turnGroup) {
 	}
 }
 
-// takeTurn waits for the turn of what is about to be done, and carries out what
-// chaos does by then. Without chaos, or outside of a bubble, things are done in the
-// order in which they come.
-func (k *Fake) takeTurn(what string) {
+// takeTurn waits for the turn of what is about to be done, with what it says, and
+// carries out what chaos does by then. Without chaos, or outside of a bubble, things
+// are done in the order in which they come.
+func (k *Fake) takeTurn(what string, body []byte) {
 	if k.turns != nil {
-		k.turns.take(what)
+		k.watchTime(true)
+		k.turns.take(what + " " + string(body))
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()

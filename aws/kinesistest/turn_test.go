@@ -1,6 +1,7 @@
 package kinesistest_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"sync"
@@ -72,4 +73,64 @@ func TestChaos_goroutinesAtOneInstant(t *testing.T) {
 			assert.NotEmpty(t, parting(first, crowd(t, 4, p)))
 		})
 	}
+}
+
+// Goroutines that ask for the same at the same instant are told apart by where in
+// the program they are, however deep in the SDK they ask: which was begun first, and
+// so has the lower number, does not matter.
+func TestChaos_goroutinesOfDifferentCode(t *testing.T) {
+	life := func(swap bool) (told string) {
+		synctest.Test(t, func(t *testing.T) {
+			k := kinesistest.New(t, kinesistest.Chaos(1, kinesistest.Profile{Latency: time.Second}), kinesistest.Stream("a", 1))
+			c := k.Client()
+			list := &kinesis.ListStreamsInput{}
+			workers := []func(){
+				func() { c.ListStreams(t.Context(), list); k.Put("a", "x", "one") },
+				func() { c.ListStreams(t.Context(), list); k.Put("a", "x", "two") },
+			}
+			if swap {
+				workers[0], workers[1] = workers[1], workers[0]
+			}
+			for _, work := range workers {
+				go work()
+			}
+			time.Sleep(time.Minute)
+			told = fmt.Sprint(k.Records("a"))
+		})
+		return told
+	}
+	assert.Equal(t, life(false), life(true))
+}
+
+// Under chaos a call that was delayed does not have its effect at the instant of
+// another one's, for which of them is first would be up to the scheduler.
+func TestChaos_effectsAtTimesOfTheirOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := kinesistest.New(t, kinesistest.Chaos(1, kinesistest.Profile{Latency: -1}), kinesistest.Stream("a", 1))
+		k.Fail("PutRecord").Nth(1).Latency(time.Second)
+		go put(t, k.Client(), "a", "x", "late")
+		time.Sleep(time.Second)
+		put(t, k.Client(), "a", "x", "prompt")
+		time.Sleep(time.Second)
+		calls := k.Calls()
+		require.Len(t, calls, 2)
+		assert.NotEqual(t, calls[0].At.Add(calls[0].Took), calls[1].At.Add(calls[1].Took))
+	})
+}
+
+// A call whose context ends while it waits for its turn is not made.
+func TestChaos_contextEndsBeforeTheTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := kinesistest.New(t, kinesistest.Chaos(1, kinesistest.Profile{Latency: -1}), kinesistest.Stream("a", 1))
+		for i := range 20 {
+			go k.Put("a", "x", fmt.Sprint(i)) // this seed has some of them go first
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Nanosecond)
+		defer cancel()
+		_, err := k.Client().PutRecord(ctx, &kinesis.PutRecordInput{StreamName: aws.String("a"), PartitionKey: aws.String("x"), Data: []byte("x")})
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		time.Sleep(time.Second)
+		assert.Empty(t, k.Calls())
+		assert.Len(t, k.Records("a"), 20)
+	})
 }

@@ -1,0 +1,56 @@
+package kinesistest_test
+
+import (
+	"os"
+	"os/exec"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/weirstream/weir/aws/kinesistest"
+)
+
+// hangs says to a test that it is the one that hangs.
+const hangs = "KINESISTEST_HANGS"
+
+// A mutex that is held over a call under chaos stops a bubble for good, which cannot
+// be helped; the program ends with the reason instead of hanging until its timeout.
+func TestStandstill(t *testing.T) {
+	if os.Getenv(hangs) != "" {
+		holdAMutexOverCalls(t)
+		return
+	}
+	t.Parallel()
+	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestStandstill$", "-test.timeout=1m")
+	child.Env = append(os.Environ(), hangs+"=1")
+	out, err := child.CombinedOutput()
+	var exit *exec.ExitError
+	require.ErrorAs(t, err, &exit)
+	for _, want := range []string{"kinesistest: test TestStandstill hangs", "do not hold a mutex over one", "[sync.Mutex.Lock", "standstill_test.go:", "kinesistest.(*turns).take"} {
+		assert.Contains(t, string(out), want)
+	}
+	assert.NotContains(t, string(out), "timed out")
+}
+
+func holdAMutexOverCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := kinesistest.New(t, kinesistest.Chaos(1, kinesistest.Rough()))
+		c := k.Client()
+		var mu sync.Mutex
+		var all sync.WaitGroup
+		for range 3 {
+			all.Go(func() {
+				for range 3 {
+					mu.Lock()
+					c.ListStreams(t.Context(), &kinesis.ListStreamsInput{})
+					mu.Unlock()
+				}
+			})
+		}
+		all.Wait()
+	})
+}
