@@ -86,7 +86,7 @@ func TestCost_pricesOfOnesOwn(t *testing.T) {
 
 func TestCost_report(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "page.html")
-	status, _, errs := weir(t, "", strings.Fields("cost iot --duration 1h --report "+name)...)
+	status, _, errs := weir(t, "", strings.Fields("cost iot --duration 2m --report "+name)...)
 	require.Zero(t, status, errs)
 	page, err := os.ReadFile(name)
 	require.NoError(t, err)

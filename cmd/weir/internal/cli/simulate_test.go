@@ -39,12 +39,12 @@ func TestSimulate_overTheLimit(t *testing.T) {
 }
 
 func TestSimulate_sameSeedSameOutput(t *testing.T) {
-	line := strings.Fields("simulate hot-key --duration 2m --seed 7 --json --sweep shards=1..4 --fit 1")
+	line := strings.Fields("simulate hot-key --duration 10s --seed 7 --json --sweep shards=1..3 --fit 1")
 	status, first, errs := weir(t, "", line...)
 	require.Zero(t, status, errs)
 	_, second, _ := weir(t, "", line...)
 	assert.Equal(t, first, second)
-	other := strings.Fields("simulate hot-key --duration 2m --seed 8 --json --sweep shards=1..4 --fit 1")
+	other := strings.Fields("simulate hot-key --duration 10s --seed 8 --json --sweep shards=1..3 --fit 1")
 	_, third, _ := weir(t, "", other...)
 	assert.NotEqual(t, first, third)
 }

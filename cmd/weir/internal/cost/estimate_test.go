@@ -46,10 +46,10 @@ func TestRun_onDemandShardsAreNotGiven(t *testing.T) {
 	assert.Contains(t, printed(t, e), "1 shard, the fewest that throttle nothing")
 }
 
-// 900,000 records of 1,000 bytes and keys of 5 or 6 in 1,000 s are 0.86 MiB/s. One shard
+// 90,000 records of 1,000 bytes and keys of 5 or 6 in 100 s are 0.86 MiB/s. One shard
 // takes that, but three readers take 2.6 MiB/s, and a shard gives 2.
 func TestRun_readersNeedShards(t *testing.T) {
-	text := `{"duration": "1000s", "traffic": [{"rate": "900/s", "sizes": 1000, "keys": 100}], "consumers": [{"name": "a", "count": 3}]`
+	text := `{"duration": "100s", "traffic": [{"rate": "900/s", "sizes": 1000, "keys": 100}], "consumers": [{"name": "a", "count": 3}]`
 	e := estimate(t, text+"}")
 	assert.InDelta(t, 900*1006*3/2097152.0, e.ReadNeed, 0.01)
 	assert.EqualValues(t, 2, e.Month.Shards)
@@ -81,14 +81,14 @@ func TestRun_burstsFitIntoTheReserve(t *testing.T) {
 // What is found is what the break-even starts from: at the workload's own rate it
 // has as many shards as the bill.
 func TestRun_needIsWhatWasFound(t *testing.T) {
-	e := estimate(t, `{"duration": "1m", "traffic": [{"rate": "2500/s", "keys": 37}]}`)
+	e := estimate(t, `{"duration": "20s", "traffic": [{"rate": "2500/s", "keys": 37}]}`)
 	assert.Equal(t, e.Month.Shards, e.Month.AtRate(1).Shards)
 }
 
 // A key that is more than a shard takes is told whether the number of shards is given or
 // not. 3,000 records a second would need 3 shards without it.
 func TestRun_hotKey(t *testing.T) {
-	text := `{"duration": "1m", "traffic": [{"rate": "3000/s", "keys": {"unique": true, "hot": [{"key": "k", "share": 0.5}]}}]`
+	text := `{"duration": "10s", "traffic": [{"rate": "3000/s", "keys": {"unique": true, "hot": [{"key": "k", "share": 0.5}]}}]`
 	for _, stream := range []string{`}`, `, "stream": {"shards": 2}}`} {
 		e := estimate(t, text+stream)
 		assert.Contains(t, e.HotKey, `"k"`)

@@ -88,7 +88,7 @@ func TestOutcome_Answers_onDemand(t *testing.T) {
 
 // What was done when the context ended stays, in each of the stages.
 func TestRun_interrupted(t *testing.T) {
-	w, err := workload.Parse([]byte(`{"duration": "2h", "traffic": [{"rate": "100/s"}], "consumers": [{"name": "a"}]}`))
+	w, err := workload.Parse([]byte(`{"duration": "10m", "traffic": [{"rate": "10/s"}], "consumers": [{"name": "a"}]}`))
 	require.NoError(t, err)
 	fit := 0.0
 	for stage, want := range map[string]string{
