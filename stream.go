@@ -73,8 +73,9 @@ const (
 	// Refuse refuses the put with [ErrMemoryFull].
 	Refuse FullPolicy = iota
 	// DropOldest trims the oldest records of the stream, whatever their shard, to
-	// make room. How many were dropped is a metric. While the stream is full a put
-	// costs time in proportion to the number of shards.
+	// make room. How many were dropped is a metric. A put into a full stream looks
+	// at all shards when it has dropped the oldest shard's records of a millisecond:
+	// that is seldom where shards are few and busy, and often where they are many.
 	DropOldest
 )
 
