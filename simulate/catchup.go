@@ -76,7 +76,7 @@ func hardest(ctx context.Context, c Config, from, lasts time.Duration) (time.Dur
 		return 0, fmt.Errorf("outage: %v is not positive", lasts)
 	}
 	period := max(time.Second, wholeSeconds(max(lasts/outageParts, time.Duration(c.Workload.Duration)/mostPeriods)))
-	counts, err := arrivals(ctx, c, period)
+	counts, period, err := arrivals(ctx, c, period)
 	if err != nil {
 		return 0, err
 	}
@@ -100,17 +100,18 @@ func hardest(ctx context.Context, c Config, from, lasts time.Duration) (time.Dur
 }
 
 // outageParts is how many parts an outage is divided into to find its place, and
-// mostPeriods how many a run may be.
+// mostPeriods about how many a run is at most.
 const (
 	outageParts = 60
 	mostPeriods = 1_000_000
 )
 
-// arrivals returns how many records arrive in each period of a run.
-func arrivals(ctx context.Context, c Config, period time.Duration) ([]int64, error) {
+// arrivals returns how many records arrive in each period of a run. Where a trace lasts
+// so long that there would be very many periods they become longer.
+func arrivals(ctx context.Context, c Config, period time.Duration) ([]int64, time.Duration, error) {
 	g, err := workload.NewGenerator(c.Workload, c.Open)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer g.Close()
 	var counts []int64
@@ -118,7 +119,10 @@ func arrivals(ctx context.Context, c Config, period time.Duration) ([]int64, err
 	end := time.Duration(c.Workload.Duration)
 	for more := true; more || time.Duration(len(counts))*period < end; {
 		if ctx.Err() != nil {
-			return nil, ctx.Err()
+			return nil, 0, ctx.Err()
+		}
+		if len(counts) == 2*mostPeriods {
+			counts, period = inPairs(counts), 2*period
 		}
 		var n int64
 		if more {
@@ -129,5 +133,13 @@ func arrivals(ctx context.Context, c Config, period time.Duration) ([]int64, err
 		}
 		counts = append(counts, n)
 	}
-	return counts, g.Err()
+	return counts, period, g.Err()
+}
+
+// inPairs adds up each two of an even number of counts.
+func inPairs(counts []int64) []int64 {
+	for i := range len(counts) / 2 {
+		counts[i] = counts[2*i] + counts[2*i+1]
+	}
+	return counts[:len(counts)/2]
 }

@@ -22,8 +22,8 @@ type Config struct {
 	// same size: much faster, and about the same; the package's documentation says
 	// where it differs. At most [MaxStep].
 	Step time.Duration
-	// Start is when virtual time begins, to the second. Zero means [Epoch]. On-demand capacity
-	// follows the minutes and hours of this clock.
+	// Start is when virtual time begins, to the second, from 1970 to 2250. Zero means
+	// [Epoch]. On-demand capacity follows the minutes and hours of this clock.
 	Start time.Time
 	// Each is called at the end of each second of virtual time, if it is not nil.
 	// The Second and its slices are overwritten by the next one; Clone keeps one.
@@ -43,6 +43,9 @@ const (
 	FanOutDelay = weir.TypicalFanOutDelay
 )
 
+// lastYear is the last one to begin in: the stream's clock ends in 2262.
+const lastYear = 2250
+
 // Epoch is when virtual time begins unless [Config.Start] says otherwise: the
 // beginning of 2026, in UTC.
 func Epoch() time.Time { return time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC) }
@@ -52,15 +55,22 @@ func (c Config) check() error {
 	if c.Step < 0 || c.Step > MaxStep {
 		return fmt.Errorf("step: %v is outside 0 to %v", c.Step, MaxStep)
 	}
-	if !c.Start.IsZero() && c.Start.Unix() < 0 {
-		return fmt.Errorf("start: %v is before 1970", c.Start)
+	if year := c.Start.UTC().Year(); !c.Start.IsZero() && (year < 1970 || year > lastYear) {
+		return fmt.Errorf("start: %v is not in the years 1970 to %d", c.Start, lastYear)
 	}
 	for i, t := range c.Workload.Traffic {
 		if t.Rate.Max {
 			return fmt.Errorf("traffic[%d].rate.max: only a load generator can put as fast as it goes; a simulation needs a number", i)
 		}
 	}
-	return c.Workload.Validate()
+	if err := c.Workload.Validate(); err != nil {
+		return err
+	}
+	w := c.Workload
+	if lasts, warm := time.Duration(w.Duration), time.Duration(w.WarmUp); lasts > 0 && wholeSeconds(warm) >= wholeSeconds(lasts) {
+		return fmt.Errorf("warm_up: %v in whole seconds leaves nothing of duration, %v", w.WarmUp, w.Duration)
+	}
+	return nil
 }
 
 // start returns when virtual time begins.

@@ -60,7 +60,8 @@ func (s *simulation) addConsumers(specs []workload.Consumer) error {
 					return fmt.Errorf("consumers[%d]: %w", i, err)
 				}
 			}
-			s.queue.add(time.Duration(spec.Start), consumerStarts, c, 0)
+			// To the millisecond, which is as exactly as records know when they arrived.
+			s.queue.add(time.Duration(spec.Start).Truncate(time.Millisecond), consumerStarts, c, 0)
 			for j, o := range c.outages {
 				s.queue.add(time.Duration(o.At), outageBegins, c, j)
 				s.queue.add(time.Duration(o.At)+time.Duration(o.For), outageEnds, c, j)
@@ -216,6 +217,7 @@ func (c *consumer) vanished(sh *shard) {
 		if c.started {
 			c.lose(sh.stored - sh.began[c.index])
 			c.beginWaiting()
+			c.checkCaughtUp()
 		}
 	}
 }
@@ -223,16 +225,16 @@ func (c *consumer) vanished(sh *shard) {
 // lose counts records that were found missing.
 func (c *consumer) lose(n int64) { c.lostSeen += max(0, n) }
 
-// outageOver lets it catch up.
+// outageOver lets it catch up. Readers that missed nothing need not look.
 func (c *consumer) outageOver() {
-	c.catching, c.behind = c.started, len(c.readers)
+	c.catching, c.behind = c.started, 0
 	for _, r := range c.readers {
-		r.tip = false
+		if r.tip = r.unread() == 0; !r.tip {
+			c.behind++
+		}
 	}
 	c.report.outageOver(c)
-	if c.catching && c.behind == 0 {
-		c.caughtUp()
-	}
+	c.checkCaughtUp()
 }
 
 // reachedTip is called when a reader has read all that its shard holds.
@@ -241,14 +243,16 @@ func (c *consumer) reachedTip(r *reader) {
 		return
 	}
 	r.tip = true
-	if c.behind--; c.behind == 0 && len(c.waits) == 0 {
-		c.caughtUp()
-	}
+	c.behind--
+	c.checkCaughtUp()
 }
 
-func (c *consumer) caughtUp() {
-	c.catching = false
-	c.report.caughtUp(c.sim.now)
+// checkCaughtUp ends the catching up when no shard is left to be read to its tip.
+func (c *consumer) checkCaughtUp() {
+	if c.catching && c.behind == 0 && len(c.waits) == 0 {
+		c.catching = false
+		c.report.caughtUp(c.sim.now)
+	}
 }
 
 // outageAt returns the outage that a moment lies in, and whether there is one.
@@ -286,9 +290,12 @@ func (c *consumer) work(r *reader) {
 	}
 	c.accrue()
 	c.working++
-	takes := time.Duration(c.spec.PerBatch) + time.Duration(r.inHand)*time.Duration(c.spec.PerRecord)
-	c.sim.queue.add(c.after(c.sim.now, takes), workDone, r, 0)
+	takes := float64(c.spec.PerBatch) + float64(r.inHand)*float64(c.spec.PerRecord)
+	c.sim.queue.add(c.after(c.sim.now, time.Duration(min(takes, longestWork))), workDone, r, 0)
 }
+
+// longestWork is longer than any run, and short enough to be added to its times.
+const longestWork = float64(10 * workload.MaxDuration)
 
 // worked is called when a batch has been processed.
 func (c *consumer) worked(r *reader) {

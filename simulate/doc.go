@@ -66,7 +66,8 @@
 // event when it is done with the last. A record that finds it waiting is given to it
 // after [FanOutDelay], and the subscription's own limit of bytes paces the rest.
 //
-// Both begin a closed shard's children when they have read all its parents. In an
+// Both begin at whole milliseconds, which is how exactly records know their arrival, and
+// begin a closed shard's children when they have read all its parents. In an
 // outage nothing is called and work stands still; it goes on afterwards. Iterators that
 // expired meanwhile are renewed.
 //

@@ -12,3 +12,8 @@ func HeldOver(retention, lasts time.Duration, bytes int64) (sum Storage) {
 	}
 	return sum
 }
+
+// FirstPoll returns how long after its beginning a consumer polls a shard first.
+func FirstPoll(shard, consumer int, poll time.Duration) time.Duration {
+	return time.Duration(scatter(shard, consumer) * float64(poll))
+}

@@ -101,6 +101,9 @@ func (f *fitter) floor() error {
 		return err
 	}
 	f.hot = s.hot
+	if s.meter.measured == 0 && !r.Interrupted {
+		return fmt.Errorf("warm_up: %v is not over when the workload ends, after %v", f.config.Workload.WarmUp, r.Duration)
+	}
 	offered := r.OfferedRecords + s.producer.skipped
 	f.fit.HottestKey, f.fit.Interrupted = r.HottestKey, r.Interrupted
 	f.fit.HottestKey.Share = float64(r.OfferedRecords) / float64(max(1, offered))
@@ -115,7 +118,7 @@ func (f *fitter) floor() error {
 
 // guess returns how many shards the records would need if they came evenly.
 func guess(s *simulation, offered int64) int {
-	records := float64(offered) / s.now.Seconds()
+	records := float64(offered) / float64(max(1, s.meter.measured))
 	n := math.Ceil(part(records, s.limits.WriteRecordsPerSecond))
 	return int(min(max(1, n), mostShards))
 }

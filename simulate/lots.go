@@ -99,14 +99,14 @@ func (p *producer) deal(l *workload.Lot) {
 	if keys.Start == keys.End && keys.Start == p.sim.hot.key.Hash {
 		p.sim.hot.count(l.Records, l.Bytes)
 	} else if p.sim.only {
-		p.skipped += l.Records
+		p.skip(l.Records)
 		return
 	}
 	if !p.sim.auto {
 		d.groups[shard] = append(d.groups[shard], lot{keys: keys, copies: l.Records, bytes: l.Bytes})
 		return
 	}
-	for i := range l.Records {
+	for i := int64(0); i < l.Records && !p.sim.over; i++ {
 		size := l.Bytes*(i+1)/l.Records - l.Bytes*i/l.Records
 		p.fresh = attempt{key: lotKey, hash: keys.Start, size: int(max(1, size))}
 		p.try(&p.fresh)
@@ -158,9 +158,7 @@ func (p *producer) putGroup(sh *shard, group []lot) {
 		bytes += group[i].bytes
 		countOffered(&sh.second.Writes, &group[i])
 	}
-	bytes += p.dealer.carry
-	size := max(1, (bytes+n/2)/n)
-	p.dealer.carry = bytes - size*n
+	size := p.dealer.average(n, bytes)
 	stored, err := p.sendCopies(sh, n, size)
 	sh.busy = true
 	if stored > 0 {
@@ -178,6 +176,18 @@ func (p *producer) putGroup(sh *shard, group []lot) {
 			p.again(sh, l, left, left*size, err)
 		}
 	}
+}
+
+// average returns the size of each of n records that have so many bytes together,
+// rounded up or down so that on the whole no bytes come or go.
+func (d *dealer) average(n, bytes int64) int64 {
+	size := bytes / n
+	d.carry += bytes - size*n
+	if d.carry >= (n+1)/2 && size*n < bytes {
+		size++
+		d.carry -= n
+	}
+	return max(1, size)
 }
 
 func countOffered(w *Writes, l *lot) {

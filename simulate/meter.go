@@ -56,7 +56,7 @@ func (m *meter) endSecond() {
 	if !sec.WarmUp {
 		m.add()
 	}
-	m.sum.Duration = s.now
+	m.sum.Duration, m.sum.PendingRecords = s.now, s.producer.pending
 	if s.config.Each != nil {
 		s.config.Each(sec)
 	}
@@ -136,7 +136,7 @@ func (m *meter) findExpired() {
 	var before map[weir.ShardID]int64
 	for _, c := range m.sim.consumers {
 		c.expired = 0
-		if !c.started || !c.nearHorizon(m.retention) {
+		if !c.started || !c.nearHorizon() {
 			continue
 		}
 		if before == nil {
@@ -161,23 +161,31 @@ func (s *simulation) expired() map[weir.ShardID]int64 {
 	return n
 }
 
-// nearHorizon reports whether records may have expired that it was not given.
-func (c *consumer) nearHorizon(retention time.Duration) bool {
-	const margin = 2 * time.Second
+// nearHorizon reports whether records may have expired that it was not given. A
+// reader that came near stays so until it is given a record: after those that have
+// expired the next may be a young one.
+func (c *consumer) nearHorizon() bool {
 	for _, r := range c.readers {
 		if r.unread() == 0 {
 			continue
 		}
-		if age := r.age(); age == 0 || age > retention-margin {
+		if r.near = r.near || c.sim.isNear(r.age()); r.near {
 			return true
 		}
 	}
 	for _, sh := range c.waits {
-		if sh.stored > 0 && c.sim.now-sh.opened > retention-margin {
+		if sh.stored > 0 && c.sim.isNear(c.sim.now-sh.opened) {
 			return true
 		}
 	}
 	return false
+}
+
+// isNear reports whether a record of an age has expired, or will before a second has
+// ended that has begun by then.
+func (s *simulation) isNear(age time.Duration) bool {
+	const margin = 2 * time.Second
+	return age > s.meter.retention-margin
 }
 
 // age returns how old the oldest record is that it was not given yet.
@@ -291,17 +299,14 @@ func (m *meter) forget(sh *shard) {
 
 func (sh *shard) summary() ShardTotal {
 	t := sh.total
-	t.Shard, t.Opened, t.Closed, t.KeyShare = sh.id, sh.opened, sh.closed, sh.keys.Share()
+	t.Shard, t.Open, t.Opened, t.Closed, t.KeyShare = sh.id, sh.open, sh.opened, sh.closed, sh.keys.Share()
 	return t
 }
-
-func (m *meter) interrupt() { m.sum.Interrupted = true }
 
 // result returns the result of what was measured.
 func (m *meter) result() *Result {
 	r := m.sum
 	s := m.sim
-	r.PendingRecords = s.producer.pending
 	r.ShardHours = float64(m.shards) / 3600
 	r.Reads.use(s.limits, float64(m.shards))
 	r.HottestKey = s.hot.result(s.limits, s.auto, r.OfferedRecords, m.measured)
@@ -317,7 +322,7 @@ func (m *meter) result() *Result {
 		sh := &r.Shards[i]
 		sh.Share = float64(sh.OfferedRecords) / float64(max(1, r.OfferedRecords))
 		until := sh.Closed
-		if until == 0 {
+		if sh.Open {
 			until = r.Duration
 		}
 		sh.Reads.use(s.limits, (until - max(sh.Opened, m.warmUp)).Seconds())

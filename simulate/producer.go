@@ -18,7 +18,7 @@ type producer struct {
 	backoff   time.Duration
 	most      int // bytes of a record
 	generated int64
-	skipped   int64 // of them not put, because only one key's are
+	skipped   int64 // of them not put after the warm-up, because only one key's are
 
 	fresh   attempt // what is put for the first time; used again and again
 	waiting []lot   // to be tried again
@@ -56,15 +56,23 @@ func (p *producer) put(a *workload.Arrival) {
 	if a.Key.Hash == p.sim.hot.key.Hash {
 		p.sim.hot.count(1, int64(size))
 	} else if p.sim.only {
-		p.skipped++
+		p.skip(1)
 		return
 	}
 	p.fresh = attempt{key: a.Key.Text, hash: a.Key.Hash, size: size}
 	p.try(&p.fresh)
 }
 
+// skip counts records that are not put.
+func (p *producer) skip(n int64) {
+	if p.sim.now >= p.sim.meter.warmUp {
+		p.skipped += n
+	}
+}
+
 // try puts a record, and has it tried again if it is throttled.
 func (p *producer) try(a *attempt) {
+	p.sim.look()
 	sh, err := p.send(a)
 	if sh == nil {
 		p.sim.fail(fmt.Errorf("put: %w", err))

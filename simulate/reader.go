@@ -19,6 +19,7 @@ type reader struct {
 
 	position int64               // index of the last record that it was given, or of the one before its first
 	last     weir.SequenceNumber // of that record; zero if it was given none
+	near     bool                // records that it was not given may have expired, or are about to
 	tip      bool                // has reached the tip of the shard since the last outage
 	ended    bool
 	inHand   int64 // records being processed, or waiting for a worker
@@ -36,6 +37,7 @@ type reader struct {
 func (r *reader) begin() {
 	s, wait := r.c.sim, time.Duration(0)
 	r.renew()
+	r.near = true
 	if !r.c.spec.FanOut {
 		wait = time.Duration(scatter(int(r.sh.id), r.c.index) * float64(r.c.poll))
 	}
@@ -140,7 +142,7 @@ const limitReadCalls = "read calls per second"
 
 // take notes what the reader was given.
 func (r *reader) take(records []weir.Record, behind int64) (n, bytes int64) {
-	c := r.c
+	c, s := r.c, r.c.sim
 	c.second.BehindLatest = max(c.second.BehindLatest, time.Duration(behind)*time.Millisecond)
 	if len(records) > 0 {
 		for i := range records {
@@ -151,6 +153,7 @@ func (r *reader) take(records []weir.Record, behind int64) (n, bytes int64) {
 		c.lose(first - r.position - 1)
 		r.last = records[n-1].SequenceNumber
 		r.position = first + n - 1
+		r.near = s.isNear(s.clock.Sub(records[n-1].ArrivalTime))
 		r.inHand = n
 		c.second.ReadRecords += n
 		c.second.ReadBytes += bytes

@@ -26,6 +26,7 @@ func (p *consumerReport) endSecond(c *consumer, now time.Duration, measured bool
 		sec.LostRecords = lost - p.lost
 		p.lost = lost
 	}
+	r.LagRecords = sec.LagRecords
 	available := p.available
 	p.available = 0
 	if !measured {
@@ -89,9 +90,6 @@ func (p *consumerReport) result(c *consumer) ConsumerResult {
 	r.MeanAge, r.P99Age = p.ages.mean(), min(p.ages.percentile(0.99), r.MaxAge)
 	if p.had > 0 {
 		r.Utilisation = float64(r.Busy) / float64(p.had)
-	}
-	if c.started {
-		r.LagRecords = c.lag()
 	}
 	return r
 }

@@ -137,8 +137,9 @@ type HotKey struct {
 // A ShardTotal is what one shard took.
 type ShardTotal struct {
 	Shard weir.ShardID `json:"shard"`
-	// Opened and Closed are when it began and ceased to take writes; Closed is zero
-	// if it is open.
+	// Open says that it takes writes at the end of the run. Opened and Closed are when
+	// it began and ceased to; Closed is zero if it is open.
+	Open   bool          `json:"open"`
 	Opened time.Duration `json:"opened_ns"`
 	Closed time.Duration `json:"closed_ns,omitempty"`
 	// KeyShare is its part of the hash keys, Share its part of the offered records.

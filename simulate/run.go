@@ -40,6 +40,7 @@ type simulation struct {
 	end   time.Duration // a whole second; math.MaxInt64 while it is not known
 	over  bool          // the end is reached, or a reason to stop
 	err   error         // why it failed; no events happen any more
+	looks int           // so often has it been time to look whether the context has ended
 
 	shards    shardSet
 	producer  producer
@@ -226,6 +227,30 @@ func (s *simulation) advance(to time.Duration, k kind) {
 		}
 		s.set(e.at)
 		e.target.due(e.kind(), e.arg)
+		s.look()
+	}
+}
+
+// look notices now and then that the context has ended: a second may have a billion
+// records.
+func (s *simulation) look() {
+	const often = 1 << 16
+	if s.looks++; s.looks%often == 0 && !s.over && s.ctx.Err() != nil {
+		s.interrupt()
+		s.progress()
+	}
+}
+
+// interrupt ends the run before its end.
+func (s *simulation) interrupt() {
+	s.meter.sum.Interrupted = true
+	s.over = true
+}
+
+// progress tells how far the run has come.
+func (s *simulation) progress() {
+	if s.config.Progress != nil {
+		s.config.Progress(s.meter.sum.Duration)
 	}
 }
 
@@ -262,17 +287,16 @@ func (s *simulation) endSecond() {
 	}
 	s.meter.endSecond()
 	s.trim()
-	if s.config.Progress != nil && (s.now%time.Minute == 0 || s.now >= s.end) {
-		s.config.Progress(s.now)
-	}
 	switch {
 	case s.now >= s.end:
 		s.over = true
 	case s.ctx.Err() != nil || s.enough != nil && s.enough(&s.meter.sum):
-		s.meter.interrupt()
-		s.over = true
+		s.interrupt()
 	default:
 		s.queue.add(s.now+time.Second, secondEnds, s, 0)
+	}
+	if s.over || s.now%time.Minute == 0 {
+		s.progress()
 	}
 }
 

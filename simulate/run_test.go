@@ -277,7 +277,11 @@ func TestRun_refusesBadConfigs(t *testing.T) {
 	}{
 		{"negative step", "step: -1ns is outside 0 to 1s", func(c *simulate.Config) { c.Step = -1 }},
 		{"long step", "step: 1.000000001s is outside 0 to 1s", func(c *simulate.Config) { c.Step = time.Second + 1 }},
-		{"old start", "start: 1969-12-31 23:59:59 +0000 UTC is before 1970", func(c *simulate.Config) { c.Start = time.Unix(-1, 0).UTC() }},
+		{"old start", "start: 1969-12-31 23:59:59 +0000 UTC is not in the years 1970 to 2250", func(c *simulate.Config) { c.Start = time.Unix(-1, 0).UTC() }},
+		{"late start", "start: 2251-01-01 00:00:00 +0000 UTC is not in the years 1970 to 2250",
+			func(c *simulate.Config) { c.Start = time.Date(2251, 1, 1, 0, 0, 0, 0, time.UTC) }},
+		{"warm-up of all seconds", "warm_up: 100ms in whole seconds leaves nothing of duration, 1s",
+			func(c *simulate.Config) { c.Workload.WarmUp = lasts(100 * time.Millisecond) }},
 		{"maximal rate", "traffic[0].rate.max: only a load generator can put as fast as it goes; a simulation needs a number",
 			func(c *simulate.Config) { c.Workload.Traffic = []workload.Traffic{{Rate: workload.Rate{Max: true}}} }},
 		{"no traffic", "traffic: is missing: a workload needs at least one", func(c *simulate.Config) { c.Workload.Traffic = nil }},

@@ -89,9 +89,9 @@ func (s *simulation) refreshShards(why string) {
 		}
 		set.live = append(set.live, sh)
 	}
+	sort.Slice(set.open, func(i, j int) bool { return set.open[i].keys.Start.Compare(set.open[j].keys.Start) < 0 })
 	if changed {
 		set.generation++
-		sort.Slice(set.open, func(i, j int) bool { return set.open[i].keys.Start.Compare(set.open[j].keys.Start) < 0 })
 	}
 	old := s.shards.live
 	s.shards = set

@@ -41,7 +41,7 @@ func (s section) cut(most, all int, which string) section {
 // Shards that were only a step of a reshard are left out.
 func (o *Outcome) shardSection(most int) section {
 	shards := slices.DeleteFunc(slices.Clone(o.Result.Shards), func(sh simulate.ShardTotal) bool {
-		return sh.Closed > 0 && sh.Closed == sh.Opened
+		return !sh.Open && sh.Closed == sh.Opened
 	})
 	all := len(shards) + o.Result.ShardsOmitted
 	if all > most {
@@ -67,7 +67,7 @@ func (o *Outcome) shardSection(most int) section {
 // lifeOf says when a shard was open, if that was not all the time.
 func lifeOf(sh simulate.ShardTotal) string {
 	switch {
-	case sh.Closed > 0:
+	case !sh.Open:
 		return fmt.Sprintf("%s to %s", moment(sh.Opened), moment(sh.Closed))
 	case sh.Opened > 0:
 		return "from " + moment(sh.Opened)
