@@ -113,7 +113,7 @@ func (p *pair) advance() {
 	case 3:
 		d = -d
 	case 4:
-		d = time.Duration(p.random.IntN(2 * int(time.Minute)))
+		d = time.Duration(p.random.Int64N(int64(2 * time.Minute)))
 	}
 	p.clock.Advance(d)
 }

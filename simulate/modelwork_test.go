@@ -78,8 +78,8 @@ func randomConsumer(r *rand.Rand) workload.Consumer {
 		c.Workers = r.IntN(3)
 	}
 	if r.IntN(3) == 0 {
-		at := time.Duration(r.IntN(10e9))
-		c.Outages = []workload.Outage{{At: lasts(at), For: lasts(time.Duration(1 + r.IntN(8e9)))}}
+		at := time.Duration(r.Int64N(10e9))
+		c.Outages = []workload.Outage{{At: lasts(at), For: lasts(time.Duration(1 + r.Int64N(8e9)))}}
 	}
 	return c
 }

@@ -157,7 +157,7 @@ func TestCBOR_indefiniteLengths(t *testing.T) {
 func TestCBOR_timestamps(t *testing.T) {
 	want := time.UnixMilli(1459799926480).UTC()
 	for name, item := range map[string]any{
-		"tagged milliseconds": cbor.Tag{Number: 1, Content: 1459799926480},
+		"tagged milliseconds": cbor.Tag{Number: 1, Content: int64(1459799926480)},
 		"seconds":             1459799926.480,
 	} {
 		body, err := cbor.Marshal(map[string]any{"StreamName": "s", "ShardId": "0", "ShardIteratorType": "AT_TIMESTAMP", "Timestamp": item})
