@@ -60,23 +60,6 @@ func BenchmarkPutRecord(b *testing.B) {
 	})
 }
 
-// BenchmarkPutRecord_full puts into a stream that drops its oldest records.
-func BenchmarkPutRecord_full(b *testing.B) {
-	for _, shards := range []int{1, 8, 64, 1024} {
-		b.Run(fmt.Sprintf("size=100B/shards=%d", shards), func(b *testing.B) {
-			s, err := weir.NewStream("bench", weir.Config{
-				Shards: shards, Limits: weir.Unlimited(), MaxBytes: 64 << 20, WhenFull: weir.DropOldest,
-			})
-			if err != nil {
-				b.Fatal(err)
-			}
-			put := putWork(b, s, 100)
-			put(1_000_000)
-			runWork(b, 100, put)
-		})
-	}
-}
-
 func BenchmarkPutRecords(b *testing.B) {
 	for _, size := range recordSizes {
 		for _, shards := range []int{1, 8, 1024} {

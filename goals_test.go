@@ -226,6 +226,25 @@ func BenchmarkGoals(b *testing.B) {
 	})
 }
 
+// BenchmarkGoalsFull compares a put into a stream that is full and drops its oldest
+// records with one into a stream whose records expire.
+func BenchmarkGoalsFull(b *testing.B) {
+	const must = 5 // a bound of ours; with a thousand shards it is far from met
+	for _, shards := range []int{1, 8, 64, 1024} {
+		b.Run(fmt.Sprintf("shards=%d/put,full÷put", shards), func(b *testing.B) {
+			full, err := weir.NewStream("bench", weir.Config{
+				Shards: shards, Limits: weir.Unlimited(), MaxBytes: 64 << 20, WhenFull: weir.DropOldest,
+			})
+			if err != nil {
+				b.Fatal(err)
+			}
+			put := putWork(b, full, 100)
+			put(1_000_000)
+			reportRatio(b, must, put, putWork(b, benchStream(b, shards, weir.Config{Retention: benchLive}), 100))
+		})
+	}
+}
+
 // floorMD5 is the hash of a key alone.
 func floorMD5(n int) {
 	for i := range n {
