@@ -9,6 +9,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/weirstream/weir/internal/wait"
 )
 
 // A Follower reads a stream, or a shard and what follows it, for a registered
@@ -206,12 +208,12 @@ func (f *Follower) endLocked(err error) {
 	for _, sub := range f.reading {
 		sub.Close()
 	}
-	f.out.ended.wake()
+	f.out.ended.Wake()
 }
 
 // or returns the pause until the end of either one. any is the list that is woken
 // by what both wait for.
-func (p pause) or(o pause, any *waitList) pause {
+func (p pause) or(o pause, any *wait.List) pause {
 	p.wait = min(p.wait, o.wait)
 	switch {
 	case p.appended == nil:

@@ -7,6 +7,7 @@ import (
 	"math/bits"
 
 	"github.com/weirstream/weir/internal/md5lanes"
+	"github.com/weirstream/weir/internal/u192"
 )
 
 // A HashKey is an unsigned 128-bit integer: the MD5 of a partition key read
@@ -37,20 +38,20 @@ const maxHashKeyDigits = 39
 // [ErrInvalidArgument] when s is not of the form `0|([1-9]\d{0,38})` or is
 // greater than 2^128 - 1.
 func ParseHashKey(s string) (HashKey, error) {
-	var w words192
-	if len(s) > maxHashKeyDigits || !w.parse(s) {
+	var w u192.Int
+	if len(s) > maxHashKeyDigits || !w.Parse(s) {
 		return HashKey{}, invalidf("hash key", "%q is not a decimal number of 1 to %d digits", s, maxHashKeyDigits)
 	}
-	if w.hi != 0 {
+	if w.Hi != 0 {
 		return HashKey{}, invalidf("hash key", "%s is greater than 2^128 - 1", s)
 	}
-	return HashKey{w.mid, w.lo}, nil
+	return HashKey{w.Mid, w.Lo}, nil
 }
 
 // String returns k in decimal.
 func (k HashKey) String() string {
-	var buf [words192Digits]byte
-	return string(words192{mid: k.Hi, lo: k.Lo}.append(buf[:0]))
+	var buf [u192.Digits]byte
+	return string(u192.Int{Mid: k.Hi, Lo: k.Lo}.Append(buf[:0]))
 }
 
 // MarshalText returns k in decimal.

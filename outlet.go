@@ -4,19 +4,21 @@ import (
 	"context"
 	"math"
 	"time"
+
+	"github.com/weirstream/weir/internal/wait"
 )
 
 // An outlet is where events come out: what one subscription has for itself, and
 // what the subscriptions of a [Follower] share. The zero value is ready.
 type outlet struct {
-	ended waitList // woken when a subscription ends from outside
-	batch []Record // overwritten by each event
+	ended wait.List // woken when a subscription ends from outside
+	batch []Record  // overwritten by each event
 }
 
 // A pause says what there is to wait for when no event is due.
 type pause struct {
 	wait     time.Duration // the longest to wait; zero only if there is nothing to wait for
-	appended *waitList     // what a change of may bring an event sooner; nil if none can
+	appended *wait.List    // what a change of may bring an event sooner; nil if none can
 }
 
 // A poller says what is due at a moment: an event, an error, or a pause.
@@ -38,9 +40,9 @@ func (o *outlet) next(ctx context.Context, s *Stream, p poller) (Event, error) {
 		// Enter, then look again: what changes in between is not missed.
 		var appended <-chan struct{}
 		if first.appended != nil {
-			appended = first.appended.enter()
+			appended = first.appended.Enter()
 		}
-		ended := o.ended.enter()
+		ended := o.ended.Enter()
 		ev, again, err := p.poll(s.now())
 		if err != nil || again.wait == 0 {
 			return ev, err

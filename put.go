@@ -169,6 +169,6 @@ func (sh *shard) takeQuotaLocked(now instant, size int) error {
 
 // wake wakes those who wait for records, of this shard or of any.
 func (sh *shard) wake() {
-	sh.waiting.wake()
-	sh.stream.waiting.wake()
+	sh.waiting.Wake()
+	sh.stream.waiting.Wake()
 }

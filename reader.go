@@ -7,6 +7,8 @@ import (
 	"iter"
 	"sync"
 	"time"
+
+	"github.com/weirstream/weir/internal/wait"
 )
 
 // A Reader reads one shard, or a whole stream in order, straight from memory: it
@@ -22,7 +24,7 @@ type Reader struct {
 	// not in it are not read.
 	tips map[ShardID]uint64
 
-	closing waitList // waits for Close
+	closing wait.List // waits for Close
 
 	mu      sync.Mutex     // guards what follows; never held while waiting
 	cursors []*shardCursor // the shards being read
@@ -129,7 +131,7 @@ func (r *Reader) Next(ctx context.Context) ([]Record, error) {
 			return records, err
 		}
 		// Enter, then look again: what was put in between is not missed.
-		changed, closed := r.changes().enter(), r.closing.enter()
+		changed, closed := r.changes().Enter(), r.closing.Enter()
 		records, err = r.TryNext()
 		if len(records) > 0 || err != nil {
 			return records, err
@@ -154,7 +156,7 @@ func (r *Reader) TryNext() ([]Record, error) {
 }
 
 // changes returns what to wait for.
-func (r *Reader) changes() *waitList {
+func (r *Reader) changes() *wait.List {
 	if r.whole {
 		return &r.stream.waiting
 	}
@@ -294,7 +296,7 @@ func (r *Reader) Close() {
 	r.mu.Lock()
 	r.closed = true
 	r.mu.Unlock()
-	r.closing.wake()
+	r.closing.Wake()
 	r.stream.readers.remove(r)
 }
 

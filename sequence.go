@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"github.com/weirstream/weir/internal/u192"
 )
 
 // A SequenceNumber is the position of a record in its shard. Numbers of one
@@ -16,7 +18,7 @@ import (
 //
 // A SequenceNumber holds no pointer and can be compared with ==.
 type SequenceNumber struct {
-	words words192
+	words u192.Int
 }
 
 // The bits of a sequence number of version 2, from the right: version 4, shard
@@ -52,17 +54,17 @@ type sequenceParts struct {
 
 func newSequenceNumber(created uint64, shard ShardID, index, second uint64) SequenceNumber {
 	id := uint64(uint32(shard))
-	return SequenceNumber{words192{
-		hi:  prefix<<prefixShift | created<<createdShift | (id&0xf)<<nibbleShift | index>>indexLowBits,
-		mid: index<<indexShift | second>>timeLowBits,
-		lo:  second<<timeShift | id<<shardShift | sequenceVersion,
+	return SequenceNumber{u192.Int{
+		Hi:  prefix<<prefixShift | created<<createdShift | (id&0xf)<<nibbleShift | index>>indexLowBits,
+		Mid: index<<indexShift | second>>timeLowBits,
+		Lo:  second<<timeShift | id<<shardShift | sequenceVersion,
 	}}
 }
 
 // atIndex returns the number at index i where n is the one at index 0.
 func (n SequenceNumber) atIndex(i uint64) SequenceNumber {
-	n.words.hi |= i >> indexLowBits
-	n.words.mid |= i << indexShift
+	n.words.Hi |= i >> indexLowBits
+	n.words.Mid |= i << indexShift
 	return n
 }
 
@@ -71,8 +73,8 @@ func (n SequenceNumber) atIndex(i uint64) SequenceNumber {
 // `0|([1-9]\d{0,128})`, or too large to be a number that the service issues.
 // Whether it belongs to a given shard is for the shard to say.
 func ParseSequenceNumber(s string) (SequenceNumber, error) {
-	var w words192
-	if !w.parse(s) {
+	var w u192.Int
+	if !w.Parse(s) {
 		return SequenceNumber{}, &SequenceNumberError{Text: s, Reason: "is not a sequence number"}
 	}
 	return SequenceNumber{w}, nil
@@ -83,8 +85,8 @@ func (n SequenceNumber) String() string {
 	if n.IsZero() {
 		return ""
 	}
-	var buf [words192Digits]byte
-	return string(n.words.append(buf[:0]))
+	var buf [u192.Digits]byte
+	return string(n.words.Append(buf[:0]))
 }
 
 // AppendText appends the number in decimal, nothing for the zero value.
@@ -92,7 +94,7 @@ func (n SequenceNumber) AppendText(dst []byte) ([]byte, error) {
 	if n.IsZero() {
 		return dst, nil
 	}
-	return n.words.append(dst), nil
+	return n.words.Append(dst), nil
 }
 
 // MarshalText returns the number in decimal, empty for the zero value.
@@ -115,9 +117,9 @@ func (n SequenceNumber) IsZero() bool { return n == SequenceNumber{} }
 // Compare returns -1, 0 or +1 as n is less than, equal to or greater than o.
 func (n SequenceNumber) Compare(o SequenceNumber) int {
 	return cmp.Or(
-		cmp.Compare(n.words.hi, o.words.hi),
-		cmp.Compare(n.words.mid, o.words.mid),
-		cmp.Compare(n.words.lo, o.words.lo))
+		cmp.Compare(n.words.Hi, o.words.Hi),
+		cmp.Compare(n.words.Mid, o.words.Mid),
+		cmp.Compare(n.words.Lo, o.words.Lo))
 }
 
 // Shard returns the shard that the number belongs to.
@@ -149,8 +151,8 @@ func (n SequenceNumber) ShardCreated() time.Time {
 // Follows reports whether n is the number that a shard gives out right after prev
 // within the same second.
 func (n SequenceNumber) Follows(prev SequenceNumber) bool {
-	return n.words.lo == prev.words.lo && n.words.hi == prev.words.hi && !prev.IsZero() &&
-		n.words.mid > prev.words.mid && n.words.mid-prev.words.mid == 1<<indexShift
+	return n.words.Lo == prev.words.Lo && n.words.Hi == prev.words.Hi && !prev.IsZero() &&
+		n.words.Mid > prev.words.Mid && n.words.Mid-prev.words.Mid == 1<<indexShift
 }
 
 // decode takes the number apart, and reports whether its form is one that the
@@ -158,20 +160,20 @@ func (n SequenceNumber) Follows(prev SequenceNumber) bool {
 func (n SequenceNumber) decode() (sequenceParts, bool) {
 	w := n.words
 	switch {
-	case w.hi < 2: // below 2^129
+	case w.Hi < 2: // below 2^129
 		return decodeVersion0(w)
-	case w.hi < oldVersionsFrom || w.hi >= oldVersionsFrom+oldVersionsFrom/2:
+	case w.Hi < oldVersionsFrom || w.Hi >= oldVersionsFrom+oldVersionsFrom/2:
 		return sequenceParts{version: -1}, false
-	case w.lo&0xf == 1:
+	case w.Lo&0xf == 1:
 		return decodeVersion1(w)
-	case w.lo&0xf != sequenceVersion:
+	case w.Lo&0xf != sequenceVersion:
 		return sequenceParts{version: -1}, false
 	}
 	p := sequenceParts{
-		created: w.hi >> createdShift & secondsMask,
-		shard:   ShardID(uint32(w.lo >> shardShift)),
-		index:   w.hi<<indexLowBits | w.mid>>indexShift,
-		time:    w.mid&0xff<<timeLowBits | w.lo>>timeShift,
+		created: w.Hi >> createdShift & secondsMask,
+		shard:   ShardID(uint32(w.Lo >> shardShift)),
+		index:   w.Hi<<indexLowBits | w.Mid>>indexShift,
+		time:    w.Mid&0xff<<timeLowBits | w.Lo>>timeShift,
 		version: sequenceVersion,
 	}
 	return p, p.shard >= 0 && p.index <= closedShardIndex && p.created < maxCreated
@@ -179,12 +181,12 @@ func (n SequenceNumber) decode() (sequenceParts, bool) {
 
 // decodeVersion1 reads the form used before version 2: the arrival second comes
 // before the random part and the index has a byte only.
-func decodeVersion1(w words192) (sequenceParts, bool) {
+func decodeVersion1(w u192.Int) (sequenceParts, bool) {
 	p := sequenceParts{
-		created: w.hi >> createdShift & secondsMask,
-		shard:   ShardID(uint32(w.lo >> shardShift)),
-		index:   w.lo >> timeShift & 0xff,
-		time:    (w.hi&0xff)<<28 | w.mid>>36,
+		created: w.Hi >> createdShift & secondsMask,
+		shard:   ShardID(uint32(w.Lo >> shardShift)),
+		index:   w.Lo >> timeShift & 0xff,
+		time:    (w.Hi&0xff)<<28 | w.Mid>>36,
 		version: 1,
 	}
 	return p, p.shard >= 0 && p.created < maxCreated
@@ -193,10 +195,10 @@ func decodeVersion1(w words192) (sequenceParts, bool) {
 // decodeVersion0 reads the oldest form, 128 bits beginning with the digit 1.
 // Smaller numbers are taken for such ones without that digit, and observed to
 // belong to shard 0 whatever their last digits say.
-func decodeVersion0(w words192) (sequenceParts, bool) {
-	p := sequenceParts{created: w.mid >> 24 & secondsMask}
-	if w.hi > 0 || w.mid>>60 > 0 {
-		p.shard = ShardID(w.lo & 0xffff)
+func decodeVersion0(w u192.Int) (sequenceParts, bool) {
+	p := sequenceParts{created: w.Mid >> 24 & secondsMask}
+	if w.Hi > 0 || w.Mid>>60 > 0 {
+		p.shard = ShardID(w.Lo & 0xffff)
 	}
 	return p, p.created < maxCreated
 }

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/weirstream/weir/internal/wait"
 )
 
 // A shard is one ordered log of records with the hash key range that it takes
@@ -45,7 +47,7 @@ type shard struct {
 	published atomic.Pointer[segmentIndex] // clone of index; nil until there is a segment
 	first     atomic.Uint64                // oldest index that is not trimmed
 	ending    atomic.Pointer[shardEnding]  // nil while the shard is open
-	waiting   waitList
+	waiting   wait.List
 	counts    history
 	// What PutRecords put so far; the rest came from PutRecord.
 	batchRecords, batchBytes atomic.Int64

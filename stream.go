@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/weirstream/weir/internal/wait"
 )
 
 // A Config says how a stream behaves. The zero Config is the service's
@@ -162,7 +164,7 @@ type Stream struct {
 	resizes []instant // of the last 24 hours; guarded by reshard, as what follows
 	tidied  int       // shards that tidy has looked after
 
-	waiting waitList // readers of several shards
+	waiting wait.List // readers of several shards
 	counts  history
 	marking sync.Mutex // guards writes to marks; taken after a shard's mutex
 	marks   markHistory

@@ -186,7 +186,7 @@ func (sub *Subscription) end(err error) {
 	sub.mu.Lock()
 	sub.endLocked(err)
 	sub.mu.Unlock()
-	sub.out.ended.wake()
+	sub.out.ended.Wake()
 }
 
 // endLocked ends the subscription. It lets go of the segment it stood in, so that

@@ -1,28 +1,31 @@
-package weir
+// Package u192 is the integer behind hash keys (128 bits) and sequence numbers
+// (186 bits). It exists because math/big allocates and takes twice as long to
+// print.
+package u192
 
 import (
 	"math/bits"
 	"strconv"
 )
 
-// words192 is an unsigned 192-bit integer, enough for a sequence number (186
-// bits) and a hash key (128). It exists because math/big allocates and takes
-// twice as long to print.
-type words192 struct {
-	hi, mid, lo uint64
+// An Int is an unsigned 192-bit integer: Hi*2^128 + Mid*2^64 + Lo.
+type Int struct {
+	Hi, Mid, Lo uint64
 }
 
 const (
-	words192Digits = 58 // decimal digits of 2^192 - 1
-	chunkDigits    = 19 // decimal digits that fit into a uint64
-	chunk          = 1e19
+	// Digits is how many decimal digits 2^192 - 1 has.
+	Digits = 58
+
+	chunkDigits = 19 // decimal digits that fit into a uint64
+	chunk       = 1e19
 )
 
-// append appends w in decimal without leading zeros.
-func (w words192) append(dst []byte) []byte {
+// Append appends w in decimal without leading zeros.
+func (w Int) Append(dst []byte) []byte {
 	var chunks [4]uint64
 	n := 0
-	for w != (words192{}) {
+	for w != (Int{}) {
 		w, chunks[n] = w.divChunk()
 		n++
 	}
@@ -37,11 +40,11 @@ func (w words192) append(dst []byte) []byte {
 }
 
 // divChunk returns w / 10^19 and the remainder.
-func (w words192) divChunk() (words192, uint64) {
+func (w Int) divChunk() (Int, uint64) {
 	var rem uint64
-	w.hi, rem = w.hi/chunk, w.hi%chunk
-	w.mid, rem = bits.Div64(rem, w.mid, chunk)
-	w.lo, rem = bits.Div64(rem, w.lo, chunk)
+	w.Hi, rem = w.Hi/chunk, w.Hi%chunk
+	w.Mid, rem = bits.Div64(rem, w.Mid, chunk)
+	w.Lo, rem = bits.Div64(rem, w.Lo, chunk)
 	return w, rem
 }
 
@@ -61,11 +64,11 @@ func appendPadded(dst []byte, v uint64) []byte {
 	return append(dst, buf[:]...)
 }
 
-// parse sets w to the decimal number s, and reports whether s is one: digits
+// Parse sets w to the decimal number s, and reports whether s is one: digits
 // only, no leading zero unless it is "0", below 2^192.
-func (w *words192) parse(s string) bool {
-	*w = words192{}
-	if s == "" || s[0] == '0' && len(s) > 1 || len(s) > words192Digits {
+func (w *Int) Parse(s string) bool {
+	*w = Int{}
+	if s == "" || s[0] == '0' && len(s) > 1 || len(s) > Digits {
 		return false
 	}
 	for i := range len(s) {
@@ -78,15 +81,15 @@ func (w *words192) parse(s string) bool {
 }
 
 // mulAdd sets w to w*m + a and reports whether that fits.
-func (w *words192) mulAdd(m, a uint64) bool {
-	carry1, lo := bits.Mul64(w.lo, m)
+func (w *Int) mulAdd(m, a uint64) bool {
+	carry1, lo := bits.Mul64(w.Lo, m)
 	lo, c := bits.Add64(lo, a, 0)
 	carry1 += c
-	carry2, mid := bits.Mul64(w.mid, m)
+	carry2, mid := bits.Mul64(w.Mid, m)
 	mid, c = bits.Add64(mid, carry1, 0)
 	carry2 += c
-	over, hi := bits.Mul64(w.hi, m)
+	over, hi := bits.Mul64(w.Hi, m)
 	hi, c = bits.Add64(hi, carry2, 0)
-	w.hi, w.mid, w.lo = hi, mid, lo
+	w.Hi, w.Mid, w.Lo = hi, mid, lo
 	return over+c == 0
 }
