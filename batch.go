@@ -221,7 +221,7 @@ func (sh *shard) putItems(b *batch, head int32, now instant) bool {
 		ms, tidy = sh.stampLocked(now.ms())
 		before := sh.takenInLocked()
 		sh.appendItemsLocked(b, head, ms)
-		sh.publishLocked()
+		sh.log.Publish()
 		sh.countBatchLocked(before)
 	}
 	sh.releaseLocked(now)
@@ -243,7 +243,7 @@ func (sh *shard) appendItemsLocked(b *batch, head int32, ms int64) {
 		item := &b.items[i]
 		e, r := &b.entries[item.entry], &b.results[item.entry]
 		r.ShardID, r.Err = sh.shard, nil // an earlier attempt may have left one
-		r.SequenceNumber = first.atIndex(sh.appendLocked(e.PartitionKey, e.Data, ms))
+		r.SequenceNumber = first.atIndex(sh.log.Append(e.PartitionKey, e.Data, ms))
 		i = item.next
 	}
 }

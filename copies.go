@@ -122,8 +122,8 @@ func (sh *shard) putCopies(key string, data []byte, n int, now instant) (stored 
 	if stored > 0 {
 		var ms int64
 		ms, tidy = sh.stampLocked(now.ms())
-		sh.appendCopiesLocked(key, data, ms, stored)
-		sh.publishLocked()
+		sh.log.AppendCopies(key, data, ms, stored)
+		sh.log.Publish()
 		sh.releaseLocked(now)
 	}
 	sh.mu.Unlock()
@@ -151,44 +151,4 @@ func (sh *shard) takeCopiesLocked(now instant, size, n int) (passed int, err err
 		passed++
 	}
 	return passed, nil
-}
-
-// appendCopiesLocked writes n copies without publishing the last of them.
-func (sh *shard) appendCopiesLocked(key string, data []byte, ms int64, n int) {
-	size := len(key) + len(data)
-	for n > 0 {
-		k := min(n, sh.active.room(sh.n, size, ms))
-		if k == 0 {
-			sh.rollLocked(size, ms)
-			continue
-		}
-		sh.active.writeCopies(sh.n, k, key, data, ms)
-		sh.n += k
-		n -= k
-	}
-}
-
-// room returns how many records of size bytes that arrive at ms have room after
-// the first n of the segment.
-func (g *segment) room(n, size int, ms int64) int {
-	switch {
-	case ms-g.baseMs > maxDeltaMs:
-		return 0
-	case g.hollow:
-		return g.hollowRoom(n, size)
-	default:
-		return (len(g.arena) - headerBytes*n - g.used) / (size + headerBytes)
-	}
-}
-
-// writeCopies fills in k records from n on without publishing them. They must have
-// room.
-func (g *segment) writeCopies(n, k int, key string, data []byte, ms int64) {
-	if g.hollow {
-		g.writeHollow(n, k, len(key), len(key)+len(data), ms)
-		return
-	}
-	for i := n; i < n+k; i++ {
-		g.write(i, key, data, ms)
-	}
 }

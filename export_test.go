@@ -21,7 +21,7 @@ func WakeCheck(s *Stream) func(n int) {
 func Segments(s *Stream) int {
 	n := 0
 	for _, sh := range s.routes.Load().all {
-		n += sh.ring.n
+		n += sh.log.BlockCount()
 	}
 	return n
 }
@@ -49,9 +49,7 @@ func ZeroToken(s *Stream) string { return s.Token(Iterator{stream: s}) }
 func ArenaBytes(s *Stream) int64 {
 	var n int64
 	for _, sh := range s.routes.Load().all {
-		for i := range sh.ring.n {
-			n += int64(len(sh.ring.at(i).arena))
-		}
+		n += sh.log.MemoryBytes()
 	}
 	return n
 }

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/weirstream/weir/internal/shardlog"
 	"github.com/weirstream/weir/internal/wait"
 )
 
@@ -152,10 +153,10 @@ func (f *Follower) Positions() Positions {
 	defer f.mu.Unlock()
 	var p Positions
 	for _, sub := range f.reading {
-		p = append(p, sub.sh.numberBefore(sub.cursor.next))
+		p = append(p, sub.sh.numberBefore(sub.cursor.Next))
 	}
 	for _, r := range f.refused {
-		p = append(p, r.sh.numberBefore(r.cursor.next))
+		p = append(p, r.sh.numberBefore(r.cursor.Next))
 	}
 	for _, sh := range f.ended {
 		p = append(p, sh.endingNumber())
@@ -241,7 +242,7 @@ func (f *Follower) gaveLocked(ev *Event, now instant) {
 		for _, parent := range child.parents {
 			delete(f.ended, parent)
 		}
-		f.beginLocked(shardCursor{child, cursor{next: 1}}, now)
+		f.beginLocked(shardCursor{child, shardlog.Cursor{Next: 1}}, now)
 	}
 	f.forgetLocked()
 }

@@ -130,7 +130,7 @@ func TestHollow_loadRefusesRecordsThatAreTooLarge(t *testing.T) {
 	binary.LittleEndian.PutUint64(b[len(b)-afterHeaders-8:], oneByte)
 	_, err := weir.LoadStream(bytes.NewReader(weir.WithChecksums(b)), weir.Config{})
 	assert.ErrorIs(t, err, weir.ErrDamaged)
-	assert.ErrorContains(t, err, "record 1 of a segment is impossible")
+	assert.ErrorContains(t, err, "record 1 of a block is impossible")
 }
 
 func BenchmarkHollow(b *testing.B) {

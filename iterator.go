@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"github.com/weirstream/weir/internal/shardlog"
 )
 
 // An Iterator is a shard iterator: a position in a shard that expires
@@ -16,7 +18,7 @@ type Iterator struct {
 	shard   ShardID
 	created uint64 // of the shard
 	issued  instant
-	cursor  cursor
+	cursor  shardlog.Cursor
 }
 
 // IsZero reports whether it is the zero value: what a batch holds as its next
@@ -145,9 +147,9 @@ func (s *Stream) IteratorAge(it Iterator) (time.Duration, error) {
 
 // ageMs returns how many milliseconds ago the first readable record from c on
 // arrived, or 0 if there is none.
-func (sh *shard) ageMs(c cursor, now instant) int64 {
-	sh.clampToHorizon(&c, sh.stream.horizonMs(now))
-	if ms, ok := sh.arrivalAt(&c); ok {
+func (sh *shard) ageMs(c shardlog.Cursor, now instant) int64 {
+	sh.log.SkipTo(&c, sh.stream.horizonMs(now))
+	if ms, ok := sh.log.ArrivalAt(c); ok {
 		return max(0, now.ms()-ms)
 	}
 	return 0
@@ -200,8 +202,8 @@ func (sh *shard) chargeRead(now instant, records, size int, behind int64) {
 
 // behindLatest returns how many milliseconds ago the last of the records just
 // read arrived, or 0 when c has reached the tip.
-func (sh *shard) behindLatest(c *cursor, records []Record, now instant) int64 {
-	if len(records) == 0 || c.next >= sh.end() {
+func (sh *shard) behindLatest(c *shardlog.Cursor, records []Record, now instant) int64 {
+	if len(records) == 0 || c.Next >= sh.log.End() {
 		return 0
 	}
 	return max(0, now.ms()-records[len(records)-1].ArrivalTime.UnixMilli())

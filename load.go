@@ -11,7 +11,8 @@ import (
 	"io"
 	"slices"
 	"time"
-	"unicode/utf8"
+
+	"github.com/weirstream/weir/internal/shardlog"
 )
 
 // ErrDamaged says that what was to be loaded is no saved stream, or was cut off
@@ -59,7 +60,7 @@ type loader struct {
 }
 
 // maxFrameBytes is more than any frame takes: a segment of the largest size.
-const maxFrameBytes = 2 * maxSegmentBytes
+const maxFrameBytes = 2 * shardlog.MaxBlockBytes
 
 // frame reads a frame of a kind and returns its content.
 func (l *loader) frame(kind frameKind) ([]byte, error) {
@@ -135,27 +136,23 @@ func (l *loader) shard() error {
 		return damagedf("%v is impossible", m.ID)
 	}
 	sh := newShard(l.s, logID{created: m.Created, shard: m.ID}, m.Keys, m.Parents, m.Opened)
-	sh.active = &segment{base: 1, baseMs: m.Opened}
-	for i := range m.Segments {
-		if err := l.segment(sh, &m, i == 0); err != nil {
+	log, err := shardlog.Restore(&sh.log, l.s.logOptions(), shardlog.State{
+		First: m.First, End: m.End, Bytes: m.Bytes, LastMs: m.LastMs,
+	}, 0)
+	if err != nil {
+		return damagedf("%v: %v", m.ID, err)
+	}
+	for range m.Segments {
+		if err := l.segment(log); err != nil {
 			return fmt.Errorf("%v: %w", m.ID, err)
 		}
 	}
-	if m.Segments == 0 {
-		sh.active = &segment{base: m.End, baseMs: m.LastMs, bytes: m.Bytes}
-	}
-	in := sh.takenInLocked()
-	if uint64(in.records)+1 != m.End || in.bytes != m.Bytes {
-		return damagedf("%v does not hold what it should", m.ID)
+	if err := log.Done(); err != nil {
+		return damagedf("%v: %v", m.ID, err)
 	}
 	sh.lastMs = m.LastMs
-	sh.first.Store(m.First)
 	sh.batchRecords.Store(m.BatchRecords)
 	sh.batchBytes.Store(m.BatchBytes)
-	sh.tail.Store(sh.active)
-	if sh.index != nil {
-		sh.published.Store(sh.index.Clone())
-	}
 	l.shards, l.saved = append(l.shards, sh), append(l.saved, m)
 	return nil
 }
@@ -167,60 +164,19 @@ func (m *savedShard) possible() bool {
 		(m.Segments > 0 || m.First == m.End)
 }
 
-// segment reads a segment of a shard and makes it the newest.
-func (l *loader) segment(sh *shard, m *savedShard, first bool) error {
+// segment reads a block of a shard's log.
+func (l *loader) segment(log *shardlog.Restorer) error {
 	content, err := l.frame(frameSegment)
 	if err != nil {
 		return err
 	}
-	var head segmentHead
+	var head shardlog.BlockHead
 	n, err := binary.Decode(content, binary.LittleEndian, &head)
-	content = content[n:]
-	kept := uint64(head.Used)
-	if l.meta.Hollow {
-		kept = 0
+	if err != nil {
+		return damagedf("a block has %d bytes", len(content))
 	}
-	if err != nil || uint64(len(content)) != kept+headerBytes*uint64(head.Count) || head.Count == 0 {
-		return damagedf("a segment has %d bytes", len(content))
-	}
-	g := &segment{
-		arena: content, hollow: l.meta.Hollow,
-		base: head.Base, baseMs: head.BaseMs, bytes: head.Bytes, used: int(head.Used),
-	}
-	follows := sh.takenInLocked()
-	if !first && (g.base != uint64(follows.records)+1 || g.bytes != follows.bytes) || first && g.base > m.First ||
-		g.base < 1 || g.base > m.End || g.bytes < 0 || g.baseMs < sh.active.baseMs {
-		return damagedf("a segment does not follow the one before")
-	}
-	if err := g.check(int(head.Count), m.LastMs); err != nil {
-		return err
-	}
-	g.count.Store(head.Count)
-	if sh.index == nil {
-		sh.index = newSegmentIndex()
-	} else {
-		sh.active.next.Store(g)
-	}
-	sh.active, sh.n = g, int(head.Count)
-	sh.ring.push(g)
-	sh.index.ReplaceOrInsert(entryOf(g))
-	return nil
-}
-
-// check checks that n headers describe the arena.
-func (g *segment) check(n int, lastMs int64) error {
-	at, delta := 0, int64(0)
-	for i := range n {
-		h := g.header(i)
-		if h.end() > g.used || at+h.keyLen() > h.end() || h.end()-at > MaxRecordBytes ||
-			h.delta() < delta || g.baseMs+h.delta() > lastMs || i == 0 && h.delta() != 0 ||
-			!g.hollow && !utf8.Valid(g.arena[at:at+h.keyLen()]) {
-			return damagedf("record %d of a segment is impossible", i)
-		}
-		at, delta = h.end(), h.delta()
-	}
-	if at != g.used {
-		return damagedf("a segment has bytes without a record")
+	if err := log.Block(head, content[n:]); err != nil {
+		return damagedf("%v", err)
 	}
 	return nil
 }

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"sync/atomic"
+
+	"github.com/weirstream/weir/internal/shardlog"
 )
 
 // A markHistory remembers, for each second in which something was put into a
@@ -84,13 +86,7 @@ func (m *markHistory) mark(in intake, window int64) {
 }
 
 // takenInLocked returns what the shard ever took in, published or not.
-func (sh *shard) takenInLocked() intake {
-	g := sh.active
-	return intake{
-		records: int64(g.base) + int64(sh.n) - 1, bytes: g.bytes + int64(g.used),
-		batchRecords: sh.batchRecords.Load(), batchBytes: sh.batchBytes.Load(),
-	}
-}
+func (sh *shard) takenInLocked() intake { return sh.intakeOf(sh.log.Appended()) }
 
 // placeLocked returns the place of a second's mark, which may hold another
 // second's. The ring grows as a history's does.
@@ -204,11 +200,11 @@ func (m *markHistory) sorted() []intake {
 }
 
 // takenIn returns what the shard ever took in, as far as it is published.
-func (sh *shard) takenIn() intake {
-	g := sh.tail.Load()
-	n := int(g.count.Load())
+func (sh *shard) takenIn() intake { return sh.intakeOf(sh.log.Published()) }
+
+func (sh *shard) intakeOf(all shardlog.Extent) intake {
 	return intake{
-		records: int64(g.base) + int64(n) - 1, bytes: g.bytes + int64(g.start(n)),
+		records: all.Records, bytes: all.Bytes,
 		batchRecords: sh.batchRecords.Load(), batchBytes: sh.batchBytes.Load(),
 	}
 }

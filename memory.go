@@ -3,6 +3,8 @@ package weir
 import (
 	"sync"
 	"sync/atomic"
+
+	"github.com/weirstream/weir/internal/shardlog"
 )
 
 // memoryBound keeps the records of all shards within Config.MaxBytes.
@@ -58,6 +60,13 @@ func (m *memoryBound) giveCopies(size, n int) {
 	}
 }
 
+// giveExtent takes back what admit and admitCopies counted of trimmed records.
+func (m *memoryBound) giveExtent(gone shardlog.Extent) {
+	if m.max > 0 {
+		m.held.Add(-gone.Bytes - gone.Records*RecordOverheadBytes)
+	}
+}
+
 // makeRoom counts a record as held, or refuses it because it does not fit into
 // MaxBytes though what has expired is trimmed. The stream has a bound; the caller
 // holds no shard's mutex.
@@ -90,7 +99,7 @@ func (s *Stream) dropExcess(now instant) {
 		if v.sh == nil {
 			return // what is over the bound is about to be stored
 		}
-		switch ms, ok := v.sh.oldestArrival(); {
+		switch ms, ok := v.sh.log.Oldest(); {
 		case !ok: // trimmed just now
 		case ms <= s.horizonMs(now):
 			s.trimShards(now)
@@ -133,7 +142,7 @@ func (v *victim) stands(routes *routing, first bool) bool {
 	if v.sh == nil || v.routes != routes || v.once && first {
 		return false
 	}
-	ms, ok := v.sh.oldestArrival()
+	ms, ok := v.sh.log.Oldest()
 	if !ok {
 		return false
 	}
@@ -146,7 +155,7 @@ func (s *Stream) findVictim(kept *shard) victim {
 	v := victim{routes: s.routes.Load(), before: noArrival, after: noArrival}
 	oldest := noArrival
 	for _, sh := range v.routes.all {
-		ms, ok := sh.oldestArrival()
+		ms, ok := sh.log.Oldest()
 		switch {
 		case !ok:
 			v.once = v.once || sh.ending.Load() == nil
@@ -168,34 +177,13 @@ func (s *Stream) trimShards(now instant) {
 	}
 }
 
-// oldestArrival returns the arrival of the oldest record held.
-func (sh *shard) oldestArrival() (ms int64, ok bool) {
-	c := cursor{next: sh.first.Load()}
-	n := sh.settle(&c)
-	i := int(c.next - c.seg.base)
-	if i >= n {
-		return 0, false
-	}
-	return c.seg.arrival(i), true
-}
-
 // dropUntil drops the oldest record and those after it that did not arrive after
 // ms, as long as the stream is over its bound.
 func (sh *shard) dropUntil(ms int64, now instant) {
+	m := &sh.stream.full
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	dropped, bytes := int64(0), int64(0)
-	for over := true; over; over = sh.stream.full.held.Load() > sh.stream.full.max {
-		c := cursor{next: sh.first.Load()}
-		n := sh.settle(&c)
-		i := int(c.next - c.seg.base)
-		if i >= n || dropped > 0 && c.seg.arrival(i) > ms {
-			break
-		}
-		bytes += int64(c.seg.header(i).end() - c.seg.start(i))
-		sh.raiseFirstLocked(c.next + 1)
-		dropped++
-	}
-	sh.dropSegmentsLocked()
-	sh.countDropped(now, dropped, bytes)
+	gone := sh.log.TrimBytes(m.held.Load()-m.max, RecordOverheadBytes, ms)
+	m.giveExtent(gone)
+	sh.countDropped(now, gone.Records, gone.Bytes)
 }

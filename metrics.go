@@ -7,6 +7,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/weirstream/weir/internal/shardlog"
 )
 
 // Counts are the events of a period: all since the stream was created, or one
@@ -246,15 +248,12 @@ func (sh *shard) metrics(horizonMs int64) ShardMetrics {
 		Shard: sh.shard, Open: sh.ending.Load() == nil, HashKeyRange: sh.keys,
 		Total: countsOf(total, sh.counts.total()),
 	}
-	c := cursor{next: sh.first.Load()}
-	sh.settle(&c)
-	oldest := c.seg
-	sh.clampToHorizon(&c, horizonMs)
-	m.RecordsHeld = max(0, total.records-int64(c.next-1))
-	m.BytesHeld = max(0, total.bytes-c.seg.bytes-int64(c.seg.start(int(c.next-c.seg.base))))
-	for g := oldest; g != nil; g = g.next.Load() {
-		m.MemoryBytes += int64(len(g.arena))
-	}
+	var c shardlog.Cursor
+	sh.log.SkipTo(&c, horizonMs)
+	gone := sh.log.Before(c)
+	m.RecordsHeld = max(0, total.records-gone.Records)
+	m.BytesHeld = max(0, total.bytes-gone.Bytes)
+	m.MemoryBytes = sh.log.MemoryBytes()
 	sh.marks.peaks(&m.Peaks, total)
 	sh.counts.peak(&m.Peaks.WriteThrottled, countThrottledRecords)
 	sh.counts.peak(&m.Peaks.GetRecordsBytes, countReadBytes)

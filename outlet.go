@@ -5,6 +5,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/weirstream/weir/internal/shardlog"
 	"github.com/weirstream/weir/internal/wait"
 )
 
@@ -89,47 +90,35 @@ const (
 
 // visible returns how many records from c on, at most most, have arrived delay
 // ago or longer. It moves c up to the oldest readable record.
-func (sh *shard) visible(c *cursor, now instant, delay time.Duration, most int) int {
+func (sh *shard) visible(c *shardlog.Cursor, now instant, delay time.Duration, most int) int {
 	if delay == 0 {
 		return most
 	}
-	sh.clampToHorizon(c, sh.stream.horizonMs(now))
-	var hidden cursor
-	sh.seekArrival(&hidden, horizonMs(now, delay))
-	if hidden.next <= c.next {
+	sh.log.SkipTo(c, sh.stream.horizonMs(now))
+	var hidden shardlog.Cursor
+	sh.log.SkipTo(&hidden, horizonMs(now, delay))
+	if hidden.Next <= c.Next {
 		return 0
 	}
-	return int(min(uint64(most), hidden.next-c.next))
+	return int(min(uint64(most), hidden.Next-c.Next))
 }
 
 // untilVisible returns the pause after which the record at c, if there is one,
 // has arrived delay ago.
-func (sh *shard) untilVisible(c *cursor, now instant, delay time.Duration) pause {
+func (sh *shard) untilVisible(c *shardlog.Cursor, now instant, delay time.Duration) pause {
 	p := pause{wait: time.Duration(eternity), appended: &sh.waiting}
-	if ms, ok := sh.arrivalAt(c); ok {
+	if ms, ok := sh.log.ArrivalAt(*c); ok {
 		at := instant(ms * int64(time.Millisecond)).plus(delay)
 		p.wait = max(1, time.Duration(at-now))
 	}
 	return p
 }
 
-// arrivalAt returns when the record at c arrived, in Unix milliseconds, if there
-// is one.
-func (sh *shard) arrivalAt(c *cursor) (ms int64, ok bool) {
-	n := sh.settle(c)
-	i := c.next - c.seg.base
-	if c.next < c.seg.base || i >= uint64(n) {
-		return 0, false
-	}
-	return c.seg.arrival(int(i)), true
-}
-
 // numberBefore returns the number of the record before index i or, where that is
 // not known any more or never was, another one after which i follows.
 func (sh *shard) numberBefore(i uint64) SequenceNumber {
-	c := cursor{next: i - 1}
-	if ms, ok := sh.arrivalAt(&c); ok && c.next == i-1 {
-		return sh.number(c.next, ms)
+	if ms, ok := sh.log.ArrivalOf(i - 1); ok {
+		return sh.number(i-1, ms)
 	}
 	return newSequenceNumber(sh.created, sh.shard, i-1, sh.created)
 }

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"time"
+
+	"github.com/weirstream/weir/internal/shardlog"
 )
 
 // A Position says where in a shard to begin reading. The zero value is the trim
@@ -62,10 +64,10 @@ func (p Position) String() string {
 }
 
 // locate returns where p lies in the shard.
-func (sh *shard) locate(p Position, now instant) (cursor, error) {
+func (sh *shard) locate(p Position, now instant) (shardlog.Cursor, error) {
 	switch p.kind {
 	case latest:
-		return cursor{next: sh.end(), seg: sh.tail.Load()}, nil
+		return shardlog.Cursor{Next: sh.log.End()}, nil
 	case atTime:
 		return sh.locateTime(p.ms, now)
 	case atSequence, afterSequence:
@@ -73,19 +75,19 @@ func (sh *shard) locate(p Position, now instant) (cursor, error) {
 		if p.kind == afterSequence {
 			i++
 		}
-		return cursor{next: sh.clampToEnd(max(1, i))}, err
+		return shardlog.Cursor{Next: sh.clampToEnd(max(1, i))}, err
 	default:
-		return cursor{next: sh.first.Load()}, nil
+		return shardlog.Cursor{Next: sh.log.First()}, nil
 	}
 }
 
-func (sh *shard) locateTime(ms int64, now instant) (cursor, error) {
+func (sh *shard) locateTime(ms int64, now instant) (shardlog.Cursor, error) {
 	if ms > now.ms() {
-		return cursor{}, invalidf("timestamp", "%s lies in the future: the time is %s",
+		return shardlog.Cursor{}, invalidf("timestamp", "%s lies in the future: the time is %s",
 			timeOfMs(ms).Format(time.RFC3339Nano), now.time().Format(time.RFC3339Nano))
 	}
-	c := cursor{next: sh.first.Load()}
-	sh.seekArrival(&c, ms-1)
+	c := shardlog.Cursor{Next: sh.log.First()}
+	sh.log.SkipTo(&c, ms-1)
 	return c, nil
 }
 

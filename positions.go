@@ -3,6 +3,8 @@ package weir
 import (
 	"slices"
 	"strings"
+
+	"github.com/weirstream/weir/internal/shardlog"
 )
 
 // Positions says how far a whole stream has been read: for each shard that is
@@ -54,7 +56,7 @@ func (r *Reader) Positions() Positions {
 	defer r.mu.Unlock()
 	var p Positions
 	for _, at := range r.cursors {
-		p = append(p, newSequenceNumber(at.sh.created, at.sh.shard, at.cursor.next-1, at.sh.created))
+		p = append(p, newSequenceNumber(at.sh.created, at.sh.shard, at.cursor.Next-1, at.sh.created))
 	}
 	for _, sh := range r.ended {
 		p = append(p, sh.endingNumber())
@@ -104,7 +106,7 @@ func (r *Reader) resumeShard(n SequenceNumber, routes *routing, now instant) err
 		r.ended[sh.shard] = sh
 		return nil
 	}
-	r.cursors = append(r.cursors, &shardCursor{sh, cursor{next: sh.clampToEnd(min(i, closedShardIndex-1) + 1)}})
+	r.cursors = append(r.cursors, &shardCursor{sh, shardlog.Cursor{Next: sh.clampToEnd(min(i, closedShardIndex-1) + 1)}})
 	return nil
 }
 
@@ -168,7 +170,7 @@ func (r *Reader) beginFollowing(routes *routing, ancestors map[ShardID]bool, hor
 		}
 	}
 	for _, sh := range begun {
-		r.cursors = append(r.cursors, &shardCursor{sh, cursor{next: 1}})
+		r.cursors = append(r.cursors, &shardCursor{sh, shardlog.Cursor{Next: 1}})
 		for _, parent := range sh.parents {
 			delete(r.ended, parent)
 		}

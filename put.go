@@ -126,8 +126,8 @@ func (sh *shard) put(key string, data []byte, now instant) (i uint64, ms int64, 
 		}
 	}
 	ms, tidy := sh.stampLocked(now.ms())
-	i = sh.appendLocked(key, data, ms)
-	sh.publishLocked()
+	i = sh.log.Append(key, data, ms)
+	sh.log.Publish()
 	sh.releaseLocked(now)
 	sh.mu.Unlock()
 	if sh.stream.full.max > 0 {

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/weirstream/weir/internal/shardlog"
 	"github.com/weirstream/weir/internal/wait"
 )
 
@@ -43,7 +44,7 @@ type Reader struct {
 // shardCursor is a reader's place in one shard.
 type shardCursor struct {
 	sh     *shard
-	cursor cursor
+	cursor shardlog.Cursor
 }
 
 // readerBatchRecords is how many records a Reader takes at once.
@@ -222,10 +223,10 @@ func (r *Reader) wanted(at *shardCursor) int {
 		return readerBatchRecords
 	}
 	tip := r.tips[at.sh.shard]
-	if at.cursor.next >= tip {
+	if at.cursor.Next >= tip {
 		return 0
 	}
-	return int(min(readerBatchRecords, tip-at.cursor.next))
+	return int(min(readerBatchRecords, tip-at.cursor.Next))
 }
 
 func (r *Reader) removeLocked(place int) {
@@ -250,7 +251,7 @@ func (r *Reader) beginLocked(children []*shard) {
 	var begun []*shard
 	for _, child := range children {
 		if r.parentsEndedLocked(child) {
-			r.cursors = append(r.cursors, &shardCursor{child, cursor{next: 1}})
+			r.cursors = append(r.cursors, &shardCursor{child, shardlog.Cursor{Next: 1}})
 			begun = append(begun, child)
 		}
 	}
@@ -371,7 +372,7 @@ func (s *Stream) tips() map[ShardID]uint64 {
 	defer s.reshard.Unlock()
 	tips := make(map[ShardID]uint64)
 	for _, sh := range s.routes.Load().all {
-		tips[sh.shard] = sh.end()
+		tips[sh.shard] = sh.log.End()
 	}
 	return tips
 }

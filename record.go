@@ -6,6 +6,8 @@ import (
 	"time"
 	"unicode/utf8"
 	"unsafe"
+
+	"github.com/weirstream/weir/internal/shardlog"
 )
 
 // A Record is one unit of data in a stream, as reads return it. PartitionKey
@@ -38,6 +40,71 @@ func (r Record) Clone() Record {
 	r.Data = append(make([]byte, 0, len(r.Data)), r.Data...)
 	return r
 }
+
+// appendViews appends the n records that c is at to dst, which has room for them,
+// as views of the log's memory.
+func appendViews(dst []Record, c *shardlog.Cursor, n int, id logID) []Record {
+	b, i := c.Block()
+	if b.IsHollow() {
+		return appendHollow(dst, c, n, id)
+	}
+	at, place := b.Start(i), len(dst)
+	dst = dst[:place+n]
+	var (
+		ms      = int64(-1) // arrival of the record before
+		arrival time.Time   // the same
+		zeroth  SequenceNumber
+	)
+	for end := i + n; i < end; i++ {
+		h := b.Header(i)
+		if now := b.BaseMs() + h.Delta(); now != ms { // often many arrive at once
+			ms = now
+			arrival, zeroth = timeOfMs(ms), id.number(0, ms)
+		}
+		key, end := at+h.KeyLen(), h.End()
+		r := &dst[place]
+		r.SequenceNumber = zeroth.atIndex(b.Base() + uint64(i))
+		r.PartitionKey = b.Key(at, key)
+		r.Data = b.Data(key, end)
+		r.ArrivalTime = arrival
+		at, place = end, place+1
+	}
+	return dst
+}
+
+// zeros is the key and the data of every record that a hollow stream gives out.
+// It is never written, so no two streams share anything that changes; and being
+// all zero it takes no memory but that of the pages somebody reads.
+var zeros [MaxRecordBytes]byte
+
+// appendHollow is appendViews for a log that holds headers only.
+func appendHollow(dst []Record, c *shardlog.Cursor, n int, id logID) []Record {
+	b, i := c.Block()
+	at, place := b.Start(i), len(dst)
+	dst = dst[:place+n]
+	var (
+		ms      = int64(-1) // arrival of the record before
+		arrival time.Time   // the same
+		zeroth  SequenceNumber
+	)
+	for end := i + n; i < end; i++ {
+		h := b.Header(i)
+		if now := b.BaseMs() + h.Delta(); now != ms {
+			ms = now
+			arrival, zeroth = timeOfMs(ms), id.number(0, ms)
+		}
+		key, data := h.KeyLen(), h.End()-at-h.KeyLen()
+		r := &dst[place]
+		r.SequenceNumber = zeroth.atIndex(b.Base() + uint64(i))
+		r.PartitionKey = unsafe.String(&zeros[0], key)
+		r.Data = zeros[:data:data]
+		r.ArrivalTime = arrival
+		at, place = h.End(), place+1
+	}
+	return dst
+}
+
+func timeOfMs(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
 
 // An Entry is a record to be put.
 type Entry struct {

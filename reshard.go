@@ -191,7 +191,7 @@ func (sh *shard) close() int64 {
 // finish ends a shard that is closed to writers for readers too, who learn of its
 // children.
 func (sh *shard) finish(e shardEnding) {
-	e.index = sh.tail.Load().end()
+	e.index = sh.log.End()
 	sh.ending.Store(&e)
 	sh.wake()
 }

@@ -48,8 +48,7 @@ func (s *Stream) TrimTo(n SequenceNumber) error {
 	}
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	sh.raiseFirstLocked(min(i+1, sh.active.base+uint64(sh.n)))
-	sh.dropSegmentsLocked()
+	s.full.giveExtent(sh.log.TrimTo(i + 1))
 	return nil
 }
 
@@ -73,7 +72,7 @@ func (s *Stream) tidy(now instant) {
 
 // trimExpired trims the shard if it holds a record that has expired.
 func (sh *shard) trimExpired(horizonMs int64) {
-	if ms, ok := sh.oldestArrival(); ok && ms <= horizonMs {
+	if ms, ok := sh.log.Oldest(); ok && ms <= horizonMs {
 		sh.trim(horizonMs)
 	}
 }
@@ -88,95 +87,23 @@ func (s *Stream) trimLocked(now instant) {
 	s.forgetExpiredLocked(horizon)
 }
 
-// trim raises the shard's trim horizon to the first record that arrived after
-// horizonMs, and releases the memory below it.
+// trim makes what arrived at horizonMs or before unreadable for good, and releases
+// its memory.
 func (sh *shard) trim(horizonMs int64) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	c := cursor{next: sh.first.Load()}
-	sh.clampToHorizon(&c, horizonMs)
-	sh.raiseFirstLocked(c.next)
-	sh.dropSegmentsLocked()
+	sh.stream.full.giveExtent(sh.log.TrimExpired(horizonMs))
 }
 
-// releaseLocked releases the oldest segments once all their records have expired.
+// releaseLocked releases the oldest blocks once all their records have expired.
 // It is called at every put and mostly looks at one number.
 func (sh *shard) releaseLocked(now instant) {
-	for sh.ring.n > 1 {
-		second := sh.ring.at(1)
-		if second.baseMs > horizonMs(now, sh.stream.Retention()) {
-			return
-		}
-		// Whatever the oldest segment holds arrived no later than that.
-		sh.raiseFirstLocked(second.base)
-		sh.dropSegmentsLocked()
-	}
-}
-
-// raiseFirstLocked raises the trim horizon to index i.
-func (sh *shard) raiseFirstLocked(i uint64) {
-	first := sh.first.Load()
-	if i <= first {
-		return
-	}
-	held := sh.stream.full.max > 0
-	var before int64
-	if held {
-		before = sh.heldBytesLocked()
-	}
-	sh.first.Store(i)
-	if held {
-		sh.stream.full.held.Add(sh.heldBytesLocked() - before)
-	}
+	sh.stream.full.giveExtent(sh.log.TrimBlocks(horizonMs(now, sh.stream.Retention())))
 }
 
 // heldBytesLocked returns the memory of the records between the trim horizon and
 // the tip, as MaxBytes counts it.
 func (sh *shard) heldBytesLocked() int64 {
-	g := sh.active
-	tip := g.bytes + int64(g.used)
-	first := sh.first.Load()
-	return tip - sh.bytesBefore(first) + int64(g.base+uint64(sh.n)-first)*RecordOverheadBytes
-}
-
-// bytesBefore returns the sizes of all records before index i, which must not
-// lie in a segment that was dropped.
-func (sh *shard) bytesBefore(i uint64) int64 {
-	c := cursor{next: i}
-	sh.settle(&c)
-	return c.seg.bytes + int64(c.seg.start(int(i-c.seg.base)))
-}
-
-// dropSegmentsLocked lets go of the segments that lie below the trim horizon. A
-// dropped segment is left to the garbage collector, because readers may hold
-// views of it; its link to the next is cut, or one stale cursor would keep all
-// that followed alive.
-func (sh *shard) dropSegmentsLocked() {
-	first := sh.first.Load()
-	var dropped []*segment
-	for sh.ring.n > 0 && sh.ring.oldest() != sh.active && sh.ring.at(1).base <= first {
-		dropped = append(dropped, sh.ring.pop())
-	}
-	if end := sh.active.base + uint64(sh.n); sh.ring.n == 1 && end <= first {
-		dropped = append(dropped, sh.ring.pop())
-		sh.restLocked(end)
-	}
-	if len(dropped) == 0 {
-		return
-	}
-	for _, g := range dropped {
-		sh.index.Delete(entryOf(g))
-	}
-	sh.published.Store(sh.index.Clone())
-	for _, g := range dropped {
-		g.next.Store(nil)
-	}
-}
-
-// restLocked leaves the shard with an empty segment that takes no memory.
-func (sh *shard) restLocked(end uint64) {
-	old := sh.active
-	sh.active = &segment{base: end, baseMs: sh.lastMs, bytes: old.bytes + int64(old.used)}
-	sh.n = 0
-	sh.tail.Store(sh.active)
+	held := sh.log.Held()
+	return held.Bytes + held.Records*RecordOverheadBytes
 }

@@ -7,6 +7,8 @@ import (
 	"hash/crc32"
 	"io"
 	"slices"
+
+	"github.com/weirstream/weir/internal/shardlog"
 )
 
 // A saved stream is savedMagic and then frames: one of the stream, one of each
@@ -19,7 +21,7 @@ type frameKind byte
 const (
 	frameStream  frameKind = 's' // savedStream as JSON
 	frameShard   frameKind = 'h' // savedShard as JSON
-	frameSegment frameKind = 'g' // segmentHead, data unless hollow, headers
+	frameSegment frameKind = 'g' // shardlog.BlockHead, data unless hollow, headers
 	frameEnd     frameKind = 'e' // empty
 )
 
@@ -68,24 +70,10 @@ type savedEnding struct {
 	Children []ShardID
 }
 
-// segmentHead is the beginning of a segment's frame.
-type segmentHead struct {
-	Base   uint64
-	BaseMs int64
-	Bytes  int64
-	Count  uint32
-	Used   uint32
-}
-
 // A heldShard is a shard as it was at a moment.
 type heldShard struct {
 	meta     savedShard
-	segments []heldSegment
-}
-
-type heldSegment struct {
-	segmentHead
-	data, headers []byte
+	segments []shardlog.SavedBlock
 }
 
 // Save writes the stream with all its records to w, in a form that [LoadStream]
@@ -143,22 +131,13 @@ func (s *Stream) hold() (savedStream, []heldShard) {
 func (sh *shard) hold() heldShard {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	in := sh.takenInLocked()
-	held := heldShard{meta: savedShard{
+	in, state := sh.takenIn(), sh.log.State(sh.lastMs)
+	held := heldShard{segments: sh.log.Blocks(), meta: savedShard{
 		ID: sh.shard, Created: sh.created, Keys: sh.keys, Parents: sh.parents, Opened: sh.opened, LastMs: sh.lastMs,
-		First: sh.first.Load(), End: uint64(in.records) + 1, Bytes: in.bytes,
-		BatchRecords: in.batchRecords, BatchBytes: in.batchBytes, Segments: sh.ring.n,
+		First: state.First, End: state.End, Bytes: state.Bytes,
+		BatchRecords: in.batchRecords, BatchBytes: in.batchBytes,
 	}}
-	for i := range sh.ring.n {
-		g := sh.ring.at(i)
-		n := g.count.Load()
-		head := segmentHead{Base: g.base, BaseMs: g.baseMs, Bytes: g.bytes, Count: n, Used: uint32(g.start(int(n)))}
-		saved := heldSegment{head, nil, g.arena[len(g.arena)-headerBytes*int(n):]}
-		if !g.hollow {
-			saved.data = g.arena[:head.Used]
-		}
-		held.segments = append(held.segments, saved)
-	}
+	held.meta.Segments = len(held.segments)
 	if e := sh.ending.Load(); e != nil {
 		held.meta.Ending = &savedEnding{ClosedMs: e.closedMs, Second: e.second}
 		for _, child := range e.children {
@@ -174,11 +153,11 @@ func (sh heldShard) write(w io.Writer) error {
 		return err
 	}
 	for _, g := range sh.segments {
-		head, err := binary.Append(nil, binary.LittleEndian, g.segmentHead)
+		head, err := binary.Append(nil, binary.LittleEndian, g.BlockHead)
 		if err != nil {
 			return err
 		}
-		if err := writeFrame(w, frameSegment, head, g.data, g.headers); err != nil {
+		if err := writeFrame(w, frameSegment, head, g.Data, g.Headers); err != nil {
 			return err
 		}
 	}

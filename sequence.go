@@ -61,6 +61,16 @@ func newSequenceNumber(created uint64, shard ShardID, index, second uint64) Sequ
 	}}
 }
 
+// logID is what the sequence numbers of a shard have in common.
+type logID struct {
+	created uint64
+	shard   ShardID
+}
+
+func (id logID) number(index uint64, ms int64) SequenceNumber {
+	return newSequenceNumber(id.created, id.shard, index, uint64(ms)/1000)
+}
+
 // atIndex returns the number at index i where n is the one at index 0.
 func (n SequenceNumber) atIndex(i uint64) SequenceNumber {
 	n.words.Hi |= i >> indexLowBits

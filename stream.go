@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/weirstream/weir/internal/shardlog"
 	"github.com/weirstream/weir/internal/wait"
 )
 
@@ -84,7 +85,7 @@ const (
 const (
 	// RecordOverheadBytes is what a record takes in memory beyond its data and
 	// its partition key.
-	RecordOverheadBytes = headerBytes
+	RecordOverheadBytes = shardlog.HeaderBytes
 
 	defaultMetricsWindow = 5 * time.Minute
 	maxMetricsWindow     = 24 * time.Hour
@@ -147,7 +148,7 @@ type Stream struct {
 	limits  Limits           // immutable; resolved
 	config  Config           // immutable; resolved
 	full    memoryBound
-	// newArena makes the blocks of segments: [newArena], but for a benchmark that
+	// newArena makes the memory of blocks: [shardlog.NewArena], but for a benchmark that
 	// compares. Immutable.
 	newArena func(n int) []byte
 
@@ -184,7 +185,7 @@ func NewStream(name string, c Config) (*Stream, error) {
 	if err := c.check(); err != nil {
 		return nil, fmt.Errorf("stream %s: %w", name, err)
 	}
-	s := &Stream{name: name, clock: c.Now, limits: c.Limits, config: c, newArena: newArena}
+	s := &Stream{name: name, clock: c.Now, limits: c.Limits, config: c, newArena: shardlog.NewArena}
 	s.created = s.now()
 	s.full = memoryBound{max: c.MaxBytes, policy: c.WhenFull}
 	s.retention.Store(int64(c.Retention))
@@ -193,6 +194,10 @@ func NewStream(name string, c Config) (*Stream, error) {
 	s.openFirstShards(c.Shards)
 	s.beginMode(c)
 	return s, nil
+}
+
+func (s *Stream) logOptions() shardlog.Options {
+	return shardlog.Options{Hollow: s.config.Hollow, NewArena: s.newArena}
 }
 
 // Name returns the stream's name.

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/weirstream/weir/internal/shardlog"
 )
 
 // A SubscriptionActiveError says which subscription stood in the way of another
@@ -62,7 +64,7 @@ type Subscription struct {
 	out      *outlet
 
 	mu     sync.Mutex // guards what follows; never held while waiting
-	cursor cursor
+	cursor shardlog.Cursor
 	bucket *rate.Limiter // nil when unlimited
 	latest instant       // clock reading given to bucket last; never falls
 	ready  instant       // when bucket has what the next event takes; zero when not known to lack it
@@ -194,7 +196,7 @@ func (sub *Subscription) end(err error) {
 func (sub *Subscription) endLocked(err error) {
 	if sub.err == nil {
 		sub.err = err
-		sub.cursor.seg = nil
+		sub.cursor.Forget()
 	}
 }
 
@@ -265,7 +267,7 @@ func (sub *Subscription) readLocked(now instant) (Event, int, pause) {
 func (sub *Subscription) idleLocked(now instant) Event {
 	return Event{
 		Shard:                      sub.sh.shard,
-		ContinuationSequenceNumber: sub.sh.numberBefore(sub.cursor.next),
+		ContinuationSequenceNumber: sub.sh.numberBefore(sub.cursor.Next),
 		MillisBehindLatest:         sub.behindLocked(now),
 	}
 }

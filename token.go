@@ -5,6 +5,8 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
+
+	"github.com/weirstream/weir/internal/shardlog"
 )
 
 // A token is an iterator as text: base64 of the version, the stream's creation,
@@ -29,7 +31,7 @@ func (s *Stream) Token(it Iterator) string {
 	b = binary.BigEndian.AppendUint64(b, uint64(s.created))
 	b = binary.BigEndian.AppendUint32(b, uint32(it.shard))
 	b = binary.BigEndian.AppendUint64(b, it.created)
-	b = binary.BigEndian.AppendUint64(b, it.cursor.next)
+	b = binary.BigEndian.AppendUint64(b, it.cursor.Next)
 	b = binary.BigEndian.AppendUint64(b, uint64(it.issued))
 	b = append(b, s.name...)
 	sum := sha256.Sum256(b)
@@ -75,13 +77,13 @@ func (s *Stream) ParseToken(token string) (Iterator, error) {
 	}
 	it := Iterator{
 		stream: s, shard: ShardID(binary.BigEndian.Uint32(b[9:])), created: binary.BigEndian.Uint64(b[13:]),
-		cursor: cursor{next: binary.BigEndian.Uint64(b[21:])}, issued: instant(binary.BigEndian.Uint64(b[29:])),
+		cursor: shardlog.Cursor{Next: binary.BigEndian.Uint64(b[21:])}, issued: instant(binary.BigEndian.Uint64(b[29:])),
 	}
 	sh := s.routes.Load().shard(it.shard)
 	if sh == nil {
 		return Iterator{}, s.shardNotFound(it.shard)
 	}
-	if sh.created != it.created || it.cursor.next == 0 || it.cursor.next > closedShardIndex+1 {
+	if sh.created != it.created || it.cursor.Next == 0 || it.cursor.Next > closedShardIndex+1 {
 		return Iterator{}, fmt.Errorf("%w: the token belongs to another stream", ErrInvalidIterator)
 	}
 	return it, nil

@@ -1,0 +1,151 @@
+package shardlog
+
+// A Cursor is a position in a log: the index of the next record to be read. It
+// remembers the block it was last seen in, which spares a lookup. The zero value
+// with a Next is ready for any log.
+type Cursor struct {
+	Next  uint64
+	block *Block // nil or any block of the log
+}
+
+// Forget lets go of the block, so that a cursor that is kept keeps no memory
+// alive.
+func (c *Cursor) Forget() { c.block = nil }
+
+// Block returns where the run lies that [Log.Take] found, and the place in it of
+// its first record.
+func (c *Cursor) Block() (b *Block, i int) { return c.block, int(c.Next - c.block.base) }
+
+// settle moves c.block to the block that holds the record c.Next, and returns the
+// index after the last published record of that block: if that is not greater than
+// c.Next there is no such record yet. A position in a trimmed block moves up to the
+// oldest record that is left, one in a gap to the record behind it.
+func (l *Log) settle(c *Cursor) uint64 {
+	// Loaded before any link: the link to a block was stored before its records
+	// were published, so what lies below end can be reached.
+	end := l.end.Load()
+	b := c.block
+	if b == nil || c.Next < b.base {
+		b = l.seek(c)
+	}
+	for {
+		next := b.next.Load()
+		if next == nil {
+			break
+		}
+		if c.Next < next.from {
+			end = min(end, next.from)
+			break
+		}
+		if b = next; b == released {
+			b = l.seek(c)
+		} else if c.Next < b.base {
+			c.Next = b.base // over a gap
+		}
+	}
+	c.block = b
+	return end
+}
+
+// seek looks c.Next up in the index, without regard to c.block.
+func (l *Log) seek(c *Cursor) *Block {
+	b := byNumber(l.lookup.Load(), c.Next)
+	if b == nil {
+		b = l.tail.Load()
+	}
+	c.Next = max(c.Next, b.base)
+	return b
+}
+
+// SkipTo moves c up to the oldest record that is not trimmed and arrived after ms,
+// or to where the next one will be that does.
+func (l *Log) SkipTo(c *Cursor, ms int64) {
+	c.Next = max(c.Next, l.first.Load())
+	if at, ok := l.arrival(c); ok && at <= ms {
+		l.seekArrival(c, ms)
+	}
+}
+
+// seekArrival moves c up to the first record that arrived after ms, or to the
+// published end if there is none.
+func (l *Log) seekArrival(c *Cursor, ms int64) {
+	b := l.byArrival(ms)
+	for end := l.end.Load(); ; {
+		next := b.next.Load()
+		if next == released { // since it was looked up
+			b = l.byArrival(ms)
+			continue
+		}
+		n := b.published(end, next)
+		i := b.searchTime(n, ms)
+		if i == n && next != nil && next.from <= end {
+			b = next
+			continue
+		}
+		c.block, c.Next = b, max(c.Next, b.base+uint64(i))
+		return
+	}
+}
+
+// byArrival finds the block of the last record that arrived at ms or before.
+func (l *Log) byArrival(ms int64) *Block {
+	if b := byArrival(l.lookup.Load(), ms); b != nil {
+		return b
+	}
+	return l.tail.Load()
+}
+
+// ArrivalAt returns when the record at c arrived, in Unix milliseconds, if there
+// is one. Where the record is trimmed that is the oldest one that is not.
+func (l *Log) ArrivalAt(c Cursor) (ms int64, ok bool) {
+	c.Next = max(c.Next, l.first.Load())
+	return l.arrival(&c)
+}
+
+func (l *Log) arrival(c *Cursor) (ms int64, ok bool) {
+	if limit := l.settle(c); c.Next >= limit {
+		return 0, false
+	}
+	return c.block.arrival(int(c.Next - c.block.base)), true
+}
+
+// Oldest returns the arrival of the oldest record that is not trimmed.
+func (l *Log) Oldest() (ms int64, ok bool) { return l.ArrivalAt(Cursor{}) }
+
+// ArrivalOf returns when the record with index i arrived, if it is still there.
+func (l *Log) ArrivalOf(i uint64) (ms int64, ok bool) {
+	c := Cursor{Next: i}
+	if ms, ok = l.arrival(&c); c.Next != i {
+		return 0, false
+	}
+	return ms, ok
+}
+
+// Before returns how many of the published records lie before c, trimmed ones
+// included, and their bytes.
+func (l *Log) Before(c Cursor) Extent {
+	return l.before(min(max(c.Next, l.first.Load()), l.end.Load()))
+}
+
+// Take finds a run of records from c on that lie in one block: at most `most` of
+// at most budget bytes together or, if alone is set, one whatever its size. It
+// returns how many they are and their bytes; c is then at the first of them,
+// for [Cursor.Block] to say where that is. The caller moves c.Next.
+//
+// The run comes back through the cursor and not as a value of its own because a
+// call that reads one record notices the difference.
+func (l *Log) Take(c *Cursor, most, budget int, alone bool) (n, bytes int) {
+	limit := l.settle(c)
+	if c.Next >= limit {
+		return 0, 0
+	}
+	b, i := c.block, int(c.Next-c.block.base)
+	j := b.fitting(i, i+min(int(limit-c.Next), most), budget)
+	if j == i {
+		if !alone {
+			return 0, 0
+		}
+		j++
+	}
+	return j - i, b.Header(j-1).End() - b.Start(i)
+}

@@ -1,0 +1,313 @@
+// Package shardlog is one ordered log of records in memory: what a shard is made
+// of. It knows keys, data, sizes and arrival times; it knows no stream, no quota
+// and no clock.
+//
+// Writing has two steps. [Log.Append] adds a record, [Log.Publish] shows it to
+// readers; what must be on disk before anybody sees it is made so in between.
+// Whoever holds the lock that guards a log calls the methods that write. Readers
+// hold a [Cursor] and take no lock: a writer fills a record in, then stores the
+// index up to which records are published, and a reader loads that index and
+// touches only what lies below it.
+//
+// What a reader finds are views of the log's memory. They stay valid after the
+// record is trimmed, because a block is left to the garbage collector.
+package shardlog
+
+import (
+	"sync/atomic"
+)
+
+// Options say what kind of log to make.
+type Options struct {
+	// Hollow keeps of each record its sizes and its arrival, but neither key nor
+	// data.
+	Hollow bool
+	// NewArena returns a block of so many bytes, which need not be zero. Nil means
+	// [NewArena].
+	NewArena func(n int) []byte
+}
+
+// A Log is one ordered log of records, each with an index. Indexes rise by one
+// from 1 on, but for gaps that [Restore] leaves.
+//
+// Invariants: arrival times never fall; the record with index i lies in the last
+// block whose base is at most i; index i is readable from the moment in which end
+// passes it until first does.
+type Log struct {
+	options Options // immutable
+
+	// Guarded by the writers' lock.
+	active  *Block // where records are appended; tail's value
+	n       int    // records in active, published or not
+	next    uint64 // index of the record that is appended next
+	ring    ring
+	index   *index // the writers' own; nil until there is a block with records
+	trimmed int64  // sizes of all records below first
+	gaps    []Gap  // immutable
+
+	_ [64]byte // keeps what readers load off the writers' cache lines
+
+	tail   atomic.Pointer[Block] // the newest block, or an empty one; never nil
+	lookup atomic.Pointer[index] // clone of index; nil until there is a block
+	first  atomic.Uint64         // oldest index that is not trimmed
+	end    atomic.Uint64         // index after the newest published record
+}
+
+// Init makes the zero Log an empty one whose first record will have index 1.
+func (l *Log) Init(o Options) {
+	l.init(o)
+	l.begin(&Block{base: 1, from: 1}, 1)
+}
+
+func (l *Log) init(o Options) {
+	if o.NewArena == nil {
+		o.NewArena = NewArena
+	}
+	l.options = o
+}
+
+// begin makes b, which has no records, the active block of a log whose oldest and
+// newest record lie before index end.
+func (l *Log) begin(b *Block, end uint64) {
+	l.active, l.next = b, b.base
+	l.tail.Store(b)
+	l.first.Store(end)
+	l.end.Store(end)
+}
+
+// First returns the oldest index that is not trimmed. There may be no record with
+// that index yet.
+func (l *Log) First() uint64 { return l.first.Load() }
+
+// End returns the index after the newest published record.
+func (l *Log) End() uint64 { return l.end.Load() }
+
+// An Extent is how many records something holds, and how many bytes their keys and
+// data have together.
+type Extent struct{ Records, Bytes int64 }
+
+// Minus returns what e holds beyond o.
+func (e Extent) Minus(o Extent) Extent { return Extent{e.Records - o.Records, e.Bytes - o.Bytes} }
+
+// Appended returns all that was ever appended, published or not.
+func (l *Log) Appended() Extent {
+	b := l.active
+	return Extent{b.records + int64(l.n), b.bytes + int64(b.used)}
+}
+
+// Published returns all that was ever published. Readers may call it.
+func (l *Log) Published() Extent { return l.before(l.end.Load()) }
+
+// before returns all records before index i, which must not be beyond the
+// published end. Of indexes that are trimmed it may return more.
+func (l *Log) before(i uint64) Extent {
+	c := Cursor{Next: i}
+	l.settle(&c)
+	at := int(c.Next - c.block.base)
+	return Extent{c.block.records + int64(at), c.block.bytes + int64(c.block.Start(at))}
+}
+
+// Held returns the records that are appended and not trimmed.
+func (l *Log) Held() Extent {
+	all := l.Appended()
+	return Extent{all.Records - l.before(l.first.Load()).Records, all.Bytes - l.trimmed}
+}
+
+// Append adds a record that arrived at ms, in Unix milliseconds, without showing
+// it to readers, and returns its index. ms must not lie before the arrival of the
+// record before.
+func (l *Log) Append(key string, data []byte, ms int64) uint64 {
+	size := len(key) + len(data)
+	if !l.active.fits(l.n, size, ms) {
+		l.roll(size, ms)
+	}
+	if l.active.hollow {
+		l.active.writeHollow(l.n, 1, len(key), size, ms)
+	} else {
+		l.active.write(l.n, key, data, ms)
+	}
+	i := l.next
+	l.n++
+	l.next++
+	return i
+}
+
+// AppendCopies appends n records that are all alike, and returns the index of the
+// first.
+func (l *Log) AppendCopies(key string, data []byte, ms int64, n int) uint64 {
+	i, size := l.next, len(key)+len(data)
+	for n > 0 {
+		k := min(n, l.active.room(l.n, size, ms))
+		if k == 0 {
+			l.roll(size, ms)
+			i = min(i, l.next)
+			continue
+		}
+		l.active.writeCopies(l.n, k, key, data, ms)
+		l.n += k
+		l.next += uint64(k)
+		n -= k
+	}
+	return i
+}
+
+// Publish shows readers all that was appended.
+func (l *Log) Publish() {
+	if l.n > 0 { // else next may lie behind a gap
+		l.end.Store(l.active.base + uint64(l.n))
+	}
+}
+
+// PublishTo shows readers the records before index i, unless they see more
+// already. There must be a record with index i-1.
+func (l *Log) PublishTo(i uint64) {
+	if i > l.end.Load() {
+		l.end.Store(i)
+	}
+}
+
+// roll begins a block that has room for a record of size bytes. Its predecessor
+// links to it at once, published or not: what readers may touch is said by end
+// alone.
+func (l *Log) roll(size int, ms int64) {
+	old := l.active
+	b := &Block{
+		arena: l.newArena(size), hollow: l.options.Hollow,
+		base: l.next, from: old.base + uint64(l.n), baseMs: ms,
+		records: old.records + int64(l.n), bytes: old.bytes + int64(old.used),
+	}
+	l.active, l.n = b, 0
+	l.enter(b)
+	old.next.Store(b)
+}
+
+// enter makes b the newest block of the ring and of the index.
+func (l *Log) enter(b *Block) {
+	l.ring.push(b)
+	if l.index == nil {
+		l.index = newIndex()
+	}
+	l.index.ReplaceOrInsert(entryOf(b))
+	l.lookup.Store(l.index.Clone())
+	l.tail.Store(b)
+}
+
+// newArena returns the memory of the block after the active one.
+func (l *Log) newArena(size int) []byte {
+	n, old := l.n, l.active
+	if l.options.Hollow {
+		return l.options.NewArena(hollowArenaBytes(headerBytes*n, n+1, old.used+size))
+	}
+	return l.options.NewArena(arenaBytes(old.used+headerBytes*n, size))
+}
+
+// TrimTo makes the records before index i unreadable, as far as they are
+// published, releases the memory below by whole blocks, and returns what was
+// trimmed.
+func (l *Log) TrimTo(i uint64) Extent {
+	first := l.first.Load()
+	if i = min(i, l.end.Load()); i <= first {
+		return Extent{}
+	}
+	was, is := l.before(first).Records, l.before(i)
+	gone := Extent{is.Records - was, is.Bytes - l.trimmed}
+	l.first.Store(i)
+	l.trimmed = is.Bytes
+	l.dropBlocks()
+	return gone
+}
+
+// TrimExpired trims what arrived at ms or before.
+func (l *Log) TrimExpired(ms int64) Extent {
+	c := Cursor{Next: l.first.Load()}
+	l.SkipTo(&c, ms)
+	return l.TrimTo(c.Next)
+}
+
+// TrimBlocks is TrimExpired for whole blocks only: at most calls it looks at one
+// number, so every append can afford it.
+func (l *Log) TrimBlocks(ms int64) (gone Extent) {
+	for l.ring.n > 1 && l.ring.at(1).baseMs <= ms {
+		// Whatever the oldest block holds arrived no later than the next block's first.
+		i := l.ring.at(1).from
+		if i > l.end.Load() {
+			break // what is not published is not trimmed
+		}
+		trimmed := l.TrimTo(i)
+		gone.Records += trimmed.Records
+		gone.Bytes += trimmed.Bytes
+	}
+	return gone
+}
+
+// TrimBytes trims the oldest published record and those after it that did not
+// arrive after ms, until the trimmed ones count for need bytes, each with so much
+// overhead.
+func (l *Log) TrimBytes(need, overhead, ms int64) Extent {
+	c := Cursor{Next: l.first.Load()}
+	var counted int64
+	for n := 0; n == 0 || counted < need; n++ {
+		limit := l.settle(&c)
+		if c.Next >= limit {
+			break
+		}
+		b, i := c.block, int(c.Next-c.block.base)
+		if n > 0 && b.arrival(i) > ms {
+			break
+		}
+		counted += int64(b.Header(i).End()-b.Start(i)) + overhead
+		c.Next++
+	}
+	return l.TrimTo(c.Next)
+}
+
+// dropBlocks lets go of the blocks below the trim horizon. A dropped block is left
+// to the garbage collector, because readers may hold views of it. Its link is made
+// to say so, or one stale cursor would keep all that followed alive.
+func (l *Log) dropBlocks() {
+	first := l.first.Load()
+	var dropped []*Block
+	for l.ring.n > 1 && l.ring.at(1).from <= first {
+		dropped = append(dropped, l.ring.pop())
+	}
+	if l.ring.n == 1 && first >= l.active.base+uint64(l.n) {
+		dropped = append(dropped, l.ring.pop())
+		l.rest()
+	}
+	if len(dropped) == 0 {
+		return
+	}
+	for _, b := range dropped {
+		l.index.Delete(entryOf(b))
+	}
+	// In this order: who meets the link looks the index up, and must not find the
+	// block there again.
+	l.lookup.Store(l.index.Clone())
+	for _, b := range dropped {
+		b.next.Store(released)
+	}
+}
+
+// rest leaves the log with an empty block that takes no memory.
+func (l *Log) rest() {
+	old := l.active
+	l.active = &Block{
+		base: l.next, from: old.base + uint64(l.n), baseMs: old.lastMs(l.n),
+		records: old.records + int64(l.n), bytes: old.bytes + int64(old.used),
+	}
+	l.n = 0
+	l.tail.Store(l.active)
+}
+
+// MemoryBytes returns what the log's blocks take. Readers may call it.
+func (l *Log) MemoryBytes() (n int64) {
+	c := Cursor{Next: l.first.Load()}
+	l.settle(&c)
+	for b := c.block; b != nil && b != released; b = b.next.Load() {
+		n += int64(len(b.arena))
+	}
+	return n
+}
+
+// BlockCount returns how many blocks hold records.
+func (l *Log) BlockCount() int { return l.ring.n }

@@ -1,0 +1,221 @@
+package shardlog
+
+import (
+	"errors"
+	"fmt"
+	"unicode/utf8"
+)
+
+// A Gap is indexes that no record has or will have: from From on, before To. A log
+// that was restored has one, because the run that it was saved by may have gone on
+// and given those indexes out.
+type Gap struct{ From, To uint64 }
+
+// A State is what is saved of a log beside its blocks.
+type State struct {
+	First, End uint64 // the oldest index not trimmed, and the one after the newest record
+	Bytes      int64  // sizes of all records ever
+	LastMs     int64  // arrival of the newest record, Unix milliseconds
+	Gaps       []Gap  // rising
+}
+
+// A BlockHead is what is saved of a block beside its arena.
+type BlockHead struct {
+	Base   uint64
+	BaseMs int64
+	Bytes  int64 // sizes of the log's records before the block
+	Count  uint32
+	Used   uint32
+}
+
+// A SavedBlock is a block as it was at a moment. Data is nil in a hollow log.
+type SavedBlock struct {
+	BlockHead
+	Data, Headers []byte
+}
+
+// State returns the log as far as it is published. The caller holds the writers'
+// lock.
+func (l *Log) State(lastMs int64) State {
+	return State{
+		First: l.first.Load(), End: l.end.Load(), Bytes: l.Published().Bytes, LastMs: lastMs, Gaps: l.gaps,
+	}
+}
+
+// Blocks returns the published records, oldest first. The caller holds the
+// writers' lock; the memory it gets may be read without.
+func (l *Log) Blocks() []SavedBlock {
+	var list []SavedBlock
+	for i := range l.ring.n {
+		b := l.ring.at(i)
+		n := b.published(l.end.Load(), b.next.Load())
+		if n == 0 {
+			break
+		}
+		head := BlockHead{Base: b.base, BaseMs: b.baseMs, Bytes: b.bytes, Count: uint32(n), Used: uint32(b.Start(n))}
+		saved := SavedBlock{BlockHead: head, Headers: b.arena[len(b.arena)-headerBytes*n:]}
+		if !b.hollow {
+			saved.Data = b.arena[:head.Used]
+		}
+		list = append(list, saved)
+	}
+	return list
+}
+
+// Lost returns the gap that index i lies in. The index just before the gap's end is
+// in none: it is how a position says that it is behind the gap and before the first
+// record that follows.
+func (l *Log) Lost(i uint64) (Gap, bool) {
+	for _, g := range l.gaps {
+		if i >= g.From && i < g.To-1 {
+			return g, true
+		}
+	}
+	return Gap{}, false
+}
+
+// Gaps returns the log's gaps, which must not be changed.
+func (l *Log) Gaps() []Gap { return l.gaps }
+
+// A Restorer makes a log of what was saved of one.
+type Restorer struct {
+	log   *Log
+	state State
+}
+
+// Restore begins to make l, which must be the zero Log, the one that was saved as
+// s. Its next record will have an index that is larger by skip than the one after
+// the newest record's. It returns an error if s cannot be.
+func Restore(l *Log, o Options, s State, skip uint64) (*Restorer, error) {
+	if s.First < 1 || s.First > s.End || s.Bytes < 0 || s.End > maxIndex-skip {
+		return nil, fmt.Errorf("records %d to %d of %d bytes", s.First, s.End, s.Bytes)
+	}
+	before := uint64(1)
+	for _, g := range s.Gaps {
+		if g.From < before || g.To <= g.From || g.To > maxIndex || g.From > s.End {
+			return nil, fmt.Errorf("there is a gap from %d to %d before %d", g.From, g.To, s.End)
+		}
+		before = g.To
+	}
+	l.init(o)
+	if skip > 0 {
+		s.Gaps = append(s.Gaps[:len(s.Gaps):len(s.Gaps)], Gap{s.End, s.End + skip})
+	}
+	// A log that was restored and saved again before a record was appended has a gap
+	// behind its end already, which the new one prolongs.
+	if n := len(s.Gaps); n > 1 && s.Gaps[n-2].From == s.End {
+		s.Gaps = append(s.Gaps[:n-2:n-2], Gap{s.End, s.Gaps[n-2].To + skip})
+	}
+	l.gaps = s.Gaps
+	l.begin(&Block{base: 1, from: 1}, s.End)
+	return &Restorer{log: l, state: s}, nil
+}
+
+// maxIndex bounds indexes well below what a sequence number holds.
+const maxIndex = 1 << 62
+
+// Block adds a block, whose arena is the data, unless the log is hollow, and the
+// headers. It keeps the arena.
+func (r *Restorer) Block(h BlockHead, arena []byte) error {
+	l := r.log
+	kept := uint64(h.Used)
+	if l.options.Hollow {
+		kept = 0
+	}
+	if uint64(len(arena)) != kept+headerBytes*uint64(h.Count) || h.Count == 0 {
+		return fmt.Errorf("a block has %d bytes", len(arena))
+	}
+	if !r.follows(h) {
+		return errors.New("a block does not follow the one before")
+	}
+	b := &Block{
+		arena: arena, hollow: l.options.Hollow, base: h.Base, baseMs: h.BaseMs,
+		from: r.from(h.Base), records: int64(h.Base-1) - l.skipped(h.Base), bytes: h.Bytes, used: int(h.Used),
+	}
+	if err := b.check(int(h.Count), r.state.LastMs); err != nil {
+		return err
+	}
+	if old := l.active; l.ring.n > 0 {
+		old.next.Store(b)
+	}
+	l.active, l.n, l.next = b, int(h.Count), h.Base+uint64(h.Count)
+	l.enter(b)
+	return nil
+}
+
+// follows reports whether a block can come after those there are.
+func (r *Restorer) follows(h BlockHead) bool {
+	l := r.log
+	if h.Base < 1 || h.Base > r.state.End || uint64(h.Count) > r.state.End-h.Base || h.Bytes < 0 || h.BaseMs < l.active.baseMs {
+		return false
+	}
+	if l.ring.n == 0 {
+		return h.Base <= r.state.First || r.from(h.Base) <= r.state.First
+	}
+	return r.from(h.Base) == l.next && h.Bytes == l.Appended().Bytes
+}
+
+// from returns the index after the record before base.
+func (r *Restorer) from(base uint64) uint64 {
+	for _, g := range r.log.gaps {
+		if g.To == base {
+			return g.From
+		}
+	}
+	return base
+}
+
+// skipped returns how many indexes before base lie in gaps.
+func (l *Log) skipped(base uint64) (n int64) {
+	for _, g := range l.gaps {
+		if g.To <= base {
+			n += int64(g.To - g.From)
+		}
+	}
+	return n
+}
+
+// Done checks that the log holds what it should, and makes it ready.
+func (r *Restorer) Done() error {
+	l, s := r.log, r.state
+	resume := s.End
+	if n := len(l.gaps); n > 0 && l.gaps[n-1].From == s.End {
+		resume = l.gaps[n-1].To
+	}
+	if l.ring.n == 0 {
+		if s.First != s.End {
+			return errors.New("it does not hold what it should")
+		}
+		b := &Block{base: resume, from: s.End, baseMs: s.LastMs, bytes: s.Bytes}
+		b.records = int64(resume-1) - l.skipped(resume)
+		l.begin(b, s.End)
+		l.trimmed = s.Bytes
+		return nil
+	}
+	if l.next != s.End || l.Appended().Bytes != s.Bytes {
+		return errors.New("it does not hold what it should")
+	}
+	l.next = resume
+	l.first.Store(s.First)
+	l.end.Store(s.End)
+	l.trimmed = l.before(s.First).Bytes
+	return nil
+}
+
+// check checks that n headers describe the arena.
+func (b *Block) check(n int, lastMs int64) error {
+	at, delta := 0, int64(0)
+	for i := range n {
+		h := b.Header(i)
+		if h.End() > b.used || at+h.KeyLen() > h.End() || h.End()-at > MaxRecordBytes ||
+			h.Delta() < delta || b.baseMs+h.Delta() > lastMs || i == 0 && h.Delta() != 0 ||
+			!b.hollow && !utf8.Valid(b.arena[at:at+h.KeyLen()]) {
+			return fmt.Errorf("record %d of a block is impossible", i)
+		}
+		at, delta = h.End(), h.Delta()
+	}
+	if at != b.used {
+		return errors.New("a block has bytes without a record")
+	}
+	return nil
+}
