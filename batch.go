@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/weirstream/weir/internal/md5lanes"
+	"github.com/weirstream/weir/internal/quota"
 )
 
 // PutRecords puts up to [Limits.BatchRecords] records of up to
@@ -23,7 +24,10 @@ func (s *Stream) PutRecords(ctx context.Context, entries []Entry) ([]PutResult, 
 		return nil, err
 	}
 	results := make([]PutResult, len(entries))
-	s.putBatch(entries, results, nil, now)
+	for later, n := entries, 0; len(later) > 0; later = later[n:] {
+		n, now = s.waitForSome(ctx, later, results[len(entries)-len(later):], now)
+		s.putBatch(later[:n], results[len(entries)-len(later):][:n], false, now)
+	}
 	s.countBatch(now, results)
 	if s.config.MeasureLatency {
 		s.countLatency(countBatchLatency, now)
@@ -32,18 +36,18 @@ func (s *Stream) PutRecords(ctx context.Context, entries []Entry) ([]PutResult, 
 }
 
 // putBatch puts entries that have been checked, with an outcome for each in
-// results. Where pending is not nil it names the entries to be put, and a record
-// that is refused for throughput keeps the later ones of its shard from
-// overtaking it.
-func (s *Stream) putBatch(entries []Entry, results []PutResult, pending []int, now instant) {
+// results. If inOrder is set, those who wait for quota come first, and a record that
+// is refused for throughput keeps the later ones of its shard from overtaking it,
+// and its room in memory.
+func (s *Stream) putBatch(entries []Entry, results []PutResult, inOrder bool, now instant) {
 	b := s.takeBatch()
 	defer s.giveBatch(b)
-	b.entries, b.results, b.inOrder = entries, results, pending != nil
-	b.list(pending)
+	b.entries, b.results, b.inOrder = entries, results, inOrder
+	b.list()
 	if int64(now) >= s.attend.Load() && s.attendTo(now) {
 		b.spread(s.routes.Load())
 	}
-	if s.full.max > 0 {
+	if s.full.max > 0 && s.full.policy != Wait {
 		b.makeRoom(now)
 	}
 	for routes := s.routes.Load(); len(b.items) > 0; routes = s.laterRoutes() {
@@ -51,7 +55,7 @@ func (s *Stream) putBatch(entries []Entry, results []PutResult, pending []int, n
 		b.put(routes, now)
 	}
 	if s.full.max > 0 {
-		s.dropExcess(now)
+		s.dropExcess(now) // not shard by shard: what is about to be stored counts as held
 	}
 }
 
@@ -114,16 +118,13 @@ func (s *Stream) giveBatch(b *batch) {
 	s.batches.Put(b)
 }
 
-// list lists the items to be put: those pending, or all entries if nil.
-func (b *batch) list(pending []int) {
+// list lists the items to be put: those that have no outcome yet.
+func (b *batch) list() {
 	b.items = b.items[:0]
-	if pending == nil {
-		for i := range b.entries {
+	for i := range b.entries {
+		if b.results[i].Err == nil {
 			b.items = append(b.items, batchItem{entry: int32(i)})
 		}
-	}
-	for _, i := range pending {
-		b.items = append(b.items, batchItem{entry: int32(i)})
 	}
 }
 
@@ -133,10 +134,10 @@ func (b *batch) list(pending []int) {
 func (b *batch) makeRoom(now instant) {
 	kept := b.items[:0]
 	for _, item := range b.items {
-		if err := b.stream.makeRoom(b.entries[item.entry].Size(), now); err != nil {
-			b.results[item.entry] = PutResult{Err: err}
-		} else {
+		if b.stream.findRoom(b.entries[item.entry].Size(), now) {
 			kept = append(kept, item)
+		} else {
+			b.results[item.entry] = PutResult{Err: ErrMemoryFull}
 		}
 	}
 	b.items = kept
@@ -195,49 +196,39 @@ func (b *batch) put(routes *routing, now instant) {
 	for _, place := range b.touched {
 		head := b.heads[place]
 		b.heads[place] = noItem
-		if sh := routes.open[place]; !sh.putItems(b, head, now) {
-			for i := head; i != noItem; i = b.items[i].next {
-				later = append(later, b.items[i])
-			}
+		if sh := routes.open[place]; sh.begin() {
+			b.putTo(sh, head, now)
+			continue
+		}
+		for i := head; i != noItem; i = b.items[i].next {
+			later = append(later, b.items[i])
 		}
 	}
 	b.items = append(b.items[:0], later...)
 }
 
-// putItems appends the items of one shard, or reports that it was closed.
-func (sh *shard) putItems(b *batch, head int32, now instant) bool {
-	sh.mu.Lock()
-	if sh.closed {
-		sh.mu.Unlock()
-		return false
+// putTo puts a list of items into a shard, which is between begin and end.
+func (b *batch) putTo(sh *shard, head int32, now instant) {
+	s, throttled := b.stream, int64(0)
+	if sh.quota.Limited() {
+		throttled = b.admit(sh, &head, now)
 	}
-	throttled := int64(0)
-	if sh.quota.limited {
-		throttled = sh.admitItemsLocked(b, &head, now)
+	if head == noItem {
+		sh.abandon()
+	} else {
+		ms, tidy := s.stamp(sh, now)
+		before := sh.appended()
+		b.appendTo(sh, head, ms)
+		sh.countBatch(before)
+		s.after(sh, sh.end(now, s.Retention()), tidy, now)
 	}
-	tidy := false
-	if head != noItem {
-		var ms int64
-		ms, tidy = sh.stampLocked(now.ms())
-		before := sh.takenInLocked()
-		sh.appendItemsLocked(b, head, ms)
-		sh.log.Publish()
-		sh.countBatchLocked(before)
-	}
-	sh.releaseLocked(now)
-	sh.mu.Unlock()
 	if throttled > 0 {
 		sh.countBatchThrottled(now, throttled)
 	}
-	sh.wake()
-	if tidy {
-		sh.stream.tidy(now)
-	}
-	return true
 }
 
-// appendItemsLocked appends a list of items without publishing them.
-func (sh *shard) appendItemsLocked(b *batch, head int32, ms int64) {
+// appendTo appends a list of items without publishing them.
+func (b *batch) appendTo(sh *shard, head int32, ms int64) {
 	first := sh.number(0, ms)
 	for i := head; i != noItem; {
 		item := &b.items[i]
@@ -248,20 +239,20 @@ func (sh *shard) appendItemsLocked(b *batch, head int32, ms int64) {
 	}
 }
 
-// admitItemsLocked takes the items that a write limit refuses out of a list, and
-// returns how many there are.
-func (sh *shard) admitItemsLocked(b *batch, head *int32, now instant) (refused int64) {
+// admit takes the items that a write limit refuses out of a list, and returns how
+// many there are.
+func (b *batch) admit(sh *shard, head *int32, now instant) (refused int64) {
 	for link := head; *link != noItem; {
 		item := &b.items[*link]
-		err := sh.takeQuotaLocked(now, b.entries[item.entry].Size())
+		r := sh.admit(now, b.entries[item.entry].Size(), b.inOrder)
 		switch {
-		case err == nil:
+		case r.Kind == quota.None:
 			link = &item.next
 		case b.inOrder:
-			refused += b.refuseAll(*link, err)
+			refused += b.refuseAll(*link, b.stream.limitError(sh.shard, r))
 			*link = noItem
 		default:
-			b.refuse(item, err)
+			b.refuse(item, b.stream.limitError(sh.shard, r))
 			refused++
 			*link = item.next
 		}
@@ -280,12 +271,14 @@ func (b *batch) refuseAll(from int32, err error) (n int64) {
 
 func (b *batch) refuse(item *batchItem, err error) {
 	b.results[item.entry] = PutResult{Err: err}
-	b.stream.full.give(b.entries[item.entry].Size())
+	if !b.inOrder {
+		b.stream.full.give(b.entries[item.entry].Size())
+	}
 }
 
-// countBatchLocked counts what a PutRecords put into the shard since before.
-func (sh *shard) countBatchLocked(before intake) {
-	put := sh.takenInLocked().since(before)
+// countBatch counts what a PutRecords put into the shard since before.
+func (sh *shard) countBatch(before intake) {
+	put := sh.appended().since(before)
 	sh.batchRecords.Store(before.batchRecords + put.records)
 	sh.batchBytes.Store(before.batchBytes + put.bytes)
 }

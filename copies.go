@@ -1,6 +1,10 @@
 package weir
 
-import "context"
+import (
+	"context"
+
+	"github.com/weirstream/weir/internal/quota"
+)
 
 // PutCopies puts n records that are all like e, as n calls of [Stream.Put] at one
 // reading of the clock would, and returns how many were stored. If a limit refused
@@ -23,20 +27,20 @@ func (s *Stream) PutCopies(ctx context.Context, e Entry, n int) (stored int, err
 	if err := s.checkOrdering(e.SequenceNumberForOrdering, now); err != nil {
 		return 0, err
 	}
-	stored, err = s.putCopies(&e, n, now)
+	stored, err = s.putCopies(ctx, &e, n, now)
 	if s.config.MeasureLatency {
 		s.countLatency(countPutLatency, now)
 	}
 	return stored, err
 }
 
-func (s *Stream) putCopies(e *Entry, n int, now instant) (stored int, err error) {
+func (s *Stream) putCopies(ctx context.Context, e *Entry, n int, now instant) (stored int, err error) {
 	if err := s.checkRecord(e.PartitionKey, e.Data); err != nil {
 		return 0, err
 	}
 	auto := int64(now) >= s.attend.Load() && s.attendTo(now)
 	if !s.full.admitCopies(e.Size(), n) {
-		return s.putEach(e, n, auto, now)
+		return s.putEach(ctx, e, n, auto, now)
 	}
 	if auto {
 		stored, err = s.dealCopies(e, n, now)
@@ -47,11 +51,18 @@ func (s *Stream) putCopies(e *Entry, n int, now instant) (stored int, err error)
 	return stored, err
 }
 
+// copiesAtOnce is how many copies are put one by one between two looks at the
+// context.
+const copiesAtOnce = 256
+
 // putEach puts copies one by one. What follows one that memory refused is refused
 // too: nothing gives room at the same moment.
-func (s *Stream) putEach(e *Entry, n int, auto bool, now instant) (stored int, first error) {
+func (s *Stream) putEach(ctx context.Context, e *Entry, n int, auto bool, now instant) (stored int, first error) {
 	for i := range n {
-		_, err := s.put(e.PartitionKey, e.Data, e.ExplicitHashKey, now)
+		if i%copiesAtOnce == 0 && ctx.Err() != nil {
+			return stored, ctx.Err()
+		}
+		_, err := s.put(ctx, e.PartitionKey, e.Data, e.ExplicitHashKey, now, false)
 		switch {
 		case err == nil:
 			stored++
@@ -92,63 +103,27 @@ func (s *Stream) dealCopies(e *Entry, n int, now instant) (stored int, first err
 	return stored, first
 }
 
-// putCopiesTo puts copies to the shard of explicit or, if that is nil, of the
-// key's hash.
+// putCopiesTo puts as many of n copies as the write limits let pass to the shard of
+// explicit or, if that is nil, of the key's hash. The error is what refused the
+// next.
 func (s *Stream) putCopiesTo(e *Entry, explicit *HashKey, n int, now instant) (stored int, err error) {
-	for routes := s.routes.Load(); ; routes = s.laterRoutes() {
-		sh := routes.open[0]
-		if len(routes.open) > 1 {
-			sh = routes.open[routes.place(hashKey(e.PartitionKey, explicit))]
-		}
-		if stored, err = sh.putCopies(e.PartitionKey, e.Data, n, now); err != errClosedMeanwhile {
-			return stored, err
-		}
-	}
-}
-
-// putCopies appends as many of n copies as the write limits let pass, and returns
-// what refused the next.
-func (sh *shard) putCopies(key string, data []byte, n int, now instant) (stored int, err error) {
-	sh.mu.Lock()
-	if sh.closed {
-		sh.mu.Unlock()
-		return 0, errClosedMeanwhile
-	}
+	sh := s.beginWrite(e.PartitionKey, explicit)
 	stored = n
-	if sh.quota.limited {
-		stored, err = sh.takeCopiesLocked(now, len(key)+len(data), n)
+	if sh.quota.Limited() {
+		var r quota.Refusal
+		if stored, r = sh.quota.TakeMost(int64(now), e.Size(), n); stored < n {
+			err = s.limitError(sh.shard, r)
+		}
 	}
-	tidy := false
-	if stored > 0 {
-		var ms int64
-		ms, tidy = sh.stampLocked(now.ms())
-		sh.log.AppendCopies(key, data, ms, stored)
-		sh.log.Publish()
-		sh.releaseLocked(now)
+	if stored == 0 {
+		sh.abandon()
+	} else {
+		ms, tidy := s.stamp(sh, now)
+		sh.log.AppendCopies(e.PartitionKey, e.Data, ms, stored)
+		s.after(sh, sh.end(now, s.Retention()), tidy, now)
 	}
-	sh.mu.Unlock()
 	if stored < n {
 		sh.counts.add(now.second(), countThrottledRecords, int64(n-stored))
 	}
-	if stored > 0 {
-		sh.wake()
-	}
-	if tidy {
-		sh.stream.tidy(now)
-	}
 	return stored, err
-}
-
-// takeCopiesLocked takes the share of the write limits of as many of n records as
-// they let pass, and returns what refuses the next.
-func (sh *shard) takeCopiesLocked(now instant, size, n int) (passed int, err error) {
-	at, _ := sh.clock.read(now)
-	passed = sh.quota.takeMost(at, size, n)
-	for passed < n {
-		if err := sh.takeQuotaLocked(now, size); err != nil {
-			return passed, err
-		}
-		passed++
-	}
-	return passed, nil
 }

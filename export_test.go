@@ -12,7 +12,8 @@ func WakeCheck(s *Stream) func(n int) {
 	sh := s.routes.Load().open[0]
 	return func(n int) {
 		for range n {
-			sh.wake()
+			sh.waiting.Wake()
+			s.waiting.Wake()
 		}
 	}
 }

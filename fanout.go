@@ -128,7 +128,7 @@ const fewSubscriptions = 64
 // out when there are twice as many as after the last time, so that the map stays
 // bounded at a constant cost. The caller holds fanOut.mu.
 func (c *consumer) enterLocked(sub *Subscription, now instant) {
-	s := sub.sh.stream
+	s := sub.stream
 	if before := c.subscriptions[sub.sh.shard]; before != nil && before.over(now) {
 		before.end(io.EOF) // or a clock that is set back would revive it
 	} else if before != nil {

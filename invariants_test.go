@@ -21,9 +21,7 @@ func CheckInvariants(s *Stream) error {
 		if err := checkParents(routes, sh); err != nil {
 			return fmt.Errorf("%v: %w", sh.shard, err)
 		}
-		sh.mu.Lock()
-		held += sh.heldBytesLocked()
-		sh.mu.Unlock()
+		held += memoryOf(sh.held())
 	}
 	return checkMemory(s, held)
 }

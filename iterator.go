@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/weirstream/weir/internal/quota"
 	"github.com/weirstream/weir/internal/shardlog"
 )
 
@@ -107,16 +108,18 @@ func (s *Stream) getRecords(dst []Record, it Iterator, limit int, now instant) (
 	if err != nil {
 		return Batch{}, err
 	}
-	if err := sh.takeReadQuota(now); err != nil {
-		return Batch{}, err
+	if r := sh.admitRead(now); r.Kind != quota.None {
+		sh.counts.add(now.second(), countReadThrottles, 1)
+		return Batch{}, s.limitError(sh.shard, r)
 	}
+	horizon := s.horizonMs(now)
 	if s.config.GetRecordsDelay > 0 {
-		limit = sh.visible(&it.cursor, now, s.config.GetRecordsDelay, limit)
+		limit = sh.visible(&it.cursor, horizon, now, s.config.GetRecordsDelay, limit)
 	}
 	before := len(dst)
 	var b Batch
 	var size int
-	b.Records, size = sh.read(dst, &it.cursor, s.horizonMs(now), limit, s.limits.ReadBytes)
+	b.Records, size = sh.read(dst, &it.cursor, horizon, limit, s.limits.ReadBytes)
 	b.MillisBehindLatest = sh.behindLatest(&it.cursor, b.Records[before:], now)
 	sh.chargeRead(now, len(b.Records)-before, size, b.MillisBehindLatest)
 	if sh.finished(&it.cursor) {
@@ -142,13 +145,13 @@ func (s *Stream) IteratorAge(it Iterator) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	return time.Duration(sh.ageMs(it.cursor, now)) * time.Millisecond, nil
+	return time.Duration(sh.ageMs(it.cursor, s.horizonMs(now), now)) * time.Millisecond, nil
 }
 
-// ageMs returns how many milliseconds ago the first readable record from c on
-// arrived, or 0 if there is none.
-func (sh *shard) ageMs(c shardlog.Cursor, now instant) int64 {
-	sh.log.SkipTo(&c, sh.stream.horizonMs(now))
+// ageMs returns how many milliseconds ago the first record from c on arrived that
+// arrived after horizon, or 0 if there is none.
+func (sh *shard) ageMs(c shardlog.Cursor, horizon int64, now instant) int64 {
+	sh.log.SkipTo(&c, horizon)
 	if ms, ok := sh.log.ArrivalAt(c); ok {
 		return max(0, now.ms()-ms)
 	}
@@ -175,26 +178,21 @@ func (s *Stream) checkRead(it Iterator, limit int, now instant) (*shard, int, er
 	return sh, limit, err
 }
 
-// takeReadQuota admits one call of GetRecords.
-func (sh *shard) takeReadQuota(now instant) error {
-	if sh.reads.calls == nil && sh.reads.bytes == nil {
-		return nil
+// admitRead admits one call of GetRecords, or says what refuses it.
+func (sh *shard) admitRead(now instant) quota.Refusal {
+	if !sh.reads.Limited() {
+		return quota.Refusal{}
 	}
 	sh.readMu.Lock()
-	limit, wait := sh.reads.takeCall(now)
-	sh.readMu.Unlock()
-	if limit == "" {
-		return nil
-	}
-	sh.counts.add(now.second(), countReadThrottles, 1)
-	return &LimitError{Limit: limit, Stream: sh.stream.name, Shard: sh.shard, RetryAfter: wait}
+	defer sh.readMu.Unlock()
+	return sh.reads.Take(int64(now))
 }
 
 // chargeRead counts what a call of GetRecords returned, and pays for it.
 func (sh *shard) chargeRead(now instant, records, size int, behind int64) {
-	if sh.reads.bytes != nil {
+	if sh.reads.Limited() {
 		sh.readMu.Lock()
-		sh.reads.charge(size)
+		sh.reads.Charge(size)
 		sh.readMu.Unlock()
 	}
 	sh.counts.countRead(now.second(), records, size, behind)

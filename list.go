@@ -63,14 +63,14 @@ func (s *Stream) ListShards(q ShardQuery) ([]Shard, error) {
 	defer s.reshard.Unlock()
 	now := s.now()
 	s.catchUpLocked(now)
-	all := s.routes.Load().all
+	all, horizon := s.routes.Load().all, s.horizonMs(now)
 	from := sort.Search(len(all), func(i int) bool { return all[i].shard >= q.From })
 	var list []Shard
 	for _, sh := range all[from:] {
 		if q.Limit > 0 && len(list) == q.Limit {
 			break
 		}
-		if sh.chosen(q, s.horizonMs(now)) {
+		if sh.chosen(q, horizon, s.created.ms()) {
 			list = append(list, sh.describe())
 		}
 	}
@@ -78,14 +78,14 @@ func (s *Stream) ListShards(q ShardQuery) ([]Shard, error) {
 }
 
 // chosen reports whether a query chooses the shard when what arrived at
-// horizonMs or before has expired.
-func (sh *shard) chosen(q ShardQuery, horizonMs int64) bool {
+// horizonMs or before has expired. The stream was created at createdMs.
+func (sh *shard) chosen(q ShardQuery, horizonMs, createdMs int64) bool {
 	if sh.expired(horizonMs) {
 		return false
 	}
 	switch q.Filter {
 	case ShardsAtTrimHorizon:
-		return sh.openAt(max(horizonMs, sh.stream.created.ms()))
+		return sh.openAt(max(horizonMs, createdMs))
 	case ShardsAtLatest:
 		return sh.ending.Load() == nil
 	case ShardsAtTime:

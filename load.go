@@ -135,8 +135,10 @@ func (l *loader) shard() error {
 	if n := len(l.saved); n > 0 && m.ID <= l.saved[n-1].ID || m.ID >= l.meta.Next || !m.possible() {
 		return damagedf("%v is impossible", m.ID)
 	}
-	sh := newShard(l.s, logID{created: m.Created, shard: m.ID}, m.Keys, m.Parents, m.Opened)
-	log, err := shardlog.Restore(&sh.log, l.s.logOptions(), shardlog.State{
+	kind := l.s.shardKind()
+	sh := newShard(kind, logID{created: m.Created, shard: m.ID}, m.Keys, m.Parents, m.Opened)
+	sh.log = shardlog.Log{}
+	log, err := shardlog.Restore(&sh.log, kind.log, shardlog.State{
 		First: m.First, End: m.End, Bytes: m.Bytes, LastMs: m.LastMs,
 	}, 0)
 	if err != nil {
@@ -199,13 +201,13 @@ func (l *loader) finish() (*Stream, error) {
 			sh.closed = true
 			sh.ending.Store(ending)
 		}
-		s.full.held.Add(sh.heldBytesLocked())
+		if s.full.max > 0 {
+			s.full.held.Add(memoryOf(sh.held()))
+			s.full.date(sh)
+		}
 	}
 	slices.SortFunc(open, func(a, b *shard) int { return a.keys.Start.Compare(b.keys.Start) })
 	s.routes.Store(newRouting(l.shards, open, l.meta.Next, retired{}))
-	if s.full.max == 0 {
-		s.full.held.Store(0)
-	}
 	now := s.now()
 	if s.Mode() == OnDemand {
 		s.beginScalingLocked(now, len(open))

@@ -38,19 +38,23 @@ func (p *peak) offer(n, at int64) {
 	}
 }
 
-// markLocked marks the beginning of the second of lastMs, in the shard and, if no
-// other shard was first, in the stream; it reports whether it did the latter. The
-// caller holds mu.
-func (sh *shard) markLocked() bool {
-	at := sh.lastMs / 1000
-	sh.markMs = (at + 1) * 1000
-	in := sh.takenInLocked()
-	if in.at = max(at, 1); in.at == sh.marks.last.Load() {
-		return false // the first two seconds of 1970 share a mark
+// mark marks the beginning of the second of lastMs, and reports whether that was
+// not done yet. The caller is between begin and end.
+func (sh *shard) mark() bool {
+	at := markSecond(sh.lastMs)
+	sh.markMs = (sh.lastMs/1000 + 1) * 1000
+	if at == sh.marks.last.Load() {
+		return false
 	}
+	in := sh.appended()
+	in.at = at
 	sh.marks.mark(in, sh.counts.window)
-	return sh.stream.mark(in.at)
+	return true
 }
+
+// markSecond returns the second that marks know an arrival by: the first two of
+// 1970 share one, because zero stands for no mark.
+func markSecond(ms int64) int64 { return max(ms/1000, 1) }
 
 // mark marks the beginning of a second in which something is put, unless that is
 // done.
@@ -85,8 +89,9 @@ func (m *markHistory) mark(in intake, window int64) {
 	m.last.Store(in.at)
 }
 
-// takenInLocked returns what the shard ever took in, published or not.
-func (sh *shard) takenInLocked() intake { return sh.intakeOf(sh.log.Appended()) }
+// appended returns what the shard ever took in, published or not. The caller holds
+// mu.
+func (sh *shard) appended() intake { return sh.intakeOf(sh.log.Appended()) }
 
 // placeLocked returns the place of a second's mark, which may hold another
 // second's. The ring grows as a history's does.

@@ -1,10 +1,16 @@
 package weir
 
 import (
+	"container/heap"
+	"context"
+	"fmt"
+	"math"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/weirstream/weir/internal/shardlog"
+	"github.com/weirstream/weir/internal/wait"
 )
 
 // memoryBound keeps the records of all shards within Config.MaxBytes.
@@ -13,8 +19,11 @@ type memoryBound struct {
 	policy FullPolicy
 	held   atomic.Int64 // data, keys and overhead of records held or about to be
 
-	dropping sync.Mutex // guards victim; taken before a shard's mutex
-	victim   victim
+	room wait.List  // woken when memory is given back
+	line wait.Queue // puts that wait for room
+
+	dropping sync.Mutex // guards oldest and shard.dated; taken before a shard's mutex
+	oldest   datedHeap
 }
 
 // admit counts a record of size bytes as held, or reports that it does not fit.
@@ -30,11 +39,7 @@ func (m *memoryBound) admit(size int) bool {
 }
 
 // give takes back what admit counted.
-func (m *memoryBound) give(size int) {
-	if m.max > 0 {
-		m.held.Add(-int64(size) - RecordOverheadBytes)
-	}
-}
+func (m *memoryBound) give(size int) { m.giveCopies(size, 1) }
 
 // admitCopies counts n records of size bytes as held, or reports that they do not
 // all fit, in which case none is counted. Without a bound it has nothing to count.
@@ -55,35 +60,102 @@ func (m *memoryBound) admitCopies(size, n int) bool {
 
 // giveCopies takes back what admitCopies counted.
 func (m *memoryBound) giveCopies(size, n int) {
-	if m.max > 0 {
-		m.held.Add(-int64(n) * (int64(size) + RecordOverheadBytes))
-	}
+	m.giveExtent(shardlog.Extent{Records: int64(n), Bytes: int64(n) * int64(size)})
 }
 
-// giveExtent takes back what admit and admitCopies counted of trimmed records.
+// giveExtent takes back what was counted of records that are gone.
 func (m *memoryBound) giveExtent(gone shardlog.Extent) {
-	if m.max > 0 {
-		m.held.Add(-gone.Bytes - gone.Records*RecordOverheadBytes)
+	if m.max == 0 || gone.Records == 0 {
+		return
 	}
+	m.held.Add(-memoryOf(gone))
+	m.room.Wake()
 }
 
-// makeRoom counts a record as held, or refuses it because it does not fit into
-// MaxBytes though what has expired is trimmed. The stream has a bound; the caller
+// memoryOf returns what records count for against MaxBytes.
+func memoryOf(e shardlog.Extent) int64 { return e.Bytes + e.Records*RecordOverheadBytes }
+
+// makeRoom counts a record as held, waits for room if that is the policy, or refuses
+// the record. It returns when there was room. The stream has a bound; the caller
 // holds no shard's mutex.
-func (s *Stream) makeRoom(size int, now instant) error {
-	if s.full.admit(size) {
-		return nil
+func (s *Stream) makeRoom(ctx context.Context, size int, now instant) (instant, error) {
+	if s.full.policy == Wait && int64(size)+RecordOverheadBytes <= s.full.max {
+		return s.waitForRoom(ctx, size, now)
 	}
-	s.trimShards(now)
+	if !s.findRoom(size, now) {
+		return now, ErrMemoryFull
+	}
+	return now, nil
+}
+
+// findRoom counts a record as held, or refuses it because it does not fit into
+// MaxBytes though what has expired is trimmed.
+func (s *Stream) findRoom(size int, now instant) bool {
 	if s.full.admit(size) {
-		return nil
+		return true
+	}
+	s.trimDated(now)
+	if s.full.admit(size) {
+		return true
 	}
 	s.counts.add(now.second(), countRefusedRecords, 1)
-	return ErrMemoryFull
+	return false
+}
+
+// waitForRoom counts a record as held when it fits and those who came before have
+// been served. When ctx ends first, the error says so and matches [ErrMemoryFull].
+func (s *Stream) waitForRoom(ctx context.Context, size int, now instant) (instant, error) {
+	m := &s.full
+	if m.line.Empty() && m.admit(size) {
+		return now, nil
+	}
+	turn := make(chan *wait.Ticket, 1)
+	ticket := m.line.Enter(turn)
+	defer m.line.Leave(ticket)
+	select {
+	case <-turn:
+	case <-ctx.Done():
+		return 0, s.gaveUpRoom(ctx)
+	}
+	for {
+		changed, now := m.room.Enter(), s.now()
+		expires := s.trimDated(now)
+		if m.admit(size) {
+			return now, nil
+		}
+		if !pauseFor(ctx, expires, changed, nil) {
+			return 0, s.gaveUpRoom(ctx)
+		}
+	}
+}
+
+// waitForSome returns how many of entries, from the first on, to put now. Where the
+// policy is to wait for room that is as many as have room, which they are counted
+// for, but one at least, which may be waited for; else it is all. An entry that has
+// no room gets its error in results.
+func (s *Stream) waitForSome(ctx context.Context, entries []Entry, results []PutResult, now instant) (n int, at instant) {
+	if s.full.max == 0 || s.full.policy != Wait {
+		return len(entries), now
+	}
+	at, err := s.makeRoom(ctx, entries[0].Size(), now)
+	if err != nil {
+		results[0].Err = err
+		return 1, now
+	}
+	for n = 1; n < len(entries) && s.full.line.Empty() && s.full.admit(entries[n].Size()); n++ {
+	}
+	return n, at
+}
+
+func (s *Stream) gaveUpRoom(ctx context.Context) error {
+	s.counts.add(s.now().second(), countRefusedRecords, 1)
+	return fmt.Errorf("%w while waiting for memory: %w", context.Cause(ctx), ErrMemoryFull)
 }
 
 // dropExcess drops the oldest records of the stream until the rest fits into
-// MaxBytes, if that is its policy. The caller holds no shard's mutex.
+// MaxBytes, if that is its policy. Of shards whose oldest records are as old the one
+// with the lowest id gives way first, and goes on as long as no other has an older
+// one. The caller holds no shard's mutex.
 func (s *Stream) dropExcess(now instant) {
 	m := &s.full
 	if m.policy != DropOldest || m.held.Load() <= m.max {
@@ -91,99 +163,117 @@ func (s *Stream) dropExcess(now instant) {
 	}
 	m.dropping.Lock()
 	defer m.dropping.Unlock()
-	v := &m.victim
-	for first := true; m.held.Load() > m.max; first = false {
-		if !v.stands(s.routes.Load(), first) {
-			*v = s.findVictim(v.keep(first))
-		}
-		if v.sh == nil {
+	horizon := s.horizonMs(now)
+	for m.held.Load() > m.max {
+		first, next := m.oldest.settle()
+		if first == nil {
 			return // what is over the bound is about to be stored
 		}
-		switch ms, ok := v.sh.log.Oldest(); {
-		case !ok: // trimmed just now
-		case ms <= s.horizonMs(now):
-			s.trimShards(now)
-			*v = victim{}
-		default:
-			v.sh.dropUntil(min(v.before, v.after), now)
+		if first.ms <= horizon {
+			m.giveExtent(first.sh.trim(horizon))
+			continue
+		}
+		gone := first.sh.drop(m.held.Load()-m.max, next)
+		m.giveExtent(gone)
+		first.sh.countDropped(now, gone.Records, gone.Bytes)
+	}
+}
+
+// trimDated trims, in a stream with a bound, what has expired, and returns how long
+// it is until the next record does.
+func (s *Stream) trimDated(now instant) (wait time.Duration) {
+	m, retention := &s.full, s.Retention()
+	m.dropping.Lock()
+	defer m.dropping.Unlock()
+	for {
+		first, _ := m.oldest.settle()
+		if first == nil {
+			return time.Duration(eternity)
+		}
+		if horizon := horizonMs(now, retention); first.ms > horizon {
+			return time.Duration(first.ms-horizon) * time.Millisecond
+		}
+		m.giveExtent(first.sh.trim(horizonMs(now, retention)))
+	}
+}
+
+// date enters a shard that has records now into the order of the oldest.
+func (m *memoryBound) date(sh *shard) {
+	m.dropping.Lock()
+	defer m.dropping.Unlock()
+	if ms, ok := sh.log.Oldest(); ok && !sh.dated {
+		sh.dated = true
+		heap.Push(&m.oldest, dated{ms, sh})
+	}
+}
+
+// A datedHeap is the shards with records, the one with the oldest first, the lowest
+// id of several. A shard may be entered with an older record than it still has:
+// what is at the top is looked at before it is believed. So a record that goes
+// elsewhere, by retention, costs nothing here, and to find the oldest of n shards
+// takes the time of log n, not of n.
+type datedHeap []dated
+
+type dated struct {
+	ms int64 // arrival of the oldest record, or earlier
+	sh *shard
+}
+
+// settle brings the shard with the oldest record to the top and returns it, nil if
+// there is none, with the arrival of the oldest record in any other.
+func (h *datedHeap) settle() (first *dated, next int64) {
+	if !h.verify(0) {
+		return nil, math.MaxInt64
+	}
+	next = math.MaxInt64
+	for _, i := range [...]int{1, 2} {
+		for i < len(*h) && !h.verify(i) {
+		}
+		if i < len(*h) {
+			next = min(next, (*h)[i].ms)
 		}
 	}
+	return &(*h)[0], next
 }
 
-// A victim is the shard with the oldest record, the lowest one of several. To look
-// at all shards for each record that is dropped would make a put cost time in
-// proportion to their number, so it is remembered as long as it is certain to be it.
-type victim struct {
-	sh     *shard   // nil if there is none
-	routes *routing // those it was found in
-	// before and after are the oldest arrivals in the shards below it and above it
-	// when it was found. Since then they can only have risen.
-	before, after int64
-	// once says that this holds for no longer than a call: a shard was empty, and
-	// what it takes next may be older than what the others hold.
-	once bool
-}
-
-const noArrival = int64(1 << 62)
-
-// keep returns the shard that stays the victim where several are as old: within a
-// call the one there is, at its beginning none.
-func (v *victim) keep(first bool) *shard {
-	if first {
-		return nil
-	}
-	return v.sh
-}
-
-// stands reports whether the victim still is what it was found as. Within a call,
-// that is after the first record, it also stays the victim while another shard has a
-// record just as old.
-func (v *victim) stands(routes *routing, first bool) bool {
-	if v.sh == nil || v.routes != routes || v.once && first {
-		return false
-	}
-	ms, ok := v.sh.log.Oldest()
-	if !ok {
-		return false
-	}
-	return ms < v.before && ms <= v.after || !first && ms <= min(v.before, v.after)
-}
-
-// findVictim looks for the shard with the oldest record, kept being preferred if
-// it is as old as others.
-func (s *Stream) findVictim(kept *shard) victim {
-	v := victim{routes: s.routes.Load(), before: noArrival, after: noArrival}
-	oldest := noArrival
-	for _, sh := range v.routes.all {
-		ms, ok := sh.log.Oldest()
+// verify makes the place of a heap hold what it says, and reports whether it holds
+// anything.
+func (h *datedHeap) verify(i int) bool {
+	for i < len(*h) {
+		d := &(*h)[i]
+		ms, ok := d.sh.log.Oldest()
 		switch {
 		case !ok:
-			v.once = v.once || sh.ending.Load() == nil
-		case ms < oldest || ms == oldest && sh == kept:
-			v.before, v.after = min(v.before, oldest), noArrival
-			v.sh, oldest = sh, ms
+			d.sh.dated = false
+			heap.Remove(h, i)
+		case ms != d.ms:
+			d.ms = ms
+			heap.Fix(h, i)
 		default:
-			v.after = min(v.after, ms)
+			return true
 		}
 	}
-	return v
+	return false
 }
 
-// trimShards trims all shards by retention.
-func (s *Stream) trimShards(now instant) {
-	horizon := horizonMs(now, s.Retention())
-	for _, sh := range s.routes.Load().all {
-		sh.trimExpired(horizon)
-	}
+func (h datedHeap) Len() int      { return len(h) }
+func (h datedHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+func (h datedHeap) Less(i, j int) bool {
+	return h[i].ms < h[j].ms || h[i].ms == h[j].ms && h[i].sh.shard < h[j].sh.shard
+}
+func (h *datedHeap) Push(x any) { *h = append(*h, x.(dated)) }
+func (h *datedHeap) Pop() any {
+	last := len(*h) - 1
+	d := (*h)[last]
+	(*h)[last] = dated{}
+	*h = (*h)[:last]
+	return d
 }
 
-// dropUntil drops the oldest record and those after it that did not arrive after
-// ms, as long as the stream is over its bound.
-func (sh *shard) dropUntil(ms int64, now instant) {
-	m := &sh.stream.full
+// drop drops the oldest record and those after it that did not arrive after ms,
+// until they count for need bytes.
+func (sh *shard) drop(need, ms int64) shardlog.Extent {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	gone := sh.log.TrimBytes(m.held.Load()-m.max, RecordOverheadBytes, ms)
-	m.giveExtent(gone)
-	sh.countDropped(now, gone.Records, gone.Bytes)
+	return sh.log.TrimBytes(need, RecordOverheadBytes, ms)
 }

@@ -54,8 +54,9 @@ func (o *outlet) next(ctx context.Context, s *Stream, p poller) (Event, error) {
 	}
 }
 
-// pauseFor waits for d, a change, or the end of ctx.
-func pauseFor(ctx context.Context, d time.Duration, appended, ended <-chan struct{}) {
+// pauseFor waits for d or a change, and reports whether one of them came before the
+// end of ctx. A d of eternity is no wait at all.
+func pauseFor(ctx context.Context, d time.Duration, changed, ended <-chan struct{}) bool {
 	var due <-chan time.Time
 	if d < time.Duration(eternity) {
 		timer := time.NewTimer(d)
@@ -63,11 +64,13 @@ func pauseFor(ctx context.Context, d time.Duration, appended, ended <-chan struc
 		due = timer.C
 	}
 	select {
-	case <-appended:
+	case <-changed:
 	case <-ended:
 	case <-due:
 	case <-ctx.Done():
+		return false
 	}
+	return true
 }
 
 // eternity is an instant that no clock reaches and, as a wait, no wait at all.
@@ -90,11 +93,11 @@ const (
 
 // visible returns how many records from c on, at most most, have arrived delay
 // ago or longer. It moves c up to the oldest readable record.
-func (sh *shard) visible(c *shardlog.Cursor, now instant, delay time.Duration, most int) int {
+func (sh *shard) visible(c *shardlog.Cursor, horizon int64, now instant, delay time.Duration, most int) int {
 	if delay == 0 {
 		return most
 	}
-	sh.log.SkipTo(c, sh.stream.horizonMs(now))
+	sh.log.SkipTo(c, horizon)
 	var hidden shardlog.Cursor
 	sh.log.SkipTo(&hidden, horizonMs(now, delay))
 	if hidden.Next <= c.Next {

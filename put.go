@@ -2,19 +2,39 @@ package weir
 
 import (
 	"context"
-	"errors"
+
+	"github.com/weirstream/weir/internal/quota"
 )
+
+// The way of a put. What is indented happens within, in this order.
+//
+//	PutRecord, Put, PutRecords, PutCopies        (and their waiting forms)
+//	  begin                  context; the one reading of the clock
+//	  checkRecord            key, size, number for ordering
+//	  attendTo               what has fallen due; whose turn it is
+//	  makeRoom               memory, or wait for it               retention.go
+//	  beginWrite             which shard, its mutex
+//	    shard.begin            closed meanwhile? look again
+//	    shard.admit            the write limits                   internal/quota
+//	    stamp                  arrival; marks of the second
+//	    log.Append             into the newest block              internal/shardlog
+//	    shard.end              publish, release what expired
+//	  after                  memory back, wake readers, tidy
+//	  dropExcess             the oldest records of any shard      retention.go
+//
+// A batch does the part from beginWrite to after once for each shard.
 
 // PutRecord appends a record to the shard whose hash key range holds the MD5 of
 // key, and returns where it went. data is copied; it may be empty. Past a write
 // limit of the shard PutRecord does not wait: it returns a [*LimitError], which
-// matches [ErrThroughputExceeded], and nothing is stored.
+// matches [ErrThroughputExceeded], and nothing is stored. What does not fit into
+// [Config.MaxBytes] is dealt with as [Config.WhenFull] says.
 func (s *Stream) PutRecord(ctx context.Context, key string, data []byte) (PutResult, error) {
 	now, err := s.begin(ctx)
 	if err != nil {
 		return PutResult{}, err
 	}
-	r, err := s.put(key, data, nil, now)
+	r, err := s.put(ctx, key, data, nil, now, false)
 	if s.config.MeasureLatency {
 		s.countLatency(countPutLatency, now)
 	}
@@ -32,45 +52,100 @@ func (s *Stream) Put(ctx context.Context, e Entry) (PutResult, error) {
 	if err := s.checkOrdering(e.SequenceNumberForOrdering, now); err != nil {
 		return PutResult{}, err
 	}
-	r, err := s.put(e.PartitionKey, e.Data, e.ExplicitHashKey, now)
+	r, err := s.put(ctx, e.PartitionKey, e.Data, e.ExplicitHashKey, now, false)
 	if s.config.MeasureLatency {
 		s.countLatency(countPutLatency, now)
 	}
 	return r, err
 }
 
-// put puts a record to the shard of explicit or, if that is nil, of key's hash.
-// The hash is spared where there is one shard only to choose from.
-func (s *Stream) put(key string, data []byte, explicit *HashKey, now instant) (PutResult, error) {
+// put puts a record to the shard of explicit or, if that is nil, of key's hash. If
+// inLine is set, those who wait for the shard's quota come first, and a record that
+// a limit refuses keeps its room in memory.
+func (s *Stream) put(ctx context.Context, key string, data []byte, explicit *HashKey, now instant, inLine bool) (PutResult, error) {
 	if err := s.checkRecord(key, data); err != nil {
 		return PutResult{}, err
 	}
 	if int64(now) >= s.attend.Load() && s.attendTo(now) {
 		explicit = s.nextTurn()
 	}
+	size := len(key) + len(data)
+	if s.full.max > 0 {
+		var err error
+		if now, err = s.makeRoom(ctx, size, now); err != nil {
+			return PutResult{}, err
+		}
+	}
+	sh := s.beginWrite(key, explicit)
+	if sh.quota.Limited() {
+		if r := sh.admit(now, size, inLine); r.Kind != quota.None {
+			sh.abandon()
+			if !inLine {
+				s.full.give(size)
+			}
+			sh.countThrottled(now)
+			return PutResult{}, s.limitError(sh.shard, r)
+		}
+	}
+	ms, tidy := s.stamp(sh, now)
+	i := sh.log.Append(key, data, ms)
+	s.after(sh, sh.end(now, s.Retention()), tidy, now)
+	if s.full.max > 0 {
+		s.dropExcess(now)
+	}
+	return PutResult{ShardID: sh.shard, SequenceNumber: sh.number(i, ms)}, nil
+}
+
+// beginWrite returns the shard that takes a record, between its begin and end. The
+// hash is spared where there is one shard only to choose from.
+func (s *Stream) beginWrite(key string, explicit *HashKey) *shard {
 	for routes := s.routes.Load(); ; routes = s.laterRoutes() {
 		sh := routes.open[0]
 		if len(routes.open) > 1 {
 			sh = routes.open[routes.place(hashKey(key, explicit))]
 		}
-		i, ms, err := sh.put(key, data, now)
-		if err == nil {
-			return PutResult{ShardID: sh.shard, SequenceNumber: sh.number(i, ms)}, nil
-		}
-		if err != errClosedMeanwhile {
-			return PutResult{}, err
+		if sh.begin() {
+			return sh
 		}
 	}
 }
-
-// errClosedMeanwhile says that a shard was closed after it was looked up.
-var errClosedMeanwhile = errors.New("shard closed since it was looked up")
 
 // laterRoutes returns the routing after the reshard that is under way.
 func (s *Stream) laterRoutes() *routing {
 	s.reshard.Lock()
 	defer s.reshard.Unlock()
 	return s.routes.Load()
+}
+
+// stamp returns the arrival of what is put into a shard, which is between begin
+// and end. It reports whether this is the first put of a second on the stream. The
+// stream's mark is made here, before anything of that second is published.
+func (s *Stream) stamp(sh *shard, now instant) (ms int64, tidy bool) {
+	ms, newSecond := sh.stamp(now.ms())
+	if newSecond {
+		tidy = s.mark(markSecond(ms))
+	}
+	return ms, tidy
+}
+
+// after does what a write brought about: it holds no shard's mutex.
+func (s *Stream) after(sh *shard, e effect, tidy bool, now instant) {
+	if s.full.max > 0 {
+		s.full.giveExtent(e.freed)
+		if e.first {
+			s.full.date(sh)
+		}
+	}
+	sh.waiting.Wake()
+	s.waiting.Wake()
+	if tidy {
+		s.tidy(now)
+	}
+}
+
+// limitError makes an error of what a shard refused.
+func (s *Stream) limitError(id ShardID, r quota.Refusal) *LimitError {
+	return &LimitError{Limit: limitName[r.Kind], Stream: s.name, Shard: id, RetryAfter: r.Wait}
 }
 
 func hashKey(key string, explicit *HashKey) HashKey {
@@ -107,68 +182,4 @@ func (s *Stream) checkOrdering(n SequenceNumber, now instant) error {
 		return &SequenceNumberError{Text: n.String(), Reason: "is invalid for ordering"}
 	}
 	return nil
-}
-
-// put appends one record and returns its index and arrival, or refuses it.
-func (sh *shard) put(key string, data []byte, now instant) (i uint64, ms int64, err error) {
-	size := len(key) + len(data)
-	if sh.stream.full.max > 0 {
-		if err := sh.stream.makeRoom(size, now); err != nil {
-			return 0, 0, err
-		}
-	}
-	sh.mu.Lock()
-	if sh.closed || sh.quota.limited {
-		if err := sh.admitLocked(size, now); err != nil {
-			sh.mu.Unlock()
-			sh.refused(err, size, now)
-			return 0, 0, err
-		}
-	}
-	ms, tidy := sh.stampLocked(now.ms())
-	i = sh.log.Append(key, data, ms)
-	sh.log.Publish()
-	sh.releaseLocked(now)
-	sh.mu.Unlock()
-	if sh.stream.full.max > 0 {
-		sh.stream.dropExcess(now)
-	}
-	sh.wake()
-	if tidy {
-		sh.stream.tidy(now)
-	}
-	return i, ms, nil
-}
-
-// admitLocked refuses a record if the shard is closed or past a write limit.
-func (sh *shard) admitLocked(size int, now instant) error {
-	if sh.closed {
-		return errClosedMeanwhile
-	}
-	return sh.takeQuotaLocked(now, size)
-}
-
-// refused accounts for a record that admitLocked refused.
-func (sh *shard) refused(err error, size int, now instant) {
-	sh.stream.full.give(size)
-	if err != errClosedMeanwhile {
-		sh.countThrottled(now)
-	}
-}
-
-// takeQuotaLocked takes a record's share of the write limits.
-func (sh *shard) takeQuotaLocked(now instant, size int) error {
-	at, behind := sh.clock.read(now)
-	limit, wait := sh.quota.take(at, size)
-	if limit == "" {
-		return nil
-	}
-	wait = max(1, wait) + behind
-	return &LimitError{Limit: limit, Stream: sh.stream.name, Shard: sh.shard, RetryAfter: wait}
-}
-
-// wake wakes those who wait for records, of this shard or of any.
-func (sh *shard) wake() {
-	sh.waiting.Wake()
-	sh.stream.waiting.Wake()
 }

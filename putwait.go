@@ -1,30 +1,44 @@
 package weir
 
 import (
+	"cmp"
 	"context"
+	"fmt"
+	"slices"
 	"time"
+
+	"github.com/weirstream/weir/internal/quota"
+	"github.com/weirstream/weir/internal/wait"
 )
 
 // PutRecordWait is [Stream.PutRecord] for a caller who rather waits than be
-// refused: past a write limit it waits until there is room or ctx ends.
+// refused: past a write limit it waits until there is room or ctx ends. Those who
+// wait for a shard are served in the order in which they came, and each costs the
+// same however many wait. When ctx ends the error matches its cause and the
+// [*LimitError] that it waited for. Metrics count a record that has to wait as
+// throttled once.
 func (s *Stream) PutRecordWait(ctx context.Context, key string, data []byte) (PutResult, error) {
-	for {
-		r, err := s.PutRecord(ctx, key, data)
-		over, ok := err.(*LimitError)
-		if !ok {
-			return r, err
-		}
-		if err := sleep(ctx, over.RetryAfter); err != nil {
-			return r, err
-		}
+	now, err := s.begin(ctx)
+	if err != nil {
+		return PutResult{}, err
 	}
+	r, err := s.put(ctx, key, data, nil, now, true)
+	if _, over := err.(*LimitError); !over {
+		return r, err
+	}
+	q := waitingPut{stream: s, entries: []Entry{{PartitionKey: key, Data: data}}, results: []PutResult{{Err: err}}, single: true}
+	err = q.put(ctx, []int{0})
+	return q.results[0], err
 }
 
 // PutRecordsWait is [Stream.PutRecords] for a caller who rather waits than be
-// refused: it puts what a write limit refused again until all is stored or ctx
-// ends, and keeps the order of entries within each shard. Metrics know it as one
-// call. When ctx ends it returns its error with the results so far; those of
-// records not stored carry the limit that refused them.
+// refused: it waits for the quota of each shard as [Stream.PutRecordWait] does, and
+// keeps the order of entries within each shard. Metrics know it as one call.
+//
+// The error is nil if and only if all records are stored. Else it is why the first
+// one is not that is not, and the results say what became of each: when ctx ends, it
+// matches the context's cause and the limit that was waited for; a record that does
+// not fit into [Config.MaxBytes] gives [ErrMemoryFull].
 func (s *Stream) PutRecordsWait(ctx context.Context, entries []Entry) ([]PutResult, error) {
 	begin, err := s.begin(ctx)
 	if err == nil {
@@ -33,56 +47,227 @@ func (s *Stream) PutRecordsWait(ctx context.Context, entries []Entry) ([]PutResu
 	if err != nil {
 		return nil, err
 	}
-	results := make([]PutResult, len(entries))
-	defer func() { s.countBatch(begin, results) }()
-	pending := make([]int, len(entries))
-	for i := range pending {
-		pending[i] = i
-	}
-	for now := begin; ; now = s.now() {
-		s.putBatch(entries, results, pending, now)
-		var wait time.Duration
-		pending, wait = throttled(results, pending)
-		if len(pending) == 0 {
-			return results, nil
-		}
-		if err := sleep(ctx, wait); err != nil {
-			return results, err
+	q := waitingPut{stream: s, entries: entries, results: make([]PutResult, len(entries))}
+	defer func() { s.countBatch(begin, q.results) }()
+	now := begin
+	for from, n := 0, 0; from < len(entries); from += n {
+		n, now = s.waitForSome(ctx, entries[from:], q.results[from:], now)
+		s.putBatch(entries[from:from+n], q.results[from:from+n], true, now)
+		if refused := q.refused(from, from+n); len(refused) > 0 {
+			if err := q.put(ctx, refused); err != nil {
+				q.refuseFrom(from+n, err)
+				return q.results, err
+			}
+			now = s.now()
 		}
 	}
+	return q.results, q.firstError()
 }
 
 // patience bounds how long a record waits for others, so that they are put
 // together instead of one by one as soon as the first may pass.
 const patience = 20 * time.Millisecond
 
-// throttled keeps those of pending that a limit refused, and returns after what
-// time to put them again: when the first may pass, or a little later if there are
-// many.
-func throttled(results []PutResult, pending []int) (left []int, wait time.Duration) {
-	left = pending[:0]
-	for _, i := range pending {
-		if over, ok := results[i].Err.(*LimitError); ok {
-			if len(left) == 0 || over.RetryAfter < wait {
-				wait = over.RetryAfter
-			}
-			left = append(left, i)
-		}
-	}
-	if wait < patience {
-		wait = min(patience, wait*time.Duration(len(left)))
-	}
-	return left, wait
+// A waitingPut is a call that waits for quota. What it waits for has its room in
+// memory already.
+type waitingPut struct {
+	stream  *Stream
+	entries []Entry
+	results []PutResult
+	single  bool // it counts as a PutRecord
 }
 
-// sleep waits for d or until ctx ends.
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
+// A lineup is the part of a waiting put that waits for one shard: records in their
+// order, which are put one after the other as the quota allows.
+type lineup struct {
+	sh     *shard
+	left   []int // entries not stored, in order
+	ticket *wait.Ticket
+	debt   quota.Debt
+	owed   int       // how many of left, from the first on, the debt is for
+	due    time.Time // when it is paid off, by package time
+	err    *LimitError
+}
+
+// refused returns those of the entries of a range that a limit refused.
+func (q *waitingPut) refused(from, to int) (refused []int) {
+	for i := from; i < to; i++ {
+		if _, over := q.results[i].Err.(*LimitError); over {
+			refused = append(refused, i)
+		}
+	}
+	return refused
+}
+
+// refuseFrom says of the entries from one on, which were not begun, why.
+func (q *waitingPut) refuseFrom(from int, err error) {
+	for i := from; i < len(q.results); i++ {
+		q.results[i].Err = err
+	}
+}
+
+// firstError returns why the first record that is not stored is not.
+func (q *waitingPut) firstError() error {
+	for i := range q.results {
+		if err := q.results[i].Err; err != nil {
+			return fmt.Errorf("records[%d]: %w", i, err)
+		}
+	}
+	return nil
+}
+
+// put puts entries, whose results carry the limit that refused them, as the quotas
+// of their shards allow. When ctx ends it returns an error that says which limit it
+// waited for.
+func (q *waitingPut) put(ctx context.Context, entries []int) error {
+	for len(entries) > 0 {
+		lines := q.lineUp(entries)
+		moved, err := q.serve(ctx, lines)
+		if err != nil {
+			return err
+		}
+		entries = moved
+	}
+	return nil
+}
+
+// lineUp divides entries by shard.
+func (q *waitingPut) lineUp(entries []int) (lines []*lineup) {
+	s := q.stream
+	routes, byShard := s.routes.Load(), make(map[*shard]*lineup)
+	for _, i := range entries {
+		explicit := q.entries[i].ExplicitHashKey
+		if s.Distribution() == DistributeAuto {
+			explicit = s.nextTurn()
+		}
+		sh := routes.open[routes.place(hashKey(q.entries[i].PartitionKey, explicit))]
+		l := byShard[sh]
+		if l == nil {
+			l = &lineup{sh: sh, err: q.results[i].Err.(*LimitError)}
+			byShard[sh] = l
+			lines = append(lines, l)
+		}
+		l.left = append(l.left, i)
+	}
+	return lines
+}
+
+// serve lets each of lines have its turn and puts what it has. It returns the
+// entries whose shard was closed meanwhile.
+func (q *waitingPut) serve(ctx context.Context, lines []*lineup) (moved []int, err error) {
+	turns := make(chan *wait.Ticket, len(lines))
+	for _, l := range lines {
+		l.ticket = l.sh.line.Enter(turns)
+	}
+	for len(lines) > 0 {
+		l, err := next(ctx, lines, turns)
+		if err != nil {
+			q.giveUp(lines, moved)
+			return nil, err
+		}
+		if !q.putLine(l) {
+			moved = append(moved, l.left...)
+			l.left = nil
+		}
+		if len(l.left) == 0 {
+			l.sh.line.Leave(l.ticket)
+			lines = slices.DeleteFunc(lines, func(o *lineup) bool { return o == l })
+		}
+	}
+	slices.Sort(moved)
+	return moved, nil
+}
+
+// next waits until one of lines has its turn or has paid off its debt, or ctx ends.
+func next(ctx context.Context, lines []*lineup, turns <-chan *wait.Ticket) (*lineup, error) {
+	var first *lineup // of those that have a debt
+	for _, l := range lines {
+		if l.owed > 0 && (first == nil || l.due.Before(first.due)) {
+			first = l
+		}
+	}
+	var due <-chan time.Time
+	if first != nil {
+		timer := time.NewTimer(time.Until(first.due))
+		defer timer.Stop()
+		due = timer.C
+	}
 	select {
-	case <-t.C:
-		return nil
+	case t := <-turns: // of one of lines: a line that is left has had its turn
+		return lines[slices.IndexFunc(lines, func(l *lineup) bool { return l.ticket == t })], nil
+	case <-due:
+		return first, nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return nil, fmt.Errorf("%w while waiting: %w", context.Cause(ctx), cmp.Or(first, lines[0]).err)
+	}
+}
+
+// putLine puts what of a line is paid for and what the quota lets pass besides, and
+// takes a debt for what comes next. It reports whether the shard is open.
+func (q *waitingPut) putLine(l *lineup) bool {
+	sh, now := l.sh, q.stream.now()
+	if !sh.begin() {
+		return false
+	}
+	passed := l.owed
+	for passed < len(l.left) && sh.admit(now, q.entries[l.left[passed]].Size(), false).Kind == quota.None {
+		passed++
+	}
+	stored := l.left[:passed]
+	l.left, l.owed, l.debt = l.left[passed:], 0, quota.Debt{}
+	for l.owed < len(l.left) && (l.owed == 0 || l.debt.Wait < patience) {
+		sh.quota.Owe(&l.debt, int64(now), q.entries[l.left[l.owed]].Size())
+		l.owed++
+	}
+	if l.owed > 0 {
+		sh.owed = l.debt.By
+		l.due = time.Now().Add(l.debt.Wait)
+		l.err = q.stream.limitError(sh.shard, quota.Refusal{Kind: l.debt.By, Wait: l.debt.Wait})
+	}
+	if passed == 0 {
+		sh.abandon()
+		return true
+	}
+	q.store(sh, stored, now)
+	return true
+}
+
+// store appends entries that may pass to a shard, which is between begin and end.
+func (q *waitingPut) store(sh *shard, entries []int, now instant) {
+	s := q.stream
+	ms, tidy := s.stamp(sh, now)
+	before := sh.appended()
+	for _, i := range entries {
+		e := &q.entries[i]
+		at := sh.log.Append(e.PartitionKey, e.Data, ms)
+		q.results[i] = PutResult{ShardID: sh.shard, SequenceNumber: sh.number(at, ms)}
+	}
+	if !q.single {
+		sh.countBatch(before)
+	}
+	s.after(sh, sh.end(now, s.Retention()), tidy, now)
+	if s.full.max > 0 {
+		s.dropExcess(now)
+	}
+}
+
+// giveUp leaves all lines, gives room and quota back, and says of each record that
+// is not stored what it waited for.
+func (q *waitingPut) giveUp(lines []*lineup, moved []int) {
+	now := q.stream.now()
+	for _, l := range lines {
+		l.sh.mu.Lock()
+		l.sh.quota.Forgive(&l.debt, int64(now))
+		l.sh.mu.Unlock()
+		l.sh.line.Leave(l.ticket)
+		for _, i := range l.left {
+			q.results[i] = PutResult{Err: l.err}
+		}
+		moved = append(moved, l.left...)
+	}
+	if q.stream.full.max > 0 {
+		for _, i := range moved {
+			q.stream.full.give(q.entries[i].Size())
+		}
 	}
 }

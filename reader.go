@@ -284,9 +284,9 @@ func (r *Reader) Age() time.Duration {
 }
 
 func (r *Reader) ageLocked(now instant) time.Duration {
-	age := int64(0)
+	age, horizon := int64(0), r.stream.horizonMs(now)
 	for _, at := range r.cursors {
-		age = max(age, at.sh.ageMs(at.cursor, now))
+		age = max(age, at.sh.ageMs(at.cursor, horizon, now))
 	}
 	return time.Duration(age) * time.Millisecond
 }

@@ -120,6 +120,7 @@ func (s *Stream) replaceLocked(parents []*shard, ranges []HashKeyRange, now inst
 // closed parent up meanwhile wait for reshard and look again.
 type shardChange struct {
 	stream *Stream
+	kind   shardKind
 	now    instant
 	open   []*shard // by hash key, as it will be
 	opened []*shard // by the change, some of them closed by it too
@@ -131,7 +132,7 @@ type shardChange struct {
 // changeLocked begins a change. The caller holds reshard until it is published.
 func (s *Stream) changeLocked(now instant) *shardChange {
 	routes := s.routes.Load()
-	return &shardChange{stream: s, now: now, open: slices.Clone(routes.open), next: routes.next}
+	return &shardChange{stream: s, kind: s.shardKind(), now: now, open: slices.Clone(routes.open), next: routes.next}
 }
 
 // replace closes parents to writers and makes their children. No put reaches the
@@ -148,7 +149,7 @@ func (c *shardChange) replace(parents []*shard, ranges []HashKeyRange) []*shard 
 	ending.second = max(ending.second, uint64(ending.closedMs)/1000)
 	for _, keys := range ranges {
 		id := logID{created: ending.second + 1, shard: c.next}
-		ending.children = append(ending.children, newShard(c.stream, id, keys, ids, ending.closedMs))
+		ending.children = append(ending.children, newShard(c.kind, id, keys, ids, ending.closedMs))
 		c.next++
 	}
 	for _, parent := range parents {
@@ -176,6 +177,7 @@ func (c *shardChange) publish() {
 	for i, sh := range c.closed {
 		sh.finish(c.ending[i])
 	}
+	c.stream.waiting.Wake()
 	c.stream.forgetExpiredLocked(c.stream.horizonMs(c.now))
 }
 
@@ -193,7 +195,7 @@ func (sh *shard) close() int64 {
 func (sh *shard) finish(e shardEnding) {
 	e.index = sh.log.End()
 	sh.ending.Store(&e)
-	sh.wake()
+	sh.waiting.Wake()
 }
 
 // forgetExpiredLocked removes closed shards whose last record has expired. The
@@ -207,7 +209,7 @@ func (s *Stream) forgetExpiredLocked(horizonMs int64) {
 	past := routes.retired
 	for _, sh := range routes.all {
 		if gone(sh) {
-			sh.trim(horizonMs) // or MaxBytes would count its records for ever
+			s.trimShard(sh, horizonMs) // or MaxBytes would count its records for ever
 			past.add(sh)
 		}
 	}

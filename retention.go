@@ -47,8 +47,9 @@ func (s *Stream) TrimTo(n SequenceNumber) error {
 		return err
 	}
 	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	s.full.giveExtent(sh.log.TrimTo(i + 1))
+	gone := sh.log.TrimTo(i + 1)
+	sh.mu.Unlock()
+	s.full.giveExtent(gone)
 	return nil
 }
 
@@ -65,16 +66,9 @@ func (s *Stream) tidy(now instant) {
 	horizon, all := s.horizonMs(now), s.routes.Load().all
 	for range min(tidyShards, len(all)) {
 		s.tidied++
-		all[s.tidied%len(all)].trimExpired(horizon)
+		s.trimShard(all[s.tidied%len(all)], horizon)
 	}
 	s.forgetExpiredLocked(horizon)
-}
-
-// trimExpired trims the shard if it holds a record that has expired.
-func (sh *shard) trimExpired(horizonMs int64) {
-	if ms, ok := sh.log.Oldest(); ok && ms <= horizonMs {
-		sh.trim(horizonMs)
-	}
 }
 
 // trimLocked trims every shard and forgets those that have vanished. The caller
@@ -82,28 +76,14 @@ func (sh *shard) trimExpired(horizonMs int64) {
 func (s *Stream) trimLocked(now instant) {
 	horizon := horizonMs(now, s.Retention())
 	for _, sh := range s.routes.Load().all {
-		sh.trim(horizon)
+		s.trimShard(sh, horizon)
 	}
 	s.forgetExpiredLocked(horizon)
 }
 
-// trim makes what arrived at horizonMs or before unreadable for good, and releases
-// its memory.
-func (sh *shard) trim(horizonMs int64) {
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	sh.stream.full.giveExtent(sh.log.TrimExpired(horizonMs))
-}
-
-// releaseLocked releases the oldest blocks once all their records have expired.
-// It is called at every put and mostly looks at one number.
-func (sh *shard) releaseLocked(now instant) {
-	sh.stream.full.giveExtent(sh.log.TrimBlocks(horizonMs(now, sh.stream.Retention())))
-}
-
-// heldBytesLocked returns the memory of the records between the trim horizon and
-// the tip, as MaxBytes counts it.
-func (sh *shard) heldBytesLocked() int64 {
-	held := sh.log.Held()
-	return held.Bytes + held.Records*RecordOverheadBytes
+// trimShard trims a shard if it holds a record that has expired.
+func (s *Stream) trimShard(sh *shard, horizonMs int64) {
+	if ms, ok := sh.log.Oldest(); ok && ms <= horizonMs {
+		s.full.giveExtent(sh.trim(horizonMs))
+	}
 }

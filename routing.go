@@ -65,7 +65,7 @@ func (s *Stream) openFirstShards(n int) {
 	shards := make([]*shard, n)
 	for i, keys := range EvenRanges(n) {
 		id := logID{created: uint64(s.created.second()), shard: ShardID(i)}
-		shards[i] = newShard(s, id, keys, nil, s.created.ms())
+		shards[i] = newShard(s.shardKind(), id, keys, nil, s.created.ms())
 	}
 	s.routes.Store(newRouting(shards, shards, ShardID(n), retired{}))
 }

@@ -7,20 +7,22 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/weirstream/weir/internal/quota"
 	"github.com/weirstream/weir/internal/shardlog"
 	"github.com/weirstream/weir/internal/wait"
 )
 
 // A shard is one ordered log of records with the hash key range that it takes
-// writes for. Writers take its mutex once for a put, or once for its part of a
-// batch. Readers take no lock: they follow what writers publish through the
-// atomic fields.
+// writes for. It knows no stream: it is told what it needs, and returns what
+// happened for the stream to act on.
+//
+// A put writes to it between [shard.begin] and [shard.end], which hold its mutex.
+// Readers take no lock: they follow what the log publishes.
 //
 // Invariant: arrival times never fall.
 type shard struct {
-	logID  // immutable
-	stream *Stream
-	keys   HashKeyRange // immutable
+	logID              // immutable
+	keys  HashKeyRange // immutable
 	// parents are the shards that were closed to open this one: none, one after a
 	// split, two after a merge, the lower first. Immutable.
 	parents []ShardID
@@ -28,9 +30,9 @@ type shard struct {
 
 	mu     sync.Mutex // guards what follows; taken after Stream.reshard, never two shards' at once
 	closed bool       // takes no more puts
-	quota  writeQuota
-	lastMs int64       // arrival of the newest record; the next one's is not earlier
-	clock  steadyClock // for quota
+	quota  quota.Writes
+	owed   quota.Kind // the limit that those who wait in line wait for
+	lastMs int64      // arrival of the newest record; the next one's is not earlier
 	marks  markHistory
 	markMs int64        // when the next second begins for marks
 	log    shardlog.Log // what writes to it; readers take no lock
@@ -39,6 +41,7 @@ type shard struct {
 
 	_ [64]byte // keeps what readers load off the writers' cache lines
 
+	line    wait.Queue                  // those who wait for quota
 	ending  atomic.Pointer[shardEnding] // nil while the shard is open
 	waiting wait.List
 	counts  history
@@ -46,7 +49,9 @@ type shard struct {
 	batchRecords, batchBytes atomic.Int64
 
 	readMu sync.Mutex // guards reads
-	reads  readQuota
+	reads  quota.Reads
+
+	dated bool // in the stream's list of oldest records; guarded by memoryBound.dropping
 }
 
 // shardEnding is what is known of a shard once it is closed.
@@ -57,17 +62,94 @@ type shardEnding struct {
 	children []*shard
 }
 
-func newShard(s *Stream, id logID, keys HashKeyRange, parents []ShardID, nowMs int64) *shard {
-	sh := &shard{logID: id, stream: s, keys: keys, parents: parents, opened: nowMs}
-	sh.quota = newWriteQuota(s.limits)
-	if s.recordBytes.Load() > DefaultRecordBytes {
-		sh.quota.admitLarge()
+// A shardKind is what the shards of a stream have in common.
+type shardKind struct {
+	limits Limits // resolved
+	large  bool   // records above 1 MiB are admitted
+	window int64  // seconds that metrics are kept
+	log    shardlog.Options
+}
+
+func newShard(kind shardKind, id logID, keys HashKeyRange, parents []ShardID, nowMs int64) *shard {
+	sh := &shard{logID: id, keys: keys, parents: parents, opened: nowMs, lastMs: nowMs}
+	sh.quota = quota.NewWrites(kind.limits.WriteRecordsPerSecond, kind.limits.WriteBytesPerSecond)
+	if kind.large {
+		sh.quota.AdmitLarge()
 	}
-	sh.counts.begin(s.counts.window, numShardCounts)
-	sh.reads = newReadQuota(s.limits)
-	sh.lastMs = nowMs
-	sh.log.Init(s.logOptions())
+	sh.owed = quota.WriteRecords
+	sh.reads = quota.NewReads(kind.limits.ReadCallsPerSecond, kind.limits.ReadBytesPerSecond)
+	sh.counts.begin(kind.window, numShardCounts)
+	sh.log.Init(kind.log)
 	return sh
+}
+
+// begin takes the shard's mutex for a write, unless the shard is closed.
+func (sh *shard) begin() bool {
+	sh.mu.Lock()
+	if sh.closed {
+		sh.mu.Unlock()
+		return false
+	}
+	return true
+}
+
+// admit takes a record's share of the write limits, or says what refuses it. If
+// inLine is set, those who wait for quota come first. The caller is between begin
+// and end.
+func (sh *shard) admit(now instant, size int, inLine bool) quota.Refusal {
+	if inLine && !sh.line.Empty() {
+		return quota.Refusal{Kind: sh.owed, Wait: 1}
+	}
+	return sh.quota.Take(int64(now), size)
+}
+
+// stamp returns the arrival of what is put at ms: never earlier than what the
+// shard holds already. It reports whether a second begins with it in which nothing
+// was put yet. The caller is between begin and end, and puts something.
+func (sh *shard) stamp(ms int64) (arrival int64, newSecond bool) {
+	if ms > sh.lastMs {
+		sh.lastMs = ms
+	}
+	if sh.lastMs < sh.markMs {
+		return sh.lastMs, false
+	}
+	return sh.lastMs, sh.mark()
+}
+
+// An effect is what a write brought about, for the stream to act on.
+type effect struct {
+	freed shardlog.Extent // trimmed because it had expired
+	first bool            // the shard had no records before
+}
+
+// end shows readers what was appended since begin, releases what has expired, and
+// lets go of the mutex.
+func (sh *shard) end(now instant, retention time.Duration) (e effect) {
+	e.first = sh.log.First() == sh.log.End()
+	sh.log.Publish()
+	if sh.log.BlockCount() > 1 {
+		e.freed = sh.log.TrimBlocks(horizonMs(now, retention))
+	}
+	sh.mu.Unlock()
+	return e
+}
+
+// abandon lets go of the mutex when nothing was appended since begin.
+func (sh *shard) abandon() { sh.mu.Unlock() }
+
+// trim makes what arrived at horizonMs or before unreadable for good, and returns
+// how much that was.
+func (sh *shard) trim(horizonMs int64) shardlog.Extent {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	return sh.log.TrimExpired(horizonMs)
+}
+
+// held returns the records that are not trimmed.
+func (sh *shard) held() shardlog.Extent {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	return sh.log.Held()
 }
 
 // startingNumber returns the number before the shard's first record.
@@ -99,19 +181,6 @@ func (sh *shard) describe() Shard {
 		}
 	}
 	return d
-}
-
-// stampLocked returns the arrival of what is put at ms: never earlier than what
-// the shard holds already. It reports whether this is the first put of a second
-// on the stream, in which case the caller calls tidy when it has let go of mu.
-func (sh *shard) stampLocked(ms int64) (arrival int64, tidy bool) {
-	if ms > sh.lastMs {
-		sh.lastMs = ms
-	}
-	if sh.lastMs >= sh.markMs {
-		tidy = sh.markLocked()
-	}
-	return sh.lastMs, tidy
 }
 
 // read appends to dst at most maxRecords records from c on, of at most maxBytes

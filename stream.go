@@ -76,10 +76,13 @@ const (
 	// Refuse refuses the put with [ErrMemoryFull].
 	Refuse FullPolicy = iota
 	// DropOldest trims the oldest records of the stream, whatever their shard, to
-	// make room. How many were dropped is a metric. A put into a full stream looks
-	// at all shards when it has dropped the oldest shard's records of a millisecond:
-	// that is seldom where shards are few and busy, and often where they are many.
+	// make room. How many were dropped is a metric. To find them takes a put into a
+	// full stream time in proportion to the logarithm of the number of shards.
 	DropOldest
+	// Wait lets the put wait, first come, first served, until records have
+	// expired or were trimmed, or until its context ends. What is larger than
+	// MaxBytes is refused with [ErrMemoryFull].
+	Wait
 )
 
 const (
@@ -118,8 +121,8 @@ func (c Config) check() error {
 	if c.MaxBytes < 0 {
 		return invalidf("Config.MaxBytes", "%d is negative", c.MaxBytes)
 	}
-	if c.WhenFull != Refuse && c.WhenFull != DropOldest {
-		return invalidf("Config.WhenFull", "%d is neither Refuse nor DropOldest", c.WhenFull)
+	if c.WhenFull < Refuse || c.WhenFull > Wait {
+		return invalidf("Config.WhenFull", "%d is none of Refuse, DropOldest and Wait", c.WhenFull)
 	}
 	if c.MetricsWindow < time.Second || c.MetricsWindow > maxMetricsWindow {
 		return invalidf("Config.MetricsWindow", "%v is outside 1s to %v", c.MetricsWindow, maxMetricsWindow)
@@ -196,8 +199,12 @@ func NewStream(name string, c Config) (*Stream, error) {
 	return s, nil
 }
 
-func (s *Stream) logOptions() shardlog.Options {
-	return shardlog.Options{Hollow: s.config.Hollow, NewArena: s.newArena}
+// shardKind returns what a shard that is opened now has in common with the others.
+func (s *Stream) shardKind() shardKind {
+	return shardKind{
+		limits: s.limits, large: s.recordBytes.Load() > DefaultRecordBytes, window: s.counts.window,
+		log: shardlog.Options{Hollow: s.config.Hollow, NewArena: s.newArena},
+	}
 }
 
 // Name returns the stream's name.
@@ -228,7 +235,7 @@ func (s *Stream) SetRecordBytes(n int) error {
 	}
 	for _, sh := range s.routes.Load().open {
 		sh.mu.Lock()
-		sh.quota.admitLarge()
+		sh.quota.AdmitLarge()
 		sh.mu.Unlock()
 	}
 	return nil
@@ -276,6 +283,9 @@ func (i instant) time() time.Time { return time.Unix(0, int64(i)).UTC() }
 
 // begin reads the clock for an operation, unless its context has ended.
 func (s *Stream) begin(ctx context.Context) (instant, error) {
+	if ctx == nil {
+		return 0, invalidf("context", "is nil")
+	}
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}

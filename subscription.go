@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/weirstream/weir/internal/quota"
 	"github.com/weirstream/weir/internal/shardlog"
 )
 
@@ -57,7 +58,8 @@ type Event struct {
 // its own. It lives for [Limits.SubscriptionLifetime]. Use it from one goroutine
 // at a time; [Subscription.Close] may be called from any.
 type Subscription struct {
-	consumer *consumer // immutable, likewise down to out
+	stream   *Stream // immutable, likewise down to out
+	consumer *consumer
 	sh       *shard
 	begun    instant
 	overAt   instant // when its life is over
@@ -115,8 +117,8 @@ func (s *Stream) subscribe(name string, at shardCursor, now instant, out *outlet
 		return nil, err
 	}
 	sub := &Subscription{
-		consumer: c, sh: at.sh, begun: now, overAt: now.plus(s.limits.SubscriptionLifetime), out: out,
-		cursor: at.cursor, bucket: newBucket(s.limits.SubscriptionBytesPerSecond), idleAt: now,
+		stream: s, consumer: c, sh: at.sh, begun: now, overAt: now.plus(s.limits.SubscriptionLifetime), out: out,
+		cursor: at.cursor, bucket: quota.NewBucket(s.limits.SubscriptionBytesPerSecond), idleAt: now,
 	}
 	if s.limits.IdleEventInterval == math.MaxInt64 {
 		sub.idleAt = eternity
@@ -127,7 +129,7 @@ func (s *Stream) subscribe(name string, at shardCursor, now instant, out *outlet
 
 // admit says whether another subscription may follow this one.
 func (sub *Subscription) admit(now instant) error {
-	s := sub.sh.stream
+	s := sub.stream
 	wait := time.Duration(sub.begun.plus(s.limits.SubscribeTakeover) - now)
 	if wait <= 0 {
 		return nil
@@ -152,13 +154,13 @@ func (sub *Subscription) Consumer() Consumer { return sub.consumer.describe() }
 // context's error, and errors that match [ErrSubscriptionTakenOver],
 // [ErrConsumerNotFound] or [ErrSubscriptionClosed].
 func (sub *Subscription) Next(ctx context.Context) (Event, error) {
-	return sub.out.next(ctx, sub.sh.stream, sub)
+	return sub.out.next(ctx, sub.stream, sub)
 }
 
 // TryNext is [Subscription.Next] without the waiting: it reports whether an event
 // was due. It is for callers who move the clock themselves.
 func (sub *Subscription) TryNext() (Event, bool, error) {
-	ev, p, err := sub.poll(sub.sh.stream.now())
+	ev, p, err := sub.poll(sub.stream.now())
 	return ev, err == nil && p.wait == 0, err
 }
 
@@ -226,7 +228,7 @@ func (sub *Subscription) poll(now instant) (Event, pause, error) {
 		ev = sub.idleLocked(now)
 	}
 	if sub.idleAt != eternity {
-		sub.idleAt = now.plus(sub.sh.stream.limits.IdleEventInterval)
+		sub.idleAt = now.plus(sub.stream.limits.IdleEventInterval)
 	}
 	sub.countLocked(now, &ev, size)
 	return ev, pause{}, nil
@@ -239,9 +241,9 @@ func (sub *Subscription) readLocked(now instant) (Event, int, pause) {
 		return Event{}, 0, pause{wait: time.Duration(sub.ready - now)}
 	}
 	sh, c := sub.sh, sub.cursor
-	s := sh.stream
-	most := sh.visible(&c, now, s.config.FanOutDelay, s.limits.EventRecords)
-	records, size := sh.read(sub.out.batch[:0], &c, s.horizonMs(now), most, sub.eventBytesLocked(now))
+	s, horizon := sub.stream, sub.stream.horizonMs(now)
+	most := sh.visible(&c, horizon, now, s.config.FanOutDelay, s.limits.EventRecords)
+	records, size := sh.read(sub.out.batch[:0], &c, horizon, most, sub.eventBytesLocked(now))
 	sub.out.batch = records
 	finished := sh.finished(&c)
 	if len(records) == 0 && !finished {
@@ -289,14 +291,14 @@ func (sub *Subscription) behind(now instant) int64 {
 }
 
 func (sub *Subscription) behindLocked(now instant) int64 {
-	return sub.sh.ageMs(sub.cursor, now)
+	return sub.sh.ageMs(sub.cursor, sub.stream.horizonMs(now), now)
 }
 
 // eventBytesLocked returns how large the next event may be: what the bucket can
 // hold or, once the event has waited for the bucket, what it holds, so that
 // records that were put meanwhile do not prolong the wait.
 func (sub *Subscription) eventBytesLocked(now instant) int {
-	most := sub.sh.stream.limits.EventBytes
+	most := sub.stream.limits.EventBytes
 	if sub.bucket == nil {
 		return most
 	}
@@ -317,7 +319,7 @@ func (sub *Subscription) payLocked(now instant, size int) time.Duration {
 		return 0
 	}
 	at := sub.bucketTimeLocked(now)
-	if wait := untilTokens(sub.bucket, at, size); wait > 0 {
+	if wait := quota.Until(sub.bucket, at, size); wait > 0 {
 		return wait
 	}
 	for size > 0 {

@@ -147,7 +147,8 @@ func TestStream_putRecordsWaitRefusesWhatPutRecordsRefuses(t *testing.T) {
 	_, err = s.PutRecordsWait(t.Context(), make([]weir.Entry, 501))
 	assert.ErrorIs(t, err, weir.ErrInvalidArgument)
 	results, err := s.PutRecordsWait(t.Context(), []weir.Entry{{PartitionKey: "k"}, {PartitionKey: "k", Data: make([]byte, 30)}})
-	require.NoError(t, err)
+	assert.EqualError(t, err, "records[1]: memory limit reached", "a record that is not stored is found in the error")
+	assert.ErrorIs(t, err, weir.ErrMemoryFull)
 	assert.NoError(t, results[0].Err)
 	assert.ErrorIs(t, results[1].Err, weir.ErrMemoryFull, "memory is not waited for")
 }
