@@ -100,6 +100,30 @@ type HashKeyRange struct {
 // Contains reports whether k lies in r.
 func (r HashKeyRange) Contains(k HashKey) bool { return !k.less(r.Start) && !r.End.less(k) }
 
+// Middle returns where the upper half of r begins; where the number of keys is
+// odd the lower half is the larger one. It is the key at which a shard is split
+// into halves, if [HashKeyRange.CanSplitAt] agrees. For a range of one key it is
+// the key behind it, and 0 behind [MaxHashKey].
+func (r HashKeyRange) Middle() HashKey {
+	width := r.End.minus(r.Start)
+	half := HashKey{width.Hi >> 1, width.Lo>>1 | width.Hi<<63}
+	return r.Start.plus(half).Add(1)
+}
+
+// CanSplitAt reports whether a shard with range r can be split into one that
+// ends before k and one that begins at k. As on the service k must lie from
+// r.Start + 2 to r.End - 1, so that each has two hash keys at least.
+func (r HashKeyRange) CanSplitAt(k HashKey) bool {
+	return r.Start.less(k) && r.Start.Add(1) != k && k.less(r.End)
+}
+
+// Adjoins reports whether o begins right behind the end of r, so that shards
+// with these ranges can be merged, r's as the lower one. The key space is no
+// ring: nothing begins behind [MaxHashKey].
+func (r HashKeyRange) Adjoins(o HashKeyRange) bool {
+	return r.End.less(o.Start) && r.End.Add(1) == o.Start
+}
+
 // String returns the range as "start-end" in decimal.
 func (r HashKeyRange) String() string { return fmt.Sprintf("%s-%s", r.Start, r.End) }
 

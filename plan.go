@@ -241,7 +241,7 @@ type plannedShard struct {
 // split splits the shard at a place.
 func (p *planner) split(place int, at HashKey) {
 	sh := p.open[place]
-	if !sh.keys.Start.Add(1).less(at) || !at.less(sh.keys.End) {
+	if !sh.keys.CanSplitAt(at) {
 		p.err = invalidf("target shard count", "%v has too few hash keys to be split", sh.id)
 		return
 	}
@@ -265,7 +265,7 @@ func (p *planner) merge(place int) {
 // double splits every shard in the middle.
 func (p *planner) double() {
 	for place := 0; place < len(p.open) && p.err == nil; place += 2 {
-		p.split(place, p.open[place].keys.middle())
+		p.split(place, p.open[place].keys.Middle())
 	}
 }
 
@@ -335,11 +335,4 @@ func (p *planner) boundaries(n int) []HashKey {
 		list = append(list, at)
 	}
 	return list
-}
-
-// middle returns where the upper half of r begins.
-func (r HashKeyRange) middle() HashKey {
-	width := r.End.minus(r.Start)
-	half := HashKey{width.Hi >> 1, width.Lo>>1 | width.Hi<<63}
-	return r.Start.plus(half).Add(1)
 }

@@ -96,8 +96,8 @@ func (s *Stream) endHourLocked(at int64) {
 // halveLocked splits a shard in the middle of its range, unless the range is too
 // narrow. The children are taken for as busy as the parent was in these hours.
 func (s *Stream) halveLocked(sh *shard, at int64) bool {
-	middle := sh.keys.middle()
-	if !sh.keys.Start.Add(1).less(middle) || !middle.less(sh.keys.End) {
+	middle := sh.keys.Middle()
+	if !sh.keys.CanSplitAt(middle) {
 		return false
 	}
 	children := s.replaceLocked([]*shard{sh},

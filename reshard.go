@@ -54,7 +54,7 @@ func (s *Stream) SplitShard(id ShardID, at HashKey) ([2]ShardID, error) {
 	if err != nil {
 		return [2]ShardID{}, err
 	}
-	if !sh.keys.Start.Add(1).less(at) || !at.less(sh.keys.End) {
+	if !sh.keys.CanSplitAt(at) {
 		return [2]ShardID{}, invalidf("new starting hash key",
 			"%s is not both greater than one plus the start of %s, %s, and less than its end, %s",
 			at, id, sh.keys.Start, sh.keys.End)
@@ -82,7 +82,7 @@ func (s *Stream) MergeShards(lower, upper ShardID) (ShardID, error) {
 	if err != nil {
 		return 0, err
 	}
-	if lo.keys.End.Add(1) != hi.keys.Start || hi.keys.Start == (HashKey{}) { // no neighbours around the end
+	if !lo.keys.Adjoins(hi.keys) {
 		return 0, invalidf("shards", "%s and %s are not an adjacent pair, the lower one first", lower, upper)
 	}
 	children := s.replaceLocked([]*shard{lo, hi}, []HashKeyRange{{lo.keys.Start, hi.keys.End}}, now)

@@ -2,7 +2,6 @@ package simulate
 
 import (
 	"fmt"
-	"math/bits"
 
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/workload"
@@ -42,7 +41,7 @@ func (s *simulation) split(which string) (what string, err error) {
 			return "split " + id.String(), weir.ErrShardNotFound
 		}
 	}
-	_, err = s.stream.SplitShard(sh.id, middle(sh.keys))
+	_, err = s.stream.SplitShard(sh.id, sh.keys.Middle())
 	return "split " + sh.id.String(), err
 }
 
@@ -55,16 +54,6 @@ func (s *simulation) busiest() *shard {
 		}
 	}
 	return best
-}
-
-// middle returns the first hash key of the upper half of a range.
-func middle(r weir.HashKeyRange) weir.HashKey {
-	lo, borrow := bits.Sub64(r.End.Lo, r.Start.Lo, 0)
-	hi, _ := bits.Sub64(r.End.Hi, r.Start.Hi, borrow)
-	lo, hi = lo>>1|hi<<63, hi>>1
-	lo, carry := bits.Add64(r.Start.Lo, lo, 1)
-	hi, _ = bits.Add64(r.Start.Hi, hi, carry)
-	return weir.HashKey{Hi: hi, Lo: lo}
 }
 
 // merge merges two shards, named or the coldest neighbours.

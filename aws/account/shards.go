@@ -167,7 +167,7 @@ func splitShard(c *call, in *SplitShardInput) (*SplitShardOutput, error) {
 	}
 	sh := shards[0]
 	at, err := weir.ParseHashKey(*in.NewStartingHashKey)
-	if err != nil || sh.HashKeyRange.Start.Add(1).Compare(at) >= 0 || at.Compare(sh.HashKeyRange.End) >= 0 {
+	if err != nil || !sh.HashKeyRange.CanSplitAt(at) {
 		return nil, errorf(CodeInvalidArgument, msgSplitHashKey, *in.NewStartingHashKey, sh.ID, st.name, c.a.config.ID,
 			sh.HashKeyRange.Start, sh.HashKeyRange.End)
 	}
@@ -194,8 +194,7 @@ func mergeShards(c *call, in *MergeShardsInput) (*MergeShardsOutput, error) {
 		return nil, err
 	}
 	lower, upper := shards[0], shards[1]
-	next := lower.HashKeyRange.End.Add(1)
-	if lower.ID == upper.ID || next != upper.HashKeyRange.Start || next == (weir.HashKey{}) { // no neighbours around the end
+	if !lower.HashKeyRange.Adjoins(upper.HashKeyRange) {
 		return nil, errorf(CodeInvalidArgument, msgNotAdjacent, lower.ID, upper.ID, st.name, c.a.config.ID)
 	}
 	c.reshard(st, 0, change{What: effectMerge, Shards: []weir.ShardID{lower.ID, upper.ID}})

@@ -299,7 +299,7 @@ func (k *Fake) mergeLocked(stream string, lower, upper weir.ShardID) error {
 }
 
 func (k *Fake) splitLocked(stream string, sh weir.Shard) error {
-	shard, key := sh.ID.String(), middle(sh.HashKeyRange).String()
+	shard, key := sh.ID.String(), sh.HashKeyRange.Middle().String()
 	_, err := k.account.SplitShard(context.Background(), &account.SplitShardInput{
 		StreamName: &stream, ShardToSplit: &shard, NewStartingHashKey: &key,
 	})
@@ -311,18 +311,4 @@ func (k *Fake) splitLocked(stream string, sh weir.Shard) error {
 
 func (k *Fake) doneLocked(op string, ask map[string]any) {
 	k.reshards = append(k.reshards, doneReshard{k.Now(), 2*k.number + 1, op, ask})
-}
-
-// middle returns the hash key in the middle of a range.
-func middle(r weir.HashKeyRange) weir.HashKey {
-	lo := (r.End.Lo >> 1) + (r.Start.Lo >> 1)
-	var carry uint64
-	half := (r.End.Hi & 1) + (r.Start.Hi & 1) // halves of 2^64
-	hi := r.End.Hi>>1 + r.Start.Hi>>1 + half/2
-	if half%2 == 1 {
-		if lo += 1 << 63; lo < 1<<63 {
-			carry = 1
-		}
-	}
-	return weir.HashKey{Hi: hi + carry, Lo: lo}.Add(1)
 }

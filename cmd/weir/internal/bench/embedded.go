@@ -34,7 +34,7 @@ func (t embedded) count(counts *shardCounts) {
 
 // Split splits a shard in the middle.
 func (t embedded) Split(_ context.Context, shard Shard) error {
-	_, err := t.SplitShard(shard.ID, middle(shard.Range))
+	_, err := t.SplitShard(shard.ID, shard.Range.Middle())
 	return err
 }
 
@@ -58,19 +58,6 @@ func (t embedded) Register(_ context.Context, consumer string) error {
 
 // Close does nothing: the stream goes with the process.
 func (t embedded) Close(context.Context) error { return nil }
-
-// middle returns the hash key in the middle of a range, at which its upper half
-// begins.
-func middle(r weir.HashKeyRange) weir.HashKey {
-	half := weir.HashKey{Hi: r.End.Hi - r.Start.Hi, Lo: r.End.Lo - r.Start.Lo}
-	if r.End.Lo < r.Start.Lo {
-		half.Hi--
-	}
-	half = weir.HashKey{Hi: half.Hi >> 1, Lo: half.Lo>>1 | half.Hi<<63}.Add(1)
-	sum := r.Start.Add(half.Lo)
-	sum.Hi += half.Hi
-	return sum
-}
 
 func (f Start) position() weir.Position {
 	if f == Latest {

@@ -278,7 +278,7 @@ func parentsOf(names []string) (ids []weir.ShardID, err error) {
 func (r *remote) Split(ctx context.Context, shard Shard) error {
 	_, err := r.client.SplitShard(ctx, &kinesis.SplitShardInput{
 		StreamName: &r.name, ShardToSplit: aws.String(shard.ID.String()),
-		NewStartingHashKey: aws.String(middle(shard.Range).String()),
+		NewStartingHashKey: aws.String(shard.Range.Middle().String()),
 	})
 	if err != nil {
 		return err
