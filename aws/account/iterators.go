@@ -29,10 +29,8 @@ func (a *Account) GetShardIterator(ctx context.Context, in *GetShardIteratorInpu
 	if err != nil {
 		return nil, err
 	}
-	if value(in.DryRun) {
-		if err := st.takeDryRun(); err != nil {
-			return nil, err
-		}
+	if err := st.takeDryRun(value(in.DryRun)); err != nil {
+		return nil, err
 	}
 	at := startingAt{kind: *in.ShardIteratorType, number: in.StartingSequenceNumber, time: in.Timestamp}
 	from, err := st.position(shard, at)
@@ -171,8 +169,12 @@ func (st *stream) takeIterator(shard weir.ShardID) error {
 	return nil
 }
 
-// takeDryRun takes one call of the rate that the operations with DryRun share.
-func (st *stream) takeDryRun() error {
+// takeDryRun takes one call of the rate that the operations with DryRun share, if
+// the call is dry.
+func (st *stream) takeDryRun(dry bool) error {
+	if !dry {
+		return nil
+	}
 	now := st.clock.read()
 	st.rateMu.Lock()
 	defer st.rateMu.Unlock()

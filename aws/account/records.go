@@ -14,17 +14,12 @@ func (a *Account) PutRecord(ctx context.Context, in *PutRecordInput) (*PutRecord
 	if in == nil {
 		in = &PutRecordInput{}
 	}
-	st, err := a.writable(ctx, StreamRef{value(in.StreamName), value(in.StreamARN)})
+	st, err := a.writable(ctx, StreamRef{value(in.StreamName), value(in.StreamARN)}, value(in.DryRun))
 	if err != nil {
 		return nil, err
 	}
-	if value(in.DryRun) {
-		if err := st.takeDryRun(); err != nil {
-			return nil, err
-		}
-	}
-	e := weir.Entry{PartitionKey: value(in.PartitionKey), Data: in.Data}
-	if e.ExplicitHashKey, err = explicitHashKey(in.ExplicitHashKey); err != nil {
+	e, err := entryOf(in.PartitionKey, in.ExplicitHashKey, in.Data)
+	if err != nil {
 		return nil, err
 	}
 	if e.SequenceNumberForOrdering, err = st.orderingNumber(in.SequenceNumberForOrdering); err != nil {
@@ -36,24 +31,23 @@ func (a *Account) PutRecord(ctx context.Context, in *PutRecordInput) (*PutRecord
 		}
 		return nil, st.dryPut([]weir.Entry{e}, false)
 	}
-	r, err := st.put(ctx, e)
+	r, encryption, err := st.put(ctx, e)
 	if err != nil {
 		return nil, err
 	}
 	return &PutRecordOutput{
-		ShardId: r.ShardID.String(), SequenceNumber: r.SequenceNumber.String(), EncryptionType: st.putEncryption(),
+		ShardId: r.ShardID.String(), SequenceNumber: r.SequenceNumber.String(), EncryptionType: encryption,
 	}, nil
 }
 
-// PutRecordEntry is [Account.PutRecord] in the engine's types. encryption is KMS
-// while the stream is encrypted, else "".
+// PutRecordEntry is [Account.PutRecord] in the engine's types. encryption is
+// KMS while the stream is encrypted, else "".
 func (a *Account) PutRecordEntry(ctx context.Context, ref StreamRef, e weir.Entry) (r weir.PutResult, encryption string, err error) {
-	st, err := a.writable(ctx, ref)
+	st, err := a.writable(ctx, ref, false)
 	if err != nil {
 		return weir.PutResult{}, "", err
 	}
-	r, err = st.put(ctx, e)
-	return r, st.putEncryption(), err
+	return st.put(ctx, e)
 }
 
 // PutRecords puts up to 500 records. One that a limit refuses does not stop the
@@ -63,30 +57,24 @@ func (a *Account) PutRecords(ctx context.Context, in *PutRecordsInput) (*PutReco
 	if in == nil {
 		in = &PutRecordsInput{}
 	}
-	st, err := a.writable(ctx, StreamRef{value(in.StreamName), value(in.StreamARN)})
+	st, err := a.writable(ctx, StreamRef{value(in.StreamName), value(in.StreamARN)}, value(in.DryRun))
 	if err != nil {
 		return nil, err
 	}
-	if value(in.DryRun) {
-		if err := st.takeDryRun(); err != nil {
-			return nil, err
-		}
-	}
 	entries := make([]weir.Entry, len(in.Records))
 	for i, r := range in.Records {
-		entries[i] = weir.Entry{PartitionKey: value(r.PartitionKey), Data: r.Data}
-		if entries[i].ExplicitHashKey, err = explicitHashKey(r.ExplicitHashKey); err != nil {
+		if entries[i], err = entryOf(r.PartitionKey, r.ExplicitHashKey, r.Data); err != nil {
 			return nil, err
 		}
 	}
 	if value(in.DryRun) {
 		return nil, st.dryPut(entries, true)
 	}
-	results, err := st.engine.PutRecords(ctx, entries)
+	results, encryption, err := st.putAll(ctx, entries)
 	if err != nil {
-		return nil, st.putRefused(err, entries, true)
+		return nil, err
 	}
-	out := &PutRecordsOutput{Records: make([]PutRecordsResultEntry, len(results)), EncryptionType: st.putEncryption()}
+	out := &PutRecordsOutput{Records: make([]PutRecordsResultEntry, len(results)), EncryptionType: encryption}
 	for i := range results {
 		r := &out.Records[i]
 		if err := results[i].Err; err != nil {
@@ -99,24 +87,21 @@ func (a *Account) PutRecords(ctx context.Context, in *PutRecordsInput) (*PutReco
 	return out, nil
 }
 
-// PutRecordsEntries is [Account.PutRecords] in the engine's types, for callers who
-// have many records to put: see [weir.Stream.PutRecords] for results, and
-// [Account.EntryError] for how the service words the errors in them. encryption is
-// KMS while the stream is encrypted, else "".
+// PutRecordsEntries is [Account.PutRecords] in the engine's types, for callers
+// who have many records to put: see [weir.Stream.PutRecords] for results, and
+// [Account.EntryError] for how the service words the errors in them. encryption
+// is KMS while the stream is encrypted, else "".
 func (a *Account) PutRecordsEntries(ctx context.Context, ref StreamRef, entries []weir.Entry) (results []weir.PutResult, encryption string, err error) {
-	st, err := a.writable(ctx, ref)
+	st, err := a.writable(ctx, ref, false)
 	if err != nil {
 		return nil, "", err
 	}
-	results, err = st.engine.PutRecords(ctx, entries)
-	if err != nil {
-		return nil, "", st.putRefused(err, entries, true)
-	}
-	return results, st.putEncryption(), nil
+	return st.putAll(ctx, entries)
 }
 
-// writable returns the stream that ref names if it takes records.
-func (a *Account) writable(ctx context.Context, ref StreamRef) (*stream, error) {
+// writable returns the stream that ref names if it takes records. A dry run is
+// one call of the rate that dry runs have.
+func (a *Account) writable(ctx context.Context, ref StreamRef, dry bool) (*stream, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -124,18 +109,27 @@ func (a *Account) writable(ctx context.Context, ref StreamRef) (*stream, error) 
 	if err != nil {
 		return nil, err
 	}
-	if st := a.serving(name); st != nil {
-		return st, nil
+	st := a.serving(name)
+	if st == nil {
+		return nil, a.streamNotFound(name)
 	}
-	return nil, a.streamNotFound(name)
+	return st, st.takeDryRun(dry)
 }
 
-func (st *stream) put(ctx context.Context, e weir.Entry) (weir.PutResult, error) {
-	r, err := st.engine.Put(ctx, e)
-	if err != nil {
-		return weir.PutResult{}, st.putRefused(err, []weir.Entry{e}, false)
+// put puts a record, and says what became of it and how records are encrypted.
+func (st *stream) put(ctx context.Context, e weir.Entry) (r weir.PutResult, encryption string, err error) {
+	if r, err = st.engine.Put(ctx, e); err != nil {
+		return weir.PutResult{}, "", st.putRefused(err, []weir.Entry{e}, false)
 	}
-	return r, nil
+	return r, st.putEncryption(), nil
+}
+
+// putAll is put for the records of a PutRecords.
+func (st *stream) putAll(ctx context.Context, entries []weir.Entry) (results []weir.PutResult, encryption string, err error) {
+	if results, err = st.engine.PutRecords(ctx, entries); err != nil {
+		return nil, "", st.putRefused(err, entries, true)
+	}
+	return results, st.putEncryption(), nil
 }
 
 // putRefused words why the engine refused a put as a whole.
@@ -160,6 +154,17 @@ func (st *stream) dryPut(entries []weir.Entry, batch bool) error {
 	return errorf(CodeDryRun, msgDryRun)
 }
 
+// entryOf returns the engine's entry for the members of a record.
+func entryOf(key, hash *string, data []byte) (e weir.Entry, err error) {
+	e = weir.Entry{PartitionKey: value(key), Data: data}
+	if hash == nil {
+		return e, nil
+	}
+	k, err := ParseExplicitHashKey(*hash)
+	e.ExplicitHashKey = &k
+	return e, err
+}
+
 // ParseExplicitHashKey reads an ExplicitHashKey. The error is the one that the
 // service refuses the put with.
 func ParseExplicitHashKey(text string) (weir.HashKey, error) {
@@ -171,17 +176,6 @@ func ParseExplicitHashKey(text string) (weir.HashKey, error) {
 		return k, invalid(quoted(text), "explicitHashKey", `Member must satisfy regular expression pattern: 0|([1-9]\d{0,38})`)
 	}
 	return k, nil
-}
-
-func explicitHashKey(text *string) (*weir.HashKey, error) {
-	if text == nil {
-		return nil, nil
-	}
-	k, err := ParseExplicitHashKey(*text)
-	if err != nil {
-		return nil, err
-	}
-	return &k, nil
 }
 
 // orderingNumber reads a SequenceNumberForOrdering.
@@ -269,7 +263,7 @@ func (a *Account) iterator(text, arn string) (*stream, weir.Iterator, error) {
 
 // dryRead says what a read would have said.
 func (st *stream) dryRead(it weir.Iterator) error {
-	if err := st.takeDryRun(); err != nil {
+	if err := st.takeDryRun(true); err != nil {
 		return err
 	}
 	now, lifetime := st.clock.read(), st.engine.Config().Limits.IteratorLifetime

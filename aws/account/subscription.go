@@ -42,10 +42,8 @@ func (a *Account) SubscribeToShard(ctx context.Context, in *SubscribeToShardInpu
 	if err != nil {
 		return nil, err
 	}
-	if value(in.DryRun) {
-		if err := st.takeDryRun(); err != nil {
-			return nil, err
-		}
+	if err := st.takeDryRun(value(in.DryRun)); err != nil {
+		return nil, err
 	}
 	at := startingAt{*in.StartingPosition.Type, in.StartingPosition.SequenceNumber, in.StartingPosition.Timestamp}
 	from, err := st.position(shard, at)
