@@ -88,7 +88,7 @@ func (a *Account) Stream(name string) *weir.Stream {
 // Streams returns the engine's streams by name, those of which are left out that
 // are CREATING.
 func (a *Account) Streams() []*weir.Stream {
-	c := &call{a: a, now: a.config.Now()}
+	c := &control{a: a, now: a.config.Now()}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var list []*weir.Stream
@@ -100,8 +100,9 @@ func (a *Account) Streams() []*weir.Stream {
 	return list
 }
 
-// A call is one operation on settings, between its beginning and its end.
-type call struct {
+// A control is one operation of the control plane, those on settings, between its
+// beginning and its end.
+type control struct {
 	a   *Account
 	op  string
 	now time.Time
@@ -109,14 +110,14 @@ type call struct {
 
 // do runs an operation on settings: under the account's lock, at one reading of
 // the clock, unless the account's call rate refuses it.
-func do[In, Out any](ctx context.Context, a *Account, op string, in *In, f func(*call, *In) (*Out, error)) (*Out, error) {
+func do[In, Out any](ctx context.Context, a *Account, op string, in *In, f func(*control, *In) (*Out, error)) (*Out, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	if in == nil {
 		in = new(In)
 	}
-	c := &call{a: a, op: op, now: a.config.Now()}
+	c := &control{a: a, op: op, now: a.config.Now()}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if !a.rates.allow(a.config.CallRates, op, perAccount, c.now) {
@@ -127,7 +128,7 @@ func do[In, Out any](ctx context.Context, a *Account, op string, in *In, f func(
 
 // stream returns the stream that an operation addresses, in the state that it has
 // now, unless its call rate refuses the operation.
-func (c *call) stream(name, arn *string) (*stream, error) {
+func (c *control) stream(name, arn *string) (*stream, error) {
 	id, err := c.a.resolve(StreamRef{Name: value(name), ARN: value(arn)})
 	if err != nil {
 		return nil, err
@@ -143,7 +144,7 @@ func (c *call) stream(name, arn *string) (*stream, error) {
 }
 
 // active is stream for an operation that only an ACTIVE stream admits.
-func (c *call) active(name, arn *string) (*stream, error) {
+func (c *control) active(name, arn *string) (*stream, error) {
 	st, err := c.stream(name, arn)
 	if err != nil {
 		return nil, err
@@ -152,7 +153,7 @@ func (c *call) active(name, arn *string) (*stream, error) {
 }
 
 // lookUp returns the stream of a name in the state that it has now, or nil.
-func (c *call) lookUp(name string) *stream {
+func (c *control) lookUp(name string) *stream {
 	st := (*c.a.streams.Load())[name]
 	if st == nil {
 		return nil
@@ -165,7 +166,7 @@ func (c *call) lookUp(name string) *stream {
 }
 
 // everyStream yields the streams in the state that they have now, in no order.
-func (c *call) everyStream() iter.Seq[*stream] {
+func (c *control) everyStream() iter.Seq[*stream] {
 	return func(yield func(*stream) bool) {
 		for _, st := range *c.a.streams.Load() {
 			if st.settleLocked(c.now); !st.gone && !yield(st) {
@@ -176,7 +177,7 @@ func (c *call) everyStream() iter.Seq[*stream] {
 }
 
 // sortedStreams returns the streams by name in the state that they have now.
-func (c *call) sortedStreams() []*stream {
+func (c *control) sortedStreams() []*stream {
 	return slices.SortedFunc(c.everyStream(), func(x, y *stream) int { return strings.Compare(x.name, y.name) })
 }
 

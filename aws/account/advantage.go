@@ -9,50 +9,51 @@ import (
 const commitmentPeriod = 24 * time.Hour
 
 // A commitment is the state of On-demand Advantage. The zero value has never been
-// enabled.
+// enabled. It is plain data, so that it can be saved.
 type commitment struct {
-	enabled      bool
-	ending       bool // it ends by itself when it may
-	everOn       bool
-	started, end time.Time
+	Enabled bool      `json:"enabled"`
+	Ending  bool      `json:"ending,omitempty"` // it ends by itself when it may
+	EverOn  bool      `json:"ever_on,omitempty"`
+	Started time.Time `json:"started,omitzero"`
+	End     time.Time `json:"end,omitzero"`
 }
 
 // earliest returns when it may end.
-func (m *commitment) earliest() time.Time { return m.started.Add(commitmentPeriod) }
+func (m *commitment) earliest() time.Time { return m.Started.Add(commitmentPeriod) }
 
 // settle ends it if it was to end by now.
 func (m *commitment) settle(now time.Time) {
-	if m.ending && !now.Before(m.earliest()) {
-		m.enabled, m.ending, m.end = false, false, m.earliest()
+	if m.Ending && !now.Before(m.earliest()) {
+		m.Enabled, m.Ending, m.End = false, false, m.earliest()
 	}
 }
 
 func (m *commitment) describe() *MinimumThroughputBillingCommitmentOutput {
 	out := &MinimumThroughputBillingCommitmentOutput{Status: CommitmentDisabled}
-	if !m.everOn {
+	if !m.EverOn {
 		return out
 	}
-	out.StartedAt = Ptr(m.started)
+	out.StartedAt = Ptr(m.Started)
 	switch {
-	case m.ending:
+	case m.Ending:
 		out.Status, out.EarliestAllowedEndAt = CommitmentEnabledUntil, Ptr(m.earliest())
-	case m.enabled:
+	case m.Enabled:
 		out.Status, out.EarliestAllowedEndAt = CommitmentEnabled, Ptr(m.earliest())
 	default:
-		out.EndedAt = Ptr(m.end)
+		out.EndedAt = Ptr(m.End)
 	}
 	return out
 }
 
 // advantage reports whether On-demand Advantage is on.
-func (c *call) advantage() bool {
+func (c *control) advantage() bool {
 	c.a.commitment.settle(c.now)
-	return c.a.commitment.enabled
+	return c.a.commitment.Enabled
 }
 
 // DescribeAccountSettings returns the state of On-demand Advantage.
 func (a *Account) DescribeAccountSettings(ctx context.Context, in *DescribeAccountSettingsInput) (*DescribeAccountSettingsOutput, error) {
-	return do(ctx, a, "DescribeAccountSettings", in, func(c *call, _ *DescribeAccountSettingsInput) (*DescribeAccountSettingsOutput, error) {
+	return do(ctx, a, "DescribeAccountSettings", in, func(c *control, _ *DescribeAccountSettingsInput) (*DescribeAccountSettingsOutput, error) {
 		c.a.commitment.settle(c.now)
 		return &DescribeAccountSettingsOutput{MinimumThroughputBillingCommitment: c.a.commitment.describe()}, nil
 	})
@@ -65,7 +66,7 @@ func (a *Account) UpdateAccountSettings(ctx context.Context, in *UpdateAccountSe
 	return do(ctx, a, "UpdateAccountSettings", in, updateAccountSettings)
 }
 
-func updateAccountSettings(c *call, in *UpdateAccountSettingsInput) (*UpdateAccountSettingsOutput, error) {
+func updateAccountSettings(c *control, in *UpdateAccountSettingsInput) (*UpdateAccountSettingsOutput, error) {
 	const member = "minimumThroughputBillingCommitment"
 	if in.MinimumThroughputBillingCommitment == nil {
 		return nil, missing(member)
@@ -74,10 +75,10 @@ func updateAccountSettings(c *call, in *UpdateAccountSettingsInput) (*UpdateAcco
 	m.settle(c.now)
 	switch status := value(in.MinimumThroughputBillingCommitment.Status); status {
 	case CommitmentEnabled:
-		if !m.enabled {
-			*m = commitment{enabled: true, everOn: true, started: c.now.UTC().Truncate(time.Millisecond)}
+		if !m.Enabled {
+			*m = commitment{Enabled: true, EverOn: true, Started: c.now.UTC().Truncate(time.Millisecond)}
 		}
-		m.ending = false
+		m.Ending = false
 	case CommitmentDisabled:
 		if err := c.endCommitment(); err != nil {
 			return nil, err
@@ -89,9 +90,9 @@ func updateAccountSettings(c *call, in *UpdateAccountSettingsInput) (*UpdateAcco
 }
 
 // endCommitment ends On-demand Advantage, now or as soon as it may end.
-func (c *call) endCommitment() error {
+func (c *control) endCommitment() error {
 	m := &c.a.commitment
-	if !m.enabled {
+	if !m.Enabled {
 		return nil
 	}
 	for _, st := range c.sortedStreams() {
@@ -99,8 +100,8 @@ func (c *call) endCommitment() error {
 			return errorf(CodeInvalidArgument, msgWarmInUse, c.a.config.ID, st.name)
 		}
 	}
-	if m.ending = c.now.Before(m.earliest()); !m.ending {
-		m.enabled, m.end = false, c.now.UTC().Truncate(time.Millisecond)
+	if m.Ending = c.now.Before(m.earliest()); !m.Ending {
+		m.Enabled, m.End = false, c.now.UTC().Truncate(time.Millisecond)
 	}
 	return nil
 }

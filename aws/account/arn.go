@@ -84,3 +84,11 @@ func (a *Account) resolve(ref StreamRef) (string, error) {
 	}
 	return p.name, nil
 }
+
+// nameOf returns the name that ref gives, for messages.
+func (a *Account) nameOf(ref StreamRef) string {
+	if p, ok := parseARN(ref.ARN); ok && ref.Name == "" {
+		return p.name
+	}
+	return ref.Name
+}

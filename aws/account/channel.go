@@ -35,7 +35,7 @@ type channel struct {
 }
 
 // settleChannels carries out what has fallen due.
-func (c *call) settleChannels() {
+func (c *control) settleChannels() {
 	for id, ch := range c.a.channels {
 		if ch.due.IsZero() || c.now.Before(ch.due) {
 			continue
@@ -49,7 +49,7 @@ func (c *call) settleChannels() {
 }
 
 // allChannels returns the channels in the order of their creation.
-func (c *call) allChannels() []*channel {
+func (c *control) allChannels() []*channel {
 	c.settleChannels()
 	list := make([]*channel, 0, len(c.a.channels))
 	for _, ch := range c.a.channels {
@@ -60,12 +60,12 @@ func (c *call) allChannels() []*channel {
 }
 
 // channelsOf returns the channels of a stream.
-func (c *call) channelsOf(st *stream) []*channel {
+func (c *control) channelsOf(st *stream) []*channel {
 	return slices.DeleteFunc(c.allChannels(), func(ch *channel) bool { return ch.st != st })
 }
 
 // channel returns the channel of an ARN.
-func (c *call) channel(text *string) (*channel, error) {
+func (c *control) channel(text *string) (*channel, error) {
 	if text == nil {
 		return nil, missing("channelARN")
 	}
@@ -81,7 +81,7 @@ func (c *call) channel(text *string) (*channel, error) {
 }
 
 // begin sets a status that changes by itself.
-func (ch *channel) begin(c *call, status string) {
+func (ch *channel) begin(c *control, status string) {
 	ch.status, ch.due = status, c.now.Add(c.a.config.Delays.Channel)
 }
 
@@ -92,7 +92,7 @@ func (a *Account) CreateChannel(ctx context.Context, in *CreateChannelInput) (*C
 	return do(ctx, a, "CreateChannel", in, createChannel)
 }
 
-func createChannel(c *call, in *CreateChannelInput) (*CreateChannelOutput, error) {
+func createChannel(c *control, in *CreateChannelInput) (*CreateChannelOutput, error) {
 	switch {
 	case in.ChannelName == nil:
 		return nil, missing("channelName")
@@ -132,7 +132,7 @@ func createChannel(c *call, in *CreateChannelInput) (*CreateChannelOutput, error
 }
 
 // checkChannel checks whether a stream may have the channel.
-func (c *call) checkChannel(st *stream, in *CreateChannelInput) error {
+func (c *control) checkChannel(st *stream, in *CreateChannelInput) error {
 	id := c.a.config.ID
 	if st.mode != ModeOnDemand {
 		return errorf(CodeInvalidArgument, msgChannelOnDemand)
@@ -159,7 +159,7 @@ func (c *call) checkChannel(st *stream, in *CreateChannelInput) error {
 }
 
 // channelID returns an id that looks random and is the same in every run.
-func (c *call) channelID() string {
+func (c *control) channelID() string {
 	sum := sha256.Sum256(fmt.Appendf(c.a.seal[:len(c.a.seal):len(c.a.seal)], "%d %d", c.a.channelSeq, c.now.UnixNano()))
 	return fmt.Sprintf("%x-%x-%x-%x-%x", sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])
 }
@@ -170,7 +170,7 @@ func (a *Account) UpdateChannel(ctx context.Context, in *UpdateChannelInput) (*U
 	return do(ctx, a, "UpdateChannel", in, updateChannel)
 }
 
-func updateChannel(c *call, in *UpdateChannelInput) (*UpdateChannelOutput, error) {
+func updateChannel(c *control, in *UpdateChannelInput) (*UpdateChannelOutput, error) {
 	ch, err := c.channel(in.ChannelARN)
 	if err != nil {
 		return nil, err
@@ -204,7 +204,7 @@ func (ch *channel) freshness() **int32 {
 
 // DeleteChannel deletes a channel. It is DELETING for a while.
 func (a *Account) DeleteChannel(ctx context.Context, in *DeleteChannelInput) (*DeleteChannelOutput, error) {
-	return do(ctx, a, "DeleteChannel", in, func(c *call, in *DeleteChannelInput) (*DeleteChannelOutput, error) {
+	return do(ctx, a, "DeleteChannel", in, func(c *control, in *DeleteChannelInput) (*DeleteChannelOutput, error) {
 		ch, err := c.channel(in.ChannelARN)
 		if err != nil {
 			return nil, err
@@ -219,7 +219,7 @@ func (a *Account) DeleteChannel(ctx context.Context, in *DeleteChannelInput) (*D
 
 // DescribeChannel describes a channel.
 func (a *Account) DescribeChannel(ctx context.Context, in *DescribeChannelInput) (*DescribeChannelOutput, error) {
-	return do(ctx, a, "DescribeChannel", in, func(c *call, in *DescribeChannelInput) (*DescribeChannelOutput, error) {
+	return do(ctx, a, "DescribeChannel", in, func(c *control, in *DescribeChannelInput) (*DescribeChannelOutput, error) {
 		ch, err := c.channel(in.ChannelARN)
 		if err != nil {
 			return nil, err
@@ -234,7 +234,7 @@ func (a *Account) ListChannels(ctx context.Context, in *ListChannelsInput) (*Lis
 	return do(ctx, a, "ListChannels", in, listChannels)
 }
 
-func listChannels(c *call, in *ListChannelsInput) (*ListChannelsOutput, error) {
+func listChannels(c *control, in *ListChannelsInput) (*ListChannelsOutput, error) {
 	limit, err := pageSize("maxResults", in.MaxResults, maxListedChannels)
 	if err != nil {
 		return nil, err

@@ -58,12 +58,12 @@ type Delays struct {
 
 func (d Delays) withDefaults() Delays {
 	return Delays{
-		Create:   or(d.Create, DefaultCreateDelay, 0),
-		Delete:   or(d.Delete, DefaultDeleteDelay, 0),
-		Reshard:  or(d.Reshard, DefaultReshardDelay, 0),
-		Update:   or(d.Update, DefaultUpdateDelay, 0),
-		Consumer: or(d.Consumer, DefaultConsumerDelay, 0),
-		Channel:  or(d.Channel, DefaultChannelDelay, 0),
+		Create:   setOr(d.Create, DefaultCreateDelay, 0),
+		Delete:   setOr(d.Delete, DefaultDeleteDelay, 0),
+		Reshard:  setOr(d.Reshard, DefaultReshardDelay, 0),
+		Update:   setOr(d.Update, DefaultUpdateDelay, 0),
+		Consumer: setOr(d.Consumer, DefaultConsumerDelay, 0),
+		Channel:  setOr(d.Channel, DefaultChannelDelay, 0),
 	}
 }
 
@@ -106,16 +106,16 @@ func (q Quotas) withDefaults(region string) Quotas {
 	if largeRegion(region) {
 		shards = DefaultShardsLargeRegion
 	}
-	q.Shards = or(q.Shards, shards, lifted)
-	q.OnDemandStreams = or(q.OnDemandStreams, DefaultOnDemandStreams, lifted)
-	q.CreatingStreams = or(q.CreatingStreams, DefaultCreatingStreams, lifted)
+	q.Shards = setOr(q.Shards, shards, lifted)
+	q.OnDemandStreams = setOr(q.OnDemandStreams, DefaultOnDemandStreams, lifted)
+	q.CreatingStreams = setOr(q.CreatingStreams, DefaultCreatingStreams, lifted)
 	// Consumers stays as it is: what zero means depends on On-demand Advantage.
-	q.CreatingConsumers = or(q.CreatingConsumers, DefaultCreatingConsumers, lifted)
-	q.Tags = or(q.Tags, DefaultTags, lifted)
-	q.ModeChanges = or(q.ModeChanges, DefaultModeChanges, lifted)
-	q.EncryptionChanges = or(q.EncryptionChanges, DefaultEncryptionChanges, lifted)
-	q.Channels = or(q.Channels, DefaultChannels, lifted)
-	q.ChannelsPerStream = or(q.ChannelsPerStream, DefaultChannelsPerStream, lifted)
+	q.CreatingConsumers = setOr(q.CreatingConsumers, DefaultCreatingConsumers, lifted)
+	q.Tags = setOr(q.Tags, DefaultTags, lifted)
+	q.ModeChanges = setOr(q.ModeChanges, DefaultModeChanges, lifted)
+	q.EncryptionChanges = setOr(q.EncryptionChanges, DefaultEncryptionChanges, lifted)
+	q.Channels = setOr(q.Channels, DefaultChannels, lifted)
+	q.ChannelsPerStream = setOr(q.ChannelsPerStream, DefaultChannelsPerStream, lifted)
 	return q
 }
 
@@ -124,8 +124,8 @@ func largeRegion(region string) bool {
 	return slices.Contains([]string{"us-east-1", "us-west-2", "eu-west-1"}, region)
 }
 
-// or returns v, service if v is zero, or lifted if v is negative.
-func or[T ~int | ~int64](v, service, lifted T) T {
+// setOr returns v where it is set: service if v is zero, lifted if v is negative.
+func setOr[T ~int | ~int64](v, service, lifted T) T {
 	switch {
 	case v == 0:
 		return service

@@ -64,7 +64,7 @@ func (a *Account) RegisterStreamConsumer(ctx context.Context, in *RegisterStream
 	return do(ctx, a, "RegisterStreamConsumer", in, registerStreamConsumer)
 }
 
-func registerStreamConsumer(c *call, in *RegisterStreamConsumerInput) (*RegisterStreamConsumerOutput, error) {
+func registerStreamConsumer(c *control, in *RegisterStreamConsumerInput) (*RegisterStreamConsumerOutput, error) {
 	if in.ConsumerName == nil {
 		return nil, missing("consumerName")
 	}
@@ -111,7 +111,7 @@ func (st *stream) consumerARN(name string, created time.Time) string {
 }
 
 // checkRegister checks whether a stream may have one more consumer.
-func (c *call) checkRegister(st *stream, name string) error {
+func (c *control) checkRegister(st *stream, name string) error {
 	id := c.a.config.ID
 	creating := 0
 	for _, cons := range st.consumers {
@@ -126,7 +126,7 @@ func (c *call) checkRegister(st *stream, name string) error {
 	if c.advantage() {
 		service = DefaultConsumersAdvanced
 	}
-	if most := or(c.a.config.Quotas.Consumers, service, lifted); len(st.consumers) >= most {
+	if most := setOr(c.a.config.Quotas.Consumers, service, lifted); len(st.consumers) >= most {
 		return errorf(CodeLimitExceeded, msgConsumerLimit, st.name, id, most)
 	}
 	if most := c.a.config.Quotas.CreatingConsumers; creating >= most {
@@ -138,7 +138,7 @@ func (c *call) checkRegister(st *stream, name string) error {
 // DeregisterStreamConsumer removes a consumer. It is DELETING for a while; its
 // subscriptions end at once.
 func (a *Account) DeregisterStreamConsumer(ctx context.Context, in *DeregisterStreamConsumerInput) (*DeregisterStreamConsumerOutput, error) {
-	return do(ctx, a, "DeregisterStreamConsumer", in, func(c *call, in *DeregisterStreamConsumerInput) (*DeregisterStreamConsumerOutput, error) {
+	return do(ctx, a, "DeregisterStreamConsumer", in, func(c *control, in *DeregisterStreamConsumerInput) (*DeregisterStreamConsumerOutput, error) {
 		cons, err := c.consumer(in.StreamARN, in.ConsumerName, in.ConsumerARN)
 		if err != nil {
 			return nil, err
@@ -153,7 +153,7 @@ func (a *Account) DeregisterStreamConsumer(ctx context.Context, in *DeregisterSt
 
 // DescribeStreamConsumer describes a consumer.
 func (a *Account) DescribeStreamConsumer(ctx context.Context, in *DescribeStreamConsumerInput) (*DescribeStreamConsumerOutput, error) {
-	return do(ctx, a, "DescribeStreamConsumer", in, func(c *call, in *DescribeStreamConsumerInput) (*DescribeStreamConsumerOutput, error) {
+	return do(ctx, a, "DescribeStreamConsumer", in, func(c *control, in *DescribeStreamConsumerInput) (*DescribeStreamConsumerOutput, error) {
 		cons, err := c.consumer(in.StreamARN, in.ConsumerName, in.ConsumerARN)
 		if err != nil {
 			return nil, err
@@ -171,7 +171,7 @@ func (a *Account) ListStreamConsumers(ctx context.Context, in *ListStreamConsume
 	return do(ctx, a, "ListStreamConsumers", in, listStreamConsumers)
 }
 
-func listStreamConsumers(c *call, in *ListStreamConsumersInput) (*ListStreamConsumersOutput, error) {
+func listStreamConsumers(c *control, in *ListStreamConsumersInput) (*ListStreamConsumersOutput, error) {
 	limit, err := pageSize("maxResults", in.MaxResults, maxListedConsumers)
 	if err != nil {
 		return nil, err
@@ -218,7 +218,7 @@ func (cons *consumer) row() Consumer {
 
 // consumer returns the consumer that an operation addresses: by its ARN, by its
 // stream's ARN and its name, or by all three if they agree.
-func (c *call) consumer(streamARN, name, consumerARN *string) (*consumer, error) {
+func (c *control) consumer(streamARN, name, consumerARN *string) (*consumer, error) {
 	if consumerARN == nil {
 		if streamARN == nil || name == nil {
 			return nil, errorf(CodeInvalidArgument, msgConsumerAddress)
@@ -243,7 +243,7 @@ func (c *call) consumer(streamARN, name, consumerARN *string) (*consumer, error)
 }
 
 // consumerByARN returns the consumer of an ARN, of which p is the parts.
-func (c *call) consumerByARN(text string, p arn) (*consumer, error) {
+func (c *control) consumerByARN(text string, p arn) (*consumer, error) {
 	st, err := c.stream(nil, Ptr(p.streamARN(text)))
 	if err != nil {
 		return nil, err

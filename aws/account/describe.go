@@ -2,7 +2,6 @@ package account
 
 import (
 	"context"
-	"strconv"
 	"time"
 
 	"github.com/weirstream/weir"
@@ -20,7 +19,7 @@ func (a *Account) DescribeStream(ctx context.Context, in *DescribeStreamInput) (
 	return do(ctx, a, "DescribeStream", in, describeStream)
 }
 
-func describeStream(c *call, in *DescribeStreamInput) (*DescribeStreamOutput, error) {
+func describeStream(c *control, in *DescribeStreamInput) (*DescribeStreamOutput, error) {
 	st, err := c.stream(in.StreamName, in.StreamARN)
 	if err != nil {
 		return nil, err
@@ -60,7 +59,7 @@ func (a *Account) DescribeStreamSummary(ctx context.Context, in *DescribeStreamS
 	return do(ctx, a, "DescribeStreamSummary", in, describeStreamSummary)
 }
 
-func describeStreamSummary(c *call, in *DescribeStreamSummaryInput) (*DescribeStreamSummaryOutput, error) {
+func describeStreamSummary(c *control, in *DescribeStreamSummaryInput) (*DescribeStreamSummaryOutput, error) {
 	st, err := c.stream(in.StreamName, in.StreamARN)
 	if err != nil {
 		return nil, err
@@ -92,7 +91,7 @@ func (a *Account) ListStreams(ctx context.Context, in *ListStreamsInput) (*ListS
 	return do(ctx, a, "ListStreams", in, listStreams)
 }
 
-func listStreams(c *call, in *ListStreamsInput) (*ListStreamsOutput, error) {
+func listStreams(c *control, in *ListStreamsInput) (*ListStreamsOutput, error) {
 	limit, err := pageSize("limit", in.Limit, maxListedStreams)
 	if err != nil {
 		return nil, err
@@ -148,18 +147,3 @@ func distributionName(d weir.Distribution) string {
 	}
 	return DistributionUserKey
 }
-
-// pageSize returns how many items a page has at most; more than most counts as
-// most.
-func pageSize(member string, limit *int32, most int) (int, error) {
-	switch {
-	case limit == nil:
-		return most, nil
-	case *limit < 1:
-		return 0, invalid(quoted(itoa(*limit)), member, "Member must have value greater than or equal to 1")
-	default:
-		return min(int(*limit), most), nil
-	}
-}
-
-func itoa(n int32) string { return strconv.Itoa(int(n)) }

@@ -8,27 +8,28 @@ import (
 )
 
 // encryption is a stream's encryption setting now and before. It is never
-// changed: a change of the setting replaces it. Nothing is encrypted.
+// changed: a change of the setting replaces it. It is plain data, so that it can
+// be saved. Nothing is encrypted.
 type encryption struct {
-	on    bool
-	keyID string
-	// turns are the changes so far, the first one from off to on. A record keeps
+	On    bool   `json:"on"`
+	KeyID string `json:"key_id,omitempty"`
+	// Turns are the changes so far, the first one from off to on. A record keeps
 	// the state in which it was put.
-	turns []encryptionTurn
+	Turns []encryptionTurn `json:"turns,omitempty"`
 }
 
 // An encryptionTurn is a change between on and off. It lies, in each shard that
 // there was, after the record of that index; shards opened later come after it.
 type encryptionTurn struct {
-	on    bool
-	after map[weir.ShardID]uint64
+	On    bool                    `json:"on"`
+	After map[weir.ShardID]uint64 `json:"after"`
 }
 
 // StartStreamEncryption has records say that they are encrypted with a key. It
 // may be called again to change the key, and succeeds 25 times in any 24 hours.
 // The stream is UPDATING meanwhile.
 func (a *Account) StartStreamEncryption(ctx context.Context, in *StartStreamEncryptionInput) (*StartStreamEncryptionOutput, error) {
-	return do(ctx, a, "StartStreamEncryption", in, func(c *call, in *StartStreamEncryptionInput) (*StartStreamEncryptionOutput, error) {
+	return do(ctx, a, "StartStreamEncryption", in, func(c *control, in *StartStreamEncryptionInput) (*StartStreamEncryptionOutput, error) {
 		err := c.setEncryption(in.StreamName, in.StreamARN, in.EncryptionType, in.KeyId, true)
 		return &StartStreamEncryptionOutput{}, err
 	})
@@ -37,13 +38,13 @@ func (a *Account) StartStreamEncryption(ctx context.Context, in *StartStreamEncr
 // StopStreamEncryption has records no longer say that they are encrypted. It
 // succeeds 25 times in any 24 hours. The stream is UPDATING meanwhile.
 func (a *Account) StopStreamEncryption(ctx context.Context, in *StopStreamEncryptionInput) (*StopStreamEncryptionOutput, error) {
-	return do(ctx, a, "StopStreamEncryption", in, func(c *call, in *StopStreamEncryptionInput) (*StopStreamEncryptionOutput, error) {
+	return do(ctx, a, "StopStreamEncryption", in, func(c *control, in *StopStreamEncryptionInput) (*StopStreamEncryptionOutput, error) {
 		err := c.setEncryption(in.StreamName, in.StreamARN, in.EncryptionType, in.KeyId, false)
 		return &StopStreamEncryptionOutput{}, err
 	})
 }
 
-func (c *call) setEncryption(name, arn, kind, keyID *string, on bool) error {
+func (c *control) setEncryption(name, arn, kind, keyID *string, on bool) error {
 	if kind == nil {
 		return missing("encryptionType")
 	}
@@ -72,27 +73,27 @@ func (c *call) setEncryption(name, arn, kind, keyID *string, on bool) error {
 // encrypt changes the setting. What is put meanwhile may be counted to either
 // side.
 func (st *stream) encrypt(on bool, keyID string) {
-	next := &encryption{on: on}
+	next := &encryption{On: on}
 	was := st.encryption.Load()
 	if was != nil {
-		next.turns = was.turns
+		next.Turns = was.Turns
 	}
 	if on {
-		next.keyID = keyID
+		next.KeyID = keyID
 	}
-	if on != (was != nil && was.on) {
-		turn := encryptionTurn{on: on, after: make(map[weir.ShardID]uint64)}
+	if on != (was != nil && was.On) {
+		turn := encryptionTurn{On: on, After: make(map[weir.ShardID]uint64)}
 		for _, sh := range st.engine.Snapshot().Shards {
-			turn.after[sh.Shard] = uint64(sh.Total.IncomingRecords)
+			turn.After[sh.Shard] = uint64(sh.Total.IncomingRecords)
 		}
-		next.turns = append(slices.Clone(next.turns), turn)
+		next.Turns = append(slices.Clone(next.Turns), turn)
 	}
 	st.encryption.Store(next)
 }
 
 // encryptionType is how descriptions give the setting.
 func (st *stream) encryptionType() string {
-	if e := st.encryption.Load(); e != nil && e.on {
+	if e := st.encryption.Load(); e != nil && e.On {
 		return EncryptionKMS
 	}
 	return EncryptionNone
@@ -100,14 +101,14 @@ func (st *stream) encryptionType() string {
 
 func (st *stream) keyID() string {
 	if e := st.encryption.Load(); e != nil {
-		return e.keyID
+		return e.KeyID
 	}
 	return ""
 }
 
 // putEncryption is how puts give the setting.
 func (st *stream) putEncryption() string {
-	if e := st.encryption.Load(); e != nil && e.on {
+	if e := st.encryption.Load(); e != nil && e.On {
 		return EncryptionKMS
 	}
 	return ""
@@ -117,7 +118,7 @@ func (st *stream) putEncryption() string {
 // stream was encrypted; nil if none was.
 func (st *stream) encryptionTypes(records []weir.Record) []string {
 	e := st.encryption.Load()
-	if e == nil || len(records) == 0 || len(e.turns) == 0 {
+	if e == nil || len(records) == 0 || len(e.Turns) == 0 {
 		return nil
 	}
 	shard := records[0].ShardID()
@@ -136,9 +137,9 @@ func (st *stream) encryptionTypes(records []weir.Record) []string {
 // covers reports whether the record of that index was put while encryption was
 // on.
 func (e *encryption) covers(shard weir.ShardID, index uint64) bool {
-	for i := len(e.turns) - 1; i >= 0; i-- {
-		if index > e.turns[i].after[shard] {
-			return e.turns[i].on
+	for i := len(e.Turns) - 1; i >= 0; i-- {
+		if index > e.Turns[i].After[shard] {
+			return e.Turns[i].On
 		}
 	}
 	return false

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 
 	"github.com/weirstream/weir"
 )
@@ -63,6 +64,8 @@ func invalid(rendered, member, constraint string) error {
 func missing(member string) error { return invalid("null", member, "Member must not be null") }
 
 func quoted(s string) string { return "'" + s + "'" }
+
+func quotedNumber(n int32) string { return quoted(strconv.Itoa(int(n))) }
 
 func (a *Account) streamNotFound(name string) error {
 	return errorf(CodeResourceNotFound, msgStreamNotFound, name, a.config.ID)

@@ -145,45 +145,6 @@ func (st *stream) positionRefused(err error, shard weir.ShardID, at startingAt) 
 	}
 }
 
-// takeIterator takes one GetShardIterator of a shard's call rate.
-func (st *stream) takeIterator(shard weir.ShardID) error {
-	const op = "GetShardIterator"
-	rates := st.a.config.CallRates
-	if rates.of(op, perShard) < 0 {
-		return nil
-	}
-	now := st.clock.read()
-	st.rateMu.Lock()
-	defer st.rateMu.Unlock()
-	l := st.shardRates[shard]
-	if l == nil {
-		if st.shardRates == nil {
-			st.shardRates = make(map[weir.ShardID]*limiters)
-		}
-		l = new(limiters)
-		st.shardRates[shard] = l
-	}
-	if !l.allow(rates, op, perShard, now) {
-		return errorf(CodeThroughputExceeded, msgRateShard, shard, st.name, st.a.config.ID)
-	}
-	return nil
-}
-
-// takeDryRun takes one call of the rate that the operations with DryRun share, if
-// the call is dry.
-func (st *stream) takeDryRun(dry bool) error {
-	if !dry {
-		return nil
-	}
-	now := st.clock.read()
-	st.rateMu.Lock()
-	defer st.rateMu.Unlock()
-	if !st.dryRuns.allow(st.a.config.CallRates, dryRun, perStream, now) {
-		return errorf(CodeThrottling, msgRateStream, st.name, st.a.config.ID)
-	}
-	return nil
-}
-
 // A shard iterator is base64 throughout: a head of eighteen bytes, which makes
 // twenty-four characters, and the engine's token. The head says the account, so
 // that an iterator means nothing to another one, and the shard, so that there are

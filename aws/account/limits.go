@@ -10,7 +10,7 @@ func (a *Account) DescribeLimits(ctx context.Context, in *DescribeLimitsInput) (
 	return do(ctx, a, "DescribeLimits", in, describeLimits)
 }
 
-func describeLimits(c *call, _ *DescribeLimitsInput) (*DescribeLimitsOutput, error) {
+func describeLimits(c *control, _ *DescribeLimitsInput) (*DescribeLimitsOutput, error) {
 	c.settleChannels()
 	q := c.a.config.Quotas
 	shards, onDemand := c.inUse()
@@ -23,7 +23,7 @@ func describeLimits(c *call, _ *DescribeLimitsInput) (*DescribeLimitsOutput, err
 
 // inUse returns the open shards of provisioned streams, those counted that are
 // about to be opened, and the number of on-demand streams.
-func (c *call) inUse() (shards, onDemand int) {
+func (c *control) inUse() (shards, onDemand int) {
 	for st := range c.everyStream() {
 		if st.mode == ModeOnDemand {
 			onDemand++
@@ -36,7 +36,7 @@ func (c *call) inUse() (shards, onDemand int) {
 
 // needShards refuses an operation that would open more shards than the quota has
 // room for.
-func (c *call) needShards(more int) error {
+func (c *control) needShards(more int) error {
 	most := c.a.config.Quotas.Shards
 	if most == lifted || more <= 0 {
 		return nil
@@ -50,7 +50,7 @@ func (c *call) needShards(more int) error {
 
 // needOnDemandStream refuses an operation that would make one more on-demand
 // stream than the quota has room for.
-func (c *call) needOnDemandStream() error {
+func (c *control) needOnDemandStream() error {
 	most := c.a.config.Quotas.OnDemandStreams
 	if _, used := c.inUse(); used >= most {
 		return errorf(CodeLimitExceeded, msgOnDemandLimit, c.a.config.ID, c.a.config.Region, used, most)

@@ -19,7 +19,7 @@ const allMetrics = "ALL"
 // EnableEnhancedMonitoring adds metrics to those that the stream reports for each
 // shard. The output has what they were and what they are.
 func (a *Account) EnableEnhancedMonitoring(ctx context.Context, in *EnableEnhancedMonitoringInput) (*EnableEnhancedMonitoringOutput, error) {
-	return do(ctx, a, "EnableEnhancedMonitoring", in, func(c *call, in *EnableEnhancedMonitoringInput) (*EnableEnhancedMonitoringOutput, error) {
+	return do(ctx, a, "EnableEnhancedMonitoring", in, func(c *control, in *EnableEnhancedMonitoringInput) (*EnableEnhancedMonitoringOutput, error) {
 		st, before, err := c.setMonitoring(in.StreamName, in.StreamARN, in.ShardLevelMetrics, true)
 		if err != nil {
 			return nil, err
@@ -34,7 +34,7 @@ func (a *Account) EnableEnhancedMonitoring(ctx context.Context, in *EnableEnhanc
 // DisableEnhancedMonitoring takes metrics out of those that the stream reports for
 // each shard. The output has what they were and what they are.
 func (a *Account) DisableEnhancedMonitoring(ctx context.Context, in *DisableEnhancedMonitoringInput) (*DisableEnhancedMonitoringOutput, error) {
-	return do(ctx, a, "DisableEnhancedMonitoring", in, func(c *call, in *DisableEnhancedMonitoringInput) (*DisableEnhancedMonitoringOutput, error) {
+	return do(ctx, a, "DisableEnhancedMonitoring", in, func(c *control, in *DisableEnhancedMonitoringInput) (*DisableEnhancedMonitoringOutput, error) {
 		st, before, err := c.setMonitoring(in.StreamName, in.StreamARN, in.ShardLevelMetrics, false)
 		if err != nil {
 			return nil, err
@@ -47,7 +47,7 @@ func (a *Account) DisableEnhancedMonitoring(ctx context.Context, in *DisableEnha
 }
 
 // setMonitoring switches metrics on or off, and returns what they were.
-func (c *call) setMonitoring(name, arn *string, metrics []string, on bool) (*stream, []string, error) {
+func (c *control) setMonitoring(name, arn *string, metrics []string, on bool) (*stream, []string, error) {
 	if len(metrics) == 0 {
 		return nil, nil, missing("shardLevelMetrics")
 	}

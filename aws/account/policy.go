@@ -12,7 +12,7 @@ const noPolicy = "{}"
 // that it had. It is stored as it is, if it is a JSON object, and nothing follows
 // from it.
 func (a *Account) PutResourcePolicy(ctx context.Context, in *PutResourcePolicyInput) (*PutResourcePolicyOutput, error) {
-	return do(ctx, a, "PutResourcePolicy", in, func(c *call, in *PutResourcePolicyInput) (*PutResourcePolicyOutput, error) {
+	return do(ctx, a, "PutResourcePolicy", in, func(c *control, in *PutResourcePolicyInput) (*PutResourcePolicyOutput, error) {
 		if in.Policy == nil {
 			return nil, missing("policy")
 		}
@@ -32,7 +32,7 @@ func (a *Account) PutResourcePolicy(ctx context.Context, in *PutResourcePolicyIn
 // GetResourcePolicy returns the policy of a stream or consumer as it was put, "{}"
 // if there is none.
 func (a *Account) GetResourcePolicy(ctx context.Context, in *GetResourcePolicyInput) (*GetResourcePolicyOutput, error) {
-	return do(ctx, a, "GetResourcePolicy", in, func(c *call, in *GetResourcePolicyInput) (*GetResourcePolicyOutput, error) {
+	return do(ctx, a, "GetResourcePolicy", in, func(c *control, in *GetResourcePolicyInput) (*GetResourcePolicyOutput, error) {
 		policy, err := c.policy(in.ResourceARN, false)
 		if err != nil {
 			return nil, err
@@ -47,7 +47,7 @@ func (a *Account) GetResourcePolicy(ctx context.Context, in *GetResourcePolicyIn
 // DeleteResourcePolicy takes the policy off a stream or consumer. It is an error
 // if there is none.
 func (a *Account) DeleteResourcePolicy(ctx context.Context, in *DeleteResourcePolicyInput) (*DeleteResourcePolicyOutput, error) {
-	return do(ctx, a, "DeleteResourcePolicy", in, func(c *call, in *DeleteResourcePolicyInput) (*DeleteResourcePolicyOutput, error) {
+	return do(ctx, a, "DeleteResourcePolicy", in, func(c *control, in *DeleteResourcePolicyInput) (*DeleteResourcePolicyOutput, error) {
 		policy, err := c.policy(in.ResourceARN, false)
 		if err != nil {
 			return nil, err
@@ -62,7 +62,7 @@ func (a *Account) DeleteResourcePolicy(ctx context.Context, in *DeleteResourcePo
 
 // policy returns where the policy of a resource is kept. put says that one is
 // about to be put, which a resource that is not ready refuses.
-func (c *call) policy(text *string, put bool) (*string, error) {
+func (c *control) policy(text *string, put bool) (*string, error) {
 	if text == nil {
 		return nil, missing("resourceARN")
 	}

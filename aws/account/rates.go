@@ -3,9 +3,12 @@ package account
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/weirstream/weir"
 )
 
 // CallRates are how often operations may be called. A rate is a bucket that holds
@@ -21,11 +24,11 @@ type CallRates struct {
 	Of map[string]float64
 }
 
-// A scope is what the calls of an operation are counted over.
-type scope int
+// An owner is who has a rate of an operation to itself.
+type owner int
 
 const (
-	perAccount scope = iota
+	perAccount owner = iota
 	perStream
 	perShard // GetShardIterator
 )
@@ -33,11 +36,11 @@ const (
 // A callRate is the service's rate of an operation.
 type callRate struct {
 	perSecond float64
-	scope     scope
+	owner     owner
 }
 
 // callRates are the documented rates of the service. Where the quotas page and an
-// operation's own page name different scopes the stream is taken. Operations that
+// operation's own page name different owners the stream is taken. Operations that
 // are not listed have no documented rate and are given five a second.
 var callRates = map[string]callRate{
 	"AddTagsToStream":                        {5, perAccount},
@@ -88,10 +91,10 @@ var callRates = map[string]callRate{
 const dryRun = "DryRun"
 
 // of returns how many calls a second an operation may make, negative for any
-// number, if it is counted over s.
-func (r CallRates) of(op string, s scope) float64 {
+// number, if each o has a rate of it.
+func (r CallRates) of(op string, o owner) float64 {
 	service, ok := callRates[op]
-	if !ok || service.scope != s {
+	if !ok || service.owner != o {
 		return -1
 	}
 	if own, ok := r.Of[op]; ok {
@@ -124,9 +127,9 @@ type limiters struct {
 	buckets map[string]*rate.Limiter
 }
 
-// allow takes one call of an operation, if it is counted over s.
-func (l *limiters) allow(rates CallRates, op string, s scope, now time.Time) bool {
-	perSecond := rates.of(op, s)
+// allow takes one call of an operation, if each o has a rate of it.
+func (l *limiters) allow(rates CallRates, op string, o owner, now time.Time) bool {
+	perSecond := rates.of(op, o)
 	if perSecond < 0 || perSecond >= math.MaxInt32 {
 		return true
 	}
@@ -140,3 +143,53 @@ func (l *limiters) allow(rates CallRates, op string, s scope, now time.Time) boo
 	}
 	return b.AllowN(now, 1)
 }
+
+// takeIterator takes one GetShardIterator of a shard's call rate.
+func (st *stream) takeIterator(shard weir.ShardID) error {
+	const op = "GetShardIterator"
+	rates := st.a.config.CallRates
+	if rates.of(op, perShard) < 0 {
+		return nil
+	}
+	now := st.clock.read()
+	st.rateMu.Lock()
+	defer st.rateMu.Unlock()
+	l := st.shardRates[shard]
+	if l == nil {
+		if st.shardRates == nil {
+			st.shardRates = make(map[weir.ShardID]*limiters)
+		}
+		l = new(limiters)
+		st.shardRates[shard] = l
+	}
+	if !l.allow(rates, op, perShard, now) {
+		return errorf(CodeThroughputExceeded, msgRateShard, shard, st.name, st.a.config.ID)
+	}
+	return nil
+}
+
+// takeDryRun takes one call of the rate that the operations with DryRun share, if
+// the call is dry.
+func (st *stream) takeDryRun(dry bool) error {
+	if !dry {
+		return nil
+	}
+	now := st.clock.read()
+	st.rateMu.Lock()
+	defer st.rateMu.Unlock()
+	if !st.dryRuns.allow(st.a.config.CallRates, dryRun, perStream, now) {
+		return errorf(CodeThrottling, msgRateStream, st.name, st.a.config.ID)
+	}
+	return nil
+}
+
+// A dayCount counts what is allowed so many times in any 24 hours.
+type dayCount []time.Time
+
+// full reports whether there were n already in the 24 hours before now.
+func (d *dayCount) full(now time.Time, n int) bool {
+	*d = slices.DeleteFunc(*d, func(at time.Time) bool { return now.Sub(at) >= 24*time.Hour })
+	return len(*d) >= n
+}
+
+func (d *dayCount) add(now time.Time) { *d = append(*d, now) }

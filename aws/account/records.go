@@ -210,7 +210,7 @@ func (a *Account) AppendRecords(ctx context.Context, dst []weir.Record, in *GetR
 	}
 	limit := int(value(in.Limit))
 	if in.Limit != nil && limit < 1 {
-		return nil, invalid(quoted(itoa(*in.Limit)), "limit", "Member must have value greater than or equal to 1")
+		return nil, invalid(quotedNumber(*in.Limit), "limit", "Member must have value greater than or equal to 1")
 	}
 	st, it, err := a.iterator(*in.ShardIterator, value(in.StreamARN))
 	if err != nil {

@@ -15,11 +15,11 @@ const savedVersion = 1
 
 // A savedAccount is an account but for what the engine holds.
 type savedAccount struct {
-	Version    int             `json:"version"`
-	Streams    []savedStream   `json:"streams"` // by name
-	Channels   []savedChannel  `json:"channels,omitempty"`
-	ChannelSeq uint64          `json:"channel_seq,omitempty"`
-	Commitment savedCommitment `json:"commitment"`
+	Version    int            `json:"version"`
+	Streams    []savedStream  `json:"streams"` // by name
+	Channels   []savedChannel `json:"channels,omitempty"`
+	ChannelSeq uint64         `json:"channel_seq,omitempty"`
+	Commitment commitment     `json:"commitment"`
 }
 
 // A savedStream is a stream but for its shards, records and what the engine knows
@@ -33,7 +33,7 @@ type savedStream struct {
 	Extra      int               `json:"extra,omitempty"`
 	Mode       string            `json:"mode"`
 	Warm       WarmThroughput    `json:"warm"`
-	Encryption *savedEncryption  `json:"encryption,omitempty"`
+	Encryption *encryption       `json:"encryption,omitempty"`
 	Tags       map[string]string `json:"tags,omitempty"`
 	Policy     string            `json:"policy,omitempty"`
 	Metrics    []string          `json:"metrics,omitempty"`
@@ -43,17 +43,6 @@ type savedStream struct {
 	Consumers  []savedConsumer   `json:"consumers,omitempty"`
 	Registered int64             `json:"registered,omitempty"`
 	Suffixes   map[string]int64  `json:"suffixes,omitempty"`
-}
-
-type savedEncryption struct {
-	On    bool        `json:"on"`
-	KeyID string      `json:"key_id,omitempty"`
-	Turns []savedTurn `json:"turns,omitempty"`
-}
-
-type savedTurn struct {
-	On    bool                    `json:"on"`
-	After map[weir.ShardID]uint64 `json:"after"`
 }
 
 type savedConsumer struct {
@@ -83,26 +72,18 @@ type savedChannel struct {
 	Tags    map[string]string                 `json:"tags,omitempty"`
 }
 
-type savedCommitment struct {
-	Enabled bool      `json:"enabled"`
-	Ending  bool      `json:"ending,omitempty"`
-	EverOn  bool      `json:"ever_on,omitempty"`
-	Started time.Time `json:"started,omitzero"`
-	End     time.Time `json:"end,omitzero"`
-}
-
 // Save returns what the account knows besides its streams' shards and records, in
 // JSON that [Load] reads, and the engine's streams, by name, those that are CREATING
 // or DELETING too. Each of them is to be saved with [weir.Stream.Save]. What is
 // under way goes on when it is loaded: a stream that is UPDATING still is, until the
 // time that was set, and has changed by then. Call rates and dry runs are not kept.
 func (a *Account) Save() (settings []byte, streams []*weir.Stream, err error) {
-	c := &call{a: a, now: a.config.Now()}
+	c := &control{a: a, now: a.config.Now()}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	saved := savedAccount{
 		Version: savedVersion, Streams: []savedStream{}, ChannelSeq: a.channelSeq,
-		Commitment: savedCommitment{a.commitment.enabled, a.commitment.ending, a.commitment.everOn, a.commitment.started, a.commitment.end},
+		Commitment: a.commitment,
 	}
 	for _, st := range c.sortedStreams() {
 		saved.Streams = append(saved.Streams, st.saveLocked())
@@ -110,8 +91,9 @@ func (a *Account) Save() (settings []byte, streams []*weir.Stream, err error) {
 	}
 	for _, ch := range c.allChannels() {
 		saved.Channels = append(saved.Channels, savedChannel{
-			ch.st.name, ch.id, ch.name, ch.order, ch.created, ch.status, ch.due, ch.role,
-			ch.record, ch.s3, ch.tables, ch.key, ch.log, ch.tags,
+			Stream: ch.st.name, ID: ch.id, Name: ch.name, Order: ch.order, Created: ch.created,
+			Status: ch.status, Due: ch.due, Role: ch.role, Record: ch.record, S3: ch.s3, Tables: ch.tables,
+			Key: ch.key, Log: ch.log, Tags: ch.tags,
 		})
 	}
 	settings, err = json.Marshal(saved)
@@ -122,18 +104,13 @@ func (st *stream) saveLocked() savedStream {
 	saved := savedStream{
 		Name: st.name, Created: st.created, Status: st.status, Open: st.open.Load(), Change: st.change,
 		Extra: st.extra, Mode: st.mode, Warm: st.warm, Tags: st.tags, Policy: st.policy, Metrics: st.metrics,
-		Switches: st.switches, Encrypts: st.encrypts, Decrypts: st.decrypts,
+		Encryption: st.encryption.Load(), Switches: st.switches, Encrypts: st.encrypts, Decrypts: st.decrypts,
 		Registered: st.registered, Suffixes: st.suffixes,
-	}
-	if e := st.encryption.Load(); e != nil {
-		saved.Encryption = &savedEncryption{On: e.on, KeyID: e.keyID}
-		for _, turn := range e.turns {
-			saved.Encryption.Turns = append(saved.Encryption.Turns, savedTurn{turn.on, turn.after})
-		}
 	}
 	for _, cons := range st.consumers {
 		saved.Consumers = append(saved.Consumers, savedConsumer{
-			cons.name, cons.created, cons.order, cons.status, cons.due, cons.tags, cons.policy,
+			Name: cons.name, Created: cons.created, Order: cons.order, Status: cons.status, Due: cons.due,
+			Tags: cons.tags, Policy: cons.policy,
 		})
 	}
 	return saved
@@ -154,9 +131,7 @@ func Load(c Config, settings []byte, open func(name string, c weir.Config) (*wei
 	if saved.Version < 1 || saved.Version > savedVersion {
 		return nil, fmt.Errorf("saved account: it is of version %d; versions up to %d can be read", saved.Version, savedVersion)
 	}
-	m := saved.Commitment
-	a.commitment = commitment{m.Enabled, m.Ending, m.EverOn, m.Started, m.End}
-	a.channelSeq = saved.ChannelSeq
+	a.commitment, a.channelSeq = saved.Commitment, saved.ChannelSeq
 	streams := make(map[string]*stream, len(saved.Streams))
 	for i := range saved.Streams {
 		st, err := a.loadStream(&saved.Streams[i], open)
@@ -187,13 +162,7 @@ func (a *Account) loadStream(saved *savedStream, open func(string, weir.Config) 
 		st.due.Store(ch.At.UnixNano())
 	}
 	st.open.Store(saved.Open)
-	if e := saved.Encryption; e != nil {
-		loaded := &encryption{on: e.On, keyID: e.KeyID}
-		for _, turn := range e.Turns {
-			loaded.turns = append(loaded.turns, encryptionTurn{turn.On, turn.After})
-		}
-		st.encryption.Store(loaded)
-	}
+	st.encryption.Store(saved.Encryption)
 	for _, cons := range saved.Consumers {
 		st.consumers = append(st.consumers, &consumer{
 			st: st, name: cons.Name, arn: st.consumerARN(cons.Name, cons.Created), created: cons.Created,

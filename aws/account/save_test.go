@@ -214,3 +214,23 @@ func TestLoad_refused(t *testing.T) {
 		assert.EqualError(t, err, want)
 	}
 }
+
+// What one version saved another one loads, so the names must stay as they are.
+func TestAccount_savedUnderTheSameNames(t *testing.T) {
+	const settings = `{"version":1,"streams":[{"name":"S","created":"2026-01-02T03:04:05Z","status":"ACTIVE","open":true,` +
+		`"mode":"PROVISIONED","warm":{"TargetMiBps":0,"CurrentMiBps":0},` +
+		`"encryption":{"on":true,"key_id":"k","turns":[{"on":true,"after":{"shardId-000000000000":3}},{"on":false,"after":{}},{"on":true,"after":null}]},` +
+		`"consumers":[{"name":"c","created":"2026-01-02T03:04:05Z","order":2,"status":"CREATING","due":"2027-01-02T03:04:05Z",` +
+		`"tags":{"a":"b"},"policy":"{}"}],"registered":2,"suffixes":{"c":1767323045}}],` +
+		`"channels":[{"stream":"S","id":"i","name":"ch","order":1,"created":"2026-01-02T03:04:05Z","status":"CREATING",` +
+		`"due":"2027-01-02T03:04:05Z","role":"r","record":{"RecordFormatType":"JSON"},` +
+		`"s3":{"DataFreshnessInSeconds":300,"StorageConfiguration":null},` +
+		`"key":{"EncryptionType":"KMS","KeyId":"k"},"tags":{"a":"b"}}],"channel_seq":1,` +
+		`"commitment":{"enabled":true,"ending":true,"ever_on":true,"started":"2026-01-02T03:04:05Z","end":"2026-01-02T03:04:05Z"}}`
+	f := newAccount(t, account.Config{})
+	a, err := account.Load(account.Config{ID: id, Now: f.clock.now}, []byte(settings), weir.NewStream)
+	require.NoError(t, err)
+	again, _, err := a.Save()
+	require.NoError(t, err)
+	require.JSONEq(t, settings, string(again))
+}

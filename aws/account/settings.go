@@ -14,7 +14,7 @@ func (a *Account) UpdateStreamMode(ctx context.Context, in *UpdateStreamModeInpu
 	return do(ctx, a, "UpdateStreamMode", in, updateStreamMode)
 }
 
-func updateStreamMode(c *call, in *UpdateStreamModeInput) (*UpdateStreamModeOutput, error) {
+func updateStreamMode(c *control, in *UpdateStreamModeInput) (*UpdateStreamModeOutput, error) {
 	if in.StreamModeDetails == nil || in.StreamModeDetails.StreamMode == nil {
 		return nil, missing("streamModeDetails")
 	}
@@ -50,7 +50,7 @@ func updateStreamMode(c *call, in *UpdateStreamModeInput) (*UpdateStreamModeOutp
 	return &UpdateStreamModeOutput{}, nil
 }
 
-func (c *call) checkToProvisioned(st *stream, in *UpdateStreamModeInput) error {
+func (c *control) checkToProvisioned(st *stream, in *UpdateStreamModeInput) error {
 	switch {
 	case in.WarmThroughputMiBps != nil:
 		return errorf(CodeInvalidArgument, msgWarmOnDemand)
@@ -61,7 +61,7 @@ func (c *call) checkToProvisioned(st *stream, in *UpdateStreamModeInput) error {
 	}
 }
 
-func (c *call) checkToOnDemand(st *stream, in *UpdateStreamModeInput) error {
+func (c *control) checkToOnDemand(st *stream, in *UpdateStreamModeInput) error {
 	if st.mode != ModeOnDemand {
 		if err := c.needOnDemandStream(); err != nil {
 			return err
@@ -80,7 +80,7 @@ func (a *Account) UpdateStreamWarmThroughput(ctx context.Context, in *UpdateStre
 	return do(ctx, a, "UpdateStreamWarmThroughput", in, updateStreamWarmThroughput)
 }
 
-func updateStreamWarmThroughput(c *call, in *UpdateStreamWarmThroughputInput) (*UpdateStreamWarmThroughputOutput, error) {
+func updateStreamWarmThroughput(c *control, in *UpdateStreamWarmThroughputInput) (*UpdateStreamWarmThroughputOutput, error) {
 	if in.WarmThroughputMiBps == nil {
 		return nil, missing("warmThroughputMiBps")
 	}
@@ -110,7 +110,7 @@ func (st *stream) warmUp(mode weir.Mode, mibPerSecond int32) {
 }
 
 // checkWarm checks a warm throughput for a stream of that name.
-func (c *call) checkWarm(stream string, mibPerSecond int32) error {
+func (c *control) checkWarm(stream string, mibPerSecond int32) error {
 	const mib = 1 << 20
 	most := c.a.config.Stream.Limits.OnDemandWriteBytesPerSecond
 	if most == 0 {
@@ -118,7 +118,7 @@ func (c *call) checkWarm(stream string, mibPerSecond int32) error {
 	}
 	switch {
 	case mibPerSecond < 0:
-		return invalid(quoted(itoa(mibPerSecond)), "warmThroughputMiBps", "Member must have value greater than or equal to 0")
+		return invalid(quotedNumber(mibPerSecond), "warmThroughputMiBps", "Member must have value greater than or equal to 0")
 	case !c.advantage():
 		return errorf(CodeInvalidArgument, msgWarmCommitment, c.a.config.ID)
 	case most > 0 && float64(mibPerSecond)*mib > float64(most):
@@ -134,7 +134,7 @@ func (a *Account) UpdateMaxRecordSize(ctx context.Context, in *UpdateMaxRecordSi
 	return do(ctx, a, "UpdateMaxRecordSize", in, updateMaxRecordSize)
 }
 
-func updateMaxRecordSize(c *call, in *UpdateMaxRecordSizeInput) (*UpdateMaxRecordSizeOutput, error) {
+func updateMaxRecordSize(c *control, in *UpdateMaxRecordSizeInput) (*UpdateMaxRecordSizeOutput, error) {
 	if in.MaxRecordSizeInKiB == nil {
 		return nil, missing("maxRecordSizeInKiB")
 	}
@@ -159,9 +159,9 @@ const minRecordKiB, maxRecordKiB = 1024, 10240
 func checkRecordSize(kib int32) error {
 	switch {
 	case kib < minRecordKiB:
-		return invalid(quoted(itoa(kib)), "maxRecordSizeInKiB", "Member must have value greater than or equal to 1024")
+		return invalid(quotedNumber(kib), "maxRecordSizeInKiB", "Member must have value greater than or equal to 1024")
 	case kib > maxRecordKiB:
-		return invalid(quoted(itoa(kib)), "maxRecordSizeInKiB", "Member must have value less than or equal to 10240")
+		return invalid(quotedNumber(kib), "maxRecordSizeInKiB", "Member must have value less than or equal to 10240")
 	default:
 		return nil
 	}
@@ -173,7 +173,7 @@ func (a *Account) UpdateStreamRecordDistributionStrategy(ctx context.Context, in
 	return do(ctx, a, "UpdateStreamRecordDistributionStrategy", in, updateDistribution)
 }
 
-func updateDistribution(c *call, in *UpdateStreamRecordDistributionStrategyInput) (*UpdateStreamRecordDistributionStrategyOutput, error) {
+func updateDistribution(c *control, in *UpdateStreamRecordDistributionStrategyInput) (*UpdateStreamRecordDistributionStrategyOutput, error) {
 	if in.RecordDistributionStrategy == nil {
 		return nil, missing("recordDistributionStrategy")
 	}
@@ -205,7 +205,7 @@ func badDistribution(strategy string) error {
 // has expired stays unreadable. The period that the stream has already changes
 // nothing.
 func (a *Account) IncreaseStreamRetentionPeriod(ctx context.Context, in *IncreaseStreamRetentionPeriodInput) (*IncreaseStreamRetentionPeriodOutput, error) {
-	return do(ctx, a, "IncreaseStreamRetentionPeriod", in, func(c *call, in *IncreaseStreamRetentionPeriodInput) (*IncreaseStreamRetentionPeriodOutput, error) {
+	return do(ctx, a, "IncreaseStreamRetentionPeriod", in, func(c *control, in *IncreaseStreamRetentionPeriodInput) (*IncreaseStreamRetentionPeriodOutput, error) {
 		err := c.setRetention(in.StreamName, in.StreamARN, in.RetentionPeriodHours, func(st *stream, hours, now int32) error {
 			if hours < now {
 				return errorf(CodeInvalidArgument, msgRetentionShorter, hours, st.name, now)
@@ -219,7 +219,7 @@ func (a *Account) IncreaseStreamRetentionPeriod(ctx context.Context, in *Increas
 // DecreaseStreamRetentionPeriod keeps records readable for a shorter time, at
 // once. The period that the stream has already changes nothing.
 func (a *Account) DecreaseStreamRetentionPeriod(ctx context.Context, in *DecreaseStreamRetentionPeriodInput) (*DecreaseStreamRetentionPeriodOutput, error) {
-	return do(ctx, a, "DecreaseStreamRetentionPeriod", in, func(c *call, in *DecreaseStreamRetentionPeriodInput) (*DecreaseStreamRetentionPeriodOutput, error) {
+	return do(ctx, a, "DecreaseStreamRetentionPeriod", in, func(c *control, in *DecreaseStreamRetentionPeriodInput) (*DecreaseStreamRetentionPeriodOutput, error) {
 		err := c.setRetention(in.StreamName, in.StreamARN, in.RetentionPeriodHours, func(st *stream, hours, now int32) error {
 			if hours > now {
 				return errorf(CodeInvalidArgument, msgRetentionLonger, hours, st.name, now)
@@ -231,7 +231,7 @@ func (a *Account) DecreaseStreamRetentionPeriod(ctx context.Context, in *Decreas
 }
 
 // setRetention sets a retention unless direction refuses it.
-func (c *call) setRetention(name, arn *string, hours *int32, direction func(st *stream, hours, now int32) error) error {
+func (c *control) setRetention(name, arn *string, hours *int32, direction func(st *stream, hours, now int32) error) error {
 	if hours == nil {
 		return missing("retentionPeriodHours")
 	}

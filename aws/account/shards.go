@@ -17,7 +17,7 @@ func (a *Account) ListShards(ctx context.Context, in *ListShardsInput) (*ListSha
 	return do(ctx, a, "ListShards", in, listShards)
 }
 
-func listShards(c *call, in *ListShardsInput) (*ListShardsOutput, error) {
+func listShards(c *control, in *ListShardsInput) (*ListShardsOutput, error) {
 	limit, err := pageSize("maxResults", in.MaxResults, maxListedShards)
 	if err != nil {
 		return nil, err
@@ -53,7 +53,7 @@ func listShards(c *call, in *ListShardsInput) (*ListShardsOutput, error) {
 }
 
 // continueShards returns the stream and the rest of a list.
-func (c *call) continueShards(in *ListShardsInput) (*stream, pageToken, error) {
+func (c *control) continueShards(in *ListShardsInput) (*stream, pageToken, error) {
 	member := ""
 	switch {
 	case in.StreamName != nil:
@@ -80,7 +80,7 @@ func (c *call) continueShards(in *ListShardsInput) (*stream, pageToken, error) {
 }
 
 // beginShards returns the stream and a whole list.
-func (c *call) beginShards(in *ListShardsInput) (*stream, pageToken, error) {
+func (c *control) beginShards(in *ListShardsInput) (*stream, pageToken, error) {
 	token := pageToken{Kind: tokenOfShards}
 	if in.StreamName == nil && in.StreamARN == nil {
 		return nil, token, errorf(CodeInvalidArgument, msgNoTokenNoStream)
@@ -112,7 +112,7 @@ func (c *call) beginShards(in *ListShardsInput) (*stream, pageToken, error) {
 func nextID(id weir.ShardID) int32 { return int32(min(int64(id)+1, lifted)) }
 
 // setFilter makes a token's list the one that a filter chooses.
-func (c *call) setFilter(token *pageToken, st *stream, f *ShardFilter) error {
+func (c *control) setFilter(token *pageToken, st *stream, f *ShardFilter) error {
 	kind := value(f.Type)
 	filters := map[string]weir.ShardFilter{
 		FilterFromTrimHorizon: weir.ShardsFromTrimHorizon, FilterAtTrimHorizon: weir.ShardsAtTrimHorizon,
@@ -151,7 +151,7 @@ func (a *Account) SplitShard(ctx context.Context, in *SplitShardInput) (*SplitSh
 	return do(ctx, a, "SplitShard", in, splitShard)
 }
 
-func splitShard(c *call, in *SplitShardInput) (*SplitShardOutput, error) {
+func splitShard(c *control, in *SplitShardInput) (*SplitShardOutput, error) {
 	if in.ShardToSplit == nil {
 		return nil, missing("shardToSplit")
 	}
@@ -182,7 +182,7 @@ func (a *Account) MergeShards(ctx context.Context, in *MergeShardsInput) (*Merge
 	return do(ctx, a, "MergeShards", in, mergeShards)
 }
 
-func mergeShards(c *call, in *MergeShardsInput) (*MergeShardsOutput, error) {
+func mergeShards(c *control, in *MergeShardsInput) (*MergeShardsOutput, error) {
 	if in.ShardToMerge == nil {
 		return nil, missing("shardToMerge")
 	}
@@ -202,7 +202,7 @@ func mergeShards(c *call, in *MergeShardsInput) (*MergeShardsOutput, error) {
 }
 
 // reshardable returns a stream that may be resharded, and open shards of it.
-func (c *call) reshardable(name, arn *string, texts ...string) (*stream, []weir.Shard, error) {
+func (c *control) reshardable(name, arn *string, texts ...string) (*stream, []weir.Shard, error) {
 	ref := StreamRef{Name: value(name), ARN: value(arn)}
 	ids := make([]weir.ShardID, len(texts))
 	for i, text := range texts {
@@ -235,15 +235,7 @@ func (c *call) reshardable(name, arn *string, texts ...string) (*stream, []weir.
 	return st, shards, nil
 }
 
-// nameOf returns the name that ref gives, for messages.
-func (a *Account) nameOf(ref StreamRef) string {
-	if p, ok := parseARN(ref.ARN); ok && ref.Name == "" {
-		return p.name
-	}
-	return ref.Name
-}
-
-func (c *call) needProvisioned(st *stream) error {
+func (c *control) needProvisioned(st *stream) error {
 	if st.mode == ModeProvisioned {
 		return nil
 	}
@@ -260,7 +252,7 @@ func (st *stream) shard(id weir.ShardID) (weir.Shard, bool) {
 }
 
 // reshard makes the stream UPDATING until ch has changed its shards.
-func (c *call) reshard(st *stream, extra int, ch change) {
+func (c *control) reshard(st *stream, extra int, ch change) {
 	st.extra = extra
 	st.beginLocked(c.now, StatusUpdating, c.a.config.Delays.Reshard, ch)
 }
@@ -273,7 +265,7 @@ func (a *Account) UpdateShardCount(ctx context.Context, in *UpdateShardCountInpu
 	return do(ctx, a, "UpdateShardCount", in, updateShardCount)
 }
 
-func updateShardCount(c *call, in *UpdateShardCountInput) (*UpdateShardCountOutput, error) {
+func updateShardCount(c *control, in *UpdateShardCountInput) (*UpdateShardCountOutput, error) {
 	switch {
 	case in.TargetShardCount == nil:
 		return nil, missing("targetShardCount")
@@ -307,7 +299,7 @@ func updateShardCount(c *call, in *UpdateShardCountInput) (*UpdateShardCountOutp
 }
 
 // resizeRefused words why the engine refused a number of shards.
-func (c *call) resizeRefused(st *stream, err error) error {
+func (c *control) resizeRefused(st *stream, err error) error {
 	var e *weir.ResizeError
 	if !errors.As(err, &e) {
 		return c.a.translate(err)

@@ -3,7 +3,6 @@ package account
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -139,7 +138,7 @@ func (a *Account) CreateStream(ctx context.Context, in *CreateStreamInput) (*Cre
 	return do(ctx, a, "CreateStream", in, createStream)
 }
 
-func createStream(c *call, in *CreateStreamInput) (*CreateStreamOutput, error) {
+func createStream(c *control, in *CreateStreamInput) (*CreateStreamOutput, error) {
 	if in.StreamName == nil {
 		return nil, missing("streamName")
 	}
@@ -174,7 +173,7 @@ func createStream(c *call, in *CreateStreamInput) (*CreateStreamOutput, error) {
 const maxStreamShards = 100_000
 
 // badStream words why the engine refused a new stream.
-func (c *call) badStream(in *CreateStreamInput, shards int, err error) error {
+func (c *control) badStream(in *CreateStreamInput, shards int, err error) error {
 	var bad *weir.ArgumentError
 	switch {
 	case !errors.As(err, &bad):
@@ -191,7 +190,7 @@ func (c *call) badStream(in *CreateStreamInput, shards int, err error) error {
 
 // checkCreate checks what a new stream is to be, and returns the engine's
 // configuration for it.
-func (c *call) checkCreate(in *CreateStreamInput) (weir.Config, error) {
+func (c *control) checkCreate(in *CreateStreamInput) (weir.Config, error) {
 	config := c.a.config.Stream
 	if err := c.checkCreating(); err != nil {
 		return config, err
@@ -224,7 +223,7 @@ func badMode(mode string) error {
 }
 
 // checkCreating checks how many streams are CREATING.
-func (c *call) checkCreating() error {
+func (c *control) checkCreating() error {
 	most := c.a.config.Quotas.CreatingStreams
 	if most == lifted {
 		return nil
@@ -241,12 +240,12 @@ func (c *call) checkCreating() error {
 	return nil
 }
 
-func (c *call) checkProvisioned(config *weir.Config, in *CreateStreamInput) error {
+func (c *control) checkProvisioned(config *weir.Config, in *CreateStreamInput) error {
 	switch {
 	case in.ShardCount == nil:
 		return missing("shardCount")
 	case *in.ShardCount < 1:
-		return invalid(quoted(itoa(*in.ShardCount)), "shardCount", "Member must have value greater than or equal to 1")
+		return invalid(quotedNumber(*in.ShardCount), "shardCount", "Member must have value greater than or equal to 1")
 	case value(in.RecordDistributionStrategy) == DistributionAuto:
 		return errorf(CodeInvalidArgument, msgAutoProvisioned)
 	case in.WarmThroughputMiBps != nil:
@@ -256,7 +255,7 @@ func (c *call) checkProvisioned(config *weir.Config, in *CreateStreamInput) erro
 	return c.needShards(config.Shards)
 }
 
-func (c *call) checkOnDemand(config *weir.Config, in *CreateStreamInput) error {
+func (c *control) checkOnDemand(config *weir.Config, in *CreateStreamInput) error {
 	if err := c.needOnDemandStream(); err != nil {
 		return err
 	}
@@ -283,7 +282,7 @@ func (a *Account) DeleteStream(ctx context.Context, in *DeleteStreamInput) (*Del
 	return do(ctx, a, "DeleteStream", in, deleteStream)
 }
 
-func deleteStream(c *call, in *DeleteStreamInput) (*DeleteStreamOutput, error) {
+func deleteStream(c *control, in *DeleteStreamInput) (*DeleteStreamOutput, error) {
 	st, err := c.stream(in.StreamName, in.StreamARN)
 	if err != nil {
 		return nil, err
@@ -300,14 +299,3 @@ func deleteStream(c *call, in *DeleteStreamInput) (*DeleteStreamOutput, error) {
 	st.beginLocked(c.now, StatusDeleting, c.a.config.Delays.Delete, change{What: effectDelete})
 	return &DeleteStreamOutput{}, nil
 }
-
-// A dayCount counts what is allowed so many times in any 24 hours.
-type dayCount []time.Time
-
-// full reports whether there were n already in the 24 hours before now.
-func (d *dayCount) full(now time.Time, n int) bool {
-	*d = slices.DeleteFunc(*d, func(at time.Time) bool { return now.Sub(at) >= 24*time.Hour })
-	return len(*d) >= n
-}
-
-func (d *dayCount) add(now time.Time) { *d = append(*d, now) }

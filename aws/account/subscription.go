@@ -62,7 +62,7 @@ func (a *Account) SubscribeToShard(ctx context.Context, in *SubscribeToShardInpu
 
 // subscriber returns a consumer that may subscribe.
 func (a *Account) subscriber(text, shard string) (*consumer, error) {
-	c := &call{a: a, op: "SubscribeToShard", now: a.config.Now()}
+	c := &control{a: a, op: "SubscribeToShard", now: a.config.Now()}
 	p, ok := parseARN(text)
 	if !ok || p.kind != "consumer" {
 		return nil, errorf(CodeInvalidArgument, msgBadARN, text)

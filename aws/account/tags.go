@@ -28,7 +28,7 @@ func (st *stream) tagged() tagged { return tagged{"stream", "stream " + st.name,
 // AddTagsToStream adds tags to a stream, or changes their values: 50 at most. A
 // stream that is CREATING or DELETING admits none.
 func (a *Account) AddTagsToStream(ctx context.Context, in *AddTagsToStreamInput) (*AddTagsToStreamOutput, error) {
-	return do(ctx, a, "AddTagsToStream", in, func(c *call, in *AddTagsToStreamInput) (*AddTagsToStreamOutput, error) {
+	return do(ctx, a, "AddTagsToStream", in, func(c *control, in *AddTagsToStreamInput) (*AddTagsToStreamOutput, error) {
 		st, err := c.stream(in.StreamName, in.StreamARN)
 		if err == nil {
 			err = st.needOpen()
@@ -43,7 +43,7 @@ func (a *Account) AddTagsToStream(ctx context.Context, in *AddTagsToStreamInput)
 // RemoveTagsFromStream removes tags from a stream. Keys that it does not have are
 // passed over.
 func (a *Account) RemoveTagsFromStream(ctx context.Context, in *RemoveTagsFromStreamInput) (*RemoveTagsFromStreamOutput, error) {
-	return do(ctx, a, "RemoveTagsFromStream", in, func(c *call, in *RemoveTagsFromStreamInput) (*RemoveTagsFromStreamOutput, error) {
+	return do(ctx, a, "RemoveTagsFromStream", in, func(c *control, in *RemoveTagsFromStreamInput) (*RemoveTagsFromStreamOutput, error) {
 		st, err := c.stream(in.StreamName, in.StreamARN)
 		if err == nil {
 			err = st.needOpen()
@@ -61,7 +61,7 @@ func (a *Account) ListTagsForStream(ctx context.Context, in *ListTagsForStreamIn
 	return do(ctx, a, "ListTagsForStream", in, listTagsForStream)
 }
 
-func listTagsForStream(c *call, in *ListTagsForStreamInput) (*ListTagsForStreamOutput, error) {
+func listTagsForStream(c *control, in *ListTagsForStreamInput) (*ListTagsForStreamOutput, error) {
 	st, err := c.stream(in.StreamName, in.StreamARN)
 	if err != nil {
 		return nil, err
@@ -88,7 +88,7 @@ func listTagsForStream(c *call, in *ListTagsForStreamInput) (*ListTagsForStreamO
 // TagResource adds tags to a stream, consumer or channel, or changes their values:
 // 50 at most. A stream's are those of [Account.AddTagsToStream].
 func (a *Account) TagResource(ctx context.Context, in *TagResourceInput) (*TagResourceOutput, error) {
-	return do(ctx, a, "TagResource", in, func(c *call, in *TagResourceInput) (*TagResourceOutput, error) {
+	return do(ctx, a, "TagResource", in, func(c *control, in *TagResourceInput) (*TagResourceOutput, error) {
 		r, err := c.tagged(in.ResourceARN, true)
 		if err == nil {
 			err = c.addTags(r, in.Tags)
@@ -99,7 +99,7 @@ func (a *Account) TagResource(ctx context.Context, in *TagResourceInput) (*TagRe
 
 // UntagResource removes tags from a stream, consumer or channel.
 func (a *Account) UntagResource(ctx context.Context, in *UntagResourceInput) (*UntagResourceOutput, error) {
-	return do(ctx, a, "UntagResource", in, func(c *call, in *UntagResourceInput) (*UntagResourceOutput, error) {
+	return do(ctx, a, "UntagResource", in, func(c *control, in *UntagResourceInput) (*UntagResourceOutput, error) {
 		r, err := c.tagged(in.ResourceARN, true)
 		if err == nil {
 			err = c.removeTags(r, in.TagKeys)
@@ -110,7 +110,7 @@ func (a *Account) UntagResource(ctx context.Context, in *UntagResourceInput) (*U
 
 // ListTagsForResource lists the tags of a stream, consumer or channel by key.
 func (a *Account) ListTagsForResource(ctx context.Context, in *ListTagsForResourceInput) (*ListTagsForResourceOutput, error) {
-	return do(ctx, a, "ListTagsForResource", in, func(c *call, in *ListTagsForResourceInput) (*ListTagsForResourceOutput, error) {
+	return do(ctx, a, "ListTagsForResource", in, func(c *control, in *ListTagsForResourceInput) (*ListTagsForResourceOutput, error) {
 		r, err := c.tagged(in.ResourceARN, false)
 		if err != nil {
 			return nil, err
@@ -121,7 +121,7 @@ func (a *Account) ListTagsForResource(ctx context.Context, in *ListTagsForResour
 
 // tagged returns the resource of an ARN. change says that its tags are about to be
 // changed.
-func (c *call) tagged(text *string, change bool) (tagged, error) {
+func (c *control) tagged(text *string, change bool) (tagged, error) {
 	if text == nil {
 		return tagged{}, missing("resourceARN")
 	}
@@ -154,7 +154,7 @@ func (c *call) tagged(text *string, change bool) (tagged, error) {
 	}
 }
 
-func (c *call) addTags(r tagged, tags map[string]string) error {
+func (c *control) addTags(r tagged, tags map[string]string) error {
 	if len(tags) == 0 {
 		return missing("tags")
 	}
@@ -174,7 +174,7 @@ func addTags(tags, more map[string]string) map[string]string {
 	return tags
 }
 
-func (c *call) removeTags(r tagged, keys []string) error {
+func (c *control) removeTags(r tagged, keys []string) error {
 	if len(keys) == 0 {
 		return missing("tagKeys")
 	}
@@ -188,7 +188,7 @@ func (c *call) removeTags(r tagged, keys []string) error {
 }
 
 // checkNewTags checks whether a resource with tags may get more of them.
-func (c *call) checkNewTags(label, kind string, tags, more map[string]string) error {
+func (c *control) checkNewTags(label, kind string, tags, more map[string]string) error {
 	keys := slices.Sorted(maps.Keys(more))
 	for _, key := range keys {
 		if err := checkTagLength(key, more[key]); err != nil {
@@ -230,7 +230,7 @@ func checkTagLength(key, value string) error {
 // checkTagTexts checks the characters of keys and values. There are two messages:
 // the service first refuses what it says is invalid, and then commas and percent
 // signs, although it names them among the valid ones.
-func (c *call) checkTagTexts(verb, label string, texts []string) error {
+func (c *control) checkTagTexts(verb, label string, texts []string) error {
 	illegal := false
 	for _, text := range texts {
 		for _, r := range text {

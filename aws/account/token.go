@@ -43,7 +43,7 @@ const tokenChecksum = 12 // bytes
 func (t pageToken) time() time.Time { return time.UnixMilli(t.Millis) }
 
 // sealToken returns the text of a token that is issued now.
-func (c *call) sealToken(t pageToken) string {
+func (c *control) sealToken(t pageToken) string {
 	t.Issued = c.now.UnixMilli()
 	b, err := json.Marshal(t)
 	if err != nil {
@@ -59,7 +59,7 @@ func (a *Account) tokenSum(b []byte) []byte {
 
 // openToken returns the token that a text stands for, if it is one of its kind and
 // of this account, and has not expired.
-func (c *call) openToken(text, kind string) (pageToken, error) {
+func (c *control) openToken(text, kind string) (pageToken, error) {
 	var t pageToken
 	b, err := base64.StdEncoding.DecodeString(text)
 	if err != nil || len(b) < tokenChecksum {
@@ -88,4 +88,17 @@ func (st *stream) checkCreated(at *time.Time) error {
 		return nil
 	}
 	return errorf(CodeResourceNotFound, msgCreatedMismatch, st.name, st.a.config.ID, at.Unix())
+}
+
+// pageSize returns how many items a page has at most; more than most counts as
+// most.
+func pageSize(member string, limit *int32, most int) (int, error) {
+	switch {
+	case limit == nil:
+		return most, nil
+	case *limit < 1:
+		return 0, invalid(quotedNumber(*limit), member, "Member must have value greater than or equal to 1")
+	default:
+		return min(int(*limit), most), nil
+	}
 }
