@@ -2,6 +2,7 @@ package kinesisserver
 
 import (
 	"encoding/base64"
+	"strconv"
 	"strings"
 )
 
@@ -131,7 +132,7 @@ func decodeBlob(v *value) error {
 		return serializationError("'" + v.text + "' can not be converted to a Blob: " + why)
 	}
 	if n := len(v.text); n%4 != 0 {
-		return refuse("Base64 encoded length is expected a multiple of 4 bytes but found: " + itoa(n))
+		return refuse("Base64 encoded length is expected a multiple of 4 bytes but found: " + strconv.Itoa(n))
 	}
 	if i := strangeBase64(v.text); i >= 0 {
 		c := []rune(v.text[i:])[0]

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -248,7 +249,7 @@ func TestNumberPrinter(t *testing.T) {
 		if i%5000 == 4999 {
 			clock = clock.Add(time.Second)
 		}
-		r, err := s.PutRecord(t.Context(), itoa(random.IntN(1000)), nil)
+		r, err := s.PutRecord(t.Context(), strconv.Itoa(random.IntN(1000)), nil)
 		require.NoError(t, err)
 		if random.IntN(100) == 0 {
 			continue // a gap
@@ -291,7 +292,7 @@ func FuzzEventStream(f *testing.F) {
 		key, encryption = strings.ToValidUTF8(key, ""), strings.ToValidUTF8(encryption, "")
 		ms %= maxSeconds * 1000
 		recorder := newRecorder()
-		w := newEventWriter(&call{w: recorder})
+		w := newEventWriter(&exchange{w: recorder})
 		require.NoError(t, w.initial())
 		require.NoError(t, w.event(&account.SubscribeToShardEvent{
 			Records:         []weir.Record{{PartitionKey: key, Data: data, ArrivalTime: time.UnixMilli(ms)}},

@@ -125,3 +125,8 @@ func fieldsOf(t reflect.Type) []outputField {
 	outputFields.Store(t, fields)
 	return fields
 }
+
+// writeChildShards writes the shards that follow a closed one.
+func writeChildShards(w writer, children []account.ChildShard) {
+	writeValue(w, reflect.ValueOf(children))
+}

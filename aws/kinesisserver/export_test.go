@@ -20,7 +20,7 @@ func (r *recorder) FlushError() error           { return nil }
 // Break makes an operation panic, until the function that it returns is called.
 func (s *Server) Break(name string) (mend func()) {
 	whole := s.operations[name]
-	s.operations[name] = &operation{name: name, input: whole.input, run: func(*call) error { panic("broken") }}
+	s.operations[name] = &operation{name: name, input: whole.input, run: func(*exchange) error { panic("broken") }}
 	return func() { s.operations[name] = whole }
 }
 
@@ -29,10 +29,10 @@ func (s *Server) Break(name string) (mend func()) {
 func (s *Server) Hold(name string) (entered <-chan struct{}, release func()) {
 	whole := s.operations[name]
 	in, out := make(chan struct{}), make(chan struct{})
-	s.operations[name] = &operation{name: name, input: whole.input, run: func(c *call) error {
+	s.operations[name] = &operation{name: name, input: whole.input, run: func(x *exchange) error {
 		in <- struct{}{}
 		<-out
-		return whole.run(c)
+		return whole.run(x)
 	}}
 	return in, func() { close(out) }
 }

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -106,7 +107,7 @@ func assertHeaders(t *testing.T, r response) {
 	assert.Regexp(t, uuid, r.header.Get("x-amzn-RequestId"))
 	assert.Len(t, r.header.Get("x-amz-id-2"), 96, "base64 of 72 bytes")
 	assert.NotEmpty(t, r.header.Get("Date"))
-	assert.Equal(t, itoa(len(r.body)), r.header.Get("Content-Length"))
+	assert.Equal(t, strconv.Itoa(len(r.body)), r.header.Get("Content-Length"))
 }
 
 func TestHandler_headers_150(t *testing.T) {

@@ -6,7 +6,6 @@ import (
 	"flag"
 	"net/http"
 	"net/http/httptest"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -235,5 +234,3 @@ func plainValue(v any) any {
 	}
 	return v
 }
-
-func itoa(n int) string { return strconv.Itoa(n) }

@@ -8,36 +8,36 @@ import (
 
 // logCall logs a request that was answered: never what it carried or was signed
 // with.
-func (s *Server) logCall(c *call, r *http.Request, took time.Duration) {
+func (s *Server) logCall(x *exchange, r *http.Request, took time.Duration) {
 	if s.config.Log == nil {
 		return
 	}
 	level := slog.LevelInfo
-	if c.status >= http.StatusInternalServerError {
+	if x.status >= http.StatusInternalServerError {
 		level = slog.LevelError
 	}
 	name := ""
-	if c.op != nil {
-		name = c.op.name
+	if x.op != nil {
+		name = x.op.name
 	}
 	attrs := []slog.Attr{
-		slog.String("request", c.id),
+		slog.String("request", x.id),
 		slog.String("operation", name),
-		slog.Int("status", c.status),
+		slog.Int("status", x.status),
 		slog.String("remote", r.RemoteAddr),
 		slog.String("proto", r.Proto),
-		slog.Int("received", len(c.body)),
-		slog.Int64("sent", c.written),
+		slog.Int("received", len(x.body)),
+		slog.Int64("sent", x.written),
 		slog.Duration("took", took),
 	}
-	if c.code != "" {
-		attrs = append(attrs, slog.String("code", c.code))
+	if x.code != "" {
+		attrs = append(attrs, slog.String("code", x.code))
 	}
-	if c.accessID != "" {
-		attrs = append(attrs, slog.String("access_key", c.accessID))
+	if x.accessID != "" {
+		attrs = append(attrs, slog.String("access_key", x.accessID))
 	}
-	if c.scope != (scope{}) {
-		attrs = append(attrs, slog.String("account", c.scope.account), slog.String("region", c.scope.region))
+	if x.tenant != (tenant{}) {
+		attrs = append(attrs, slog.String("account", x.tenant.account), slog.String("region", x.tenant.region))
 	}
 	s.config.Log.LogAttrs(r.Context(), level, "request", attrs...)
 }

@@ -87,16 +87,16 @@ func (o *operationCounts) took(d time.Duration) {
 func (m *serverMetrics) begin() { m.inFlight.Add(1) }
 
 // end counts a request that was answered.
-func (m *serverMetrics) end(c *call, took time.Duration) {
-	o := m.of(c.op)
-	if c.code == "" {
+func (m *serverMetrics) end(x *exchange, took time.Duration) {
+	o := m.of(x.op)
+	if x.code == "" {
 		o.succeeded.Inc()
 	} else {
-		o.fail(c.code)
+		o.fail(x.code)
 	}
 	o.took(took)
-	o.received.Add(int64(len(c.body)))
-	o.sent.Add(int64(c.written))
+	o.received.Add(int64(len(x.body)))
+	o.sent.Add(int64(x.written))
 	m.inFlight.Add(-1)
 }
 

@@ -1,10 +1,7 @@
 package kinesisserver
 
 import (
-	"reflect"
-
 	"github.com/weirstream/weir"
-	"github.com/weirstream/weir/aws/account"
 )
 
 // A numberPrinter prints sequence numbers of one shard. Successive ones of a
@@ -142,9 +139,4 @@ func appendShardID(dst []byte, id weir.ShardID) []byte {
 	dst = append(dst, shardIDPrefix+"000000000000"...)
 	putDigits(dst[len(dst)-shardIDDigits:], uint64(id))
 	return dst
-}
-
-// writeChildShards writes the shards that follow a closed one.
-func writeChildShards(w writer, children []account.ChildShard) {
-	writeValue(w, reflect.ValueOf(children))
 }

@@ -11,23 +11,23 @@ import (
 type operation struct {
 	name  string
 	input *shape // a structure, its members in the order in which their violations are reported
-	run   func(*call) error
+	run   func(*exchange) error
 	// direct, unless nil, is run for a body in one pass, without values and
 	// reflection. It reports whether it could: what is out of the ordinary, or
 	// wrong, it leaves to run.
-	direct func(*call) (done bool, err error)
+	direct func(*exchange) (done bool, err error)
 }
 
 // unary is an operation that is a method of an account.
-func unary[In, Out any](method func(*account.Account, context.Context, *In) (*Out, error)) func(*call) error {
-	return func(c *call) error {
+func unary[In, Out any](method func(*account.Account, context.Context, *In) (*Out, error)) func(*exchange) error {
+	return func(x *exchange) error {
 		in := new(In)
-		bind(&c.value, c.op.input, in)
-		out, err := method(c.account, c.ctx, in)
+		bind(&x.value, x.op.input, in)
+		out, err := method(x.account, x.ctx, in)
 		if err != nil {
 			return err
 		}
-		c.respond(out)
+		x.respond(out)
 		return nil
 	}
 }

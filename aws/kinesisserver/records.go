@@ -39,7 +39,7 @@ func takePutRequest(body int) *putRequest {
 	return q
 }
 
-// give returns q for the next call, without the body's memory.
+// give returns q for the next request, without the body's memory.
 func (q *putRequest) give() {
 	clear(q.entries)
 	if cap(q.data) <= maxPooledBytes {
@@ -48,47 +48,47 @@ func (q *putRequest) give() {
 }
 
 // directPutRecords is PutRecords.
-func directPutRecords(c *call) (bool, error) {
-	q := takePutRequest(len(c.body))
+func directPutRecords(x *exchange) (bool, error) {
+	q := takePutRequest(len(x.body))
 	defer q.give()
 	read := q.readJSONBatch
-	if c.protocol == protocolCBOR {
+	if x.protocol == protocolCBOR {
 		read = q.readCBORBatch
 	}
-	if !read(c.body) || len(q.entries) == 0 {
+	if !read(x.body) || len(q.entries) == 0 {
 		return false, nil
 	}
-	results, encryption, err := c.account.PutRecordsEntries(c.ctx, q.ref, q.entries)
+	results, encryption, err := x.account.PutRecordsEntries(x.ctx, q.ref, q.entries)
 	if err != nil {
 		return true, err
 	}
-	if c.protocol == protocolCBOR {
-		c.out = appendCBORPutResults(c.out, c.account, &q.numbers, results, encryption)
+	if x.protocol == protocolCBOR {
+		x.out = appendCBORPutResults(x.out, x.account, &q.numbers, results, encryption)
 	} else {
-		c.out = appendJSONPutResults(c.out, c.account, &q.numbers, results, encryption)
+		x.out = appendJSONPutResults(x.out, x.account, &q.numbers, results, encryption)
 	}
 	return true, nil
 }
 
 // directPutRecord is PutRecord.
-func directPutRecord(c *call) (bool, error) {
-	q := takePutRequest(len(c.body))
+func directPutRecord(x *exchange) (bool, error) {
+	q := takePutRequest(len(x.body))
 	defer q.give()
 	read := q.readJSONRecord
-	if c.protocol == protocolCBOR {
+	if x.protocol == protocolCBOR {
 		read = q.readCBORRecord
 	}
-	if !read(c.body) {
+	if !read(x.body) {
 		return false, nil
 	}
-	r, encryption, err := c.account.PutRecordEntry(c.ctx, q.ref, q.entries[0])
+	r, encryption, err := x.account.PutRecordEntry(x.ctx, q.ref, q.entries[0])
 	if err != nil {
 		return true, err
 	}
-	if c.protocol == protocolCBOR {
-		c.out = appendCBORPutResult(c.out, &r, encryption)
+	if x.protocol == protocolCBOR {
+		x.out = appendCBORPutResult(x.out, &r, encryption)
 	} else {
-		c.out = appendJSONPutResult(c.out, &r, encryption)
+		x.out = appendJSONPutResult(x.out, &r, encryption)
 	}
 	return true, nil
 }
@@ -161,19 +161,19 @@ func isPartitionKey(s []byte) bool {
 }
 
 // directGetRecords is GetRecords.
-func directGetRecords(c *call) (bool, error) {
-	in, ok := readGetRecords(c.protocol, c.body)
+func directGetRecords(x *exchange) (bool, error) {
+	in, ok := readGetRecords(x.protocol, x.body)
 	if !ok {
 		return false, nil
 	}
 	records := recordSlices.Get().(*[]weir.Record)
 	defer giveRecords(records)
-	out, err := c.account.AppendRecords(c.ctx, (*records)[:0], in)
+	out, err := x.account.AppendRecords(x.ctx, (*records)[:0], in)
 	if err != nil {
 		return true, err
 	}
 	*records = out.Records
-	c.out = c.protocol.appendGetRecords(c.out, out)
+	x.out = x.protocol.appendGetRecords(x.out, out)
 	return true, nil
 }
 

@@ -94,7 +94,7 @@ func (q *putRequest) readJSONMember(s *jsonScanner, e *weir.Entry, name string, 
 	case "Data":
 		return once(seen, entryData) && q.readBase64(e, raw)
 	case "PartitionKey":
-		// The body outlives the call, and the engine copies keys.
+		// The body outlives the exchange, and the engine copies keys.
 		e.PartitionKey = unsafe.String(unsafe.SliceData(raw), len(raw))
 		return once(seen, entryKey) && isVerbatim(raw) && isPartitionKey(raw)
 	case "ExplicitHashKey":
@@ -161,57 +161,6 @@ func (q *readRequest) readJSON(body []byte) bool {
 		}
 		return false
 	}) && s.atEnd()
-}
-
-// members walks over an object that is not empty, and calls read for each member
-// to skip its value.
-func (s *jsonScanner) members(read func(name []byte) bool) bool {
-	if !s.take('{') {
-		return false
-	}
-	for {
-		name, ok := s.raw()
-		if !ok || !s.take(':') || !read(name) {
-			return false
-		}
-		if !s.take(',') {
-			return s.take('}')
-		}
-	}
-}
-
-// atEnd reports whether nothing but white space follows.
-func (s *jsonScanner) atEnd() bool {
-	s.space()
-	return s.i == len(s.b)
-}
-
-// plain skips a string of plain ASCII.
-func (s *jsonScanner) plain() ([]byte, bool) {
-	raw, ok := s.raw()
-	return raw, ok && plain(raw)
-}
-
-// digits skips a positive number of up to five digits.
-func (s *jsonScanner) digits() (n int32, ok bool) {
-	s.space()
-	start := s.i
-	for s.i < len(s.b) && s.i < start+6 && s.b[s.i] >= '0' && s.b[s.i] <= '9' {
-		n = n*10 + int32(s.b[s.i]-'0')
-		s.i++
-	}
-	return n, s.i > start && s.i < start+6 && s.b[start] != '0'
-}
-
-// isVerbatim reports whether a string's raw text stands for itself: no escapes,
-// no control characters. What is not ASCII is not looked at.
-func isVerbatim(raw []byte) bool {
-	for _, c := range raw {
-		if c < ' ' || c == '\\' {
-			return false
-		}
-	}
-	return true
 }
 
 // isPlain reports whether text is ASCII.

@@ -3,6 +3,7 @@ package kinesisserver
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"sync"
 
 	"github.com/weirstream/weir/aws/account"
@@ -50,19 +51,19 @@ type Registry struct {
 	config RegistryConfig
 
 	mu       sync.RWMutex // guards accounts; held while one is opened
-	accounts map[scope]*account.Account
+	accounts map[tenant]*account.Account
 }
 
 // NewRegistry returns a registry without accounts.
 func NewRegistry(c RegistryConfig) *Registry {
-	return &Registry{config: c.withDefaults(), accounts: make(map[scope]*account.Account)}
+	return &Registry{config: c.withDefaults(), accounts: make(map[tenant]*account.Account)}
 }
 
 // Account returns the account with an id in a region; either may be empty and
 // then means the default. The error is what a client is told: that there are
 // too many accounts already, or why the account could not be opened.
 func (r *Registry) Account(id, region string) (*account.Account, error) {
-	key := scope{cmp.Or(id, r.config.AccountID), cmp.Or(region, r.config.Region)}
+	key := tenant{cmp.Or(id, r.config.AccountID), cmp.Or(region, r.config.Region)}
 	r.mu.RLock()
 	a := r.accounts[key]
 	r.mu.RUnlock()
@@ -75,7 +76,7 @@ func (r *Registry) Account(id, region string) (*account.Account, error) {
 		return a, nil
 	}
 	if len(r.accounts) >= r.config.MaxAccounts {
-		return nil, badRequest("LimitExceededException", "This endpoint serves "+itoa(r.config.MaxAccounts)+
+		return nil, badRequest("LimitExceededException", "This endpoint serves "+strconv.Itoa(r.config.MaxAccounts)+
 			" accounts and regions already; account "+key.account+" in "+key.region+" would be one more.")
 	}
 	a, err := r.config.Open(key.account, key.region)

@@ -2,9 +2,6 @@ package kinesisserver
 
 import (
 	"math"
-	"regexp"
-	"strings"
-	"sync"
 )
 
 // A shape is a type of the service's model: what a value must be, and the
@@ -48,32 +45,6 @@ const (
 	noMax = math.MaxInt64
 )
 
-// A pattern is a regular expression that the whole of a text must match. It is
-// compiled when it is first needed, because most programs need few of them.
-type pattern struct {
-	text    string
-	matches func(string) bool
-}
-
-func newPattern(text string) *pattern {
-	compile := sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`\A(?:` + text + `)\z`)
-	})
-	return &pattern{text, func(s string) bool { return compile().MatchString(s) }}
-}
-
-// unless is the same pattern, except that what usual accepts needs no look at the
-// expression. Usual must accept nothing that the expression does not.
-func (p *pattern) unless(usual func(string) bool) *pattern {
-	return &pattern{p.text, func(s string) bool { return usual(s) || p.matches(s) }}
-}
-
-// fastPattern is a pattern that is matched by hand, because it stands in the way
-// of records.
-func fastPattern(text string, matches func(string) bool) *pattern {
-	return &pattern{text, matches}
-}
-
 // text is a string with a length and, unless nil, a pattern.
 func text(min, max int64, p *pattern) *shape {
 	return &shape{kind: stringShape, min: min, max: max, pattern: p}
@@ -112,46 +83,4 @@ func (sh *shape) member(name string) *shape {
 		}
 	}
 	return nil
-}
-
-// isName matches `[a-zA-Z0-9_.-]+`.
-func isName(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		switch {
-		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '_', c == '.', c == '-':
-		default:
-			return false
-		}
-	}
-	return s != ""
-}
-
-// isDecimal matches a decimal number of at most digits digits without leading
-// zeros.
-func isDecimal(s string, digits int) bool {
-	if s == "" || len(s) > digits || s[0] == '0' && s != "0" {
-		return false
-	}
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
-			return false
-		}
-	}
-	return true
-}
-
-// isUsualStreamARN matches arn:aws:kinesis:REGION:ACCOUNT:stream/NAME.
-func isUsualStreamARN(s string) bool {
-	rest, ok := strings.CutPrefix(s, "arn:aws:kinesis:")
-	if !ok {
-		return false
-	}
-	region, rest, ok := strings.Cut(rest, ":")
-	if !ok || !isName(region) {
-		return false
-	}
-	id, rest, _ := strings.Cut(rest, ":")
-	name, ok := strings.CutPrefix(rest, "stream/")
-	return ok && isAccountID(id) && isName(name)
 }

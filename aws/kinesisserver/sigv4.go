@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -34,8 +35,8 @@ const maxSkew = 15 * time.Minute
 
 // authenticate checks the signature of a request, if the server has credentials
 // to check it with.
-func (s *Server) authenticate(c *call, r *http.Request) error {
-	c.accessID = c.credential.accessKey
+func (s *Server) authenticate(x *exchange, r *http.Request) error {
+	x.accessID = x.credential.accessKey
 	if len(s.credentials) == 0 {
 		return nil
 	}
@@ -47,11 +48,11 @@ func (s *Server) authenticate(c *call, r *http.Request) error {
 	if !ok || sig.token != cred.SessionToken {
 		return badRequest("UnrecognizedClientException", "The security token included in the request is invalid.")
 	}
-	if err := sig.check(r, c.body, cred.SecretAccessKey, s.now()); err != nil {
+	if err := sig.check(r, x.body, cred.SecretAccessKey, s.now()); err != nil {
 		return err
 	}
 	if cred.AccountID != "" {
-		c.scope.account = cred.AccountID
+		x.tenant.account = cred.AccountID
 	}
 	return nil
 }
@@ -208,9 +209,9 @@ func (sig *signature) checkTime(at, now time.Time) error {
 // minute.
 func minutes(d time.Duration) string {
 	if d < time.Minute {
-		return itoa(int(d/time.Second)) + " sec"
+		return strconv.Itoa(int(d/time.Second)) + " sec"
 	}
-	return itoa(int(d/time.Minute)) + " min"
+	return strconv.Itoa(int(d/time.Minute)) + " min"
 }
 
 // sign computes the signature that a request should have.
@@ -282,11 +283,87 @@ func canonicalHeader(r *http.Request, name string) string {
 	case "host", authority:
 		return r.Host
 	case "content-length":
-		return itoa(int(max(r.ContentLength, 0)))
+		return strconv.Itoa(int(max(r.ContentLength, 0)))
 	}
 	values := slices.Clone(r.Header.Values(name))
 	for i := range values {
 		values[i] = strings.Join(strings.Fields(values[i]), " ")
 	}
 	return strings.Join(values, ",")
+}
+
+// A credential is what a signature names: the access key, and where and when it
+// holds.
+type credential struct {
+	accessKey, date, region, service, terminal string
+}
+
+// credentialOf reads the credential of a signed request, without a word on
+// whether the signature is right.
+func credentialOf(r *http.Request) credential {
+	if auth := r.Header.Get("Authorization"); auth != "" {
+		return parseCredential(authParam(auth, "Credential"))
+	}
+	if r.URL.RawQuery == "" {
+		return credential{}
+	}
+	return parseCredential(r.URL.Query().Get("X-Amz-Credential"))
+}
+
+// parseCredential takes KEY/DATE/REGION/SERVICE/aws4_request apart, from the
+// right because the key may have slashes.
+func parseCredential(s string) (c credential) {
+	var ok bool
+	for _, part := range []*string{&c.terminal, &c.service, &c.region, &c.date} {
+		if s, *part, ok = cutLast(s, '/'); !ok {
+			return credential{}
+		}
+	}
+	c.accessKey = s
+	return c
+}
+
+// cutLast splits a text at the last sep.
+func cutLast(s string, sep byte) (before, after string, found bool) {
+	i := strings.LastIndexByte(s, sep)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+1:], true
+}
+
+// scope returns the credential without its key, as signatures use it.
+func (c credential) scope() string {
+	return c.date + "/" + c.region + "/" + c.service + "/" + c.terminal
+}
+
+// authParam returns the last part of an Authorization header with a name, as
+// authParams reads it; empty if there is none.
+func authParam(header, name string) string {
+	for end := len(header); ; {
+		i := strings.LastIndex(header[:end], name)
+		if i <= 0 {
+			return ""
+		}
+		end = i
+		after, ok := strings.CutPrefix(header[i+len(name):], "=")
+		if ok && (header[i-1] == ' ' || header[i-1] == ',') {
+			if stop := strings.IndexAny(after, ", "); stop >= 0 {
+				after = after[:stop]
+			}
+			return after
+		}
+	}
+}
+
+// authParams returns the name=value parts of an Authorization header, whether
+// commas or blanks are between them.
+func authParams(header string) map[string]string {
+	params := make(map[string]string, 3)
+	_, rest, _ := strings.Cut(header, " ")
+	for part := range strings.FieldsFuncSeq(rest, func(c rune) bool { return c == ',' || c == ' ' }) {
+		name, v, _ := strings.Cut(part, "=")
+		params[name] = v
+	}
+	return params
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -229,7 +230,7 @@ func presigned(t *testing.T, body []byte, lifetime time.Duration) *http.Request 
 	hash := sha256.Sum256(body)
 	r := request("ListStreams", jsonType, body)
 	if lifetime != 0 {
-		r.URL.RawQuery = "X-Amz-Expires=" + itoa(int(lifetime/time.Second))
+		r.URL.RawQuery = "X-Amz-Expires=" + strconv.Itoa(int(lifetime/time.Second))
 	}
 	url, header, err := v4.NewSigner().PresignHTTP(t.Context(), aws.Credentials{AccessKeyID: "AKID", SecretAccessKey: "TOPSECRET"},
 		r, hex.EncodeToString(hash[:]), "kinesis", testRegion, epoch)

@@ -18,20 +18,20 @@ const eventWriteTimeout = 30 * time.Second
 
 // subscribe is SubscribeToShard: a response that goes on for minutes. Its events
 // are JSON whatever the request was, as the service's.
-func subscribe(c *call) error {
+func subscribe(x *exchange) error {
 	in := new(account.SubscribeToShardInput)
-	bind(&c.value, c.op.input, in)
-	ctx, leave, err := c.server.subscriptions.join(c.ctx)
+	bind(&x.value, x.op.input, in)
+	ctx, leave, err := x.server.subscriptions.join(x.ctx)
 	if err != nil {
 		return err
 	}
 	defer leave()
-	sub, err := c.account.SubscribeToShard(ctx, in)
+	sub, err := x.account.SubscribeToShard(ctx, in)
 	if err != nil {
 		return err
 	}
 	defer sub.Close()
-	w := newEventWriter(c)
+	w := newEventWriter(x)
 	defer w.limit() // what net/http writes at the end
 	if err := w.initial(); err != nil {
 		return err
@@ -55,7 +55,7 @@ func subscribe(c *call) error {
 
 // An eventWriter writes an event stream, each frame flushed at once.
 type eventWriter struct {
-	c       *call
+	x       *exchange
 	control *http.ResponseController
 	timeout time.Duration // for each frame
 	encoder *eventstream.Encoder
@@ -64,12 +64,12 @@ type eventWriter struct {
 
 // newEventWriter begins the response. The time-outs that keep ordinary requests
 // short do not hold for it: each frame has one of its own.
-func newEventWriter(c *call) *eventWriter {
-	w := &eventWriter{c: c, control: http.NewResponseController(c.w), timeout: eventWriteTimeout, encoder: eventstream.NewEncoder()}
+func newEventWriter(x *exchange) *eventWriter {
+	w := &eventWriter{x: x, control: http.NewResponseController(x.w), timeout: eventWriteTimeout, encoder: eventstream.NewEncoder()}
 	w.control.SetReadDeadline(time.Time{}) // not supported in process, and not needed there
-	c.streamed = true
-	c.w.Header()["Content-Type"] = []string{contentTypeEvents}
-	c.w.WriteHeader(http.StatusOK)
+	x.streamed = true
+	x.w.Header()["Content-Type"] = []string{contentTypeEvents}
+	x.w.WriteHeader(http.StatusOK)
 	return w
 }
 
@@ -113,7 +113,7 @@ func (w *eventWriter) frame(kind, header, value string, payload []byte) error {
 	m.Headers.Set(header, eventstream.StringValue(value))
 	m.Headers.Set(":content-type", eventstream.StringValue("application/json"))
 	w.limit()
-	if err := w.encoder.Encode(countingWriter{w.c}, m); err != nil {
+	if err := w.encoder.Encode(countingWriter{w.x}, m); err != nil {
 		return err
 	}
 	if err := w.control.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) { // without a buffer
@@ -123,12 +123,12 @@ func (w *eventWriter) frame(kind, header, value string, payload []byte) error {
 	return nil
 }
 
-// A countingWriter writes to a call's response.
-type countingWriter struct{ c *call }
+// A countingWriter writes an exchange's response.
+type countingWriter struct{ x *exchange }
 
 func (w countingWriter) Write(b []byte) (int, error) {
-	n, err := w.c.w.Write(b)
-	w.c.written += int64(n)
+	n, err := w.x.w.Write(b)
+	w.x.written += int64(n)
 	return n, err
 }
 

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -387,7 +388,7 @@ func TestSubscribe_shutdown(t *testing.T) {
 		client, url := s.client(w, addr)
 		s.clock.Advance(6 * time.Second)
 		out, err := newSDK(client, url).SubscribeToShard(t.Context(), &kinesis.SubscribeToShardInput{
-			ConsumerARN: &consumer, ShardId: aws.String(itoa(i % 3)), StartingPosition: &types.StartingPosition{Type: types.ShardIteratorTypeLatest}})
+			ConsumerARN: &consumer, ShardId: aws.String(strconv.Itoa(i % 3)), StartingPosition: &types.StartingPosition{Type: types.ShardIteratorTypeLatest}})
 		require.NoError(t, err, w.name)
 		streams = append(streams, out.GetStream())
 	}

@@ -83,7 +83,7 @@ func (l *violations) value(path string, v *value, sh *shape) {
 func (l *violations) items(path string, v *value, elem *shape) {
 	for i := range v.items {
 		item := &v.items[i]
-		itemPath := path + "." + itoa(i+1) + ".member"
+		itemPath := path + "." + strconv.Itoa(i+1) + ".member"
 		switch {
 		case l.full():
 			return
@@ -251,5 +251,3 @@ func objectHash(v *value) uint32 {
 
 // lowerFirst returns a member's name as messages show it.
 func lowerFirst(name string) string { return strings.ToLower(name[:1]) + name[1:] }
-
-func itoa(n int) string { return strconv.Itoa(n) }

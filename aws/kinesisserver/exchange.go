@@ -1,0 +1,76 @@
+package kinesisserver
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+
+	"github.com/weirstream/weir/aws/account"
+)
+
+// An exchange is one request and its response, on the way through the server.
+type exchange struct {
+	server   *Server
+	ctx      context.Context
+	w        http.ResponseWriter
+	account  *account.Account
+	op       *operation // nil if the target names none
+	protocol protocol
+	body     []byte // valid until the exchange is over
+	value    value  // of body, unless it was read directly
+	out      []byte // the response's body
+	streamed bool   // the response was written already
+	torn     bool   // writing out failed: HTTP/2 may still be reading it, so it is not used again
+
+	// For the log and the metrics.
+	id         string // of the request
+	status     int
+	code       string // of the error, if any
+	written    int64
+	credential credential // that the request names
+	tenant     tenant
+	accessID   string
+}
+
+// respond makes out the response.
+func (x *exchange) respond(out any) {
+	x.out, _ = x.protocol.appendOutput(x.out, out)
+}
+
+// finish writes the response of an operation.
+func (x *exchange) finish(err error) {
+	switch {
+	case x.streamed:
+		if err != nil {
+			x.code = toWire(err).code
+		}
+	case err != nil:
+		x.out = x.out[:0]
+		x.fail(toWire(err))
+	default:
+		x.write(http.StatusOK, x.protocol.contentType())
+	}
+}
+
+// fail writes an error in the protocol of the request.
+func (x *exchange) fail(e *wireError) {
+	x.code = e.code
+	x.out = x.protocol.appendError(x.out, e)
+	x.write(e.status, x.protocol.contentType())
+}
+
+// write writes the response.
+func (x *exchange) write(status int, contentType string) {
+	h := x.w.Header()
+	if contentType != "" {
+		h["Content-Type"] = []string{contentType}
+	} else {
+		h["Content-Type"] = nil // or net/http guesses one
+	}
+	h["Content-Length"] = []string{strconv.Itoa(len(x.out))}
+	x.status, x.streamed = status, true
+	x.w.WriteHeader(status)
+	n, err := x.w.Write(x.out) // a client that has gone needs no answer
+	x.torn = err != nil
+	x.written += int64(n)
+}
