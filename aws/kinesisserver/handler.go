@@ -46,7 +46,7 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 			giveBuffer(out)
 		}
 		s.metrics.end(x, time.Since(start))
-		s.logCall(x, r, time.Since(start))
+		s.logExchange(x, r, time.Since(start))
 		if p == http.ErrAbortHandler {
 			panic(p) // net/http's way to break a connection, which a wrapper may use
 		}

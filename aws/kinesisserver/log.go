@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// logCall logs a request that was answered: never what it carried or was signed
+// logExchange logs a request that was answered: never what it carried or was signed
 // with.
-func (s *Server) logCall(x *exchange, r *http.Request, took time.Duration) {
+func (s *Server) logExchange(x *exchange, r *http.Request, took time.Duration) {
 	if s.config.Log == nil {
 		return
 	}

@@ -1,8 +1,10 @@
 package kinesisserver
 
 import (
+	"encoding/binary"
 	"sync"
 	"unicode/utf8"
+	"unsafe"
 
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/aws/account"
@@ -112,52 +114,68 @@ func (q *putRequest) entry() *weir.Entry {
 	return &q.entries[len(q.entries)-1]
 }
 
-// hash sets the explicit hash key of the last entry.
-func (q *putRequest) hash(e *weir.Entry, s string) bool {
-	if !hashKeyShape.pattern.matches(s) {
-		return false
+// readStream reads a member that names the stream. It copies, because accounts
+// may keep the text.
+func (q *putRequest) readStream(name, text []byte, seen *memberSet) bool {
+	switch string(name) {
+	case "StreamName":
+		q.ref.Name = string(text)
+		return seen.once(memberStreamName) && nameShape.admits(q.ref.Name)
+	case "StreamARN":
+		q.ref.ARN = string(text)
+		return seen.once(memberStreamARN) && streamARN.admits(q.ref.ARN)
 	}
-	key, err := weir.ParseHashKey(s)
-	if err != nil {
-		return false
+	return false
+}
+
+// readKey reads the partition key or the explicit hash key of e, the last entry.
+func (q *putRequest) readKey(e *weir.Entry, name, text []byte, seen *memberSet) bool {
+	switch string(name) {
+	case "PartitionKey":
+		// The body outlives the exchange, and the engine copies keys.
+		e.PartitionKey = unsafe.String(unsafe.SliceData(text), len(text))
+		return seen.once(memberPartitionKey) && isPartitionKey(text)
+	case "ExplicitHashKey":
+		return seen.once(memberExplicitHashKey) && q.readHash(e, string(text))
 	}
+	return false
+}
+
+func (q *putRequest) readHash(e *weir.Entry, text string) bool {
+	key, err := weir.ParseHashKey(text)
 	at := &q.hashes[len(q.entries)-1]
 	*at, e.ExplicitHashKey = key, at
-	return true
+	return err == nil
 }
 
-// ordering sets the number for ordering of an entry.
-func (q *putRequest) ordering(e *weir.Entry, s string) bool {
-	n, err := weir.ParseSequenceNumber(s)
+// readOrdering reads the number for ordering of a PutRecord.
+func (q *putRequest) readOrdering(e *weir.Entry, text []byte, seen *memberSet) bool {
+	n, err := weir.ParseSequenceNumber(string(text))
 	e.SequenceNumberForOrdering = n
-	return err == nil && !n.IsZero()
+	return seen.once(memberOrdering) && err == nil && !n.IsZero()
 }
 
-// name and arn set the stream. They copy, because accounts may keep the text.
-func (q *putRequest) name(s []byte) bool {
-	q.ref.Name = string(s)
-	return satisfies(q.ref.Name, nameShape)
-}
-
-func (q *putRequest) arn(s []byte) bool {
-	q.ref.ARN = string(s)
-	return satisfies(q.ref.ARN, streamARN)
-}
-
-// satisfies reports whether a text meets the constraints of its shape.
-func satisfies(s string, sh *shape) bool {
-	return int64(len(s)) >= sh.min && int64(len(s)) <= sh.max && (sh.pattern == nil || sh.pattern.matches(s))
-}
-
-// isPartitionKey reports whether a key is 1 to 256 characters of UTF-8.
-func isPartitionKey(s []byte) bool {
-	if len(s) == 0 {
-		return false
-	}
-	if len(s) <= weir.MaxPartitionKeyLength && isPlain(s) {
+// isPartitionKey reports whether a key is as its shape wants it, and UTF-8.
+func isPartitionKey(key []byte) bool {
+	if n := int64(len(key)); n >= partitionKey.min && n <= partitionKey.max && isASCII(key) {
 		return true
 	}
-	return utf8.Valid(s) && utf8.RuneCount(s) <= weir.MaxPartitionKeyLength
+	n := int64(utf8.RuneCount(key))
+	return n >= partitionKey.min && n <= partitionKey.max && utf8.Valid(key)
+}
+
+// isASCII reports whether text is ASCII. For texts as short as keys it is faster
+// than [utf8.Valid].
+func isASCII(text []byte) bool {
+	var all uint64
+	for len(text) >= 8 {
+		all |= binary.LittleEndian.Uint64(text)
+		text = text[8:]
+	}
+	for _, c := range text {
+		all |= uint64(c)
+	}
+	return all&0x8080808080808080 == 0
 }
 
 // directGetRecords is GetRecords.
@@ -199,7 +217,7 @@ func readGetRecords(p protocol, body []byte) (*account.GetRecordsInput, bool) {
 	if p == protocolCBOR {
 		read = q.readCBOR
 	}
-	if !read(body) || !satisfies(q.iterator, shardIterator) {
+	if !read(body) || !shardIterator.admits(q.iterator) {
 		return nil, false
 	}
 	in := &account.GetRecordsInput{ShardIterator: &q.iterator}
@@ -210,15 +228,21 @@ func readGetRecords(p protocol, body []byte) (*account.GetRecordsInput, bool) {
 		in.StreamARN = &q.arn
 	}
 	limited := q.limit == 0 || int64(q.limit) >= pageLimit.min && int64(q.limit) <= pageLimit.max
-	return in, limited && (q.arn == "" || satisfies(q.arn, streamARN))
+	return in, limited && (q.arn == "" || streamARN.admits(q.arn))
 }
 
-// The members of a read, as bits.
-const (
-	readIterator = 1 << iota
-	readLimit
-	readARN
-)
+// readText reads a member that is a text.
+func (q *readRequest) readText(name, text []byte, seen *memberSet) bool {
+	switch string(name) {
+	case "ShardIterator":
+		q.iterator = string(text)
+		return seen.once(memberShardIterator)
+	case "StreamARN":
+		q.arn = string(text)
+		return seen.once(memberStreamARN) && q.arn != ""
+	}
+	return false
+}
 
 // appendGetRecords appends the output of GetRecords.
 func (p protocol) appendGetRecords(dst []byte, out *account.GetRecordsOutput) []byte {

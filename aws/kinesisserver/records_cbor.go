@@ -2,7 +2,6 @@ package kinesisserver
 
 import (
 	"math"
-	"unsafe"
 
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/aws/account"
@@ -11,92 +10,66 @@ import (
 // readCBORBatch reads the input of PutRecords.
 func (q *putRequest) readCBORBatch(body []byte) bool {
 	s := cborScanner{b: body}
-	seen := 0
+	var seen memberSet
 	return s.members(func(name []byte) bool {
-		switch string(name) {
-		case "StreamName":
-			v, ok := s.chunk(cborText)
-			return ok && once(&seen, 1) && q.name(v)
-		case "StreamARN":
-			v, ok := s.chunk(cborText)
-			return ok && once(&seen, 2) && q.arn(v)
-		case "Records":
-			return once(&seen, 4) && s.collection(cborList, func() bool { return q.readCBOREntry(&s) })
+		if string(name) == "Records" {
+			return seen.once(memberRecords) && s.collection(cborList, func() bool { return q.readCBOREntry(&s) })
 		}
-		return false
+		text, ok := s.chunk(cborText)
+		return ok && q.readStream(name, text, &seen)
 	}) && s.atEnd()
 }
 
 // readCBOREntry reads one record of PutRecords.
 func (q *putRequest) readCBOREntry(s *cborScanner) bool {
-	e, seen := q.entry(), 0
+	e := q.entry()
+	var seen memberSet
 	return e != nil && s.members(func(name []byte) bool {
 		return q.readCBORMember(s, e, name, &seen)
-	}) && seen&entryNeeds == entryNeeds
+	}) && seen.complete()
 }
 
 // readCBORMember reads a member of a record.
-func (q *putRequest) readCBORMember(s *cborScanner, e *weir.Entry, name []byte, seen *int) bool {
+func (q *putRequest) readCBORMember(s *cborScanner, e *weir.Entry, name []byte, seen *memberSet) bool {
 	if string(name) == "Data" {
 		data, ok := s.chunk(cborBytes)
 		e.Data = data
-		return ok && once(seen, entryData) && len(data) <= weir.MaxRecordBytes
+		return ok && seen.once(memberData) && len(data) <= weir.MaxRecordBytes
 	}
-	v, ok := s.chunk(cborText)
-	if !ok {
-		return false
-	}
-	switch string(name) {
-	case "PartitionKey":
-		// The body outlives the exchange, and the engine copies keys.
-		e.PartitionKey = unsafe.String(unsafe.SliceData(v), len(v))
-		return once(seen, entryKey) && isPartitionKey(v)
-	case "ExplicitHashKey":
-		return once(seen, entryHash) && q.hash(e, string(v))
-	}
-	return false
+	text, ok := s.chunk(cborText)
+	return ok && q.readKey(e, name, text, seen)
 }
 
 // readCBORRecord reads the input of PutRecord.
 func (q *putRequest) readCBORRecord(body []byte) bool {
 	s := cborScanner{b: body}
-	e, seen := q.entry(), 0
+	e := q.entry()
+	var seen memberSet
 	return s.members(func(name []byte) bool {
 		switch string(name) {
-		case "StreamName":
-			v, ok := s.chunk(cborText)
-			return ok && once(&seen, entryStreamName) && q.name(v)
-		case "StreamARN":
-			v, ok := s.chunk(cborText)
-			return ok && once(&seen, entryStreamARN) && q.arn(v)
+		case "StreamName", "StreamARN":
+			text, ok := s.chunk(cborText)
+			return ok && q.readStream(name, text, &seen)
 		case "SequenceNumberForOrdering":
-			v, ok := s.chunk(cborText)
-			return ok && once(&seen, entryOrdering) && sequenceShape.pattern.matches(string(v)) && q.ordering(e, string(v))
+			text, ok := s.chunk(cborText)
+			return ok && q.readOrdering(e, text, &seen)
 		}
 		return q.readCBORMember(&s, e, name, &seen)
-	}) && seen&entryNeeds == entryNeeds && s.atEnd()
+	}) && seen.complete() && s.atEnd()
 }
 
 // readCBOR reads the input of GetRecords.
 func (q *readRequest) readCBOR(body []byte) bool {
 	s := cborScanner{b: body}
-	seen := 0
+	var seen memberSet
 	return s.members(func(name []byte) bool {
-		switch string(name) {
-		case "ShardIterator":
-			v, ok := s.chunk(cborText)
-			q.iterator = string(v)
-			return ok && once(&seen, readIterator)
-		case "StreamARN":
-			v, ok := s.chunk(cborText)
-			q.arn = string(v)
-			return ok && len(v) > 0 && once(&seen, readARN)
-		case "Limit":
+		if string(name) == "Limit" {
 			major, n, ok := s.head()
 			q.limit = int32(min(n, math.MaxInt32))
-			return ok && major == cborUint && n > 0 && once(&seen, readLimit)
+			return ok && major == cborUint && n > 0 && seen.once(memberLimit)
 		}
-		return false
+		text, ok := s.chunk(cborText)
+		return ok && q.readText(name, text, &seen)
 	}) && s.atEnd()
 }
 

@@ -2,9 +2,7 @@ package kinesisserver
 
 import (
 	"encoding/base64"
-	"encoding/binary"
 	"strconv"
-	"unsafe"
 
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/aws/account"
@@ -13,30 +11,14 @@ import (
 // readJSONBatch reads the input of PutRecords.
 func (q *putRequest) readJSONBatch(body []byte) bool {
 	s := jsonScanner{b: body}
-	seen := 0
+	var seen memberSet
 	return s.members(func(name []byte) bool {
-		switch string(name) {
-		case "StreamName":
-			v, ok := s.plain()
-			return ok && once(&seen, 1) && q.name(v)
-		case "StreamARN":
-			v, ok := s.plain()
-			return ok && once(&seen, 2) && q.arn(v)
-		case "Records":
-			return once(&seen, 4) && q.readJSONEntries(&s)
+		if string(name) == "Records" {
+			return seen.once(memberRecords) && q.readJSONEntries(&s)
 		}
-		return false
+		text, ok := s.plain()
+		return ok && q.readStream(name, text, &seen)
 	}) && s.atEnd()
-}
-
-// once reports whether a bit of seen is not set, and sets it: members that come
-// twice are out of the ordinary.
-func once(seen *int, bit int) bool {
-	if *seen&bit != 0 {
-		return false
-	}
-	*seen |= bit
-	return true
 }
 
 // readJSONEntries reads the records of PutRecords.
@@ -60,47 +42,28 @@ func (q *putRequest) readJSONEntry(s *jsonScanner, e *weir.Entry) bool {
 	if !s.take('{') {
 		return false
 	}
-	seen := 0
+	var seen memberSet
 	for {
 		name, ok := s.raw()
-		if !ok || !s.take(':') || !q.readJSONMember(s, e, string(name), &seen) {
+		if !ok || !s.take(':') || !q.readJSONMember(s, e, name, &seen) {
 			return false
 		}
 		if !s.take(',') {
-			return seen&entryNeeds == entryNeeds && s.take('}')
+			return seen.complete() && s.take('}')
 		}
 	}
 }
 
-// The members of a record, as bits.
-const (
-	entryData = 1 << iota
-	entryKey
-	entryHash
-	entryOrdering
-	entryStreamName
-	entryStreamARN
-
-	entryNeeds = entryData // a key is needed too, but not on all streams
-)
-
 // readJSONMember reads a member of a record.
-func (q *putRequest) readJSONMember(s *jsonScanner, e *weir.Entry, name string, seen *int) bool {
+func (q *putRequest) readJSONMember(s *jsonScanner, e *weir.Entry, name []byte, seen *memberSet) bool {
 	raw, ok := s.raw()
 	if !ok {
 		return false
 	}
-	switch name {
-	case "Data":
-		return once(seen, entryData) && q.readBase64(e, raw)
-	case "PartitionKey":
-		// The body outlives the exchange, and the engine copies keys.
-		e.PartitionKey = unsafe.String(unsafe.SliceData(raw), len(raw))
-		return once(seen, entryKey) && isVerbatim(raw) && isPartitionKey(raw)
-	case "ExplicitHashKey":
-		return once(seen, entryHash) && q.hash(e, string(raw))
+	if string(name) == "Data" {
+		return seen.once(memberData) && q.readBase64(e, raw)
 	}
-	return false
+	return isVerbatim(raw) && q.readKey(e, name, raw, seen)
 }
 
 // readBase64 decodes the data of an entry to the end of q.data, which has room
@@ -123,57 +86,34 @@ var strictBase64 = base64.StdEncoding.Strict()
 // readJSONRecord reads the input of PutRecord.
 func (q *putRequest) readJSONRecord(body []byte) bool {
 	s := jsonScanner{b: body}
-	e, seen := q.entry(), 0
+	e := q.entry()
+	var seen memberSet
 	return s.members(func(name []byte) bool {
 		switch string(name) {
-		case "StreamName":
-			v, ok := s.plain()
-			return ok && once(&seen, entryStreamName) && q.name(v)
-		case "StreamARN":
-			v, ok := s.plain()
-			return ok && once(&seen, entryStreamARN) && q.arn(v)
+		case "StreamName", "StreamARN":
+			text, ok := s.plain()
+			return ok && q.readStream(name, text, &seen)
 		case "SequenceNumberForOrdering":
-			v, ok := s.plain()
-			return ok && once(&seen, entryOrdering) && q.ordering(e, string(v))
+			text, ok := s.plain()
+			return ok && q.readOrdering(e, text, &seen)
 		}
-		return q.readJSONMember(&s, e, string(name), &seen)
-	}) && seen&entryNeeds == entryNeeds && s.atEnd()
+		return q.readJSONMember(&s, e, name, &seen)
+	}) && seen.complete() && s.atEnd()
 }
 
 // readJSON reads the input of GetRecords.
 func (q *readRequest) readJSON(body []byte) bool {
 	s := jsonScanner{b: body}
-	seen := 0
+	var seen memberSet
 	return s.members(func(name []byte) bool {
-		switch string(name) {
-		case "ShardIterator":
-			v, ok := s.plain()
-			q.iterator = string(v)
-			return ok && once(&seen, readIterator)
-		case "StreamARN":
-			v, ok := s.plain()
-			q.arn = string(v)
-			return ok && len(v) > 0 && once(&seen, readARN)
-		case "Limit":
+		if string(name) == "Limit" {
 			n, ok := s.digits()
 			q.limit = n
-			return ok && once(&seen, readLimit)
+			return ok && seen.once(memberLimit)
 		}
-		return false
+		text, ok := s.plain()
+		return ok && q.readText(name, text, &seen)
 	}) && s.atEnd()
-}
-
-// isPlain reports whether text is ASCII.
-func isPlain(text []byte) bool {
-	var all uint64
-	for len(text) >= 8 {
-		all |= binary.LittleEndian.Uint64(text)
-		text = text[8:]
-	}
-	for _, c := range text {
-		all |= uint64(c)
-	}
-	return all&0x8080808080808080 == 0
 }
 
 // appendJSONPutResults appends the output of PutRecords.

@@ -84,3 +84,10 @@ func (sh *shape) member(name string) *shape {
 	}
 	return nil
 }
+
+// admits reports whether a text meets the constraints of its shape, the length
+// taken in bytes: only a pattern of ASCII makes that exact.
+func (sh *shape) admits(s string) bool {
+	n := int64(len(s))
+	return n >= sh.min && n <= sh.max && (sh.pattern == nil || sh.pattern.matches(s))
+}
