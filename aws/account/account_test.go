@@ -115,7 +115,7 @@ func FuzzAccount(f *testing.F) {
 				continue
 			}
 			g.learn(out[0])
-			fx.clock.advance(time.Duration(g.rng.Int64N(int64(20 * time.Second))))
+			fx.clock.Advance(time.Duration(g.rng.Int64N(int64(20 * time.Second))))
 		}
 	})
 }
@@ -152,7 +152,7 @@ func (g *generator) fill(v reflect.Value, depth int) {
 		v.Set(reflect.ValueOf(map[string]string{g.texts[g.rng.IntN(len(g.texts))]: "v"}))
 	case reflect.Struct:
 		if v.Type() == reflect.TypeFor[time.Time]() {
-			v.Set(reflect.ValueOf(g.f.clock.now().Add(time.Duration(g.rng.Int64N(int64(time.Hour))) - 30*time.Minute)))
+			v.Set(reflect.ValueOf(g.f.clock.Now().Add(time.Duration(g.rng.Int64N(int64(time.Hour))) - 30*time.Minute)))
 			return
 		}
 		for i := range v.NumField() {

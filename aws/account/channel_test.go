@@ -33,7 +33,7 @@ func toTables(name, stream string) *account.CreateChannelInput {
 func TestChannel_life(t *testing.T) {
 	f := newFixture(t, withDelays())
 	f.createOnDemand("T", "")
-	created := f.clock.now()
+	created := f.clock.Now()
 	out, err := f.CreateChannel(f.ctx, toBucket("ch", arnT))
 	require.NoError(t, err)
 	d := out.ChannelDescription
@@ -59,16 +59,16 @@ func TestChannel_life(t *testing.T) {
 		S3DestinationConfiguration: &account.DestinationUpdate{DataFreshnessInSeconds: ptr(int32(60))}}
 	_, err = f.UpdateChannel(f.ctx, update)
 	f.fails(err, account.CodeResourceInUse, "Channel ch under account 123456789012 not ACTIVE, instead in state CREATING")
-	f.clock.advance(account.DefaultChannelDelay - 1)
+	f.clock.Advance(account.DefaultChannelDelay - 1)
 	assert.Equal(t, "CREATING", status())
-	f.clock.advance(1)
+	f.clock.Advance(1)
 	assert.Equal(t, "ACTIVE", status())
 
 	updated, err := f.UpdateChannel(f.ctx, update)
 	require.NoError(t, err)
 	assert.Equal(t, "UPDATING", updated.ChannelDescription.ChannelStatus)
 	assert.Equal(t, int32(60), *updated.ChannelDescription.S3DestinationConfiguration.DataFreshnessInSeconds)
-	f.clock.advance(account.DefaultChannelDelay)
+	f.clock.Advance(account.DefaultChannelDelay)
 	assert.Equal(t, "ACTIVE", status())
 	_, err = f.UpdateChannel(f.ctx, &account.UpdateChannelInput{ChannelARN: &d.ChannelARN, S3TablesDestinationConfiguration: &account.DestinationUpdate{}})
 	f.failsAs(err, account.CodeInvalidArgument)
@@ -82,7 +82,7 @@ func TestChannel_life(t *testing.T) {
 	_, err = f.DeleteChannel(f.ctx, &account.DeleteChannelInput{ChannelARN: &d.ChannelARN})
 	require.NoError(t, err)
 	assert.Equal(t, "DELETING", status())
-	f.clock.advance(account.DefaultChannelDelay)
+	f.clock.Advance(account.DefaultChannelDelay)
 	assert.Equal(t, "gone", status())
 	_, err = f.DeleteStream(f.ctx, &account.DeleteStreamInput{StreamName: ptr("T")})
 	require.NoError(t, err)
@@ -106,7 +106,7 @@ func TestChannel_rules(t *testing.T) {
 	f.failsAs(try(toBucket("ch2", arnT)), account.CodeLimitExceeded)
 	require.NoError(t, try(toTables("ch2", arnT)))
 	f.failsAs(try(toTables("ch3", arnT)), account.CodeLimitExceeded)
-	f.clock.advance(time.Second)
+	f.clock.Advance(time.Second)
 	require.NoError(t, try(toTables("ch3", "arn:aws:kinesis:us-east-1:123456789012:stream/U")))
 	assert.Equal(t, int32(2), f.summary("T").ChannelCount)
 

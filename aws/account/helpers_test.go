@@ -2,13 +2,15 @@ package account_test
 
 import (
 	"context"
-	"sync"
+	"fmt"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/aws/account"
+	"github.com/weirstream/weir/aws/internal/handclock"
 )
 
 const (
@@ -17,30 +19,12 @@ const (
 	lastShard = "340282366920938463463374607431768211455"
 )
 
-// A clock is moved by hand.
-type clock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *clock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
-}
-
 // A fixture is an account with a stream S of three shards.
 type fixture struct {
 	*testing.T
 	*account.Account
 	ctx   context.Context
-	clock *clock
+	clock *handclock.Clock
 }
 
 // S names the stream.
@@ -51,8 +35,8 @@ func ptr[T any](v T) *T { return account.Ptr(v) }
 // newAccount returns an account without streams.
 func newAccount(t *testing.T, config account.Config) *fixture {
 	t.Helper()
-	f := &fixture{T: t, ctx: t.Context(), clock: &clock{at: time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC)}}
-	config.ID, config.Now = id, f.clock.now
+	f := &fixture{T: t, ctx: t.Context(), clock: handclock.New(time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC))}
+	config.ID, config.Now = id, f.clock.Now
 	a, err := account.New(config)
 	require.NoError(t, err)
 	f.Account = a
@@ -71,7 +55,7 @@ func (f *fixture) create(name string, shards int32) {
 	f.Helper()
 	_, err := f.CreateStream(f.ctx, &account.CreateStreamInput{StreamName: &name, ShardCount: &shards})
 	require.NoError(f, err)
-	f.clock.advance(max(0, f.Config().Delays.Create))
+	f.clock.Advance(max(0, f.Config().Delays.Create))
 	require.Equal(f, account.StatusActive, f.status(name))
 }
 
@@ -84,7 +68,7 @@ func (f *fixture) createOnDemand(name string, strategy string) {
 	}
 	_, err := f.CreateStream(f.ctx, in)
 	require.NoError(f, err)
-	f.clock.advance(max(0, f.Config().Delays.Create))
+	f.clock.Advance(max(0, f.Config().Delays.Create))
 }
 
 func (f *fixture) describe(name string) account.StreamDescription {
@@ -113,14 +97,7 @@ func (f *fixture) shards(in *account.ListShardsInput) (ids []string) {
 	return ids
 }
 
-func shardID(n int) string {
-	const digits = "000000000000"
-	text := ""
-	for ; n > 0; n /= 10 {
-		text = string(rune('0'+n%10)) + text
-	}
-	return "shardId-" + digits[:len(digits)-len(text)] + text
-}
+func shardID(n int) string { return weir.ShardID(n).String() }
 
 func shardIDs(numbers ...int) (ids []string) {
 	for _, n := range numbers {
@@ -210,11 +187,7 @@ func runRows(t *testing.T, config account.Config, rows []row) {
 	}
 }
 
-func rowName(r row) string {
-	const digits = "0123456789"
-	n := r.number
-	return "row" + string([]byte{digits[n/100], digits[n/10%10], digits[n%10]}) + " " + r.name
-}
+func rowName(r row) string { return fmt.Sprintf("row%03d %s", r.number, r.name) }
 
 func withDelays() account.Config {
 	c := account.Instant()

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/weirstream/weir/aws/account"
+	"github.com/weirstream/weir/aws/internal/handclock"
 )
 
 func (f *fixture) tryRegister(name string) error {
@@ -29,13 +30,13 @@ func TestChecklist_consumers(t *testing.T) {
 			c := f.register("C")
 			_, err := f.PutResourcePolicy(f.ctx, &account.PutResourcePolicyInput{ResourceARN: &c.ConsumerARN, Policy: ptr(`{}`)})
 			f.fails(err, account.CodeResourceInUse, fmt.Sprintf("Consumer C with creation timestamp %d under stream S and account 123456789012 is not in ACTIVE status.", c.ConsumerCreationTimestamp.Unix()))
-			f.clock.advance(account.DefaultConsumerDelay)
+			f.clock.Advance(account.DefaultConsumerDelay)
 			_, err = f.PutResourcePolicy(f.ctx, &account.PutResourcePolicyInput{ResourceARN: &c.ConsumerARN, Policy: ptr(`{}`)})
 			require.NoError(f, err)
 		}},
 		{118, "register", func(f *fixture) {
 			c := f.register("C")
-			second := f.clock.now().Truncate(time.Second)
+			second := f.clock.Now().Truncate(time.Second)
 			assert.Equal(f, account.Consumer{ConsumerName: "C", ConsumerStatus: "CREATING", ConsumerCreationTimestamp: second,
 				ConsumerARN: fmt.Sprintf("%s/consumer/C:%d", arnS, second.Unix())}, c)
 		}},
@@ -48,7 +49,7 @@ func TestChecklist_consumers(t *testing.T) {
 				f.register(fmt.Sprint("C", i))
 			}
 			f.failsAs(f.tryRegister("C5"), account.CodeLimitExceeded)
-			f.clock.advance(account.DefaultConsumerDelay)
+			f.clock.Advance(account.DefaultConsumerDelay)
 			f.register("C5")
 		}},
 		{123, "subscribe before the consumer is ACTIVE", func(f *fixture) {
@@ -95,7 +96,7 @@ func TestChecklist_consumers(t *testing.T) {
 			c := f.register("C")
 			_, err := f.subscribe(c, 0, "LATEST")
 			require.NoError(f, err)
-			f.clock.advance(5*time.Second - 1)
+			f.clock.Advance(5*time.Second - 1)
 			_, err = f.subscribe(c, 0, "LATEST")
 			f.fails(err, account.CodeResourceInUse, "Another active subscription exists for this consumer: 123456789012:S:shardId-000000000000:C")
 			_, err = f.subscribe(c, 1, "LATEST")
@@ -105,7 +106,7 @@ func TestChecklist_consumers(t *testing.T) {
 			c := f.register("C")
 			first, err := f.subscribe(c, 0, "LATEST")
 			require.NoError(f, err)
-			f.clock.advance(5 * time.Second)
+			f.clock.Advance(5 * time.Second)
 			second, err := f.subscribe(c, 0, "LATEST")
 			require.NoError(f, err)
 			_, err = first.Next(f.ctx)
@@ -143,7 +144,7 @@ func bubble(t *testing.T, config account.Config, run func(f *fixture, c account.
 		config.ID = id
 		a, err := account.New(config)
 		require.NoError(t, err)
-		f := &fixture{T: t, Account: a, ctx: t.Context(), clock: &clock{}}
+		f := &fixture{T: t, Account: a, ctx: t.Context(), clock: new(handclock.Clock)}
 		_, err = f.CreateStream(f.ctx, &account.CreateStreamInput{StreamName: S(), ShardCount: ptr(int32(3))})
 		require.NoError(t, err)
 		time.Sleep(max(0, a.Config().Delays.Create))
@@ -275,7 +276,7 @@ func TestListStreamConsumers_pages(t *testing.T) {
 	require.Len(t, last.Consumers, 1)
 	assert.Equal(t, "w", last.Consumers[0].ConsumerName)
 	assert.Empty(t, last.NextToken)
-	f.clock.advance(300*time.Second + time.Millisecond)
+	f.clock.Advance(300*time.Second + time.Millisecond)
 	_, err = f.ListStreamConsumers(f.ctx, in)
 	f.failsAs(err, account.CodeExpiredNextToken)
 }

@@ -108,7 +108,7 @@ func TestChecklist_putRecord(t *testing.T) {
 		}},
 		{47, "ordering after the future", func(f *fixture) {
 			g := newFixture(f.T, account.Instant())
-			g.clock.advance(time.Hour)
+			g.clock.Advance(time.Hour)
 			ordering(g.put("a", "x").SequenceNumber)(f)
 		}},
 		{48, "ordering by unknown versions", func(f *fixture) {
@@ -200,7 +200,7 @@ func TestChecklist_putRecords(t *testing.T) {
 			}
 			_, err := f.GetRecords(f.ctx, &account.GetRecordsInput{ShardIterator: &it})
 			f.fails(err, account.CodeThroughputExceeded, throttled)
-			f.clock.advance(time.Second)
+			f.clock.Advance(time.Second)
 			f.read(it)
 		}},
 		{80, "GetRecords after one of 10 MiB", func(f *fixture) {
@@ -208,13 +208,13 @@ func TestChecklist_putRecords(t *testing.T) {
 			for range 10 {
 				_, err := f.tryPut(account.PutRecordInput{PartitionKey: ptr("a"), Data: make([]byte, mib-1)})
 				require.NoError(f, err)
-				f.clock.advance(time.Second)
+				f.clock.Advance(time.Second)
 			}
 			require.Len(f, f.read(it).Records, 10)
-			f.clock.advance(5*time.Second - time.Millisecond)
+			f.clock.Advance(5*time.Second - time.Millisecond)
 			_, err := f.GetRecords(f.ctx, &account.GetRecordsInput{ShardIterator: &it})
 			f.fails(err, account.CodeThroughputExceeded, throttled)
-			f.clock.advance(time.Millisecond)
+			f.clock.Advance(time.Millisecond)
 			f.read(it)
 		}},
 	})
@@ -244,13 +244,13 @@ func TestChecklist_iterators(t *testing.T) {
 			f.fails(err, account.CodeInvalidArgument, "Must specify timestampInMillis parameter for iterator of type AT_TIMESTAMP. Current request has no timestamp parameter.")
 		}},
 		{61, "AT_TIMESTAMP in the future", func(f *fixture) {
-			at := f.clock.now().Add(time.Minute)
+			at := f.clock.Now().Add(time.Minute)
 			_, err := get(f, "0", "AT_TIMESTAMP", nil, &at)
-			f.fails(err, account.CodeInvalidArgument, fmt.Sprintf("The timestampInMillis parameter cannot be greater than the currentTimestampInMillis. timestampInMillis: %d, currentTimestampInMillis: %d", at.UnixMilli(), f.clock.now().UnixMilli()))
+			f.fails(err, account.CodeInvalidArgument, fmt.Sprintf("The timestampInMillis parameter cannot be greater than the currentTimestampInMillis. timestampInMillis: %d, currentTimestampInMillis: %d", at.UnixMilli(), f.clock.Now().UnixMilli()))
 		}},
 		{62, "AT_TIMESTAMP a year ago", func(f *fixture) {
 			f.put("a", "x")
-			it, err := get(f, "0", "AT_TIMESTAMP", nil, ptr(f.clock.now().AddDate(-1, 0, 0)))
+			it, err := get(f, "0", "AT_TIMESTAMP", nil, ptr(f.clock.Now().AddDate(-1, 0, 0)))
 			require.NoError(f, err)
 			assert.Equal(f, []string{"x"}, data(f.read(it)))
 		}},
@@ -283,7 +283,7 @@ func TestChecklist_iterators(t *testing.T) {
 		}},
 		{68, "a number of another stream", func(f *fixture) {
 			n := f.put("a", "x").SequenceNumber
-			f.clock.advance(time.Minute)
+			f.clock.Advance(time.Minute)
 			f.create("T", 1)
 			_, err := f.GetShardIterator(f.ctx, &account.GetShardIteratorInput{StreamName: ptr("T"), ShardId: ptr("0"), ShardIteratorType: ptr("AFTER_SEQUENCE_NUMBER"), StartingSequenceNumber: &n})
 			f.fails(err, account.CodeInvalidArgument, "StartingSequenceNumber "+n+" used in GetShardIterator on shard shardId-000000000000 in stream T under account 123456789012 is invalid because it did not come from this stream.")
@@ -318,9 +318,9 @@ func TestChecklist_getRecords(t *testing.T) {
 		}},
 		{74, "an old iterator", func(f *fixture) {
 			it := f.iterator(0, "LATEST")
-			f.clock.advance(300 * time.Second)
+			f.clock.Advance(300 * time.Second)
 			f.read(it)
-			f.clock.advance(time.Millisecond)
+			f.clock.Advance(time.Millisecond)
 			_, err := f.GetRecords(f.ctx, &account.GetRecordsInput{ShardIterator: &it})
 			f.fails(err, account.CodeExpiredIterator, "Iterator expired. The iterator was created at time Fri Jan 02 03:04:05 UTC 2026 while right now it is Fri Jan 02 03:09:05 UTC 2026 which is further in the future than the tolerated delay of 300000 milliseconds.")
 		}},
@@ -409,7 +409,7 @@ func TestChecklist_dryRun(t *testing.T) {
 			}
 			for _, call := range calls {
 				f.fails(call(), account.CodeDryRun, would)
-				f.clock.advance(time.Second)
+				f.clock.Advance(time.Second)
 			}
 			assert.Empty(f, data(f.read(it)))
 		}},

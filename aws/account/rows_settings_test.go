@@ -170,9 +170,9 @@ func TestChecklist_settings(t *testing.T) {
 			}
 			f.failsAs(f.encrypt(true), account.CodeLimitExceeded)
 			f.failsAs(f.encrypt(false), account.CodeLimitExceeded)
-			f.clock.advance(24*time.Hour - 1)
+			f.clock.Advance(24*time.Hour - 1)
 			f.failsAs(f.encrypt(true), account.CodeLimitExceeded)
-			f.clock.advance(1)
+			f.clock.Advance(1)
 			require.NoError(f, f.encrypt(true))
 		}},
 		{132, "enable all metrics", func(f *fixture) {
@@ -192,7 +192,7 @@ func TestChecklist_settings(t *testing.T) {
 			require.NoError(f, f.mode("S", "ON_DEMAND"))
 			require.NoError(f, f.mode("S", "PROVISIONED"))
 			f.fails(f.mode("S", "ON_DEMAND"), account.CodeLimitExceeded, "Rate exceeded for stream S under account 123456789012.")
-			f.clock.advance(24 * time.Hour)
+			f.clock.Advance(24 * time.Hour)
 			require.NoError(f, f.mode("S", "ON_DEMAND"))
 			assert.Equal(f, int32(3), f.summary("S").OpenShardCount)
 		}},
@@ -213,7 +213,7 @@ func TestChecklist_settings(t *testing.T) {
 			require.NoError(f, err)
 			_, err = f.DescribeLimits(f.ctx, nil)
 			f.fails(err, account.CodeLimitExceeded, "Rate exceeded for account 123456789012.")
-			f.clock.advance(time.Second)
+			f.clock.Advance(time.Second)
 			_, err = f.DescribeLimits(f.ctx, nil)
 			require.NoError(f, err)
 		}},
@@ -224,13 +224,13 @@ func TestChecklist_settings(t *testing.T) {
 			require.NoError(f, f.encrypt(true))
 			assert.Equal(f, "UPDATING", f.status("S"))
 			assert.Empty(f, f.put("a", "1").EncryptionType)
-			f.clock.advance(account.DefaultUpdateDelay)
+			f.clock.Advance(account.DefaultUpdateDelay)
 			assert.Equal(f, "KMS", f.describe("S").EncryptionType)
 			assert.Equal(f, "alias/aws/kinesis", f.summary("S").KeyId)
 			assert.Equal(f, "KMS", f.put("a", "2").EncryptionType)
 			require.NoError(f, f.encrypt(false))
 			assert.Equal(f, "KMS", f.put("a", "3").EncryptionType)
-			f.clock.advance(account.DefaultUpdateDelay)
+			f.clock.Advance(account.DefaultUpdateDelay)
 			assert.Empty(f, f.put("a", "4").EncryptionType)
 			assert.Equal(f, "NONE", f.describe("S").EncryptionType)
 			assert.Empty(f, f.describe("S").KeyId)
@@ -268,25 +268,25 @@ func TestCommitment_states(t *testing.T) {
 	f.commit("DISABLED")
 	assert.Equal(t, state{Status: "DISABLED"}, status())
 
-	start := f.clock.now()
+	start := f.clock.Now()
 	end := start.Add(24 * time.Hour)
 	on := state{Status: "ENABLED", StartedAt: &start, EarliestAllowedEndAt: &end}
 	assert.Equal(t, on, *f.commit("ENABLED"))
-	f.clock.advance(time.Hour)
+	f.clock.Advance(time.Hour)
 	assert.Equal(t, on, *f.commit("ENABLED"))
 	ending := state{Status: "ENABLED_UNTIL_EARLIEST_ALLOWED_END", StartedAt: &start, EarliestAllowedEndAt: &end}
 	assert.Equal(t, ending, *f.commit("DISABLED"))
 	assert.Equal(t, on, *f.commit("ENABLED"))
 	assert.Equal(t, ending, *f.commit("DISABLED"))
-	f.clock.advance(23*time.Hour - 1)
+	f.clock.Advance(23*time.Hour - 1)
 	assert.Equal(t, ending, status())
-	f.clock.advance(1)
+	f.clock.Advance(1)
 	assert.Equal(t, state{Status: "DISABLED", StartedAt: &start, EndedAt: &end}, status())
 
-	start = f.clock.now()
+	start = f.clock.Now()
 	f.commit("ENABLED")
-	f.clock.advance(25 * time.Hour)
-	end = f.clock.now()
+	f.clock.Advance(25 * time.Hour)
+	end = f.clock.Now()
 	assert.Equal(t, state{Status: "DISABLED", StartedAt: &start, EndedAt: &end}, *f.commit("DISABLED"))
 }
 
@@ -310,7 +310,7 @@ func TestWarmThroughput(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, &account.WarmThroughput{TargetMiBps: 8}, out.WarmThroughput)
 	assert.Equal(t, "UPDATING", f.status("T"))
-	f.clock.advance(account.DefaultUpdateDelay)
+	f.clock.Advance(account.DefaultUpdateDelay)
 	assert.Equal(t, &account.WarmThroughput{TargetMiBps: 8, CurrentMiBps: 8}, f.summary("T").WarmThroughput)
 	assert.Nil(t, f.summary("S").WarmThroughput)
 	_, err = f.UpdateAccountSettings(f.ctx, &account.UpdateAccountSettingsInput{MinimumThroughputBillingCommitment: &account.MinimumThroughputBillingCommitmentInput{Status: ptr("DISABLED")}})
@@ -318,7 +318,7 @@ func TestWarmThroughput(t *testing.T) {
 	_, err = f.CreateStream(f.ctx, &account.CreateStreamInput{StreamName: ptr("U"), WarmThroughputMiBps: ptr(int32(16)),
 		StreamModeDetails: &account.StreamModeDetails{StreamMode: ptr("ON_DEMAND")}})
 	require.NoError(t, err)
-	f.clock.advance(account.DefaultCreateDelay)
+	f.clock.Advance(account.DefaultCreateDelay)
 	assert.Equal(t, int32(16), f.summary("U").OpenShardCount)
 }
 
@@ -346,6 +346,6 @@ func TestCallRates_perStream(t *testing.T) {
 	require.NoError(t, iterator("0"))
 	require.NoError(t, iterator("1"))
 	f.fails(iterator("0"), account.CodeThroughputExceeded, "Rate exceeded for shard shardId-000000000000 "+inS+".")
-	f.clock.advance(time.Second)
+	f.clock.Advance(time.Second)
 	require.NoError(t, iterator("0"))
 }

@@ -20,11 +20,11 @@ func filter(kind string, at *time.Time) *account.ListShardsInput {
 
 func TestChecklist_listShards(t *testing.T) {
 	splitLater := func(f *fixture) (before time.Time) {
-		f.clock.advance(time.Minute)
-		before = f.clock.now()
-		f.clock.advance(time.Minute)
+		f.clock.Advance(time.Minute)
+		before = f.clock.Now()
+		f.clock.Advance(time.Minute)
 		f.split(0, "1000")
-		f.clock.advance(time.Minute)
+		f.clock.Advance(time.Minute)
 		return before
 	}
 	runRows(t, account.Instant(), []row{
@@ -43,9 +43,9 @@ func TestChecklist_listShards(t *testing.T) {
 		{25, "an old token", func(f *fixture) {
 			page, err := f.ListShards(f.ctx, &account.ListShardsInput{StreamName: S(), MaxResults: ptr(int32(2))})
 			require.NoError(f, err)
-			f.clock.advance(300 * time.Second)
+			f.clock.Advance(300 * time.Second)
 			assert.Equal(f, shardIDs(2), f.shards(&account.ListShardsInput{NextToken: &page.NextToken}))
-			f.clock.advance(time.Second)
+			f.clock.Advance(time.Second)
 			_, err = f.ListShards(f.ctx, &account.ListShardsInput{NextToken: &page.NextToken})
 			f.failsAs(err, account.CodeExpiredNextToken)
 		}},
@@ -72,7 +72,7 @@ func TestChecklist_listShards(t *testing.T) {
 		{29, "FROM_TIMESTAMP", func(f *fixture) {
 			before := splitLater(f)
 			assert.Equal(f, shardIDs(0, 1, 2, 3, 4), f.shards(filter("FROM_TIMESTAMP", &before)))
-			assert.Equal(f, shardIDs(1, 2, 3, 4), f.shards(filter("FROM_TIMESTAMP", ptr(f.clock.now()))))
+			assert.Equal(f, shardIDs(1, 2, 3, 4), f.shards(filter("FROM_TIMESTAMP", ptr(f.clock.Now()))))
 		}},
 		{30, "AFTER_SHARD_ID", func(f *fixture) {
 			_, err := f.ListShards(f.ctx, filter("AFTER_SHARD_ID", nil))
@@ -147,7 +147,7 @@ func TestChecklist_splitAndMerge(t *testing.T) {
 		}},
 		{93, "the first number of a child", func(f *fixture) {
 			f.put("a", "x")
-			f.clock.advance(time.Minute)
+			f.clock.Advance(time.Minute)
 			f.split(0, "1000")
 			shards := f.describe("S").Shards
 			parent := parse(f, shards[0].SequenceNumberRange.EndingSequenceNumber)
@@ -236,7 +236,7 @@ func TestChecklist_updateShardCount(t *testing.T) {
 			}
 			_, err := scale(f, 4)
 			f.fails(err, account.CodeLimitExceeded, "Rate exceeded for stream S under account 123456789012.")
-			f.clock.advance(24 * time.Hour)
+			f.clock.Advance(24 * time.Hour)
 			_, err = scale(f, 4)
 			require.NoError(f, err)
 		}},
@@ -263,7 +263,7 @@ func TestChecklist_updateShardCount(t *testing.T) {
 		assert.Equal(t, int32(3), f.summary("S").OpenShardCount)
 		_, err = f.CreateStream(f.ctx, &account.CreateStreamInput{StreamName: ptr("T"), ShardCount: ptr(int32(2))})
 		f.failsAs(err, account.CodeLimitExceeded)
-		f.clock.advance(account.DefaultReshardDelay)
+		f.clock.Advance(account.DefaultReshardDelay)
 		assert.Equal(t, int32(6), f.summary("S").OpenShardCount)
 	})
 }

@@ -98,7 +98,7 @@ func TestChecklist_statuses(t *testing.T) {
 			assert.Equal(f, account.StreamDescription{
 				StreamName: "N", StreamARN: "arn:aws:kinesis:us-east-1:123456789012:stream/N", StreamStatus: "CREATING",
 				StreamModeDetails: &account.StreamModeDetails{StreamMode: ptr("PROVISIONED")},
-				Shards:            []account.Shard{}, RetentionPeriodHours: 24, StreamCreationTimestamp: f.clock.now(),
+				Shards:            []account.Shard{}, RetentionPeriodHours: 24, StreamCreationTimestamp: f.clock.Now(),
 				EnhancedMonitoring: []account.EnhancedMetrics{{ShardLevelMetrics: []string{}}}, EncryptionType: "NONE",
 			}, f.describe("N"))
 		}},
@@ -111,7 +111,7 @@ func TestChecklist_statuses(t *testing.T) {
 					f.fails(err, account.CodeLimitExceeded, "This request would have exceed the limit on the number  of streams that can simultaneously be in CREATING or DELETING for the account 123456789012. Limit: 5.")
 				}
 			}
-			f.clock.advance(account.DefaultCreateDelay)
+			f.clock.Advance(account.DefaultCreateDelay)
 			f.create("N5", 1)
 		}},
 		{11, "put while CREATING", func(f *fixture) {
@@ -136,9 +136,9 @@ func TestChecklist_statuses(t *testing.T) {
 			d := f.describe("N")
 			assert.Equal(f, "DELETING", d.StreamStatus)
 			assert.Empty(f, d.Shards)
-			f.clock.advance(account.DefaultDeleteDelay - 1)
+			f.clock.Advance(account.DefaultDeleteDelay - 1)
 			assert.Equal(f, "DELETING", f.status("N"))
-			f.clock.advance(1)
+			f.clock.Advance(1)
 			_, err = f.DescribeStream(f.ctx, &account.DescribeStreamInput{StreamName: ptr("N")})
 			f.failsAs(err, account.CodeResourceNotFound)
 		}},
@@ -149,10 +149,10 @@ func TestChecklist_statuses(t *testing.T) {
 		}},
 		{92, "put into the splitting shard while UPDATING", func(f *fixture) {
 			f.split(0, "20000000000000000000000000000000000000")
-			f.clock.advance(account.DefaultReshardDelay - 1)
+			f.clock.Advance(account.DefaultReshardDelay - 1)
 			assert.Equal(f, shardID(0), f.put("a", "before").ShardId)
 			assert.Len(f, f.describe("S").Shards, 3)
-			f.clock.advance(1)
+			f.clock.Advance(1)
 			assert.Equal(f, shardID(3), f.put("a", "after").ShardId)
 			assert.Len(f, f.describe("S").Shards, 5)
 			assert.Equal(f, "ACTIVE", f.status("S"))
@@ -163,9 +163,9 @@ func TestChecklist_statuses(t *testing.T) {
 // A change that fell due long before anybody looked took effect when it was due.
 func TestStream_changesTakeEffectWhenDue(t *testing.T) {
 	f := newFixture(t, withDelays())
-	asked := f.clock.now()
+	asked := f.clock.Now()
 	f.split(0, "2")
-	f.clock.advance(3 * time.Hour)
+	f.clock.Advance(3 * time.Hour)
 	sh := f.describe("S").Shards
 	require.Len(t, sh, 5)
 	due := asked.Add(account.DefaultReshardDelay)
@@ -186,7 +186,7 @@ func TestStream_createdAgain(t *testing.T) {
 	require.NoError(t, err)
 	_, err = f.GetRecords(f.ctx, &account.GetRecordsInput{ShardIterator: &it}) // row 81
 	f.fails(err, account.CodeResourceNotFound, "Shard shardId-000000000000 in stream S under account 123456789012 does not exist")
-	f.clock.advance(2 * time.Second)
+	f.clock.Advance(2 * time.Second)
 	f.create("S", 1)
 	for _, old := range []string{it, two} {
 		_, err = f.GetRecords(f.ctx, &account.GetRecordsInput{ShardIterator: &old})
@@ -233,7 +233,7 @@ func TestAccount_keptApart(t *testing.T) {
 	f := newFixture(t, account.Instant())
 	g := &fixture{T: t, ctx: t.Context(), clock: f.clock}
 	var err error
-	g.Account, err = account.New(account.Config{ID: id, Region: "eu-central-1", Now: f.clock.now, CallRates: account.CallRates{Factor: -1},
+	g.Account, err = account.New(account.Config{ID: id, Region: "eu-central-1", Now: f.clock.Now, CallRates: account.CallRates{Factor: -1},
 		Delays: account.Instant().Delays})
 	require.NoError(t, err)
 	g.create("S", 3)

@@ -16,7 +16,7 @@ import (
 // follows would.
 func (f *fixture) restart(c account.Config) *fixture {
 	f.Helper()
-	c.ID, c.Now = id, f.clock.now
+	c.ID, c.Now = id, f.clock.Now
 	settings, streams, err := f.Save()
 	require.NoError(f, err)
 	files := make(map[string][]byte)
@@ -151,7 +151,7 @@ func TestAccount_savedWhileChanging(t *testing.T) {
 			require.NoError(t, begin(f))
 			early := f.restart(account.Config{})
 			assert.Equal(t, account.StatusUpdating, early.status("S"))
-			f.clock.advance(time.Hour)
+			f.clock.Advance(time.Hour)
 			late := f.restart(account.Config{}) // the change had not been looked at when it was saved
 			want := f.describe("S")
 			assert.Equal(t, account.StatusActive, want.StreamStatus)
@@ -174,7 +174,7 @@ func TestAccount_savedWhileCreatingAndDeleting(t *testing.T) {
 	l := f.restart(account.Config{})
 	assert.Equal(t, account.StatusDeleting, l.status("S"))
 	assert.Equal(t, account.StatusCreating, l.status("N"))
-	f.clock.advance(account.DefaultCreateDelay)
+	f.clock.Advance(account.DefaultCreateDelay)
 	assert.Equal(t, account.StatusActive, l.status("N"))
 	_, err = l.DescribeStream(l.ctx, &account.DescribeStreamInput{StreamName: S()})
 	require.ErrorIs(t, err, &account.Error{Code: account.CodeResourceNotFound})
@@ -228,7 +228,7 @@ func TestAccount_savedUnderTheSameNames(t *testing.T) {
 		`"key":{"EncryptionType":"KMS","KeyId":"k"},"tags":{"a":"b"}}],"channel_seq":1,` +
 		`"commitment":{"enabled":true,"ending":true,"ever_on":true,"started":"2026-01-02T03:04:05Z","end":"2026-01-02T03:04:05Z"}}`
 	f := newAccount(t, account.Config{})
-	a, err := account.Load(account.Config{ID: id, Now: f.clock.now}, []byte(settings), weir.NewStream)
+	a, err := account.Load(account.Config{ID: id, Now: f.clock.Now}, []byte(settings), weir.NewStream)
 	require.NoError(t, err)
 	again, _, err := a.Save()
 	require.NoError(t, err)

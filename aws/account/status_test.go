@@ -93,10 +93,10 @@ func TestStream_deletedWhileUpdating(t *testing.T) {
 	f.split(0, "1000")
 	_, err := f.DeleteStream(f.ctx, &account.DeleteStreamInput{StreamName: S()})
 	require.NoError(t, err)
-	f.clock.advance(account.DefaultReshardDelay)
+	f.clock.Advance(account.DefaultReshardDelay)
 	assert.Equal(t, "DELETING", f.status("S"))
 	assert.Len(t, f.describe("S").Shards, 3)
-	f.clock.advance(30 * time.Second)
+	f.clock.Advance(30 * time.Second)
 	_, err = f.DescribeStream(f.ctx, &account.DescribeStreamInput{StreamName: S()})
 	f.failsAs(err, account.CodeResourceNotFound)
 }

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/weirstream/weir/aws/account"
+	"github.com/weirstream/weir/aws/internal/handclock"
 	"github.com/weirstream/weir/aws/kinesisserver"
 )
 
@@ -34,31 +34,13 @@ const (
 // epoch is when the tests' clocks start.
 var epoch = time.Date(2026, 11, 1, 12, 0, 0, 250e6, time.UTC)
 
-// A clock is set by hand.
-type clock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *clock) Advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
-}
-
 // A server is a server under test, called in process.
 type server struct {
 	t testing.TB
 	*kinesisserver.Server
 	handler  http.Handler
 	registry *kinesisserver.Registry
-	clock    *clock
+	clock    *handclock.Clock
 }
 
 // newServer returns a server of accounts that answer at once.
@@ -68,7 +50,7 @@ func newServer(t testing.TB, change ...func(*kinesisserver.Config)) *server {
 
 // newServerOf returns a server of accounts with a configuration.
 func newServerOf(t testing.TB, accounts account.Config, change ...func(*kinesisserver.Config)) *server {
-	s := &server{t: t, clock: &clock{at: epoch}}
+	s := &server{t: t, clock: handclock.New(epoch)}
 	if accounts.Now == nil {
 		accounts.Now = s.clock.Now
 	}

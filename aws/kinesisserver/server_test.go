@@ -219,15 +219,22 @@ func TestServer_manyConnections(t *testing.T) {
 	assert.Equal(t, 1000, records)
 }
 
+// serving serves at an address of its own, until the test shuts s down: served is
+// told what Serve returns.
+func (s *server) serving() (served <-chan error, client *http.Client, url string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(s.t, err)
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(l) }()
+	client, url = s.client(wires[0], l.Addr().String())
+	return done, client, url
+}
+
 // Shutdown lets a request that is under way come to its end.
 func TestServer_drains(t *testing.T) {
 	s := newServer(t).withStream()
 	entered, release := s.Hold("ListStreams")
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	served := make(chan error, 1)
-	go func() { served <- s.Serve(l) }()
-	client, url := s.client(wires[0], l.Addr().String())
+	served, client, url := s.serving()
 	answered := make(chan int, 1)
 	go func() {
 		resp, err := listStreams(client, url)
@@ -248,11 +255,7 @@ func TestServer_drains(t *testing.T) {
 func TestServer_drainEnds(t *testing.T) {
 	s := newServer(t).withStream()
 	entered, release := s.Hold("ListStreams")
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	served := make(chan error, 1)
-	go func() { served <- s.Serve(l) }()
-	client, url := s.client(wires[0], l.Addr().String())
+	served, client, url := s.serving()
 	cut := make(chan error, 1)
 	go func() {
 		_, err := listStreams(client, url)

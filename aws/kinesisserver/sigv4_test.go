@@ -112,18 +112,7 @@ func TestSignature_presigned(t *testing.T) {
 	s := newServer(t, checked)
 	body := []byte(`{}`)
 	presign := func(at time.Time, secret string) *http.Request {
-		hash := sha256.Sum256(body)
-		r := request("ListStreams", jsonType, body)
-		url, header, err := v4.NewSigner().PresignHTTP(t.Context(), aws.Credentials{AccessKeyID: "AKID", SecretAccessKey: secret},
-			r, hex.EncodeToString(hash[:]), "kinesis", testRegion, at)
-		require.NoError(t, err)
-		signed := httptest.NewRequest("POST", url, bytes.NewReader(body))
-		for name, values := range header {
-			signed.Header[name] = values
-		}
-		signed.Header.Set("X-Amz-Target", "Kinesis_20131202.ListStreams")
-		signed.Header.Set("Content-Type", jsonType)
-		return signed
+		return presigned(t, body, at, secret, 0)
 	}
 	assert.Equal(t, http.StatusOK, s.do(presign(epoch, "TOPSECRET")).status)
 	code, _ := s.do(presign(epoch, "WRONG")).failure(t)
@@ -217,7 +206,7 @@ func TestSignature_algorithm(t *testing.T) {
 		assert.Equal(t, "IncompleteSignatureException", code)
 		assert.Equal(t, "Unsupported AWS 'algorithm': '"+name+"'.", message)
 
-		r = presigned(t, body, 0)
+		r = presigned(t, body, epoch, "TOPSECRET", 0)
 		r.URL.RawQuery = strings.Replace(r.URL.RawQuery, "AWS4-HMAC-SHA256", name, 1)
 		code, message = s.do(r).failure(t)
 		assert.Equal(t, "IncompleteSignatureException", code)
@@ -225,15 +214,16 @@ func TestSignature_algorithm(t *testing.T) {
 	}
 }
 
-// presigned makes a request of ListStreams that is signed in its query.
-func presigned(t *testing.T, body []byte, lifetime time.Duration) *http.Request {
+// presigned makes a request of ListStreams that is signed in its query. A lifetime
+// of zero is not written into it.
+func presigned(t *testing.T, body []byte, at time.Time, secret string, lifetime time.Duration) *http.Request {
 	hash := sha256.Sum256(body)
 	r := request("ListStreams", jsonType, body)
 	if lifetime != 0 {
 		r.URL.RawQuery = "X-Amz-Expires=" + strconv.Itoa(int(lifetime/time.Second))
 	}
-	url, header, err := v4.NewSigner().PresignHTTP(t.Context(), aws.Credentials{AccessKeyID: "AKID", SecretAccessKey: "TOPSECRET"},
-		r, hex.EncodeToString(hash[:]), "kinesis", testRegion, epoch)
+	url, header, err := v4.NewSigner().PresignHTTP(t.Context(), aws.Credentials{AccessKeyID: "AKID", SecretAccessKey: secret},
+		r, hex.EncodeToString(hash[:]), "kinesis", testRegion, at)
 	require.NoError(t, err)
 	signed := httptest.NewRequest("POST", url, bytes.NewReader(body))
 	for name, values := range header {
@@ -258,10 +248,10 @@ func TestSignature_coversTheTarget(t *testing.T) {
 	assert.Equal(t, "InvalidSignatureException", code)
 	assert.Equal(t, message, got)
 
-	r = presigned(t, body, 0)
+	r = presigned(t, body, epoch, "TOPSECRET", 0)
 	require.Contains(t, r.URL.RawQuery, "X-Amz-Target=", "the signer puts it there")
 	assert.Equal(t, http.StatusOK, s.do(r).status)
-	r = presigned(t, body, 0)
+	r = presigned(t, body, epoch, "TOPSECRET", 0)
 	r.Header.Set("X-Amz-Target", "Kinesis_20131202.DescribeLimits")
 	code, got = s.do(r).failure(t)
 	assert.Equal(t, "InvalidSignatureException", code)
@@ -272,7 +262,7 @@ func TestSignature_coversTheTarget(t *testing.T) {
 func TestSignature_shortLifetime(t *testing.T) {
 	s := newServer(t, checked)
 	s.clock.Advance(31 * time.Second)
-	code, message := s.do(presigned(t, []byte(`{}`), 30*time.Second)).failure(t)
+	code, message := s.do(presigned(t, []byte(`{}`), epoch, "TOPSECRET", 30*time.Second)).failure(t)
 	assert.Equal(t, "InvalidSignatureException", code)
 	assert.Equal(t, "Signature expired: 20261101T120000Z is now earlier than 20261101T120001Z (20261101T120031Z - 30 sec.)", message)
 }

@@ -1,6 +1,7 @@
 package kinesistest
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"slices"
@@ -149,10 +150,10 @@ func (c *Call) locate() {
 	for _, member := range []string{"ConsumerARN", "StreamARN", "ResourceARN"} {
 		if arn := c.request.text(member, false); arn != "" {
 			stream, consumer := streamOfARN(arn)
-			c.Stream, c.Consumer = or(c.Stream, stream), or(c.Consumer, consumer)
+			c.Stream, c.Consumer = cmp.Or(c.Stream, stream), cmp.Or(c.Consumer, consumer)
 		}
 	}
-	c.Consumer = or(c.Consumer, c.request.text("ConsumerName", false))
+	c.Consumer = cmp.Or(c.Consumer, c.request.text("ConsumerName", false))
 	for _, member := range []string{"ShardId", "ShardToSplit", "ShardToMerge"} {
 		if id, err := weir.ParseShardID(c.request.text(member, false)); err == nil {
 			c.Shard = id
@@ -164,13 +165,6 @@ func (c *Call) locate() {
 			c.Shard = shards[0]
 		}
 	}
-}
-
-func or(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 func (c *Call) iterator() string {

@@ -19,27 +19,27 @@ type Code string
 
 // The errors of the service.
 const (
-	AccessDenied         Code = "AccessDeniedException"
-	ExpiredIterator      Code = "ExpiredIteratorException"
-	ExpiredNextToken     Code = "ExpiredNextTokenException"
-	InternalFailure      Code = "InternalFailureException" // status 500: clients try again
-	InvalidArgument      Code = "InvalidArgumentException"
+	AccessDenied         Code = account.CodeAccessDenied
+	ExpiredIterator      Code = account.CodeExpiredIterator
+	ExpiredNextToken     Code = account.CodeExpiredNextToken
+	InternalFailure      Code = account.CodeInternalFailure // status 500: clients try again
+	InvalidArgument      Code = account.CodeInvalidArgument
 	KMSAccessDenied      Code = "KMSAccessDeniedException"
 	KMSDisabled          Code = "KMSDisabledException"
 	KMSInvalidState      Code = "KMSInvalidStateException"
 	KMSNotFound          Code = "KMSNotFoundException"
 	KMSOptInRequired     Code = "KMSOptInRequired"
 	KMSThrottling        Code = "KMSThrottlingException"
-	LimitExceeded        Code = "LimitExceededException"
-	ThroughputExceeded   Code = "ProvisionedThroughputExceededException"
-	ResourceInUse        Code = "ResourceInUseException"
-	ResourceNotFound     Code = "ResourceNotFoundException"
+	LimitExceeded        Code = account.CodeLimitExceeded
+	ThroughputExceeded   Code = account.CodeThroughputExceeded
+	ResourceInUse        Code = account.CodeResourceInUse
+	ResourceNotFound     Code = account.CodeResourceNotFound
 	ServiceUnavailable   Code = "ServiceUnavailable" // status 503: clients try again
-	Throttling           Code = "ThrottlingException"
+	Throttling           Code = account.CodeThrottling
 	UnrecognizedClient   Code = "UnrecognizedClientException"
 	ExpiredToken         Code = "ExpiredTokenException"
-	Validation           Code = "ValidationException"
-	DryRunOperation      Code = "DryRunOperationException"
+	Validation           Code = account.CodeValidation
+	DryRunOperation      Code = account.CodeDryRun
 	UnknownOperation     Code = "UnknownOperationException"
 	SerializationProblem Code = "SerializationException"
 )

@@ -35,6 +35,15 @@ func everywhere(t *testing.T, f func(t *testing.T, c kinesistest.Config)) {
 }
 
 // put puts a record through the client.
+// alike requires that what is told of a run is the same each time.
+func alike(t *testing.T, run func() string) {
+	t.Helper()
+	first := run()
+	for range 5 {
+		assert.Equal(t, first, run())
+	}
+}
+
 func put(t *testing.T, c *kinesis.Client, stream, key, data string) *kinesis.PutRecordOutput {
 	t.Helper()
 	out, err := c.PutRecord(t.Context(), &kinesis.PutRecordInput{StreamName: &stream, PartitionKey: &key, Data: []byte(data)})
@@ -211,10 +220,7 @@ func TestFake_backOffIsDeterministic(t *testing.T) {
 		})
 		return told
 	}
-	first := run()
-	for range 5 {
-		assert.Equal(t, first, run())
-	}
+	alike(t, run)
 }
 
 func TestFake_server(t *testing.T) {

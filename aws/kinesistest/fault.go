@@ -1,6 +1,7 @@
 package kinesistest
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"runtime"
@@ -149,9 +150,9 @@ func (f *Fault) Times(n int) *Fault {
 	return f.change(func(s *faultSpec) { s.times = n })
 }
 
-// Probability makes the fault apply by chance, 0 to 1. What decides is the seed
-// and the how manieth call of its operation, stream, shard and consumer it is, so
-// that goroutines may take turns in any order. With no seed it is the fake's.
+// Probability makes the fault apply by chance, 0 to 1. What decides is the seed and
+// the call's number among those of the same operation, stream, shard and consumer,
+// so that goroutines may take turns in any order. With no seed it is the fake's.
 func (f *Fault) Probability(p float64, seed ...uint64) *Fault {
 	f.fake.t.Helper()
 	if !(p >= 0 && p <= 1) {
@@ -283,7 +284,7 @@ func (f *Fault) String() string {
 
 func (s faultSpec) String() string {
 	var b strings.Builder
-	b.WriteString(or(s.op, "any call"))
+	b.WriteString(cmp.Or(s.op, "any call"))
 	add := func(yes bool, format string, args ...any) {
 		if yes {
 			fmt.Fprintf(&b, " "+format, args...)

@@ -2,6 +2,7 @@ package kinesistest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -85,7 +86,7 @@ func (c *Call) answered(a *answer) {
 		c.failed(nil)
 		return
 	}
-	e := &CallError{Status: a.status, Code: or(m.text("__type", false), fmt.Sprint("status ", a.status))}
+	e := &CallError{Status: a.status, Code: cmp.Or(m.text("__type", false), fmt.Sprint("status ", a.status))}
 	if e.Message = m.text("message", false); e.Message == "" {
 		e.Message = m.text("Message", false)
 	}

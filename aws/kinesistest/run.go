@@ -285,7 +285,7 @@ func (r *replay) translate(name string, x any) any {
 	switch x := x.(type) {
 	case string:
 		if isHandle(name) {
-			return or(r.instead[x], x)
+			return cmp.Or(r.instead[x], x)
 		}
 	case []any:
 		for i := range x {
@@ -344,7 +344,7 @@ func (r *replay) differ(c *savedCall, format string, args ...any) {
 	r.differences = append(r.differences, fmt.Sprintf("call %d, %s: ", c.number, c.Op)+fmt.Sprintf(format, args...))
 }
 
-func outcome(code string) string { return or(code, "success") }
+func outcome(code string) string { return cmp.Or(code, "success") }
 
 // subscribe begins a subscription, which is read until it ended in the run.
 func (r *replay) subscribe(c *savedCall, ask map[string]any) error {
