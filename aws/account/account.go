@@ -1,23 +1,23 @@
 // Package account is one AWS account in one region: named streams over the
-// engine, with every operation of the Kinesis API as a Go method. It knows ARNs,
-// statuses, tags, policies, encryption settings, registered consumers, channels,
-// quotas and call rates, and words its errors as the service does. It speaks no
-// HTTP; package kinesisserver does.
+// engine, with every operation of the Kinesis API as a Go method. It knows
+// ARNs, statuses, tags, policies, encryption settings, registered consumers,
+// channels, quotas and call rates, and words its errors as the service does. It
+// speaks no HTTP; package kinesisserver does.
 //
 //	a, err := account.New(account.Config{})
 //	_, err = a.CreateStream(ctx, &account.CreateStreamInput{
 //		StreamName: account.Ptr("clicks"), ShardCount: account.Ptr(int32(4)),
 //	})
 //
-// The zero [Config] is the service: a stream takes seconds to become ACTIVE, and a
-// second DescribeLimits within a second is refused. [Instant] is the Config of an
-// account that does not keep anybody waiting.
+// The zero [Config] is the service: a stream takes seconds to become ACTIVE,
+// and a second DescribeLimits within a second is refused. [Instant] is the
+// Config of an account that does not keep anybody waiting.
 //
-// Statuses are decided from the clock at the moment of a call, and a change that
-// fell due in between took effect when it was due. There is no goroutine, and no
-// timer but within [Subscription.Next], so an Account needs nothing in a
-// testing/synctest bubble. All methods may be called by any number of goroutines
-// at a time. Every error is an [*Error], but for a context's.
+// Statuses are decided from the clock at the moment of a call, and a change
+// that fell due in between took effect when it was due. There is no goroutine,
+// and no timer but within [Subscription.Next], so an Account needs nothing in a
+// testing/synctest bubble. All methods may be called by any number of
+// goroutines at a time. Every error is an [*Error], but for a context's.
 //
 // What an operation is given is checked for what it means, not for its form:
 // lengths and patterns of members are for a server to check, in the order and
@@ -44,13 +44,13 @@ type Account struct {
 	partition string // immutable; of ARNs
 	seal      [sealBytes]byte
 
-	// streams holds every stream by its name, those that are CREATING or DELETING
-	// too. The map is never changed: under mu it is replaced by another one, so that
-	// nobody on the way of records waits for a lock.
+	// streams holds every stream by its name, those that are CREATING or
+	// DELETING too. The map is never changed: under mu it is replaced by
+	// another one, so that nobody on the way of records waits for a lock.
 	streams atomic.Pointer[map[string]*stream]
 
-	// mu guards what follows and what streams, consumers and channels say that it
-	// guards. Operations on settings hold it from beginning to end; those on
+	// mu guards what follows and what streams, consumers and channels say that
+	// it guards. Operations on settings hold it from beginning to end; those on
 	// records take it only when a status has to change.
 	mu         sync.Mutex
 	channels   map[string]*channel // by id
@@ -76,8 +76,8 @@ func New(c Config) (*Account, error) {
 // Config returns the configuration with its defaults filled in.
 func (a *Account) Config() Config { return a.config }
 
-// Stream returns the engine's stream of a name, or nil if there is none or it is
-// CREATING. What is done to it there has no part in the account's quotas.
+// Stream returns the engine's stream of a name, or nil if there is none or it
+// is CREATING. What is done to it there has no part in the account's quotas.
 func (a *Account) Stream(name string) *weir.Stream {
 	if st := a.serving(name); st != nil {
 		return st.engine
@@ -85,8 +85,8 @@ func (a *Account) Stream(name string) *weir.Stream {
 	return nil
 }
 
-// Streams returns the engine's streams by name, those of which are left out that
-// are CREATING.
+// Streams returns the engine's streams by name, those of which are left out
+// that are CREATING.
 func (a *Account) Streams() []*weir.Stream {
 	c := &control{a: a, now: a.config.Now()}
 	a.mu.Lock()
@@ -100,8 +100,8 @@ func (a *Account) Streams() []*weir.Stream {
 	return list
 }
 
-// A control is one operation of the control plane, those on settings, between its
-// beginning and its end.
+// A control is one operation of the control plane, those on settings, between
+// its beginning and its end.
 type control struct {
 	a   *Account
 	op  string
@@ -126,8 +126,8 @@ func do[In, Out any](ctx context.Context, a *Account, op string, in *In, f func(
 	return f(c, in)
 }
 
-// stream returns the stream that an operation addresses, in the state that it has
-// now, unless its call rate refuses the operation.
+// stream returns the stream that an operation addresses, in the state that it
+// has now, unless its call rate refuses the operation.
 func (c *control) stream(name, arn *string) (*stream, error) {
 	id, err := c.a.resolve(StreamRef{Name: value(name), ARN: value(arn)})
 	if err != nil {
@@ -181,7 +181,8 @@ func (c *control) sortedStreams() []*stream {
 	return slices.SortedFunc(c.everyStream(), func(x, y *stream) int { return strings.Compare(x.name, y.name) })
 }
 
-// setStreamLocked enters a stream under a name, or takes the name out if st is nil.
+// setStreamLocked enters a stream under a name, or takes the name out if st is
+// nil.
 func (a *Account) setStreamLocked(name string, st *stream) {
 	streams := maps.Clone(*a.streams.Load())
 	if st == nil {

@@ -77,8 +77,8 @@ func TestAccount_nil(t *testing.T) {
 	}
 }
 
-// FuzzAccount calls random operations with random inputs made of texts that mean
-// something. Nothing may panic, and every error is an *Error.
+// FuzzAccount calls random operations with random inputs made of texts that
+// mean something. Nothing may panic, and every error is an *Error.
 func FuzzAccount(f *testing.F) {
 	for seed := range uint64(40) {
 		f.Add(seed)
@@ -238,7 +238,8 @@ func TestAccount_concurrently(t *testing.T) {
 	assert.Nil(t, a.Stream("T1"))
 }
 
-// Operations on records in the engine's types do the same as those on the wire's.
+// Operations on records in the engine's types do the same as those on the
+// wire's.
 func TestAccount_engineTypes(t *testing.T) {
 	f := newFixture(t, account.Instant())
 	ref := account.StreamRef{ARN: arnS}

@@ -8,8 +8,8 @@ import (
 // commitmentPeriod is how long On-demand Advantage lasts at least.
 const commitmentPeriod = 24 * time.Hour
 
-// A commitment is the state of On-demand Advantage. The zero value has never been
-// enabled. It is plain data, so that it can be saved.
+// A commitment is the state of On-demand Advantage. The zero value has never
+// been enabled. It is plain data, so that it can be saved.
 type commitment struct {
 	Enabled bool      `json:"enabled"`
 	Ending  bool      `json:"ending,omitempty"` // it ends by itself when it may
@@ -59,9 +59,9 @@ func (a *Account) DescribeAccountSettings(ctx context.Context, in *DescribeAccou
 	})
 }
 
-// UpdateAccountSettings turns On-demand Advantage on or off. It lasts 24 hours at
-// least: turned off earlier it ends by itself then, unless it is turned on again
-// before. It cannot be turned off while a stream has warm throughput.
+// UpdateAccountSettings turns On-demand Advantage on or off. It lasts 24 hours
+// at least: turned off earlier it ends by itself then, unless it is turned on
+// again before. It cannot be turned off while a stream has warm throughput.
 func (a *Account) UpdateAccountSettings(ctx context.Context, in *UpdateAccountSettingsInput) (*UpdateAccountSettingsOutput, error) {
 	return do(ctx, a, "UpdateAccountSettings", in, updateAccountSettings)
 }

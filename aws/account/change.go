@@ -35,7 +35,8 @@ const (
 	effectWarm    effect = "warm"
 )
 
-// valid reports whether a change that was loaded is one that can be carried out.
+// valid reports whether a change that was loaded is one that can be carried
+// out.
 func (ch *change) valid() bool {
 	switch ch.What {
 	case effectNone, effectDelete, effectResize, effectEncrypt, effectMode, effectWarm:
@@ -49,9 +50,9 @@ func (ch *change) valid() bool {
 	}
 }
 
-// carryOutLocked carries out a change, the stream's clock being held at its time.
-// What the engine refuses was checked when the change began; a shard that expired
-// since leaves the shards as they are.
+// carryOutLocked carries out a change, the stream's clock being held at its
+// time. What the engine refuses was checked when the change began; a shard that
+// expired since leaves the shards as they are.
 func (st *stream) carryOutLocked(ch *change) {
 	switch ch.What {
 	case effectDelete:

@@ -85,9 +85,9 @@ func (ch *channel) begin(c *control, status string) {
 	ch.status, ch.due = status, c.now.Add(c.a.config.Delays.Channel)
 }
 
-// CreateChannel creates a channel that delivers an on-demand stream to a bucket or
-// to tables. It is CREATING and then ACTIVE. A stream has two at most, one of each
-// kind.
+// CreateChannel creates a channel that delivers an on-demand stream to a bucket
+// or to tables. It is CREATING and then ACTIVE. A stream has two at most, one
+// of each kind.
 func (a *Account) CreateChannel(ctx context.Context, in *CreateChannelInput) (*CreateChannelOutput, error) {
 	return do(ctx, a, "CreateChannel", in, createChannel)
 }
@@ -164,8 +164,8 @@ func (c *control) channelID() string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])
 }
 
-// UpdateChannel changes how fresh the delivered data is and where a channel logs.
-// It is UPDATING meanwhile.
+// UpdateChannel changes how fresh the delivered data is and where a channel
+// logs. It is UPDATING meanwhile.
 func (a *Account) UpdateChannel(ctx context.Context, in *UpdateChannelInput) (*UpdateChannelOutput, error) {
 	return do(ctx, a, "UpdateChannel", in, updateChannel)
 }
@@ -228,8 +228,9 @@ func (a *Account) DescribeChannel(ctx context.Context, in *DescribeChannelInput)
 	})
 }
 
-// ListChannels lists the channels in the order of their creation, all or those of
-// the streams of StreamFilter, 100 at most. NextToken continues a list for 300 s.
+// ListChannels lists the channels in the order of their creation, all or those
+// of the streams of StreamFilter, 100 at most. NextToken continues a list for
+// 300 s.
 func (a *Account) ListChannels(ctx context.Context, in *ListChannelsInput) (*ListChannelsOutput, error) {
 	return do(ctx, a, "ListChannels", in, listChannels)
 }

@@ -9,22 +9,23 @@ import (
 	"github.com/weirstream/weir"
 )
 
-// A Config says how an account behaves. The zero Config is the service. A Config
-// is never changed after [New].
+// A Config says how an account behaves. The zero Config is the service. A
+// Config is never changed after [New].
 type Config struct {
 	// ID is the account's twelve digits. Empty means "000000000000".
 	ID string
 	// Region is the region's name. Empty means "us-east-1".
 	Region string
-	// Stream is what every new stream begins with: its limits, its memory and its
-	// metrics. The zero value is the service's. What an operation sets (shards,
-	// retention, mode, distribution, warm throughput), what Quotas say (consumers,
-	// mode switches) and the clock mean nothing in it.
+	// Stream is what every new stream begins with: its limits, its memory and
+	// its metrics. The zero value is the service's. What an operation sets
+	// (shards, retention, mode, distribution, warm throughput), what Quotas say
+	// (consumers, mode switches) and the clock mean nothing in it.
 	Stream weir.Config
 	// Delays are how long changes of status take. The zero value is about what
 	// they take on the service.
 	Delays Delays
-	// Quotas are how much the account may have. The zero value is the service's.
+	// Quotas are how much the account may have. The zero value is the
+	// service's.
 	Quotas Quotas
 	// CallRates are how often operations may be called. The zero value is the
 	// service's.
@@ -44,9 +45,9 @@ const (
 	DefaultChannelDelay  = 10 * time.Second
 )
 
-// Delays are how long a status stays what it is before it changes by itself. For
-// each zero means the constant of that name, and a negative value no delay: the
-// change has happened when the call returns.
+// Delays are how long a status stays what it is before it changes by itself.
+// For each zero means the constant of that name, and a negative value no delay:
+// the change has happened when the call returns.
 type Delays struct {
 	Create   time.Duration // streams: CREATING to ACTIVE
 	Delete   time.Duration // streams: DELETING until gone
@@ -84,8 +85,8 @@ const (
 	DefaultChannelsPerStream = 2  // one to a bucket, one to tables
 )
 
-// Quotas are how much the account may have of each thing. For each zero means the
-// constant of that name, and a negative value lifts the quota.
+// Quotas are how much the account may have of each thing. For each zero means
+// the constant of that name, and a negative value lifts the quota.
 type Quotas struct {
 	Shards            int // open shards of provisioned streams
 	OnDemandStreams   int
@@ -124,7 +125,8 @@ func largeRegion(region string) bool {
 	return slices.Contains([]string{"us-east-1", "us-west-2", "eu-west-1"}, region)
 }
 
-// setOr returns v where it is set: service if v is zero, lifted if v is negative.
+// setOr returns v where it is set: service if v is zero, lifted if v is
+// negative.
 func setOr[T ~int | ~int64](v, service, lifted T) T {
 	switch {
 	case v == 0:
@@ -137,9 +139,9 @@ func setOr[T ~int | ~int64](v, service, lifted T) T {
 }
 
 // Instant returns the Config of an account that answers as the service does but
-// at once: every change of status has happened when its call returns, and neither
-// call rates nor the throughput of shards refuse anything. Quotas and the rules
-// for arguments are the service's.
+// at once: every change of status has happened when its call returns, and
+// neither call rates nor the throughput of shards refuse anything. Quotas and
+// the rules for arguments are the service's.
 func Instant() Config {
 	return Config{
 		Stream: weir.Config{Limits: weir.Limits{
@@ -169,8 +171,8 @@ func (c Config) withDefaults() Config {
 }
 
 // streamDefaults returns what a stream begins with. What the account counts by
-// itself, because it refuses at the call and not when the change takes effect, the
-// engine is not to count again.
+// itself, because it refuses at the call and not when the change takes effect,
+// the engine is not to count again.
 func streamDefaults(c weir.Config, region string) weir.Config {
 	if c.Limits.OnDemandWriteBytesPerSecond == 0 && largeRegion(region) {
 		c.Limits.OnDemandWriteBytesPerSecond = weir.MaxOnDemandWriteBytesPerSecond

@@ -14,8 +14,8 @@ import (
 // maxListedConsumers is how many consumers one ListStreamConsumers returns.
 const maxListedConsumers = 100
 
-// A consumer is a registered consumer of a stream: the engine's of that name, and
-// what the service knows of it besides. It is guarded by Account.mu.
+// A consumer is a registered consumer of a stream: the engine's of that name,
+// and what the service knows of it besides. It is guarded by Account.mu.
 type consumer struct {
 	st      *stream
 	name    string
@@ -57,9 +57,9 @@ func (st *stream) deregisterAllLocked() {
 	st.consumers = nil
 }
 
-// RegisterStreamConsumer registers a consumer, with a throughput of its own, on an
-// ACTIVE stream: 20 at most, or 50 with On-demand Advantage. It is CREATING and
-// then ACTIVE; five of a stream may be CREATING at a time.
+// RegisterStreamConsumer registers a consumer, with a throughput of its own, on
+// an ACTIVE stream: 20 at most, or 50 with On-demand Advantage. It is CREATING
+// and then ACTIVE; five of a stream may be CREATING at a time.
 func (a *Account) RegisterStreamConsumer(ctx context.Context, in *RegisterStreamConsumerInput) (*RegisterStreamConsumerOutput, error) {
 	return do(ctx, a, "RegisterStreamConsumer", in, registerStreamConsumer)
 }
@@ -104,8 +104,8 @@ func registerStreamConsumer(c *control, in *RegisterStreamConsumerInput) (*Regis
 	return out, nil
 }
 
-// consumerARN returns the ARN of a consumer, which tells those of one name apart by
-// the second of their registration.
+// consumerARN returns the ARN of a consumer, which tells those of one name
+// apart by the second of their registration.
 func (st *stream) consumerARN(name string, created time.Time) string {
 	return st.arn + "/consumer/" + name + ":" + strconv.FormatInt(created.Unix(), 10)
 }

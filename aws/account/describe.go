@@ -84,9 +84,9 @@ func describeStreamSummary(c *control, in *DescribeStreamSummaryInput) (*Describ
 	return &DescribeStreamSummaryOutput{StreamDescriptionSummary: d}, nil
 }
 
-// ListStreams lists the streams by name, in whatever state they are, 100 at most.
-// The next page begins after the last name, as ExclusiveStartStreamName, or with
-// NextToken.
+// ListStreams lists the streams by name, in whatever state they are, 100 at
+// most. The next page begins after the last name, as ExclusiveStartStreamName,
+// or with NextToken.
 func (a *Account) ListStreams(ctx context.Context, in *ListStreamsInput) (*ListStreamsOutput, error) {
 	return do(ctx, a, "ListStreams", in, listStreams)
 }

@@ -8,13 +8,13 @@ import (
 )
 
 // encryption is a stream's encryption setting now and before. It is never
-// changed: a change of the setting replaces it. It is plain data, so that it can
-// be saved. Nothing is encrypted.
+// changed: a change of the setting replaces it. It is plain data, so that it
+// can be saved. Nothing is encrypted.
 type encryption struct {
 	On    bool   `json:"on"`
 	KeyID string `json:"key_id,omitempty"`
-	// Turns are the changes so far, the first one from off to on. A record keeps
-	// the state in which it was put.
+	// Turns are the changes so far, the first one from off to on. A record
+	// keeps the state in which it was put.
 	Turns []encryptionTurn `json:"turns,omitempty"`
 }
 

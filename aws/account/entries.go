@@ -7,9 +7,9 @@ import (
 	"github.com/weirstream/weir"
 )
 
-// checkEntries words what is wrong with records to be put, or returns nil. batch
-// says that they are those of a PutRecords. The engine checks the same, without
-// words of the service.
+// checkEntries words what is wrong with records to be put, or returns nil.
+// batch says that they are those of a PutRecords. The engine checks the same,
+// without words of the service.
 func (st *stream) checkEntries(entries []weir.Entry, batch bool) error {
 	limits := st.engine.Config().Limits
 	total := 0

@@ -25,7 +25,8 @@ const (
 	CodeThrottling         = "ThrottlingException"
 	CodeValidation         = "ValidationException"
 
-	// CodeEntryFailure is how PutRecords words an internal failure of one record.
+	// CodeEntryFailure is how PutRecords words an internal failure of one
+	// record.
 	CodeEntryFailure = "InternalFailure"
 )
 
@@ -76,8 +77,8 @@ func (a *Account) shardGone(shard weir.ShardID, stream string) error {
 	return errorf(CodeResourceNotFound, msgShardGone, shard, stream, a.config.ID)
 }
 
-// shardNotFound is how other operations say it; shard is an id as it was sent if
-// it cannot be read, else as the service prints it.
+// shardNotFound is how other operations say it; shard is an id as it was sent
+// if it cannot be read, else as the service prints it.
 func (a *Account) shardNotFound(shard, stream string) error {
 	return errorf(CodeResourceNotFound, msgShardNotFound, shard, stream, a.config.ID)
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/weirstream/weir"
 )
 
-// GetShardIterator issues a shard iterator, which expires after 300 s. Shard ids
-// are read leniently: what follows the first hyphen counts.
+// GetShardIterator issues a shard iterator, which expires after 300 s. Shard
+// ids are read leniently: what follows the first hyphen counts.
 func (a *Account) GetShardIterator(ctx context.Context, in *GetShardIteratorInput) (*GetShardIteratorOutput, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -75,8 +75,8 @@ func (a *Account) shardOf(ref StreamRef, text string) (*stream, weir.ShardID, er
 	return st, shard, nil
 }
 
-// startingAt is where an iterator or a subscription is to begin, as it was asked
-// for.
+// startingAt is where an iterator or a subscription is to begin, as it was
+// asked for.
 type startingAt struct {
 	kind   string
 	number *string
@@ -147,8 +147,8 @@ func (st *stream) positionRefused(err error, shard weir.ShardID, at startingAt) 
 
 // A shard iterator is base64 throughout: a head of eighteen bytes, which makes
 // twenty-four characters, and the engine's token. The head says the account, so
-// that an iterator means nothing to another one, and the shard, so that there are
-// words for it when the stream is gone.
+// that an iterator means nothing to another one, and the shard, so that there
+// are words for it when the stream is gone.
 const (
 	sealBytes   = 6
 	headVersion = "\x00\x00\x00\x00\x00\x00\x00\x01" // as the service's begin
@@ -167,7 +167,8 @@ func (st *stream) token(it weir.Iterator) string {
 }
 
 // splitToken returns the shard that an iterator's text names, and the engine's
-// token. A pair of double quotes around the text is taken off, as on the service.
+// token. A pair of double quotes around the text is taken off, as on the
+// service.
 func (a *Account) splitToken(text string) (weir.ShardID, string, error) {
 	if n := len(text); n >= 2 && text[0] == '"' && text[n-1] == '"' {
 		text = text[1 : n-1]

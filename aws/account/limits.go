@@ -34,8 +34,8 @@ func (c *control) inUse() (shards, onDemand int) {
 	return shards, onDemand
 }
 
-// needShards refuses an operation that would open more shards than the quota has
-// room for.
+// needShards refuses an operation that would open more shards than the quota
+// has room for.
 func (c *control) needShards(more int) error {
 	most := c.a.config.Quotas.Shards
 	if most == lifted || more <= 0 {

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// metricNames are what enhanced monitoring can report, in the order in which they
-// are given out.
+// metricNames are what enhanced monitoring can report, in the order in which
+// they are given out.
 var metricNames = [...]string{
 	"IncomingBytes", "IncomingRecords", "OutgoingBytes", "OutgoingRecords",
 	"WriteProvisionedThroughputExceeded", "ReadProvisionedThroughputExceeded", "IteratorAgeMilliseconds",
@@ -16,8 +16,8 @@ var metricNames = [...]string{
 // allMetrics stands for every one of metricNames.
 const allMetrics = "ALL"
 
-// EnableEnhancedMonitoring adds metrics to those that the stream reports for each
-// shard. The output has what they were and what they are.
+// EnableEnhancedMonitoring adds metrics to those that the stream reports for
+// each shard. The output has what they were and what they are.
 func (a *Account) EnableEnhancedMonitoring(ctx context.Context, in *EnableEnhancedMonitoringInput) (*EnableEnhancedMonitoringOutput, error) {
 	return do(ctx, a, "EnableEnhancedMonitoring", in, func(c *control, in *EnableEnhancedMonitoringInput) (*EnableEnhancedMonitoringOutput, error) {
 		st, before, err := c.setMonitoring(in.StreamName, in.StreamARN, in.ShardLevelMetrics, true)
@@ -31,8 +31,8 @@ func (a *Account) EnableEnhancedMonitoring(ctx context.Context, in *EnableEnhanc
 	})
 }
 
-// DisableEnhancedMonitoring takes metrics out of those that the stream reports for
-// each shard. The output has what they were and what they are.
+// DisableEnhancedMonitoring takes metrics out of those that the stream reports
+// for each shard. The output has what they were and what they are.
 func (a *Account) DisableEnhancedMonitoring(ctx context.Context, in *DisableEnhancedMonitoringInput) (*DisableEnhancedMonitoringOutput, error) {
 	return do(ctx, a, "DisableEnhancedMonitoring", in, func(c *control, in *DisableEnhancedMonitoringInput) (*DisableEnhancedMonitoringOutput, error) {
 		st, before, err := c.setMonitoring(in.StreamName, in.StreamARN, in.ShardLevelMetrics, false)

@@ -8,9 +8,9 @@ import (
 // noPolicy is what a resource without a policy has.
 const noPolicy = "{}"
 
-// PutResourcePolicy attaches a policy to a stream or consumer, in place of the one
-// that it had. It is stored as it is, if it is a JSON object, and nothing follows
-// from it.
+// PutResourcePolicy attaches a policy to a stream or consumer, in place of the
+// one that it had. It is stored as it is, if it is a JSON object, and nothing
+// follows from it.
 func (a *Account) PutResourcePolicy(ctx context.Context, in *PutResourcePolicyInput) (*PutResourcePolicyOutput, error) {
 	return do(ctx, a, "PutResourcePolicy", in, func(c *control, in *PutResourcePolicyInput) (*PutResourcePolicyOutput, error) {
 		if in.Policy == nil {
@@ -29,8 +29,8 @@ func (a *Account) PutResourcePolicy(ctx context.Context, in *PutResourcePolicyIn
 	})
 }
 
-// GetResourcePolicy returns the policy of a stream or consumer as it was put, "{}"
-// if there is none.
+// GetResourcePolicy returns the policy of a stream or consumer as it was put,
+// "{}" if there is none.
 func (a *Account) GetResourcePolicy(ctx context.Context, in *GetResourcePolicyInput) (*GetResourcePolicyOutput, error) {
 	return do(ctx, a, "GetResourcePolicy", in, func(c *control, in *GetResourcePolicyInput) (*GetResourcePolicyOutput, error) {
 		policy, err := c.policy(in.ResourceARN, false)
@@ -44,8 +44,8 @@ func (a *Account) GetResourcePolicy(ctx context.Context, in *GetResourcePolicyIn
 	})
 }
 
-// DeleteResourcePolicy takes the policy off a stream or consumer. It is an error
-// if there is none.
+// DeleteResourcePolicy takes the policy off a stream or consumer. It is an
+// error if there is none.
 func (a *Account) DeleteResourcePolicy(ctx context.Context, in *DeleteResourcePolicyInput) (*DeleteResourcePolicyOutput, error) {
 	return do(ctx, a, "DeleteResourcePolicy", in, func(c *control, in *DeleteResourcePolicyInput) (*DeleteResourcePolicyOutput, error) {
 		policy, err := c.policy(in.ResourceARN, false)

@@ -11,9 +11,9 @@ import (
 	"github.com/weirstream/weir"
 )
 
-// CallRates are how often operations may be called. A rate is a bucket that holds
-// one second's calls, at least one. Past a rate an operation is refused with
-// LimitExceededException and nothing happens.
+// CallRates are how often operations may be called. A rate is a bucket that
+// holds one second's calls, at least one. Past a rate an operation is refused
+// with LimitExceededException and nothing happens.
 type CallRates struct {
 	// Factor multiplies the service's rates. Zero means 1; negative lifts them
 	// all.
@@ -39,9 +39,9 @@ type callRate struct {
 	owner     owner
 }
 
-// callRates are the documented rates of the service. Where the quotas page and an
-// operation's own page name different owners the stream is taken. Operations that
-// are not listed have no documented rate and are given five a second.
+// callRates are the documented rates of the service. Where the quotas page and
+// an operation's own page name different owners the stream is taken. Operations
+// that are not listed have no documented rate and are given five a second.
 var callRates = map[string]callRate{
 	"AddTagsToStream":                        {5, perAccount},
 	"CreateChannel":                          {5, perAccount},
@@ -168,8 +168,8 @@ func (st *stream) takeIterator(shard weir.ShardID) error {
 	return nil
 }
 
-// takeDryRun takes one call of the rate that the operations with DryRun share, if
-// the call is dry.
+// takeDryRun takes one call of the rate that the operations with DryRun share,
+// if the call is dry.
 func (st *stream) takeDryRun(dry bool) error {
 	if !dry {
 		return nil

@@ -233,7 +233,8 @@ func (a *Account) AppendRecords(ctx context.Context, dst []weir.Record, in *GetR
 	return out, nil
 }
 
-// iterator returns the stream that an iterator reads, and the engine's iterator.
+// iterator returns the stream that an iterator reads, and the engine's
+// iterator.
 func (a *Account) iterator(text, arn string) (*stream, weir.Iterator, error) {
 	shard, token, err := a.splitToken(text)
 	if err != nil {
@@ -252,8 +253,8 @@ func (a *Account) iterator(text, arn string) (*stream, weir.Iterator, error) {
 	if st == nil {
 		return nil, weir.Iterator{}, a.shardGone(shard, name)
 	}
-	// Of a token that is sound the engine refuses but one of an earlier stream of
-	// the same name, or one whose shard has vanished.
+	// Of a token that is sound the engine refuses but one of an earlier stream
+	// of the same name, or one whose shard has vanished.
 	it, err := st.engine.ParseToken(token)
 	if err != nil {
 		return nil, weir.Iterator{}, a.shardGone(shard, name)

@@ -137,8 +137,8 @@ func TestChecklist_consumers(t *testing.T) {
 	})
 }
 
-// bubble runs f in a synctest bubble, with an account on the bubble's clock that
-// has a stream S and a consumer C.
+// bubble runs f in a synctest bubble, with an account on the bubble's clock
+// that has a stream S and a consumer C.
 func bubble(t *testing.T, config account.Config, run func(f *fixture, c account.Consumer)) {
 	synctest.Test(t, func(t *testing.T) {
 		config.ID = id

@@ -160,7 +160,8 @@ func TestChecklist_statuses(t *testing.T) {
 	})
 }
 
-// A change that fell due long before anybody looked took effect when it was due.
+// A change that fell due long before anybody looked took effect when it was
+// due.
 func TestStream_changesTakeEffectWhenDue(t *testing.T) {
 	f := newFixture(t, withDelays())
 	asked := f.clock.Now()

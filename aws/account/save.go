@@ -9,8 +9,8 @@ import (
 	"github.com/weirstream/weir"
 )
 
-// savedVersion is of what [Account.Save] returns. [Load] reads the versions up to
-// its own.
+// savedVersion is of what [Account.Save] returns. [Load] reads the versions up
+// to its own.
 const savedVersion = 1
 
 // A savedAccount is an account but for what the engine holds.
@@ -22,8 +22,8 @@ type savedAccount struct {
 	Commitment commitment     `json:"commitment"`
 }
 
-// A savedStream is a stream but for its shards, records and what the engine knows
-// of its settings.
+// A savedStream is a stream but for its shards, records and what the engine
+// knows of its settings.
 type savedStream struct {
 	Name       string            `json:"name"`
 	Created    time.Time         `json:"created"`
@@ -72,11 +72,12 @@ type savedChannel struct {
 	Tags    map[string]string                 `json:"tags,omitempty"`
 }
 
-// Save returns what the account knows besides its streams' shards and records, in
-// JSON that [Load] reads, and the engine's streams, by name, those that are CREATING
-// or DELETING too. Each of them is to be saved with [weir.Stream.Save]. What is
-// under way goes on when it is loaded: a stream that is UPDATING still is, until the
-// time that was set, and has changed by then. Call rates and dry runs are not kept.
+// Save returns what the account knows besides its streams' shards and records,
+// in JSON that [Load] reads, and the engine's streams, by name, those that are
+// CREATING or DELETING too. Each of them is to be saved with
+// [weir.Stream.Save]. What is under way goes on when it is loaded: a stream
+// that is UPDATING still is, until the time that was set, and has changed by
+// then. Call rates and dry runs are not kept.
 func (a *Account) Save() (settings []byte, streams []*weir.Stream, err error) {
 	c := &control{a: a, now: a.config.Now()}
 	a.mu.Lock()
@@ -116,9 +117,9 @@ func (st *stream) saveLocked() savedStream {
 	return saved
 }
 
-// Load returns the account that [Account.Save] saved, with the same ID and region.
-// open returns the engine's stream of a name, as a rule by [weir.LoadStream], with
-// the Config that it is given.
+// Load returns the account that [Account.Save] saved, with the same ID and
+// region. open returns the engine's stream of a name, as a rule by
+// [weir.LoadStream], with the Config that it is given.
 func Load(c Config, settings []byte, open func(name string, c weir.Config) (*weir.Stream, error)) (*Account, error) {
 	a, err := New(c)
 	if err != nil {
@@ -182,8 +183,8 @@ func (a *Account) loadStream(saved *savedStream, open func(string, weir.Config) 
 	return st, st.reconcile()
 }
 
-// reconcile gives the engine the consumers that the account has: between the two
-// being saved some may have come or gone.
+// reconcile gives the engine the consumers that the account has: between the
+// two being saved some may have come or gone.
 func (st *stream) reconcile() error {
 	wanted := make(map[string]bool)
 	for _, cons := range st.consumers {

@@ -12,8 +12,8 @@ import (
 	"github.com/weirstream/weir/aws/account"
 )
 
-// restart saves an account and loads it with its configuration, as a process that
-// follows would.
+// restart saves an account and loads it with its configuration, as a process
+// that follows would.
 func (f *fixture) restart(c account.Config) *fixture {
 	f.Helper()
 	c.ID, c.Now = id, f.clock.Now
@@ -120,8 +120,8 @@ func observe(f *fixture, iterator *string) map[string]any {
 	return seen
 }
 
-// What is under way when an account is saved happens when it is due, whether that is
-// after it was loaded or before.
+// What is under way when an account is saved happens when it is due, whether
+// that is after it was loaded or before.
 func TestAccount_savedWhileChanging(t *testing.T) {
 	changes := map[string]func(f *fixture) error{
 		"split": func(f *fixture) error {

@@ -8,8 +8,8 @@ import (
 )
 
 // UpdateStreamMode switches between PROVISIONED and ON_DEMAND, at most twice in
-// any 24 hours. The shards stay as they are. The stream is UPDATING meanwhile. The
-// mode that the stream has already changes nothing and does not count.
+// any 24 hours. The shards stay as they are. The stream is UPDATING meanwhile.
+// The mode that the stream has already changes nothing and does not count.
 func (a *Account) UpdateStreamMode(ctx context.Context, in *UpdateStreamModeInput) (*UpdateStreamModeOutput, error) {
 	return do(ctx, a, "UpdateStreamMode", in, updateStreamMode)
 }
@@ -73,9 +73,10 @@ func (c *control) checkToOnDemand(st *stream, in *UpdateStreamModeInput) error {
 	return c.checkWarm(st.name, *in.WarmThroughputMiBps)
 }
 
-// UpdateStreamWarmThroughput says how much an on-demand stream can take in without
-// warning. It needs On-demand Advantage: see [Account.UpdateAccountSettings]. The
-// stream is UPDATING meanwhile; the same or a lower value releases capacity.
+// UpdateStreamWarmThroughput says how much an on-demand stream can take in
+// without warning. It needs On-demand Advantage: see
+// [Account.UpdateAccountSettings]. The stream is UPDATING meanwhile; the same
+// or a lower value releases capacity.
 func (a *Account) UpdateStreamWarmThroughput(ctx context.Context, in *UpdateStreamWarmThroughputInput) (*UpdateStreamWarmThroughputOutput, error) {
 	return do(ctx, a, "UpdateStreamWarmThroughput", in, updateStreamWarmThroughput)
 }
@@ -128,8 +129,8 @@ func (c *control) checkWarm(stream string, mibPerSecond int32) error {
 	}
 }
 
-// UpdateMaxRecordSize changes how large a record may be, at once: 1,024 to 10,240
-// KiB of data and partition key.
+// UpdateMaxRecordSize changes how large a record may be, at once: 1,024 to
+// 10,240 KiB of data and partition key.
 func (a *Account) UpdateMaxRecordSize(ctx context.Context, in *UpdateMaxRecordSizeInput) (*UpdateMaxRecordSizeOutput, error) {
 	return do(ctx, a, "UpdateMaxRecordSize", in, updateMaxRecordSize)
 }
@@ -201,9 +202,9 @@ func badDistribution(strategy string) error {
 	return invalid(quoted(strategy), "recordDistributionStrategy", "Member must satisfy enum value set: [AUTO, USER_PARTITION_KEY]")
 }
 
-// IncreaseStreamRetentionPeriod keeps records readable for longer, at once. What
-// has expired stays unreadable. The period that the stream has already changes
-// nothing.
+// IncreaseStreamRetentionPeriod keeps records readable for longer, at once.
+// What has expired stays unreadable. The period that the stream has already
+// changes nothing.
 func (a *Account) IncreaseStreamRetentionPeriod(ctx context.Context, in *IncreaseStreamRetentionPeriodInput) (*IncreaseStreamRetentionPeriodOutput, error) {
 	return do(ctx, a, "IncreaseStreamRetentionPeriod", in, func(c *control, in *IncreaseStreamRetentionPeriodInput) (*IncreaseStreamRetentionPeriodOutput, error) {
 		err := c.setRetention(in.StreamName, in.StreamARN, in.RetentionPeriodHours, func(st *stream, hours, now int32) error {

@@ -10,9 +10,9 @@ import (
 // maxListedShards is how many shards one ListShards returns.
 const maxListedShards = 1000
 
-// ListShards lists shards by id, open and closed, 1,000 at most: all that can hold
-// readable records, or those that ShardFilter chooses. NextToken continues a list
-// with its filter, for 300 s. The stream must be ACTIVE or UPDATING.
+// ListShards lists shards by id, open and closed, 1,000 at most: all that can
+// hold readable records, or those that ShardFilter chooses. NextToken continues
+// a list with its filter, for 300 s. The stream must be ACTIVE or UPDATING.
 func (a *Account) ListShards(ctx context.Context, in *ListShardsInput) (*ListShardsOutput, error) {
 	return do(ctx, a, "ListShards", in, listShards)
 }
@@ -144,9 +144,9 @@ func (c *control) setFilter(token *pageToken, st *stream, f *ShardFilter) error 
 	return nil
 }
 
-// SplitShard closes an open shard and opens two in its place, the second of which
-// begins at NewStartingHashKey. The stream is UPDATING meanwhile, with the shards
-// as they were; puts go to the parent until it is ACTIVE again.
+// SplitShard closes an open shard and opens two in its place, the second of
+// which begins at NewStartingHashKey. The stream is UPDATING meanwhile, with
+// the shards as they were; puts go to the parent until it is ACTIVE again.
 func (a *Account) SplitShard(ctx context.Context, in *SplitShardInput) (*SplitShardOutput, error) {
 	return do(ctx, a, "SplitShard", in, splitShard)
 }
@@ -175,9 +175,9 @@ func splitShard(c *control, in *SplitShardInput) (*SplitShardOutput, error) {
 	return &SplitShardOutput{}, nil
 }
 
-// MergeShards closes two open shards and opens one in their place. ShardToMerge is
-// the one with the lower hash keys, and the other follows it without a gap. The
-// stream is UPDATING meanwhile.
+// MergeShards closes two open shards and opens one in their place. ShardToMerge
+// is the one with the lower hash keys, and the other follows it without a gap.
+// The stream is UPDATING meanwhile.
 func (a *Account) MergeShards(ctx context.Context, in *MergeShardsInput) (*MergeShardsOutput, error) {
 	return do(ctx, a, "MergeShards", in, mergeShards)
 }
@@ -257,10 +257,10 @@ func (c *control) reshard(st *stream, extra int, ch change) {
 	st.beginLocked(c.now, StatusUpdating, c.a.config.Delays.Reshard, ch)
 }
 
-// UpdateShardCount changes how many open shards there are: to double at most and
-// half at least, ten times in any 24 hours. Twice as many splits each shard once,
-// half as many merges neighbours, any other number makes even ranges; the present
-// number changes nothing. The stream is UPDATING meanwhile.
+// UpdateShardCount changes how many open shards there are: to double at most
+// and half at least, ten times in any 24 hours. Twice as many splits each shard
+// once, half as many merges neighbours, any other number makes even ranges; the
+// present number changes nothing. The stream is UPDATING meanwhile.
 func (a *Account) UpdateShardCount(ctx context.Context, in *UpdateShardCountInput) (*UpdateShardCountOutput, error) {
 	return do(ctx, a, "UpdateShardCount", in, updateShardCount)
 }

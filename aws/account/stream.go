@@ -52,7 +52,8 @@ type stream struct {
 }
 
 // A streamClock is the clock of an engine's stream: the account's, but while a
-// change is carried out, which may be long after it was due, the time it was due.
+// change is carried out, which may be long after it was due, the time it was
+// due.
 type streamClock struct {
 	now  func() time.Time
 	held atomic.Pointer[time.Time]
@@ -65,8 +66,8 @@ func (c *streamClock) read() time.Time {
 	return c.now()
 }
 
-// beginLocked sets a status that changes by itself after a delay, with the effect
-// of ch. A change that was pending is dropped.
+// beginLocked sets a status that changes by itself after a delay, with the
+// effect of ch. A change that was pending is dropped.
 func (st *stream) beginLocked(now time.Time, status string, delay time.Duration, ch change) {
 	ch.At = now.Round(0).Add(delay) // by the wall clock, as due is
 	st.status, st.change = status, &ch
@@ -107,8 +108,8 @@ func (st *stream) needOpen() error {
 	return st.needActive()
 }
 
-// serving returns the stream of a name for an operation on records: nil if there
-// is none or it has not been ACTIVE yet.
+// serving returns the stream of a name for an operation on records: nil if
+// there is none or it has not been ACTIVE yet.
 func (a *Account) serving(name string) *stream {
 	st := (*a.streams.Load())[name]
 	if st == nil {
@@ -168,8 +169,8 @@ func createStream(c *control, in *CreateStreamInput) (*CreateStreamOutput, error
 	return &CreateStreamOutput{}, nil
 }
 
-// maxStreamShards is how many shards the engine makes for a stream, whatever the
-// quota is.
+// maxStreamShards is how many shards the engine makes for a stream, whatever
+// the quota is.
 const maxStreamShards = 100_000
 
 // badStream words why the engine refused a new stream.
@@ -274,10 +275,10 @@ func (c *control) checkOnDemand(config *weir.Config, in *CreateStreamInput) erro
 	return c.checkWarm(*in.StreamName, *in.WarmThroughputMiBps)
 }
 
-// DeleteStream deletes a stream with its shards, tags and policy. It is DELETING
-// for a while, and then every operation says that there is no such stream. A
-// stream with consumers is deleted only if EnforceConsumerDeletion says so; one
-// with channels is not.
+// DeleteStream deletes a stream with its shards, tags and policy. It is
+// DELETING for a while, and then every operation says that there is no such
+// stream. A stream with consumers is deleted only if EnforceConsumerDeletion
+// says so; one with channels is not.
 func (a *Account) DeleteStream(ctx context.Context, in *DeleteStreamInput) (*DeleteStreamOutput, error) {
 	return do(ctx, a, "DeleteStream", in, deleteStream)
 }

@@ -102,12 +102,12 @@ func (st *stream) subscribeRefused(err error, consumer string, shard weir.ShardI
 	}
 }
 
-// Next returns the next event and waits for it: records as soon as there are some,
-// else an event without records at once and then about every 5 s. It returns
-// [io.EOF] when five minutes are over, after the last event of a closed shard, and
-// after Close; the context's error; or an [*Error] to be sent as an exception in
-// the event stream, when another subscription took over or the consumer is gone.
-// The event and its Records are overwritten by the next call.
+// Next returns the next event and waits for it: records as soon as there are
+// some, else an event without records at once and then about every 5 s. It
+// returns [io.EOF] when five minutes are over, after the last event of a closed
+// shard, and after Close; the context's error; or an [*Error] to be sent as an
+// exception in the event stream, when another subscription took over or the
+// consumer is gone. The event and its Records are overwritten by the next call.
 func (s *Subscription) Next(ctx context.Context) (*SubscribeToShardEvent, error) {
 	for {
 		waiting, done := s.st.untilChange(ctx)
@@ -125,8 +125,8 @@ func (s *Subscription) Next(ctx context.Context) (*SubscribeToShardEvent, error)
 	}
 }
 
-// TryNext is [Subscription.Next] without the waiting: it returns nil when no event
-// is due. It is for callers who move the clock themselves.
+// TryNext is [Subscription.Next] without the waiting: it returns nil when no
+// event is due. It is for callers who move the clock themselves.
 func (s *Subscription) TryNext() (*SubscribeToShardEvent, error) {
 	s.st.a.serving(s.st.name)
 	ev, ok, err := s.sub.TryNext()
@@ -158,9 +158,9 @@ func (s *Subscription) event(ev weir.Event) *SubscribeToShardEvent {
 	}
 }
 
-// untilChange returns a context that ends when a change of the stream falls due or
-// another one begins, so that who waits for records learns of the end of a shard
-// in time. done must be called.
+// untilChange returns a context that ends when a change of the stream falls due
+// or another one begins, so that who waits for records learns of the end of a
+// shard in time. done must be called.
 func (st *stream) untilChange(ctx context.Context) (waiting context.Context, done func()) {
 	st.waitMu.Lock()
 	defer st.waitMu.Unlock()

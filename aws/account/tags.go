@@ -40,8 +40,8 @@ func (a *Account) AddTagsToStream(ctx context.Context, in *AddTagsToStreamInput)
 	})
 }
 
-// RemoveTagsFromStream removes tags from a stream. Keys that it does not have are
-// passed over.
+// RemoveTagsFromStream removes tags from a stream. Keys that it does not have
+// are passed over.
 func (a *Account) RemoveTagsFromStream(ctx context.Context, in *RemoveTagsFromStreamInput) (*RemoveTagsFromStreamOutput, error) {
 	return do(ctx, a, "RemoveTagsFromStream", in, func(c *control, in *RemoveTagsFromStreamInput) (*RemoveTagsFromStreamOutput, error) {
 		st, err := c.stream(in.StreamName, in.StreamARN)
@@ -55,8 +55,8 @@ func (a *Account) RemoveTagsFromStream(ctx context.Context, in *RemoveTagsFromSt
 	})
 }
 
-// ListTagsForStream lists a stream's tags by key. The next page begins after the
-// last key, as ExclusiveStartTagKey.
+// ListTagsForStream lists a stream's tags by key. The next page begins after
+// the last key, as ExclusiveStartTagKey.
 func (a *Account) ListTagsForStream(ctx context.Context, in *ListTagsForStreamInput) (*ListTagsForStreamOutput, error) {
 	return do(ctx, a, "ListTagsForStream", in, listTagsForStream)
 }
@@ -85,8 +85,8 @@ func listTagsForStream(c *control, in *ListTagsForStreamInput) (*ListTagsForStre
 	return out, nil
 }
 
-// TagResource adds tags to a stream, consumer or channel, or changes their values:
-// 50 at most. A stream's are those of [Account.AddTagsToStream].
+// TagResource adds tags to a stream, consumer or channel, or changes their
+// values: 50 at most. A stream's are those of [Account.AddTagsToStream].
 func (a *Account) TagResource(ctx context.Context, in *TagResourceInput) (*TagResourceOutput, error) {
 	return do(ctx, a, "TagResource", in, func(c *control, in *TagResourceInput) (*TagResourceOutput, error) {
 		r, err := c.tagged(in.ResourceARN, true)
@@ -119,8 +119,8 @@ func (a *Account) ListTagsForResource(ctx context.Context, in *ListTagsForResour
 	})
 }
 
-// tagged returns the resource of an ARN. change says that its tags are about to be
-// changed.
+// tagged returns the resource of an ARN. change says that its tags are about to
+// be changed.
 func (c *control) tagged(text *string, change bool) (tagged, error) {
 	if text == nil {
 		return tagged{}, missing("resourceARN")
@@ -227,9 +227,9 @@ func checkTagLength(key, value string) error {
 	}
 }
 
-// checkTagTexts checks the characters of keys and values. There are two messages:
-// the service first refuses what it says is invalid, and then commas and percent
-// signs, although it names them among the valid ones.
+// checkTagTexts checks the characters of keys and values. There are two
+// messages: the service first refuses what it says is invalid, and then commas
+// and percent signs, although it names them among the valid ones.
 func (c *control) checkTagTexts(verb, label string, texts []string) error {
 	illegal := false
 	for _, text := range texts {

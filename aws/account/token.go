@@ -10,8 +10,8 @@ import (
 // tokenLifetime is how long a NextToken can be used.
 const tokenLifetime = 300 * time.Second
 
-// A pageToken is what a NextToken stands for. As text it is base64 of JSON and a
-// checksum that also covers the account: it is opaque, not secret, and means
+// A pageToken is what a NextToken stands for. As text it is base64 of JSON and
+// a checksum that also covers the account: it is opaque, not secret, and means
 // nothing to another account. It holds all that the next page needs, so it
 // outlives the process.
 type pageToken struct {
@@ -57,8 +57,8 @@ func (a *Account) tokenSum(b []byte) []byte {
 	return sum[:tokenChecksum]
 }
 
-// openToken returns the token that a text stands for, if it is one of its kind and
-// of this account, and has not expired.
+// openToken returns the token that a text stands for, if it is one of its kind
+// and of this account, and has not expired.
 func (c *control) openToken(text, kind string) (pageToken, error) {
 	var t pageToken
 	b, err := base64.StdEncoding.DecodeString(text)
@@ -80,8 +80,8 @@ func (c *control) openToken(text, kind string) (pageToken, error) {
 func messageTime(t time.Time) string { return t.UTC().Format(timeFormatOfMessages) }
 
 // checkCreated refuses a creation time that is not the stream's: it means an
-// earlier stream of that name. A time without fraction is compared to the second,
-// because clients print it so.
+// earlier stream of that name. A time without fraction is compared to the
+// second, because clients print it so.
 func (st *stream) checkCreated(at *time.Time) error {
 	if at == nil || at.UnixMilli() == st.created.UnixMilli() ||
 		at.UnixMilli()%1000 == 0 && at.Unix() == st.created.Unix() {

@@ -117,8 +117,8 @@ type ChannelDescription struct {
 	LoggingConfiguration             *LoggingConfiguration             `json:",omitempty"`
 }
 
-// UpdateChannelInput is the input of [Account.UpdateChannel]. What can change is
-// the freshness of the data and the logging.
+// UpdateChannelInput is the input of [Account.UpdateChannel]. What can change
+// is the freshness of the data and the logging.
 type UpdateChannelInput struct {
 	ChannelARN                       *string // required
 	S3DestinationConfiguration       *DestinationUpdate

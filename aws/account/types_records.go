@@ -95,8 +95,8 @@ type GetRecordsInput struct {
 type GetRecordsOutput struct {
 	// Records are views of the engine's memory: see [weir.Record].
 	Records []weir.Record
-	// EncryptionTypes says of each record whether it was put while the stream was
-	// encrypted: KMS if so, else "". It is nil when none was.
+	// EncryptionTypes says of each record whether it was put while the stream
+	// was encrypted: KMS if so, else "". It is nil when none was.
 	EncryptionTypes []string `json:",omitempty"`
 	// NextShardIterator is "" when the shard is closed and read to its end.
 	NextShardIterator  string `json:",omitempty"`

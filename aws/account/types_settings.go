@@ -43,7 +43,8 @@ type UpdateAccountSettingsOutput struct {
 	MinimumThroughputBillingCommitment *MinimumThroughputBillingCommitmentOutput `json:",omitempty"`
 }
 
-// A MinimumThroughputBillingCommitmentInput turns On-demand Advantage on or off.
+// A MinimumThroughputBillingCommitmentInput turns On-demand Advantage on or
+// off.
 type MinimumThroughputBillingCommitmentInput struct {
 	Status *string // required; ENABLED or DISABLED
 }

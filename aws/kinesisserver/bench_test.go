@@ -149,8 +149,8 @@ func BenchmarkGetRecords(b *testing.B) {
 	}
 }
 
-// From the call of PutRecord, in process, to the event's arrival at a subscriber
-// over loopback.
+// From the call of PutRecord, in process, to the event's arrival at a
+// subscriber over loopback.
 func BenchmarkPush(b *testing.B) {
 	s := newServerOf(b, bounded()).withStream()
 	consumer := s.withConsumer()

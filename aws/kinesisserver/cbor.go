@@ -28,7 +28,8 @@ var cborDecoding = func() cbor.DecMode {
 	return mode
 }()
 
-// maxItems is how many items hold maxValues values at most: each may have a name.
+// maxItems is how many items hold maxValues values at most: each may have a
+// name.
 const maxItems = 2 * maxValues
 
 // parseCBOR reads a body that must be one CBOR map. What it returns shares no

@@ -40,10 +40,10 @@ func (s *cborScanner) head() (major byte, n int64, ok bool) {
 	return major, int64(u), u <= math.MaxInt64
 }
 
-// fewItems reports whether the rest holds no more than most items, at any depth.
-// It builds nothing: what the library makes of an item is a hundred times the
-// item's one byte. Tags are not counted, and what is malformed is left to the
-// library.
+// fewItems reports whether the rest holds no more than most items, at any
+// depth. It builds nothing: what the library makes of an item is a hundred
+// times the item's one byte. Tags are not counted, and what is malformed is
+// left to the library.
 func (s *cborScanner) fewItems(most int) bool {
 	for !s.atEnd() {
 		first := s.b[s.i]
@@ -70,7 +70,8 @@ func (s *cborScanner) fewItems(most int) bool {
 	return true
 }
 
-// cborNumberBytes returns how many bytes of an item's number follow its first one.
+// cborNumberBytes returns how many bytes of an item's number follow its first
+// one.
 func cborNumberBytes(first byte) int {
 	if n := first & 0x1f; n >= 24 && n <= 27 {
 		return 1 << (n - 24)

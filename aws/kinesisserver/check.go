@@ -12,8 +12,8 @@ type serializationError string
 
 func (e serializationError) Error() string { return string(e) }
 
-// checkTypes checks that v is of the types that a structure asks for, members in
-// the order of the shape, and decodes its blobs.
+// checkTypes checks that v is of the types that a structure asks for, members
+// in the order of the shape, and decodes its blobs.
 func checkTypes(v *value, sh *shape) error {
 	for i := range sh.members {
 		if m := v.get(sh.members[i].name); m != nil {
@@ -64,8 +64,8 @@ func fits(v valueKind, sh shapeKind) bool {
 	}
 }
 
-// checkBooleanText takes a text for a boolean if it is one of the words that the
-// service knows.
+// checkBooleanText takes a text for a boolean if it is one of the words that
+// the service knows.
 func checkBooleanText(v *value) error {
 	switch word := strings.ToUpper(v.text); word {
 	case "TRUE", "YES", "1":

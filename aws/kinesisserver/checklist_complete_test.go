@@ -16,8 +16,9 @@ import (
 // checklistRows is how many rows the checklist of the service's behaviour has.
 const checklistRows = 155
 
-// A test says which rows of the checklist it is for in its name (_7_21, _74_to_78),
-// by the number that begins a row of its table, or by one that begins a row's name.
+// A test says which rows of the checklist it is for in its name (_7_21,
+// _74_to_78), by the number that begins a row of its table, or by one that
+// begins a row's name.
 var (
 	numbersInName = regexp.MustCompile(`_(\d+)(?:_to_(\d+))?`)
 	numberInText  = regexp.MustCompile(`^"(?:row)?(\d+) [a-zA-Z]`)

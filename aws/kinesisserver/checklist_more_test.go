@@ -20,7 +20,8 @@ func (s *server) both() []func(op, body string) response {
 	return []func(op, body string) response{s.call, s.callCBOR}
 }
 
-// refused checks that a response is an error, in either protocol, and nothing else.
+// refused checks that a response is an error, in either protocol, and nothing
+// else.
 func refused(t *testing.T, r response, code, message string) {
 	t.Helper()
 	assert.Equal(t, http.StatusBadRequest, r.status, "%s", r.body)
@@ -32,8 +33,8 @@ func refused(t *testing.T, r response, code, message string) {
 
 func b64(n int) string { return base64.StdEncoding.EncodeToString(make([]byte, n)) }
 
-// A mebibyte a second: the second of two puts of 600 KiB is refused and nothing of
-// it is stored; a second later there is room again.
+// A mebibyte a second: the second of two puts of 600 KiB is refused and nothing
+// of it is stored; a second later there is room again.
 func TestChecklist_writeBytes_57(t *testing.T) {
 	for _, protocol := range []int{0, 1} {
 		accounts := account.Instant()
@@ -55,7 +56,8 @@ func TestChecklist_writeBytes_57(t *testing.T) {
 	}
 }
 
-// Every record of a call throttled is still 200, with as many failures as records.
+// Every record of a call throttled is still 200, with as many failures as
+// records.
 func TestChecklist_allThrottled_55(t *testing.T) {
 	accounts := account.Instant()
 	accounts.Stream.Limits.WriteRecordsPerSecond = 0 // the service's
@@ -119,7 +121,8 @@ func TestChecklist_numbersOfOthers_67_68(t *testing.T) {
 	}
 }
 
-// Row 80: for all of five seconds, and with the message; the iterator stays valid.
+// Row 80: for all of five seconds, and with the message; the iterator stays
+// valid.
 func TestChecklist_afterTenMebibytes_80(t *testing.T) {
 	accounts := account.Instant()
 	accounts.Stream.Limits.ReadBytesPerSecond = 0 // the service's
@@ -268,8 +271,8 @@ func TestChecklist_modeSwitches_134(t *testing.T) {
 	require.Equal(t, http.StatusOK, to("ON_DEMAND").status)
 }
 
-// A second subscription within 5 s is refused before the stream starts, in HTTP, at
-// the exact boundary, and also when the first one has ended already.
+// A second subscription within 5 s is refused before the stream starts, in
+// HTTP, at the exact boundary, and also when the first one has ended already.
 func TestChecklist_subscribeTwice_124(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *server) {
 		body := subscribeBody(s.withConsumer(), "0", "LATEST")

@@ -12,8 +12,8 @@ import (
 	"github.com/weirstream/weir/aws/account"
 )
 
-// The rates of calls, on by default: over a shard, over a stream, over the account.
-// Each is a bucket of one second, and what is refused changes nothing.
+// The rates of calls, on by default: over a shard, over a stream, over the
+// account. Each is a bucket of one second, and what is refused changes nothing.
 func TestLimits_callRates(t *testing.T) {
 	const (
 		ofStream  = "Rate exceeded for stream s under account 123456789012."
@@ -65,8 +65,8 @@ func TestLimits_readBytes(t *testing.T) {
 	assert.Len(t, s.must("GetRecords", next)["Records"], 1)
 }
 
-// What was put before the encryption began does not say that it is encrypted, in
-// a shard that was closed before it began neither.
+// What was put before the encryption began does not say that it is encrypted,
+// in a shard that was closed before it began neither.
 func TestEncryption_ofClosedShards(t *testing.T) {
 	s := newServer(t).withStream()
 	s.must("PutRecord", `{"StreamName":"s","PartitionKey":"a","Data":"AAE="}`)

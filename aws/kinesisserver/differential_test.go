@@ -20,8 +20,8 @@ const (
 )
 
 // differentialRows are all operations but SubscribeToShard in an order in which
-// each succeeds, and then fails. ${NAME} is as in the golden files. What takes no
-// input fails by not being an object.
+// each succeeds, and then fails. ${NAME} is as in the golden files. What takes
+// no input fails by not being an object.
 var differentialRows = []struct{ op, succeeds, fails string }{
 	{"CreateStream", `{"StreamName":"s","ShardCount":4,"Tags":{"t":"ü"}}`, `{"StreamName":"s","ShardCount":1}`},
 	{"DescribeStream", `{"StreamName":"s","Limit":3}`, `{"StreamName":"none"}`},
@@ -74,8 +74,8 @@ const channelBody = `{"ChannelName":"c","ServiceExecutionRoleARN":"` + roleARN +
 	`","RecordConfiguration":{"RecordFormatType":"JSON"}}],"S3DestinationConfiguration":{"StorageConfiguration":{"BucketARN":"arn:aws:s3:::bucket",` +
 	`"ExpectedBucketOwner":"123456789012","CompressionType":"GZIP"}},"LoggingConfiguration":{"CloudWatchLogs":{"Enabled":false}}}`
 
-// CBOR says the same as JSON: two servers are called alike, each in one protocol,
-// and answer alike.
+// CBOR says the same as JSON: two servers are called alike, each in one
+// protocol, and answer alike.
 func TestProtocols_agree(t *testing.T) {
 	inJSON, inCBOR := newServer(t), newServer(t)
 	members := make(map[string]any)
@@ -107,9 +107,9 @@ func TestProtocols_agree(t *testing.T) {
 	}
 }
 
-// The events of SubscribeToShard are the same for a request in CBOR, in JSON; the
-// first frame is the one that clients wait for. A refusal is in the request's
-// protocol.
+// The events of SubscribeToShard are the same for a request in CBOR, in JSON;
+// the first frame is the one that clients wait for. A refusal is in the
+// request's protocol.
 func TestProtocols_agreeOnSubscriptions_129(t *testing.T) {
 	frames := make(map[string][]string)
 	for _, contentType := range []string{jsonType, cborType} {
@@ -139,7 +139,8 @@ func TestProtocols_agreeOnSubscriptions_129(t *testing.T) {
 	assert.Equal(t, frames[jsonType], frames[cborType])
 }
 
-// What a call with DryRun would do is checked like everything else, and not done.
+// What a call with DryRun would do is checked like everything else, and not
+// done.
 func TestDryRun_ofReads(t *testing.T) {
 	const ok = "Request would have succeeded, but DryRun flag is set."
 	s := newServer(t).withStream()

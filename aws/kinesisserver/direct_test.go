@@ -272,8 +272,8 @@ func FuzzJSONText(f *testing.F) {
 	})
 }
 
-// collapsed makes one U+FFFD of several in a row, as ToValidUTF8 does, if s is no
-// UTF-8.
+// collapsed makes one U+FFFD of several in a row, as ToValidUTF8 does, if s is
+// no UTF-8.
 func collapsed(got, s string) string {
 	if strings.ToValidUTF8(s, "") == s {
 		return got

@@ -15,10 +15,11 @@
 // One server serves any number of accounts and regions, each apart from the
 // others, from a [Registry] that opens them when they are first asked for. A
 // request is for the account and the region that its host names, if that has a
-// form of the service's such as 123456789012.data-kinesis.eu-west-1.amazonaws.com;
-// else for those of its credential: the region of the credential's scope, and
-// the account that a [Credential] is for or, where signatures are not checked,
-// an access key of twelve digits. What is not named is the registry's default.
+// form of the service's such as
+// 123456789012.data-kinesis.eu-west-1.amazonaws.com; else for those of its
+// credential: the region of the credential's scope, and the account that a
+// [Credential] is for or, where signatures are not checked, an access key of
+// twelve digits. What is not named is the registry's default.
 //
 // # Signatures
 //

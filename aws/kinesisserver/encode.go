@@ -9,8 +9,8 @@ import (
 	"github.com/weirstream/weir/aws/account"
 )
 
-// A writer appends the items of a response in one protocol. Collections are told
-// their length when they begin.
+// A writer appends the items of a response in one protocol. Collections are
+// told their length when they begin.
 type writer interface {
 	beginMap(n int)
 	name(s string)

@@ -38,8 +38,8 @@ func (w *jsonWriter) next() {
 	w.comma = true
 }
 
-// appendSeconds appends milliseconds as seconds with a fraction of three digits,
-// or none where there are no milliseconds but one zero.
+// appendSeconds appends milliseconds as seconds with a fraction of three
+// digits, or none where there are no milliseconds but one zero.
 func appendSeconds(dst []byte, ms int64) []byte {
 	if ms < 0 {
 		dst = append(dst, '-')

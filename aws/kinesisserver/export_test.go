@@ -24,8 +24,8 @@ func (s *Server) Break(name string) (mend func()) {
 	return func() { s.operations[name] = whole }
 }
 
-// Hold makes an operation wait before it runs, until release is called. Each call
-// that waits is told to entered.
+// Hold makes an operation wait before it runs, until release is called. Each
+// call that waits is told to entered.
 func (s *Server) Hold(name string) (entered <-chan struct{}, release func()) {
 	whole := s.operations[name]
 	in, out := make(chan struct{}), make(chan struct{})

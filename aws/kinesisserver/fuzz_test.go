@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// fuzzed are the operations that the fuzzer calls: those that do not grow without
-// bound.
+// fuzzed are the operations that the fuzzer calls: those that do not grow
+// without bound.
 var fuzzed = []string{"PutRecord", "PutRecords", "GetRecords", "GetShardIterator", "DescribeStream", "ListShards", "ListStreams",
 	"AddTagsToStream", "RemoveTagsFromStream", "EnableEnhancedMonitoring", "UpdateStreamMode", "CreateChannel", "PutResourcePolicy",
 	"SubscribeToShard", "MergeShards", "DescribeStreamConsumer", "UpdateAccountSettings"}

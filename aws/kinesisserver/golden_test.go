@@ -15,16 +15,17 @@ import (
 	"github.com/weirstream/weir/aws/account"
 )
 
-// A step of a golden file: a request, and the response to it. In a file a step is
+// A step of a golden file: a request, and the response to it. In a file a step
+// is
 //
 //	> Operation
 //	{"the":"body"}
 //	< 200 application/x-amz-json-1.1
 //	{"the":"response"}
 //
-// and before it may stand lines that begin with #: comments, and "# advance 5s",
-// which sets the clock. ${NAME} in a body is the member of that name of the
-// response that had it last.
+// and before it may stand lines that begin with #: comments, and "# advance
+// 5s", which sets the clock. ${NAME} in a body is the member of that name of
+// the response that had it last.
 type step struct {
 	comments []string
 	op       string
@@ -74,8 +75,8 @@ func formatGolden(steps []step) string {
 	return b.String()
 }
 
-// The files in testdata/golden are what the server answers, to the byte. Each is
-// also called in CBOR, which must say the same.
+// The files in testdata/golden are what the server answers, to the byte. Each
+// is also called in CBOR, which must say the same.
 func TestGolden(t *testing.T) {
 	files, err := filepath.Glob("testdata/golden/*.txt")
 	require.NoError(t, err)

@@ -11,8 +11,8 @@ import (
 // more than it may.
 var errSyntax = errors.New("malformed body")
 
-// parseJSON reads a body that must be one JSON object. What it returns shares no
-// memory with body.
+// parseJSON reads a body that must be one JSON object. What it returns shares
+// no memory with body.
 func parseJSON(body []byte) (value, error) {
 	p := jsonParser{jsonScanner: jsonScanner{b: body}}
 	v, err := p.value(0)

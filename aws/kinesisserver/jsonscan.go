@@ -94,8 +94,8 @@ func plain(text []byte) bool {
 	return true
 }
 
-// members walks over an object that is not empty, and calls read for each member
-// to skip its value.
+// members walks over an object that is not empty, and calls read for each
+// member to skip its value.
 func (s *jsonScanner) members(read func(name []byte) bool) bool {
 	if !s.take('{') {
 		return false

@@ -58,8 +58,8 @@ func (c *limitedConn) Close() error {
 	return err
 }
 
-// CloseWrite is what net/http calls to let the client read the end of a response
-// before the connection is gone.
+// CloseWrite is what net/http calls to let the client read the end of a
+// response before the connection is gone.
 func (c *limitedConn) CloseWrite() error { return closeWrite(c.Conn) }
 
 // closeWrite tells the client that nothing follows, if the connection can.
@@ -91,10 +91,11 @@ func newTLSListener(l net.Listener, config *tls.Config, timeout time.Duration) *
 	return t
 }
 
-// accept accepts connections until the listener fails for good, and looks at each
-// aside so that a silent one holds up no other. A failure that passes, such as too
-// many open files, goes to the caller of Accept like any other: net/http waits,
-// longer each time, before it calls again, and until then nothing is accepted here.
+// accept accepts connections until the listener fails for good, and looks at
+// each aside so that a silent one holds up no other. A failure that passes,
+// such as too many open files, goes to the caller of Accept like any other:
+// net/http waits, longer each time, before it calls again, and until then
+// nothing is accepted here.
 func (t *tlsListener) accept() {
 	for {
 		c, err := t.Listener.Accept()
@@ -113,7 +114,8 @@ func (t *tlsListener) accept() {
 	}
 }
 
-// isTemporary reports whether an error of Accept is one that net/http goes on after.
+// isTemporary reports whether an error of Accept is one that net/http goes on
+// after.
 func isTemporary(err error) bool {
 	var passing interface{ Temporary() bool }
 	return errors.As(err, &passing) && passing.Temporary()
@@ -150,8 +152,8 @@ func (t *tlsListener) offer(c net.Conn) {
 	}
 }
 
-// greet looks at the first byte of a connection, and shakes hands if it is that of
-// TLS.
+// greet looks at the first byte of a connection, and shakes hands if it is that
+// of TLS.
 func (t *tlsListener) greet(c net.Conn) (net.Conn, error) {
 	const tlsHandshake = 22 // the type of a TLS connection's first record
 	p := &peekedConn{Conn: c, r: bufio.NewReaderSize(c, 16)}
@@ -163,9 +165,9 @@ func (t *tlsListener) greet(c net.Conn) (net.Conn, error) {
 	return secureConn{Conn: secure}, secure.Handshake()
 }
 
-// A secureConn is a TLS connection that net/http does not know as one, so that it
-// tells HTTP/2 from HTTP/1.1 by what the client says first and not by ALPN: the
-// Java SDK speaks HTTP/2 over TLS without having asked for it.
+// A secureConn is a TLS connection that net/http does not know as one, so that
+// it tells HTTP/2 from HTTP/1.1 by what the client says first and not by ALPN:
+// the Java SDK speaks HTTP/2 over TLS without having asked for it.
 type secureConn struct{ net.Conn } // a *tls.Conn
 
 func (c secureConn) CloseWrite() error { return closeWrite(c.Conn) }

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// logExchange logs a request that was answered: never what it carried or was signed
-// with.
+// logExchange logs a request that was answered: never what it carried or was
+// signed with.
 func (s *Server) logExchange(x *exchange, r *http.Request, took time.Duration) {
 	if s.config.Log == nil {
 		return

@@ -16,8 +16,8 @@ const (
 	memberLimit
 )
 
-// once reports whether m was not there yet, and adds it: members that come twice
-// are out of the ordinary.
+// once reports whether m was not there yet, and adds it: members that come
+// twice are out of the ordinary.
 func (ms *memberSet) once(m memberSet) bool {
 	if *ms&m != 0 {
 		return false
@@ -26,6 +26,6 @@ func (ms *memberSet) once(m memberSet) bool {
 	return true
 }
 
-// complete reports whether the members make a record. Whether it needs a partition
-// key too, only its stream knows.
+// complete reports whether the members make a record. Whether it needs a
+// partition key too, only its stream knows.
 func (ms memberSet) complete() bool { return ms&memberData != 0 }

@@ -24,7 +24,8 @@ func TestError_internalFailure(t *testing.T) {
 	assert.Equal(t, "InternalFailure", s.call("ListStreams", `{}`).json(t)["__type"])
 }
 
-// Without a quota of shards the engine's own bound is told in the quota's words.
+// Without a quota of shards the engine's own bound is told in the quota's
+// words.
 func TestError_moreShardsThanTheEngine(t *testing.T) {
 	accounts := account.Instant()
 	accounts.Quotas.Shards = -1
@@ -47,8 +48,8 @@ func TestError_missingARN(t *testing.T) {
 	}
 }
 
-// A provisioned stream needs a number of shards; an on-demand one has four whatever
-// it is given.
+// A provisioned stream needs a number of shards; an on-demand one has four
+// whatever it is given.
 func TestCreateStream_shardCount(t *testing.T) {
 	s := newServer(t)
 	for _, call := range s.both() {

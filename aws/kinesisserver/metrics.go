@@ -13,9 +13,9 @@ const (
 	metricsPath = "/_weir/metrics"
 )
 
-// serverMetrics are what the server counts of itself. They are plain numbers until
-// somebody asks for them, so that a server that nobody scrapes costs nothing: see
-// [serverCollector].
+// serverMetrics are what the server counts of itself. They are plain numbers
+// until somebody asks for them, so that a server that nobody scrapes costs
+// nothing: see [serverCollector].
 type serverMetrics struct {
 	inFlight    atomic.Int64
 	panics      counter
@@ -39,7 +39,8 @@ func newServerMetrics(s *Server) *serverMetrics {
 // noOperation stands for the operation of a request that names none.
 const noOperation = "none"
 
-// operationIndex is where each operation stands in operations. It is never changed.
+// operationIndex is where each operation stands in operations. It is never
+// changed.
 var operationIndex = func() map[*operation]int {
 	index := make(map[*operation]int, len(operations))
 	for i := range operations {
@@ -48,8 +49,8 @@ var operationIndex = func() map[*operation]int {
 	return index
 }()
 
-// durationBuckets reach from what a put takes to a subscription's five minutes, in
-// rising order, each end inclusive.
+// durationBuckets reach from what a put takes to a subscription's five minutes,
+// in rising order, each end inclusive.
 var durationBuckets = [...]time.Duration{
 	10 * time.Microsecond, 50 * time.Microsecond, 100 * time.Microsecond, 500 * time.Microsecond,
 	time.Millisecond, 5 * time.Millisecond, 10 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond,

@@ -8,8 +8,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// newScrapeHandler returns what answers a scrape: the server's own metrics and those
-// of all streams.
+// newScrapeHandler returns what answers a scrape: the server's own metrics and
+// those of all streams.
 func newScrapeHandler(s *Server) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(newStreamCollector(s.config.Accounts), newServerCollector(s))

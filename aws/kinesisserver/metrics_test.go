@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// Every operation is there from the first scrape on, and what was counted before it
-// is not forgotten.
+// Every operation is there from the first scrape on, and what was counted
+// before it is not forgotten.
 func TestHandler_metricsOfOperations(t *testing.T) {
 	s := newServer(t)
 	put := `{"StreamName":"missing","PartitionKey":"a","Data":"AAE="}`

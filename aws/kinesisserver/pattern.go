@@ -20,14 +20,14 @@ func newPattern(text string) *pattern {
 	return &pattern{text, func(s string) bool { return compile().MatchString(s) }}
 }
 
-// unless is the same pattern, except that what usual accepts needs no look at the
-// expression. Usual must accept nothing that the expression does not.
+// unless is the same pattern, except that what usual accepts needs no look at
+// the expression. Usual must accept nothing that the expression does not.
 func (p *pattern) unless(usual func(string) bool) *pattern {
 	return &pattern{p.text, func(s string) bool { return usual(s) || p.matches(s) }}
 }
 
-// fastPattern is a pattern that is matched by hand, because it stands in the way
-// of records.
+// fastPattern is a pattern that is matched by hand, because it stands in the
+// way of records.
 func fastPattern(text string, matches func(string) bool) *pattern {
 	return &pattern{text, matches}
 }

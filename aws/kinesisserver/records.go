@@ -128,7 +128,8 @@ func (q *putRequest) readStream(name, text []byte, seen *memberSet) bool {
 	return false
 }
 
-// readKey reads the partition key or the explicit hash key of e, the last entry.
+// readKey reads the partition key or the explicit hash key of e, the last
+// entry.
 func (q *putRequest) readKey(e *weir.Entry, name, text []byte, seen *memberSet) bool {
 	switch string(name) {
 	case "PartitionKey":
@@ -164,8 +165,8 @@ func isPartitionKey(key []byte) bool {
 	return n >= partitionKey.min && n <= partitionKey.max && utf8.Valid(key)
 }
 
-// isASCII reports whether text is ASCII. For texts as short as keys it is faster
-// than [utf8.Valid].
+// isASCII reports whether text is ASCII. For texts as short as keys it is
+// faster than [utf8.Valid].
 func isASCII(text []byte) bool {
 	var all uint64
 	for len(text) >= 8 {

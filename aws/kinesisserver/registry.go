@@ -44,9 +44,9 @@ func (c RegistryConfig) withDefaults() RegistryConfig {
 	return c
 }
 
-// A Registry holds the accounts behind one endpoint, one for each account id and
-// region, and opens each when it is first asked for. They share nothing. Its
-// methods may be called by any number of goroutines at a time.
+// A Registry holds the accounts behind one endpoint, one for each account id
+// and region, and opens each when it is first asked for. They share nothing.
+// Its methods may be called by any number of goroutines at a time.
 type Registry struct {
 	config RegistryConfig
 

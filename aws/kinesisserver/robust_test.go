@@ -24,9 +24,9 @@ import (
 	"github.com/weirstream/weir/aws/kinesisserver"
 )
 
-// A CBOR body of 4 MiB whose items take a byte each would become 600 MiB, were it
-// not refused before anything is built. What begins it is such that the count
-// must not end early: numbers above 63 bits, tags, floats.
+// A CBOR body of 4 MiB whose items take a byte each would become 600 MiB, were
+// it not refused before anything is built. What begins it is such that the
+// count must not end early: numbers above 63 bits, tags, floats.
 func TestCBOR_manyItems(t *testing.T) {
 	s := newServer(t)
 	for name, first := range map[string]string{
@@ -57,8 +57,8 @@ func TestCBOR_manyItems(t *testing.T) {
 	}
 }
 
-// A memoryListener accepts connections that have no socket, so that a test may run
-// in a bubble. Its first calls of Accept fail, once with each of errs.
+// A memoryListener accepts connections that have no socket, so that a test may
+// run in a bubble. Its first calls of Accept fail, once with each of errs.
 type memoryListener struct {
 	conns chan net.Conn
 	done  chan struct{}
@@ -183,9 +183,9 @@ func TestServer_shutdownWithSilentConnection(t *testing.T) {
 	})
 }
 
-// A subscription on which nothing is sent for minutes goes on, over each protocol:
-// the limit is on writing a frame, not on the time between two. The account's
-// clock stands still, so that there are no idle events.
+// A subscription on which nothing is sent for minutes goes on, over each
+// protocol: the limit is on writing a frame, not on the time between two. The
+// account's clock stands still, so that there are no idle events.
 func TestSubscribe_noFrameForMinutes(t *testing.T) {
 	for _, proto := range []string{"HTTP/1.1", "HTTP/2.0"} {
 		t.Run(strings.ReplaceAll(proto, "/", " "), func(t *testing.T) {
@@ -224,8 +224,8 @@ func TestSubscribe_noFrameForMinutes(t *testing.T) {
 	}
 }
 
-// A keepingWriter fails to write, and keeps what it was given, as HTTP/2 may for a
-// while when a stream is gone.
+// A keepingWriter fails to write, and keeps what it was given, as HTTP/2 may
+// for a while when a stream is gone.
 type keepingWriter struct {
 	http.ResponseWriter
 	kept []byte

@@ -389,8 +389,8 @@ func TestSDK_paginators(t *testing.T) {
 	assert.Equal(t, 3, consumers)
 }
 
-// A 500 has the __type that the service sends, which the client has no type for; it
-// knows it for a fault of the server and tries again.
+// A 500 has the __type that the service sends, which the client has no type
+// for; it knows it for a fault of the server and tries again.
 func TestSDK_internalFailure(t *testing.T) {
 	s := newServer(t).withStream()
 	client, url := s.client(wires[0], s.listen())

@@ -33,21 +33,22 @@ type Config struct {
 	// Accounts are the accounts to serve. Nil means a [NewRegistry] of the zero
 	// RegistryConfig.
 	Accounts *Registry
-	// Credentials are the keys that requests must be signed with. None means that
-	// signatures are not checked, and need not be there.
+	// Credentials are the keys that requests must be signed with. None means
+	// that signatures are not checked, and need not be there.
 	Credentials []Credential
 
 	// Addr is where [Server.ListenAndServe] listens. Empty means [DefaultAddr].
 	Addr string
 	// TLS makes the server speak TLS, beside cleartext on the same port.
 	TLS bool
-	// Certificate is what to speak TLS with. Nil means one made at start that no
-	// authority signed, for localhost and the loopback addresses.
+	// Certificate is what to speak TLS with. Nil means one made at start that
+	// no authority signed, for localhost and the loopback addresses.
 	Certificate *tls.Certificate
 
 	// MaxBodyBytes is how large a request's body may be. Zero means 16 MiB.
 	MaxBodyBytes int64
-	// MaxHeaderBytes is how large a request's headers may be. Zero means 64 KiB.
+	// MaxHeaderBytes is how large a request's headers may be. Zero means 64
+	// KiB.
 	MaxHeaderBytes int
 	// ReadHeaderTimeout, ReadTimeout, WriteTimeout and IdleTimeout are as in
 	// [http.Server]. Zero means ten seconds, one, two and two minutes. A
@@ -56,18 +57,19 @@ type Config struct {
 	ReadTimeout       time.Duration
 	WriteTimeout      time.Duration
 	IdleTimeout       time.Duration
-	// MaxConnections is how many connections may be open; further ones wait until
-	// one closes. Zero means 4,096; negative means any number.
+	// MaxConnections is how many connections may be open; further ones wait
+	// until one closes. Zero means 4,096; negative means any number.
 	MaxConnections int
-	// MaxSubscriptions is how many SubscribeToShard may be open; further ones are
-	// refused. Zero means 4,096; negative means any number.
+	// MaxSubscriptions is how many SubscribeToShard may be open; further ones
+	// are refused. Zero means 4,096; negative means any number.
 	MaxSubscriptions int
 
-	// Log takes a line for each request, with the id of the access key that it is
-	// signed with. Nil means no log. Secret keys, session tokens, signatures and
-	// bodies are never logged.
+	// Log takes a line for each request, with the id of the access key that it
+	// is signed with. Nil means no log. Secret keys, session tokens, signatures
+	// and bodies are never logged.
 	Log *slog.Logger
-	// Now tells the time, for Date headers and signatures. Nil means [time.Now].
+	// Now tells the time, for Date headers and signatures. Nil means
+	// [time.Now].
 	Now func() time.Time
 }
 
@@ -182,8 +184,8 @@ func (s *Server) configureTLS() error {
 // subscriptions hold for it.
 func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.serveHTTP) }
 
-// Certificate returns the certificate that TLS is spoken with, in DER, for clients
-// to trust; nil without TLS.
+// Certificate returns the certificate that TLS is spoken with, in DER, for
+// clients to trust; nil without TLS.
 func (s *Server) Certificate() []byte {
 	if s.tls == nil {
 		return nil
@@ -191,9 +193,10 @@ func (s *Server) Certificate() []byte {
 	return s.tls.Certificates[0].Certificate[0]
 }
 
-// Serve serves the connections that l accepts: HTTP/1.1 and HTTP/2, and both over
-// TLS on the same port if TLS is configured. It returns [http.ErrServerClosed]
-// after [Server.Shutdown], else why it could not go on. It closes l.
+// Serve serves the connections that l accepts: HTTP/1.1 and HTTP/2, and both
+// over TLS on the same port if TLS is configured. It returns
+// [http.ErrServerClosed] after [Server.Shutdown], else why it could not go on.
+// It closes l.
 func (s *Server) Serve(l net.Listener) error {
 	if s.config.MaxConnections > 0 {
 		l = limitListener(l, s.config.MaxConnections)
@@ -214,8 +217,8 @@ func (s *Server) ListenAndServe() error {
 }
 
 // Shutdown stops accepting connections, closes those that have sent no request,
-// ends the open subscriptions, and waits until the requests under way are answered
-// or ctx ends, which closes what is left.
+// ends the open subscriptions, and waits until the requests under way are
+// answered or ctx ends, which closes what is left.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.subscriptions.close(errClosing)
 	s.silent.close()

@@ -219,8 +219,8 @@ func TestServer_manyConnections(t *testing.T) {
 	assert.Equal(t, 1000, records)
 }
 
-// serving serves at an address of its own, until the test shuts s down: served is
-// told what Serve returns.
+// serving serves at an address of its own, until the test shuts s down: served
+// is told what Serve returns.
 func (s *server) serving() (served <-chan error, client *http.Client, url string) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(s.t, err)

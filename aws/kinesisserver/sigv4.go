@@ -180,8 +180,9 @@ func (sig *signature) check(r *http.Request, body []byte, secret string, now tim
 	return nil
 }
 
-// coversTarget reports whether what names the operation is signed, or not there:
-// as a header, or, in a presigned request, as a parameter of the same value.
+// coversTarget reports whether what names the operation is signed, or not
+// there: as a header, or, in a presigned request, as a parameter of the same
+// value.
 func (sig *signature) coversTarget(r *http.Request) bool {
 	header := r.Header.Get(headerTarget)
 	return header == "" || slices.Contains(sig.signed, "x-amz-target") ||
@@ -268,8 +269,8 @@ func canonicalQuery(query url.Values) string {
 // escape escapes all but the unreserved characters of RFC 3986.
 func escape(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
 
-// authority is what HTTP/2 has in place of the host header. The SDK for JavaScript
-// signs it by that name.
+// authority is what HTTP/2 has in place of the host header. The SDK for
+// JavaScript signs it by that name.
 const authority = ":authority"
 
 // coversHost reports whether the host that the request names is signed.

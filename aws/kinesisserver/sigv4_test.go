@@ -191,8 +191,8 @@ func TestSignature_client(t *testing.T) {
 	}
 }
 
-// The name of the algorithm is part of what is signed, so another one is refused
-// by its name and not for a signature that does not match.
+// The name of the algorithm is part of what is signed, so another one is
+// refused by its name and not for a signature that does not match.
 func TestSignature_algorithm(t *testing.T) {
 	s := newServer(t, checked)
 	body := []byte(`{}`)
@@ -214,8 +214,8 @@ func TestSignature_algorithm(t *testing.T) {
 	}
 }
 
-// presigned makes a request of ListStreams that is signed in its query. A lifetime
-// of zero is not written into it.
+// presigned makes a request of ListStreams that is signed in its query. A
+// lifetime of zero is not written into it.
 func presigned(t *testing.T, body []byte, at time.Time, secret string, lifetime time.Duration) *http.Request {
 	hash := sha256.Sum256(body)
 	r := request("ListStreams", jsonType, body)

@@ -7,8 +7,8 @@ import (
 )
 
 // silentConns are the connections that have not sent a request yet. Shutdown of
-// net/http leaves them five seconds to send one, as if they were busy; here they
-// are closed at once, as idle ones are.
+// net/http leaves them five seconds to send one, as if they were busy; here
+// they are closed at once, as idle ones are.
 type silentConns struct {
 	mu     sync.Mutex
 	conns  map[net.Conn]struct{} // made when it is needed

@@ -16,8 +16,8 @@ import (
 // eventWriteTimeout is how long a subscriber may take to accept one event.
 const eventWriteTimeout = 30 * time.Second
 
-// subscribe is SubscribeToShard: a response that goes on for minutes. Its events
-// are JSON whatever the request was, as the service's.
+// subscribe is SubscribeToShard: a response that goes on for minutes. Its
+// events are JSON whatever the request was, as the service's.
 func subscribe(x *exchange) error {
 	in := new(account.SubscribeToShardInput)
 	bind(&x.value, x.op.input, in)

@@ -139,8 +139,8 @@ func broken(v *value, sh *shape) []string {
 	return texts
 }
 
-// constraints lists all constraints of a simple shape as the service lists those
-// of items.
+// constraints lists all constraints of a simple shape as the service lists
+// those of items.
 func constraints(sh *shape) []string {
 	_, word, _ := measure(&value{}, sh)
 	var texts []string

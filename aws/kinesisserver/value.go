@@ -7,8 +7,8 @@ import (
 )
 
 // A value is one item of a request's body, whatever the protocol: what JSON and
-// CBOR have in common, and what shapes are checked against. Members of a map are
-// in the order of their first appearance and have different names.
+// CBOR have in common, and what shapes are checked against. Members of a map
+// are in the order of their first appearance and have different names.
 type value struct {
 	kind    valueKind
 	text    string    // of a text; of a number in JSON, as it was written

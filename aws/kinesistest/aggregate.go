@@ -8,16 +8,16 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// aggregateMagic is what the Kinesis Producer Library begins an aggregate with: a
-// record that stands for several. A protobuf message follows and its MD5.
+// aggregateMagic is what the Kinesis Producer Library begins an aggregate with:
+// a record that stands for several. A protobuf message follows and its MD5.
 const aggregateMagic = "\xf3\x89\x9a\xc2"
 
-// Deaggregate takes apart what the Kinesis Producer Library and its like put into one
-// record, and returns the user records in the order in which they were added, with
-// their own keys and data; sequence number and arrival are those of the record they
-// came in. What is no aggregate, or a damaged one, stays as it is, as in the Kinesis
-// Client Library. Unlike there a user record whose key belongs to another shard is
-// not left out.
+// Deaggregate takes apart what the Kinesis Producer Library and its like put
+// into one record, and returns the user records in the order in which they were
+// added, with their own keys and data; sequence number and arrival are those of
+// the record they came in. What is no aggregate, or a damaged one, stays as it
+// is, as in the Kinesis Client Library. Unlike there a user record whose key
+// belongs to another shard is not left out.
 func (rs Records) Deaggregate() Records {
 	var list Records
 	for _, r := range rs {
@@ -79,7 +79,8 @@ func deaggregate(b []byte) ([]userRecord, error) {
 	return users, nil
 }
 
-// readUserRecord reads one record of an aggregate, whose keys are in its tables.
+// readUserRecord reads one record of an aggregate, whose keys are in its
+// tables.
 func readUserRecord(b []byte, keys, hashes []string) (u userRecord, err error) {
 	key, hash := uint64(len(keys)), uint64(0) // a key there must be
 	hashed := false
@@ -102,8 +103,8 @@ func readUserRecord(b []byte, keys, hashes []string) (u userRecord, err error) {
 	return u, nil
 }
 
-// fields calls f for each field of a protobuf message, with the bytes of one that
-// has a length and the number of one that is one.
+// fields calls f for each field of a protobuf message, with the bytes of one
+// that has a length and the number of one that is one.
 func fields(b []byte, f func(n protowire.Number, text []byte, v uint64)) error {
 	for len(b) > 0 {
 		number, kind, n := protowire.ConsumeTag(b)

@@ -7,8 +7,8 @@ import (
 )
 
 // AssertData fails the test unless the data of all records that were put into a
-// stream is want, in order of arrival. It says where the two part, and which calls
-// led there.
+// stream is want, in order of arrival. It says where the two part, and which
+// calls led there.
 func (k *Fake) AssertData(stream string, want ...string) bool {
 	k.t.Helper()
 	got := k.Records(stream)
@@ -37,8 +37,8 @@ func (k *Fake) AssertData(stream string, want ...string) bool {
 	return false
 }
 
-// AssertCalls fails the test unless an operation was called so many times, every
-// attempt counted. It shows the calls that there were.
+// AssertCalls fails the test unless an operation was called so many times,
+// every attempt counted. It shows the calls that there were.
 func (k *Fake) AssertCalls(op string, want int) bool {
 	k.t.Helper()
 	calls := k.Calls(op)

@@ -10,9 +10,9 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// retryer returns the SDK's standard retryer with a back-off that depends on the
-// seed, the attempt, what the call was about that failed, and how many back-offs
-// there were about that; not on which client or goroutine it was.
+// retryer returns the SDK's standard retryer with a back-off that depends on
+// the seed, the attempt, what the call was about that failed, and how many
+// back-offs there were about that; not on which client or goroutine it was.
 func (k *Fake) retryer() aws.Retryer {
 	return retry.NewStandard(func(o *retry.StandardOptions) {
 		o.Backoff = retry.BackoffDelayerFunc(func(attempt int, err error) (time.Duration, error) {
@@ -27,8 +27,8 @@ func (k *Fake) retryer() aws.Retryer {
 	})
 }
 
-// backOff returns how long to wait after a failed attempt, the first being 1: as
-// the SDK does, anything up to a bound that doubles.
+// backOff returns how long to wait after a failed attempt, the first being 1:
+// as the SDK does, anything up to a bound that doubles.
 func (k *Fake) backOff(attempt int, err error) time.Duration {
 	about := "back-off"
 	if c := callOf(err); c != nil {

@@ -34,7 +34,8 @@ func BenchmarkNew(b *testing.B) {
 	}
 }
 
-// Making a fake with a stream, its client and a first call. Goal: 150 µs and 64 KiB.
+// Making a fake with a stream, its client and a first call. Goal: 150 µs and 64
+// KiB.
 func BenchmarkNew_andACall(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {

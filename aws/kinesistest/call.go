@@ -13,8 +13,9 @@ import (
 	"github.com/weirstream/weir"
 )
 
-// A Call is a request that the fake was sent and what became of it. An attempt of
-// the client's is a call: an operation that is tried three times is three calls.
+// A Call is a request that the fake was sent and what became of it. An attempt
+// of the client's is a call: an operation that is tried three times is three
+// calls.
 type Call struct {
 	fake *Fake
 	// N is its number, from 1 on.
@@ -26,16 +27,16 @@ type Call struct {
 	Took time.Duration
 	// Stream and Consumer are what it is about; empty if nothing.
 	Stream, Consumer string
-	// Shard is the shard it is about, or -1 for none or, as with PutRecords, more
-	// than one.
+	// Shard is the shard it is about, or -1 for none or, as with PutRecords,
+	// more than one.
 	Shard weir.ShardID
 	// Fault says which fault was applied to it; empty if none.
 	Fault string
 	// Err is why it failed; nil if it succeeded. An error of the service is a
 	// [*CallError], a connection that broke is not.
 	Err error
-	// Events and Records are how many of them it returned or, with PutRecord and
-	// PutRecords, was given.
+	// Events and Records are how many of them it returned or, with PutRecord
+	// and PutRecords, was given.
 	Events, Records int
 
 	request  message
@@ -66,12 +67,13 @@ func (e *CallError) Is(target error) bool {
 	return ok && string(code) == e.Code
 }
 
-// Input returns what the operation was given, such as a *kinesis.PutRecordsInput;
-// nil if it is not to be read.
+// Input returns what the operation was given, such as a
+// *kinesis.PutRecordsInput; nil if it is not to be read.
 func (c *Call) Input() any { return c.decode(c.request, shapes[c.Op].input) }
 
-// Output returns what the operation returned, such as a *kinesis.PutRecordsOutput;
-// nil if it failed, is not over yet, or is a SubscribeToShard.
+// Output returns what the operation returned, such as a
+// *kinesis.PutRecordsOutput; nil if it failed, is not over yet, or is a
+// SubscribeToShard.
 func (c *Call) Output() any {
 	if c.Err != nil {
 		return nil
@@ -90,7 +92,8 @@ func (c *Call) decode(m message, t reflect.Type) any {
 	return v.Interface()
 }
 
-// InputOf returns what a call was given, or nil if it is one of another operation.
+// InputOf returns what a call was given, or nil if it is one of another
+// operation.
 func InputOf[In any](c *Call) *In {
 	in, _ := c.Input().(*In)
 	return in
@@ -244,9 +247,9 @@ func (cs Calls) Where(f func(*Call) bool) Calls {
 	return list
 }
 
-// Calls returns the calls that are over, all operations or the given ones, as far
-// as [Config.KeepCalls] reaches back. A SubscribeToShard is among them from its
-// beginning on.
+// Calls returns the calls that are over, all operations or the given ones, as
+// far as [Config.KeepCalls] reaches back. A SubscribeToShard is among them from
+// its beginning on.
 func (k *Fake) Calls(ops ...string) Calls {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -260,9 +263,9 @@ func (k *Fake) Calls(ops ...string) Calls {
 	return list
 }
 
-// told returns a line for each call that led to a failure, as far as can be told:
-// the latest that failed, had a fault or handed over records, and the latest of all,
-// each n at most, and says where some were left out.
+// told returns a line for each call that led to a failure, as far as can be
+// told: the latest that failed, had a fault or handed over records, and the
+// latest of all, each n at most, and says where some were left out.
 func (cs Calls) told(n int) string {
 	var b strings.Builder
 	telling, from := 0, len(cs)

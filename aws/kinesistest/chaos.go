@@ -13,8 +13,8 @@ import (
 	"github.com/weirstream/weir/aws/account"
 )
 
-// A Profile says how much goes wrong by itself. Probabilities are of each call, 0
-// to 1. The zero Profile is no chaos.
+// A Profile says how much goes wrong by itself. Probabilities are of each call,
+// 0 to 1. The zero Profile is no chaos.
 type Profile struct {
 	Throttle        float64 // any call of the way of records is throttled
 	ThrottleRecords float64 // a record of PutRecords is throttled
@@ -44,8 +44,8 @@ const (
 	DefaultMaxShards = 8
 )
 
-// Mild is what a client meets in a week on the service: throttling, some latency,
-// a broken connection.
+// Mild is what a client meets in a week on the service: throttling, some
+// latency, a broken connection.
 func Mild() Profile {
 	return Profile{Throttle: 0.01, ThrottleRecords: 0.01, InternalFailure: 0.002, ResetBefore: 0.002, ResetAfter: 0.002,
 		ExpireIterator: 0.001, CutStream: 0.002, Latency: 200 * time.Millisecond, ReshardEvery: 6 * time.Hour}
@@ -89,23 +89,25 @@ type ChaosSpec struct {
 	Profile Profile
 }
 
-// Chaos makes things go wrong by themselves, the same ones for the same seed. Seed
-// zero means one made for this run, which is logged when the test fails. What
-// happens to a call depends on the seed, on what the call is about (operation,
-// stream, shard, consumer), and on how many such calls there were before.
+// Chaos makes things go wrong by themselves, the same ones for the same seed.
+// Seed zero means one made for this run, which is logged when the test fails.
+// What happens to a call depends on the seed, on what the call is about
+// (operation, stream, shard, consumer), and on how many such calls there were
+// before.
 //
-// In a bubble the seed decides about order too: calls of one instant are carried
-// out one after the other, nanoseconds apart, in an order that is made of the seed
-// and of what they say, and so are [Fake.Put] and [Fake.Generate]. So the same seed
-// gives the same run, call for call, for code with any number of goroutines, if it
-// does not depend on chance itself (unseeded random numbers, the order of a map, a
-// select with two cases ready). Outside a bubble goroutines take turns as they
-// come, and only what happens to the first, the second, the n-th call about
-// something is certain.
+// In a bubble the seed decides about order too: calls of one instant are
+// carried out one after the other, nanoseconds apart, in an order that is made
+// of the seed and of what they say, and so are [Fake.Put] and [Fake.Generate].
+// So the same seed gives the same run, call for call, for code with any number
+// of goroutines, if it does not depend on chance itself (unseeded random
+// numbers, the order of a map, a select with two cases ready). Outside a bubble
+// goroutines take turns as they come, and only what happens to the first, the
+// second, the n-th call about something is certain.
 //
-// In a bubble do not hold a mutex over a call while others wait for it: a mutex that is
-// waited for stops a bubble's time, and a call takes some. Such a test hangs; after some
-// seconds the program ends with a panic that says which goroutines they are.
+// In a bubble do not hold a mutex over a call while others wait for it: a mutex
+// that is waited for stops a bubble's time, and a call takes some. Such a test
+// hangs; after some seconds the program ends with a panic that says which
+// goroutines they are.
 func Chaos(seed uint64, p Profile) ChaosSpec { return ChaosSpec{seed, p} }
 
 func (c ChaosSpec) set(to *Config) {
@@ -211,7 +213,8 @@ func (p Profile) choose(c *Call, x float64, draw func(string) float64) action {
 		x -= p
 		return x < 0 && x >= -p
 	}
-	// A cut has a chance with every event, so how many pass until then is geometric.
+	// A cut has a chance with every event, so how many pass until then is
+	// geometric.
 	eventsUntil := func(p float64) int { return 1 + int(draw("after")/max(p, 1e-9)) }
 	switch {
 	case pick(p.Throttle, records):

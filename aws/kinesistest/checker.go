@@ -20,11 +20,11 @@ type Guarantee struct {
 	Repeats int
 	// AnyOrder means that records of a key may be first seen in any order.
 	AnyOrder bool
-	// Losses means that records may be left out, as by a consumer that begins at
-	// the tip.
+	// Losses means that records may be left out, as by a consumer that begins
+	// at the tip.
 	Losses bool
-	// UserRecords means that the consumer takes aggregates apart: what it is to see
-	// are the user records of [Records.Deaggregate].
+	// UserRecords means that the consumer takes aggregates apart: what it is to
+	// see are the user records of [Records.Deaggregate].
 	UserRecords bool
 }
 
@@ -37,9 +37,9 @@ func AtLeastOnce() Guarantee { return Guarantee{Repeats: -1} }
 // AtMostOnce is no record twice, each key in order.
 func AtMostOnce() Guarantee { return Guarantee{Losses: true} }
 
-// A Checker watches a consumer: the consumer under test tells it what it sees, and
-// the checker tells whether that is what was put. Its methods may be called by any
-// number of goroutines at a time.
+// A Checker watches a consumer: the consumer under test tells it what it sees,
+// and the checker tells whether that is what was put. Its methods may be called
+// by any number of goroutines at a time.
 type Checker struct {
 	fake      *Fake
 	stream    string
@@ -84,9 +84,9 @@ type progress struct {
 	last    time.Time
 }
 
-// Checker returns a checker for the records of a stream that are put from now on,
-// and those that are in it already. The test fails at its end if the consumer did
-// not do what it promises, unless [Checker.Check] said so before.
+// Checker returns a checker for the records of a stream that are put from now
+// on, and those that are in it already. The test fails at its end if the
+// consumer did not do what it promises, unless [Checker.Check] said so before.
 func (k *Fake) Checker(stream string, g Guarantee) *Checker {
 	k.t.Helper()
 	c := k.newChecker(stream, g)
@@ -165,8 +165,8 @@ func (c *Checker) learnUsers(n weir.SequenceNumber) []Record {
 // SawNumber tells that the consumer saw the record of a sequence number.
 func (c *Checker) SawNumber(key, number string) { c.SawUserRecord(key, number, 0) }
 
-// SawUserRecord tells that the consumer saw a user record, by the sequence number of
-// the record that it came in and its place there, from 0.
+// SawUserRecord tells that the consumer saw a user record, by the sequence
+// number of the record that it came in and its place there, from 0.
 func (c *Checker) SawUserRecord(key, number string, subSequence int) {
 	n, err := weir.ParseSequenceNumber(number)
 	if err != nil {
@@ -176,8 +176,8 @@ func (c *Checker) SawUserRecord(key, number string, subSequence int) {
 	c.saw(key, recordID{n, subSequence})
 }
 
-// SawData tells that the consumer saw a record with some data, for consumers that
-// give nothing else. Records are told apart by their data then.
+// SawData tells that the consumer saw a record with some data, for consumers
+// that give nothing else. Records are told apart by their data then.
 func (c *Checker) SawData(data []byte) {
 	c.mu.Lock()
 	r, ok := c.byData[string(data)]
@@ -225,7 +225,8 @@ func (c *Checker) Seen() int {
 	return len(c.seen)
 }
 
-// Repeats returns how many times the consumer saw a record that it had seen before.
+// Repeats returns how many times the consumer saw a record that it had seen
+// before.
 func (c *Checker) Repeats() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -249,8 +250,9 @@ func (c *Checker) Complete() bool {
 	return true
 }
 
-// Check fails the test for each way in which the consumer broke its promise until
-// now, and reports whether there was none. What is not seen yet counts as lost.
+// Check fails the test for each way in which the consumer broke its promise
+// until now, and reports whether there was none. What is not seen yet counts as
+// lost.
 func (c *Checker) Check() bool {
 	c.fake.t.Helper()
 	err := c.Err()
@@ -276,8 +278,8 @@ func (k *Fake) reportCheckers() {
 	}
 }
 
-// AssertExactlyOnce fails the test unless got is every record of a stream, once,
-// each key in order.
+// AssertExactlyOnce fails the test unless got is every record of a stream,
+// once, each key in order.
 func (k *Fake) AssertExactlyOnce(stream string, got []types.Record) bool {
 	k.t.Helper()
 	c := k.newChecker(stream, ExactlyOnce())

@@ -251,8 +251,8 @@ func TestChecker_userRecords(t *testing.T) {
 	require.ErrorContains(t, bad.Err(), "unknown: user record 7 of number")
 }
 
-// Records of all sizes come in the order of their keys, however often the limits
-// refuse one, and what can never be stored fails the test.
+// Records of all sizes come in the order of their keys, however often the
+// limits refuse one, and what can never be stored fails the test.
 func TestGenerate(t *testing.T) {
 	everywhere(t, func(t *testing.T, config kinesistest.Config) {
 		k := kinesistest.New(t, config, kinesistest.Stream("a", 2))
@@ -273,8 +273,8 @@ func TestGenerate(t *testing.T) {
 	assert.Contains(t, s.errors[0], "generate into a: record 0: ")
 }
 
-// The fault that is named is one that the reader met: here a subscription that gives
-// events twice all along, and not the put that was throttled later.
+// The fault that is named is one that the reader met: here a subscription that
+// gives events twice all along, and not the put that was throttled later.
 func TestChecker_namesTheReadersFault(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := kinesistest.New(t, kinesistest.StreamSpec{Name: "a", Consumers: []string{"billing"}})

@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// A clock is the one clock of a fake. In a bubble it is the bubble's. Outside one
-// it is the wall clock and what Advance added to it, or stands still but for
-// Advance.
+// A clock is the one clock of a fake. In a bubble it is the bubble's. Outside
+// one it is the wall clock and what Advance added to it, or stands still but
+// for Advance.
 type clock struct {
 	bubble bool   // immutable, likewise the next three
 	mark   string // of the bubble's goroutines: see bubbleMark
@@ -34,9 +34,9 @@ func newClock(start time.Time) *clock {
 	return &clock{bubble: mark != "", mark: mark, still: !start.IsZero(), made: time.Now(), at: start}
 }
 
-// bubbleMark returns how the head of a trace ends if the calling goroutine is in a
-// synctest bubble, else "". There is no function for it, but a trace says so in its
-// first line.
+// bubbleMark returns how the head of a trace ends if the calling goroutine is
+// in a synctest bubble, else "". There is no function for it, but a trace says
+// so in its first line.
 func bubbleMark() string {
 	var b [96]byte
 	head, _, _ := bytes.Cut(b[:runtime.Stack(b[:], false)], []byte("\n"))
@@ -46,8 +46,8 @@ func bubbleMark() string {
 	return ""
 }
 
-// goroutineNumber returns the number of the calling goroutine, which the same line
-// begins with.
+// goroutineNumber returns the number of the calling goroutine, which the same
+// line begins with.
 func goroutineNumber() (n int) {
 	var b [32]byte
 	fmt.Sscanf(string(b[:runtime.Stack(b[:], false)]), "goroutine %d ", &n)
@@ -138,7 +138,8 @@ func (c *clock) wait(ctx context.Context, d time.Duration) error {
 	return ctx.Err()
 }
 
-// skip lets d pass without taking real time: outside a bubble it moves the clock.
+// skip lets d pass without taking real time: outside a bubble it moves the
+// clock.
 func (k *Fake) skip(ctx context.Context, d time.Duration) error {
 	if k.clock.virtual() {
 		return k.clock.sleep(ctx, d)
@@ -155,11 +156,11 @@ func (k *Fake) Now() time.Time { return k.clock.now() }
 // [time.Sleep] followed by [synctest.Wait], so that the same test runs in both.
 //
 // Outside a bubble the clock is the wall clock and what Advance added. With
-// [Config.Start] it stands still between calls of Advance, and whatever the fake
-// has to wait for, such as a latency or the pace of a load, moves it on instead of
-// taking time. The back-off of clients made of [Fake.Config] never takes time
-// outside a bubble: it moves the clock on in either case, by the sum of all back-offs
-// if several goroutines are in one. What the code under test
+// [Config.Start] it stands still between calls of Advance, and whatever the
+// fake has to wait for, such as a latency or the pace of a load, moves it on
+// instead of taking time. The back-off of clients made of [Fake.Config] never
+// takes time outside a bubble: it moves the clock on in either case, by the sum
+// of all back-offs if several goroutines are in one. What the code under test
 // waits for with package time takes real time there, whatever Advance does.
 func (k *Fake) Advance(d time.Duration) {
 	k.clock.advance(d)

@@ -16,9 +16,9 @@ type Option interface {
 	set(*Config)
 }
 
-// A Config says how a fake behaves. The zero Config has the service's limits and
-// rules, but nothing takes time: a stream is ACTIVE when CreateStream returns. A
-// Config is an [Option] and replaces what options before it set.
+// A Config says how a fake behaves. The zero Config has the service's limits
+// and rules, but nothing takes time: a stream is ACTIVE when CreateStream
+// returns. A Config is an [Option] and replaces what options before it set.
 type Config struct {
 	// AccountID is the account's twelve digits. Empty means "000000000000".
 	AccountID string
@@ -30,35 +30,36 @@ type Config struct {
 	// [weir.Unlimited] lifts them all.
 	Limits weir.Limits
 	// Delays are how long changes of status take. Zero fields mean no time at
-	// all; [ServiceDelays] are about what the service takes. Streams and consumers
-	// that exist from the beginning are ACTIVE whatever the delays are.
+	// all; [ServiceDelays] are about what the service takes. Streams and
+	// consumers that exist from the beginning are ACTIVE whatever the delays
+	// are.
 	Delays account.Delays
-	// GetRecordsDelay and FanOutDelay are how long a record stays invisible after
-	// its put. Zero means not at all.
+	// GetRecordsDelay and FanOutDelay are how long a record stays invisible
+	// after its put. Zero means not at all.
 	GetRecordsDelay, FanOutDelay time.Duration
 	// Quotas are how much the account may have. The zero value means the
 	// service's.
 	Quotas account.Quotas
-	// ServiceCallRates makes the control plane refuse calls as the service does,
-	// such as a sixth SplitShard within a second. GetShardIterator's rate, five a
-	// second and shard, holds in any case.
+	// ServiceCallRates makes the control plane refuse calls as the service
+	// does, such as a sixth SplitShard within a second. GetShardIterator's
+	// rate, five a second and shard, holds in any case.
 	ServiceCallRates bool
 	// Seed is where all chance comes from: the probability of faults, chaos and
-	// the jitter of the client's back-off. Zero means one made for this run, which
-	// is logged; give that one to see the same run again.
+	// the jitter of the client's back-off. Zero means one made for this run,
+	// which is logged; give that one to see the same run again.
 	Seed uint64
 	// Chaos makes things go wrong by themselves. [Chaos] is the short form.
 	Chaos Profile
-	// Start, unless zero, is where the clock begins, and makes it stand still but
-	// for [Fake.Advance]: see there. Zero means the clock of the bubble or, outside
-	// one, the wall clock, which Advance moves on.
+	// Start, unless zero, is where the clock begins, and makes it stand still
+	// but for [Fake.Advance]: see there. Zero means the clock of the bubble or,
+	// outside one, the wall clock, which Advance moves on.
 	Start time.Time
 	// RequireFaults fails the test at its end for every fault that was declared
 	// and never happened.
 	RequireFaults bool
-	// KeepCalls is how many calls are remembered with what was sent and answered:
-	// the latest ones, up to twice as many. Zero means [DefaultKeptCalls]; it must
-	// not be negative.
+	// KeepCalls is how many calls are remembered with what was sent and
+	// answered: the latest ones, up to twice as many. Zero means
+	// [DefaultKeptCalls]; it must not be negative.
 	KeepCalls int
 }
 

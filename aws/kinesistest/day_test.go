@@ -16,10 +16,10 @@ import (
 	"github.com/weirstream/weir/aws/kinesistest"
 )
 
-// A day in the life of a stream: 100,000 records put by a client in batches that
-// are throttled at random, a reshard every hour, a day's retention that trims the
-// first records before the end, a consumer that polls every five minutes and one that
-// subscribes. How long it took is logged: about a second.
+// A day in the life of a stream: 100,000 records put by a client in batches
+// that are throttled at random, a reshard every hour, a day's retention that
+// trims the first records before the end, a consumer that polls every five
+// minutes and one that subscribes. How long it took is logged: about a second.
 func TestDay(t *testing.T) {
 	began, used := time.Now(), processorTime()
 	liveADay(t)
@@ -64,14 +64,15 @@ func liveADay(t *testing.T) {
 	})
 }
 
-// produce puts records in batches, in order by key: what was throttled goes first
-// the next time.
+// produce puts records in batches, in order by key: what was throttled goes
+// first the next time.
 func produce(ctx context.Context, c *kinesis.Client, stream string, records, batches int, every time.Duration) {
 	number, size := 0, records/batches+1
 	for number < records {
 		var batch []types.PutRecordsRequestEntry
 		for range min(size, records-number) {
-			// No two records of a batch have one key: what is throttled cannot be overtaken.
+			// No two records of a batch have one key: what is throttled cannot
+			// be overtaken.
 			batch = append(batch, types.PutRecordsRequestEntry{PartitionKey: aws.String(keyOf(number, size)), Data: []byte("0123456789")})
 			number++
 		}
@@ -100,8 +101,8 @@ func keyOf(i, keys int) string {
 	return string([]byte{'k', digits[i/36%36], digits[i%36]})
 }
 
-// fanOut reads a stream with subscriptions, parents before children, resubscribing
-// after every end with the continuation number.
+// fanOut reads a stream with subscriptions, parents before children,
+// resubscribing after every end with the continuation number.
 func fanOut(ctx context.Context, k *kinesistest.Fake, stream, consumer string, saw func(...types.Record)) {
 	arn := k.ConsumerARN(stream, consumer)
 	var readers sync.WaitGroup

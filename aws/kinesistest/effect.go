@@ -100,8 +100,8 @@ func (k *Fake) answer(w http.ResponseWriter, r *http.Request, c *Call, e *effect
 	k.write(w, c, k.ask(r, c, c.request))
 }
 
-// askAny carries out a call whose answer nobody gets. A subscription is begun as
-// far as the server is concerned, and ends at once.
+// askAny carries out a call whose answer nobody gets. A subscription is begun
+// as far as the server is concerned, and ends at once.
 func (k *Fake) askAny(r *http.Request, c *Call) {
 	if c.Op != "SubscribeToShard" {
 		k.ask(r, c, c.request)
@@ -112,8 +112,8 @@ func (k *Fake) askAny(r *http.Request, c *Call) {
 	k.pass(w, r, c, c.request)
 }
 
-// throttleRecords has the server store those records of a PutRecords that are not
-// chosen.
+// throttleRecords has the server store those records of a PutRecords that are
+// not chosen.
 func (k *Fake) throttleRecords(w http.ResponseWriter, r *http.Request, c *Call, e *effect) {
 	in, _ := c.Input().(*kinesis.PutRecordsInput)
 	tree, err := c.request.tree()
@@ -158,8 +158,8 @@ func (e *effect) choose(c *Call, records []types.PutRecordsRequestEntry) []bool 
 	return chosen
 }
 
-// writeMerged answers a PutRecords with the server's results for the records that
-// were not chosen.
+// writeMerged answers a PutRecords with the server's results for the records
+// that were not chosen.
 func (k *Fake) writeMerged(w http.ResponseWriter, c *Call, chosen []bool, results []any) {
 	merged := make([]any, len(chosen))
 	failed := 0

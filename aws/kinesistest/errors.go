@@ -53,8 +53,8 @@ type failure struct {
 	code, message string
 }
 
-// message returns what the service says with a code about a call, or that it was
-// injected.
+// message returns what the service says with a code about a call, or that it
+// was injected.
 func (c *Call) message(code Code) string {
 	id := c.fake.config.AccountID
 	switch code {
@@ -81,8 +81,8 @@ func (c *Call) message(code Code) string {
 	return "Injected by a fault of the test."
 }
 
-// failure returns how an error of a call goes over the wire. One that is no error
-// of the service is an internal failure.
+// failure returns how an error of a call goes over the wire. One that is no
+// error of the service is an internal failure.
 func (c *Call) failure(err error) failure {
 	var code Code
 	var own *account.Error

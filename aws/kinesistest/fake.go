@@ -23,8 +23,8 @@ import (
 	"github.com/weirstream/weir/aws/kinesisserver"
 )
 
-// A Fake is Kinesis for one test: an account in a region, and what the test wants
-// to know of it and do to it. All methods may be called by any number of
+// A Fake is Kinesis for one test: an account in a region, and what the test
+// wants to know of it and do to it. All methods may be called by any number of
 // goroutines at a time.
 type Fake struct {
 	t       testing.TB
@@ -63,10 +63,10 @@ type Fake struct {
 	listener *listener // nil until Server
 }
 
-// New returns a fake for a test, which ends with it. The test fails if it leaves
-// anything behind: an event stream that is not closed, a response that was not
-// read, a call that has no answer yet and, outside a bubble, a goroutine that it
-// started. When the test fails, the latest calls are logged.
+// New returns a fake for a test, which ends with it. The test fails if it
+// leaves anything behind: an event stream that is not closed, a response that
+// was not read, a call that has no answer yet and, outside a bubble, a
+// goroutine that it started. When the test fails, the latest calls are logged.
 func New(t testing.TB, opts ...Option) *Fake {
 	t.Helper()
 	var c Config
@@ -153,9 +153,9 @@ func (k *Fake) register(s StreamSpec) error {
 func (k *Fake) Seed() uint64 { return k.seed }
 
 // Client returns a client of the SDK whose requests the fake answers, without a
-// socket and in the fake's time. It is the genuine one: it signs, retries, waits
-// and reads event streams as in production. There is one for each fake; with
-// options it is another one.
+// socket and in the fake's time. It is the genuine one: it signs, retries,
+// waits and reads event streams as in production. There is one for each fake;
+// with options it is another one.
 func (k *Fake) Client(options ...func(*kinesis.Options)) *kinesis.Client {
 	if len(options) == 0 {
 		return k.client()
@@ -163,11 +163,12 @@ func (k *Fake) Client(options ...func(*kinesis.Options)) *kinesis.Client {
 	return kinesis.NewFromConfig(k.Config(), options...)
 }
 
-// Config returns an SDK configuration of which any client of Kinesis can be made.
-// It has dummy credentials, the fake as HTTP client, and the SDK's standard
-// retryer, whose back-off takes its jitter from the fake's seed and no real time:
-// outside a bubble it moves the fake's clock on instead of waiting, as
-// [Fake.Advance] does. A retryer of the caller's own waits as it always does.
+// Config returns an SDK configuration of which any client of Kinesis can be
+// made. It has dummy credentials, the fake as HTTP client, and the SDK's
+// standard retryer, whose back-off takes its jitter from the fake's seed and no
+// real time: outside a bubble it moves the fake's clock on instead of waiting,
+// as [Fake.Advance] does. A retryer of the caller's own waits as it always
+// does.
 func (k *Fake) Config() aws.Config {
 	return aws.Config{
 		Region:       k.config.Region,
@@ -185,8 +186,8 @@ func credentials(key string) aws.CredentialsProvider {
 	})
 }
 
-// Transport returns what carries requests to the fake, for HTTP clients other than
-// the SDK's. It ignores the host.
+// Transport returns what carries requests to the fake, for HTTP clients other
+// than the SDK's. It ignores the host.
 func (k *Fake) Transport() http.RoundTripper { return transport{k} }
 
 // chance returns a number from 0 to 1 that depends on its arguments alone.
@@ -196,8 +197,8 @@ func chance(seed uint64, what string, n uint64) float64 {
 	return rand.New(rand.NewPCG(seed^h.Sum64(), n)).Float64()
 }
 
-// Account returns the account behind the fake. What is done through it is no call
-// and meets no fault.
+// Account returns the account behind the fake. What is done through it is no
+// call and meets no fault.
 func (k *Fake) Account() *account.Account {
 	k.watchPuts()
 	return k.account
@@ -205,8 +206,8 @@ func (k *Fake) Account() *account.Account {
 
 // Stream returns the engine's stream of a name, for arranging and asserting
 // directly; nil if there is none. What is done to it is no call. That the fake
-// itself reads what is put counts in the stream's metrics: each record is outgoing
-// once more than the readers under test were given it.
+// itself reads what is put counts in the stream's metrics: each record is
+// outgoing once more than the readers under test were given it.
 func (k *Fake) Stream(name string) *weir.Stream {
 	k.watchPuts()
 	return k.account.Stream(name)
@@ -270,8 +271,8 @@ type listener struct {
 }
 
 // Server returns the URL of the fake on a port of loopback, for other processes
-// and languages. It cannot be used in a bubble, where time would stand still while
-// a socket is waited for.
+// and languages. It cannot be used in a bubble, where time would stand still
+// while a socket is waited for.
 func (k *Fake) Server() string {
 	k.t.Helper()
 	if k.clock.bubble {

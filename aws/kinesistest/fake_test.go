@@ -195,8 +195,8 @@ func TestFake_backOffTakesNoTime(t *testing.T) {
 	})
 }
 
-// Back-off depends on what failed and how often, not on which of several clients
-// and goroutines comes first.
+// Back-off depends on what failed and how often, not on which of several
+// clients and goroutines comes first.
 func TestFake_backOffIsDeterministic(t *testing.T) {
 	run := func() (told string) {
 		synctest.Test(t, func(t *testing.T) {
@@ -328,8 +328,8 @@ func TestNew_cost(t *testing.T) {
 	assert.LessOrEqual(t, bytes, uint64(64<<10))
 }
 
-// A fake lives in one time. One that was made outside of a bubble says so in it,
-// instead of mixing two clocks that are years apart.
+// A fake lives in one time. One that was made outside of a bubble says so in
+// it, instead of mixing two clocks that are years apart.
 func TestFake_madeOutsideOfTheBubble(t *testing.T) {
 	k := kinesistest.New(t, kinesistest.Stream("a", 1))
 	synctest.Test(t, func(t *testing.T) {

@@ -15,19 +15,19 @@ import (
 	"github.com/weirstream/weir"
 )
 
-// A Fault is something that goes wrong with calls that match it. [Fake.Fail] makes
-// one; methods that say which calls come first, then one that says what happens,
-// from which on it is in force:
+// A Fault is something that goes wrong with calls that match it. [Fake.Fail]
+// makes one; methods that say which calls come first, then one that says what
+// happens, from which on it is in force:
 //
 //	k.Fail("GetRecords").Shard(1).Times(3).With(kinesistest.ExpiredIterator)
 //
-// Each call is offered to the faults in the order in which they were declared. The
-// first one that applies takes it, and those after it do not see it; latency alone
-// takes nothing. Without Nth, Times or Probability a fault applies to every call
-// that matches, until Stop.
+// Each call is offered to the faults in the order in which they were declared.
+// The first one that applies takes it, and those after it do not see it;
+// latency alone takes nothing. Without Nth, Times or Probability a fault
+// applies to every call that matches, until Stop.
 //
-// The attempts of a client are calls: what happens three times may be over before
-// the code under test hears of it.
+// The attempts of a client are calls: what happens three times may be over
+// before the code under test hears of it.
 type Fault struct {
 	fake  *Fake
 	index int
@@ -120,8 +120,8 @@ func (f *Fault) Consumer(name string) *Fault {
 	return f.change(func(s *faultSpec) { s.consumer = name })
 }
 
-// When narrows the fault to calls for which when returns true. It may look at the
-// decoded request with [InputOf].
+// When narrows the fault to calls for which when returns true. It may look at
+// the decoded request with [InputOf].
 func (f *Fault) When(when func(*Call) bool) *Fault {
 	return f.change(func(s *faultSpec) { s.when = when })
 }
@@ -132,7 +132,8 @@ func (f *Fault) For(d time.Duration) *Fault {
 	return f.change(func(s *faultSpec) { s.from, s.until = now, now.Add(d) })
 }
 
-// Nth makes the fault apply to certain calls only of those that match: the first is 1.
+// Nth makes the fault apply to certain calls only of those that match: the
+// first is 1.
 func (f *Fault) Nth(n ...int) *Fault {
 	f.fake.t.Helper()
 	if len(n) == 0 || slices.Min(n) < 1 {
@@ -150,9 +151,10 @@ func (f *Fault) Times(n int) *Fault {
 	return f.change(func(s *faultSpec) { s.times = n })
 }
 
-// Probability makes the fault apply by chance, 0 to 1. What decides is the seed and
-// the call's number among those of the same operation, stream, shard and consumer,
-// so that goroutines may take turns in any order. With no seed it is the fake's.
+// Probability makes the fault apply by chance, 0 to 1. What decides is the seed
+// and the call's number among those of the same operation, stream, shard and
+// consumer, so that goroutines may take turns in any order. With no seed it is
+// the fake's.
 func (f *Fault) Probability(p float64, seed ...uint64) *Fault {
 	f.fake.t.Helper()
 	if !(p >= 0 && p <= 1) {
@@ -166,13 +168,13 @@ func (f *Fault) Probability(p float64, seed ...uint64) *Fault {
 	})
 }
 
-// Required makes the test fail at its end if the fault did not apply: once, or as
-// often as Nth and Times say.
+// Required makes the test fail at its end if the fault did not apply: once, or
+// as often as Nth and Times say.
 func (f *Fault) Required() *Fault { return f.change(func(s *faultSpec) { s.required = true }) }
 
 // With makes the call fail with an error: a [Code], an error of the SDK's types
-// package or an account.Error; any other is an internal failure that says what it
-// says. The operation has no effect.
+// package or an account.Error; any other is an internal failure that says what
+// it says. The operation has no effect.
 func (f *Fault) With(err error) *Fault {
 	f.fake.t.Helper()
 	if err == nil {
@@ -184,9 +186,9 @@ func (f *Fault) With(err error) *Fault {
 // Throttle makes the call fail the way the service throttles the operation.
 func (f *Fault) Throttle() *Fault { return f.act(action{kind: actFail}) }
 
-// ThrottleRecords throttles records of PutRecords: those of the given indexes or,
-// if none are given, those that go to the fault's shard, or all. The others are
-// stored.
+// ThrottleRecords throttles records of PutRecords: those of the given indexes
+// or, if none are given, those that go to the fault's shard, or all. The others
+// are stored.
 func (f *Fault) ThrottleRecords(index ...int) *Fault {
 	f.fake.t.Helper()
 	if len(index) == 0 {
@@ -219,8 +221,8 @@ func (f *Fault) Latency(d time.Duration, to ...time.Duration) *Fault {
 // ResetBefore breaks the connection before the call has an effect.
 func (f *Fault) ResetBefore() *Fault { return f.act(action{kind: actResetBefore}) }
 
-// ResetAfter breaks the connection after the call has had its effect: a record is
-// stored, and nobody is told.
+// ResetAfter breaks the connection after the call has had its effect: a record
+// is stored, and nobody is told.
 func (f *Fault) ResetAfter() *Fault { return f.act(action{kind: actResetAfter}) }
 
 // CutStream breaks the connection of a SubscribeToShard after so many events.
@@ -229,8 +231,8 @@ func (f *Fault) CutStream(events int) *Fault {
 	return f.act(action{kind: actCut, after: events})
 }
 
-// InStreamException ends a SubscribeToShard with an exception in the event stream
-// after so many events.
+// InStreamException ends a SubscribeToShard with an exception in the event
+// stream after so many events.
 func (f *Fault) InStreamException(events int, err error) *Fault {
 	f.fake.t.Helper()
 	if err == nil {
@@ -239,13 +241,14 @@ func (f *Fault) InStreamException(events int, err error) *Fault {
 	return f.act(action{kind: actException, after: events, err: err})
 }
 
-// Duplicate makes things happen twice. A put is stored twice. A GetRecords answers
-// with a next iterator that gives the same records again. A SubscribeToShard sends
-// each event with records twice.
+// Duplicate makes things happen twice. A put is stored twice. A GetRecords
+// answers with a next iterator that gives the same records again. A
+// SubscribeToShard sends each event with records twice.
 func (f *Fault) Duplicate() *Fault { return f.act(action{kind: actDuplicate}) }
 
-// Do calls do, which may look at the decoded request with [InputOf]. If it returns
-// an error the call fails with it, else it goes on as if there were no fault.
+// Do calls do, which may look at the decoded request with [InputOf]. If it
+// returns an error the call fails with it, else it goes on as if there were no
+// fault.
 func (f *Fault) Do(do func(*Call) error) *Fault { return f.change(func(s *faultSpec) { s.do = do }) }
 
 func (f *Fault) act(a action) *Fault {

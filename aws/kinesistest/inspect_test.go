@@ -109,7 +109,8 @@ func TestCalls_order(t *testing.T) {
 	})
 }
 
-// A test that fails shows the calls that mattered, however many polls came since.
+// A test that fails shows the calls that mattered, however many polls came
+// since.
 func TestNew_showsTheCallsThatMattered(t *testing.T) {
 	s := failing(t, func(s *spy) {
 		k := kinesistest.New(s, kinesistest.Config{Start: time.Unix(1_700_000_000, 0)}, kinesistest.Stream("a", 1))
@@ -278,7 +279,8 @@ func TestFault_unused(t *testing.T) {
 	assert.Contains(t, strings.Join(s.logs, ""), "ProvisionedThroughputExceededException", "the calls that led there")
 }
 
-// It says how those that came near missed it, and which declaration does nothing.
+// It says how those that came near missed it, and which declaration does
+// nothing.
 func TestFault_unusedSaysWhy(t *testing.T) {
 	s := failing(t, func(t *spy) {
 		k := kinesistest.New(t, kinesistest.Stream("a", 1))
@@ -334,8 +336,8 @@ the last puts:
 	assert.Contains(t, s.errors[2], "want 4, got 3")
 }
 
-// An event stream that is left open in a bubble is reported, and does not keep the
-// bubble from ending; calls after the end of the test fail.
+// An event stream that is left open in a bubble is reported, and does not keep
+// the bubble from ending; calls after the end of the test fail.
 func TestNew_leaksInABubble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var c *kinesis.Client

@@ -5,9 +5,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 )
 
-// LambdaEvent returns what Lambda invokes a function with for a batch of records,
-// as [Fake.Records] or a read of the client gives them. All are of one shard on
-// the service; LambdaEvent does not mind.
+// LambdaEvent returns what Lambda invokes a function with for a batch of
+// records, as [Fake.Records] or a read of the client gives them. All are of one
+// shard on the service; LambdaEvent does not mind.
 func (k *Fake) LambdaEvent(records Records) events.KinesisEvent {
 	event := events.KinesisEvent{Records: make([]events.KinesisEventRecord, 0, len(records))}
 	for _, r := range records {

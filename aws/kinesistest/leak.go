@@ -15,7 +15,8 @@ import (
 	"time"
 )
 
-// grace is how long a test outside a bubble has to come to rest when it is over.
+// grace is how long a test outside a bubble has to come to rest when it is
+// over.
 const grace = 2 * time.Second
 
 // finish ends the fake with its test.
@@ -43,8 +44,8 @@ func (k *Fake) finish() {
 	}
 }
 
-// rest waits until what the test began has ended, if it does. The test's context
-// is cancelled already.
+// rest waits until what the test began has ended, if it does. The test's
+// context is cancelled already.
 func (k *Fake) rest() {
 	if k.clock.bubble {
 		k.comeToRest()
@@ -146,8 +147,9 @@ func (k *Fake) explain() {
 	k.t.Log(b.String())
 }
 
-// late answers a request that comes after the end of the test. A poller that goes
-// on for ever would keep a bubble from ending; after some calls it is stopped.
+// late answers a request that comes after the end of the test. A poller that
+// goes on for ever would keep a bubble from ending; after some calls it is
+// stopped.
 func (k *Fake) late(r *http.Request) error {
 	const patience = 1000
 	message := fmt.Sprintf("kinesistest: %s after the end of test %s: stop what calls it before the test returns", operationOf(r), k.t.Name())
@@ -162,9 +164,9 @@ const goroutineLabel = "kinesistest"
 
 var labels atomic.Int64
 
-// labelGoroutines marks the test's goroutine and thereby all that it starts from
-// now on, so that those left behind can be told from other tests'. In a bubble
-// there is no need: the bubble waits for them.
+// labelGoroutines marks the test's goroutine and thereby all that it starts
+// from now on, so that those left behind can be told from other tests'. In a
+// bubble there is no need: the bubble waits for them.
 func (k *Fake) labelGoroutines() {
 	if k.clock.bubble {
 		return

@@ -16,13 +16,14 @@ type Load struct {
 	Records int
 	// Keys is how many partition keys there are. Zero means 10.
 	Keys int
-	// Over is how long the load takes, at an even pace. Zero means no time at all.
+	// Over is how long the load takes, at an even pace. Zero means no time at
+	// all.
 	Over time.Duration
-	// Batch is how many records are put at a time. Zero means one, or 500 if the
-	// load takes no time.
+	// Batch is how many records are put at a time. Zero means one, or 500 if
+	// the load takes no time.
 	Batch int
-	// Data makes the data of the i-th record, from 0 on, which is the n-th of its
-	// key. Nil means "key n".
+	// Data makes the data of the i-th record, from 0 on, which is the n-th of
+	// its key. Nil means "key n".
 	Data func(key string, i, n int) []byte
 }
 
@@ -42,8 +43,8 @@ func (l Load) withDefaults() Load {
 // Generate puts a load into a stream, through the engine, past faults. Its keys
 // are key-0, key-1 and so on, in turns. It returns when all is stored or the
 // test's context ends. Where a shard's limit is reached it waits for room or,
-// outside a bubble, moves the fake's clock on until there is; each key keeps its
-// order.
+// outside a bubble, moves the fake's clock on until there is; each key keeps
+// its order.
 func (k *Fake) Generate(stream string, l Load) {
 	k.t.Helper()
 	if l.Records < 0 || l.Keys < 0 || l.Over < 0 || l.Batch < 0 {
@@ -72,8 +73,8 @@ func (k *Fake) Generate(stream string, l Load) {
 	}
 }
 
-// putAll puts entries in their order, each until it is stored, and returns how many
-// were.
+// putAll puts entries in their order, each until it is stored, and returns how
+// many were.
 func (k *Fake) putAll(ctx context.Context, s *weir.Stream, entries []weir.Entry) (i int, _ error) {
 	defer k.drain()
 	for i < len(entries) {

@@ -12,8 +12,8 @@ func (s *faultSpec) idle() bool {
 	return s.action.kind == actNothing && s.do == nil && s.latency[1] == 0
 }
 
-// apply reports whether the fault applies to a call, and counts it. The latency of
-// the spec that it returns is the one that this call has.
+// apply reports whether the fault applies to a call, and counts it. The latency
+// of the spec that it returns is the one that this call has.
 func (f *Fault) apply(c *Call) (faultSpec, bool) {
 	f.mu.Lock()
 	s, stopped := f.spec, f.stopped
@@ -42,7 +42,8 @@ func (f *Fault) apply(c *Call) (faultSpec, bool) {
 	return s, true
 }
 
-// misses returns in what way a call is not one that the fault is about; "" if it is.
+// misses returns in what way a call is not one that the fault is about; "" if
+// it is.
 func (s *faultSpec) misses(c *Call) string {
 	switch {
 	case s.op != "" && s.op != c.Op:
@@ -70,8 +71,8 @@ func (f *Fault) drawLocked(seed uint64, what string, c *Call) float64 {
 // about returns what a call is about, as chance tells calls apart.
 func (c *Call) about() string { return fmt.Sprintf("%s/%s/%d/%s", c.Op, c.Stream, c.Shard, c.Consumer) }
 
-// reportFaults fails the test for faults that should have happened, and for those
-// that cannot because it was not said what happens.
+// reportFaults fails the test for faults that should have happened, and for
+// those that cannot because it was not said what happens.
 func (k *Fake) reportFaults() {
 	k.t.Helper()
 	k.mu.Lock()
@@ -92,7 +93,8 @@ func (k *Fake) reportFaults() {
 	}
 }
 
-// nearMisses says in words which calls there were for the fault, and the last of them.
+// nearMisses says in words which calls there were for the fault, and the last
+// of them.
 func (s *faultSpec) nearMisses(cs Calls, matched int) string {
 	if s.op != "" {
 		cs = cs.Of(s.op)

@@ -26,8 +26,8 @@ type message struct {
 	cbor bool
 }
 
-// text returns a member that is text, of the message itself or of what is nested
-// in it, without reading all of it. The first one counts, or the last.
+// text returns a member that is text, of the message itself or of what is
+// nested in it, without reading all of it. The first one counts, or the last.
 func (m message) text(name string, last bool) string {
 	if m.cbor {
 		tree, _ := m.tree()
@@ -230,8 +230,8 @@ func fillText(v reflect.Value, s string) {
 	}
 }
 
-// timeOf reads a time: seconds in JSON, in CBOR a number of milliseconds that the
-// tag for seconds is put on.
+// timeOf reads a time: seconds in JSON, in CBOR a number of milliseconds that
+// the tag for seconds is put on.
 func timeOf(x any) time.Time {
 	if t, ok := x.(time.Time); ok {
 		return time.UnixMilli(t.Unix()).UTC()

@@ -25,8 +25,9 @@ type Reader struct {
 	Given int
 	// At is when it was last answered.
 	At time.Time
-	// Behind is how many records of the shard it has not been given yet, of those
-	// that have not expired; Age is how long ago the oldest of them arrived.
+	// Behind is how many records of the shard it has not been given yet, of
+	// those that have not expired; Age is how long ago the oldest of them
+	// arrived.
 	Behind int
 	Age    time.Duration
 	// Done says that it was told that the shard is closed and read to its end.
@@ -50,8 +51,8 @@ type readerState struct {
 	tokens [2]string // the latest iterators, by which it is found
 }
 
-// Readers returns who reads a stream, in the order in which they began. A reader
-// that never asked again is among them: its At says since when.
+// Readers returns who reads a stream, in the order in which they began. A
+// reader that never asked again is among them: its At says since when.
 func (k *Fake) Readers(stream string) []Reader {
 	k.drain()
 	k.mu.Lock()
@@ -164,8 +165,8 @@ func (k *Fake) startLocked(r *readerState, kind string, number *string, at *time
 	}
 }
 
-// continueLocked makes a reader known by its next iterator. The one before stays
-// known, because a client may use it again.
+// continueLocked makes a reader known by its next iterator. The one before
+// stays known, because a client may use it again.
 func (k *Fake) continueLocked(r *readerState, token string) {
 	if token == "" {
 		return

@@ -11,18 +11,18 @@ import (
 	"github.com/weirstream/weir"
 )
 
-// A Record is a record that was put or, after [Records.Deaggregate], a user record
-// in one.
+// A Record is a record that was put or, after [Records.Deaggregate], a user
+// record in one.
 type Record struct {
 	weir.Record
 	// Stream is the stream that it is in.
 	Stream string
-	// Aggregated says that it is a user record, of several in the record of this
-	// sequence number; SubSequence counts them from 0.
+	// Aggregated says that it is a user record, of several in the record of
+	// this sequence number; SubSequence counts them from 0.
 	Aggregated  bool
 	SubSequence int
-	// ExplicitHashKey is that of a user record; empty if it has none. Of a record by
-	// itself the service does not tell it.
+	// ExplicitHashKey is that of a user record; empty if it has none. Of a
+	// record by itself the service does not tell it.
 	ExplicitHashKey string
 }
 
@@ -32,8 +32,8 @@ func (r Record) String() string {
 		shorten(fmt.Sprintf("%q", r.Data), 60))
 }
 
-// Records are records by arrival. Those of a shard, and of a key over any number
-// of splits and merges, are in the order in which they were put.
+// Records are records by arrival. Those of a shard, and of a key over any
+// number of splits and merges, are in the order in which they were put.
 type Records []Record
 
 // Shard returns the records of one shard.
@@ -106,7 +106,8 @@ func (k *Fake) recordCount(stream string) (n int) {
 	return n
 }
 
-// recordsLocked returns the records of a stream and of earlier ones of its name.
+// recordsLocked returns the records of a stream and of earlier ones of its
+// name.
 func (k *Fake) recordsLocked(stream string) Records {
 	var list Records
 	for _, l := range k.logs {
@@ -187,9 +188,9 @@ func (l *streamLog) lookAtShards() {
 	}
 }
 
-// maxIdleLooks is how many times the fake looks for records that were put past it
-// after [Fake.Stream] was called. Then it stops, so that a bubble in which all wait
-// for ever comes to an end.
+// maxIdleLooks is how many times the fake looks for records that were put past
+// it after [Fake.Stream] was called. Then it stops, so that a bubble in which
+// all wait for ever comes to an end.
 const maxIdleLooks = 1000
 
 // watchEvery returns how often it looks: more often than records can expire.
@@ -197,9 +198,9 @@ func (k *Fake) watchEvery() time.Duration {
 	return cmp.Or(max(k.config.Limits.MinRetention, 0), weir.DefaultMinRetention) / 2
 }
 
-// watchPuts makes the fake look for records that are put past it from now on, so
-// that none expires before it was seen. Outside a bubble whoever moves the clock
-// looks first.
+// watchPuts makes the fake look for records that are put past it from now on,
+// so that none expires before it was seen. Outside a bubble whoever moves the
+// clock looks first.
 func (k *Fake) watchPuts() {
 	if !k.clock.virtual() {
 		return
@@ -224,8 +225,8 @@ func (k *Fake) look() {
 	k.watch.Reset(k.watchEvery())
 }
 
-// Put puts a record through the engine's stream, past faults and without a call,
-// and fails the test if it is refused.
+// Put puts a record through the engine's stream, past faults and without a
+// call, and fails the test if it is refused.
 func (k *Fake) Put(stream, key, data string) weir.PutResult {
 	k.t.Helper()
 	k.takeTurn("put "+stream+" "+key, []byte(data))

@@ -7,9 +7,9 @@ import (
 	"github.com/weirstream/weir"
 )
 
-// Split splits an open shard of a stream, given by its number, in the middle and
-// returns the children. Like the service's it takes [Config.Delays] to happen;
-// then there are no children yet, and the ids are zero.
+// Split splits an open shard of a stream, given by its number, in the middle
+// and returns the children. Like the service's it takes [Config.Delays] to
+// happen; then there are no children yet, and the ids are zero.
 func (k *Fake) Split(stream string, shard int) [2]weir.ShardID {
 	k.t.Helper()
 	k.takeTurn(fmt.Sprint("split ", stream, " ", shard), nil)
@@ -27,8 +27,8 @@ func (k *Fake) Split(stream string, shard int) [2]weir.ShardID {
 	return children
 }
 
-// Merge merges two open shards with adjacent hash key ranges, in either order, and
-// returns the child, with the reserve of [Fake.Split].
+// Merge merges two open shards with adjacent hash key ranges, in either order,
+// and returns the child, with the reserve of [Fake.Split].
 func (k *Fake) Merge(stream string, a, b int) weir.ShardID {
 	k.t.Helper()
 	k.takeTurn(fmt.Sprint("merge ", stream, " ", a, " ", b), nil)

@@ -32,11 +32,12 @@ type savedCall struct {
 	Answer  any           `json:"answer,omitempty"`
 }
 
-// SaveRun writes the calls made so far to a file that [Fake.Replay] reads, a line
-// of JSON for each in the order in which the server carried them out, whatever protocol
-// they were made in. Splits and merges that were done
-// without a call, by [Fake.Split] and its like or by [Chaos], are written as calls. What
-// else was done without a call, as by [Fake.Put] and [Fake.Generate], is not in it.
+// SaveRun writes the calls made so far to a file that [Fake.Replay] reads, a
+// line of JSON for each in the order in which the server carried them out,
+// whatever protocol they were made in. Splits and merges that were done without
+// a call, by [Fake.Split] and its like or by [Chaos], are written as calls.
+// What else was done without a call, as by [Fake.Put] and [Fake.Generate], is
+// not in it.
 func (k *Fake) SaveRun(path string) {
 	k.t.Helper()
 	calls, now := k.Calls(), k.Now()
@@ -69,8 +70,8 @@ func (k *Fake) SaveRun(path string) {
 	k.writeLines(path, lines)
 }
 
-// saved returns a call as it is saved, unless it cannot be read: then the server
-// refused it for that.
+// saved returns a call as it is saved, unless it cannot be read: then the
+// server refused it for that.
 func (c *Call) saved(began, now time.Time) (saved *savedCall, ok bool) {
 	saved = &savedCall{number: 2 * c.N, After: c.At.Sub(began), Op: c.Op, Error: errorCode(c.Err), Fault: c.Fault, Effects: c.effects, Delayed: c.delayed}
 	var err error
@@ -106,17 +107,19 @@ func errorCode(err error) string {
 	return "reset"
 }
 
-// Replay makes the calls of a run again, each as long after the first one as the
-// server carried it out then, and returns in words how the results differ: which call
-// succeeded or failed otherwise than it did, and which read or subscription gave more
-// or fewer records; calls are counted from 1, by the lines of the file. What a fault
-// did to the run is part of it: what it kept from the server is not called again,
-// whose answer it lost is called, what it stored twice is stored twice, and records
-// that it refused are left out. Iterators, sequence numbers and ARNs that the run got
-// stand for those that the replay gets instead. Streams that the run did not make
-// itself, and records put without a call, must be there as they were then. How many
-// records a subscription gave is compared in a bubble only, for outside of one it
-// depends on how its goroutine keeps up, and only if chaos did not delay its events.
+// Replay makes the calls of a run again, each as long after the first one as
+// the server carried it out then, and returns in words how the results differ:
+// which call succeeded or failed otherwise than it did, and which read or
+// subscription gave more or fewer records; calls are counted from 1, by the
+// lines of the file. What a fault did to the run is part of it: what it kept
+// from the server is not called again, whose answer it lost is called, what it
+// stored twice is stored twice, and records that it refused are left out.
+// Iterators, sequence numbers and ARNs that the run got stand for those that
+// the replay gets instead. Streams that the run did not make itself, and
+// records put without a call, must be there as they were then. How many records
+// a subscription gave is compared in a bubble only, for outside of one it
+// depends on how its goroutine keeps up, and only if chaos did not delay its
+// events.
 func (k *Fake) Replay(path string) []string {
 	k.t.Helper()
 	var calls []*savedCall
@@ -299,8 +302,8 @@ func (r *replay) translate(name string, x any) any {
 	return x
 }
 
-// consumer makes the ARN of a consumer, which says when it was registered, the one
-// that there is, registering it if there is none.
+// consumer makes the ARN of a consumer, which says when it was registered, the
+// one that there is, registering it if there is none.
 func (r *replay) consumer(ask map[string]any) {
 	arn, _ := ask["ConsumerARN"].(string)
 	if stream, consumer := streamOfARN(arn); consumer != "" && r.fake.account.Stream(stream) != nil {
@@ -308,8 +311,8 @@ func (r *replay) consumer(ask map[string]any) {
 	}
 }
 
-// learn notes what stands for what the run got, in the value of a member. What is
-// known already, as an iterator that a fault gave once more, stays as it is.
+// learn notes what stands for what the run got, in the value of a member. What
+// is known already, as an iterator that a fault gave once more, stays as it is.
 func (r *replay) learn(name string, then, now any) {
 	switch then := then.(type) {
 	case string:
@@ -362,8 +365,8 @@ func (r *replay) subscribe(c *savedCall, ask map[string]any) error {
 	return nil
 }
 
-// finish ends a subscription, in a bubble when what is under way to its reader has
-// arrived.
+// finish ends a subscription, in a bubble when what is under way to its reader
+// has arrived.
 func (r *replay) finish(s *replayedStream) {
 	if r.fake.clock.bubble {
 		r.fake.comeToRest()

@@ -19,7 +19,8 @@ import (
 	"github.com/weirstream/weir/aws/kinesistest"
 )
 
-// run makes calls of all kinds, some of which fail or have no answer, and saves them.
+// run makes calls of all kinds, some of which fail or have no answer, and saves
+// them.
 func run(t *testing.T, path string) *kinesistest.Fake {
 	k := kinesistest.New(t, kinesistest.Config{Seed: 1}, kinesistest.StreamSpec{Name: "a", Consumers: []string{"billing"}})
 	c := k.Client()
@@ -94,8 +95,8 @@ func TestReplay(t *testing.T) {
 	})
 }
 
-// A run under chaos is made again to the last record: calls that were late are as
-// late, what faults did is done, and splits and merges happen when they did.
+// A run under chaos is made again to the last record: calls that were late are
+// as late, what faults did is done, and splits and merges happen when they did.
 func TestReplay_chaos(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "run.jsonl")
 	spec := kinesistest.StreamSpec{Name: "a", Shards: 2, Consumers: []string{"billing"}}

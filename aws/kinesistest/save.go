@@ -46,10 +46,11 @@ type savedStep struct {
 	Data  []byte        `json:"data,omitempty"` // else
 }
 
-// Save writes a stream to a file that [Fake.Load] reads: everything that was put,
-// expired or not, and the splits and merges, a line of JSON for each in the order of
-// time. Such files can be written by hand as well; [Fake.Load] says what may be
-// left out. Registered consumers, tags and what else the stream has are not in it.
+// Save writes a stream to a file that [Fake.Load] reads: everything that was
+// put, expired or not, and the splits and merges, a line of JSON for each in
+// the order of time. Such files can be written by hand as well; [Fake.Load]
+// says what may be left out. Registered consumers, tags and what else the
+// stream has are not in it.
 func (k *Fake) Save(stream, path string) {
 	k.t.Helper()
 	s := k.need(stream)
@@ -117,20 +118,20 @@ func savedRecord(r Record) savedStep {
 	return step
 }
 
-// Load makes the stream of a file that [Fake.Save] wrote, as it was then: the same
-// records in the same shards, open ones and closed ones with their children, all as
-// old as they were. So times are later than in the file by as much as Load is after
-// Save; if it is at the same time of the fake's clock, sequence numbers are the same
-// too. While Load runs the fake's clock shows times of the past, so load before
-// anything else goes on.
+// Load makes the stream of a file that [Fake.Save] wrote, as it was then: the
+// same records in the same shards, open ones and closed ones with their
+// children, all as old as they were. So times are later than in the file by as
+// much as Load is after Save; if it is at the same time of the fake's clock,
+// sequence numbers are the same too. While Load runs the fake's clock shows
+// times of the past, so load before anything else goes on.
 //
-// In a file written by hand a line needs no more than {"key": …, "text": …}, after a
-// first one {"stream": …, "shards": …}: without a time of saving in it times stay as
-// they are, and what has no time comes with what is before it, or now. Data that is no
-// text is {"key": …, "data": …} in base64. Times must not go back from line to line. If
-// the stream is there already, the records are put into it now, past faults, and
-// splits and merges are left out. What is wrong with a file fails the test, with the
-// number of the line.
+// In a file written by hand a line needs no more than {"key": …, "text": …},
+// after a first one {"stream": …, "shards": …}: without a time of saving in it
+// times stay as they are, and what has no time comes with what is before it, or
+// now. Data that is no text is {"key": …, "data": …} in base64. Times must not
+// go back from line to line. If the stream is there already, the records are
+// put into it now, past faults, and splits and merges are left out. What is
+// wrong with a file fails the test, with the number of the line.
 func (k *Fake) Load(path string) {
 	k.t.Helper()
 	var head savedStream
@@ -182,9 +183,9 @@ func decodeLine(d *json.Decoder, v any) error {
 	return nil
 }
 
-// check says what is wrong with a step by itself, or after a step of some time. Save
-// may write a record, whose time is in whole milliseconds, after a split that is
-// later by less than one.
+// check says what is wrong with a step by itself, or after a step of some time.
+// Save may write a record, whose time is in whole milliseconds, after a split
+// that is later by less than one.
 func (s *savedStep) check(before time.Time) error {
 	record := s.Key != "" || s.Text != "" || s.Data != nil || s.Shard != nil
 	switch {
@@ -223,8 +224,8 @@ func (s *savedStep) data() []byte {
 	return []byte(s.Text)
 }
 
-// A rebuilder makes a stream again, with the fake's clock held at one time of its
-// past after the other.
+// A rebuilder makes a stream again, with the fake's clock held at one time of
+// its past after the other.
 type rebuilder struct {
 	fake    *Fake
 	stream  *weir.Stream
@@ -269,8 +270,8 @@ func (k *Fake) rebuild(head savedStream, steps []savedStep) (err error) {
 	return nil
 }
 
-// begin shows the time at which the stream was created: the file's, else that of
-// its first record, else now.
+// begin shows the time at which the stream was created: the file's, else that
+// of its first record, else now.
 func (b *rebuilder) begin(head savedStream, steps []savedStep) {
 	at := head.Created
 	for i := 0; i < len(steps) && at.IsZero(); i++ {

@@ -19,8 +19,8 @@ import (
 	"github.com/weirstream/weir/aws/kinesistest"
 )
 
-// history makes a stream with splits, merges and 27 hours of records, the first of
-// which have expired, and saves it.
+// history makes a stream with splits, merges and 27 hours of records, the first
+// of which have expired, and saves it.
 func history(t *testing.T, path string) *kinesistest.Fake {
 	k := kinesistest.New(t, kinesistest.StreamSpec{Name: "orders", Shards: 2, Retention: 25 * time.Hour})
 	for i := range 27 {
@@ -78,7 +78,8 @@ func TestLoad_atTheSameTime(t *testing.T) {
 	})
 }
 
-// Loaded at another time, in a bubble or outside, the stream is as old as it was.
+// Loaded at another time, in a bubble or outside, the stream is as old as it
+// was.
 func TestLoad_atAnotherTime(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "orders.jsonl")
 	var saved kinesistest.Records
@@ -174,8 +175,8 @@ func TestLoad_emptyChildren(t *testing.T) {
 	})
 }
 
-// An error in a file that is put into a stream that is there names its line as well,
-// whichever batch it would be in.
+// An error in a file that is put into a stream that is there names its line as
+// well, whichever batch it would be in.
 func TestLoad_lineOfAStreamThatIsThere(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.jsonl")
 	lines := "{\"stream\": \"a\"}\n" + strings.Repeat("{\"key\": \"x\"}\n", 600) + "{\"text\": \"no key\"}"

@@ -7,13 +7,15 @@ import (
 	"time"
 )
 
-// A standstill is a bubble whose time has stopped for good: a goroutine waits for a
-// mutex, which stops it, and the one that holds the mutex is in a call that waits for
-// time to pass. It would hang until the test's timeout and leave its author to guess.
+// A standstill is a bubble whose time has stopped for good: a goroutine waits
+// for a mutex, which stops it, and the one that holds the mutex is in a call
+// that waits for time to pass. It would hang until the test's timeout and leave
+// its author to guess.
 //
-// So somebody looks from outside of the bubble, in real time, and ends the program
-// with the reason. A goroutine or a timer that is begun in a bubble belongs to it;
-// what the runtime calls for an object that is no longer used does not.
+// So somebody looks from outside of the bubble, in real time, and ends the
+// program with the reason. A goroutine or a timer that is begun in a bubble
+// belongs to it; what the runtime calls for an object that is no longer used
+// does not.
 type standstill struct {
 	fake   *Fake
 	calls  int    // that had begun at the last look
@@ -21,14 +23,15 @@ type standstill struct {
 	looked int    // how many looks in a row found the same
 }
 
-// How long a bubble must have been found to stand still, and how often it is looked at.
+// How long a bubble must have been found to stand still, and how often it is
+// looked at.
 const (
 	lookEvery = time.Second
 	looks     = 3
 )
 
-// watchTime has somebody look whether the bubble's time stands still, from when the
-// garbage collector next runs: at once if soon, else within two minutes.
+// watchTime has somebody look whether the bubble's time stands still, from when
+// the garbage collector next runs: at once if soon, else within two minutes.
 func (k *Fake) watchTime(soon bool) {
 	if !k.clock.virtual() || k.watched.Load() && (!soon || k.watchedSoon.Load()) {
 		return
@@ -77,9 +80,9 @@ func traces() string {
 	}
 }
 
-// standing returns the traces of those goroutines of a bubble that make it stand
-// still, or "" if they do not. All of the bubble must wait, for what the bubble does
-// or for a mutex, some for a mutex, and one be within a call.
+// standing returns the traces of those goroutines of a bubble that make it
+// stand still, or "" if they do not. All of the bubble must wait, for what the
+// bubble does or for a mutex, some for a mutex, and one be within a call.
 func standing(traces, mark string) string {
 	var mutex, call []string
 	for trace := range strings.SplitSeq(traces, "\n\n") {

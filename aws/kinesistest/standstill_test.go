@@ -17,8 +17,9 @@ import (
 // hangs says to a test that it is the one that hangs.
 const hangs = "KINESISTEST_HANGS"
 
-// A mutex that is held over a call under chaos stops a bubble for good, which cannot
-// be helped; the program ends with the reason instead of hanging until its timeout.
+// A mutex that is held over a call under chaos stops a bubble for good, which
+// cannot be helped; the program ends with the reason instead of hanging until
+// its timeout.
 func TestStandstill(t *testing.T) {
 	if os.Getenv(hangs) != "" {
 		holdAMutexOverCalls(t)

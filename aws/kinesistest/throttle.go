@@ -12,8 +12,8 @@ import (
 type ThrottledSecond struct {
 	At    time.Time
 	Shard weir.ShardID // -1 for calls about more than one
-	// Writes and Reads are calls that were throttled as a whole, Records records
-	// of PutRecords that were.
+	// Writes and Reads are calls that were throttled as a whole, Records
+	// records of PutRecords that were.
 	Writes, Reads, Records int
 }
 
@@ -23,8 +23,8 @@ func (s ThrottledSecond) String() string {
 		s.At.UTC().Format("15:04:05"), s.Shard, s.Writes, s.Reads, s.Records)
 }
 
-// Throttles returns the seconds in which calls on a stream were throttled, by the
-// stream's limits or by faults, in order.
+// Throttles returns the seconds in which calls on a stream were throttled, by
+// the stream's limits or by faults, in order.
 func (k *Fake) Throttles(stream string) []ThrottledSecond {
 	type slot struct {
 		at    time.Time

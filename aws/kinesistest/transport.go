@@ -14,9 +14,9 @@ import (
 	"syscall"
 )
 
-// A transport carries requests to a fake's handler without a socket. An ordinary
-// request is answered in the caller's goroutine; a subscription has one of its
-// own, which ends with the response's body.
+// A transport carries requests to a fake's handler without a socket. An
+// ordinary request is answered in the caller's goroutine; a subscription has
+// one of its own, which ends with the response's body.
 type transport struct{ fake *Fake }
 
 // Do is what the SDK wants of an HTTP client.
@@ -67,8 +67,8 @@ func operationOf(r *http.Request) string {
 	return op
 }
 
-// run has the handler answer. The error is what a client sees of a connection that
-// breaks, or the context's.
+// run has the handler answer. The error is what a client sees of a connection
+// that breaks, or the context's.
 func (k *Fake) run(w http.ResponseWriter, r *http.Request) (err error) {
 	defer func() {
 		switch p := recover(); p {
@@ -189,8 +189,8 @@ func (tr transport) stream(r *http.Request) (*http.Response, error) {
 	return response(r, s.status, s.header, s, -1), nil
 }
 
-// A streamBody is a response whose body is read while it is written: both ends of
-// a pipe.
+// A streamBody is a response whose body is read while it is written: both ends
+// of a pipe.
 type streamBody struct {
 	fake   *Fake
 	ctx    context.Context

@@ -8,12 +8,13 @@ import (
 	"time"
 )
 
-// turns puts what happens at one instant of a bubble's time into an order that the
-// seed decides, and not the scheduler: everything that takes a turn happens at a
-// time of its own, nanoseconds after it was asked for. Goroutines are told apart by
-// what they ask for and, if that is the same, by where in the program they do.
-// Goroutines that run the same code and ask for the same at one instant are told
-// apart by their numbers, which are as a rule in the order in which they were begun.
+// turns puts what happens at one instant of a bubble's time into an order that
+// the seed decides, and not the scheduler: everything that takes a turn happens
+// at a time of its own, nanoseconds after it was asked for. Goroutines are told
+// apart by what they ask for and, if that is the same, by where in the program
+// they do. Goroutines that run the same code and ask for the same at one
+// instant are told apart by their numbers, which are as a rule in the order in
+// which they were begun.
 type turns struct {
 	seed uint64
 
@@ -29,8 +30,8 @@ type turnGroup struct {
 	ordered bool
 }
 
-// maxCallers is how many callers a turn looks at. The SDK's own are about 65, the
-// innermost ones.
+// maxCallers is how many callers a turn looks at. The SDK's own are about 65,
+// the innermost ones.
 const maxCallers = 160
 
 // A turn is one thing that waits for its time.
@@ -41,8 +42,8 @@ type turn struct {
 	at        time.Time
 }
 
-// take returns when it is the turn of what. All who ask at one instant have done so
-// before the next nanosecond comes, because then they all wait.
+// take returns when it is the turn of what. All who ask at one instant have
+// done so before the next nanosecond comes, because then they all wait.
 func (ts *turns) take(what string) {
 	group, own := ts.join(what)
 	time.Sleep(time.Nanosecond)
@@ -84,9 +85,9 @@ func (ts *turns) orderLocked(g *turnGroup) {
 	}
 }
 
-// takeTurn waits for the turn of what is about to be done, with what it says, and
-// carries out what chaos does by then. Without chaos, or outside of a bubble, things
-// are done in the order in which they come.
+// takeTurn waits for the turn of what is about to be done, with what it says,
+// and carries out what chaos does by then. Without chaos, or outside of a
+// bubble, things are done in the order in which they come.
 func (k *Fake) takeTurn(what string, body []byte) {
 	if k.turns != nil {
 		k.watchTime(true)

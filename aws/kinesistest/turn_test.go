@@ -75,9 +75,9 @@ func TestChaos_goroutinesAtOneInstant(t *testing.T) {
 	}
 }
 
-// Goroutines that ask for the same at the same instant are told apart by where in
-// the program they are, however deep in the SDK they ask: which was begun first, and
-// so has the lower number, does not matter.
+// Goroutines that ask for the same at the same instant are told apart by where
+// in the program they are, however deep in the SDK they ask: which was begun
+// first, and so has the lower number, does not matter.
 func TestChaos_goroutinesOfDifferentCode(t *testing.T) {
 	life := func(swap bool) (told string) {
 		synctest.Test(t, func(t *testing.T) {
@@ -102,8 +102,8 @@ func TestChaos_goroutinesOfDifferentCode(t *testing.T) {
 	assert.Equal(t, life(false), life(true))
 }
 
-// Under chaos a call that was delayed does not have its effect at the instant of
-// another one's, for which of them is first would be up to the scheduler.
+// Under chaos a call that was delayed does not have its effect at the instant
+// of another one's, for which of them is first would be up to the scheduler.
 func TestChaos_effectsAtTimesOfTheirOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := kinesistest.New(t, kinesistest.Chaos(1, kinesistest.Profile{Latency: -1}), kinesistest.Stream("a", 1))

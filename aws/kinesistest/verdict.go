@@ -12,8 +12,8 @@ import (
 // maxViolations is how many violations of a kind are told in full.
 const maxViolations = 5
 
-// Err returns how the consumer broke its promise until now, or nil: which record,
-// when, and after which fault.
+// Err returns how the consumer broke its promise until now, or nil: which
+// record, when, and after which fault.
 func (c *Checker) Err() error {
 	records := c.records()
 	c.mu.Lock()
@@ -43,8 +43,8 @@ func (c *Checker) Err() error {
 		len(c.seen), len(records), c.total, c.fake.seed, strings.Join(found, "\n  "))
 }
 
-// A violation tells of one record in words, which takes time in proportion to the
-// calls.
+// A violation tells of one record in words, which takes time in proportion to
+// the calls.
 type violation func() string
 
 func (c *Checker) lostLocked(records Records, seen []sighting) (list []violation) {
@@ -66,7 +66,8 @@ func (c *Checker) lostLocked(records Records, seen []sighting) (list []violation
 	return list
 }
 
-// disorder finds records that were first seen before an earlier one of their key.
+// disorder finds records that were first seen before an earlier one of their
+// key.
 func (c *Checker) disorder(records Records, seen []sighting) (list []violation) {
 	if c.guarantee.AnyOrder {
 		return nil
@@ -140,9 +141,9 @@ func (s sighting) time() time.Time { return time.Unix(0, s.at) }
 
 func clockTime(t time.Time) string { return t.UTC().Format("15:04:05.000") }
 
-// faultNear returns in words the last thing that went wrong for the readers of a
-// shard before a time or, with after, the first one since. Puts are not among them:
-// what was stored, was.
+// faultNear returns in words the last thing that went wrong for the readers of
+// a shard before a time or, with after, the first one since. Puts are not among
+// them: what was stored, was.
 func (k *Fake) faultNear(stream string, shard weir.ShardID, at time.Time, after bool) string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -176,9 +177,9 @@ func (k *Fake) faultNear(stream string, shard weir.ShardID, at time.Time, after 
 	return text
 }
 
-// wentWrong reports whether and when something went wrong with a call of a reader,
-// seen from a time: a subscription that gives things twice does so all along, any
-// other one goes wrong when it ends, if it fails.
+// wentWrong reports whether and when something went wrong with a call of a
+// reader, seen from a time: a subscription that gives things twice does so all
+// along, any other one goes wrong when it ends, if it fails.
 func (c *Call) wentWrong(at time.Time) (time.Time, bool) {
 	if c.Op != "SubscribeToShard" {
 		return c.At, c.Fault != "" || c.Err != nil

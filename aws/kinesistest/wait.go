@@ -7,8 +7,8 @@ import (
 
 // WaitFor waits until cond holds, for at most within on the fake's clock, and
 // fails the test at once if it does not. In a bubble no real time passes. Where
-// the clock stands still WaitFor moves it; goroutines of the test get a moment of
-// real time after each step.
+// the clock stands still WaitFor moves it; goroutines of the test get a moment
+// of real time after each step.
 func (k *Fake) WaitFor(what string, within time.Duration, cond func() bool) {
 	k.t.Helper()
 	step := max(within/1000, time.Millisecond)
