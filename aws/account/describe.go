@@ -125,25 +125,7 @@ func listStreams(c *control, in *ListStreamsInput) (*ListStreamsOutput, error) {
 	return out, nil
 }
 
-func (st *stream) modeDetails() *StreamModeDetails {
-	return &StreamModeDetails{StreamMode: Ptr(st.mode)}
-}
-
 func (st *stream) retentionHours() int32 { return int32(st.engine.Retention() / time.Hour) }
 
 // openShards returns how many shards take writes.
 func (st *stream) openShards() int { return st.engine.Capacity().OpenShards }
-
-func modeName(m weir.Mode) string {
-	if m == weir.OnDemand {
-		return ModeOnDemand
-	}
-	return ModeProvisioned
-}
-
-func distributionName(d weir.Distribution) string {
-	if d == weir.DistributeAuto {
-		return DistributionAuto
-	}
-	return DistributionUserKey
-}

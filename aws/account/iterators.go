@@ -188,3 +188,13 @@ func (a *Account) splitToken(text string) (weir.ShardID, string, error) {
 	}
 	return shard, text[headChars:], nil
 }
+
+// ParseIterator returns the engine's stream and iterator that the text of a
+// shard iterator stands for. Whether it has expired is for a read to say.
+func (a *Account) ParseIterator(text string) (*weir.Stream, weir.Iterator, error) {
+	st, it, err := a.iterator(text, "")
+	if err != nil {
+		return nil, it, err
+	}
+	return st.engine, it, nil
+}

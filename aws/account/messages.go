@@ -1,5 +1,7 @@
 package account
 
+import "time"
+
 // The service's messages. Account ids, names and numbers are their arguments.
 const (
 	msgValidation = "1 validation error detected: Value %s at '%s' failed to satisfy constraint: %s"
@@ -92,3 +94,6 @@ const (
 	msgChannelLimit       = "This request would exceed the limit on the number of channels for the account %s. Limit: %d."
 	msgChannelKind        = "Channel %s does not deliver to that kind of destination."
 )
+
+// messageTime prints a time as messages do.
+func messageTime(t time.Time) string { return t.UTC().Format(timeFormatOfMessages) }

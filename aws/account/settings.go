@@ -257,3 +257,21 @@ func (c *control) setRetention(name, arn *string, hours *int32, direction func(s
 	}
 	return nil
 }
+
+func (st *stream) modeDetails() *StreamModeDetails {
+	return &StreamModeDetails{StreamMode: Ptr(st.mode)}
+}
+
+func modeName(m weir.Mode) string {
+	if m == weir.OnDemand {
+		return ModeOnDemand
+	}
+	return ModeProvisioned
+}
+
+func distributionName(d weir.Distribution) string {
+	if d == weir.DistributeAuto {
+		return DistributionAuto
+	}
+	return DistributionUserKey
+}

@@ -235,13 +235,6 @@ func (c *control) reshardable(name, arn *string, texts ...string) (*stream, []we
 	return st, shards, nil
 }
 
-func (c *control) needProvisioned(st *stream) error {
-	if st.mode == ModeProvisioned {
-		return nil
-	}
-	return errorf(CodeValidation, msgProvisionedOnly, c.op, st.name, c.a.config.ID)
-}
-
 // shard returns a shard that has not vanished.
 func (st *stream) shard(id weir.ShardID) (weir.Shard, bool) {
 	list, err := st.engine.ListShards(weir.ShardQuery{From: id, Limit: 1})

@@ -300,3 +300,21 @@ func deleteStream(c *control, in *DeleteStreamInput) (*DeleteStreamOutput, error
 	st.beginLocked(c.now, StatusDeleting, c.a.config.Delays.Delete, change{What: effectDelete})
 	return &DeleteStreamOutput{}, nil
 }
+
+// checkCreated refuses a creation time that is not the stream's: it means an
+// earlier stream of that name. A time without fraction is compared to the
+// second, because clients print it so.
+func (st *stream) checkCreated(at *time.Time) error {
+	if at == nil || at.UnixMilli() == st.created.UnixMilli() ||
+		at.UnixMilli()%1000 == 0 && at.Unix() == st.created.Unix() {
+		return nil
+	}
+	return errorf(CodeResourceNotFound, msgCreatedMismatch, st.name, st.a.config.ID, at.Unix())
+}
+
+func (c *control) needProvisioned(st *stream) error {
+	if st.mode == ModeProvisioned {
+		return nil
+	}
+	return errorf(CodeValidation, msgProvisionedOnly, c.op, st.name, c.a.config.ID)
+}

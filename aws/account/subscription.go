@@ -196,3 +196,11 @@ func (st *stream) wakeWaiters() {
 func (s *Subscription) String() string {
 	return fmt.Sprintf("%s of stream %s for consumer %s", s.sub.ShardID(), s.st.name, s.consumer)
 }
+
+// Wake makes every [Subscription.Next] that waits look at the clock again. It
+// is for callers whose clock jumps; one that runs needs no waking.
+func (a *Account) Wake() {
+	for _, st := range *a.streams.Load() {
+		st.wakeWaiters()
+	}
+}

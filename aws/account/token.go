@@ -76,20 +76,6 @@ func (c *control) openToken(text, kind string) (pageToken, error) {
 	return t, nil
 }
 
-// messageTime prints a time as messages do.
-func messageTime(t time.Time) string { return t.UTC().Format(timeFormatOfMessages) }
-
-// checkCreated refuses a creation time that is not the stream's: it means an
-// earlier stream of that name. A time without fraction is compared to the
-// second, because clients print it so.
-func (st *stream) checkCreated(at *time.Time) error {
-	if at == nil || at.UnixMilli() == st.created.UnixMilli() ||
-		at.UnixMilli()%1000 == 0 && at.Unix() == st.created.Unix() {
-		return nil
-	}
-	return errorf(CodeResourceNotFound, msgCreatedMismatch, st.name, st.a.config.ID, at.Unix())
-}
-
 // pageSize returns how many items a page has at most; more than most counts as
 // most.
 func pageSize(member string, limit *int32, most int) (int, error) {

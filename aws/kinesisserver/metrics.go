@@ -7,12 +7,6 @@ import (
 	"time"
 )
 
-// The paths that are the server's own, beside the API.
-const (
-	healthPath  = "/_weir/health"
-	metricsPath = "/_weir/metrics"
-)
-
 // serverMetrics are what the server counts of itself. They are plain numbers
 // until somebody asks for them, so that a server that nobody scrapes costs
 // nothing: see [serverCollector].
@@ -112,20 +106,4 @@ func (m *serverMetrics) of(op *operation) *operationCounts {
 	}
 	m.byOperation[i].CompareAndSwap(nil, new(operationCounts))
 	return m.byOperation[i].Load()
-}
-
-// serveOwn answers what is no part of the API.
-func (s *Server) serveOwn(w http.ResponseWriter, r *http.Request) {
-	switch {
-	case r.Method != http.MethodGet && r.Method != http.MethodHead:
-		w.Header().Set("Allow", "GET, HEAD")
-		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
-	case r.URL.Path == metricsPath:
-		s.metrics.handler().ServeHTTP(w, r)
-	case s.subscriptions.closing.Err() != nil:
-		http.Error(w, `{"status":"closing"}`, http.StatusServiceUnavailable)
-	default:
-		w.Header().Set("Content-Type", "application/json")
-		w.Write([]byte(`{"status":"ok"}` + "\n"))
-	}
 }

@@ -133,7 +133,7 @@ func (q *putRequest) readStream(name, text []byte, seen *memberSet) bool {
 func (q *putRequest) readKey(e *weir.Entry, name, text []byte, seen *memberSet) bool {
 	switch string(name) {
 	case "PartitionKey":
-		// The body outlives the exchange, and the engine copies keys.
+		// The body outlives the put, and the engine copies keys.
 		e.PartitionKey = unsafe.String(unsafe.SliceData(text), len(text))
 		return seen.once(memberPartitionKey) && isPartitionKey(text)
 	case "ExplicitHashKey":

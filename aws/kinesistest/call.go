@@ -108,7 +108,7 @@ func OutputOf[Out any](c *Call) *Out {
 // String returns the call in a line.
 func (c *Call) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "#%d %s %s", c.N, c.At.UTC().Format("15:04:05.000"), c.Op)
+	fmt.Fprintf(&b, "#%d %s %s", c.N, clockTime(c.At), c.Op)
 	if c.Stream != "" {
 		b.WriteString(" " + c.Stream)
 	}
@@ -291,3 +291,14 @@ func (cs Calls) told(n int) string {
 
 // telling reports whether something came of the call.
 func (c *Call) telling() bool { return c.Err != nil || c.Fault != "" || c.Records > 0 }
+
+// streamOfARN returns the stream's name, and the consumer's if it is one's ARN.
+func streamOfARN(arn string) (stream, consumer string) {
+	_, rest, ok := strings.Cut(arn, ":stream/")
+	if !ok {
+		return "", ""
+	}
+	stream, rest, _ = strings.Cut(rest, "/consumer/")
+	consumer, _, _ = strings.Cut(rest, ":")
+	return stream, consumer
+}

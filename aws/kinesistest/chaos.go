@@ -155,7 +155,7 @@ type doneReshard struct {
 	ask   map[string]any // what a call of the operation would say
 }
 
-func (e chaosEvent) String() string { return e.at.UTC().Format("15:04:05.000") + " chaos: " + e.text }
+func (e chaosEvent) String() string { return clockTime(e.at) + " chaos: " + e.text }
 
 // Calm ends chaos: from now on only declared faults happen.
 func (k *Fake) Calm() {

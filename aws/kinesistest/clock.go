@@ -166,3 +166,5 @@ func (k *Fake) Advance(d time.Duration) {
 	k.clock.advance(d)
 	k.account.Wake()
 }
+
+func clockTime(t time.Time) string { return t.UTC().Format("15:04:05.000") }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"math"
 	"math/rand/v2"
 	"net"
@@ -189,13 +188,6 @@ func credentials(key string) aws.CredentialsProvider {
 // Transport returns what carries requests to the fake, for HTTP clients other
 // than the SDK's. It ignores the host.
 func (k *Fake) Transport() http.RoundTripper { return transport{k} }
-
-// chance returns a number from 0 to 1 that depends on its arguments alone.
-func chance(seed uint64, what string, n uint64) float64 {
-	h := fnv.New64a()
-	h.Write([]byte(what))
-	return rand.New(rand.NewPCG(seed^h.Sum64(), n)).Float64()
-}
 
 // Account returns the account behind the fake. What is done through it is no
 // call and meets no fault.

@@ -8,7 +8,6 @@ import (
 	"maps"
 	"reflect"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/fxamacker/cbor/v2"
@@ -252,15 +251,4 @@ func numberOf(x any) float64 {
 		return float64(x)
 	}
 	return 0
-}
-
-// streamOfARN returns the stream's name, and the consumer's if it is one's ARN.
-func streamOfARN(arn string) (stream, consumer string) {
-	_, rest, ok := strings.Cut(arn, ":stream/")
-	if !ok {
-		return "", ""
-	}
-	stream, rest, _ = strings.Cut(rest, "/consumer/")
-	consumer, _, _ = strings.Cut(rest, ":")
-	return stream, consumer
 }

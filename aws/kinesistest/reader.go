@@ -41,7 +41,7 @@ func (r Reader) String() string {
 		who = "consumer " + r.Consumer
 	}
 	return fmt.Sprintf("%s on %s/%d from %s: %d given, %d behind, oldest %v old, last answer %s",
-		who, r.Stream, r.Shard, r.From, r.Given, r.Behind, r.Age, r.At.UTC().Format("15:04:05.000"))
+		who, r.Stream, r.Shard, r.From, r.Given, r.Behind, r.Age, clockTime(r.At))
 }
 
 // A readerState is what is known of a reader.

@@ -3,6 +3,7 @@ package kinesistest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -12,6 +13,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 // A transport carries requests to a fake's handler without a socket. An
@@ -285,4 +288,45 @@ func (s *streamBody) Close() error {
 
 func (s *streamBody) String() string {
 	return "an event stream of SubscribeToShard"
+}
+
+// callOf returns the call that an error of the SDK is about, or nil.
+func callOf(err error) *Call {
+	var broken *brokenError
+	if errors.As(err, &broken) {
+		return broken.call
+	}
+	var answered *smithyhttp.ResponseError
+	if !errors.As(err, &answered) || answered.Response == nil || answered.Response.Response == nil || answered.Response.Request == nil {
+		return nil
+	}
+	if slot, ok := answered.Response.Request.Context().Value(callKey{}).(*callSlot); ok {
+		return slot.call
+	}
+	return nil
+}
+
+// A callKey is the key of a request's context under which its *callSlot is.
+type callKey struct{}
+
+// A callSlot is what [transport] knows of a request that it carries.
+type callSlot struct {
+	body []byte
+	call *Call // when it has begun
+}
+
+// A brokenError is a connection that broke during a call.
+type brokenError struct {
+	cause error
+	call  *Call
+}
+
+func (e *brokenError) Error() string { return fmt.Sprint(e.cause) }
+
+func (e *brokenError) Unwrap() error { return e.cause }
+
+// Timeout is what net/http asks of errors.
+func (e *brokenError) Timeout() bool {
+	var t interface{ Timeout() bool }
+	return errors.As(e.cause, &t) && t.Timeout()
 }

@@ -139,8 +139,6 @@ func (c *Checker) strangersLocked(records Records, seen []sighting) (list []viol
 
 func (s sighting) time() time.Time { return time.Unix(0, s.at) }
 
-func clockTime(t time.Time) string { return t.UTC().Format("15:04:05.000") }
-
 // faultNear returns in words the last thing that went wrong for the readers of
 // a shard before a time or, with after, the first one since. Puts are not among
 // them: what was stored, was.

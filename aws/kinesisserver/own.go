@@ -1,0 +1,25 @@
+package kinesisserver
+
+import "net/http"
+
+// The paths that are the server's own, beside the API.
+const (
+	healthPath  = "/_weir/health"
+	metricsPath = "/_weir/metrics"
+)
+
+// serveOwn answers what is no part of the API.
+func (s *Server) serveOwn(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
+	case r.URL.Path == metricsPath:
+		s.metrics.handler().ServeHTTP(w, r)
+	case s.subscriptions.closing.Err() != nil:
+		http.Error(w, `{"status":"closing"}`, http.StatusServiceUnavailable)
+	default:
+		w.Header().Set("Content-Type", "application/json")
+		w.Write([]byte(`{"status":"ok"}` + "\n"))
+	}
+}
