@@ -21,13 +21,15 @@ func (c *Cursor) Block() (b *Block, i int) { return c.block, int(c.Next - c.bloc
 // c.Next there is no such record yet. A position in a trimmed block moves up to the
 // oldest record that is left, one in a gap to the record behind it.
 func (l *Log) settle(c *Cursor) uint64 {
-	// Loaded before any link: the link to a block was stored before its records
-	// were published, so what lies below end can be reached.
-	end := l.end.Load()
 	b := c.block
 	if b == nil || c.Next < b.base {
 		b = l.seek(c)
 	}
+	// Loaded before any link: the link to a block was stored before its records
+	// were published, so what lies below end can be reached. And loaded after the
+	// index: what is the oldest block there was published to before it became that,
+	// so a log that holds records never looks empty.
+	end := l.end.Load()
 	for {
 		next := b.next.Load()
 		if next == nil {
@@ -39,6 +41,7 @@ func (l *Log) settle(c *Cursor) uint64 {
 		}
 		if b = next; b == released {
 			b = l.seek(c)
+			end = l.end.Load()
 		} else if c.Next < b.base {
 			c.Next = b.base // over a gap
 		}
@@ -49,9 +52,13 @@ func (l *Log) settle(c *Cursor) uint64 {
 
 // seek looks c.Next up in the index, without regard to c.block.
 func (l *Log) seek(c *Cursor) *Block {
+	// The tail first: if the index is empty after that, whatever lay before the tail
+	// has been trimmed. In the other order blocks may be added in between, and the
+	// tail be the second of them.
+	tail := l.tail.Load()
 	b := byNumber(l.lookup.Load(), c.Next)
 	if b == nil {
-		b = l.tail.Load()
+		b = tail
 	}
 	c.Next = max(c.Next, b.base)
 	return b
@@ -70,7 +77,8 @@ func (l *Log) SkipTo(c *Cursor, ms int64) {
 // published end if there is none.
 func (l *Log) seekArrival(c *Cursor, ms int64) {
 	b := l.byArrival(ms)
-	for end := l.end.Load(); ; {
+	for {
+		end := l.end.Load() // before the link and after the index, as settle does
 		next := b.next.Load()
 		if next == released { // since it was looked up
 			b = l.byArrival(ms)
@@ -89,10 +97,11 @@ func (l *Log) seekArrival(c *Cursor, ms int64) {
 
 // byArrival finds the block of the last record that arrived at ms or before.
 func (l *Log) byArrival(ms int64) *Block {
+	tail := l.tail.Load() // before the index, as seek does
 	if b := byArrival(l.lookup.Load(), ms); b != nil {
 		return b
 	}
-	return l.tail.Load()
+	return tail
 }
 
 // ArrivalAt returns when the record at c arrived, in Unix milliseconds, if there
