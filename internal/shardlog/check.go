@@ -41,7 +41,7 @@ func (l *Log) Check() error {
 // checkEnds checks the two ends of the log.
 func (l *Log) checkEnds() error {
 	b := l.active
-	appended, first, end := b.base+uint64(l.n), l.first.Load(), l.end.Load()
+	appended, first, end := l.appendedEnd(), l.first.Load(), l.end.Load()
 	switch {
 	case l.tail.Load() != b:
 		return errors.New("the active block is not the tail")
@@ -49,8 +49,8 @@ func (l *Log) checkEnds() error {
 		return errors.New("the active block has a successor")
 	case l.next < appended || l.next > appended && l.skippedAfter(appended) != l.next:
 		return fmt.Errorf("the next index is %d, but %d records end at %d", l.next, l.n, appended)
-	case end > l.next:
-		return fmt.Errorf("records are published to %d of %d", end, l.next)
+	case end > appended:
+		return fmt.Errorf("records are published to %d of %d", end, appended)
 	case first < 1 || first > end:
 		return fmt.Errorf("the trim horizon is %d, the published end %d", first, end)
 	case l.ring.n > 0 && l.ring.at(l.ring.n-1) != b:

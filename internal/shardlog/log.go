@@ -140,7 +140,6 @@ func (l *Log) AppendCopies(key string, data []byte, ms int64, n int) uint64 {
 		k := min(n, l.active.room(l.n, size, ms))
 		if k == 0 {
 			l.roll(size, ms)
-			i = min(i, l.next)
 			continue
 		}
 		l.active.writeCopies(l.n, k, key, data, ms)
@@ -152,11 +151,7 @@ func (l *Log) AppendCopies(key string, data []byte, ms int64, n int) uint64 {
 }
 
 // Publish shows readers all that was appended.
-func (l *Log) Publish() {
-	if l.n > 0 { // else next may lie behind a gap
-		l.end.Store(l.active.base + uint64(l.n))
-	}
-}
+func (l *Log) Publish() { l.end.Store(l.appendedEnd()) }
 
 // PublishTo shows readers the records before index i, unless they see more
 // already. There must be a record with index i-1.
@@ -173,12 +168,20 @@ func (l *Log) roll(size int, ms int64) {
 	old := l.active
 	b := &Block{
 		arena: l.newArena(size), hollow: l.options.Hollow,
-		base: l.next, from: old.base + uint64(l.n), baseMs: ms,
+		base: l.next, from: l.appendedEnd(), baseMs: ms,
 		records: old.records + int64(l.n), bytes: old.bytes + int64(old.used),
 	}
 	l.active, l.n = b, 0
 	l.enter(b)
 	old.next.Store(b)
+}
+
+// appendedEnd returns the index after the newest record, published or not.
+func (l *Log) appendedEnd() uint64 {
+	if l.n == 0 {
+		return l.active.from // a gap may lie between
+	}
+	return l.active.base + uint64(l.n)
 }
 
 // enter makes b the newest block of the ring and of the index.
@@ -270,7 +273,7 @@ func (l *Log) dropBlocks() {
 	for l.ring.n > 1 && l.ring.at(1).from <= first {
 		dropped = append(dropped, l.ring.pop())
 	}
-	if l.ring.n == 1 && first >= l.active.base+uint64(l.n) {
+	if l.ring.n == 1 && first >= l.appendedEnd() {
 		dropped = append(dropped, l.ring.pop())
 		l.rest()
 	}
@@ -292,7 +295,7 @@ func (l *Log) dropBlocks() {
 func (l *Log) rest() {
 	old := l.active
 	l.active = &Block{
-		base: l.next, from: old.base + uint64(l.n), baseMs: old.lastMs(l.n),
+		base: l.next, from: l.appendedEnd(), baseMs: old.lastMs(l.n),
 		records: old.records + int64(l.n), bytes: old.bytes + int64(old.used),
 	}
 	l.n = 0
