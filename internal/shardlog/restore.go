@@ -15,7 +15,7 @@ type Gap struct{ From, To uint64 }
 type State struct {
 	First, End uint64 // the oldest index not trimmed, and the one after the newest record
 	Bytes      int64  // sizes of all records ever
-	LastMs     int64  // arrival of the newest record, Unix milliseconds
+	LastMs     int64  // not before the arrival of any record, Unix milliseconds
 	Gaps       []Gap  // rising
 }
 
@@ -42,15 +42,15 @@ func (l *Log) State(lastMs int64) State {
 	}
 }
 
-// Blocks returns the published records, oldest first. The caller holds the
-// writers' lock; the memory it gets may be read without.
+// Blocks returns the blocks of the published records that are not trimmed, oldest
+// first. The caller holds the writers' lock; the memory it gets may be read without.
 func (l *Log) Blocks() []SavedBlock {
 	var list []SavedBlock
 	for i := range l.ring.n {
 		b := l.ring.at(i)
 		n := b.published(l.end.Load(), b.next.Load())
-		if n == 0 {
-			break
+		if n == 0 || b.base+uint64(n) <= l.first.Load() {
+			break // the records that are left are not published
 		}
 		head := BlockHead{Base: b.base, BaseMs: b.baseMs, Bytes: b.bytes, Count: uint32(n), Used: uint32(b.Start(n))}
 		saved := SavedBlock{BlockHead: head, Headers: b.arena[len(b.arena)-headerBytes*n:]}
@@ -79,36 +79,47 @@ func (l *Log) Gaps() []Gap { return l.gaps }
 
 // A Restorer makes a log of what was saved of one.
 type Restorer struct {
-	log   *Log
-	state State
+	log    *Log
+	state  State
+	resume uint64 // index of the next record
 }
 
 // Restore begins to make l, which must be the zero Log, the one that was saved as
 // s. Its next record will have an index that is larger by skip than the one after
 // the newest record's. It returns an error if s cannot be.
 func Restore(l *Log, o Options, s State, skip uint64) (*Restorer, error) {
-	if s.First < 1 || s.First > s.End || s.Bytes < 0 || s.End > maxIndex-skip {
-		return nil, fmt.Errorf("records %d to %d of %d bytes", s.First, s.End, s.Bytes)
+	switch {
+	case s.First < 1 || s.First > s.End || s.Bytes < 0 || s.LastMs < 0 || s.End > maxIndex:
+		return nil, fmt.Errorf("records %d to %d of %d bytes, at %d at last", s.First, s.End, s.Bytes, s.LastMs)
+	case skip > maxIndex:
+		return nil, fmt.Errorf("%d indexes are to be skipped", skip)
 	}
-	before := uint64(1)
+	before := uint64(0)
 	for _, g := range s.Gaps {
-		if g.From < before || g.To <= g.From || g.To > maxIndex || g.From > s.End {
+		// There is a record between two gaps, and one behind each but a last one that
+		// begins at the end.
+		if g.From <= before || g.To <= g.From || g.To > maxIndex || g.From != s.End && g.To >= s.End {
 			return nil, fmt.Errorf("there is a gap from %d to %d before %d", g.From, g.To, s.End)
 		}
 		before = g.To
 	}
+	resume := max(s.End, before) + skip
+	if resume > maxIndex {
+		return nil, fmt.Errorf("the next record would have index %d", resume)
+	}
+	if resume > s.End {
+		gaps := s.Gaps
+		// A log that was restored and saved again before a record was appended has a
+		// gap behind its end already, which the new one prolongs.
+		if before > s.End {
+			gaps = gaps[:len(gaps)-1]
+		}
+		s.Gaps = append(gaps[:len(gaps):len(gaps)], Gap{s.End, resume})
+	}
 	l.init(o)
-	if skip > 0 {
-		s.Gaps = append(s.Gaps[:len(s.Gaps):len(s.Gaps)], Gap{s.End, s.End + skip})
-	}
-	// A log that was restored and saved again before a record was appended has a gap
-	// behind its end already, which the new one prolongs.
-	if n := len(s.Gaps); n > 1 && s.Gaps[n-2].From == s.End {
-		s.Gaps = append(s.Gaps[:n-2:n-2], Gap{s.End, s.Gaps[n-2].To + skip})
-	}
 	l.gaps = s.Gaps
 	l.begin(&Block{base: 1, from: 1}, s.End)
-	return &Restorer{log: l, state: s}, nil
+	return &Restorer{log: l, state: s, resume: resume}, nil
 }
 
 // maxIndex bounds indexes well below what a sequence number holds.
@@ -146,11 +157,17 @@ func (r *Restorer) Block(h BlockHead, arena []byte) error {
 // follows reports whether a block can come after those there are.
 func (r *Restorer) follows(h BlockHead) bool {
 	l := r.log
-	if h.Base < 1 || h.Base > r.state.End || uint64(h.Count) > r.state.End-h.Base || h.Bytes < 0 || h.BaseMs < l.active.baseMs {
+	if h.Base < 1 || h.Base > r.state.End || uint64(h.Count) > r.state.End-h.Base || h.Bytes < 0 || h.BaseMs < l.active.lastMs(l.n) {
 		return false
 	}
+	end := h.Base + uint64(h.Count)
+	for _, g := range l.gaps {
+		if g.From < end && g.To > h.Base {
+			return false
+		}
+	}
 	if l.ring.n == 0 {
-		return h.Base <= r.state.First || r.from(h.Base) <= r.state.First
+		return r.from(h.Base) <= r.state.First && r.state.First < end
 	}
 	return r.from(h.Base) == l.next && h.Bytes == l.Appended().Bytes
 }
@@ -177,11 +194,7 @@ func (l *Log) skipped(base uint64) (n int64) {
 
 // Done checks that the log holds what it should, and makes it ready.
 func (r *Restorer) Done() error {
-	l, s := r.log, r.state
-	resume := s.End
-	if n := len(l.gaps); n > 0 && l.gaps[n-1].From == s.End {
-		resume = l.gaps[n-1].To
-	}
+	l, s, resume := r.log, r.state, r.resume
 	if l.ring.n == 0 {
 		if s.First != s.End {
 			return errors.New("it does not hold what it should")
@@ -208,7 +221,7 @@ func (b *Block) check(n int, lastMs int64) error {
 	for i := range n {
 		h := b.Header(i)
 		if h.End() > b.used || at+h.KeyLen() > h.End() || h.End()-at > MaxRecordBytes ||
-			h.Delta() < delta || b.baseMs+h.Delta() > lastMs || i == 0 && h.Delta() != 0 ||
+			h.Delta() < delta || h.Delta() > lastMs-b.baseMs || i == 0 && h.Delta() != 0 ||
 			!b.hollow && !utf8.Valid(b.arena[at:at+h.KeyLen()]) {
 			return fmt.Errorf("record %d of a block is impossible", i)
 		}
