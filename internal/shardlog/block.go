@@ -218,7 +218,7 @@ func arenaBytes(filled, size int) int {
 	return max(n, size+headerBytes+1)
 }
 
-// NewArena returns n bytes, but one, that need not be zero: readers see nothing of
+// NewArena returns n bytes, but one, of which n is at least one, that need not be zero: readers see nothing of
 // an arena but what was written, and zeroing a MiB takes as long as a thousand
 // puts, all of which the one that begins a block would have to wait for. A
 // strings.Builder is the way to such memory: the first byte is made its string and

@@ -121,7 +121,8 @@ func (l *Log) arrival(c *Cursor) (ms int64, ok bool) {
 // Oldest returns the arrival of the oldest record that is not trimmed.
 func (l *Log) Oldest() (ms int64, ok bool) { return l.ArrivalAt(Cursor{}) }
 
-// ArrivalOf returns when the record with index i arrived, if it is still there.
+// ArrivalOf returns when the record with index i arrived, if that is known: until
+// its block is released, which may be later than it is trimmed.
 func (l *Log) ArrivalOf(i uint64) (ms int64, ok bool) {
 	c := Cursor{Next: i}
 	if ms, ok = l.arrival(&c); c.Next != i {
@@ -145,7 +146,7 @@ func (l *Log) Before(c Cursor) Extent {
 // call that reads one record notices the difference.
 func (l *Log) Take(c *Cursor, most, budget int, alone bool) (n, bytes int) {
 	limit := l.settle(c)
-	if c.Next >= limit {
+	if c.Next >= limit || most <= 0 {
 		return 0, 0
 	}
 	b, i := c.block, int(c.Next-c.block.base)

@@ -115,7 +115,7 @@ func (l *Log) Held() Extent {
 
 // Append adds a record that arrived at ms, in Unix milliseconds, without showing
 // it to readers, and returns its index. ms must not lie before the arrival of the
-// record before.
+// record before. key has at most 2047 bytes, key and data at most [MaxRecordBytes].
 func (l *Log) Append(key string, data []byte, ms int64) uint64 {
 	size := len(key) + len(data)
 	if !l.active.fits(l.n, size, ms) {
