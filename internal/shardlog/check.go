@@ -61,8 +61,8 @@ func (l *Log) checkEnds() error {
 		return fmt.Errorf("the trim horizon %d lies behind the oldest block", first)
 	case l.ring.n == 0 && (l.n != 0 || len(b.arena) != 0 || first != end):
 		return fmt.Errorf("a log without blocks has %d records", l.n)
-	case l.trimmed != l.before(first).Bytes:
-		return fmt.Errorf("%d bytes are counted as trimmed, %d are", l.trimmed, l.before(first).Bytes)
+	case l.trimmed != l.before(first):
+		return fmt.Errorf("%+v is counted as trimmed, %+v is", l.trimmed, l.before(first))
 	}
 	return nil
 }

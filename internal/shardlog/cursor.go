@@ -16,6 +16,12 @@ func (c *Cursor) Forget() { c.block = nil }
 // its first record.
 func (c *Cursor) Block() (b *Block, i int) { return c.block, int(c.Next - c.block.base) }
 
+// before returns the records of the log before a cursor that is settled.
+func (c *Cursor) before() Extent {
+	b, i := c.Block()
+	return Extent{b.records + int64(i), b.bytes + int64(b.Start(i))}
+}
+
 // settle moves c.block to the block that holds the record c.Next, and returns the
 // index after the last published record of that block: if that is not greater than
 // c.Next there is no such record yet. A position in a trimmed block moves up to the

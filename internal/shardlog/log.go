@@ -42,7 +42,7 @@ type Log struct {
 	next    uint64 // index of the record that is appended next
 	ring    ring
 	index   *index // the writers' own; nil until there is a block with records
-	trimmed int64  // sizes of all records below first
+	trimmed Extent // all records below first
 	gaps    []Gap  // immutable
 
 	_ [64]byte // keeps what readers load off the writers' cache lines
@@ -103,14 +103,12 @@ func (l *Log) Published() Extent { return l.before(l.end.Load()) }
 func (l *Log) before(i uint64) Extent {
 	c := Cursor{Next: i}
 	l.settle(&c)
-	at := int(c.Next - c.block.base)
-	return Extent{c.block.records + int64(at), c.block.bytes + int64(c.block.Start(at))}
+	return c.before()
 }
 
 // Held returns the records that are appended and not trimmed.
 func (l *Log) Held() Extent {
-	all := l.Appended()
-	return Extent{all.Records - l.before(l.first.Load()).Records, all.Bytes - l.trimmed}
+	return l.Appended().Minus(l.trimmed)
 }
 
 // Append adds a record that arrived at ms, in Unix milliseconds, without showing
@@ -208,23 +206,44 @@ func (l *Log) newArena(size int) []byte {
 // published, releases the memory below by whole blocks, and returns what was
 // trimmed.
 func (l *Log) TrimTo(i uint64) Extent {
-	first := l.first.Load()
-	if i = min(i, l.end.Load()); i <= first {
+	if i = min(i, l.end.Load()); i <= l.first.Load() {
 		return Extent{}
 	}
-	was, is := l.before(first).Records, l.before(i)
-	gone := Extent{is.Records - was, is.Bytes - l.trimmed}
+	c := l.oldest()
+	c.Next = i
+	return l.trimTo(&c)
+}
+
+// trimTo is TrimTo for a cursor at an index that is published and not trimmed.
+func (l *Log) trimTo(c *Cursor) Extent {
+	i := c.Next
+	if i <= l.first.Load() {
+		return Extent{}
+	}
+	l.settle(c)
+	was := l.trimmed
+	l.trimmed = c.before()
 	l.first.Store(i)
-	l.trimmed = is.Bytes
 	l.dropBlocks()
-	return gone
+	return l.trimmed.Minus(was)
+}
+
+// oldest returns a cursor at the oldest record that is not trimmed. The writers
+// know its block without looking it up.
+func (l *Log) oldest() Cursor {
+	c := Cursor{Next: l.first.Load()}
+	if l.ring.n > 0 {
+		c.block = l.ring.at(0)
+	}
+	return c
 }
 
 // TrimExpired trims what arrived at ms or before.
 func (l *Log) TrimExpired(ms int64) Extent {
-	c := Cursor{Next: l.first.Load()}
+	c := l.oldest()
 	l.SkipTo(&c, ms)
-	return l.TrimTo(c.Next)
+	c.Next = min(c.Next, l.end.Load())
+	return l.trimTo(&c)
 }
 
 // TrimBlocks is TrimExpired for whole blocks only: at most calls it looks at one
@@ -247,7 +266,7 @@ func (l *Log) TrimBlocks(ms int64) (gone Extent) {
 // arrive after ms, until the trimmed ones count for need bytes, each with so much
 // overhead.
 func (l *Log) TrimBytes(need, overhead, ms int64) Extent {
-	c := Cursor{Next: l.first.Load()}
+	c := l.oldest()
 	var counted int64
 	for n := 0; n == 0 || counted < need; n++ {
 		limit := l.settle(&c)
@@ -261,7 +280,7 @@ func (l *Log) TrimBytes(need, overhead, ms int64) Extent {
 		counted += int64(b.Header(i).End()-b.Start(i)) + overhead
 		c.Next++
 	}
-	return l.TrimTo(c.Next)
+	return l.trimTo(&c)
 }
 
 // dropBlocks lets go of the blocks below the trim horizon. A dropped block is left

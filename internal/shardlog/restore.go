@@ -202,7 +202,7 @@ func (r *Restorer) Done() error {
 		b := &Block{base: resume, from: s.End, baseMs: s.LastMs, bytes: s.Bytes}
 		b.records = int64(resume-1) - l.skipped(resume)
 		l.begin(b, s.End)
-		l.trimmed = s.Bytes
+		l.trimmed = Extent{b.records, b.bytes}
 		return nil
 	}
 	if l.next != s.End || l.Appended().Bytes != s.Bytes {
@@ -211,7 +211,7 @@ func (r *Restorer) Done() error {
 	l.next = resume
 	l.first.Store(s.First)
 	l.end.Store(s.End)
-	l.trimmed = l.before(s.First).Bytes
+	l.trimmed = l.before(s.First)
 	return nil
 }
 
