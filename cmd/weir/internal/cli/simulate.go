@@ -13,8 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/weirstream/weir/cmd/weir/internal/rehearsal"
 	"github.com/weirstream/weir/cmd/weir/internal/report"
-	"github.com/weirstream/weir/cmd/weir/internal/simulation"
 	"github.com/weirstream/weir/cmd/weir/internal/workfile"
 	"github.com/weirstream/weir/simulate"
 	"github.com/weirstream/weir/workload"
@@ -94,7 +94,7 @@ func (f *simulateFlags) run(c *cobra.Command) error {
 	config.Rows = rows.rows
 	bar := newBar(c.OutOrStdout(), c.ErrOrStderr(), w.Duration > 0)
 	config.Progress = bar.show
-	outcome, err := simulation.Run(c.Context(), config)
+	outcome, err := rehearsal.Run(c.Context(), config)
 	bar.close()
 	if err != nil {
 		return err
@@ -121,15 +121,15 @@ func nameOf(w workload.Workload) string {
 }
 
 // config returns the run and its questions.
-func (f *simulateFlags) config(w workload.Workload, open workload.Open) (simulation.Config, error) {
+func (f *simulateFlags) config(w workload.Workload, open workload.Open) (rehearsal.Config, error) {
 	if err := f.check(w); err != nil {
-		return simulation.Config{}, usageError{err}
+		return rehearsal.Config{}, usageError{err}
 	}
 	step, err := f.step.of(w, open)
 	if err != nil {
-		return simulation.Config{}, err
+		return rehearsal.Config{}, err
 	}
-	return simulation.Config{
+	return rehearsal.Config{
 		Simulation: simulate.Config{Workload: w, Open: open, Step: step, Start: f.start.t},
 		Shards:     f.sweep.shards, Fit: f.fit.share, CatchUp: time.Duration(f.catchUp), Workers: runtime.GOMAXPROCS(0),
 	}, nil
@@ -208,7 +208,7 @@ func interruption(ctx context.Context) error {
 // A rowsFile is the file of comma-separated values to be written. The zero value is none.
 type rowsFile struct {
 	file *os.File
-	rows *simulation.Rows
+	rows *rehearsal.Rows
 }
 
 // createRows opens the file. It must not be one of the inputs, nor the report.
@@ -225,7 +225,7 @@ func createRows(name string, inputs ...string) (rowsFile, error) {
 	if err != nil {
 		return rowsFile{}, fmt.Errorf("--csv: %w", err)
 	}
-	return rowsFile{file, simulation.NewRows(file)}, nil
+	return rowsFile{file, rehearsal.NewRows(file)}, nil
 }
 
 func sameFile(a, b string) bool {

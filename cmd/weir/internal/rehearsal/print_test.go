@@ -1,4 +1,4 @@
-package simulation_test
+package rehearsal_test
 
 import (
 	"flag"
@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/weirstream/weir/cmd/weir/internal/rehearsal"
 	"github.com/weirstream/weir/cmd/weir/internal/report"
-	"github.com/weirstream/weir/cmd/weir/internal/simulation"
 	"github.com/weirstream/weir/simulate"
 	"github.com/weirstream/weir/workload"
 )
@@ -43,19 +43,19 @@ const busyHour = `{
 	"reshards": [{"at": "5m", "shards": 4}, {"at": "6m", "shards": 40}]
 }`
 
-func outcome(t *testing.T, text string, c simulation.Config) *simulation.Outcome {
+func outcome(t *testing.T, text string, c rehearsal.Config) *rehearsal.Outcome {
 	t.Helper()
 	w, err := workload.Parse([]byte(text))
 	require.NoError(t, err)
 	c.Simulation.Workload = w
-	o, err := simulation.Run(t.Context(), c)
+	o, err := rehearsal.Run(t.Context(), c)
 	require.NoError(t, err)
 	return o
 }
 
 func TestOutcome_Print(t *testing.T) {
 	fit := 0.0
-	o := outcome(t, busyHour, simulation.Config{
+	o := outcome(t, busyHour, rehearsal.Config{
 		Simulation: simulate.Config{Step: 100 * time.Millisecond},
 		Shards:     []int{1, 4}, Fit: &fit, CatchUp: time.Minute, Workers: 2,
 	})
@@ -65,7 +65,7 @@ func TestOutcome_Print(t *testing.T) {
 }
 
 func TestOutcome_Print_nothing(t *testing.T) {
-	o := outcome(t, `{"duration": "10s", "traffic": [{"rate": "1/h"}]}`, simulation.Config{})
+	o := outcome(t, `{"duration": "10s", "traffic": [{"rate": "1/h"}]}`, rehearsal.Config{})
 	var b strings.Builder
 	require.NoError(t, o.Print(&b))
 	assert.Contains(t, b.String(), "Nothing was throttled.")
@@ -74,7 +74,7 @@ func TestOutcome_Print_nothing(t *testing.T) {
 
 // What the courses say together is what the result says.
 func TestRun_seriesAgreesWithResult(t *testing.T) {
-	o := outcome(t, busyHour, simulation.Config{Simulation: simulate.Config{Step: 100 * time.Millisecond}})
+	o := outcome(t, busyHour, rehearsal.Config{Simulation: simulate.Config{Step: 100 * time.Millisecond}})
 	var offered, accepted, throttled float64
 	for _, p := range o.Series.Points {
 		if p.At < 10*time.Second {
@@ -91,7 +91,7 @@ func TestRun_seriesAgreesWithResult(t *testing.T) {
 
 func TestRun_tellsHowFarItIs(t *testing.T) {
 	var told []float64
-	outcome(t, busyHour, simulation.Config{
+	outcome(t, busyHour, rehearsal.Config{
 		Simulation: simulate.Config{Step: 100 * time.Millisecond},
 		Progress:   func(_ string, done float64) { told = append(told, done) },
 	})
@@ -101,7 +101,7 @@ func TestRun_tellsHowFarItIs(t *testing.T) {
 }
 
 func TestOutcome_Page(t *testing.T) {
-	o := outcome(t, busyHour, simulation.Config{Simulation: simulate.Config{Step: 100 * time.Millisecond}, Shards: []int{1, 2}})
+	o := outcome(t, busyHour, rehearsal.Config{Simulation: simulate.Config{Step: 100 * time.Millisecond}, Shards: []int{1, 2}})
 	p := o.Page()
 	for _, c := range p.Charts {
 		assert.NotEmpty(t, c.X, c.Title)
@@ -116,7 +116,7 @@ func TestOutcome_Page(t *testing.T) {
 
 // Charts that would say nothing are left out.
 func TestOutcome_Page_nothing(t *testing.T) {
-	p := outcome(t, `{"duration": "10s", "traffic": [{"rate": "1/s"}]}`, simulation.Config{}).Page()
+	p := outcome(t, `{"duration": "10s", "traffic": [{"rate": "1/s"}]}`, rehearsal.Config{}).Page()
 	var titles []string
 	for _, c := range p.Charts {
 		titles = append(titles, c.Title)
@@ -129,7 +129,7 @@ func TestOutcome_Page_nothing(t *testing.T) {
 func TestRun_catchUpOfSeveral(t *testing.T) {
 	o := outcome(t, `{"duration": "10m", "traffic": [{"rate": "10/s"}], "consumers": [
 		{"name": "app", "count": 3}, {"name": "late", "start": "9m"}
-	]}`, simulation.Config{CatchUp: time.Minute})
+	]}`, rehearsal.Config{CatchUp: time.Minute})
 	require.Len(t, o.CatchUps, 2)
 	assert.Equal(t, "app", o.CatchUps[0].Consumer)
 	assert.True(t, o.CatchUps[0].Outage.CaughtUp)
@@ -139,7 +139,7 @@ func TestRun_catchUpOfSeveral(t *testing.T) {
 
 // Of many shards the busiest have lines, and the others one together: nothing is lost.
 func TestOutcome_Page_manyShards(t *testing.T) {
-	o := outcome(t, `{"duration": "20s", "stream": {"shards": 100}, "traffic": [{"rate": "4000/s", "keys": {"unique": true, "hot": [{"key": "k", "share": 0.4}]}}]}`, simulation.Config{})
+	o := outcome(t, `{"duration": "20s", "stream": {"shards": 100}, "traffic": [{"rate": "4000/s", "keys": {"unique": true, "hot": [{"key": "k", "share": 0.4}]}}]}`, rehearsal.Config{})
 	for _, c := range o.Page().Charts {
 		var sum float64
 		for _, s := range c.Series {
@@ -164,7 +164,7 @@ func TestOutcome_Page_manyShards(t *testing.T) {
 // An outage of all consumers is one band.
 func TestOutcome_Page_outages(t *testing.T) {
 	o := outcome(t, `{"duration": "1m", "traffic": [{"rate": "10/s"}],
-		"consumers": [{"name": "app", "count": 30, "outages": [{"at": "10s", "for": "5s"}]}, {"name": "b", "outages": [{"at": "20s", "for": "5s"}]}]}`, simulation.Config{})
+		"consumers": [{"name": "app", "count": 30, "outages": [{"at": "10s", "for": "5s"}]}, {"name": "b", "outages": [{"at": "20s", "for": "5s"}]}]}`, rehearsal.Config{})
 	charts := o.Page().Charts
 	age := charts[slices.IndexFunc(charts, func(c report.Chart) bool { return c.Title == "Iterator age" })]
 	assert.Equal(t, []report.Marker{

@@ -1,7 +1,7 @@
-// Package simulation is what weir simulate shows: it takes the seconds of a
-// simulated run down in bounded memory, asks what planners ask, and prints tables,
-// a page with charts, and rows for a spreadsheet.
-package simulation
+// Package rehearsal is what weir simulate does and shows: it runs package simulate,
+// keeps the course of the run in bounded memory, asks what planners ask, and
+// prints tables, a page with charts, and rows for a spreadsheet.
+package rehearsal
 
 import (
 	"math"

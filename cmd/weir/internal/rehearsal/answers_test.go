@@ -1,4 +1,4 @@
-package simulation_test
+package rehearsal_test
 
 import (
 	"context"
@@ -9,14 +9,14 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/weirstream/weir/cmd/weir/internal/simulation"
+	"github.com/weirstream/weir/cmd/weir/internal/rehearsal"
 	"github.com/weirstream/weir/simulate"
 	"github.com/weirstream/weir/workload"
 )
 
 // answersTo returns the sentences about a result that is made up.
 func answersTo(r simulate.Result) string {
-	o := simulation.Outcome{Result: &r, Series: simulation.NewSeries()}
+	o := rehearsal.Outcome{Result: &r, Series: rehearsal.NewSeries()}
 	return strings.Join(o.Answers(), "\n")
 }
 
@@ -98,7 +98,7 @@ func TestRun_interrupted(t *testing.T) {
 		"simulating outages":               "INTERRUPTED before all was found out",
 	} {
 		ctx, cancel := context.WithCancel(t.Context())
-		o, err := simulation.Run(ctx, simulation.Config{
+		o, err := rehearsal.Run(ctx, rehearsal.Config{
 			Simulation: simulate.Config{Workload: w, Step: time.Second},
 			Shards:     []int{1, 2, 3, 4, 5, 6, 7, 8}, Fit: &fit, CatchUp: time.Minute,
 			Progress: func(what string, _ float64) {

@@ -1,4 +1,4 @@
-package simulation_test
+package rehearsal_test
 
 import (
 	"testing"
@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/weirstream/weir"
-	"github.com/weirstream/weir/cmd/weir/internal/simulation"
+	"github.com/weirstream/weir/cmd/weir/internal/rehearsal"
 	"github.com/weirstream/weir/simulate"
 )
 
@@ -27,7 +27,7 @@ func second(at int, n int64) *simulate.Second {
 }
 
 func TestSeries_keepsSecondsWhileThereAreFew(t *testing.T) {
-	s := simulation.NewSeries()
+	s := rehearsal.NewSeries()
 	for i, n := range []int64{500, 1500} {
 		s.Add(second(i, n))
 	}
@@ -38,7 +38,7 @@ func TestSeries_keepsSecondsWhileThereAreFew(t *testing.T) {
 	assert.Equal(t, 1500.0, p.Offered)
 	assert.Equal(t, 500.0, p.Throttled)
 	assert.Equal(t, 1.5, p.MostUsed)
-	assert.Equal(t, []simulation.ShardPoint{{Shard: 3, Accepted: 1000, Throttled: 500}}, p.Shards)
+	assert.Equal(t, []rehearsal.ShardPoint{{Shard: 3, Accepted: 1000, Throttled: 500}}, p.Shards)
 	assert.Equal(t, 1500*time.Millisecond, p.Consumers[0].Age)
 }
 
@@ -47,7 +47,7 @@ func TestSeries_keepsSecondsWhileThereAreFew(t *testing.T) {
 // seconds said.
 func TestSeries_isBoundedAndLosesNothing(t *testing.T) {
 	const day = 86400
-	s := simulation.NewSeries()
+	s := rehearsal.NewSeries()
 	var offered, throttled, most float64
 	for i := range day {
 		n := int64(100 + i*7919%1700)
@@ -77,16 +77,16 @@ func TestSeries_isBoundedAndLosesNothing(t *testing.T) {
 
 // A shard that appears late has zeros before, and one that ends has them after.
 func TestSeries_shardsComeAndGo(t *testing.T) {
-	s := simulation.NewSeries()
+	s := rehearsal.NewSeries()
 	s.Add(second(0, 10))
 	later := second(1, 20)
 	later.Shards[0].Shard = 7
 	s.Add(later)
-	assert.Equal(t, []simulation.ShardPoint{{Shard: 3}, {Shard: 7, Accepted: 20}}, s.Points[1].Shards)
+	assert.Equal(t, []rehearsal.ShardPoint{{Shard: 3}, {Shard: 7, Accepted: 20}}, s.Points[1].Shards)
 	for i := 2; i < 4000; i++ {
 		s.Add(lateSecond(i))
 	}
-	assert.Equal(t, []simulation.ShardPoint{{Shard: 3, Accepted: 10.0 / 4}, {Shard: 7, Accepted: 60.0 / 4}}, s.Points[0].Shards)
+	assert.Equal(t, []rehearsal.ShardPoint{{Shard: 3, Accepted: 10.0 / 4}, {Shard: 7, Accepted: 60.0 / 4}}, s.Points[0].Shards)
 }
 
 func lateSecond(at int) *simulate.Second {
@@ -98,7 +98,7 @@ func lateSecond(at int) *simulate.Second {
 // Of 101 shards the first 48 have a course, and the last because it throttles: the
 // others are told together.
 func TestSeries_manyShards(t *testing.T) {
-	s := simulation.NewSeries()
+	s := rehearsal.NewSeries()
 	sec := second(0, 10)
 	for i := range 100 {
 		sh := simulate.ShardSecond{Shard: sec.Shards[0].Shard + 1 + weir.ShardID(i)}
@@ -109,7 +109,7 @@ func TestSeries_manyShards(t *testing.T) {
 	s.Add(sec)
 	p := s.Points[0]
 	assert.Len(t, p.Shards, 49)
-	assert.Equal(t, simulation.ShardPoint{Shard: 103, Accepted: 2, Throttled: 7}, p.Shards[48])
+	assert.Equal(t, rehearsal.ShardPoint{Shard: 103, Accepted: 2, Throttled: 7}, p.Shards[48])
 	assert.Equal(t, 52, s.ShardsOmitted)
 	assert.Equal(t, 2.0*52, p.OtherAccepted)
 	assert.Zero(t, p.OtherThrottled)
