@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -45,7 +44,7 @@ With fewer runs it says "worse?" and "better?" of what does not overlap.`,
 	flags.SortFlags = false
 	flags.BoolVar(&f.all, "all", false, "show all metrics, and not the main ones only")
 	flags.Var(&f.worse, "fail-if-worse", "exit with status 1 if any metric is worse by more than this `PERCENT`, noise apart")
-	flags.BoolVar(&f.json, "json", false, "print the comparison as one JSON object")
+	addJSON(flags, &f.json, "comparison")
 	return c
 }
 
@@ -67,12 +66,10 @@ func (f *benchCompareFlags) run(c *cobra.Command, nameBefore, nameAfter string) 
 }
 
 func (f *benchCompareFlags) print(w io.Writer, c *bench.Comparison) error {
-	if !f.json {
-		return c.Print(w, f.all)
+	if f.json {
+		return writeJSON(w, c)
 	}
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(c)
+	return c.Print(w, f.all)
 }
 
 // readSet reads a result of weir bench --json.

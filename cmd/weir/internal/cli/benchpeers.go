@@ -65,7 +65,7 @@ some ten minutes. What else the machine does meanwhile shows in the spread.`,
 	flags.Var(&f.size, "size", "data of a record, 8B to 64KiB; always 100 bytes over HTTP")
 	flags.StringSliceVar(&f.only, "only", nil, "measure these `PEERS` only, separated by commas")
 	flags.BoolVar(&f.embedded, "embedded", false, "leave out the peers over HTTP")
-	flags.BoolVar(&f.json, "json", false, "print the result as one JSON object")
+	addJSON(flags, &f.json, "result")
 	flags.BoolVar(&f.markdown, "markdown", false, "print the tables in Markdown")
 	groupFlags(c, nil) // or help shows the groups of the command above
 	return c

@@ -144,7 +144,7 @@ func TestDemo_errors(t *testing.T) {
 		{"--input " + filepath.Dir(log), "is a directory"},
 		{"--input " + log + " --key x", "fields can be chosen in JSON lines and tables only"},
 		{"--input " + log + " --events 5", "--events is about events that are made up"},
-		{"--input " + log + " --report " + log, "would overwrite the input"},
+		{"--input " + log + " --report " + log, "would overwrite " + log},
 		{"--key x", "--key is about the lines of --input, which is missing"},
 		{"--report /no/such/dir/x.html", "--report: open /no/such/dir/x.html"},
 	}

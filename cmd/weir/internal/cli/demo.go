@@ -2,8 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 
@@ -26,8 +24,7 @@ type demoFlags struct {
 	limits    limitsFlag
 	speed     speedFlag
 
-	json   bool
-	report string
+	outputs
 }
 
 const (
@@ -75,8 +72,7 @@ read are counted and named.`,
 	flags.Var(boundedInt{&f.producers, 1, demo.MaxProducers}, "producers", fmt.Sprintf("goroutines that put, 1 to %d", demo.MaxProducers))
 	flags.Var(&f.limits, "limits", "limits of the stream, service or none")
 	flags.Var(&f.speed, "speed", "replay at this multiple of the recorded time, or max: as fast as the limits allow")
-	flags.BoolVar(&f.json, "json", false, "print the result as one JSON object")
-	flags.StringVar(&f.report, "report", "", "write a page with charts to `FILE.html`")
+	f.outputs.add(flags)
 	return c
 }
 
@@ -91,11 +87,11 @@ func (f *demoFlags) run(c *cobra.Command) error {
 		return err
 	}
 	defer source.Close()
-	report, err := createReport(f.report, f.input)
+	page, err := f.createReport(f.input)
 	if err != nil {
 		return err
 	}
-	defer report.Close()
+	defer page.Close()
 
 	bar := newProgress(c.OutOrStdout(), c.ErrOrStderr(), source.done)
 	result, err := demo.Run(ctx, demo.Config{
@@ -110,7 +106,7 @@ func (f *demoFlags) run(c *cobra.Command) error {
 	if result.RecordsIn == 0 && result.Rejected > 0 && !result.Interrupted {
 		return unreadable(result)
 	}
-	if err := errors.Join(f.print(result, c.OutOrStdout()), report.write(result.Page())); err != nil {
+	if err := f.write(c.OutOrStdout(), page, result); err != nil {
 		return err
 	}
 	return verdict(result)
@@ -150,15 +146,6 @@ func (f *demoFlags) open(ctx context.Context, stdin io.Reader) (*demoSource, err
 		},
 		done: func(p demo.Progress) float64 { return float64(p.Records) / float64(max(1, events)) },
 	}, nil
-}
-
-func (f *demoFlags) print(r *demo.Result, w io.Writer) error {
-	if !f.json {
-		return r.Print(w)
-	}
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(r)
 }
 
 // verdict returns what the exit status is to tell of a result.

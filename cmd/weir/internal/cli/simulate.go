@@ -1,12 +1,8 @@
 package cli
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 	"runtime"
 	"time"
@@ -14,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/weirstream/weir/cmd/weir/internal/rehearsal"
-	"github.com/weirstream/weir/cmd/weir/internal/report"
 	"github.com/weirstream/weir/cmd/weir/internal/workfile"
 	"github.com/weirstream/weir/simulate"
 	"github.com/weirstream/weir/workload"
@@ -86,12 +81,14 @@ func (f *simulateFlags) run(c *cobra.Command) error {
 		return err
 	}
 	defer page.Close()
-	rows, err := createRows(f.csv, append(f.workload.files(w), f.report)...)
+	table, err := createOutput("csv", f.csv, append(f.workload.files(w), f.report)...)
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
-	config.Rows = rows.rows
+	defer table.Close()
+	if config.Rows, err = table.rows(); err != nil {
+		return err
+	}
 	bar := newBar(c.OutOrStdout(), c.ErrOrStderr(), w.Duration > 0)
 	config.Progress = bar.show
 	outcome, err := rehearsal.Run(c.Context(), config)
@@ -100,7 +97,7 @@ func (f *simulateFlags) run(c *cobra.Command) error {
 		return err
 	}
 	outcome.Rejections = opener.Rejections()
-	if err := errors.Join(rows.finish(), f.write(c.OutOrStdout(), page, outcome)); err != nil {
+	if err := errors.Join(table.failed(config.Rows.Close()), f.write(c.OutOrStdout(), page, outcome)); err != nil {
 		return err
 	}
 	return interruption(c.Context())
@@ -152,102 +149,6 @@ func (f *simulateFlags) check(w workload.Workload) error {
 			time.Duration(f.catchUp), time.Duration(half))
 	}
 	return nil
-}
-
-// An outcome is what a command prints.
-type outcome interface {
-	Print(w io.Writer) error
-	Page() report.Page
-}
-
-// outputs are the flags that say how a result is to be shown.
-type outputs struct {
-	json   bool
-	report string
-}
-
-func (o *outputs) add(flags flagSet) {
-	flags.BoolVar(&o.json, "json", false, "print the result as one JSON object")
-	flags.StringVar(&o.report, "report", "", "write a page with charts to `FILE.html`")
-}
-
-// flagSet is what [outputs] needs of one.
-type flagSet interface {
-	BoolVar(p *bool, name string, value bool, usage string)
-	StringVar(p *string, name string, value string, usage string)
-}
-
-// createReport opens the page that is asked for.
-func (o *outputs) createReport(inputs ...string) (reportFile, error) {
-	return createReport(o.report, inputs...)
-}
-
-// write prints a result and writes its page.
-func (o *outputs) write(w io.Writer, page reportFile, result outcome) error {
-	if page.file != nil {
-		if err := page.write(result.Page()); err != nil {
-			return err
-		}
-	}
-	if !o.json {
-		return result.Print(w)
-	}
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(result)
-}
-
-// interruption returns the error of a command whose context has ended.
-func interruption(ctx context.Context) error {
-	if ctx.Err() != nil {
-		return errInterrupted
-	}
-	return nil
-}
-
-// A rowsFile is the file of comma-separated values to be written. The zero value is none.
-type rowsFile struct {
-	file *os.File
-	rows *rehearsal.Rows
-}
-
-// createRows opens the file. It must not be one of the inputs, nor the report.
-func createRows(name string, inputs ...string) (rowsFile, error) {
-	if name == "" {
-		return rowsFile{}, nil
-	}
-	for _, in := range inputs {
-		if sameFile(name, in) {
-			return rowsFile{}, usageError{fmt.Errorf("--csv %s would overwrite %s", name, in)}
-		}
-	}
-	file, err := os.Create(name)
-	if err != nil {
-		return rowsFile{}, fmt.Errorf("--csv: %w", err)
-	}
-	return rowsFile{file, rehearsal.NewRows(file)}, nil
-}
-
-func sameFile(a, b string) bool {
-	infoA, errA := os.Stat(a)
-	infoB, errB := os.Stat(b)
-	return errA == nil && errB == nil && os.SameFile(infoA, infoB)
-}
-
-// finish writes what is left.
-func (r rowsFile) finish() error {
-	if err := r.rows.Close(); err != nil {
-		return fmt.Errorf("--csv: %w", err)
-	}
-	return nil
-}
-
-// Close closes the file, if there is one.
-func (r rowsFile) Close() error {
-	if r.file == nil {
-		return nil
-	}
-	return r.file.Close()
 }
 
 // anHour is what flags change if no workload is named.
