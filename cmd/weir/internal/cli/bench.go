@@ -10,12 +10,13 @@ import (
 
 	"github.com/weirstream/weir/cmd/weir/internal/bench"
 	"github.com/weirstream/weir/cmd/weir/internal/workfile"
+	"github.com/weirstream/weir/cmd/weir/internal/workflags"
 	"github.com/weirstream/weir/workload"
 )
 
 func newBench(getenv func(string) string) *cobra.Command {
 	f := &benchFlags{
-		workload: newWorkloadFlags(defaultBench()), getenv: getenv, target: "embedded",
+		workload: workflags.New(defaultBench()), getenv: getenv, target: "embedded",
 		memory: defaultBenchMemory, drain: bench.DefaultDrain, repeat: 1,
 	}
 	c := &cobra.Command{
@@ -41,7 +42,7 @@ docs/bench.md tells what is measured how, and lists all metrics.`,
   weir bench iot --duration 30s --warm-up 5s --repeat 10 --json > before.json
   weir bench compare before.json after.json
   weir bench hot-key --duration 5m --target aws --region eu-west-1`,
-		Args: f.workload.args,
+		Args: f.workload.Args,
 		RunE: func(c *cobra.Command, _ []string) error { return f.run(c) },
 	}
 	f.add(c)
@@ -72,13 +73,13 @@ func (f *benchFlags) run(c *cobra.Command) error {
 	if err := f.check(); err != nil {
 		return err
 	}
-	w, opener, err := f.workload.load(c)
+	w, opener, err := f.workload.Load(c)
 	if err != nil {
 		return err
 	}
 	defer opener.Close()
-	w.Name = nameOf(w)
-	page, err := f.createReport(f.workload.files(w)...)
+	w.Name = workflags.Name(w)
+	page, err := f.createReport(f.workload.Files(w)...)
 	if err != nil {
 		return err
 	}

@@ -8,13 +8,15 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/weirstream/weir/cmd/weir/internal/bench"
+	"github.com/weirstream/weir/cmd/weir/internal/flagval"
+	"github.com/weirstream/weir/cmd/weir/internal/usage"
 )
 
 // benchCompareFlags are the flags of weir bench compare.
 type benchCompareFlags struct {
 	json  bool
 	all   bool
-	worse percentFlag
+	worse flagval.Percent
 }
 
 func newBenchCompare() *cobra.Command {
@@ -34,7 +36,7 @@ With fewer runs it says "worse?" and "better?" of what does not overlap.`,
   weir bench compare before.json after.json --fail-if-worse 5%`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 2 {
-				return usageError{fmt.Errorf("two files are needed, the one before and the one after; %d given", len(args))}
+				return usage.Errorf("two files are needed, the one before and the one after; %d given", len(args))
 			}
 			return nil
 		},
@@ -59,10 +61,10 @@ func (f *benchCompareFlags) run(c *cobra.Command, nameBefore, nameAfter string) 
 		return err
 	}
 	comparison := bench.Compare(before, after, nameBefore, nameAfter)
-	if err := f.print(c.OutOrStdout(), comparison); err != nil || f.worse.share == nil {
+	if err := f.print(c.OutOrStdout(), comparison); err != nil || f.worse.Share == nil {
 		return err
 	}
-	return comparison.WorseThan(*f.worse.share)
+	return comparison.WorseThan(*f.worse.Share)
 }
 
 func (f *benchCompareFlags) print(w io.Writer, c *bench.Comparison) error {

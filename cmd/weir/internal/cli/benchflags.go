@@ -1,26 +1,27 @@
 package cli
 
 import (
-	"errors"
-	"fmt"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/weirstream/weir/cmd/weir/internal/bench"
+	"github.com/weirstream/weir/cmd/weir/internal/flagval"
+	"github.com/weirstream/weir/cmd/weir/internal/usage"
+	"github.com/weirstream/weir/cmd/weir/internal/workflags"
 )
 
 // benchFlags are the flags of weir bench.
 type benchFlags struct {
-	workload *workloadFlags
+	workload *workflags.Flags
 	getenv   func(string) string
 
 	target   string
 	region   string
 	existing string
 	yes      bool
-	memory   byteSize
+	memory   flagval.Size
 
 	drain  time.Duration
 	repeat int
@@ -45,11 +46,11 @@ func (f *benchFlags) add(c *cobra.Command) {
 	flags.StringVar(&f.existing, "existing", "", "put the load on this `STREAM` instead of a new one; it keeps what is put")
 	flags.BoolVar(&f.yes, "yes", false, "do not ask before load is put on another machine")
 	flags.Var(&f.memory, "memory", "what the embedded stream holds at most; the oldest records go first")
-	flags.Var(boundedDuration{&f.drain, maxBenchDrain}, "drain", "how long it may go on after the workload's end, to put what is late and to read what is left")
-	flags.Var(boundedInt{&f.repeat, 1, bench.MaxRuns}, "repeat", "run it so many times, each on a new stream")
+	flags.Var(flagval.Duration{Value: &f.drain, Max: maxBenchDrain}, "drain", "how long it may go on after the workload's end, to put what is late and to read what is left")
+	flags.Var(flagval.Int{Value: &f.repeat, Min: 1, Max: bench.MaxRuns}, "repeat", "run it so many times, each on a new stream")
 	flags.Var(&f.failIf, "fail-if", "exit with status 1 if this holds, such as 'p99>5ms'; may be repeated")
 	f.outputs.add(flags)
-	f.workload.add(c)
+	f.workload.Add(c)
 }
 
 // check refuses flags that make no sense, alone or together.
@@ -58,7 +59,7 @@ func (f *benchFlags) check() error {
 	case embeddedTarget, awsTarget:
 	default:
 		if err := bench.CheckEndpoint(f.target); err != nil {
-			return usageError{fmt.Errorf("--target: neither %s nor %s, and %w", embeddedTarget, awsTarget, err)}
+			return usage.Errorf("--target: neither %s nor %s, and %w", embeddedTarget, awsTarget, err)
 		}
 	}
 	if f.region == "" {
@@ -66,11 +67,11 @@ func (f *benchFlags) check() error {
 	}
 	switch {
 	case f.target == embeddedTarget && f.existing != "":
-		return usageError{errors.New("--existing is for endpoints and the service; an embedded stream is always new")}
+		return usage.Errorf("--existing is for endpoints and the service; an embedded stream is always new")
 	case f.target == awsTarget && f.region == "":
-		return usageError{errors.New("--region is missing: the service has streams in many")}
+		return usage.Errorf("--region is missing: the service has streams in many")
 	case f.memory < 1<<20:
-		return usageError{fmt.Errorf("--memory %s is less than 1MiB", &f.memory)}
+		return usage.Errorf("--memory %s is less than 1MiB", &f.memory)
 	}
 	return nil
 }

@@ -1,19 +1,21 @@
 package cli
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/weirstream/weir/cmd/weir/internal/flagval"
+	"github.com/weirstream/weir/cmd/weir/internal/usage"
 )
 
 // benchPeersFlags are the flags of weir bench peers.
 type benchPeersFlags struct {
 	dir      string
 	rounds   int
-	size     byteSize
+	size     flagval.Size
 	only     []string
 	embedded bool
 	json     bool
@@ -61,13 +63,13 @@ some ten minutes. What else the machine does meanwhile shows in the spread.`,
 	flags := c.Flags()
 	flags.SortFlags = false
 	flags.StringVar(&f.dir, "dir", "", "the source checkout, a `DIR`; else the one that the working directory is in")
-	flags.Var(boundedInt{&f.rounds, 1, maxPeerRounds}, "rounds", "rounds of which the median counts")
+	flags.Var(flagval.Int{Value: &f.rounds, Min: 1, Max: maxPeerRounds}, "rounds", "rounds of which the median counts")
 	flags.Var(&f.size, "size", "data of a record, 8B to 64KiB; always 100 bytes over HTTP")
 	flags.StringSliceVar(&f.only, "only", nil, "measure these `PEERS` only, separated by commas")
 	flags.BoolVar(&f.embedded, "embedded", false, "leave out the peers over HTTP")
 	addJSON(flags, &f.json, "result")
 	flags.BoolVar(&f.markdown, "markdown", false, "print the tables in Markdown")
-	groupFlags(c, nil) // or help shows the groups of the command above
+	usage.AddGroups(c) // or help shows the groups of the command above
 	return c
 }
 
@@ -93,20 +95,20 @@ func (f *benchPeersFlags) run(c *cobra.Command) error {
 // check refuses flags that make no sense, alone or together.
 func (f *benchPeersFlags) check() error {
 	if f.size < minPeerSize || f.size > maxPeerSize {
-		return usageError{fmt.Errorf("--size %v: must be from %d bytes to 64KiB", &f.size, minPeerSize)}
+		return usage.Errorf("--size %v: must be from %d bytes to 64KiB", &f.size, minPeerSize)
 	}
 	for _, name := range f.only {
 		switch {
 		case slices.Contains(embeddedPeers, name):
 		case !slices.Contains(httpPeers, name):
-			return usageError{fmt.Errorf("--only: there is no peer %q; there are %s", name,
-				strings.Join(slices.Concat(embeddedPeers, httpPeers), ", "))}
+			return usage.Errorf("--only: there is no peer %q; there are %s", name,
+				strings.Join(slices.Concat(embeddedPeers, httpPeers), ", "))
 		case f.embedded:
-			return usageError{fmt.Errorf("--only %s: it is measured over HTTP, which --embedded leaves out", name)}
+			return usage.Errorf("--only %s: it is measured over HTTP, which --embedded leaves out", name)
 		}
 	}
 	if f.json && f.markdown {
-		return usageError{fmt.Errorf("--json and --markdown exclude each other")}
+		return usage.Errorf("--json and --markdown exclude each other")
 	}
 	return nil
 }

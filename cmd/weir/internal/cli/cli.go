@@ -9,6 +9,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/weirstream/weir/cmd/weir/internal/usage"
 )
 
 // The exit statuses of the program.
@@ -40,7 +42,7 @@ func Run(ctx context.Context, args []string, getenv func(string) string, stdin i
 		return exitInterrupted
 	default:
 		fmt.Fprintf(stderr, "%s: %v\n", command.CommandPath(), err)
-		if errors.As(err, new(usageError)) {
+		if errors.As(err, new(usage.Error)) {
 			fmt.Fprintf(stderr, "Run '%s --help' for usage.\n", command.CommandPath())
 		}
 		return exitError
@@ -65,19 +67,10 @@ Streams inside one process: shards, partition keys, sequence numbers, quotas.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage.Error{Err: err} })
 	root.AddCommand(newDemo(), newServe(getenv), newBench(getenv), newSimulate(), newCost(), newWorkloads())
 	return root
 }
-
-// A usageError is about how the command was called.
-type usageError struct{ err error }
-
-// Error returns the text of the error.
-func (e usageError) Error() string { return e.err.Error() }
-
-// Unwrap returns the error itself.
-func (e usageError) Unwrap() error { return e.err }
 
 // noArgs refuses arguments that are no flags.
 func noArgs(c *cobra.Command, args []string) error {
@@ -85,9 +78,9 @@ func noArgs(c *cobra.Command, args []string) error {
 	case len(args) == 0:
 		return nil
 	case c.HasSubCommands():
-		return usageError{fmt.Errorf("unknown command %q", args[0])}
+		return usage.Errorf("unknown command %q", args[0])
 	default:
-		return usageError{fmt.Errorf("unexpected argument %q", args[0])}
+		return usage.Errorf("unexpected argument %q", args[0])
 	}
 }
 

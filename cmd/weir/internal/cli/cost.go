@@ -9,18 +9,19 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/weirstream/weir/cmd/weir/internal/cost"
+	"github.com/weirstream/weir/cmd/weir/internal/workflags"
 )
 
 // costFlags are the flags of weir cost.
 type costFlags struct {
-	workload    *workloadFlags
+	workload    *workflags.Flags
 	prices      string
 	printPrices bool
 	outputs
 }
 
 func newCost() *cobra.Command {
-	f := &costFlags{workload: newWorkloadFlags(anHour)}
+	f := &costFlags{workload: workflags.New(anHour)}
 	c := &cobra.Command{
 		Use:   "cost [WORKLOAD]",
 		Short: "Estimate what a workload costs a month, provisioned and on-demand",
@@ -38,7 +39,7 @@ back with --prices.`,
   weir cost --input access.log --report cost.html
   weir cost --print-prices > prices.yaml
   weir cost iot --prices prices.yaml --json`,
-		Args: f.workload.args,
+		Args: f.workload.Args,
 		RunE: func(c *cobra.Command, _ []string) error { return f.run(c) },
 	}
 	flags := c.Flags()
@@ -46,7 +47,7 @@ back with --prices.`,
 	flags.StringVar(&f.prices, "prices", "", "`FILE` of prices, YAML or JSON, in place of the built-in ones")
 	flags.BoolVar(&f.printPrices, "print-prices", false, "print the built-in prices and end")
 	f.outputs.add(flags)
-	f.workload.add(c)
+	f.workload.Add(c)
 	return c
 }
 
@@ -60,13 +61,13 @@ func (f *costFlags) run(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	w, opener, err := f.workload.load(c)
+	w, opener, err := f.workload.Load(c)
 	if err != nil {
 		return err
 	}
 	defer opener.Close()
-	w.Name = nameOf(w)
-	page, err := f.createReport(append(f.workload.files(w), f.prices)...)
+	w.Name = workflags.Name(w)
+	page, err := f.createReport(append(f.workload.Files(w), f.prices)...)
 	if err != nil {
 		return err
 	}

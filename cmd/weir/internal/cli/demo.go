@@ -7,9 +7,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/cmd/weir/internal/clickstream"
 	"github.com/weirstream/weir/cmd/weir/internal/demo"
+	"github.com/weirstream/weir/cmd/weir/internal/flagval"
 	"github.com/weirstream/weir/cmd/weir/internal/input"
+	"github.com/weirstream/weir/cmd/weir/internal/usage"
 )
 
 // demoFlags are the flags of weir demo.
@@ -21,8 +24,8 @@ type demoFlags struct {
 
 	shards    int
 	producers int
-	limits    limitsFlag
-	speed     speedFlag
+	limits    flagval.Limits
+	speed     flagval.Speed
 
 	outputs
 }
@@ -34,9 +37,7 @@ const (
 )
 
 func newDemo() *cobra.Command {
-	f := demoFlags{
-		events: defaultEvents, seed: 1, shards: 4, producers: 4, limits: limitsFlag{name: "service"},
-	}
+	f := demoFlags{events: defaultEvents, seed: 1, shards: 4, producers: 4}
 	c := &cobra.Command{
 		Use:   "demo",
 		Short: "Run a clickstream through a stream and show what happens",
@@ -66,10 +67,10 @@ read are counted and named.`,
 	flags.StringVarP(&f.input, "input", "i", "", "`FILE` to read events from, - for standard input")
 	flags.StringVar(&f.fields.Key, "key", "", fmt.Sprintf("`FIELD` of JSON lines or column of a table that is the key, as in user.id (default %q, or %q)", input.DefaultKeyField, input.DefaultKeyColumn))
 	flags.StringVar(&f.fields.Time, "time", "", fmt.Sprintf("`FIELD` or column that is the time (default %q)", input.DefaultTimeField))
-	flags.Var(boundedInt{&f.events, 0, maxEvents}, "events", "how many events to make up")
-	flags.Var((*seedFlag)(&f.seed), "seed", "decides which events are made up")
-	flags.Var(boundedInt{&f.shards, 1, demo.MaxShards}, "shards", fmt.Sprintf("shards of the stream, 1 to %d", demo.MaxShards))
-	flags.Var(boundedInt{&f.producers, 1, demo.MaxProducers}, "producers", fmt.Sprintf("goroutines that put, 1 to %d", demo.MaxProducers))
+	flags.Var(flagval.Int{Value: &f.events, Min: 0, Max: maxEvents}, "events", "how many events to make up")
+	flags.Var((*flagval.Seed)(&f.seed), "seed", "decides which events are made up")
+	flags.Var(flagval.Int{Value: &f.shards, Min: 1, Max: demo.MaxShards}, "shards", fmt.Sprintf("shards of the stream, 1 to %d", demo.MaxShards))
+	flags.Var(flagval.Int{Value: &f.producers, Min: 1, Max: demo.MaxProducers}, "producers", fmt.Sprintf("goroutines that put, 1 to %d", demo.MaxProducers))
 	flags.Var(&f.limits, "limits", "limits of the stream, service or none")
 	flags.Var(&f.speed, "speed", "replay at this multiple of the recorded time, or max: as fast as the limits allow")
 	f.outputs.add(flags)
@@ -96,7 +97,7 @@ func (f *demoFlags) run(c *cobra.Command) error {
 	bar := newProgress(c.OutOrStdout(), c.ErrOrStderr(), source.done)
 	result, err := demo.Run(ctx, demo.Config{
 		Source: source.events, Parse: source.parse, Shards: f.shards, Producers: f.producers,
-		Limits: f.limits.limits, Speed: float64(f.speed), Progress: bar.show,
+		Limits: f.streamLimits(), Speed: float64(f.speed), Progress: bar.show,
 	})
 	bar.close()
 	if err != nil {
@@ -112,21 +113,29 @@ func (f *demoFlags) run(c *cobra.Command) error {
 	return verdict(result)
 }
 
+// streamLimits returns the limits of the demo's stream.
+func (f *demoFlags) streamLimits() weir.Limits {
+	if f.limits.None {
+		return weir.Unlimited()
+	}
+	return weir.Limits{}
+}
+
 // check refuses flags that make no sense together.
 func (f *demoFlags) check(c *cobra.Command) error {
 	for _, name := range []string{"key", "time"} {
 		if c.Flags().Changed(name) && f.input == "" {
-			return usageError{fmt.Errorf("--%s is about the lines of --input, which is missing", name)}
+			return usage.Errorf("--%s is about the lines of --input, which is missing", name)
 		}
 	}
 	for _, name := range []string{"events", "seed"} {
 		if c.Flags().Changed(name) && f.input != "" {
-			return usageError{fmt.Errorf("--%s is about events that are made up, and --input names some that are not", name)}
+			return usage.Errorf("--%s is about events that are made up, and --input names some that are not", name)
 		}
 	}
 	for _, name := range []string{"input", "report"} {
 		if flag := c.Flags().Lookup(name); flag.Changed && flag.Value.String() == "" {
-			return usageError{fmt.Errorf("--%s is empty", name)}
+			return usage.Errorf("--%s is empty", name)
 		}
 	}
 	return nil

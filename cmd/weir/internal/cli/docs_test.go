@@ -10,9 +10,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"github.com/weirstream/weir/cmd/weir/internal/cli"
-	"github.com/weirstream/weir/workload"
 )
 
 // workloadDocs is the page about workloads, and readyMade where it tells of those
@@ -103,8 +100,8 @@ func TestDocs_areComplete(t *testing.T) {
 	}
 	_, flags, ok := strings.Cut(language, "\n## The flags\n")
 	require.True(t, ok)
-	_, _, help, err := cli.LoadWorkload(t.Context(), workload.Workload{}, nil, "--help")
-	require.NoError(t, err)
+	status, help, errs := weir(t, "", "cost", "--help")
+	require.Zero(t, status, errs)
 	_, help, _ = strings.Cut(help, "\nTraffic:\n")
 	for line := range strings.Lines(help) {
 		if name, _, ok := strings.Cut(strings.TrimSpace(line), " "); ok && strings.HasPrefix(name, "--") {
@@ -127,7 +124,9 @@ func TestWorkloads_printOne(t *testing.T) {
 	status, out, errs := weir(t, "", "workloads", "iot")
 	require.Zero(t, status, errs)
 	assert.True(t, strings.HasPrefix(out, "# Twenty thousand meters"))
-	assert.Contains(t, loaded(t, out, "-"), `"name":"iot"`, "what it prints can be run")
+	status, out, errs = weir(t, out, "simulate", "-", "--duration", "1m", "--json")
+	require.Zero(t, status, errs)
+	assert.Contains(t, out, `"name": "iot"`, "what it prints can be run")
 }
 
 func TestWorkloads_errors(t *testing.T) {

@@ -1,11 +1,12 @@
 package cli
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/weirstream/weir/cmd/weir/internal/usage"
 )
 
 // envName returns the environment variable of a flag: WEIR_MAX_BODY of max-body.
@@ -23,7 +24,7 @@ func setFromEnv(c *cobra.Command, getenv func(string) string) (err error) {
 			return
 		}
 		if bad := flag.Value.Set(value); bad != nil {
-			err = usageError{fmt.Errorf("invalid value %q of %s: %w", value, name, bad)}
+			err = usage.Errorf("invalid value %q of %s: %w", value, name, bad)
 		}
 		flag.Changed = true
 	})

@@ -12,6 +12,7 @@ import (
 
 	"github.com/weirstream/weir/cmd/weir/internal/rehearsal"
 	"github.com/weirstream/weir/cmd/weir/internal/report"
+	"github.com/weirstream/weir/cmd/weir/internal/usage"
 )
 
 // An outcome is what a command found out: it prints itself for people, shows itself
@@ -92,7 +93,7 @@ func createOutput(flag, name string, inputs ...string) (outputFile, error) {
 	for _, in := range inputs {
 		if isFile(file, in) {
 			file.Close()
-			return outputFile{}, usageError{fmt.Errorf("--%s %s would overwrite %s", flag, name, in)}
+			return outputFile{}, usage.Errorf("--%s %s would overwrite %s", flag, name, in)
 		}
 	}
 	return outputFile{flag, file}, nil

@@ -11,7 +11,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/weirstream/weir/aws/kinesisserver"
+	"github.com/weirstream/weir/cmd/weir/internal/flagval"
 	"github.com/weirstream/weir/cmd/weir/internal/serve"
+	"github.com/weirstream/weir/cmd/weir/internal/usage"
 )
 
 // serveFlags are the flags of weir serve.
@@ -23,7 +25,7 @@ type serveFlags struct {
 	streams serve.Streams
 	region  string
 	account string
-	limits  string
+	limits  flagval.Limits
 	delay   time.Duration
 
 	log            string
@@ -49,7 +51,7 @@ const (
 
 func newServe(getenv func(string) string) *cobra.Command {
 	f := serveFlags{
-		limits: serve.LimitsKinesis, delay: defaultDelay, drain: defaultDrain, stateEvery: defaultSave,
+		delay: defaultDelay, drain: defaultDrain, stateEvery: defaultSave,
 		maxConnections: kinesisserver.DefaultMaxConnections, maxBody: kinesisserver.DefaultMaxBodyBytes,
 		region: kinesisserver.DefaultRegion, account: kinesisserver.DefaultAccountID,
 	}
@@ -91,14 +93,14 @@ Beside the API there are GET /_weir/health and GET /_weir/metrics.`,
 	flags.Var(&f.streams, "stream", "stream to begin with, `NAME[:SHARDS]` or NAME:on-demand; several by repetition or commas")
 	flags.StringVar(&f.region, "region", f.region, "for requests that name no `REGION`")
 	flags.StringVar(&f.account, "account-id", f.account, "for requests that name no `ACCOUNT`, twelve digits")
-	flags.Var(choice{&f.limits, []string{serve.LimitsKinesis, serve.LimitsNone}}, "limits", "quotas of streams and call rates, kinesis or none")
-	flags.Var(boundedDuration{&f.delay, maxDuration}, "delay", "how long streams, shards and consumers take to change their status")
-	flags.Var(choice{&f.log, []string{"json", "text"}}, "log", "log each request to standard error, as json or text")
-	flags.Var(boundedInt{&f.maxConnections, 1, 1 << 20}, "max-connections", "connections open at a time; further ones wait")
-	flags.Var((*byteSize)(&f.maxBody), "max-body", "largest body of a request")
-	flags.Var(boundedDuration{&f.drain, maxDuration}, "drain", "how long requests under way may take at the end")
+	flags.Var(&f.limits, "limits", "limits of streams, quotas and call rates, service or none")
+	flags.Var(flagval.Duration{Value: &f.delay, Max: maxDuration}, "delay", "how long streams, shards and consumers take to change their status")
+	flags.Var(flagval.Choice{Value: &f.log, Words: []string{"json", "text"}}, "log", "log each request to standard error, as json or text")
+	flags.Var(flagval.Int{Value: &f.maxConnections, Min: 1, Max: 1 << 20}, "max-connections", "connections open at a time; further ones wait")
+	flags.Var((*flagval.Size)(&f.maxBody), "max-body", "largest body of a request")
+	flags.Var(flagval.Duration{Value: &f.drain, Max: maxDuration}, "drain", "how long requests under way may take at the end")
 	flags.StringVar(&f.state, "state", "", "keep streams and records in the directory `DIR`, for the next start")
-	flags.Var(boundedDuration{&f.stateEvery, maxDuration}, "state-every", "how often to save them; 0s is at the end only")
+	flags.Var(flagval.Duration{Value: &f.stateEvery, Max: maxDuration}, "state-every", "how often to save them; 0s is at the end only")
 	return c
 }
 
@@ -125,9 +127,9 @@ func (f *serveFlags) config(getenv func(string) string, stderr io.Writer) (serve
 		fmt.Fprintf(stderr, "weir serve: %v; the next save may succeed\n", err)
 	}}
 	if err := errors.Join(serve.CheckScope(f.account, f.region), serve.CheckAddress(f.listen)); err != nil {
-		return c, usageError{err}
+		return c, usage.Error{Err: err}
 	}
-	c.Account = serve.Account(f.limits, f.delay)
+	c.Account = serve.Account(f.limits.None, f.delay)
 	c.Account.ID, c.Account.Region = f.account, f.region
 	c.Server = kinesisserver.Config{
 		TLS: f.tls, MaxConnections: f.maxConnections, MaxBodyBytes: f.maxBody, Log: f.logger(stderr),
@@ -158,9 +160,9 @@ func credentials(getenv func(string) string) ([]kinesisserver.Credential, error)
 	case access == "" && secret == "":
 		return nil, nil
 	case access == "":
-		return nil, usageError{fmt.Errorf("%s is set, but %s is not", secretKeyEnv, accessKeyEnv)}
+		return nil, usage.Errorf("%s is set, but %s is not", secretKeyEnv, accessKeyEnv)
 	case secret == "":
-		return nil, usageError{fmt.Errorf("%s is set, but %s is not", accessKeyEnv, secretKeyEnv)}
+		return nil, usage.Errorf("%s is set, but %s is not", accessKeyEnv, secretKeyEnv)
 	}
 	return []kinesisserver.Credential{{AccessKeyID: access, SecretAccessKey: secret}}, nil
 }
@@ -172,9 +174,9 @@ func (f *serveFlags) loadCertificate(c *kinesisserver.Config) error {
 	case f.cert == "" && f.key == "":
 		return nil
 	case f.key == "":
-		return usageError{errors.New("--cert needs --key, the certificate's key")}
+		return usage.Errorf("--cert needs --key, the certificate's key")
 	case f.cert == "":
-		return usageError{errors.New("--key needs --cert, the certificate")}
+		return usage.Errorf("--key needs --cert, the certificate")
 	}
 	certificate, err := tls.LoadX509KeyPair(f.cert, f.key)
 	if err != nil {

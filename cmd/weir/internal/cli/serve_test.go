@@ -159,7 +159,9 @@ func TestServe_delay(t *testing.T) {
 }
 
 func TestServe_limits(t *testing.T) {
-	for limits, want := range map[string]int{"kinesis": http.StatusBadRequest, "none": http.StatusOK} {
+	for limits, want := range map[string]int{
+		"service": http.StatusBadRequest, "kinesis": http.StatusBadRequest, "none": http.StatusOK,
+	} {
 		t.Run(limits, func(t *testing.T) {
 			s := startServe(t, nil, "--limits", limits)
 			s.must("DescribeLimits", `{}`)
@@ -361,7 +363,7 @@ func TestServe_errors(t *testing.T) {
 		{"", "--stream a --stream b,a:2", `invalid argument "b,a:2" for "--stream" flag: stream a is given twice` + usage},
 		{"", "--region Frankfurt", `--region "Frankfurt" is not a region's name, such as us-east-1` + usage},
 		{"", "--account-id 42", `--account-id "42" does not have twelve digits` + usage},
-		{"", "--limits service", `invalid argument "service" for "--limits" flag: must be "kinesis" or "none"` + usage},
+		{"", "--limits aws", `invalid argument "aws" for "--limits" flag: must be "service" or "none"` + usage},
 		{"", "--log xml", `invalid argument "xml" for "--log" flag: must be "json" or "text"` + usage},
 		{"", "--delay 5", `invalid argument "5" for "--delay" flag: must be a time from 0s to 1h0m0s, such as 500ms` + usage},
 		{"", "--delay -1s", `invalid argument "-1s" for "--delay" flag: must be a time from 0s to 1h0m0s, such as 500ms` + usage},

@@ -3,32 +3,33 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"runtime"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/weirstream/weir/cmd/weir/internal/flagval"
 	"github.com/weirstream/weir/cmd/weir/internal/rehearsal"
-	"github.com/weirstream/weir/cmd/weir/internal/workfile"
+	"github.com/weirstream/weir/cmd/weir/internal/usage"
+	"github.com/weirstream/weir/cmd/weir/internal/workflags"
 	"github.com/weirstream/weir/simulate"
 	"github.com/weirstream/weir/workload"
 )
 
 // simulateFlags are the flags of weir simulate.
 type simulateFlags struct {
-	workload *workloadFlags
-	step     stepFlag
-	start    timeFlag
-	sweep    sweepFlag
-	fit      percentFlag
+	workload *workflags.Flags
+	step     flagval.Step
+	start    flagval.Moment
+	sweep    flagval.Shards
+	fit      flagval.Percent
 	catchUp  workload.Duration
 	outputs
 	csv string
 }
 
 func newSimulate() *cobra.Command {
-	f := &simulateFlags{workload: newWorkloadFlags(anHour), step: stepFlag{auto: true}}
+	f := &simulateFlags{workload: workflags.New(anHour), step: flagval.Step{Auto: true}}
 	c := &cobra.Command{
 		Use:   "simulate [WORKLOAD]",
 		Short: "Run a workload in virtual time: what is throttled, how far consumers fall behind",
@@ -48,40 +49,40 @@ so. --step decides otherwise.`,
   weir simulate slow-consumer --catch-up 30m
   weir simulate --input access.log --speed 1000 --sweep shards=1..8
   weir simulate hot-key --csv seconds.csv --json > hot-key.json`,
-		Args: f.workload.args,
+		Args: f.workload.Args,
 		RunE: func(c *cobra.Command, _ []string) error { return f.run(c) },
 	}
 	flags := c.Flags()
 	flags.SortFlags = false
 	flags.Var(&f.sweep, "sweep", "try several numbers of shards: shards=1..64, shards=2..64/2, shards=4,6,8")
 	flags.Var(&f.fit, "fit", "find the fewest shards with at most this `PERCENT` of the records throttled")
-	flags.Var(durationFlag{&f.catchUp}, "catch-up", "find out how long each consumer needs after an outage of this length")
+	flags.Var(flagval.Length{Value: &f.catchUp}, "catch-up", "find out how long each consumer needs after an outage of this length")
 	flags.Var(&f.step, "step", "put the records of so much time together, at most 1s; 0 puts each by itself")
 	flags.Var(&f.start, "start", "when virtual time begins, such as 2026-03-02T09:00:00Z")
 	f.outputs.add(flags)
 	flags.StringVar(&f.csv, "csv", "", "write each second of the stream, its shards and consumers to `FILE.csv`")
-	f.workload.add(c)
+	f.workload.Add(c)
 	return c
 }
 
 // run simulates and prints what came of it.
 func (f *simulateFlags) run(c *cobra.Command) error {
-	w, opener, err := f.workload.load(c)
+	w, opener, err := f.workload.Load(c)
 	if err != nil {
 		return err
 	}
 	defer opener.Close()
-	w.Name = nameOf(w)
+	w.Name = workflags.Name(w)
 	config, err := f.config(w, opener.Open)
 	if err != nil {
 		return err
 	}
-	page, err := f.createReport(f.workload.files(w)...)
+	page, err := f.createReport(f.workload.Files(w)...)
 	if err != nil {
 		return err
 	}
 	defer page.Close()
-	table, err := createOutput("csv", f.csv, append(f.workload.files(w), f.report)...)
+	table, err := createOutput("csv", f.csv, append(f.workload.Files(w), f.report)...)
 	if err != nil {
 		return err
 	}
@@ -103,33 +104,35 @@ func (f *simulateFlags) run(c *cobra.Command) error {
 	return interruption(c.Context())
 }
 
-// nameOf returns a name for a workload that people can tell from others: of one that
-// has none, its trace's.
-func nameOf(w workload.Workload) string {
-	if w.Name != "" {
-		return w.Name
-	}
-	for _, file := range tracesOf(w) {
-		if file != workfile.Stdin {
-			return filepath.Base(file)
-		}
-	}
-	return "workload"
-}
-
 // config returns the run and its questions.
 func (f *simulateFlags) config(w workload.Workload, open workload.Open) (rehearsal.Config, error) {
 	if err := f.check(w); err != nil {
-		return rehearsal.Config{}, usageError{err}
+		return rehearsal.Config{}, usage.Error{Err: err}
 	}
-	step, err := f.step.of(w, open)
+	step, err := stepOf(f.step, w, open)
 	if err != nil {
 		return rehearsal.Config{}, err
 	}
 	return rehearsal.Config{
-		Simulation: simulate.Config{Workload: w, Open: open, Step: step, Start: f.start.t},
-		Shards:     f.sweep.shards, Fit: f.fit.share, CatchUp: time.Duration(f.catchUp), Workers: runtime.GOMAXPROCS(0),
+		Simulation: simulate.Config{Workload: w, Open: open, Step: step, Start: f.start.Time},
+		Shards:     f.sweep.List, Fit: f.fit.Share, CatchUp: time.Duration(f.catchUp), Workers: runtime.GOMAXPROCS(0),
 	}, nil
+}
+
+// mostSingle is how many records are put each by itself unless --step says
+// otherwise: some ten seconds' work.
+const mostSingle = 20_000_000
+
+// stepOf returns the step of a simulation of a workload.
+func stepOf(step flagval.Step, w workload.Workload, open workload.Open) (time.Duration, error) {
+	if !step.Auto {
+		return step.Time, nil
+	}
+	v, err := w.Volume(open)
+	if err != nil || v.Records <= mostSingle {
+		return 0, err
+	}
+	return 100 * time.Millisecond, nil
 }
 
 // check says which question the workload has no answer to.
@@ -138,9 +141,9 @@ func (f *simulateFlags) check(w workload.Workload) error {
 	onDemand := w.Stream.Mode == workload.OnDemandMode
 	half := w.Duration / 2
 	switch {
-	case onDemand && f.fit.share != nil:
+	case onDemand && f.fit.Share != nil:
 		return fmt.Errorf(chooses, "--fit")
-	case onDemand && len(f.sweep.shards) > 0:
+	case onDemand && len(f.sweep.List) > 0:
 		return fmt.Errorf(chooses, "--sweep")
 	case f.catchUp > 0 && len(w.Consumers) == 0:
 		return errors.New("--catch-up: the workload has no consumers; --consumers 1 adds one")

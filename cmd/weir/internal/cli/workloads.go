@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/weirstream/weir/cmd/weir/internal/usage"
 	"github.com/weirstream/weir/cmd/weir/internal/workfile"
 	"github.com/weirstream/weir/workloads"
 )
@@ -26,7 +27,7 @@ docs/workloads.md tells what can be written into such a file.`,
   weir simulate mine.yaml`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return usageError{fmt.Errorf("unexpected argument %q: one workload at a time", args[1])}
+				return usage.Errorf("unexpected argument %q: one workload at a time", args[1])
 			}
 			return nil
 		},
@@ -57,7 +58,7 @@ func listWorkloads(c *cobra.Command) error {
 func printWorkload(c *cobra.Command, name string) error {
 	text, err := fs.ReadFile(workloads.Files(), name+".yaml")
 	if err != nil {
-		return usageError{fmt.Errorf("no workload %q; there are %s", name, strings.Join(workfile.Names(), ", "))}
+		return usage.Errorf("no workload %q; there are %s", name, strings.Join(workfile.Names(), ", "))
 	}
 	_, err = c.OutOrStdout().Write(text)
 	return err

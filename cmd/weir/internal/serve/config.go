@@ -11,17 +11,12 @@ import (
 	"github.com/weirstream/weir/aws/account"
 )
 
-// What limits there are.
-const (
-	LimitsKinesis = "kinesis" // the service's
-	LimitsNone    = "none"    // no throughput limits, no call rates, no quotas
-)
-
-// Account returns the configuration of accounts with limits, one of the constants,
-// whose changes of status take a delay.
-func Account(limits string, delay time.Duration) account.Config {
+// Account returns the configuration of accounts whose changes of status take a delay.
+// They have the limits of the service, or, if unlimited, no throughput limits, no
+// call rates and no quotas.
+func Account(unlimited bool, delay time.Duration) account.Config {
 	var c account.Config
-	if limits == LimitsNone {
+	if unlimited {
 		c = account.Instant()
 		c.Quotas = account.Quotas{
 			Shards: -1, OnDemandStreams: -1, CreatingStreams: -1, Consumers: -1, CreatingConsumers: -1,

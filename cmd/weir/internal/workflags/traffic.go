@@ -1,12 +1,12 @@
-package cli
+package workflags
 
 import (
 	"errors"
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
 
+	"github.com/weirstream/weir/cmd/weir/internal/flagval"
 	"github.com/weirstream/weir/workload"
 )
 
@@ -24,9 +24,9 @@ func setTrace(file string) (edit, error) {
 }
 
 func setSpeed(text string) (edit, error) {
-	x, err := strconv.ParseFloat(strings.TrimSuffix(text, "x"), 64)
-	if err != nil || !(x > 0) || math.IsInf(x, 0) {
-		return nil, errors.New("must be a number greater than 0, such as 60")
+	x, err := flagval.ParseSpeed(text)
+	if err != nil {
+		return nil, err
 	}
 	return func(w *workload.Workload) error {
 		if len(tracesOf(*w)) == 0 {

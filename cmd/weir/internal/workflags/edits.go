@@ -1,4 +1,4 @@
-package cli
+package workflags
 
 import (
 	"cmp"
@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/weirstream/weir/cmd/weir/internal/flagval"
 	"github.com/weirstream/weir/workload"
 )
 
@@ -220,13 +221,12 @@ func setMode(text string) (edit, error) {
 }
 
 func setLimits(text string) (edit, error) {
-	if text != "service" && text != "none" {
-		return nil, errors.New(`must be "service" or "none"`)
-	}
+	var limits flagval.Limits
+	err := limits.Set(text)
 	return func(w *workload.Workload) error {
-		w.Stream.Limits = workload.Limits{None: text == "none"}
+		w.Stream.Limits = workload.Limits{None: limits.None}
 		return nil
-	}, nil
+	}, err
 }
 
 // openFile opens a file of keys.

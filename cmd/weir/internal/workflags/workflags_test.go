@@ -1,17 +1,22 @@
-package cli_test
+package workflags_test
 
 import (
+	"context"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/weirstream/weir/cmd/weir/internal/cli"
+	"github.com/weirstream/weir/cmd/weir/internal/usage"
+	"github.com/weirstream/weir/cmd/weir/internal/workfile"
+	"github.com/weirstream/weir/cmd/weir/internal/workflags"
 	"github.com/weirstream/weir/workload"
 )
 
@@ -32,10 +37,39 @@ consumers:
 reshards: [{at: 10m, shards: 4}]
 `
 
+// load reads a command line as the commands do that run a workload, and
+// returns the workload. base is what flags change if none is named.
+func load(ctx context.Context, base workload.Workload, stdin io.Reader, args ...string) (w workload.Workload, o *workfile.Opener, help string, err error) {
+	f := workflags.New(base)
+	var out strings.Builder
+	c := &cobra.Command{Use: "run [WORKLOAD]", Args: f.Args, SilenceUsage: true, SilenceErrors: true}
+	c.Flags().Bool("json", false, "print the result as one JSON object")
+	f.Add(c)
+	c.RunE = func(c *cobra.Command, _ []string) (err error) {
+		w, o, err = f.Load(c)
+		return err
+	}
+	c.SetArgs(args)
+	c.SetIn(stdin)
+	c.SetOut(&out)
+	c.SetErr(&out)
+	err = c.ExecuteContext(ctx)
+	return w, o, out.String(), err
+}
+
+// traceFile returns the name of an access log of one line.
+func traceFile(t *testing.T) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "access.log")
+	line := `192.0.2.1 - - [02/Mar/2026:09:00:05 +0000] "GET /a HTTP/1.1" 200 512 "-" "Agent/1.0"` + "\n"
+	require.NoError(t, os.WriteFile(name, []byte(line), 0o644))
+	return name
+}
+
 // loaded returns the workload of a command line as JSON.
 func loaded(t *testing.T, stdin, line string) string {
 	t.Helper()
-	w, opener, _, err := cli.LoadWorkload(t.Context(), aMinute, strings.NewReader(stdin), strings.Fields(line)...)
+	w, opener, _, err := load(t.Context(), aMinute, strings.NewReader(stdin), strings.Fields(line)...)
 	require.NoError(t, err, line)
 	require.NoError(t, opener.Close())
 	text, err := json.Marshal(w)
@@ -43,7 +77,7 @@ func loaded(t *testing.T, stdin, line string) string {
 	return string(text)
 }
 
-func TestWorkloadFlags_makeAWorkload(t *testing.T) {
+func TestFlags_makeAWorkload(t *testing.T) {
 	for line, want := range map[string]string{
 		"--rate 1500/s":                                                 `"traffic":[{"rate":"1500/s"}]`,
 		"--rate 90000/min":                                              `"traffic":[{"rate":"1500/s"}]`,
@@ -76,7 +110,7 @@ func TestWorkloadFlags_makeAWorkload(t *testing.T) {
 	}
 }
 
-func TestWorkloadFlags_changeAWorkload(t *testing.T) {
+func TestFlags_changeAWorkload(t *testing.T) {
 	whole := loaded(t, busy, "-")
 	assert.Contains(t, whole, `"name":"busy"`)
 	for line, want := range map[string]string{
@@ -97,8 +131,8 @@ func TestWorkloadFlags_changeAWorkload(t *testing.T) {
 	assert.Contains(t, loaded(t, "", "-w clickstream --shards 9"), `"shards":9`)
 }
 
-func TestWorkloadFlags_trace(t *testing.T) {
-	log := writeFile(t, accessLog)
+func TestFlags_trace(t *testing.T) {
+	log := traceFile(t)
 	assert.Equal(t, `{"traffic":[{"name":"trace","trace":{"file":"`+log+`","speed":60}}]}`, loaded(t, "", "--input "+log+" --speed 60x"),
 		"it lasts as long as the trace")
 	w := loaded(t, busy, "- --input "+log+" --duration 10m")
@@ -107,9 +141,9 @@ func TestWorkloadFlags_trace(t *testing.T) {
 	assert.Contains(t, w, `"name":"slow"`, "all but the traffic stays")
 }
 
-func TestWorkloadFlags_opensTraces(t *testing.T) {
+func TestFlags_opensTraces(t *testing.T) {
 	lines := `{"device":"a","at":1}` + "\n" + `{"device":"b","at":2}` + "\nnonsense\n"
-	w, opener, _, err := cli.LoadWorkload(t.Context(), aMinute, strings.NewReader(lines), "clickstream", "--input", "-", "--key", "device", "--time", "at")
+	w, opener, _, err := load(t.Context(), aMinute, strings.NewReader(lines), "clickstream", "--input", "-", "--key", "device", "--time", "at")
 	require.NoError(t, err)
 	defer opener.Close()
 	g, err := workload.NewGenerator(w, opener.Open)
@@ -123,8 +157,8 @@ func TestWorkloadFlags_opensTraces(t *testing.T) {
 	assert.Contains(t, opener.Rejections(), "rejected 1 line of standard input:\n  line 3: not a JSON object")
 }
 
-func TestWorkloadFlags_errors(t *testing.T) {
-	log := writeFile(t, accessLog)
+func TestFlags_errors(t *testing.T) {
+	log := traceFile(t)
 	bad := filepath.Join(t.TempDir(), "bad.yaml")
 	require.NoError(t, os.WriteFile(bad, []byte("traffic:\n  - rate: fast\n"), 0o644))
 	tests := []struct{ line, want string }{
@@ -184,18 +218,18 @@ func TestWorkloadFlags_errors(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.line, func(t *testing.T) {
-			_, opener, _, err := cli.LoadWorkload(t.Context(), aMinute, strings.NewReader(busy), strings.Fields(tt.line)...)
+			_, opener, _, err := load(t.Context(), aMinute, strings.NewReader(busy), strings.Fields(tt.line)...)
 			assert.ErrorContains(t, err, tt.want)
 			assert.Nil(t, opener)
 		})
 	}
-	_, _, _, err := cli.LoadWorkload(t.Context(), aMinute, strings.NewReader(busy), "-", "--rate", "5/s")
+	_, _, _, err := load(t.Context(), aMinute, strings.NewReader(busy), "-", "--rate", "5/s")
 	assert.EqualError(t, err, "--rate 5/s: the workload has 2 kinds of traffic, and one rate is not for all")
-	assert.True(t, cli.IsUsageError(err))
+	assert.ErrorAs(t, err, new(usage.Error))
 }
 
-func TestWorkloadFlags_help(t *testing.T) {
-	_, _, help, err := cli.LoadWorkload(t.Context(), aMinute, nil, "--help")
+func TestFlags_help(t *testing.T) {
+	_, _, help, err := load(t.Context(), aMinute, nil, "--help")
 	require.NoError(t, err)
 	var titles []string
 	for line := range strings.Lines(help) {

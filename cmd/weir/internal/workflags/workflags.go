@@ -1,44 +1,48 @@
-package cli
+// Package workflags has the flags that say which workload a command is to run: they
+// name one, and change it.
+package workflags
 
 import (
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/weirstream/weir/cmd/weir/internal/input"
+	"github.com/weirstream/weir/cmd/weir/internal/usage"
 	"github.com/weirstream/weir/cmd/weir/internal/workfile"
 	"github.com/weirstream/weir/workload"
 )
 
-// workloadFlags are the argument and the flags that say which workload a command
-// is to run, the same for all commands that run one. The flags change the workload
-// that is named, or make one if none is.
-type workloadFlags struct {
+// Flags are the argument and the flags that say which workload a command is to run,
+// the same for all commands that run one. The flags change the workload that is
+// named, or make one if none is. [New] makes them.
+type Flags struct {
 	base   workload.Workload // what they change if none is named
 	name   string            // by --workload
 	fields input.Fields
-	groups []flagGroup
+	groups []usage.Group
 	edits  []*editFlag // in the order in which they are applied
 }
 
-// newWorkloadFlags returns the flags. base is what they change if no workload is
+// New returns the flags. base is what they change if no workload is
 // named; its traffic may be missing, and then --rate or --input has to be given.
-func newWorkloadFlags(base workload.Workload) *workloadFlags {
-	return &workloadFlags{base: base}
+func New(base workload.Workload) *Flags {
+	return &Flags{base: base}
 }
 
-// add adds the flags to a command, in groups below its own.
-func (f *workloadFlags) add(c *cobra.Command) {
+// Add adds the flags to a command, in groups below its own.
+func (f *Flags) Add(c *cobra.Command) {
 	for _, g := range workloadEdits() {
-		group := flagGroup{g.title, pflag.NewFlagSet("", pflag.ContinueOnError)}
-		group.flags.SortFlags = false
+		group := usage.Group{Title: g.title, Flags: pflag.NewFlagSet("", pflag.ContinueOnError)}
+		group.Flags.SortFlags = false
 		for _, e := range g.edits {
-			flag := group.flags.VarPF(e, e.name, "", e.usage)
+			flag := group.Flags.VarPF(e, e.name, "", e.usage)
 			if e.kind == "" {
 				flag.NoOptDefVal = "true"
 			}
@@ -46,24 +50,24 @@ func (f *workloadFlags) add(c *cobra.Command) {
 		}
 		f.groups = append(f.groups, group)
 	}
-	traffic := f.groups[0].flags
+	traffic := f.groups[0].Flags
 	traffic.StringVar(&f.fields.Key, "key", "", fmt.Sprintf("`FIELD` or column of a trace that is the key, as in user.id (default %q, or %q)", input.DefaultKeyField, input.DefaultKeyColumn))
 	traffic.StringVar(&f.fields.Time, "time", "", fmt.Sprintf("`FIELD` or column of a trace that is the time (default %q)", input.DefaultTimeField))
 	c.Flags().StringVarP(&f.name, "workload", "w", "", "`NAME` or file of the workload, in place of the argument; - for standard input")
-	groupFlags(c, f.groups)
+	usage.AddGroups(c, f.groups...)
 }
 
-// args takes the name of a workload, or nothing.
-func (f *workloadFlags) args(_ *cobra.Command, args []string) error {
+// Args takes the name of a workload, or nothing.
+func (f *Flags) Args(_ *cobra.Command, args []string) error {
 	if len(args) > 1 {
-		return usageError{fmt.Errorf("unexpected argument %q: there is one workload", args[1])}
+		return usage.Errorf("unexpected argument %q: there is one workload", args[1])
 	}
 	return nil
 }
 
-// load returns the workload as the flags have it, valid and with its keys read,
+// Load returns the workload as the flags have it, valid and with its keys read,
 // and what opens its traces, which is to be closed.
-func (f *workloadFlags) load(c *cobra.Command) (workload.Workload, *workfile.Opener, error) {
+func (f *Flags) Load(c *cobra.Command) (workload.Workload, *workfile.Opener, error) {
 	if err := f.check(c); err != nil {
 		return workload.Workload{}, nil, err
 	}
@@ -85,7 +89,7 @@ func (f *workloadFlags) load(c *cobra.Command) (workload.Workload, *workfile.Ope
 }
 
 // named returns the workload that is named, or else the base.
-func (f *workloadFlags) named(c *cobra.Command) (workload.Workload, error) {
+func (f *Flags) named(c *cobra.Command) (workload.Workload, error) {
 	if f.name == "" {
 		return f.base, nil
 	}
@@ -102,38 +106,38 @@ func (f *workloadFlags) named(c *cobra.Command) (workload.Workload, error) {
 
 // check refuses flags that make no sense together, and finds out which workload is
 // meant.
-func (f *workloadFlags) check(c *cobra.Command) error {
+func (f *Flags) check(c *cobra.Command) error {
 	if arg := c.Flags().Arg(0); arg != "" {
 		if f.name != "" && f.name != arg {
-			return usageError{fmt.Errorf("--workload %s and the argument %s name two workloads", f.name, arg)}
+			return usage.Errorf("--workload %s and the argument %s name two workloads", f.name, arg)
 		}
 		f.name = arg
 	}
 	for _, name := range []string{"workload", "key", "time"} {
 		if flag := c.Flags().Lookup(name); flag.Changed && flag.Value.String() == "" {
-			return usageError{fmt.Errorf("--%s is empty", name)}
+			return usage.Errorf("--%s is empty", name)
 		}
 	}
 	trace := f.given("input")
 	if trace == workfile.Stdin && f.name == workfile.Stdin {
-		return usageError{errors.New("the workload and --input cannot both come from standard input")}
+		return usage.Errorf("the workload and --input cannot both come from standard input")
 	}
 	for _, name := range []string{"rate", "size", "keys", "hot", "unique-keys"} {
 		if value := f.given(name); value != "" && trace != "" {
-			return usageError{fmt.Errorf("--%s %s cannot be given together with --input, which has its own", name, value)}
+			return usage.Errorf("--%s %s cannot be given together with --input, which has its own", name, value)
 		}
 	}
 	if keys := f.given("keys"); keys != "" && f.given("unique-keys") == "true" {
-		return usageError{fmt.Errorf("--keys %s and --unique-keys are two kinds of keys", keys)}
+		return usage.Errorf("--keys %s and --unique-keys are two kinds of keys", keys)
 	}
 	if f.name == "" && len(f.base.Traffic) == 0 && trace == "" && f.given("rate") == "" {
-		return usageError{errors.New("which workload? Name one ('weir workloads' lists those that are ready-made), or give --rate or --input")}
+		return usage.Errorf("which workload? Name one ('weir workloads' lists those that are ready-made), or give --rate or --input")
 	}
 	return nil
 }
 
 // given returns the value of a flag of the workload, or "".
-func (f *workloadFlags) given(name string) string {
+func (f *Flags) given(name string) string {
 	for _, e := range f.edits {
 		if e.name == name {
 			return e.String()
@@ -143,7 +147,7 @@ func (f *workloadFlags) given(name string) string {
 }
 
 // edited returns what the flags make of a workload, without one of them.
-func (f *workloadFlags) edited(base workload.Workload, without *editFlag) (workload.Workload, error) {
+func (f *Flags) edited(base workload.Workload, without *editFlag) (workload.Workload, error) {
 	w, err := cloneWorkload(base)
 	if err != nil {
 		return w, err
@@ -153,7 +157,7 @@ func (f *workloadFlags) edited(base workload.Workload, without *editFlag) (workl
 			continue
 		}
 		if err := e.apply(&w); err != nil {
-			return w, usageError{fmt.Errorf("--%s %s: %w", e.name, e, err)}
+			return w, usage.Errorf("--%s %s: %w", e.name, e, err)
 		}
 	}
 	return w.ReadKeys(openFile)
@@ -161,7 +165,7 @@ func (f *workloadFlags) edited(base workload.Workload, without *editFlag) (workl
 
 // validated returns w, which the flags made of base, or an error that names the
 // flag that made it invalid.
-func (f *workloadFlags) validated(base, w workload.Workload) (workload.Workload, error) {
+func (f *Flags) validated(base, w workload.Workload) (workload.Workload, error) {
 	err := w.Validate()
 	if err == nil {
 		return w, nil
@@ -169,12 +173,12 @@ func (f *workloadFlags) validated(base, w workload.Workload) (workload.Workload,
 	if e := f.culprit(base, err); e != nil {
 		err = fmt.Errorf("--%s %s: %w", e.name, e, err)
 	}
-	return w, usageError{err}
+	return w, usage.Error{Err: err}
 }
 
 // culprit returns the flag without which the workload would be valid or, if more
 // than one is wrong, the last one without which something else would be wrong.
-func (f *workloadFlags) culprit(base workload.Workload, err error) (found *editFlag) {
+func (f *Flags) culprit(base workload.Workload, err error) (found *editFlag) {
 	for _, e := range f.edits {
 		if len(e.edits) == 0 {
 			continue
@@ -196,14 +200,14 @@ func (f *workloadFlags) culprit(base workload.Workload, err error) (found *editF
 
 // checkTraces refuses flags about traces if there is none, and traces that are not
 // there, before anything else takes time.
-func (f *workloadFlags) checkTraces(w workload.Workload) error {
+func (f *Flags) checkTraces(w workload.Workload) error {
 	traces := tracesOf(w)
 	if len(traces) == 0 && f.fields != (input.Fields{}) {
 		name := "key"
 		if f.fields.Key == "" {
 			name = "time"
 		}
-		return usageError{fmt.Errorf("--%s is about the lines of a trace, and the workload has none; --input gives it one", name)}
+		return usage.Errorf("--%s is about the lines of a trace, and the workload has none; --input gives it one", name)
 	}
 	for _, file := range traces {
 		if file == workfile.Stdin {
@@ -216,9 +220,9 @@ func (f *workloadFlags) checkTraces(w workload.Workload) error {
 	return nil
 }
 
-// files returns the names of the files that the workload is read from, which are
+// Files returns the names of the files that the workload is read from, which are
 // not to be overwritten.
-func (f *workloadFlags) files(w workload.Workload) []string {
+func (f *Flags) Files(w workload.Workload) []string {
 	return append(tracesOf(w), f.name)
 }
 
@@ -229,6 +233,20 @@ func tracesOf(w workload.Workload) (files []string) {
 		}
 	}
 	return files
+}
+
+// Name returns a name for a workload that people can tell from others: of one that
+// has none, its trace's.
+func Name(w workload.Workload) string {
+	if w.Name != "" {
+		return w.Name
+	}
+	for _, file := range tracesOf(w) {
+		if file != workfile.Stdin {
+			return filepath.Base(file)
+		}
+	}
+	return "workload"
 }
 
 // cloneWorkload returns a workload that shares nothing with w.
