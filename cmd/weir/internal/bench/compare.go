@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/weirstream/weir/cmd/weir/internal/figures"
 	"github.com/weirstream/weir/cmd/weir/internal/table"
 )
 
@@ -147,7 +148,7 @@ func (c *Comparison) WorseThan(part float64) error {
 	if len(names) == 0 {
 		return nil
 	}
-	return fmt.Errorf("worse by more than %s: %s", table.Percent(part), strings.Join(names, ", "))
+	return fmt.Errorf("worse by more than %s: %s", figures.Percent(part), strings.Join(names, ", "))
 }
 
 // percent returns the change in percent, with its sign.
@@ -183,7 +184,7 @@ func differences(a, b *Set) (list []string) {
 	}{{"before", a}, {"after", b}} {
 		if n := len(set.Runs); n < enoughRuns {
 			list = append(list, fmt.Sprintf("%s %s, and it takes %d of each to tell a change from noise: --repeat %d",
-				table.Count(n, "run"), set.name, enoughRuns, enoughRuns))
+				figures.Count(n, "run"), set.name, enoughRuns, enoughRuns))
 		}
 		if slices.ContainsFunc(set.Runs, func(r *Result) bool { return r.Interrupted }) {
 			list = append(list, "a run "+set.name+" was interrupted")
@@ -213,7 +214,7 @@ func (c *Comparison) Print(w io.Writer, all bool) error {
 	b.WriteString("\nMedians of the runs, and how far the least and the greatest are from them. p is how likely so great a\n" +
 		"difference is by chance; below 0.05 it counts as a change.\n")
 	if hidden > 0 {
-		fmt.Fprintf(&b, "%s more with --all.\n", table.Count(hidden, "metric"))
+		fmt.Fprintf(&b, "%s more with --all.\n", figures.Count(hidden, "metric"))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

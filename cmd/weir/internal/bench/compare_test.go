@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/weirstream/weir/cmd/weir/internal/bench"
+	"github.com/weirstream/weir/cmd/weir/internal/figures"
 	"github.com/weirstream/weir/workload"
 )
 
@@ -21,7 +22,7 @@ func setOf(perSecond ...float64) *bench.Set {
 	}
 	for _, v := range perSecond {
 		r := &bench.Result{RecordsPerSec: v}
-		r.Latency.Put = bench.Latency{Count: 1, P99: time.Duration(1e9 / v)}
+		r.Latency.Put = figures.Latency{Count: 1, P99: time.Duration(1e9 / v)}
 		s.Runs = append(s.Runs, r)
 	}
 	return s

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/weirstream/weir/cmd/weir/internal/bench"
+	"github.com/weirstream/weir/cmd/weir/internal/figures"
 )
 
 // runs are three with a put p99 of 4, 5 and 9 ms, and no consumers.
@@ -16,7 +17,7 @@ func runs() []*bench.Result {
 	for _, p99 := range []time.Duration{9, 4, 5} {
 		r := &bench.Result{RecordsPerSec: 12_000, BytesPerSec: 2 << 20}
 		r.Count = bench.Count{Records: 900, Throttled: 100}
-		r.Latency.Put = bench.Latency{Count: 900, P50: 2 * time.Millisecond, P99: p99 * time.Millisecond, P999: time.Second}
+		r.Latency.Put = figures.Latency{Count: 900, P50: 2 * time.Millisecond, P99: p99 * time.Millisecond, P999: time.Second}
 		list = append(list, r)
 	}
 	return list

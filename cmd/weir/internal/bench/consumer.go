@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/weirstream/weir"
-	"github.com/weirstream/weir/cmd/weir/internal/latency"
+	"github.com/weirstream/weir/cmd/weir/internal/figures"
 	"github.com/weirstream/weir/workload"
 )
 
@@ -60,8 +60,8 @@ type reads struct {
 	errors    int64
 	maxAge    time.Duration
 
-	propagation *latency.Histogram // from the call that stored a record until it was read
-	endToEnd    *latency.Histogram // from when it was due until it was processed
+	propagation *figures.Histogram // from the call that stored a record until it was read
+	endToEnd    *figures.Histogram // from when it was due until it was processed
 }
 
 // newConsumer returns the n-th of the i-th consumers of the workload.
@@ -71,7 +71,7 @@ func newConsumer(r *run, i, n int) *consumer {
 		run: r, config: config, name: config.Name,
 		poll: time.Duration(config.Poll), limit: config.Limit,
 		begun: make(map[weir.ShardID]*progress),
-		reads: reads{propagation: latency.New(), endToEnd: latency.New()},
+		reads: reads{propagation: figures.NewHistogram(), endToEnd: figures.NewHistogram()},
 	}
 	if config.Count > 1 {
 		c.name = fmt.Sprintf("%s-%d", c.name, n+1)

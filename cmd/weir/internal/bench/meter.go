@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/weirstream/weir/cmd/weir/internal/latency"
+	"github.com/weirstream/weir/cmd/weir/internal/figures"
 )
 
 // A meter is what a run has counted and measured.
@@ -19,12 +19,12 @@ type meter struct {
 	shards      shardCounts
 	offered     *buckets
 	offeredWarm int64              // of them, those due after the warm-up
-	put         *latency.Histogram // from when a record was due, of those due after the warm-up
-	call        *latency.Histogram // of calls that began after the warm-up
-	lateness    *latency.Histogram // how late the bench itself was, with a free producer
-	recentPut   *latency.Histogram // what put has not got yet: since the last look
-	coldPut     *latency.Histogram // of those due during the warm-up, since the last look
-	recentReads *latency.Histogram // propagation, since the last look
+	put         *figures.Histogram // from when a record was due, of those due after the warm-up
+	call        *figures.Histogram // of calls that began after the warm-up
+	lateness    *figures.Histogram // how late the bench itself was, with a free producer
+	recentPut   *figures.Histogram // what put has not got yet: since the last look
+	coldPut     *figures.Histogram // of those due during the warm-up, since the last look
+	recentReads *figures.Histogram // propagation, since the last look
 	failures    []Failure
 	unlisted    int64 // failures beyond those
 }
@@ -41,8 +41,8 @@ const maxFailures = 10
 func newMeter(warmUp time.Duration, target Target) *meter {
 	m := &meter{
 		warmUp: warmUp, offered: newBuckets(),
-		put: latency.New(), call: latency.New(), lateness: latency.New(),
-		recentPut: latency.New(), coldPut: latency.New(), recentReads: latency.New(),
+		put: figures.NewHistogram(), call: figures.NewHistogram(), lateness: figures.NewHistogram(),
+		recentPut: figures.NewHistogram(), coldPut: figures.NewHistogram(), recentReads: figures.NewHistogram(),
 	}
 	if m.counter, _ = target.(counter); m.counted() {
 		m.counter.count(&m.base)
@@ -168,12 +168,12 @@ func (m *meter) look() look {
 	}
 	l := look{Count: m.total, put: pointLatency(recent), propagation: pointLatency(m.recentReads)}
 	l.shards = m.shardsLocked()
-	for _, h := range []*latency.Histogram{m.recentPut, m.coldPut, m.recentReads} {
+	for _, h := range []*figures.Histogram{m.recentPut, m.coldPut, m.recentReads} {
 		h.Reset()
 	}
 	return l
 }
 
-func pointLatency(h *latency.Histogram) PointLatency {
+func pointLatency(h *figures.Histogram) PointLatency {
 	return PointLatency{h.At(50), h.At(99), h.Max()}
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/weirstream/weir/cmd/weir/internal/table"
+	"github.com/weirstream/weir/cmd/weir/internal/figures"
 )
 
 // A Metric is one number of a run: what conditions are about, and what is compared.
@@ -49,15 +49,15 @@ func (m Metric) Of(r *Result) (float64, bool) { return m.of(r) }
 func (m Metric) Format(v float64) string {
 	switch m.Unit {
 	case Nanoseconds:
-		return table.Duration(time.Duration(v))
+		return figures.Duration(time.Duration(v))
 	case PerSecond:
-		return table.Number(v) + "/s"
+		return figures.Number(v) + "/s"
 	case Bytes:
-		return table.Bytes(v)
+		return figures.Bytes(v)
 	case Share:
-		return table.Percent(v)
+		return figures.Percent(v)
 	default:
-		return table.Number(v)
+		return figures.Number(v)
 	}
 }
 
@@ -66,13 +66,13 @@ func Metrics() []Metric {
 	list := slices.Concat(throughputMetrics(), []Metric{})
 	for _, l := range []struct {
 		name, about string
-		of          func(*Result) Latency
+		of          func(*Result) figures.Latency
 	}{
-		{"put", "from when a record was due until it was acknowledged", func(r *Result) Latency { return r.Latency.Put }},
-		{"put_call", "one call", func(r *Result) Latency { return r.Latency.PutCall }},
-		{"propagation", "from the call that stored a record to a consumer", func(r *Result) Latency { return r.Latency.Propagation }},
-		{"end_to_end", "from when a record was due until it was processed", func(r *Result) Latency { return r.Latency.EndToEnd }},
-		{"lateness", "of the load generator itself", func(r *Result) Latency { return r.Latency.Lateness }},
+		{"put", "from when a record was due until it was acknowledged", func(r *Result) figures.Latency { return r.Latency.Put }},
+		{"put_call", "one call", func(r *Result) figures.Latency { return r.Latency.PutCall }},
+		{"propagation", "from the call that stored a record to a consumer", func(r *Result) figures.Latency { return r.Latency.Propagation }},
+		{"end_to_end", "from when a record was due until it was processed", func(r *Result) figures.Latency { return r.Latency.EndToEnd }},
+		{"lateness", "of the load generator itself", func(r *Result) figures.Latency { return r.Latency.Lateness }},
 	} {
 		list = append(list, latencyMetrics(l.name, l.about, l.of)...)
 	}
@@ -92,18 +92,18 @@ func throughputMetrics() []Metric {
 }
 
 // latencyMetrics returns the metrics of one latency.
-func latencyMetrics(name, about string, of func(*Result) Latency) []Metric {
+func latencyMetrics(name, about string, of func(*Result) figures.Latency) []Metric {
 	var list []Metric
 	for _, p := range []struct {
 		name string
 		main bool
-		of   func(Latency) time.Duration
+		of   func(figures.Latency) time.Duration
 	}{
-		{"min", false, func(l Latency) time.Duration { return l.Min }}, {"mean", false, func(l Latency) time.Duration { return l.Mean }},
-		{"p50", true, func(l Latency) time.Duration { return l.P50 }}, {"p90", false, func(l Latency) time.Duration { return l.P90 }},
-		{"p95", false, func(l Latency) time.Duration { return l.P95 }}, {"p99", true, func(l Latency) time.Duration { return l.P99 }},
-		{"p99.9", false, func(l Latency) time.Duration { return l.P999 }}, {"p99.99", false, func(l Latency) time.Duration { return l.P9999 }},
-		{"max", true, func(l Latency) time.Duration { return l.Max }},
+		{"min", false, func(l figures.Latency) time.Duration { return l.Min }}, {"mean", false, func(l figures.Latency) time.Duration { return l.Mean }},
+		{"p50", true, func(l figures.Latency) time.Duration { return l.P50 }}, {"p90", false, func(l figures.Latency) time.Duration { return l.P90 }},
+		{"p95", false, func(l figures.Latency) time.Duration { return l.P95 }}, {"p99", true, func(l figures.Latency) time.Duration { return l.P99 }},
+		{"p99.9", false, func(l figures.Latency) time.Duration { return l.P999 }}, {"p99.99", false, func(l figures.Latency) time.Duration { return l.P9999 }},
+		{"max", true, func(l figures.Latency) time.Duration { return l.Max }},
 	} {
 		list = append(list, Metric{name + "." + p.name, Nanoseconds, Lower, p.main && name != "lateness", about, func(r *Result) (float64, bool) {
 			l := of(r)
@@ -120,7 +120,7 @@ func refusalMetrics() []Metric {
 	return []Metric{
 		{"throttled", Number, Lower, true, "refusals of a record by a limit", n(func(r *Result) int64 { return r.Throttled })},
 		{"throttled_share", Share, Lower, false, "refusals, of all attempts", always(func(r *Result) float64 {
-			return ratio(float64(r.Throttled), float64(r.Throttled+r.Records+r.Errors))
+			return figures.Ratio(float64(r.Throttled), float64(r.Throttled+r.Records+r.Errors))
 		})},
 		{"retried", Number, Lower, false, "records put again after a refusal", n(func(r *Result) int64 { return r.Retried })},
 		{"given_up", Number, Lower, false, "records refused to the last", n(func(r *Result) int64 { return r.GivenUp })},

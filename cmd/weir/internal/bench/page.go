@@ -5,8 +5,8 @@ import (
 	"math"
 	"strings"
 
+	"github.com/weirstream/weir/cmd/weir/internal/figures"
 	"github.com/weirstream/weir/cmd/weir/internal/report"
-	"github.com/weirstream/weir/cmd/weir/internal/table"
 )
 
 // shardLines is how many shards have a line of their own in a chart.
@@ -41,21 +41,21 @@ func (r *Result) cards() []report.Card {
 		from = "one call"
 	}
 	cards := []report.Card{
-		{Name: "Throughput", Value: table.Number(r.RecordsPerSec) + "/s", Note: "records acknowledged"},
-		{Name: "Put, p99", Value: table.Duration(r.Latency.Put.P99), Note: from},
+		{Name: "Throughput", Value: figures.Number(r.RecordsPerSec) + "/s", Note: "records acknowledged"},
+		{Name: "Put, p99", Value: figures.Duration(r.Latency.Put.P99), Note: from},
 	}
 	if r.Latency.EndToEnd.Count > 0 {
-		cards = append(cards, report.Card{Name: "End to end, p99", Value: table.Duration(r.Latency.EndToEnd.P99), Note: "from due to processed"})
+		cards = append(cards, report.Card{Name: "End to end, p99", Value: figures.Duration(r.Latency.EndToEnd.P99), Note: "from due to processed"})
 	}
 	lost := r.GivenUp + r.Errors + r.Unsent
-	all := report.Card{Name: "Not put", Value: table.Comma(lost), Note: "given up, failed or never sent", Verdict: report.Good}
+	all := report.Card{Name: "Not put", Value: figures.Comma(lost), Note: "given up, failed or never sent", Verdict: report.Good}
 	if lost > 0 {
 		all.Verdict = report.Bad
 	}
-	cards = append(cards, report.Card{Name: "Throttled", Value: table.Comma(r.Throttled), Note: "refusals by a limit"}, all)
+	cards = append(cards, report.Card{Name: "Throttled", Value: figures.Comma(r.Throttled), Note: "refusals by a limit"}, all)
 	if r.Process != nil {
 		cards = append(cards, report.Card{
-			Name: "Allocations", Value: table.Number(r.Process.AllocationsPerRecord), Note: "a record, of the whole process",
+			Name: "Allocations", Value: figures.Number(r.Process.AllocationsPerRecord), Note: "a record, of the whole process",
 		})
 	}
 	return cards
@@ -105,7 +105,7 @@ func (r *Result) series(name string, of func(Point) float64) report.Series {
 
 // rate returns a line of a count per second.
 func (r *Result) rate(name string, of func(Point) int64) report.Series {
-	return r.series(name, func(p Point) float64 { return ratio(float64(of(p)), p.Seconds) })
+	return r.series(name, func(p Point) float64 { return figures.Ratio(float64(of(p)), p.Seconds) })
 }
 
 func (r *Result) throughputChart() report.Chart {
@@ -143,7 +143,7 @@ func (r *Result) curveChart() report.Chart {
 		XAxis: report.Axis{Label: "percentile", Unit: report.Percentile},
 		YAxis: report.Axis{Label: "latency", Unit: report.Seconds, Log: true},
 	}
-	var longest []Percentile
+	var longest []figures.Percentile
 	rows := r.latencyRows()
 	for _, l := range rows {
 		if len(l.Curve) > len(longest) {
@@ -242,7 +242,7 @@ func (r *Result) heapChart() report.Chart {
 
 func (r *Result) pauseChart() report.Chart {
 	c := r.timeChart("Garbage collection", "Time for which the collector stopped this process, in each second.", "pause per second", report.Seconds)
-	c.Series = []report.Series{r.series("pause", func(p Point) float64 { return ratio(p.GCPause.Seconds(), p.Seconds) })}
+	c.Series = []report.Series{r.series("pause", func(p Point) float64 { return figures.Ratio(p.GCPause.Seconds(), p.Seconds) })}
 	return c
 }
 
@@ -250,8 +250,8 @@ func (r *Result) latencyTableRows() report.Table {
 	t := report.Table{Title: "Latency", Wide: true, Header: []string{"", "p50", "p90", "p99", "p99.9", "p99.99", "max", "mean", "measured"}}
 	for _, l := range r.latencyRows() {
 		t.Rows = append(t.Rows, report.Row{Cells: []string{
-			strings.TrimSpace(l.Name), table.Duration(l.P50), table.Duration(l.P90), table.Duration(l.P99), table.Duration(l.P999),
-			table.Duration(l.P9999), table.Duration(l.Max), table.Duration(l.Mean), table.Comma(l.Count),
+			strings.TrimSpace(l.Name), figures.Duration(l.P50), figures.Duration(l.P90), figures.Duration(l.P99), figures.Duration(l.P999),
+			figures.Duration(l.P9999), figures.Duration(l.Max), figures.Duration(l.Mean), figures.Comma(l.Count),
 		}})
 	}
 	return t
@@ -261,7 +261,7 @@ func (r *Result) shardRows() report.Table {
 	t := report.Table{Title: "Shards", Header: []string{"shard", "records", "per second", "throttled", "share", ""}}
 	for _, s := range r.Shards {
 		t.Rows = append(t.Rows, report.Row{Bar: s.Share, Cells: []string{
-			s.Shard.String(), table.Comma(s.Records), table.Number(s.PerSecond), table.Comma(s.Throttled), table.Percent(s.Share),
+			s.Shard.String(), figures.Comma(s.Records), figures.Number(s.PerSecond), figures.Comma(s.Throttled), figures.Percent(s.Share),
 		}})
 	}
 	return t
@@ -271,8 +271,8 @@ func (r *Result) consumerRows() report.Table {
 	t := report.Table{Title: "Consumers", Wide: true, Left: []int{1}, Header: []string{"consumer", "by", "records", "throttled reads", "unread", "max age", "propagation p99", "end to end p99"}}
 	for _, c := range r.Consumers {
 		t.Rows = append(t.Rows, report.Row{Cells: []string{
-			c.Name, c.by(), table.Comma(c.Records), table.Comma(c.Throttled), table.Comma(c.Unread), table.Duration(c.MaxAge),
-			table.Duration(c.Propagation.P99), table.Duration(c.EndToEnd.P99),
+			c.Name, c.by(), figures.Comma(c.Records), figures.Comma(c.Throttled), figures.Comma(c.Unread), figures.Duration(c.MaxAge),
+			figures.Duration(c.Propagation.P99), figures.Duration(c.EndToEnd.P99),
 		}})
 	}
 	return t

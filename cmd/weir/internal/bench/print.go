@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/weirstream/weir/cmd/weir/internal/figures"
 	"github.com/weirstream/weir/cmd/weir/internal/table"
 )
 
@@ -37,7 +38,7 @@ func (s *Set) Setting() string {
 	}
 	fmt.Fprintf(&b, "%s on %s\n", name, s.Target)
 	w := s.Workload.WithDefaults()
-	who := []string{fmt.Sprintf("%s with up to %s a call", table.Count(w.Producers.Count, "producer"), table.Count(w.Producers.Batch, "record"))}
+	who := []string{fmt.Sprintf("%s with up to %s a call", figures.Count(w.Producers.Count, "producer"), figures.Count(w.Producers.Batch, "record"))}
 	polling, fanOut := 0, 0
 	for _, c := range w.Consumers {
 		if c.FanOut {
@@ -47,10 +48,10 @@ func (s *Set) Setting() string {
 		}
 	}
 	if polling > 0 {
-		who = append(who, table.Count(polling, "polling consumer"))
+		who = append(who, figures.Count(polling, "polling consumer"))
 	}
 	if fanOut > 0 {
-		who = append(who, table.Count(fanOut, "fan-out consumer"))
+		who = append(who, figures.Count(fanOut, "fan-out consumer"))
 	}
 	fmt.Fprintf(&b, "%s\n%s\n", strings.Join(who, ", "), s.Environment)
 	return b.String()
@@ -59,17 +60,17 @@ func (s *Set) Setting() string {
 // Summary says in a few lines what the last run did.
 func (s *Set) Summary() string {
 	r := s.Runs[len(s.Runs)-1]
-	text := fmt.Sprintf("%s records put in %s: %s records/s, %s/s.\n", table.Comma(r.Records), secondsText(r.Duration-r.WarmUp),
-		table.Number(r.RecordsPerSec), table.Bytes(r.BytesPerSec))
+	text := fmt.Sprintf("%s records put in %s: %s records/s, %s/s.\n", figures.Comma(r.Records), figures.Seconds(r.Duration-r.WarmUp),
+		figures.Number(r.RecordsPerSec), figures.Bytes(r.BytesPerSec))
 	if len(s.Runs) > 1 {
 		text = fmt.Sprintf("The last of %d runs: ", len(s.Runs)) + text
 	}
 	var more []string
 	if !r.isFlatOut() {
-		more = append(more, fmt.Sprintf("Offered: %s records/s.", table.Number(r.OfferedPerSec)))
+		more = append(more, fmt.Sprintf("Offered: %s records/s.", figures.Number(r.OfferedPerSec)))
 	}
 	if r.WarmUp > 0 {
-		more = append(more, fmt.Sprintf("Left out: %s of warm-up.", secondsText(r.WarmUp)))
+		more = append(more, fmt.Sprintf("Left out: %s of warm-up.", figures.Seconds(r.WarmUp)))
 	}
 	if len(more) > 0 {
 		text += strings.Join(more, " ") + "\n"
@@ -80,19 +81,17 @@ func (s *Set) Summary() string {
 // troubles says what did not go as it should.
 func (r *Result) troubles() (text string) {
 	if r.Throttled > 0 {
-		text += fmt.Sprintf("Throttled: %s refusals of a record, %s put again.\n", table.Comma(r.Throttled), table.Comma(r.Retried))
+		text += fmt.Sprintf("Throttled: %s refusals of a record, %s put again.\n", figures.Comma(r.Throttled), figures.Comma(r.Retried))
 	}
 	if r.GivenUp+r.Errors+r.Unsent > 0 {
 		text += fmt.Sprintf("NOT PUT: %s given up after refusals, %s failed, %s never sent.\n",
-			table.Comma(r.GivenUp), table.Comma(r.Errors), table.Comma(r.Unsent))
+			figures.Comma(r.GivenUp), figures.Comma(r.Errors), figures.Comma(r.Unsent))
 	}
 	if r.Interrupted {
 		text += "INTERRUPTED before the end of the workload: this is what there is so far.\n"
 	}
 	return text
 }
-
-func secondsText(s float64) string { return table.Duration(seconds(s)) }
 
 // runTable has the main metrics over all runs.
 func (s *Set) runTable() string {
@@ -105,33 +104,27 @@ func (s *Set) runTable() string {
 	return t.String()
 }
 
-// A namedLatency is a latency with its name for people.
-type namedLatency struct {
-	Name string
-	Latency
-}
-
 // isFlatOut reports whether the run put as fast as it could: nothing was due then.
 func (r *Result) isFlatOut() bool { return r.Offered == 0 }
 
 // latencyRows returns the latencies that were measured.
-func (r *Result) latencyRows() []namedLatency {
+func (r *Result) latencyRows() []figures.NamedLatency {
 	l := r.Latency
-	rows := []namedLatency{
-		{"put, from when it was due", l.Put},
-		{"  one call", l.PutCall},
-		{"  the generator's lateness", l.Lateness},
-		{"propagation, call to consumer", l.Propagation},
-		{"end to end, due to processed", l.EndToEnd},
+	rows := []figures.NamedLatency{
+		l.Put.Named("put, from when it was due"),
+		l.PutCall.Named("  one call"),
+		l.Lateness.Named("  the generator's lateness"),
+		l.Propagation.Named("propagation, call to consumer"),
+		l.EndToEnd.Named("end to end, due to processed"),
 	}
 	if r.isFlatOut() {
-		rows = []namedLatency{
-			{"put, one call", l.PutCall},
-			{"propagation, call to consumer", l.Propagation},
-			{"end to end, call to processed", l.EndToEnd},
+		rows = []figures.NamedLatency{
+			l.PutCall.Named("put, one call"),
+			l.Propagation.Named("propagation, call to consumer"),
+			l.EndToEnd.Named("end to end, call to processed"),
 		}
 	}
-	return slices.DeleteFunc(rows, func(n namedLatency) bool { return n.Count == 0 })
+	return slices.DeleteFunc(rows, func(n figures.NamedLatency) bool { return n.Count == 0 })
 }
 
 func (r *Result) latencyTable() string {
@@ -141,8 +134,8 @@ func (r *Result) latencyTable() string {
 	}
 	t := table.New("Latency", []string{"", "p50", "p90", "p99", "p99.9", "max", "measured"})
 	for _, l := range rows {
-		t.Row(l.Name, table.Duration(l.P50), table.Duration(l.P90), table.Duration(l.P99), table.Duration(l.P999),
-			table.Duration(l.Max), table.Comma(l.Count))
+		t.Row(l.Name, figures.Duration(l.P50), figures.Duration(l.P90), figures.Duration(l.P99), figures.Duration(l.P999),
+			figures.Duration(l.Max), figures.Comma(l.Count))
 	}
 	return t.String()
 }
@@ -153,8 +146,8 @@ func (r *Result) consumerTable() string {
 	}
 	t := table.New("Consumers", []string{"consumer", "by", "records", "per second", "reads", "throttled", "unread", "max age", "p99"}, "by")
 	for _, c := range r.Consumers {
-		t.Row(c.Name, c.by(), table.Comma(c.Records), table.Number(c.PerSecond), table.Comma(c.Calls), table.Comma(c.Throttled),
-			table.Comma(c.Unread), table.Duration(c.MaxAge), table.Duration(c.Propagation.P99))
+		t.Row(c.Name, c.by(), figures.Comma(c.Records), figures.Number(c.PerSecond), figures.Comma(c.Calls), figures.Comma(c.Throttled),
+			figures.Comma(c.Unread), figures.Duration(c.MaxAge), figures.Duration(c.Propagation.P99))
 	}
 	return t.String()
 }
@@ -179,11 +172,11 @@ func (r *Result) shardTable() string {
 		shards = shards[:printedShards]
 	}
 	for _, s := range shards {
-		t.Row(s.Shard.String(), table.Comma(s.Records), table.Number(s.PerSecond), table.Bytes(float64(s.Bytes)),
-			table.Percent(s.Share), table.Comma(s.Throttled))
+		t.Row(s.Shard.String(), figures.Comma(s.Records), figures.Number(s.PerSecond), figures.Bytes(float64(s.Bytes)),
+			figures.Percent(s.Share), figures.Comma(s.Throttled))
 	}
 	if more := len(r.Shards) - len(shards); more > 0 {
-		t.Row(fmt.Sprintf("and %s less busy", table.Comma(more)))
+		t.Row(fmt.Sprintf("and %s less busy", figures.Comma(more)))
 	}
 	return t.String()
 }
@@ -194,23 +187,23 @@ func (r *Result) processLines() string {
 	if p == nil {
 		return ""
 	}
-	perRecord := fmt.Sprintf("%s allocations, %s", table.Number(p.AllocationsPerRecord), table.Bytes(p.AllocBytesPerRecord))
+	perRecord := fmt.Sprintf("%s allocations, %s", figures.Number(p.AllocationsPerRecord), figures.Bytes(p.AllocBytesPerRecord))
 	if p.CPU > 0 {
-		perRecord += ", " + table.Duration(time.Duration(p.CPUPerRecord)) + " of processor time"
+		perRecord += ", " + figures.Duration(time.Duration(p.CPUPerRecord)) + " of processor time"
 	}
 	return fmt.Sprintf("This process, the load generator included, a record: %s.\n%s, %s of pauses (longest %s), heap up to %s.\n",
-		perRecord, table.Count(p.GCs, "garbage collection"), table.Duration(p.GCPause), table.Duration(p.GCPauseMax),
-		table.Bytes(float64(p.HeapMax)))
+		perRecord, figures.Count(p.GCs, "garbage collection"), figures.Duration(p.GCPause), figures.Duration(p.GCPauseMax),
+		figures.Bytes(float64(p.HeapMax)))
 }
 
 func (r *Result) reshardLines() string {
 	var b strings.Builder
 	for _, e := range r.Reshards {
-		fmt.Fprintf(&b, "At %s: %s", secondsText(e.At), e.What)
+		fmt.Fprintf(&b, "At %s: %s", figures.Seconds(e.At), e.What)
 		if e.Error != "" {
 			fmt.Fprintf(&b, " FAILED: %s\n", e.Error)
 		} else {
-			fmt.Fprintf(&b, ", which took %s\n", table.Duration(e.Took))
+			fmt.Fprintf(&b, ", which took %s\n", figures.Duration(e.Took))
 		}
 	}
 	return b.String()
@@ -219,7 +212,7 @@ func (r *Result) reshardLines() string {
 func (r *Result) failureLines() string {
 	var b strings.Builder
 	for _, f := range r.Failures {
-		fmt.Fprintf(&b, "%s times: %s\n", table.Comma(f.Count), f.Error)
+		fmt.Fprintf(&b, "%s times: %s\n", figures.Comma(f.Count), f.Error)
 	}
 	return b.String()
 }

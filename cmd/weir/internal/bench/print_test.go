@@ -14,17 +14,18 @@ import (
 
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/cmd/weir/internal/bench"
+	"github.com/weirstream/weir/cmd/weir/internal/figures"
 	"github.com/weirstream/weir/cmd/weir/internal/report"
 	"github.com/weirstream/weir/workload"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-func fixedLatency(n int64) bench.Latency {
-	return bench.Latency{
+func fixedLatency(n int64) figures.Latency {
+	return figures.Latency{
 		Count: n, Min: 900, Mean: 30 * time.Microsecond, P50: 12_345, P90: 100 * time.Microsecond, P95: time.Millisecond,
 		P99: 3456 * time.Microsecond, P999: 40 * time.Millisecond, P9999: 50 * time.Millisecond, Max: 1234 * time.Millisecond,
-		Curve: []bench.Percentile{{Percent: 0, Time: 900}, {Percent: 90, Time: 100 * time.Microsecond}},
+		Curve: []figures.Percentile{{Percent: 0, Time: 900}, {Percent: 90, Time: 100 * time.Microsecond}},
 	}
 }
 

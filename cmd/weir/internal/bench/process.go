@@ -5,6 +5,8 @@ import (
 	"runtime"
 	"runtime/metrics"
 	"time"
+
+	"github.com/weirstream/weir/cmd/weir/internal/figures"
 )
 
 // A Process is what the run cost this process, the load generator included, from the
@@ -98,7 +100,7 @@ func (p pauses) longestSince(before pauses) time.Duration {
 // processBetween returns the cost of what happened between two readings, in which so
 // many records were put.
 func processBetween(from, to usage, heapMax int64, longest time.Duration, records int64) *Process {
-	per := func(n int64) float64 { return ratio(float64(n), float64(records)) }
+	per := func(n int64) float64 { return figures.Ratio(float64(n), float64(records)) }
 	return &Process{
 		Allocations: to.allocations - from.allocations, AllocBytes: to.bytes - from.bytes,
 		GCs: to.gcs - from.gcs, GCPause: to.pause - from.pause, GCPauseMax: longest,
@@ -107,14 +109,6 @@ func processBetween(from, to usage, heapMax int64, longest time.Duration, record
 		AllocBytesPerRecord:  per(to.bytes - from.bytes),
 		CPUPerRecord:         per(int64(to.cpu - from.cpu)),
 	}
-}
-
-// ratio returns a/b, and 0 when there is nothing to divide by.
-func ratio(a, b float64) float64 {
-	if b == 0 {
-		return 0
-	}
-	return a / b
 }
 
 // An Environment is where a result comes from.

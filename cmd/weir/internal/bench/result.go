@@ -1,11 +1,10 @@
 package bench
 
 import (
-	"math"
 	"time"
 
 	"github.com/weirstream/weir"
-	"github.com/weirstream/weir/cmd/weir/internal/latency"
+	"github.com/weirstream/weir/cmd/weir/internal/figures"
 	"github.com/weirstream/weir/workload"
 )
 
@@ -78,60 +77,16 @@ type Latencies struct {
 	// waited for: the load generator's own lateness, a free producer, the call, and
 	// its repetitions. A record that was never put counts with its wait until the
 	// end. PutCall is the calls alone.
-	Put     Latency `json:"put"`
-	PutCall Latency `json:"put_call"`
+	Put     figures.Latency `json:"put"`
+	PutCall figures.Latency `json:"put_call"`
 	// Propagation is from the beginning of the call that stored a record until a
 	// consumer has it, EndToEnd from when it was due until a consumer has processed
 	// it.
-	Propagation Latency `json:"propagation"`
-	EndToEnd    Latency `json:"end_to_end"`
+	Propagation figures.Latency `json:"propagation"`
+	EndToEnd    figures.Latency `json:"end_to_end"`
 	// Lateness is by how much the load generator woke up too late for records that
 	// it waited for. It is part of Put.
-	Lateness Latency `json:"lateness"`
-}
-
-// A Latency is how long something took. All is zero when there was nothing to measure.
-type Latency struct {
-	Count int64         `json:"count"`
-	Min   time.Duration `json:"min_ns"`
-	Mean  time.Duration `json:"mean_ns"`
-	P50   time.Duration `json:"p50_ns"`
-	P90   time.Duration `json:"p90_ns"`
-	P95   time.Duration `json:"p95_ns"`
-	P99   time.Duration `json:"p99_ns"`
-	P999  time.Duration `json:"p999_ns"`
-	P9999 time.Duration `json:"p9999_ns"`
-	Max   time.Duration `json:"max_ns"`
-	// Curve has more of them, as far as there are records enough.
-	Curve []Percentile `json:"curve,omitempty"`
-}
-
-// A Percentile is a point of a latency's distribution.
-type Percentile struct {
-	Percent float64       `json:"percent"`
-	Time    time.Duration `json:"ns"`
-}
-
-// newLatency returns what a histogram says.
-func newLatency(h *latency.Histogram) Latency {
-	return Latency{
-		Count: h.Count(), Min: h.Min(), Mean: h.Mean(), P50: h.At(50), P90: h.At(90), P95: h.At(95),
-		P99: h.At(99), P999: h.At(99.9), P9999: h.At(99.99), Max: h.Max(), Curve: curve(h),
-	}
-}
-
-// curve returns percentiles from 0 to as many nines as there are values for: eight
-// from each nine to the next.
-func curve(h *latency.Histogram) (list []Percentile) {
-	const steps = 8
-	for n := 0; ; n++ {
-		left := math.Pow(10, -float64(n)/steps) // of one
-		if left*float64(h.Count()) < 1 {
-			return list
-		}
-		percent := 100 * (1 - left)
-		list = append(list, Percentile{percent, h.At(percent)})
-	}
+	Lateness figures.Latency `json:"lateness"`
 }
 
 // A ConsumerResult is one consumer after the run.
@@ -151,9 +106,9 @@ type ConsumerResult struct {
 	Unread int64 `json:"unread"`
 	// MaxAge is the greatest age of the last record of a read, or of what it may
 	// not have read while it did not read, at any time of the run.
-	MaxAge      time.Duration `json:"max_age_ns"`
-	Propagation Latency       `json:"propagation"`
-	EndToEnd    Latency       `json:"end_to_end"`
+	MaxAge      time.Duration   `json:"max_age_ns"`
+	Propagation figures.Latency `json:"propagation"`
+	EndToEnd    figures.Latency `json:"end_to_end"`
 }
 
 // A ShardResult is one shard after the run.
@@ -184,9 +139,9 @@ func (r *run) result(w *watcher, interrupted bool) *Result {
 	}
 	measured := res.Duration - res.WarmUp
 	res.Offered = r.meter.offeredWarm
-	res.OfferedPerSec = ratio(float64(res.Offered), measured)
-	res.RecordsPerSec = ratio(float64(res.Records), measured)
-	res.BytesPerSec = ratio(float64(res.Bytes), measured)
+	res.OfferedPerSec = figures.Ratio(float64(res.Offered), measured)
+	res.RecordsPerSec = figures.Ratio(float64(res.Records), measured)
+	res.BytesPerSec = figures.Ratio(float64(res.Bytes), measured)
 	res.Latency = r.latencies()
 	r.addConsumers(res, w)
 	r.addShards(res, w)
@@ -204,14 +159,14 @@ func (r *run) result(w *watcher, interrupted bool) *Result {
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
 func (r *run) latencies() Latencies {
-	propagation, endToEnd := latency.New(), latency.New()
+	propagation, endToEnd := figures.NewHistogram(), figures.NewHistogram()
 	for _, c := range r.consumers {
 		propagation.Add(c.propagation)
 		endToEnd.Add(c.endToEnd)
 	}
 	return Latencies{
-		Put: newLatency(r.meter.put), PutCall: newLatency(r.meter.call), Lateness: newLatency(r.meter.lateness),
-		Propagation: newLatency(propagation), EndToEnd: newLatency(endToEnd),
+		Put: r.meter.put.Latency(), PutCall: r.meter.call.Latency(), Lateness: r.meter.lateness.Latency(),
+		Propagation: propagation.Latency(), EndToEnd: endToEnd.Latency(),
 	}
 }
 
@@ -220,10 +175,10 @@ func (r *run) addConsumers(res *Result, w *watcher) {
 		before := w.markReads[c]
 		res.Consumers = append(res.Consumers, ConsumerResult{
 			Name: c.name, FanOut: c.config.FanOut, Records: c.records - before.records, Bytes: c.bytes - before.bytes,
-			PerSecond: ratio(float64(c.records-before.records), res.Total-res.WarmUp),
+			PerSecond: figures.Ratio(float64(c.records-before.records), res.Total-res.WarmUp),
 			Calls:     c.calls - before.calls, Throttled: c.throttled - before.throttled, Errors: c.errors - before.errors,
 			Unread: c.unread(w.last.Records), MaxAge: c.maxAge,
-			Propagation: newLatency(c.propagation), EndToEnd: newLatency(c.endToEnd),
+			Propagation: c.propagation.Latency(), EndToEnd: c.endToEnd.Latency(),
 		})
 	}
 }
@@ -235,8 +190,8 @@ func (r *run) addShards(res *Result, w *watcher) {
 			Shard: id, Records: now.records - before.records, Bytes: now.bytes - before.bytes,
 			Throttled: now.throttled - before.throttled,
 		}
-		s.PerSecond = ratio(float64(s.Records), res.Duration-res.WarmUp)
-		s.Share = ratio(float64(s.Records), float64(res.Records))
+		s.PerSecond = figures.Ratio(float64(s.Records), res.Duration-res.WarmUp)
+		s.Share = figures.Ratio(float64(s.Records), float64(res.Records))
 		res.Shards = append(res.Shards, s)
 	}
 }

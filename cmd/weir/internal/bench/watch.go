@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/cmd/weir/internal/figures"
 )
 
 // A Progress is how far a run is.
@@ -172,9 +173,9 @@ func (w *watcher) report(all Count) {
 		p.Age, p.Backlog, p.Heap = points[n-1].Age, points[n-1].Backlog, points[n-1].Heap
 	}
 	p.Put, p.Propagation = sum.Put, sum.Propagation
-	p.Rate = ratio(float64(sum.Records), sum.Seconds)
-	p.ReadRate = ratio(float64(sum.Read), sum.Seconds)
-	p.ThrottleRate = ratio(float64(sum.Throttled), sum.Seconds)
+	p.Rate = figures.Ratio(float64(sum.Records), sum.Seconds)
+	p.ReadRate = figures.Ratio(float64(sum.Read), sum.Seconds)
+	p.ThrottleRate = figures.Ratio(float64(sum.Throttled), sum.Seconds)
 	p.GCs = w.lastUsage.gcs - w.markUsage.gcs
 	w.run.config.Progress(p)
 }

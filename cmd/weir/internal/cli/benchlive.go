@@ -9,7 +9,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/weirstream/weir/cmd/weir/internal/bench"
-	"github.com/weirstream/weir/cmd/weir/internal/table"
+	"github.com/weirstream/weir/cmd/weir/internal/figures"
 )
 
 // A benchLive shows on a terminal what a run does: a few lines that are written over
@@ -61,20 +61,20 @@ func liveLines(p bench.Progress, run, runs int) []string {
 	}
 	length := ""
 	if p.Length > 0 {
-		length = " of " + table.Duration(p.Length)
+		length = " of " + figures.Duration(p.Length)
 	}
 	lines := []string{
-		fmt.Sprintf("%s%s%s%s", which, table.Duration(p.Elapsed.Round(100*time.Millisecond)), length, phase),
-		fmt.Sprintf("  put         %s/s   p50 %s   p99 %s   max %s   %s so far", table.Number(p.Rate), table.Duration(p.Put.P50),
-			table.Duration(p.Put.P99), table.Duration(p.Put.Max), table.Comma(p.Count.Records)),
-		fmt.Sprintf("  throttled   %s/s   %s given up   %s failed", table.Number(p.ThrottleRate), table.Comma(p.Count.GivenUp), table.Comma(p.Count.Errors)),
+		fmt.Sprintf("%s%s%s%s", which, figures.Duration(p.Elapsed.Round(100*time.Millisecond)), length, phase),
+		fmt.Sprintf("  put         %s/s   p50 %s   p99 %s   max %s   %s so far", figures.Number(p.Rate), figures.Duration(p.Put.P50),
+			figures.Duration(p.Put.P99), figures.Duration(p.Put.Max), figures.Comma(p.Count.Records)),
+		fmt.Sprintf("  throttled   %s/s   %s given up   %s failed", figures.Number(p.ThrottleRate), figures.Comma(p.Count.GivenUp), figures.Comma(p.Count.Errors)),
 	}
 	if p.ReadRate > 0 || p.Backlog > 0 {
-		lines = append(lines, fmt.Sprintf("  read        %s/s   propagation p99 %s   age %s   backlog %s", table.Number(p.ReadRate),
-			table.Duration(p.Propagation.P99), table.Duration(p.Age), table.Comma(p.Backlog)))
+		lines = append(lines, fmt.Sprintf("  read        %s/s   propagation p99 %s   age %s   backlog %s", figures.Number(p.ReadRate),
+			figures.Duration(p.Propagation.P99), figures.Duration(p.Age), figures.Comma(p.Backlog)))
 	}
 	if p.Heap > 0 {
-		lines = append(lines, fmt.Sprintf("  heap        %s   %s", table.Bytes(float64(p.Heap)), table.Count(p.GCs, "garbage collection")))
+		lines = append(lines, fmt.Sprintf("  heap        %s   %s", figures.Bytes(float64(p.Heap)), figures.Count(p.GCs, "garbage collection")))
 	}
 	return lines
 }

@@ -18,8 +18,8 @@ import (
 
 	"github.com/weirstream/weir/cmd/weir/internal/bench"
 	"github.com/weirstream/weir/cmd/weir/internal/cost"
+	"github.com/weirstream/weir/cmd/weir/internal/figures"
 	"github.com/weirstream/weir/cmd/weir/internal/input"
-	"github.com/weirstream/weir/cmd/weir/internal/table"
 	"github.com/weirstream/weir/cmd/weir/internal/workfile"
 	"github.com/weirstream/weir/workload"
 )
@@ -112,7 +112,7 @@ func (p benchPlan) String() string {
 	case stream.Mode == workload.OnDemandMode:
 		fmt.Fprintf(&b, "Made and deleted again: on-demand stream %s\n", p.stream)
 	default:
-		fmt.Fprintf(&b, "Made and deleted again: stream %s of %s\n", p.stream, table.Count(stream.Shards, "shard"))
+		fmt.Fprintf(&b, "Made and deleted again: stream %s of %s\n", p.stream, figures.Count(stream.Shards, "shard"))
 	}
 	fanOut := 0
 	for _, c := range p.w.WithDefaults().Consumers {
@@ -121,7 +121,7 @@ func (p benchPlan) String() string {
 		}
 	}
 	if fanOut > 0 {
-		fmt.Fprintf(&b, "Registered and deregistered again: %s\n", table.Count(fanOut, "fan-out consumer"))
+		fmt.Fprintf(&b, "Registered and deregistered again: %s\n", figures.Count(fanOut, "fan-out consumer"))
 	}
 	if p.flags.repeat > 1 {
 		fmt.Fprintf(&b, "Runs: %d\n", p.flags.repeat)
@@ -144,7 +144,7 @@ func (p benchPlan) cost() string {
 	fmt.Fprintf(&b, "Cost: about %s %s. This is an estimate, from figures for %s looked at on %s; they are no\nofficial prices, and hours are taken as charged whole:\n",
 		prices.Currency, money(runs*bill.Total), prices.Region, prices.Date)
 	for _, item := range bill.Items {
-		fmt.Fprintf(&b, "  %-20s %s %s at %g\n", item.What, table.Number(runs*item.Quantity), item.Unit, item.Price)
+		fmt.Fprintf(&b, "  %-20s %s %s at %g\n", item.What, figures.Number(runs*item.Quantity), item.Unit, item.Price)
 	}
 	return b.String()
 }

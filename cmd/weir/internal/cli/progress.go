@@ -6,11 +6,11 @@ import (
 	"os"
 	"time"
 
-	"github.com/dustin/go-humanize"
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
 	"github.com/weirstream/weir/cmd/weir/internal/demo"
+	"github.com/weirstream/weir/cmd/weir/internal/figures"
 )
 
 // A bar shows on a terminal how far something is. The zero value shows nothing.
@@ -87,7 +87,7 @@ func (p progress) show(now demo.Progress) {
 	if p.done != nil {
 		done = p.done(now)
 	}
-	p.bar.show(fmt.Sprintf("%.1f s  %s records  %s/s  %s throttled  age %d ms", now.Elapsed.Seconds(),
-		humanize.Comma(now.Records), humanize.Comma(int64(now.Rate)), humanize.Comma(now.Throttled),
-		now.IteratorAge.Milliseconds()), done)
+	p.bar.show(fmt.Sprintf("%s  %s records  %s/s  %s throttled  age %s",
+		figures.Duration(now.Elapsed.Round(100*time.Millisecond)), figures.Comma(now.Records), figures.Number(now.Rate),
+		figures.Comma(now.Throttled), figures.Duration(now.IteratorAge)), done)
 }

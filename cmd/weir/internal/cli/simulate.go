@@ -82,12 +82,12 @@ func (f *simulateFlags) run(c *cobra.Command) error {
 		return err
 	}
 	defer page.Close()
-	table, err := createOutput("csv", f.csv, append(f.workload.Files(w), f.report)...)
+	rows, err := createOutput("csv", f.csv, append(f.workload.Files(w), f.report)...)
 	if err != nil {
 		return err
 	}
-	defer table.Close()
-	if config.Rows, err = table.rows(); err != nil {
+	defer rows.Close()
+	if config.Rows, err = rows.rows(); err != nil {
 		return err
 	}
 	bar := newBar(c.OutOrStdout(), c.ErrOrStderr(), w.Duration > 0)
@@ -98,7 +98,7 @@ func (f *simulateFlags) run(c *cobra.Command) error {
 		return err
 	}
 	outcome.Rejections = opener.Rejections()
-	if err := errors.Join(table.failed(config.Rows.Close()), f.write(c.OutOrStdout(), page, outcome)); err != nil {
+	if err := errors.Join(rows.failed(config.Rows.Close()), f.write(c.OutOrStdout(), page, outcome)); err != nil {
 		return err
 	}
 	return interruption(c.Context())

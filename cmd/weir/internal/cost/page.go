@@ -5,8 +5,8 @@ import (
 	"math"
 	"strings"
 
+	"github.com/weirstream/weir/cmd/weir/internal/figures"
 	"github.com/weirstream/weir/cmd/weir/internal/report"
-	"github.com/weirstream/weir/cmd/weir/internal/table"
 )
 
 // Page returns the estimate as a page with charts.
@@ -83,7 +83,7 @@ func (e *Estimate) breakEvenChart() report.Chart {
 	}
 	c.Markers = append(c.Markers, e.marker(e.Month.RecordsPerSecond(), "this workload"))
 	for _, r := range e.BreakEven.Reaches[1:] {
-		c.Markers = append(c.Markers, e.marker(r.From, fmt.Sprintf("%s from %s/s", r.Plan, table.Number(r.From))))
+		c.Markers = append(c.Markers, e.marker(r.From, fmt.Sprintf("%s from %s/s", r.Plan, figures.Number(r.From))))
 	}
 	return c
 }
@@ -117,7 +117,7 @@ func (e *Estimate) pageTables() []report.Table {
 		t := report.Table{Title: string(b.Plan), Left: []int{2}, Header: []string{"what", "quantity", "unit", "price", "amount"}}
 		for _, item := range b.Items {
 			t.Rows = append(t.Rows, report.Row{Cells: []string{
-				item.What, table.Number(item.Quantity), item.Unit, fmt.Sprintf("%g", item.Price), Money(item.Amount),
+				item.What, figures.Number(item.Quantity), item.Unit, fmt.Sprintf("%g", item.Price), Money(item.Amount),
 			}})
 		}
 		t.Rows = append(t.Rows, report.Row{Cells: []string{"total", "", "", "", Money(b.Total)}})

@@ -8,6 +8,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"github.com/weirstream/weir/cmd/weir/internal/figures"
 	"github.com/weirstream/weir/cmd/weir/internal/table"
 )
 
@@ -30,16 +31,16 @@ func (e *Estimate) Setting() string {
 	m := e.Month
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s, %s hours a month, by the prices of %s (%s)\n",
-		e.Workload, table.Number(m.Period.Hours()), e.Prices.Name, e.Prices.Date)
-	fmt.Fprintf(&b, "%s records/s of %s on average: %s records, %s a month\n", table.Number(m.RecordsPerSecond()),
-		table.Bytes(m.Bytes/max(1, m.Records)), table.Number(m.Records), table.Bytes(m.Bytes))
-	fmt.Fprintf(&b, "%s, %s, %s; retention %s\n", e.shards(), table.Count(m.Readers, "reader"),
-		table.Count(m.FanOutReaders, "fan-out reader"), table.Duration(m.Retention))
+		e.Workload, figures.Number(m.Period.Hours()), e.Prices.Name, e.Prices.Date)
+	fmt.Fprintf(&b, "%s records/s of %s on average: %s records, %s a month\n", figures.Number(m.RecordsPerSecond()),
+		figures.Bytes(m.Bytes/max(1, m.Records)), figures.Number(m.Records), figures.Bytes(m.Bytes))
+	fmt.Fprintf(&b, "%s, %s, %s; retention %s\n", e.shards(), figures.Count(m.Readers, "reader"),
+		figures.Count(m.FanOutReaders, "fan-out reader"), figures.Duration(m.Retention))
 	if e.HotKey != "" {
 		fmt.Fprintf(&b, "%s\n", e.HotKey)
 	}
 	if e.Measured.Period != m.Period {
-		fmt.Fprintf(&b, "the workload lasts %s and is taken to go on like that\n", table.Duration(e.Measured.Period))
+		fmt.Fprintf(&b, "the workload lasts %s and is taken to go on like that\n", figures.Duration(e.Measured.Period))
 	}
 	return b.String()
 }
@@ -52,7 +53,7 @@ func (e *Estimate) shards() string {
 	case e.Interrupted:
 		return "INTERRUPTED before the number of shards was found"
 	case e.ShardsGiven:
-		s := fmt.Sprintf("%s, as given (the busiest second of a shard asks for %s of its limits", n, table.Percent(e.BusiestUse))
+		s := fmt.Sprintf("%s, as given (the busiest second of a shard asks for %s of its limits", n, figures.Percent(e.BusiestUse))
 		if e.ReadNeed > e.Month.Shards {
 			s += reads
 		}
@@ -71,7 +72,7 @@ func Shards(n float64) string {
 	if n == 1 {
 		return "1 shard"
 	}
-	return table.Number(n) + " shards"
+	return figures.Number(n) + " shards"
 }
 
 // billTables has the lines of each plan, the cheapest marked.
@@ -83,7 +84,7 @@ func (e *Estimate) billTables() string {
 			name += " (cheapest)"
 		}
 		for _, item := range bill.Items {
-			t.Row(name, item.What, table.Number(item.Quantity), item.Unit, fmt.Sprintf("%g", item.Price), Money(item.Amount))
+			t.Row(name, item.What, figures.Number(item.Quantity), item.Unit, fmt.Sprintf("%g", item.Price), Money(item.Amount))
 			name = ""
 		}
 		t.Row(name, "total", "", "", "", Money(bill.Total))
@@ -96,7 +97,7 @@ func (e *Estimate) reachTable() string {
 	t := table.New("Break-even: the cheapest plan by mean rate, with as many shards as each rate needs",
 		[]string{"from records/s", "to records/s", "plan"}, "plan")
 	for _, r := range e.BreakEven.Reaches {
-		to := table.Number(r.To)
+		to := figures.Number(r.To)
 		if r.To == 0 {
 			to = "any"
 		}
@@ -104,7 +105,7 @@ func (e *Estimate) reachTable() string {
 		if rate := e.Month.RecordsPerSecond(); rate >= r.From && (r.To == 0 || rate < r.To) {
 			name += " (this workload)"
 		}
-		t.Row(table.Number(r.From), to, name)
+		t.Row(figures.Number(r.From), to, name)
 	}
 	return t.String()
 }

@@ -1,76 +1,76 @@
 package demo
 
 import (
+	"encoding/json"
 	"sync"
 	"time"
 
-	"github.com/weirstream/weir/cmd/weir/internal/latency"
+	"github.com/weirstream/weir/cmd/weir/internal/figures"
 )
-
-// A Latency is how long something took, in milliseconds. All is zero when there
-// was nothing to measure.
-type Latency struct {
-	Count int64  `json:"count"`
-	Mean  Millis `json:"mean_ms"`
-	P50   Millis `json:"p50_ms"`
-	P90   Millis `json:"p90_ms"`
-	P99   Millis `json:"p99_ms"`
-	P999  Millis `json:"p999_ms"`
-	Max   Millis `json:"max_ms"`
-}
 
 // Latencies are the times that records take.
 type Latencies struct {
 	// Put is from when a record was due until it was acknowledged, waiting for
 	// quota included.
-	Put Latency `json:"put"`
+	Put figures.Latency
 	// PutCall is one call of the stream, of a batch.
-	PutCall Latency `json:"put_call"`
+	PutCall figures.Latency
 	// EndToEnd is from when a record was due until a reader has it, which may be
 	// before the whole batch is acknowledged.
-	EndToEnd Latency `json:"end_to_end"`
+	EndToEnd figures.Latency
 	// Stream is from the call that stored a record until a reader has it.
-	Stream Latency `json:"stream"`
+	Stream figures.Latency
 }
 
-// A NamedLatency is a latency with its name for people.
-type NamedLatency struct {
-	Name string
-	Latency
+// MarshalJSON returns the latencies in milliseconds.
+func (l Latencies) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Put      jsonLatency `json:"put"`
+		PutCall  jsonLatency `json:"put_call"`
+		EndToEnd jsonLatency `json:"end_to_end"`
+		Stream   jsonLatency `json:"stream"`
+	}{jsonLatency(l.Put), jsonLatency(l.PutCall), jsonLatency(l.EndToEnd), jsonLatency(l.Stream)})
+}
+
+// A jsonLatency is a latency as the demo's JSON has always had it: other than that
+// of weir bench it is in milliseconds, and has fewer percentiles.
+type jsonLatency figures.Latency
+
+// MarshalJSON returns the latency.
+func (l jsonLatency) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Count int64   `json:"count"`
+		Mean  float64 `json:"mean_ms"`
+		P50   float64 `json:"p50_ms"`
+		P90   float64 `json:"p90_ms"`
+		P99   float64 `json:"p99_ms"`
+		P999  float64 `json:"p999_ms"`
+		Max   float64 `json:"max_ms"`
+	}{
+		l.Count, figures.Millis(l.Mean), figures.Millis(l.P50), figures.Millis(l.P90), figures.Millis(l.P99),
+		figures.Millis(l.P999), figures.Millis(l.Max),
+	})
 }
 
 // Rows returns the latencies as they are shown.
-func (l Latencies) Rows() []NamedLatency {
-	return []NamedLatency{
-		{"put, from when it was due", l.Put},
-		{"put, one call of a batch", l.PutCall},
-		{"end to end, from when it was due", l.EndToEnd},
-		{"stream, from call to reader", l.Stream},
-	}
-}
-
-// A histogram tells what it has counted as a Latency.
-type histogram struct{ *latency.Histogram }
-
-func newHistogram() histogram { return histogram{latency.New()} }
-
-func (h histogram) latency() Latency {
-	at := func(percentile float64) Millis { return MillisOf(h.At(percentile)) }
-	return Latency{
-		Count: h.Count(), Mean: MillisOf(h.Mean()),
-		P50: at(50), P90: at(90), P99: at(99), P999: at(99.9), Max: MillisOf(h.Max()),
+func (l Latencies) Rows() []figures.NamedLatency {
+	return []figures.NamedLatency{
+		l.Put.Named("put, from when it was due"),
+		l.PutCall.Named("put, one call of a batch"),
+		l.EndToEnd.Named("end to end, from when it was due"),
+		l.Stream.Named("stream, from call to reader"),
 	}
 }
 
 // putLatencies is what the producers measure.
 type putLatencies struct {
-	mu      sync.Mutex // guards what follows
-	fromDue histogram  // of records
-	call    histogram  // of calls
+	mu      sync.Mutex         // guards what follows
+	fromDue *figures.Histogram // of records
+	call    *figures.Histogram // of calls
 }
 
 func newPutLatencies() *putLatencies {
-	return &putLatencies{fromDue: newHistogram(), call: newHistogram()}
+	return &putLatencies{fromDue: figures.NewHistogram(), call: figures.NewHistogram()}
 }
 
 // record records one call and how long its records have been due.
@@ -86,12 +86,12 @@ func (l *putLatencies) record(fromDue []time.Duration, call time.Duration) {
 // readLatencies is what the readers measure, of records.
 type readLatencies struct {
 	mu       sync.Mutex // guards what follows
-	fromDue  histogram
-	fromSent histogram
+	fromDue  *figures.Histogram
+	fromSent *figures.Histogram
 }
 
 func newReadLatencies() *readLatencies {
-	return &readLatencies{fromDue: newHistogram(), fromSent: newHistogram()}
+	return &readLatencies{fromDue: figures.NewHistogram(), fromSent: figures.NewHistogram()}
 }
 
 // record records how long ago records were due, and how long ago the puts that

@@ -5,10 +5,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/dustin/go-humanize"
-
+	"github.com/weirstream/weir/cmd/weir/internal/figures"
 	"github.com/weirstream/weir/cmd/weir/internal/report"
-	"github.com/weirstream/weir/cmd/weir/internal/table"
 )
 
 // Page returns the result as a page with charts.
@@ -26,16 +24,16 @@ func (res *Result) cards() []report.Card {
 	if !res.Complete {
 		complete.Value, complete.Verdict = "NO", report.Bad
 		complete.Note = fmt.Sprintf("%s lost, %s duplicated, %s out of order",
-			table.Comma(res.Lost), table.Comma(res.Duplicated), table.Comma(res.OrderViolations))
+			figures.Comma(res.Lost), figures.Comma(res.Duplicated), figures.Comma(res.OrderViolations))
 	}
 	return []report.Card{
-		{Name: "Records in", Value: table.Comma(res.RecordsIn), Note: "acknowledged to the producers"},
-		{Name: "Records out", Value: table.Comma(res.RecordsOut), Note: "given to the readers"},
+		{Name: "Records in", Value: figures.Comma(res.RecordsIn), Note: "acknowledged to the producers"},
+		{Name: "Records out", Value: figures.Comma(res.RecordsOut), Note: "given to the readers"},
 		complete,
-		{Name: "Throughput", Value: table.Comma(int64(res.RecordsPerSec)) + "/s", Note: fmt.Sprintf("for %.2f s", res.Duration)},
-		{Name: "Throttled", Value: table.Comma(res.Throttled), Note: "refusals, each put again"},
-		{Name: "End to end, p99", Value: res.Latency.EndToEnd.P99.String() + " ms", Note: "from due to a reader"},
-		{Name: "Rejected", Value: table.Comma(res.Rejected), Note: "lines of the input"},
+		{Name: "Throughput", Value: figures.Comma(int64(res.RecordsPerSec)) + "/s", Note: "for " + figures.Seconds(res.Duration)},
+		{Name: "Throttled", Value: figures.Comma(res.Throttled), Note: "refusals, each put again"},
+		{Name: "End to end, p99", Value: figures.Duration(res.Latency.EndToEnd.P99), Note: "from due to a reader"},
+		{Name: "Rejected", Value: figures.Comma(res.Rejected), Note: "lines of the input"},
 	}
 }
 
@@ -51,18 +49,18 @@ func (res *Result) shardPage() report.Table {
 	t := report.Table{Title: "Shards", Header: []string{"shard", "records", "bytes", "share", "throttled", "busiest second"}}
 	for _, s := range res.Shards {
 		t.Rows = append(t.Rows, report.Row{Cells: []string{
-			s.Shard.String(), table.Comma(s.Records), humanize.IBytes(uint64(s.Bytes)), s.Share.String(),
-			table.Comma(s.Throttled), fmt.Sprintf("%s at %.0f s", table.Comma(s.Busiest), s.BusiestAt),
+			s.Shard.String(), figures.Comma(s.Records), figures.Bytes(float64(s.Bytes)), figures.Percent(s.Share),
+			figures.Comma(s.Throttled), fmt.Sprintf("%s at %s", figures.Comma(s.Busiest), s.busiestAt()),
 		}})
 	}
 	return t
 }
 
 func (res *Result) latencyPage() report.Table {
-	t := report.Table{Title: "Latency in milliseconds", Header: []string{"", "p50", "p90", "p99", "p99.9", "max"}}
+	t := report.Table{Title: "Latency", Header: []string{"", "p50", "p90", "p99", "p99.9", "max"}}
 	for _, l := range res.Latency.Rows() {
 		t.Rows = append(t.Rows, report.Row{Cells: []string{
-			l.Name, l.P50.String(), l.P90.String(), l.P99.String(), l.P999.String(), l.Max.String(),
+			l.Name, figures.Duration(l.P50), figures.Duration(l.P90), figures.Duration(l.P99), figures.Duration(l.P999), figures.Duration(l.Max),
 		}})
 	}
 	return t
@@ -70,13 +68,13 @@ func (res *Result) latencyPage() report.Table {
 
 func (res *Result) keyPage() report.Table {
 	t := report.Table{
-		Title:  fmt.Sprintf("Hot keys, of %s", table.Comma(res.Keys)),
+		Title:  fmt.Sprintf("Hot keys, of %s", figures.Comma(res.Keys)),
 		Header: []string{"key", "shard", "records", "share", ""},
 	}
 	for _, k := range res.HotKeys {
 		t.Rows = append(t.Rows, report.Row{
-			Cells: []string{k.Key, strconv.Itoa(int(k.Shard)), table.Comma(k.Records), k.Share.String()},
-			Bar:   float64(shareOf(k.Records, res.HotKeys[0].Records)),
+			Cells: []string{k.Key, strconv.Itoa(int(k.Shard)), figures.Comma(k.Records), figures.Percent(k.Share)},
+			Bar:   figures.Share(k.Records, res.HotKeys[0].Records),
 		})
 	}
 	return t
@@ -86,8 +84,8 @@ func (res *Result) topPage() report.Table {
 	t := report.Table{Title: "Top pages", Header: []string{"page", "events", ""}}
 	for _, p := range res.TopPages {
 		t.Rows = append(t.Rows, report.Row{
-			Cells: []string{p.Page, table.Comma(p.Events)},
-			Bar:   float64(shareOf(p.Events, res.TopPages[0].Events)),
+			Cells: []string{p.Page, figures.Comma(p.Events)},
+			Bar:   figures.Share(p.Events, res.TopPages[0].Events),
 		})
 	}
 	return t
@@ -95,11 +93,11 @@ func (res *Result) topPage() report.Table {
 
 func (res *Result) rejectionPage() report.Table {
 	t := report.Table{
-		Title: fmt.Sprintf("Rejected lines, %s in all", table.Comma(res.Rejected)),
+		Title: fmt.Sprintf("Rejected lines, %s in all", figures.Comma(res.Rejected)),
 		Wide:  true, Header: []string{"reason", "line", "text"}, Left: []int{2},
 	}
 	for _, x := range res.Rejections {
-		t.Rows = append(t.Rows, report.Row{Cells: []string{x.Reason, table.Comma(x.Line), strconv.Quote(x.Text)}})
+		t.Rows = append(t.Rows, report.Row{Cells: []string{x.Reason, figures.Comma(x.Line), strconv.Quote(x.Text)}})
 	}
 	return t
 }

@@ -69,12 +69,3 @@ func TestRates_overTheSecondBefore(t *testing.T) {
 		assert.Equal(t, tt.want, demo.Rates(tt.samples, records), tt.name)
 	}
 }
-
-func TestMillis_threeDigits(t *testing.T) {
-	for d, want := range map[time.Duration]string{
-		0: "0", 1500 * time.Nanosecond: "0.002", 12 * time.Microsecond: "0.012", 9999 * time.Microsecond: "9.999",
-		12_340 * time.Microsecond: "12.3", 1234 * time.Millisecond: "1,234",
-	} {
-		assert.Equal(t, want, demo.MillisOf(d).String())
-	}
-}

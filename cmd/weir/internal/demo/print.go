@@ -4,13 +4,12 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
-	"github.com/dustin/go-humanize"
-
+	"github.com/weirstream/weir/cmd/weir/internal/figures"
 	"github.com/weirstream/weir/cmd/weir/internal/table"
 )
 
@@ -57,8 +56,8 @@ func (res *Result) Setting() string {
 	if res.Speed > 0 {
 		pace = fmt.Sprintf("at %v times the recorded speed", res.Speed)
 	}
-	return fmt.Sprintf("%s: %s, %s, %s, %s, %s", res.Input, table.Count(len(res.Shards), "shard"), limits, pace,
-		table.Count(res.Producers, "producer"), table.Count(len(res.Shards), "reader"))
+	return fmt.Sprintf("%s: %s, %s, %s, %s, %s", res.Input, figures.Count(len(res.Shards), "shard"), limits, pace,
+		figures.Count(res.Producers, "producer"), figures.Count(len(res.Shards), "reader"))
 }
 
 // Summary says in a sentence or two what happened.
@@ -67,11 +66,11 @@ func (res *Result) Summary() string {
 		return "No records went in." + res.interruption()
 	}
 	s := fmt.Sprintf("%s records of %s went through in %s: %s records/s, %s/s.",
-		table.Comma(res.RecordsIn), table.Count(res.Keys, "key"), seconds(res.Duration),
-		table.Comma(int64(res.RecordsPerSec)), humanize.IBytes(uint64(res.BytesPerSecond)))
+		figures.Comma(res.RecordsIn), figures.Count(res.Keys, "key"), figures.Seconds(res.Duration),
+		figures.Comma(int64(res.RecordsPerSec)), figures.Bytes(float64(res.BytesPerSecond)))
 	if hot := res.hottest(); res.Throttled > 0 {
 		s += fmt.Sprintf("\n%s, with %s of the records, set the pace: %s refusals, each put again.",
-			hot.Shard, hot.Share, table.Comma(res.Throttled))
+			hot.Shard, figures.Percent(hot.Share), figures.Comma(res.Throttled))
 	}
 	return s + res.interruption()
 }
@@ -97,13 +96,13 @@ func (res *Result) shardTable() string {
 		shards = shards[:printedShards]
 	}
 	for _, s := range shards {
-		t.Row(s.Shard.String(), table.Comma(s.Records), humanize.IBytes(uint64(s.Bytes)), s.Share.String(), table.Comma(s.Throttled),
-			fmt.Sprintf("%s at %2.0f s", table.Comma(s.Busiest), s.BusiestAt))
+		t.Row(s.Shard.String(), figures.Comma(s.Records), figures.Bytes(float64(s.Bytes)), figures.Percent(s.Share), figures.Comma(s.Throttled),
+			fmt.Sprintf("%s at %3s", figures.Comma(s.Busiest), s.busiestAt()))
 	}
 	if more := len(res.Shards) - len(shards); more > 0 {
-		t.Row(fmt.Sprintf("and %s less busy", table.Comma(more)))
+		t.Row(fmt.Sprintf("and %s less busy", figures.Comma(more)))
 	}
-	t.Footer("all", table.Comma(res.RecordsIn), humanize.IBytes(uint64(res.BytesIn)), shareOf(res.RecordsIn, res.RecordsIn).String(), table.Comma(res.Throttled), "")
+	t.Footer("all", figures.Comma(res.RecordsIn), figures.Bytes(float64(res.BytesIn)), figures.Percent(figures.Share(res.RecordsIn, res.RecordsIn)), figures.Comma(res.Throttled), "")
 	text := t.String()
 	if res.Limits != "none" {
 		text += " A shard takes 1,000 records a second, and after a rest one second's worth at once.\n"
@@ -112,21 +111,21 @@ func (res *Result) shardTable() string {
 }
 
 func (res *Result) keyTable() string {
-	t := table.New(fmt.Sprintf("Hot keys, of %s", table.Comma(res.Keys)), []string{"key", "records", "share", "", "shard"}, "", "shard")
+	t := table.New(fmt.Sprintf("Hot keys, of %s", figures.Comma(res.Keys)), []string{"key", "records", "share", "", "shard"}, "", "shard")
 	for _, k := range res.HotKeys[:min(printedKeys, len(res.HotKeys))] {
-		t.Row(cut(k.Key, 36), table.Comma(k.Records), k.Share.String(), bar(float64(k.Share/res.HotKeys[0].Share)), k.Shard.String())
+		t.Row(cut(k.Key, 36), figures.Comma(k.Records), figures.Percent(k.Share), bar(k.Share/res.HotKeys[0].Share), k.Shard.String())
 	}
 	return t.String()
 }
 
 func (res *Result) latencyTable() string {
-	t := table.New("Latency in milliseconds", []string{"", "p50", "p90", "p99", "p99.9", "max"})
+	t := table.New("Latency", []string{"", "p50", "p90", "p99", "p99.9", "max"})
 	for _, l := range res.Latency.Rows() {
-		t.Row(l.Name, l.P50.String(), l.P90.String(), l.P99.String(), l.P999.String(), l.Max.String())
+		t.Row(l.Name, figures.Duration(l.P50), figures.Duration(l.P90), figures.Duration(l.P99), figures.Duration(l.P999), figures.Duration(l.Max))
 	}
 	age := res.IteratorAge
-	t.Footer(fmt.Sprintf("iterator age, %s", table.Count(age.Samples, "look")),
-		"mean", age.Mean.String(), "", "max", age.Max.String())
+	t.Footer(fmt.Sprintf("iterator age, %s", figures.Count(age.Samples, "look")),
+		"mean", figures.Duration(age.Mean), "", "max", figures.Duration(age.Max))
 	return t.String()
 }
 
@@ -136,11 +135,11 @@ func (res *Result) minuteTable() string {
 	slices.SortStableFunc(busiest, func(a, b Minute) int { return cmp.Compare(b.Events, a.Events) })
 	busiest = busiest[:min(printedMinutes, len(busiest))]
 	slices.SortFunc(busiest, func(a, b Minute) int { return a.Start.Compare(b.Start) })
-	t := table.New(fmt.Sprintf("Busiest minutes by event time, of %s", table.Comma(len(res.Minutes))),
+	t := table.New(fmt.Sprintf("Busiest minutes by event time, of %s", figures.Comma(len(res.Minutes))),
 		[]string{"minute", "events", "2xx", "3xx", "4xx", "5xx", "other"})
 	for _, m := range busiest {
 		classes := m.Classes()
-		t.Row(m.Start.Format("2006-01-02 15:04"), table.Comma(m.Events), table.Comma(classes[2]), table.Comma(classes[3]), table.Comma(classes[4]), table.Comma(classes[5]), table.Comma(classes[0]))
+		t.Row(m.Start.Format("2006-01-02 15:04"), figures.Comma(m.Events), figures.Comma(classes[2]), figures.Comma(classes[3]), figures.Comma(classes[4]), figures.Comma(classes[5]), figures.Comma(classes[0]))
 	}
 	return t.String()
 }
@@ -152,7 +151,7 @@ func (res *Result) pageTable() string {
 	t := table.New("Top pages", []string{"page", "events", "share", ""}, "")
 	top := float64(res.TopPages[0].Events)
 	for _, p := range res.TopPages[:min(printedPages, len(res.TopPages))] {
-		t.Row(cut(p.Page, 50), table.Comma(p.Events), shareOf(p.Events, res.RecordsOut).String(), bar(float64(p.Events)/top))
+		t.Row(cut(p.Page, 50), figures.Comma(p.Events), figures.Percent(figures.Share(p.Events, res.RecordsOut)), bar(float64(p.Events)/top))
 	}
 	return t.String()
 }
@@ -163,12 +162,12 @@ func (res *Result) rejectionList() string {
 		return ""
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s of the input rejected", table.Count(res.Rejected, "line"))
+	fmt.Fprintf(&b, "%s of the input rejected", figures.Count(res.Rejected, "line"))
 	for _, r := range res.Rejections {
-		fmt.Fprintf(&b, "\n  line %s: %s\n    %s", table.Comma(r.Line), cut(r.Reason, 80), cut(strconv.Quote(r.Text), 90))
+		fmt.Fprintf(&b, "\n  line %s: %s\n    %s", figures.Comma(r.Line), cut(r.Reason, 80), cut(strconv.Quote(r.Text), 90))
 	}
 	if more := res.Rejected - len(res.Rejections); more > 0 {
-		fmt.Fprintf(&b, "\n  and %s more", table.Comma(more))
+		fmt.Fprintf(&b, "\n  and %s more", figures.Comma(more))
 	}
 	return b.String()
 }
@@ -187,7 +186,7 @@ func (res *Result) proof() string {
 		{"duplicated", res.Duplicated, "read again"},
 		{"out of order", res.OrderViolations, "read after a later record of the same key"},
 	} {
-		t.Row(row.name, table.Comma(row.n), row.where)
+		t.Row(row.name, figures.Comma(row.n), row.where)
 	}
 	verdict := "COMPLETE: every record in came out once, each key in its order."
 	if !res.Complete {
@@ -209,12 +208,8 @@ func (m Minute) Classes() (n [6]int64) {
 	return n
 }
 
-func seconds(s float64) string {
-	if s < 60 {
-		return fmt.Sprintf("%.2f s", s)
-	}
-	return (time.Duration(s) * time.Second).String()
-}
+// busiestAt says when the shard's busiest second began.
+func (s ShardResult) busiestAt() string { return figures.Seconds(math.Round(s.BusiestAt)) }
 
 // bar draws a share of 0 to 1 as a bar of up to 20 blocks.
 func bar(share float64) string {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/cmd/weir/internal/demo"
+	"github.com/weirstream/weir/cmd/weir/internal/figures"
 	"github.com/weirstream/weir/cmd/weir/internal/input"
 )
 
@@ -22,7 +23,10 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 // sample is a result with something in every part.
 func sample() *demo.Result {
 	start := time.Date(2026, time.March, 2, 9, 0, 0, 0, time.UTC)
-	latency := demo.Latency{Count: 12_345, Mean: 30.5, P50: 0.125, P90: 104, P99: 309, P999: 412.5, Max: 1234}
+	latency := figures.Latency{
+		Count: 12_345, Mean: 30500 * time.Microsecond, P50: 125 * time.Microsecond, P90: 104 * time.Millisecond,
+		P99: 309 * time.Millisecond, P999: 412500 * time.Microsecond, Max: 1234 * time.Millisecond,
+	}
 	return &demo.Result{
 		Input: "access.log", Format: "Apache combined log", Limits: "service", Producers: 4,
 		Rejected: 7, Rejections: []input.Rejection{{Line: 1234, Reason: "the user agent has no closing quote", Text: "x\x1b[31m"}},
@@ -37,7 +41,7 @@ func sample() *demo.Result {
 			{Shard: 1, Records: 8345, Read: 8345, Bytes: 2_000_000, Share: 0.676, Throttled: 4567, Busiest: 1923, BusiestAt: 11},
 		},
 		Latency:     demo.Latencies{Put: latency, PutCall: latency, EndToEnd: latency, Stream: latency},
-		IteratorAge: demo.IteratorAge{Max: 12, Mean: 0.4, Samples: 50},
+		IteratorAge: demo.IteratorAge{Max: 12 * time.Millisecond, Mean: 400 * time.Microsecond, Samples: 50},
 		Minutes: []demo.Minute{
 			{Start: start, Events: 9000, Statuses: map[int]int64{200: 8000, 304: 500, 404: 300, 503: 150, 0: 50}},
 			{Start: start.Add(time.Hour), Events: 3345, Statuses: map[int]int64{200: 3345}},
@@ -96,4 +100,6 @@ func TestResult_JSONFields(t *testing.T) {
 		delete(fields, name)
 	}
 	assert.Empty(t, fields, "fields without a promise")
+	assert.Contains(t, string(text), `"put_call":{"count":12345,"mean_ms":30.5,"p50_ms":0.125,"p90_ms":104,"p99_ms":309,"p999_ms":412.5,"max_ms":1234}`)
+	assert.Contains(t, string(text), `"iterator_age":{"max_ms":12,"mean_ms":0.4,"last_ms":0,"samples":50}`)
 }

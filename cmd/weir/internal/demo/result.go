@@ -2,11 +2,13 @@ package demo
 
 import (
 	"cmp"
+	"encoding/json"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/cmd/weir/internal/figures"
 	"github.com/weirstream/weir/cmd/weir/internal/input"
 )
 
@@ -75,7 +77,7 @@ type ShardResult struct {
 	Records   int64        `json:"records"`
 	Read      int64        `json:"records_read"`
 	Bytes     int64        `json:"bytes"`
-	Share     Share        `json:"share"` // of the records, 0 to 1
+	Share     float64      `json:"share"` // of the records, 0 to 1
 	Throttled int64        `json:"throttled"`
 	// Busiest is the records of the busiest second of the clock, and BusiestAt
 	// when it began, in seconds since the run did.
@@ -87,17 +89,26 @@ type ShardResult struct {
 type KeyCount struct {
 	Key     string       `json:"key"`
 	Records int64        `json:"records"`
-	Share   Share        `json:"share"` // of the records, 0 to 1
+	Share   float64      `json:"share"` // of the records, 0 to 1
 	Shard   weir.ShardID `json:"shard"`
 }
 
-// IteratorAge is how far the readers were behind, in milliseconds, looked at a
-// few times a second.
+// IteratorAge is how far the readers were behind, looked at a few times a second.
 type IteratorAge struct {
-	Max     Millis `json:"max_ms"`
-	Mean    Millis `json:"mean_ms"` // of each moment's slowest reader
-	Last    Millis `json:"last_ms"` // at the end
-	Samples int    `json:"samples"`
+	Max     time.Duration
+	Mean    time.Duration // of each moment's slowest reader
+	Last    time.Duration // at the end
+	Samples int           // how often it was looked at
+}
+
+// MarshalJSON returns the ages in milliseconds.
+func (a IteratorAge) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Max     float64 `json:"max_ms"`
+		Mean    float64 `json:"mean_ms"`
+		Last    float64 `json:"last_ms"`
+		Samples int     `json:"samples"`
+	}{figures.Millis(a.Max), figures.Millis(a.Mean), figures.Millis(a.Last), a.Samples})
 }
 
 // result puts together what a finished run saw.
@@ -108,8 +119,8 @@ func (r *run) result(duration time.Duration, interrupted bool) *Result {
 		Interrupted: interrupted, Duration: duration.Seconds(),
 		BytesIn: snap.Total.IncomingBytes, Throttled: snap.Total.WriteThrottled,
 		Latency: Latencies{
-			Put: r.puts.fromDue.latency(), PutCall: r.puts.call.latency(),
-			EndToEnd: r.reads.fromDue.latency(), Stream: r.reads.fromSent.latency(),
+			Put: r.puts.fromDue.Latency(), PutCall: r.puts.call.Latency(),
+			EndToEnd: r.reads.fromDue.Latency(), Stream: r.reads.fromSent.Latency(),
 		},
 		IteratorAge: iteratorAge(r.timeline.samples),
 		Samples:     r.timeline.samples,
@@ -118,8 +129,8 @@ func (r *run) result(duration time.Duration, interrupted bool) *Result {
 	for i, m := range snap.Shards {
 		res.Shards = append(res.Shards, r.shardResult(m, r.consumers[i].records, res.RecordsIn))
 	}
-	res.RecordsPerSec = ratio(float64(res.RecordsIn), res.Duration)
-	res.BytesPerSecond = ratio(float64(res.BytesIn), res.Duration)
+	res.RecordsPerSec = figures.Ratio(float64(res.RecordsIn), res.Duration)
+	res.BytesPerSecond = figures.Ratio(float64(res.BytesIn), res.Duration)
 	return res
 }
 
@@ -177,9 +188,9 @@ func (res *Result) countKeys(keys []KeyCount) {
 	res.Keys = len(keys)
 	sum := int64(0)
 	for i := range keys {
-		keys[i].Share = shareOf(keys[i].Records, res.RecordsIn)
+		keys[i].Share = figures.Share(keys[i].Records, res.RecordsIn)
 		sum += keys[i].Records
-		res.KeyShares = append(res.KeyShares, float64(shareOf(sum, res.RecordsIn)))
+		res.KeyShares = append(res.KeyShares, figures.Share(sum, res.RecordsIn))
 	}
 	res.HotKeys = slices.Clone(keys[:min(hotKeys, len(keys))])
 }
@@ -188,7 +199,7 @@ func (res *Result) countKeys(keys []KeyCount) {
 func (r *run) shardResult(m weir.ShardMetrics, read, all int64) ShardResult {
 	s := ShardResult{
 		Shard: m.Shard, Records: m.Total.IncomingRecords, Read: read, Bytes: m.Total.IncomingBytes,
-		Share:     shareOf(m.Total.IncomingRecords, all),
+		Share:     figures.Share(m.Total.IncomingRecords, all),
 		Throttled: m.Total.WriteThrottled, Busiest: m.Peaks.IncomingRecords.N,
 	}
 	if s.Busiest > 0 {
@@ -203,10 +214,10 @@ func iteratorAge(samples []Sample) IteratorAge {
 	for _, s := range samples {
 		age.Last = 0
 		for _, shard := range s.Shards {
-			age.Last = max(age.Last, MillisOf(shard.IteratorAge))
+			age.Last = max(age.Last, shard.IteratorAge)
 		}
 		age.Max = max(age.Max, age.Last)
-		age.Mean += age.Last / Millis(len(samples))
+		age.Mean += age.Last / time.Duration(len(samples))
 	}
 	return age
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/weirstream/weir/cmd/weir/internal/cost"
-	"github.com/weirstream/weir/cmd/weir/internal/table"
+	"github.com/weirstream/weir/cmd/weir/internal/figures"
 	"github.com/weirstream/weir/simulate"
 )
 
@@ -26,8 +26,8 @@ func (o *Outcome) traffic() string {
 	}
 	seconds := (r.Duration - r.WarmUp).Seconds()
 	return fmt.Sprintf("%s of %s were offered: %s/s on average, %s/s in the busiest second, at %s.",
-		table.Count(r.OfferedRecords, "record"), table.Bytes(float64(r.OfferedBytes)),
-		table.Number(float64(r.OfferedRecords)/max(1, seconds)), table.Comma(r.PeakRecords.N), moment(r.PeakRecords.At))
+		figures.Count(r.OfferedRecords, "record"), figures.Bytes(float64(r.OfferedBytes)),
+		figures.Number(float64(r.OfferedRecords)/max(1, seconds)), figures.Comma(r.PeakRecords.N), moment(r.PeakRecords.At))
 }
 
 // throttles says how often records were throttled, and what became of them.
@@ -36,13 +36,13 @@ func (o *Outcome) throttles() string {
 	if r.ThrottledRecords == 0 {
 		return "Nothing was throttled."
 	}
-	lost := fmt.Sprintf("%s (%s of those offered) were given up", table.Comma(r.LostRecords), table.Percent(part(r.LostRecords, r.OfferedRecords)))
+	lost := fmt.Sprintf("%s (%s of those offered) were given up", figures.Comma(r.LostRecords), figures.Percent(figures.Share(r.LostRecords, r.OfferedRecords)))
 	if r.RetriedRecords == 0 && r.PendingRecords == 0 {
 		return fmt.Sprintf("%s throttled and not tried again: %s, %s.", were(r.ThrottledRecords),
-			table.Percent(r.ThrottledShare())+" of those offered", byLimit(r))
+			figures.Percent(r.ThrottledShare())+" of those offered", byLimit(r))
 	}
 	s := fmt.Sprintf("Records were throttled %s times, %s times for each 100 offered, %s; %s.",
-		table.Comma(r.ThrottledRecords), table.Number(100*r.ThrottledShare()), byLimit(r), lost)
+		figures.Comma(r.ThrottledRecords), figures.Number(100*r.ThrottledShare()), byLimit(r), lost)
 	if r.PendingRecords > 0 {
 		s += fmt.Sprintf(" %s still waiting to be tried again at the end.", were(r.PendingRecords))
 	}
@@ -58,7 +58,7 @@ func byLimit(r *simulate.Result) string {
 	case records == 0:
 		return "all by the limit of bytes"
 	default:
-		return fmt.Sprintf("%s by the limit of records, %s by that of bytes", table.Comma(records), table.Comma(bytes))
+		return fmt.Sprintf("%s by the limit of records, %s by that of bytes", figures.Comma(records), figures.Comma(bytes))
 	}
 }
 
@@ -75,11 +75,8 @@ func were(n int64) string {
 	if n == 1 {
 		return "1 record was"
 	}
-	return table.Count(n, "record") + " were"
+	return figures.Count(n, "record") + " were"
 }
-
-// part returns n as a part of a whole.
-func part(n, whole int64) float64 { return float64(n) / float64(max(1, whole)) }
 
 // rare is up to which part of the records a key does not stand out.
 const rare = 0.005
@@ -94,14 +91,14 @@ func (o *Outcome) floor() string {
 		return "No key sets a floor: each is put once."
 	case k.Shards > 1:
 		return fmt.Sprintf("The hottest key, %q, has %s of the records. In its busiest minute it asks for %s of one shard's write limits: no number of shards is enough for it, and about %s of its records cannot pass in that minute.",
-			k.Key, table.Percent(k.Share), table.Percent(k.Shards), table.Percent(1-1/k.Shards))
+			k.Key, figures.Percent(k.Share), figures.Percent(k.Shards), figures.Percent(1-1/k.Shards))
 	case k.Share < rare:
-		return fmt.Sprintf("No key stands out: the hottest, %q, has %s of the records.", k.Key, table.Percent(k.Share))
+		return fmt.Sprintf("No key stands out: the hottest, %q, has %s of the records.", k.Key, figures.Percent(k.Share))
 	case k.Shards == 0:
-		return fmt.Sprintf("The hottest key, %q, has %s of the records.", k.Key, table.Percent(k.Share))
+		return fmt.Sprintf("The hottest key, %q, has %s of the records.", k.Key, figures.Percent(k.Share))
 	default:
 		return fmt.Sprintf("The hottest key, %q, has %s of the records. In its busiest minute it asks for %s of one shard's write limits, which no number of shards can lower.",
-			k.Key, table.Percent(k.Share), table.Percent(k.Shards))
+			k.Key, figures.Percent(k.Share), figures.Percent(k.Shards))
 	}
 }
 
@@ -113,7 +110,7 @@ func (o *Outcome) fitAnswer() string {
 	}
 	goal := "throttle nothing"
 	if f.MaxThrottled > 0 {
-		goal = fmt.Sprintf("throttle at most %s", table.Percent(f.MaxThrottled))
+		goal = fmt.Sprintf("throttle at most %s", figures.Percent(f.MaxThrottled))
 	}
 	if len(o.Result.Changes)+len(o.Result.RefusedReshards) > 0 {
 		goal += " without any reshard"
@@ -126,10 +123,10 @@ func (o *Outcome) fitAnswer() string {
 	case f.Shards == 1:
 		return fmt.Sprintf("One shard is enough to %s.", goal)
 	case f.Fewer != nil && !f.Fewer.Interrupted:
-		return fmt.Sprintf("%s are the fewest that %s; %s would throttle %s.", table.Count(f.Shards, "shard"), goal,
-			table.Comma(f.Shards-1), table.Percent(f.Fewer.ThrottledShare()))
+		return fmt.Sprintf("%s are the fewest that %s; %s would throttle %s.", figures.Count(f.Shards, "shard"), goal,
+			figures.Comma(f.Shards-1), figures.Percent(f.Fewer.ThrottledShare()))
 	default:
-		return fmt.Sprintf("%s are the fewest that %s.", table.Count(f.Shards, "shard"), goal)
+		return fmt.Sprintf("%s are the fewest that %s.", figures.Count(f.Shards, "shard"), goal)
 	}
 }
 
@@ -138,7 +135,7 @@ func (o *Outcome) fitAnswer() string {
 func (o *Outcome) swept() string {
 	var missing string
 	if n := len(o.Sweep); n < o.asked {
-		missing = fmt.Sprintf("INTERRUPTED when %d of %s of shards had been tried.", n, table.Count(o.asked, "number"))
+		missing = fmt.Sprintf("INTERRUPTED when %d of %s of shards had been tried.", n, figures.Count(o.asked, "number"))
 	}
 	if len(o.Sweep) == 0 || o.Fit != nil && o.Fit.Shards > 0 {
 		return missing
@@ -147,7 +144,7 @@ func (o *Outcome) swept() string {
 	answer := "All numbers of shards that were tried throttle something."
 	if len(enough) > 0 {
 		best := slices.MinFunc(enough, func(a, b Try) int { return cmp.Compare(a.Shards, b.Shards) })
-		answer = fmt.Sprintf("Of the numbers that were tried %s is the smallest that throttles nothing.", table.Count(best.Shards, "shard"))
+		answer = fmt.Sprintf("Of the numbers that were tried %s is the smallest that throttles nothing.", figures.Count(best.Shards, "shard"))
 	}
 	return strings.TrimSpace(missing + " " + answer)
 }
@@ -165,7 +162,7 @@ func (o *Outcome) onDemand() string {
 	}
 	s := fmt.Sprintf("The on-demand stream throttled from %s until it recovered at %s", moment(d.FirstThrottled), moment(d.Recovered))
 	if n := len(o.Result.Episodes) + o.Result.EpisodesOmitted; n > 1 {
-		s = fmt.Sprintf("The on-demand stream throttled %s times, first at %s, and had recovered at %s", table.Comma(n), moment(d.FirstThrottled), moment(d.Recovered))
+		s = fmt.Sprintf("The on-demand stream throttled %s times, first at %s, and had recovered at %s", figures.Comma(n), moment(d.FirstThrottled), moment(d.Recovered))
 	}
 	return s + ", " + o.reason(d) + "."
 }
@@ -174,12 +171,12 @@ func (o *Outcome) onDemand() string {
 func (o *Outcome) reason(d *simulate.OnDemand) string {
 	for _, grown := range slices.Backward(o.Result.Changes) {
 		if grown.At >= d.FirstThrottled && grown.At <= d.Recovered && grown.After > grown.Before {
-			return fmt.Sprintf("after it had grown to %s at %s", table.Count(grown.After, "shard"), moment(grown.At))
+			return fmt.Sprintf("after it had grown to %s at %s", figures.Count(grown.After, "shard"), moment(grown.At))
 		}
 	}
 	for _, late := range o.Result.Changes {
 		if late.At > d.Recovered && late.After > late.Before {
-			return fmt.Sprintf("because the traffic had fallen: it grew only at %s, to %s", moment(late.At), table.Count(late.After, "shard"))
+			return fmt.Sprintf("because the traffic had fallen: it grew only at %s, to %s", moment(late.At), figures.Count(late.After, "shard"))
 		}
 	}
 	return "because the traffic had fallen: it did not grow"
@@ -190,7 +187,7 @@ func (o *Outcome) retention() (list []string) {
 	for _, c := range o.Result.Consumers {
 		if c.LostRecords > 0 {
 			list = append(list, fmt.Sprintf("%s lost %s to the retention of %s, the first at %s.",
-				c.Name, table.Count(c.LostRecords, "record"), table.Duration(o.Result.Storage.Retention), moment(c.FirstLost)))
+				c.Name, figures.Count(c.LostRecords, "record"), figures.Duration(o.Result.Storage.Retention), moment(c.FirstLost)))
 		}
 	}
 	return list
@@ -205,7 +202,7 @@ func (o *Outcome) caughtUp() (list []string) {
 			list = append(list, fmt.Sprintf("How %s would catch up is not known: %s.", c.Consumer, c.Why))
 		case outage.CaughtUp:
 			list = append(list, fmt.Sprintf("%s would need %s to catch up with an outage from %s to %s.",
-				c.Consumer, table.Duration(outage.CatchUp), moment(outage.From), moment(outage.To)))
+				c.Consumer, figures.Duration(outage.CatchUp), moment(outage.From), moment(outage.To)))
 		default:
 			list = append(list, fmt.Sprintf("%s would not catch up with an outage from %s to %s before the end.",
 				c.Consumer, moment(outage.From), moment(outage.To)))

@@ -10,8 +10,8 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"github.com/weirstream/weir/cmd/weir/internal/figures"
 	"github.com/weirstream/weir/cmd/weir/internal/report"
-	"github.com/weirstream/weir/cmd/weir/internal/table"
 	"github.com/weirstream/weir/simulate"
 )
 
@@ -43,17 +43,17 @@ func (o *Outcome) cards() []report.Card {
 	throttled := report.Card{Name: "Throttled", Value: humanize.SIWithDigits(float64(r.ThrottledRecords), 1, ""), Verdict: report.Good}
 	if r.ThrottledRecords > 0 {
 		throttled.Verdict = report.Bad
-		throttled.Note = table.Number(100*r.ThrottledShare()) + " for each 100 offered"
+		throttled.Note = figures.Number(100*r.ThrottledShare()) + " for each 100 offered"
 	}
 	cards := []report.Card{
-		{Name: "Offered", Value: humanize.SIWithDigits(float64(r.OfferedRecords), 1, ""), Note: table.Count(r.OfferedRecords, "record")},
+		{Name: "Offered", Value: humanize.SIWithDigits(float64(r.OfferedRecords), 1, ""), Note: figures.Count(r.OfferedRecords, "record")},
 		throttled,
-		{Name: "Busiest second", Value: table.Comma(r.PeakRecords.N) + "/s", Note: "at " + moment(r.PeakRecords.At)},
-		{Name: "Shards", Value: table.Comma(r.MostShards), Note: "at most; " + table.Number(r.ShardHours) + " shard-hours"},
+		{Name: "Busiest second", Value: figures.Comma(r.PeakRecords.N) + "/s", Note: "at " + moment(r.PeakRecords.At)},
+		{Name: "Shards", Value: figures.Comma(r.MostShards), Note: "at most; " + figures.Number(r.ShardHours) + " shard-hours"},
 	}
 	if r.HottestKey.Share >= rare {
 		cards = append(cards, report.Card{
-			Name: "Hottest key", Value: table.Percent(r.HottestKey.Share), Note: fmt.Sprintf("of the records: %q", r.HottestKey.Key),
+			Name: "Hottest key", Value: figures.Percent(r.HottestKey.Share), Note: fmt.Sprintf("of the records: %q", r.HottestKey.Key),
 		})
 	}
 	return append(cards, o.consumerCards()...)
@@ -67,9 +67,9 @@ func (o *Outcome) consumerCards() (cards []report.Card) {
 		consumers = consumers[:carded]
 	}
 	for _, c := range consumers {
-		card := report.Card{Name: "Iterator age, " + c.Name, Value: table.Duration(c.MaxAge), Note: "at most, at " + moment(c.MaxAgeAt)}
+		card := report.Card{Name: "Iterator age, " + c.Name, Value: figures.Duration(c.MaxAge), Note: "at most, at " + moment(c.MaxAgeAt)}
 		if c.LostRecords > 0 {
-			card.Verdict, card.Note = report.Bad, table.Count(c.LostRecords, "record")+" expired unread"
+			card.Verdict, card.Note = report.Bad, figures.Count(c.LostRecords, "record")+" expired unread"
 		}
 		cards = append(cards, card)
 	}
@@ -242,7 +242,7 @@ func (o *Outcome) shardLines(of func(sh ShardPoint) float64, rest func(p Point) 
 		}
 		list = list[:charted]
 	}
-	others.Name, others.Color = fmt.Sprintf("%s together", table.Count(n+o.Series.ShardsOmitted, "other")), report.RestColor
+	others.Name, others.Color = fmt.Sprintf("%s together", figures.Count(n+o.Series.ShardsOmitted, "other")), report.RestColor
 	return append(list, others)
 }
 
@@ -290,7 +290,7 @@ func (o *Outcome) outageMarkers() []report.Marker {
 			switch {
 			case same >= 0:
 				who[same]++
-				list[same].Label = "outage of " + table.Count(who[same], "consumer")
+				list[same].Label = "outage of " + figures.Count(who[same], "consumer")
 			case len(list) < most:
 				list, who = append(list, m), append(who, 1)
 			}

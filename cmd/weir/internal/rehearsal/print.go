@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/weirstream/weir/cmd/weir/internal/figures"
 	"github.com/weirstream/weir/cmd/weir/internal/report"
 	"github.com/weirstream/weir/cmd/weir/internal/table"
 	"github.com/weirstream/weir/simulate"
@@ -34,14 +35,14 @@ func (o *Outcome) Setting() string {
 	if name == "" {
 		name = "workload"
 	}
-	s := fmt.Sprintf("%s: %s of virtual time, %s, seed %d\n", name, table.Duration(r.Duration), shardSpan(r), r.Seed)
+	s := fmt.Sprintf("%s: %s of virtual time, %s, seed %d\n", name, figures.Duration(r.Duration), shardSpan(r), r.Seed)
 	if r.Step > 0 {
 		s += fmt.Sprintf("batched: the records that arrive within %s for a shard are put at once, all of the same size", r.Step)
 	} else {
 		s += "record by record"
 	}
 	if r.WarmUp > 0 {
-		s += fmt.Sprintf("; the first %s are left out", table.Duration(r.WarmUp))
+		s += fmt.Sprintf("; the first %s are left out", figures.Duration(r.WarmUp))
 	}
 	if r.Interrupted {
 		s += "\nINTERRUPTED before the end: what follows is what there is so far."
@@ -52,14 +53,14 @@ func (o *Outcome) Setting() string {
 }
 
 func shardSpan(r *simulate.Result) string {
-	first := table.Count(r.FirstShards, "shard")
+	first := figures.Count(r.FirstShards, "shard")
 	if r.OnDemand != nil {
 		first = "on-demand, " + first
 	}
 	if r.FirstShards == r.MostShards && r.FirstShards == r.LastShards {
 		return first
 	}
-	return fmt.Sprintf("%s at first, %s at last, %s at most", first, table.Comma(r.LastShards), table.Comma(r.MostShards))
+	return fmt.Sprintf("%s at first, %s at last, %s at most", first, figures.Comma(r.LastShards), figures.Comma(r.MostShards))
 }
 
 // A section is a table, for a terminal and for a page.

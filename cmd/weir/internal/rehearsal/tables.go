@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/weirstream/weir/cmd/weir/internal/table"
+	"github.com/weirstream/weir/cmd/weir/internal/figures"
 	"github.com/weirstream/weir/simulate"
 )
 
@@ -32,7 +32,7 @@ func (o *Outcome) sections(most most) []section {
 func (s section) cut(most, all int, which string) section {
 	if all > most || all > len(s.rows) {
 		s.rows = s.rows[:min(most, len(s.rows))]
-		s.title += fmt.Sprintf(", %s of %s: %s", table.Comma(len(s.rows)), table.Comma(all), which)
+		s.title += fmt.Sprintf(", %s of %s: %s", figures.Comma(len(s.rows)), figures.Comma(all), which)
 	}
 	return s
 }
@@ -56,9 +56,9 @@ func (o *Outcome) shardSection(most int) section {
 	}
 	for _, sh := range shards {
 		s.rows = append(s.rows, []string{
-			sh.Shard.String(), table.Percent(sh.KeyShare), table.Percent(sh.Share), table.Comma(sh.OfferedRecords),
-			table.Comma(sh.AcceptedRecords), table.Comma(sh.ThrottledRecords), table.Comma(sh.ReadRecords + sh.FanOutRecords),
-			table.Comma(sh.ReadThrottled), lifeOf(sh),
+			sh.Shard.String(), figures.Percent(sh.KeyShare), figures.Percent(sh.Share), figures.Comma(sh.OfferedRecords),
+			figures.Comma(sh.AcceptedRecords), figures.Comma(sh.ThrottledRecords), figures.Comma(sh.ReadRecords + sh.FanOutRecords),
+			figures.Comma(sh.ReadThrottled), lifeOf(sh),
 		})
 	}
 	return s.cut(most, all, "the most throttled, then the busiest")
@@ -82,7 +82,7 @@ func (o *Outcome) episodeSection(most int) section {
 	episodes := slices.Clone(o.Result.Episodes)
 	all, which := len(episodes)+o.Result.EpisodesOmitted, "the worst"
 	if o.Result.EpisodesOmitted > 0 {
-		which = fmt.Sprintf("the worst of the first %s", table.Comma(len(episodes)))
+		which = fmt.Sprintf("the worst of the first %s", figures.Comma(len(episodes)))
 	}
 	if all > most {
 		slices.SortStableFunc(episodes, func(a, b simulate.Episode) int { return cmp.Compare(b.ThrottledRecords, a.ThrottledRecords) })
@@ -90,7 +90,7 @@ func (o *Outcome) episodeSection(most int) section {
 	s := section{title: "When records were throttled", header: []string{"from", "to", "throttled records", "a second"}}
 	for _, e := range episodes {
 		s.rows = append(s.rows, []string{
-			moment(e.From), moment(e.To), table.Comma(e.ThrottledRecords), table.Number(float64(e.ThrottledRecords) / (e.To - e.From).Seconds()),
+			moment(e.From), moment(e.To), figures.Comma(e.ThrottledRecords), figures.Number(float64(e.ThrottledRecords) / (e.To - e.From).Seconds()),
 		})
 	}
 	return s.cut(most, all, which)
@@ -101,12 +101,12 @@ func (o *Outcome) episodeSection(most int) section {
 func (o *Outcome) changeSection(most int) section {
 	s := section{title: "Changes of the shards", header: []string{"at", "open before", "open after", "why"}, left: []string{"why"}}
 	for _, c := range o.Result.Changes {
-		s.rows = append(s.rows, []string{moment(c.At), table.Comma(c.Before), table.Comma(c.After), c.Why})
+		s.rows = append(s.rows, []string{moment(c.At), figures.Comma(c.Before), figures.Comma(c.After), c.Why})
 	}
 	s = s.cut(most, len(s.rows)+o.Result.ChangesOmitted, "the first")
 	for i, refused := range o.Result.RefusedReshards {
 		if i == most {
-			s.rows = append(s.rows, []string{"", "", "", fmt.Sprintf("and %s more refused", table.Comma(len(o.Result.RefusedReshards)-most))})
+			s.rows = append(s.rows, []string{"", "", "", fmt.Sprintf("and %s more refused", figures.Comma(len(o.Result.RefusedReshards)-most))})
 			break
 		}
 		s.rows = append(s.rows, []string{moment(refused.At), "", "", fmt.Sprintf("refused: %s: %s", refused.What, refused.Why)})
@@ -129,9 +129,9 @@ func (o *Outcome) consumerSection(most int) section {
 			name += " (fan-out)"
 		}
 		s.rows = append(s.rows, []string{
-			name, table.Comma(c.ReadRecords), table.Duration(c.MeanAge), table.Duration(c.P99Age), table.Duration(c.MaxAge),
-			moment(c.MaxAgeAt), table.Percent(c.Utilisation), table.Comma(c.Throttled), table.Comma(c.LagRecords),
-			table.Comma(c.LostRecords),
+			name, figures.Comma(c.ReadRecords), figures.Duration(c.MeanAge), figures.Duration(c.P99Age), figures.Duration(c.MaxAge),
+			moment(c.MaxAgeAt), figures.Percent(c.Utilisation), figures.Comma(c.Throttled), figures.Comma(c.LagRecords),
+			figures.Comma(c.LostRecords),
 		})
 	}
 	return s.cut(most, len(s.rows), "the oldest records")
@@ -143,7 +143,7 @@ func (o *Outcome) outageSection(most int) section {
 	s := section{title: "Outages", header: []string{"consumer", "from", "to", "backlog", "caught up after", "expired unread"}}
 	add := func(name string, outage simulate.Outage) {
 		s.rows = append(s.rows, []string{
-			name, moment(outage.From), moment(outage.To), table.Comma(outage.Backlog), caughtUp(outage), table.Comma(outage.LostRecords),
+			name, moment(outage.From), moment(outage.To), figures.Comma(outage.Backlog), caughtUp(outage), figures.Comma(outage.LostRecords),
 		})
 	}
 	for _, c := range o.CatchUps {
@@ -163,7 +163,7 @@ func caughtUp(o simulate.Outage) string {
 	if !o.CaughtUp {
 		return "not in this run"
 	}
-	return table.Duration(o.CatchUp)
+	return figures.Duration(o.CatchUp)
 }
 
 // sweepSection has a row for each number of shards that was tried. What consumers met
@@ -180,11 +180,11 @@ func (o *Outcome) sweepSection() section {
 	}
 	for _, t := range o.Sweep {
 		row := []string{
-			table.Comma(t.Shards), table.Comma(t.Throttled), table.Number(100 * t.Share), table.Comma(t.GivenUp),
-			table.Percent(t.MostUsed), t.price(),
+			figures.Comma(t.Shards), figures.Comma(t.Throttled), figures.Number(100 * t.Share), figures.Comma(t.GivenUp),
+			figures.Percent(t.MostUsed), t.price(),
 		}
 		if reads {
-			row = append(row, table.Duration(t.MaxAge), table.Comma(t.ReadThrottled), table.Comma(t.Expired))
+			row = append(row, figures.Duration(t.MaxAge), figures.Comma(t.ReadThrottled), figures.Comma(t.Expired))
 		}
 		s.rows, s.good = append(s.rows, row), append(s.good, t.Throttled == 0)
 	}

@@ -1,4 +1,4 @@
-// Package table prints tables and numbers for people, in one style for all commands.
+// Package table prints tables for people, in one style for all commands.
 package table
 
 import (

@@ -2,7 +2,6 @@ package table_test
 
 import (
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 
@@ -11,7 +10,7 @@ import (
 
 func TestTable_String(t *testing.T) {
 	tab := table.New("Shards", []string{"shard", "records", "note"}, "note")
-	tab.Row("shardId-000000000000", table.Comma(12345), "hot")
+	tab.Row("shardId-000000000000", "12,345", "hot")
 	tab.Row("b", "1", "")
 	tab.Footer("all", "12,346")
 	assert.Equal(t, ` Shards
@@ -22,41 +21,4 @@ func TestTable_String(t *testing.T) {
 ─────────────────────────────────────
  all                    12,346
 `, tab.String())
-}
-
-func TestNumber(t *testing.T) {
-	for v, want := range map[float64]string{
-		0: "0", 0.00123: "0.0012", 0.012: "0.01", 1: "1", 1.234: "1.23", 9.999: "10", 12.34: "12.3", 12: "12",
-		123.6: "124", 1234567.8: "1,234,568", -5.5: "-5.5",
-	} {
-		assert.Equal(t, want, table.Number(v), "%v", v)
-	}
-}
-
-// Next to nothing is not shown as nothing, nor next to all as all.
-func TestPercent(t *testing.T) {
-	for share, want := range map[float64]string{
-		0: "0.0 %", 1e-9: "< 0.0001 %", 0.000042: "0.0042 %", 0.000333: "0.033 %", 0.0005: "0.1 %", 0.1234: "12.3 %",
-		0.9994: "99.9 %", 0.99999: "> 99.9 %", 1: "100.0 %", 2.126: "212.6 %",
-	} {
-		assert.Equal(t, want, table.Percent(share), "%v", share)
-	}
-}
-
-func TestDuration(t *testing.T) {
-	for d, want := range map[time.Duration]string{
-		0: "0s", 15 * time.Nanosecond: "15ns", 1234 * time.Nanosecond: "1.23µs", 1234567 * time.Nanosecond: "1.23ms",
-		1256 * time.Millisecond: "1.26s", 200*time.Second + 400*time.Millisecond: "3m20s",
-		26*time.Hour + 10*time.Minute + 20*time.Second: "26h10m", -time.Second: "-1s",
-	} {
-		assert.Equal(t, want, table.Duration(d), "%v", int64(d))
-	}
-}
-
-func TestCount(t *testing.T) {
-	assert.Equal(t, "1 shard", table.Count(1, "shard"))
-	assert.Equal(t, "1,024 shards", table.Count(1024, "shard"))
-	assert.Equal(t, "0 shards", table.Count(0, "shard"))
-	assert.Equal(t, "12.3 %", table.Percent(0.1234))
-	assert.Equal(t, "1.5 MiB", table.Bytes(1.5*1024*1024))
 }

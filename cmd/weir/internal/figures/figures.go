@@ -1,4 +1,6 @@
-package table
+// Package figures is how the commands say latencies, shares, times, sizes and
+// numbers, the same way in all of them.
+package figures
 
 import (
 	"fmt"
@@ -40,6 +42,17 @@ func Number(v float64) string {
 
 func trimZeros(s string) string { return strings.TrimSuffix(strings.TrimRight(s, "0"), ".") }
 
+// Ratio returns a/b, and 0 where there is nothing to divide by.
+func Ratio(a, b float64) float64 {
+	if b == 0 {
+		return 0
+	}
+	return a / b
+}
+
+// Share returns which part of a whole n is, 0 to 1, and 0 where there is nothing.
+func Share[T ~int | ~int64](n, whole T) float64 { return Ratio(float64(n), float64(whole)) }
+
 // Percent returns a part of a whole, 0 to 1, as "12.3 %". What is more than nothing
 // or less than all is never rounded to either: 0.0042 % or > 99.9 %.
 func Percent(share float64) string {
@@ -63,6 +76,12 @@ func twoDigits(v float64) float64 {
 
 // Bytes returns "1.5 MiB".
 func Bytes(n float64) string { return humanize.IBytes(uint64(max(0, n))) }
+
+// Millis returns a time in milliseconds.
+func Millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// Seconds returns a number of seconds as Duration does.
+func Seconds(s float64) string { return Duration(time.Duration(s * float64(time.Second))) }
 
 // Duration returns a time to about three digits: 850µs, 1.25s, 3m20s, 26h10m.
 func Duration(d time.Duration) string {

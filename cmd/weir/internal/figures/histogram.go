@@ -1,5 +1,4 @@
-// Package latency counts how long things take, in little memory and to three digits.
-package latency
+package figures
 
 import (
 	"time"
@@ -14,7 +13,7 @@ const (
 	digits = 3
 )
 
-// A Histogram counts times from 1 ns to [Longest], each to three digits; the least and
+// A Histogram counts how long things take: times from 1 ns to [Longest], each to three digits; the least and
 // the greatest, the mean and the number are exact. It takes about 300 KiB, however
 // much is counted. Use it from one goroutine at a time.
 type Histogram struct {
@@ -23,8 +22,8 @@ type Histogram struct {
 	sum      float64
 }
 
-// New returns a histogram without times.
-func New() *Histogram {
+// NewHistogram returns a histogram without times.
+func NewHistogram() *Histogram {
 	return &Histogram{h: hdrhistogram.New(1, int64(Longest), digits)}
 }
 

@@ -1,4 +1,4 @@
-package latency_test
+package figures_test
 
 import (
 	"testing"
@@ -6,13 +6,13 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
-	"github.com/weirstream/weir/cmd/weir/internal/latency"
+	"github.com/weirstream/weir/cmd/weir/internal/figures"
 )
 
 // Of 1 ms, 2 ms … 100 ms half are no longer than 50 ms, 99 of 100 than 99 ms, and the
 // mean is 50.5 ms.
 func TestHistogram_percentiles(t *testing.T) {
-	h := latency.New()
+	h := figures.NewHistogram()
 	for i := range 100 {
 		h.Record(time.Duration(i+1) * time.Millisecond)
 	}
@@ -28,23 +28,23 @@ func TestHistogram_percentiles(t *testing.T) {
 }
 
 func TestHistogram_bounds(t *testing.T) {
-	h := latency.New()
+	h := figures.NewHistogram()
 	assert.Zero(t, h.At(99))
 	assert.Zero(t, h.Mean())
 	h.Record(-time.Second)
 	assert.Zero(t, h.Max())
 	h.Record(48 * time.Hour)
-	assert.Equal(t, latency.Longest, h.Max())
-	assert.Equal(t, latency.Longest, h.At(100))
+	assert.Equal(t, figures.Longest, h.Max())
+	assert.Equal(t, figures.Longest, h.At(100))
 	h.RecordN(time.Second, 0)
 	assert.EqualValues(t, 2, h.Count())
 }
 
 func TestHistogram_Add(t *testing.T) {
-	a, b := latency.New(), latency.New()
+	a, b := figures.NewHistogram(), figures.NewHistogram()
 	a.RecordN(time.Millisecond, 3)
 	b.Record(9 * time.Millisecond)
-	a.Add(latency.New())
+	a.Add(figures.NewHistogram())
 	a.Add(b)
 	assert.EqualValues(t, 4, a.Count())
 	assert.Equal(t, 3*time.Millisecond, a.Mean())
