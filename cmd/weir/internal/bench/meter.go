@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/weirstream/weir/cmd/weir/internal/course"
 	"github.com/weirstream/weir/cmd/weir/internal/figures"
 )
 
@@ -17,14 +18,14 @@ type meter struct {
 	mu          sync.Mutex // guards what follows
 	total       Count
 	shards      shardCounts
-	offered     *buckets
-	offeredWarm int64              // of them, those due after the warm-up
-	put         *figures.Histogram // from when a record was due, of those due after the warm-up
-	call        *figures.Histogram // of calls that began after the warm-up
-	lateness    *figures.Histogram // how late the bench itself was, with a free producer
-	recentPut   *figures.Histogram // what put has not got yet: since the last look
-	coldPut     *figures.Histogram // of those due during the warm-up, since the last look
-	recentReads *figures.Histogram // propagation, since the last look
+	offered     *course.Course[int64] // records that were due, by when they were
+	offeredWarm int64                 // of them, those due after the warm-up
+	put         *figures.Histogram    // from when a record was due, of those due after the warm-up
+	call        *figures.Histogram    // of calls that began after the warm-up
+	lateness    *figures.Histogram    // how late the bench itself was, with a free producer
+	recentPut   *figures.Histogram    // what put has not got yet: since the last look
+	coldPut     *figures.Histogram    // of those due during the warm-up, since the last look
+	recentReads *figures.Histogram    // propagation, since the last look
 	failures    []Failure
 	unlisted    int64 // failures beyond those
 }
@@ -40,7 +41,7 @@ const maxFailures = 10
 
 func newMeter(warmUp time.Duration, target Target) *meter {
 	m := &meter{
-		warmUp: warmUp, offered: newBuckets(),
+		warmUp: warmUp, offered: course.New(firstPeriod, maxPoints, func(a, b int64) int64 { return a + b }),
 		put: figures.NewHistogram(), call: figures.NewHistogram(), lateness: figures.NewHistogram(),
 		recentPut: figures.NewHistogram(), coldPut: figures.NewHistogram(), recentReads: figures.NewHistogram(),
 	}
@@ -104,7 +105,7 @@ func (m *meter) called(due []time.Duration, sent, done time.Duration) {
 func (m *meter) unsent(due, now time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.offered.add(due, 1)
+	m.offered.Add(due, 1)
 	if due >= m.warmUp {
 		m.offeredWarm++
 		m.put.Record(now - due)
@@ -116,7 +117,7 @@ func (m *meter) taken(due []time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, d := range due {
-		m.offered.add(d, 1)
+		m.offered.Add(d, 1)
 		if d >= m.warmUp {
 			m.offeredWarm++
 		}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/cmd/weir/internal/course"
 	"github.com/weirstream/weir/cmd/weir/internal/figures"
 	"github.com/weirstream/weir/workload"
 )
@@ -135,7 +136,7 @@ func (r *run) result(w *watcher, interrupted bool) *Result {
 		Duration: r.puts.Seconds(), WarmUp: min(w.markAt, r.puts).Seconds(), Total: w.lastAt.Seconds(),
 		Unsent: unsent, Count: w.last.Count.minus(w.mark.Count),
 		Reshards: r.reshards, Failures: r.meter.failures,
-		ShardNames: w.timeline.lines, Timeline: w.timeline.points,
+		ShardNames: w.timeline.lines, Timeline: w.timeline.Points(),
 	}
 	measured := res.Duration - res.WarmUp
 	res.Offered = r.meter.offeredWarm
@@ -147,7 +148,7 @@ func (r *run) result(w *watcher, interrupted bool) *Result {
 	r.addShards(res, w)
 	for i := range res.Timeline {
 		p := &res.Timeline[i]
-		p.Offered = int64(r.meter.offered.between(seconds(p.At-p.Seconds), seconds(p.At)) + 0.5)
+		p.Offered = int64(course.Between(r.meter.offered, seconds(p.At-p.Seconds), seconds(p.At)) + 0.5)
 	}
 	if r.config.Process {
 		res.Process = processBetween(w.markUsage, w.lastUsage, w.heapMax, readPauses().longestSince(w.pauses), res.Records)

@@ -4,11 +4,12 @@ import (
 	"time"
 
 	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/cmd/weir/internal/course"
 )
 
 const (
-	// firstPeriod is the time between two points to begin with. When there are
-	// maxPoints, they are joined two by two and the period doubles.
+	// firstPeriod is the time that a point stands for to begin with. There are
+	// maxPoints at most.
 	firstPeriod = 200 * time.Millisecond
 	maxPoints   = 2000
 	// maxLines is how many shards have a count of their own in each point. Later
@@ -78,30 +79,14 @@ func (p Point) join(next Point) Point {
 	return next
 }
 
-// A timeline is the points of a run, of bounded number.
+// A timeline is the course of a run.
 type timeline struct {
-	points []Point
-	period time.Duration
-	lines  []weir.ShardID // the shards that have a line
+	*course.Course[Point]
+	lines []weir.ShardID // the shards that have a line
 }
 
-func newTimeline() *timeline { return &timeline{period: firstPeriod} }
-
-// add appends a point. One of no length is made a part of the one before it.
-func (t *timeline) add(p Point) {
-	if last := len(t.points) - 1; p.Seconds == 0 && last >= 0 {
-		t.points[last] = t.points[last].join(p)
-		return
-	}
-	t.points = append(t.points, p)
-	if len(t.points) < maxPoints {
-		return
-	}
-	for i := range len(t.points) / 2 {
-		t.points[i] = t.points[2*i].join(t.points[2*i+1])
-	}
-	t.points = t.points[:len(t.points)/2]
-	t.period *= 2
+func newTimeline() *timeline {
+	return &timeline{Course: course.New(firstPeriod, maxPoints, Point.join)}
 }
 
 // line returns the place of a shard in Point.Shards, a new one if it is new; the
@@ -117,51 +102,4 @@ func (t *timeline) line(id weir.ShardID) int {
 		return len(t.lines) - 1
 	}
 	return maxLines
-}
-
-// buckets count by time, in periods of equal length that double as a run gets long.
-type buckets struct {
-	counts []int64
-	period time.Duration
-}
-
-func newBuckets() *buckets { return &buckets{period: firstPeriod} }
-
-// add counts n at a time.
-func (b *buckets) add(at time.Duration, n int64) {
-	i := int(at / b.period)
-	for i >= maxPoints {
-		b.double()
-		i = int(at / b.period)
-	}
-	if i >= len(b.counts) {
-		b.counts = append(b.counts, make([]int64, i+1-len(b.counts))...)
-	}
-	b.counts[i] += n
-}
-
-func (b *buckets) double() {
-	joined := b.counts[:0]
-	for i := 0; i < len(b.counts); i += 2 {
-		n := b.counts[i]
-		if i+1 < len(b.counts) {
-			n += b.counts[i+1]
-		}
-		joined = append(joined, n)
-	}
-	clear(b.counts[len(joined):])
-	b.counts = joined
-	b.period *= 2
-}
-
-// between returns the count from one time to another, as if each bucket's were
-// spread evenly.
-func (b *buckets) between(from, to time.Duration) float64 {
-	sum := 0.0
-	for i := int(from / b.period); i < len(b.counts) && time.Duration(i)*b.period < to; i++ {
-		begin := time.Duration(i) * b.period
-		part := min(to, begin+b.period) - max(from, begin)
-		sum += float64(b.counts[i]) * float64(part) / float64(b.period)
-	}
-	return sum
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/cmd/weir/internal/course"
 	"github.com/weirstream/weir/cmd/weir/internal/figures"
 )
 
@@ -57,24 +58,16 @@ func newWatcher(r *run) *watcher {
 	return w
 }
 
-// loop looks at the run at the end of each period until stop is closed, and once
-// more.
+// loop looks at the run at the end of each period, and of the warm-up, until stop is
+// closed, and once more.
 func (w *watcher) loop(stop <-chan struct{}) {
-	for {
-		next := w.lastAt + w.timeline.period
+	course.Watch(stop, func() time.Duration {
+		next := w.lastAt + w.timeline.Left(w.lastAt)
 		if warm := w.run.meter.warmUp; !w.marked && warm < next {
 			next = warm
 		}
-		timer := time.NewTimer(next - w.run.since())
-		select {
-		case <-timer.C:
-			w.look()
-		case <-stop:
-			timer.Stop()
-			w.look()
-			return
-		}
-	}
+		return next - w.run.since()
+	}, w.look)
 }
 
 // markNow notes the end of the warm-up.
@@ -104,8 +97,9 @@ func (w *watcher) look() {
 		p.Heap, p.GCs, p.GCPause = u.heap, u.gcs-w.lastUsage.gcs, u.pause-w.lastUsage.pause
 		w.heapMax, w.lastUsage = max(w.heapMax, u.heap), u
 	}
+	// A period of no length is a part of the one before it.
+	w.timeline.Add(min(w.lastAt, now-1), p)
 	w.last, w.lastAt, w.lastReads = l, now, read
-	w.timeline.add(p)
 	if !w.marked && now >= w.run.meter.warmUp {
 		w.markNow()
 	}
@@ -165,7 +159,7 @@ func (w *watcher) report(all Count) {
 		WarmUp: !w.marked, Drain: w.run.ended.Err() != nil,
 	}
 	var sum Point
-	points := w.timeline.points
+	points := w.timeline.Points()
 	for i := len(points) - 1; i >= 0 && sum.Seconds < 1; i-- {
 		sum = points[i].join(sum)
 	}

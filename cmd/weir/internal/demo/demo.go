@@ -81,7 +81,7 @@ type run struct {
 	consumers []*consumer
 	puts      *putLatencies
 	reads     *readLatencies
-	timeline  timeline
+	timeline  *timeline
 }
 
 // Run runs the events through a new stream, and returns what was seen when all
@@ -123,7 +123,7 @@ func newRun(c Config) (*run, error) {
 	r := &run{
 		config: c, stream: stream, start: time.Now(),
 		unread: semaphore.NewWeighted(unreadBytes),
-		puts:   newPutLatencies(), reads: newReadLatencies(),
+		puts:   newPutLatencies(), reads: newReadLatencies(), timeline: newTimeline(),
 	}
 	for range c.Producers {
 		r.producers = append(r.producers, newProducer(r))

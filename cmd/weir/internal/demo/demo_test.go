@@ -144,7 +144,7 @@ func TestRun_reportsProgress(t *testing.T) {
 			assert.GreaterOrEqual(t, seen[i].Records, seen[i-1].Records)
 		}
 		assert.Equal(t, r.RecordsIn, seen[len(seen)-1].Records)
-		assert.Len(t, r.Samples, len(seen))
+		assert.Len(t, r.Samples, 1+len(seen), "the beginning and each look")
 	})
 }
 

@@ -122,8 +122,8 @@ func (r *run) result(duration time.Duration, interrupted bool) *Result {
 			Put: r.puts.fromDue.Latency(), PutCall: r.puts.call.Latency(),
 			EndToEnd: r.reads.fromDue.Latency(), Stream: r.reads.fromSent.Latency(),
 		},
-		IteratorAge: iteratorAge(r.timeline.samples),
-		Samples:     r.timeline.samples,
+		IteratorAge: r.timeline.iteratorAge(),
+		Samples:     r.timeline.samples(),
 	}
 	r.count(res)
 	for i, m := range snap.Shards {
@@ -206,18 +206,4 @@ func (r *run) shardResult(m weir.ShardMetrics, read, all int64) ShardResult {
 		s.BusiestAt = max(0, m.Peaks.IncomingRecords.At.Sub(r.start).Seconds())
 	}
 	return s
-}
-
-// iteratorAge sums up the samples.
-func iteratorAge(samples []Sample) IteratorAge {
-	age := IteratorAge{Samples: len(samples)}
-	for _, s := range samples {
-		age.Last = 0
-		for _, shard := range s.Shards {
-			age.Last = max(age.Last, shard.IteratorAge)
-		}
-		age.Max = max(age.Max, age.Last)
-		age.Mean += age.Last / time.Duration(len(samples))
-	}
-	return age
 }

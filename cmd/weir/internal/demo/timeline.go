@@ -3,13 +3,15 @@ package demo
 import (
 	"sort"
 	"time"
+
+	"github.com/weirstream/weir/cmd/weir/internal/course"
 )
 
-// samplePeriod is how often the run is looked at to begin with. When there are
-// maxSamples, every other one is dropped and the period doubles.
+// The course of a run has one sample each samplePeriod to begin with, and as many as
+// maxSamples after the one of its beginning, when there was nothing.
 const (
 	samplePeriod = 200 * time.Millisecond
-	maxSamples   = 600
+	maxSamples   = 599
 )
 
 // A Sample is the state of the shards at one moment.
@@ -20,28 +22,60 @@ type Sample struct {
 
 // A ShardSample is the state of one shard.
 type ShardSample struct {
-	Records     int64 // put so far
-	Throttled   int64 // refusals so far
-	IteratorAge time.Duration
+	Records     int64         // put so far
+	Throttled   int64         // refusals so far
+	IteratorAge time.Duration // the greatest at any look since the sample before
 }
 
-// A timeline is the samples of a run, of bounded number.
+// A timeline is what is seen of a run while it goes.
 type timeline struct {
-	samples []Sample
-	period  time.Duration
+	course *course.Course[Sample]
+	lastAt time.Duration // of the last look
+	age    IteratorAge   // but for its mean
+	ages   time.Duration // of each look's slowest reader, all together
 }
 
-// add appends a sample.
+func newTimeline() *timeline {
+	return &timeline{course: course.New(samplePeriod, maxSamples, joinSamples)}
+}
+
+// joinSamples makes one sample of two: counts are those of the later one.
+func joinSamples(earlier, later Sample) Sample {
+	for i := range earlier.Shards {
+		later.Shards[i].IteratorAge = max(later.Shards[i].IteratorAge, earlier.Shards[i].IteratorAge)
+	}
+	return later
+}
+
+// add adds what a look has seen: it ends the time since the last one. A look at the
+// same moment as the last one is joined to it.
 func (t *timeline) add(s Sample) {
-	t.samples = append(t.samples, s)
-	if len(t.samples) < maxSamples {
-		return
+	t.course.Add(min(t.lastAt, s.At-1), s)
+	t.lastAt = s.At
+	t.age.Samples++
+	t.age.Last = 0
+	for _, shard := range s.Shards {
+		t.age.Last = max(t.age.Last, shard.IteratorAge)
 	}
-	t.period *= 2
-	for i := range len(t.samples) / 2 {
-		t.samples[i] = t.samples[2*i]
+	t.age.Max = max(t.age.Max, t.age.Last)
+	t.ages += t.age.Last
+}
+
+// samples returns the samples, the first one being the beginning of the run, when
+// its shards were empty.
+func (t *timeline) samples() []Sample {
+	list := t.course.Points()
+	if len(list) == 0 {
+		return nil
 	}
-	t.samples = t.samples[:len(t.samples)/2]
+	return append([]Sample{{Shards: make([]ShardSample, len(list[0].Shards))}}, list...)
+}
+
+// iteratorAge sums up the looks.
+func (t *timeline) iteratorAge() IteratorAge {
+	age := t.age
+	age.Mean = t.ages / time.Duration(max(1, age.Samples))
+	return age
 }
 
 // A Progress is how far a run is.
@@ -53,21 +87,9 @@ type Progress struct {
 	IteratorAge time.Duration
 }
 
-// watch takes samples until stop is closed, and one more.
+// watch looks at the run until stop is closed, and once more.
 func (r *run) watch(stop <-chan struct{}) {
-	r.timeline.period = samplePeriod
-	r.look()
-	for {
-		timer := time.NewTimer(r.timeline.period)
-		select {
-		case <-timer.C:
-			r.look()
-		case <-stop:
-			timer.Stop()
-			r.look()
-			return
-		}
-	}
+	course.Watch(stop, func() time.Duration { return r.timeline.course.Left(r.since()) }, r.look)
 }
 
 // look takes a sample and reports progress.
@@ -84,10 +106,10 @@ func (r *run) look() {
 	if r.config.Progress == nil {
 		return
 	}
-	last := len(r.timeline.samples) - 1
+	samples := r.timeline.samples()
 	r.config.Progress(Progress{
 		Elapsed: s.At, Records: snap.Total.IncomingRecords, Throttled: snap.Total.WriteThrottled,
-		IteratorAge: snap.IteratorAge, Rate: rate(r.timeline.samples, last, Sample.records),
+		IteratorAge: snap.IteratorAge, Rate: rate(samples, len(samples)-1, Sample.records),
 	})
 }
 

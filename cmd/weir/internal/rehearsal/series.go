@@ -10,6 +10,7 @@ import (
 
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/cmd/weir/internal/cost"
+	"github.com/weirstream/weir/cmd/weir/internal/course"
 	"github.com/weirstream/weir/simulate"
 )
 
@@ -23,6 +24,7 @@ type Series struct {
 	// were more than [maxShards]. Points have them together.
 	ShardsOmitted int `json:"shards_omitted,omitempty"`
 
+	course *course.Course[Point]
 	places map[weir.ShardID]int // of all shards seen; noPlace of those without a course
 	order  []weir.ShardID       // those that have a course
 }
@@ -87,39 +89,15 @@ type ConsumerPoint struct {
 
 // NewSeries returns a course without points.
 func NewSeries() *Series {
-	return &Series{Width: time.Second, places: make(map[weir.ShardID]int)}
+	return &Series{
+		Width: time.Second, course: course.New(time.Second, maxPoints, Point.join), places: make(map[weir.ShardID]int),
+	}
 }
 
 // Add takes a second down. They come in order.
 func (s *Series) Add(sec *simulate.Second) {
-	p := s.pointOf(sec)
-	if n := len(s.Points); n > 0 && sec.At/s.Width == s.Points[n-1].At/s.Width {
-		s.Points[n-1].join(p)
-		return
-	}
-	if len(s.Points) == maxPoints {
-		s.halve()
-		s.Add(sec)
-		return
-	}
-	p.At = sec.At / s.Width * s.Width
-	s.Points = append(s.Points, p)
-}
-
-// halve joins each two points.
-func (s *Series) halve() {
-	s.Width *= 2
-	kept := s.Points[:0]
-	for _, p := range s.Points {
-		if n := len(kept); n > 0 && p.At/s.Width == kept[n-1].At/s.Width {
-			kept[n-1].join(p)
-			continue
-		}
-		p.At = p.At / s.Width * s.Width
-		kept = append(kept, p)
-	}
-	clear(s.Points[len(kept):])
-	s.Points = kept
+	s.course.Add(sec.At, s.pointOf(sec))
+	s.Width, s.Points = s.course.Width(), s.course.Points()
 }
 
 // pointOf returns a second as a point.
@@ -178,7 +156,7 @@ func (s *Series) place(id weir.ShardID, throttled bool) (int, bool) {
 }
 
 // join makes one point of two.
-func (p *Point) join(q Point) {
+func (p Point) join(q Point) Point {
 	mean := func(a *float64, b float64) {
 		*a = (*a*float64(p.Seconds) + b*float64(q.Seconds)) / float64(p.Seconds+q.Seconds)
 	}
@@ -197,6 +175,7 @@ func (p *Point) join(q Point) {
 	p.joinShards(q, mean)
 	p.joinConsumers(q, mean)
 	p.Seconds += q.Seconds
+	return p
 }
 
 func (p *Point) joinShards(q Point, mean func(a *float64, b float64)) {
