@@ -19,6 +19,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/weirstream/weir/cmd/weir/internal/pause"
 	"github.com/weirstream/weir/workload"
 )
 
@@ -67,7 +68,7 @@ func (c Config) withDefaults() Config {
 		c.Drain = 0
 	}
 	if c.Wait == nil {
-		c.Wait = sleep
+		c.Wait = pause.For
 	}
 	return c
 }
@@ -292,16 +293,4 @@ func (r *run) hopeless(err error) error {
 		return nil
 	}
 	return fmt.Errorf("no record could be put: %w", err)
-}
-
-// sleep waits by a timer.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

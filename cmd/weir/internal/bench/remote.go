@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 
 	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/cmd/weir/internal/pause"
 	"github.com/weirstream/weir/workload"
 )
 
@@ -120,7 +121,7 @@ func (r *remote) waitActive(ctx context.Context) error {
 func (r *remote) until(ctx context.Context, what string, ready func() (bool, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	for pause := pollState; ; pause = min(2*pause, 5*time.Second) {
+	for wait := pollState; ; wait = min(2*wait, 5*time.Second) {
 		ok, err := ready()
 		if err != nil && !errors.Is(throttle(err), weir.ErrThroughputExceeded) {
 			return fmt.Errorf("%s: %w", what, err)
@@ -128,7 +129,7 @@ func (r *remote) until(ctx context.Context, what string, ready func() (bool, err
 		if ok {
 			return nil
 		}
-		if sleep(ctx, pause) != nil {
+		if pause.For(ctx, wait) != nil {
 			return fmt.Errorf("%s is not ready: %w", what, context.Cause(ctx))
 		}
 	}

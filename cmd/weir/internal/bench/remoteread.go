@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 
 	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/cmd/weir/internal/pause"
 )
 
 // Poll returns a reader that calls GetRecords.
@@ -173,7 +174,7 @@ func (s *remoteSubscription) subscribe(ctx context.Context) error {
 		if !errors.As(err, &busy) {
 			return fmt.Errorf("subscribe to %s: %w", s.shard, err)
 		}
-		if err := sleep(ctx, time.Second); err != nil {
+		if err := pause.For(ctx, time.Second); err != nil {
 			return err
 		}
 	}

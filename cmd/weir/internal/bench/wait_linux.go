@@ -4,6 +4,8 @@ import (
 	"context"
 	"syscall"
 	"time"
+
+	"github.com/weirstream/weir/cmd/weir/internal/pause"
 )
 
 // WaitPrecisely waits for a duration or until ctx ends, to about a tenth of a
@@ -13,7 +15,7 @@ func WaitPrecisely(ctx context.Context, d time.Duration) error {
 	const rest = 2 * time.Millisecond
 	end := time.Now().Add(d)
 	if d > rest {
-		if err := sleep(ctx, d-rest); err != nil {
+		if err := pause.For(ctx, d-rest); err != nil {
 			return err
 		}
 	}

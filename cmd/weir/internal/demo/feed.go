@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/weirstream/weir/cmd/weir/internal/input"
+	"github.com/weirstream/weir/cmd/weir/internal/pause"
 )
 
 // A dueEvent is an event and when, since the run began, it was to be put.
@@ -63,26 +64,11 @@ func (p *pace) wait(ctx context.Context, r *run, at time.Time) (time.Duration, e
 		p.first, p.begin = at, now
 	}
 	p.last = max(p.last, p.begin+scale(at.Sub(p.first), p.speed))
-	return p.last, sleep(ctx, p.last-now)
+	return p.last, pause.For(ctx, p.last-now)
 }
 
 // scale returns recorded/speed, which may be more than a Duration holds.
 func scale(recorded time.Duration, speed float64) time.Duration {
 	const longest = float64(100 * 365 * 24 * time.Hour)
 	return time.Duration(min(float64(recorded)/speed, longest))
-}
-
-// sleep waits for d, if it is positive, or until ctx ends.
-func sleep(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return ctx.Err()
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/cmd/weir/internal/pause"
 )
 
 const (
@@ -49,7 +50,7 @@ func (p *producer) loop(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if throttled && sleep(ctx, backOff) != nil {
+		if throttled && pause.For(ctx, backOff) != nil {
 			return nil
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/aws/account"
 	"github.com/weirstream/weir/aws/kinesisserver"
+	"github.com/weirstream/weir/cmd/weir/internal/pause"
 	"github.com/weirstream/weir/cmd/weir/internal/state"
 )
 
@@ -181,18 +182,11 @@ func (k *keeper) run(ctx context.Context, accounts *kinesisserver.Registry, c St
 	if k == nil || c.Every == 0 {
 		return
 	}
-	timer := time.NewTimer(c.Every)
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-timer.C:
-		}
+	for wait := c.Every; pause.For(ctx, wait) == nil; {
 		begin := time.Now()
 		if err := k.save(accounts); err != nil {
 			c.Failed(err)
 		}
-		timer.Reset(max(c.Every, (savePart-1)*time.Since(begin)))
+		wait = max(c.Every, (savePart-1)*time.Since(begin))
 	}
 }
