@@ -2,6 +2,7 @@ package bench_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -131,7 +132,7 @@ func TestCompare_warns(t *testing.T) {
 func TestReadSet(t *testing.T) {
 	var b bytes.Buffer
 	want := setOf(1, 2)
-	require.NoError(t, want.WriteJSON(&b))
+	require.NoError(t, json.NewEncoder(&b).Encode(want))
 	got, err := bench.ReadSet(&b)
 	require.NoError(t, err)
 	assert.Equal(t, want, got)

@@ -18,19 +18,9 @@ func Estimate(w workload.Workload, open workload.Open, p cost.Prices, drain time
 	if err != nil {
 		return cost.Bill{}, err
 	}
-	u := cost.Usage{
-		Period:  time.Duration(math.Ceil((time.Duration(w.Duration) + drain).Hours())) * time.Hour,
-		Records: v.Records, Bytes: v.Bytes, PutUnits: v.PutUnits, RoundedBytes: v.KiBRoundedBytes,
-		Shards: mostShards(w), Retention: time.Duration(w.Stream.Retention),
-	}
-	u.Period = max(u.Period, time.Hour)
-	for _, c := range w.Consumers {
-		if c.FanOut {
-			u.FanOutReaders += c.Count
-		} else {
-			u.Readers += c.Count
-		}
-	}
+	u := cost.UsageOf(w, v)
+	u.Shards = mostShards(w)
+	u.Period = max(time.Duration(math.Ceil((u.Period+drain).Hours()))*time.Hour, time.Hour)
 	if w.Stream.Mode == workload.OnDemandMode {
 		return p.Bill(cost.OnDemand, u), nil
 	}

@@ -128,12 +128,17 @@ func (r *Result) latencyChart() report.Chart {
 	}
 	c := r.timeChart("Put latency", about, "latency", report.Seconds)
 	c.YAxis.Log = true
-	c.Series = []report.Series{
-		r.series("p50", func(p Point) float64 { return p.Put.P50.Seconds() }),
-		r.series("p99", func(p Point) float64 { return p.Put.P99.Seconds() }),
-		r.series("max", func(p Point) float64 { return p.Put.Max.Seconds() }),
-	}
+	c.Series = r.latencySeries(func(p Point) PointLatency { return p.Put })
 	return c
+}
+
+// latencySeries returns a line for each percentile of a latency.
+func (r *Result) latencySeries(of func(Point) PointLatency) []report.Series {
+	return []report.Series{
+		r.series("p50", func(p Point) float64 { return of(p).P50.Seconds() }),
+		r.series("p99", func(p Point) float64 { return of(p).P99.Seconds() }),
+		r.series("max", func(p Point) float64 { return of(p).Max.Seconds() }),
+	}
 }
 
 // curveChart has the whole distributions.
@@ -212,11 +217,7 @@ func (r *Result) throttleChart() report.Chart {
 func (r *Result) readChart() report.Chart {
 	c := r.timeChart("Propagation", "From the call that stored a record until a consumer had it.", "latency", report.Seconds)
 	c.YAxis.Log = true
-	c.Series = []report.Series{
-		r.series("p50", func(p Point) float64 { return p.Propagation.P50.Seconds() }),
-		r.series("p99", func(p Point) float64 { return p.Propagation.P99.Seconds() }),
-		r.series("max", func(p Point) float64 { return p.Propagation.Max.Seconds() }),
-	}
+	c.Series = r.latencySeries(func(p Point) PointLatency { return p.Propagation })
 	return c
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/weirstream/weir/cmd/weir/internal/cost"
 	"github.com/weirstream/weir/cmd/weir/internal/figures"
 	"github.com/weirstream/weir/cmd/weir/internal/table"
 )
@@ -39,14 +40,7 @@ func (s *Set) Setting() string {
 	fmt.Fprintf(&b, "%s on %s\n", name, s.Target)
 	w := s.Workload.WithDefaults()
 	who := []string{fmt.Sprintf("%s with up to %s a call", figures.Count(w.Producers.Count, "producer"), figures.Count(w.Producers.Batch, "record"))}
-	polling, fanOut := 0, 0
-	for _, c := range w.Consumers {
-		if c.FanOut {
-			fanOut += c.Count
-		} else {
-			polling += c.Count
-		}
-	}
+	polling, fanOut := cost.Readers(w.Consumers)
 	if polling > 0 {
 		who = append(who, figures.Count(polling, "polling consumer"))
 	}
@@ -166,11 +160,7 @@ func (r *Result) shardTable() string {
 		return ""
 	}
 	t := table.New("Shards", []string{"shard", "records", "per second", "bytes", "share", "throttled"})
-	shards := slices.Clone(r.Shards)
-	if len(shards) > printedShards {
-		slices.SortStableFunc(shards, func(a, b ShardResult) int { return cmp.Compare(b.Records, a.Records) })
-		shards = shards[:printedShards]
-	}
+	shards := table.Top(r.Shards, printedShards, func(a, b ShardResult) int { return cmp.Compare(a.Records, b.Records) })
 	for _, s := range shards {
 		t.Row(s.Shard.String(), figures.Comma(s.Records), figures.Number(s.PerSecond), figures.Bytes(float64(s.Bytes)),
 			figures.Percent(s.Share), figures.Comma(s.Throttled))

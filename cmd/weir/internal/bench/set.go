@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/weirstream/weir/cmd/weir/internal/input"
 	"github.com/weirstream/weir/workload"
 )
 
@@ -15,12 +16,9 @@ const maxSetBytes = 1 << 30
 
 // ReadSet reads the JSON object of a command.
 func ReadSet(r io.Reader) (*Set, error) {
-	text, err := io.ReadAll(io.LimitReader(r, maxSetBytes+1))
+	text, err := input.ReadAll(r, maxSetBytes)
 	if err != nil {
 		return nil, err
-	}
-	if len(text) > maxSetBytes {
-		return nil, fmt.Errorf("is larger than %d bytes", maxSetBytes)
 	}
 	s := &Set{}
 	if err := json.Unmarshal(text, s); err != nil {
@@ -38,13 +36,6 @@ func ReadSet(r io.Reader) (*Set, error) {
 		}
 	}
 	return s, nil
-}
-
-// WriteJSON writes the set as ReadSet reads it.
-func (s *Set) WriteJSON(w io.Writer) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", " ")
-	return encoder.Encode(s)
 }
 
 // workloadDifference says how two workloads differ, leaving out what does not matter.

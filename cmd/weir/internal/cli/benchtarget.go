@@ -114,12 +114,7 @@ func (p benchPlan) String() string {
 	default:
 		fmt.Fprintf(&b, "Made and deleted again: stream %s of %s\n", p.stream, figures.Count(stream.Shards, "shard"))
 	}
-	fanOut := 0
-	for _, c := range p.w.WithDefaults().Consumers {
-		if c.FanOut {
-			fanOut += c.Count
-		}
-	}
+	_, fanOut := cost.Readers(p.w.WithDefaults().Consumers)
 	if fanOut > 0 {
 		fmt.Fprintf(&b, "Registered and deregistered again: %s\n", figures.Count(fanOut, "fan-out consumer"))
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/weirstream/weir/cmd/weir/internal/cost"
+	"github.com/weirstream/weir/cmd/weir/internal/input"
 	"github.com/weirstream/weir/cmd/weir/internal/workflags"
 )
 
@@ -93,17 +94,15 @@ func (f *costFlags) readPrices() (cost.Prices, error) {
 	if f.prices == "" {
 		return cost.BuiltIn(), nil
 	}
-	const most = 1 << 20
-	info, err := os.Stat(f.prices)
-	if err == nil && info.Size() > most {
-		err = fmt.Errorf("%s has %d bytes; at most %d are allowed", f.prices, info.Size(), most)
-	}
-	var text []byte
-	if err == nil {
-		text, err = os.ReadFile(f.prices)
-	}
+	file, err := os.Open(f.prices)
 	if err != nil {
 		return cost.Prices{}, fmt.Errorf("--prices: %w", err)
+	}
+	defer file.Close()
+	const most = 1 << 20 // bytes
+	text, err := input.ReadAll(file, most)
+	if err != nil {
+		return cost.Prices{}, fmt.Errorf("--prices %s: %w", f.prices, err)
 	}
 	p, err := cost.ParsePrices(text)
 	if err != nil {

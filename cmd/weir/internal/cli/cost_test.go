@@ -109,7 +109,7 @@ func TestCost_interrupted(t *testing.T) {
 func TestCost_badFlags(t *testing.T) {
 	bad := writeFile(t, "provisioned: [")
 	for line, want := range map[string]string{
-		"iot --prices /nonexistent":        "--prices: stat /nonexistent: no such file or directory",
+		"iot --prices /nonexistent":        "--prices: open /nonexistent: no such file or directory",
 		"iot --prices " + bad:              "--prices " + bad,
 		"":                                 "which workload?",
 		"--rate 0/s":                       "must be above 0",

@@ -71,7 +71,7 @@ func Run(ctx context.Context, c Config) (*Estimate, error) {
 		return nil, fmt.Errorf("%s puts no records", e.Workload)
 	}
 	w := c.Workload.WithDefaults()
-	e.Measured = usageOf(w, volume)
+	e.Measured = UsageOf(w, volume)
 	err = e.measure(ctx, c)
 	e.Interrupted = ctx.Err() != nil && e.Measured.Need == 0
 	if err != nil && !(e.Interrupted && e.Measured.Period > 0 && w.Records == 0) {
@@ -94,20 +94,27 @@ func (e *Estimate) price(w workload.Workload) {
 	e.BreakEven = e.Prices.Compare(e.Month)
 }
 
-// usageOf returns what is known without a simulation.
-func usageOf(w workload.Workload, v workload.Volume) Usage {
+// UsageOf returns what is known of a workload's use without a simulation: all but
+// its shards. w has its defaults, and v is its volume.
+func UsageOf(w workload.Workload, v workload.Volume) Usage {
 	u := Usage{
 		Period: time.Duration(w.Duration), Records: v.Records, Bytes: v.Bytes,
 		PutUnits: v.PutUnits, RoundedBytes: v.KiBRoundedBytes, Retention: time.Duration(w.Stream.Retention),
 	}
-	for _, c := range w.Consumers {
+	u.Readers, u.FanOutReaders = Readers(w.Consumers)
+	return u
+}
+
+// Readers returns how many consumers poll, and how many have fan-out.
+func Readers(consumers []workload.Consumer) (polling, fanOut int) {
+	for _, c := range consumers {
 		if c.FanOut {
-			u.FanOutReaders += c.Count
+			fanOut += c.Count
 		} else {
-			u.Readers += c.Count
+			polling += c.Count
 		}
 	}
-	return u
+	return polling, fanOut
 }
 
 // oldBytes returns what consumers that begin later read of records that are older

@@ -90,11 +90,7 @@ func (res *Result) hottest() ShardResult {
 // shardTable has a row for each shard, or for the busiest if there are many.
 func (res *Result) shardTable() string {
 	t := table.New("Shards", []string{"shard", "records", "bytes", "share", "throttled", "busiest second"})
-	shards := slices.Clone(res.Shards)
-	if len(shards) > printedShards {
-		slices.SortFunc(shards, func(a, b ShardResult) int { return cmp.Compare(b.Records, a.Records) })
-		shards = shards[:printedShards]
-	}
+	shards := table.Top(res.Shards, printedShards, func(a, b ShardResult) int { return cmp.Compare(a.Records, b.Records) })
 	for _, s := range shards {
 		t.Row(s.Shard.String(), figures.Comma(s.Records), figures.Bytes(float64(s.Bytes)), figures.Percent(s.Share), figures.Comma(s.Throttled),
 			fmt.Sprintf("%s at %3s", figures.Comma(s.Busiest), s.busiestAt()))
@@ -131,9 +127,7 @@ func (res *Result) latencyTable() string {
 
 // minuteTable has the busiest minutes of event time.
 func (res *Result) minuteTable() string {
-	busiest := slices.Clone(res.Minutes)
-	slices.SortStableFunc(busiest, func(a, b Minute) int { return cmp.Compare(b.Events, a.Events) })
-	busiest = busiest[:min(printedMinutes, len(busiest))]
+	busiest := slices.Clone(table.Top(res.Minutes, printedMinutes, func(a, b Minute) int { return cmp.Compare(a.Events, b.Events) }))
 	slices.SortFunc(busiest, func(a, b Minute) int { return a.Start.Compare(b.Start) })
 	t := table.New(fmt.Sprintf("Busiest minutes by event time, of %s", figures.Comma(len(res.Minutes))),
 		[]string{"minute", "events", "2xx", "3xx", "4xx", "5xx", "other"})

@@ -12,6 +12,7 @@ import (
 
 	"github.com/weirstream/weir/cmd/weir/internal/figures"
 	"github.com/weirstream/weir/cmd/weir/internal/report"
+	"github.com/weirstream/weir/cmd/weir/internal/table"
 	"github.com/weirstream/weir/simulate"
 )
 
@@ -61,12 +62,7 @@ func (o *Outcome) cards() []report.Card {
 
 // consumerCards has a card for each consumer, those furthest behind if there are many.
 func (o *Outcome) consumerCards() (cards []report.Card) {
-	consumers := slices.Clone(o.Result.Consumers)
-	if len(consumers) > carded {
-		slices.SortStableFunc(consumers, func(a, b simulate.ConsumerResult) int { return cmp.Compare(b.MaxAge, a.MaxAge) })
-		consumers = consumers[:carded]
-	}
-	for _, c := range consumers {
+	for _, c := range table.Top(o.Result.Consumers, carded, byMaxAge) {
 		card := report.Card{Name: "Iterator age, " + c.Name, Value: figures.Duration(c.MaxAge), Note: "at most, at " + moment(c.MaxAgeAt)}
 		if c.LostRecords > 0 {
 			card.Verdict, card.Note = report.Bad, figures.Count(c.LostRecords, "record")+" expired unread"
@@ -75,6 +71,9 @@ func (o *Outcome) consumerCards() (cards []report.Card) {
 	}
 	return cards
 }
+
+// byMaxAge compares consumers by how far behind they were.
+func byMaxAge(a, b simulate.ConsumerResult) int { return cmp.Compare(a.MaxAge, b.MaxAge) }
 
 // charts returns those charts that have anything to say.
 func (o *Outcome) charts() []report.Chart {

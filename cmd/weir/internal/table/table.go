@@ -59,6 +59,18 @@ func (t *Table) String() string {
 	return b.String()
 }
 
+// Top returns the rows in their order if there are at most so many, and otherwise
+// that many of the greatest, the greatest first. The rows themselves stay as they
+// are.
+func Top[T any](rows []T, most int, compare func(a, b T) int) []T {
+	if len(rows) <= most {
+		return rows
+	}
+	sorted := slices.Clone(rows)
+	slices.SortStableFunc(sorted, func(a, b T) int { return compare(b, a) })
+	return sorted[:most]
+}
+
 func cells(texts []string) table.Row {
 	row := make(table.Row, len(texts))
 	for i, s := range texts {

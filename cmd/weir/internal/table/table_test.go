@@ -1,6 +1,7 @@
 package table_test
 
 import (
+	"cmp"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -21,4 +22,11 @@ func TestTable_String(t *testing.T) {
 ─────────────────────────────────────
  all                    12,346
 `, tab.String())
+}
+
+func TestTop(t *testing.T) {
+	rows := []int{3, 1, 4, 1, 5}
+	assert.Equal(t, rows, table.Top(rows, 5, cmp.Compare[int]))
+	assert.Equal(t, []int{5, 4}, table.Top(rows, 2, cmp.Compare[int]))
+	assert.Equal(t, []int{3, 1, 4, 1, 5}, rows)
 }

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/weirstream/weir/cmd/weir/internal/input"
 	"github.com/weirstream/weir/workload"
 	"github.com/weirstream/weir/workloads"
 )
@@ -130,12 +131,9 @@ func read(name string, stdin io.Reader) ([]byte, error) {
 
 // readAll reads a file of bounded size.
 func readAll(name string, r io.Reader) ([]byte, error) {
-	text, err := io.ReadAll(io.LimitReader(r, MaxBytes+1))
-	switch {
-	case err != nil:
+	text, err := input.ReadAll(r, MaxBytes)
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
-	case len(text) > MaxBytes:
-		return nil, fmt.Errorf("%s: is larger than %d bytes", name, MaxBytes)
 	}
 	return text, nil
 }
