@@ -1,10 +1,10 @@
-// Package bench puts a workload on a stream and measures what happens: how long puts
-// take, how long records take to their readers, what is throttled.
+// Package bench puts a workload on a stream and measures what happens: how long
+// puts take, how long records take to their readers, what is throttled.
 //
-// Load is open: each record has a time at which it is due, which the target does not
-// change by being slow, and latency counts from that time. What waits because a call
-// before it took long has waited for the target. The exception is a workload that puts
-// as fast as it can, where nothing is ever due.
+// Load is open: each record has a time at which it is due, which the target
+// does not change by being slow, and latency counts from that time. What waits
+// because a call before it took long has waited for the target. The exception
+// is a workload that puts as fast as it can, where nothing is ever due.
 package bench
 
 import (
@@ -24,8 +24,8 @@ import (
 )
 
 const (
-	// DefaultDrain is how long after the end of a workload its run goes on to put what
-	// is late, and its consumers to read what is left.
+	// DefaultDrain is how long after the end of a workload its run goes on to
+	// put what is late, and its consumers to read what is left.
 	DefaultDrain = 10 * time.Second
 
 	// MaxProducers bounds the producers of a run.
@@ -36,22 +36,23 @@ const (
 type Config struct {
 	// Workload is what to put and who reads.
 	Workload workload.Workload
-	// Open opens the files that the workload names. It may be nil if it names none.
+	// Open opens the files that the workload names. It may be nil if it names
+	// none.
 	Open workload.Open
 	// Target is the stream to put it to. Run does not close it.
 	Target Target
 	// Drain is how long a run may go on after the workload's end. Zero means
 	// DefaultDrain, negative means not at all.
 	Drain time.Duration
-	// Wait waits for a duration or until ctx ends. Nil means with a timer, which may
-	// be a millisecond late; [WaitPrecisely] is better at that.
+	// Wait waits for a duration or until ctx ends. Nil means with a timer,
+	// which may be a millisecond late; [WaitPrecisely] is better at that.
 	Wait func(ctx context.Context, d time.Duration) error
 	// Existing says that the stream is there already, and may have records and
-	// producers of others. Then only records that carry a stamp are known to be of
-	// this run.
+	// producers of others. Then only records that carry a stamp are known to be
+	// of this run.
 	Existing bool
-	// Process says that the target is in this process, of which memory and garbage
-	// collections are to be measured.
+	// Process says that the target is in this process, of which memory and
+	// garbage collections are to be measured.
 	Process bool
 	// Progress, unless nil, is called a few times a second, always by the same
 	// goroutine.
@@ -112,9 +113,9 @@ type run struct {
 	reshards  []Reshard     // what happened to them
 }
 
-// Run puts a workload to a target and returns what was measured. When ctx ends it
-// stops, and returns what there is so far, marked as interrupted. The error is of the
-// workload, or of a target that takes nothing at all.
+// Run puts a workload to a target and returns what was measured. When ctx ends
+// it stops, and returns what there is so far, marked as interrupted. The error
+// is of the workload, or of a target that takes nothing at all.
 func Run(ctx context.Context, c Config) (*Result, error) {
 	r, err := newRun(c)
 	if err != nil {

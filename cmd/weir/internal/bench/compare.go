@@ -14,15 +14,15 @@ import (
 const (
 	// significance is below which p a change counts as one.
 	significance = 0.05
-	// enoughRuns is how many runs of each it takes for a p below it: with 4 and 4 the
-	// smallest one is 2/70.
+	// enoughRuns is how many runs of each it takes for a p below it: with 4 and
+	// 4 the smallest one is 2/70.
 	enoughRuns = 4
 	// MaxRuns bounds the runs of a set.
 	MaxRuns = 50
 )
 
-// A Comparison says what changed from one set of runs to another. It is also the JSON
-// object that the command prints.
+// A Comparison says what changed from one set of runs to another. It is also
+// the JSON object that the command prints.
 type Comparison struct {
 	Before   string   `json:"before"`
 	After    string   `json:"after"`
@@ -37,12 +37,12 @@ type Change struct {
 	Better Better `json:"better"`
 	Before Sample `json:"before"`
 	After  Sample `json:"after"`
-	// Change is that of the medians, as a part of the one before; 0 where that is 0,
-	// unless FromZero says that it is more now.
+	// Change is that of the medians, as a part of the one before; 0 where that
+	// is 0, unless FromZero says that it is more now.
 	Change   float64 `json:"change"`
 	FromZero bool    `json:"from_zero,omitempty"`
-	// P is how likely so great a difference is by chance, -1 if there are too few
-	// runs to tell.
+	// P is how likely so great a difference is by chance, -1 if there are too
+	// few runs to tell.
 	P       float64 `json:"p"`
 	Verdict Verdict `json:"verdict"`
 
@@ -136,8 +136,8 @@ func (c Change) overlap() bool {
 	return c.Before.Min <= c.After.Max && c.After.Min <= c.Before.Max
 }
 
-// WorseThan returns an error that names the changes for the worse of more than a part
-// of what was before. Noise does not count.
+// WorseThan returns an error that names the changes for the worse of more than
+// a part of what was before. Noise does not count.
 func (c *Comparison) WorseThan(part float64) error {
 	var names []string
 	for _, change := range c.Changes {

@@ -41,8 +41,9 @@ func change(t *testing.T, before, after *bench.Set, metric string) bench.Change 
 	return bench.Change{}
 }
 
-// The p of the Mann-Whitney U test by hand: of the C(n+m, n) ways to choose n of the
-// n+m ranks, those whose sum is at least as far from n·(n+m+1)/2 as the one seen.
+// The p of the Mann-Whitney U test by hand: of the C(n+m, n) ways to choose n
+// of the n+m ranks, those whose sum is at least as far from n·(n+m+1)/2 as the
+// one seen.
 func TestCompare_exactP(t *testing.T) {
 	for name, tt := range map[string]struct {
 		before, after []float64
@@ -56,13 +57,15 @@ func TestCompare_exactP(t *testing.T) {
 		"five and five": {[]float64{6, 7, 8, 9, 10}, []float64{1, 2, 3, 4, 5}, 2. / 252},
 		// 1+4+6+7 = 18 is the mean: nothing is nearer.
 		"in the middle": {[]float64{1, 4, 6, 7}, []float64{2, 3, 5, 8}, 1},
-		// All equal: each rank is 4.5, so every way is as far from the mean: not at all.
+		// All equal: each rank is 4.5, so every way is as far from the mean:
+		// not at all.
 		"all equal": {[]float64{3, 3, 3, 3}, []float64{3, 3, 3, 3}, 1},
-		// Ranks 2.5 (four times) and 6.5 (four times): of the 70 ways only the one
-		// with all small and the one with all great ones are as far.
+		// Ranks 2.5 (four times) and 6.5 (four times): of the 70 ways only the
+		// one with all small and the one with all great ones are as far.
 		"ties in each": {[]float64{1, 1, 1, 1}, []float64{2, 2, 2, 2}, 2. / 70},
-		// Ranks 1, 2, 3 and five times 6. Before has 1+2+3+6 = 12, 6 from 18. Five ways
-		// choose 1, 2, 3 and a six; five ways choose four sixes, 24, as far above.
+		// Ranks 1, 2, 3 and five times 6. Before has 1+2+3+6 = 12, 6 from 18.
+		// Five ways choose 1, 2, 3 and a six; five ways choose four sixes, 24,
+		// as far above.
 		"ties across": {[]float64{1, 2, 3, 9}, []float64{9, 9, 9, 9}, 10. / 70},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -10,8 +10,8 @@ import (
 )
 
 // Estimate returns what a run of a workload costs on the service by prices, its
-// warm-up and drain included. Hours are charged whole. A workload that puts as fast as
-// it can is priced at the limits of its shards.
+// warm-up and drain included. Hours are charged whole. A workload that puts as
+// fast as it can is priced at the limits of its shards.
 func Estimate(w workload.Workload, open workload.Open, p cost.Prices, drain time.Duration) (cost.Bill, error) {
 	w = w.WithDefaults()
 	v, err := volume(w, open)
@@ -27,8 +27,8 @@ func Estimate(w workload.Workload, open workload.Open, p cost.Prices, drain time
 	return p.Bill(cost.Provisioned, u), nil
 }
 
-// mostShards returns how many shards a workload's stream has at most, as if no merge
-// came before a split.
+// mostShards returns how many shards a workload's stream has at most, as if no
+// merge came before a split.
 func mostShards(w workload.Workload) float64 {
 	shards := w.Stream.Shards
 	for _, r := range w.Reshards {

@@ -84,8 +84,8 @@ func (m *meter) records() int64 {
 	return m.total.Records
 }
 
-// called records one call and its records: when those that were stored had been due,
-// when the call began and when it ended.
+// called records one call and its records: when those that were stored had been
+// due, when the call began and when it ended.
 func (m *meter) called(due []time.Duration, sent, done time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -124,7 +124,8 @@ func (m *meter) taken(due []time.Duration) {
 	}
 }
 
-// woke records how late a producer woke up that had waited for a record to be due.
+// woke records how late a producer woke up that had waited for a record to be
+// due.
 func (m *meter) woke(due, now time.Duration) {
 	if due < m.warmUp {
 		return

@@ -10,7 +10,8 @@ import (
 	"github.com/weirstream/weir/cmd/weir/internal/figures"
 )
 
-// A Metric is one number of a run: what conditions are about, and what is compared.
+// A Metric is one number of a run: what conditions are about, and what is
+// compared.
 type Metric struct {
 	Name   string
 	Unit   Unit
@@ -182,8 +183,8 @@ func onlyIf(r *Result, ok bool) *Result {
 	return &Result{}
 }
 
-// FindMetric returns the metric of a name. A percentile alone, such as p99, is one of
-// put.
+// FindMetric returns the metric of a name. A percentile alone, such as p99, is
+// one of put.
 func FindMetric(name string) (Metric, error) {
 	metrics := make(map[string]Metric)
 	for _, m := range Metrics() {
@@ -208,8 +209,8 @@ func (m Metric) Values(runs []*Result) (values []float64) {
 	return values
 }
 
-// Median returns the middle of some values, the mean of the two middle ones if their
-// number is even, and 0 for none.
+// Median returns the middle of some values, the mean of the two middle ones if
+// their number is even, and 0 for none.
 func Median(values []float64) float64 {
 	n := len(values)
 	if n == 0 {

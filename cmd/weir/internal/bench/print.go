@@ -16,7 +16,8 @@ import (
 // printedShards is how many shards are shown to people at most.
 const printedShards = 12
 
-// Print writes the runs for people: what they all say together if there are several.
+// Print writes the runs for people: what they all say together if there are
+// several.
 func (s *Set) Print(w io.Writer) error {
 	last := s.Runs[len(s.Runs)-1]
 	parts := []string{s.Setting(), s.Summary()}
@@ -98,7 +99,8 @@ func (s *Set) runTable() string {
 	return t.String()
 }
 
-// isFlatOut reports whether the run put as fast as it could: nothing was due then.
+// isFlatOut reports whether the run put as fast as it could: nothing was due
+// then.
 func (r *Result) isFlatOut() bool { return r.Offered == 0 }
 
 // latencyRows returns the latencies that were measured.

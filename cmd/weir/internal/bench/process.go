@@ -9,8 +9,8 @@ import (
 	"github.com/weirstream/weir/cmd/weir/internal/figures"
 )
 
-// A Process is what the run cost this process, the load generator included, from the
-// end of the warm-up on.
+// A Process is what the run cost this process, the load generator included,
+// from the end of the warm-up on.
 type Process struct {
 	Allocations int64         `json:"allocations"`
 	AllocBytes  int64         `json:"alloc_bytes"`
@@ -19,7 +19,8 @@ type Process struct {
 	GCPauseMax  time.Duration `json:"gc_pause_max_ns"` // of a single pause; zero if unknown
 	HeapMax     int64         `json:"heap_max_bytes"`  // at the end of any period
 	CPU         time.Duration `json:"cpu_ns"`          // zero if the system does not tell
-	// AllocationsPerRecord and the others are divided by the records that were put.
+	// AllocationsPerRecord and the others are divided by the records that were
+	// put.
 	AllocationsPerRecord float64 `json:"allocations_per_record"`
 	AllocBytesPerRecord  float64 `json:"alloc_bytes_per_record"`
 	CPUPerRecord         float64 `json:"cpu_ns_per_record"`
@@ -53,15 +54,16 @@ func readUsage() usage {
 	return usage{allocations: n(0), bytes: n(1), gcs: n(2), heap: n(3), pause: readPauses().total, cpu: cpuTime()}
 }
 
-// pauses are the stops of the world by the garbage collector since the process began.
+// pauses are the stops of the world by the garbage collector since the process
+// began.
 type pauses struct {
 	total  time.Duration
 	counts []uint64
 	bounds []float64
 }
 
-// readPauses adds up the runtime's histogram of pauses, each pause counting for the
-// upper end of its bucket, which is at most a fourth too much.
+// readPauses adds up the runtime's histogram of pauses, each pause counting for
+// the upper end of its bucket, which is at most a fourth too much.
 func readPauses() pauses {
 	sample := []metrics.Sample{{Name: "/sched/pauses/total/gc:seconds"}}
 	metrics.Read(sample)
@@ -97,8 +99,8 @@ func (p pauses) longestSince(before pauses) time.Duration {
 	return 0
 }
 
-// processBetween returns the cost of what happened between two readings, in which so
-// many records were put.
+// processBetween returns the cost of what happened between two readings, in
+// which so many records were put.
 func processBetween(from, to usage, heapMax int64, longest time.Duration, records int64) *Process {
 	per := func(n int64) float64 { return figures.Ratio(float64(n), float64(records)) }
 	return &Process{

@@ -10,7 +10,8 @@ import (
 )
 
 // A Set is the runs of one command. It is also the JSON object that the command
-// prints: the names of its fields are stable. Times that end in _ns are nanoseconds.
+// prints: the names of its fields are stable. Times that end in _ns are
+// nanoseconds.
 type Set struct {
 	Target      TargetName        `json:"target"`
 	Workload    workload.Workload `json:"workload"`
@@ -38,20 +39,21 @@ func (t TargetName) String() string {
 	}
 }
 
-// A Result is one run. What happened before the warm-up was over is in its timeline
-// only.
+// A Result is one run. What happened before the warm-up was over is in its
+// timeline only.
 type Result struct {
 	Started     time.Time `json:"started"`
 	Interrupted bool      `json:"interrupted"` // ended before its workload
-	// Duration is from the beginning until the last put was over, WarmUp the part of it
-	// that is left out of what follows, Total until the last consumer was done.
+	// Duration is from the beginning until the last put was over, WarmUp the
+	// part of it that is left out of what follows, Total until the last
+	// consumer was done.
 	Duration float64 `json:"duration_seconds"`
 	WarmUp   float64 `json:"warm_up_seconds"`
 	Total    float64 `json:"total_seconds"`
 
-	// Offered is the records that were due, zero if the workload puts as fast as it
-	// can; Unsent those of them that were not put by the end. Rates are per second of
-	// Duration without WarmUp.
+	// Offered is the records that were due, zero if the workload puts as fast
+	// as it can; Unsent those of them that were not put by the end. Rates are
+	// per second of Duration without WarmUp.
 	Offered       int64   `json:"offered"`
 	OfferedPerSec float64 `json:"offered_per_second"`
 	Unsent        int64   `json:"unsent"`
@@ -66,8 +68,8 @@ type Result struct {
 	Failures  []Failure        `json:"failures,omitempty"`
 	Process   *Process         `json:"process,omitempty"`
 
-	// ShardNames are the shards of Point.Shards; there is one count more for all
-	// others if there are many.
+	// ShardNames are the shards of Point.Shards; there is one count more for
+	// all others if there are many.
 	ShardNames []weir.ShardID `json:"shard_names"`
 	Timeline   []Point        `json:"timeline"`
 }
@@ -75,18 +77,18 @@ type Result struct {
 // Latencies are the times that records and calls take.
 type Latencies struct {
 	// Put is from when a record was due until it was acknowledged, whatever it
-	// waited for: the load generator's own lateness, a free producer, the call, and
-	// its repetitions. A record that was never put counts with its wait until the
-	// end. PutCall is the calls alone.
+	// waited for: the load generator's own lateness, a free producer, the call,
+	// and its repetitions. A record that was never put counts with its wait
+	// until the end. PutCall is the calls alone.
 	Put     figures.Latency `json:"put"`
 	PutCall figures.Latency `json:"put_call"`
-	// Propagation is from the beginning of the call that stored a record until a
-	// consumer has it, EndToEnd from when it was due until a consumer has processed
-	// it.
+	// Propagation is from the beginning of the call that stored a record until
+	// a consumer has it, EndToEnd from when it was due until a consumer has
+	// processed it.
 	Propagation figures.Latency `json:"propagation"`
 	EndToEnd    figures.Latency `json:"end_to_end"`
-	// Lateness is by how much the load generator woke up too late for records that
-	// it waited for. It is part of Put.
+	// Lateness is by how much the load generator woke up too late for records
+	// that it waited for. It is part of Put.
 	Lateness figures.Latency `json:"lateness"`
 }
 
@@ -97,16 +99,16 @@ type ConsumerResult struct {
 	Records   int64   `json:"records"` // processed
 	Bytes     int64   `json:"bytes"`
 	PerSecond float64 `json:"records_per_second"`
-	// Calls is the calls of GetRecords or the events of subscriptions, Throttled
-	// those that a limit refused, Errors those that failed otherwise.
+	// Calls is the calls of GetRecords or the events of subscriptions,
+	// Throttled those that a limit refused, Errors those that failed otherwise.
 	Calls     int64 `json:"calls"`
 	Throttled int64 `json:"throttled"`
 	Errors    int64 `json:"errors"`
-	// Unread is the records of the run, warm-up included, that it had not processed
-	// at the end.
+	// Unread is the records of the run, warm-up included, that it had not
+	// processed at the end.
 	Unread int64 `json:"unread"`
-	// MaxAge is the greatest age of the last record of a read, or of what it may
-	// not have read while it did not read, at any time of the run.
+	// MaxAge is the greatest age of the last record of a read, or of what it
+	// may not have read while it did not read, at any time of the run.
 	MaxAge      time.Duration   `json:"max_age_ns"`
 	Propagation figures.Latency `json:"propagation"`
 	EndToEnd    figures.Latency `json:"end_to_end"`

@@ -38,7 +38,8 @@ func ReadSet(r io.Reader) (*Set, error) {
 	return s, nil
 }
 
-// workloadDifference says how two workloads differ, leaving out what does not matter.
+// workloadDifference says how two workloads differ, leaving out what does not
+// matter.
 func workloadDifference(a, b workload.Workload) string {
 	if a.Name != b.Name {
 		return fmt.Sprintf("the workloads differ: %q before, %q after", a.Name, b.Name)

@@ -12,31 +12,31 @@ const (
 	// maxPoints at most.
 	firstPeriod = 200 * time.Millisecond
 	maxPoints   = 2000
-	// maxLines is how many shards have a count of their own in each point. Later
-	// ones are counted together.
+	// maxLines is how many shards have a count of their own in each point.
+	// Later ones are counted together.
 	maxLines = 128
 )
 
 // A Point is one period of a run.
 type Point struct {
-	// At is the end of the period, in seconds since the run began, and Seconds how
-	// long it was.
+	// At is the end of the period, in seconds since the run began, and Seconds
+	// how long it was.
 	At      float64 `json:"at_seconds"`
 	Seconds float64 `json:"seconds"`
-	// Offered is the records that were to be put in the period; zero for as fast as
-	// possible. Count is what became of the puts that ended in it.
+	// Offered is the records that were to be put in the period; zero for as
+	// fast as possible. Count is what became of the puts that ended in it.
 	Offered int64 `json:"offered"`
 	Count
-	// Read is the records that consumers processed, all together, and ReadThrottled
-	// the reads that a limit refused.
+	// Read is the records that consumers processed, all together, and
+	// ReadThrottled the reads that a limit refused.
 	Read          int64 `json:"read"`
 	ReadThrottled int64 `json:"read_throttled"`
-	// Put and Propagation are of the period. When periods are joined the greater
-	// one is kept.
+	// Put and Propagation are of the period. When periods are joined the
+	// greater one is kept.
 	Put         PointLatency `json:"put"`
 	Propagation PointLatency `json:"propagation"`
-	// Age is the greatest age at the end of the period, Backlog the records that
-	// consumers, all together, had not read by then.
+	// Age is the greatest age at the end of the period, Backlog the records
+	// that consumers, all together, had not read by then.
 	Age     time.Duration `json:"age_ns"`
 	Backlog int64         `json:"backlog"`
 	// Process is given for the embedded target.
@@ -89,8 +89,8 @@ func newTimeline() *timeline {
 	return &timeline{Course: course.New(firstPeriod, maxPoints, Point.join)}
 }
 
-// line returns the place of a shard in Point.Shards, a new one if it is new; the
-// last one is for all that have none.
+// line returns the place of a shard in Point.Shards, a new one if it is new;
+// the last one is for all that have none.
 func (t *timeline) line(id weir.ShardID) int {
 	for i, known := range t.lines {
 		if known == id {

@@ -9,8 +9,8 @@ import (
 )
 
 // WaitPrecisely waits for a duration or until ctx ends, to about a tenth of a
-// millisecond: a timer of the runtime may be a whole one late, so the rest is left to
-// the system. It cannot be used in a bubble.
+// millisecond: a timer of the runtime may be a whole one late, so the rest is
+// left to the system. It cannot be used in a bubble.
 func WaitPrecisely(ctx context.Context, d time.Duration) error {
 	const rest = 2 * time.Millisecond
 	end := time.Now().Add(d)

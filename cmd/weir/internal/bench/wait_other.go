@@ -9,5 +9,6 @@ import (
 	"github.com/weirstream/weir/cmd/weir/internal/pause"
 )
 
-// WaitPrecisely waits for a duration or until ctx ends, as precisely as a timer does.
+// WaitPrecisely waits for a duration or until ctx ends, as precisely as a timer
+// does.
 func WaitPrecisely(ctx context.Context, d time.Duration) error { return pause.For(ctx, d) }

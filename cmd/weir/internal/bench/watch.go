@@ -58,8 +58,8 @@ func newWatcher(r *run) *watcher {
 	return w
 }
 
-// loop looks at the run at the end of each period, and of the warm-up, until stop is
-// closed, and once more.
+// loop looks at the run at the end of each period, and of the warm-up, until
+// stop is closed, and once more.
 func (w *watcher) loop(stop <-chan struct{}) {
 	course.Watch(stop, func() time.Duration {
 		next := w.lastAt + w.timeline.Left(w.lastAt)
@@ -125,8 +125,8 @@ func (w *watcher) age(now time.Duration) (age time.Duration) {
 	return age
 }
 
-// backlog returns how many records that were put the consumers have not read, all
-// together.
+// backlog returns how many records that were put the consumers have not read,
+// all together.
 func (w *watcher) backlog(put int64) (n int64) {
 	for _, c := range w.run.consumers {
 		n += c.unread(put)

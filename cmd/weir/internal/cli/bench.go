@@ -97,8 +97,8 @@ func (f *benchFlags) run(c *cobra.Command) error {
 	return bench.CheckAll(f.failIf.list, set.Runs)
 }
 
-// measure runs the workload as often as it is to be, each time on a new stream. When
-// the context ends it returns the runs there are.
+// measure runs the workload as often as it is to be, each time on a new stream.
+// When the context ends it returns the runs there are.
 func (f *benchFlags) measure(c *cobra.Command, w workload.Workload, opener *workfile.Opener) (*bench.Set, error) {
 	ctx := c.Context()
 	set := &bench.Set{Workload: w, Environment: bench.NewEnvironment(version(), commit())}

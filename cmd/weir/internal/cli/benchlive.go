@@ -12,8 +12,8 @@ import (
 	"github.com/weirstream/weir/cmd/weir/internal/figures"
 )
 
-// A benchLive shows on a terminal what a run does: a few lines that are written over
-// and over. On anything else it shows nothing.
+// A benchLive shows on a terminal what a run does: a few lines that are written
+// over and over. On anything else it shows nothing.
 type benchLive struct {
 	out   io.Writer // nil: nothing is shown
 	width int

@@ -130,8 +130,8 @@ func (f *benchPeersFlags) httpArgs() []string {
 		"-servers", strings.Join(f.chosen(httpPeers), ",")}
 }
 
-// embeddedArgs are the arguments of cmd/weir/peers. It measures unless it is only to
-// print what file has; "" is no file.
+// embeddedArgs are the arguments of cmd/weir/peers. It measures unless it is
+// only to print what file has; "" is no file.
 func (f *benchPeersFlags) embeddedArgs(file string, measure bool) []string {
 	args := []string{"-size", strconv.FormatInt(int64(f.size), 10)}
 	chosen := f.chosen(embeddedPeers)

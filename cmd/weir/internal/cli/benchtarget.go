@@ -33,8 +33,8 @@ type benchTargets struct {
 	keep   bool            // the stream is there and stays
 }
 
-// targets returns what makes the streams. Before load leaves this machine somebody has
-// to agree.
+// targets returns what makes the streams. Before load leaves this machine
+// somebody has to agree.
 func (f *benchFlags) targets(c *cobra.Command, w workload.Workload, opener *workfile.Opener) (*benchTargets, error) {
 	t := &benchTargets{stream: w.Stream, memory: int64(f.memory), keep: f.existing != ""}
 	if f.target == embeddedTarget {
@@ -89,7 +89,8 @@ func (t *benchTargets) open(ctx context.Context) (bench.Target, error) {
 	}
 }
 
-// A benchPlan says what a bench is going to do somewhere else, and what that costs.
+// A benchPlan says what a bench is going to do somewhere else, and what that
+// costs.
 type benchPlan struct {
 	flags  *benchFlags
 	w      workload.Workload

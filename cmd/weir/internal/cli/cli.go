@@ -23,10 +23,10 @@ const (
 // errInterrupted says that ctx ended before the command did.
 var errInterrupted = errors.New("interrupted")
 
-// Run runs the command line args, without the program's name, in an environment,
-// as [os.Getenv] tells it, and returns the exit status: 0, 1 after an error, which
-// it prints to stderr, or 130 when ctx ended before a command was done. weir serve
-// has no other end, and then the status is 0.
+// Run runs the command line args, without the program's name, in an
+// environment, as [os.Getenv] tells it, and returns the exit status: 0, 1 after
+// an error, which it prints to stderr, or 130 when ctx ended before a command
+// was done. weir serve has no other end, and then the status is 0.
 func Run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root := newRoot(getenv)
 	root.SetArgs(args)

@@ -14,9 +14,10 @@ import (
 	"github.com/weirstream/weir/cmd/weir/internal/cli"
 )
 
-// 500 records/s of 1,000 bytes and keys of 5 or 6 in a month of 730 hours are 1,314
-// million, each of one payload unit and one whole KiB: 1,314 × 0.014 = 18.396, and
-// 1,253.1 GB × 0.08 = 100.25. One shard is enough: 730 × 0.015 = 10.95.
+// 500 records/s of 1,000 bytes and keys of 5 or 6 in a month of 730 hours are
+// 1,314 million, each of one payload unit and one whole KiB: 1,314 × 0.014 =
+// 18.396, and 1,253.1 GB × 0.08 = 100.25. One shard is enough: 730 × 0.015 =
+// 10.95.
 func TestCost(t *testing.T) {
 	status, out, errs := weir(t, "", strings.Fields("cost --rate 500/s --size 1000B --keys 100 --duration 10m --consumers 1 --shards 0 --json")...)
 	require.Zero(t, status, errs)

@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// workloadDocs is the page about workloads, and readyMade where it tells of those
-// that are ready-made.
+// workloadDocs is the page about workloads, and readyMade where it tells of
+// those that are ready-made.
 const (
 	workloadDocs = "../../../../docs/workloads.md"
 	readyMade    = "\n## The ready-made ones\n"
@@ -63,8 +63,8 @@ func TestDocs_showWhatCommandsPrint(t *testing.T) {
 // figure is a number, with what makes it wider or a time.
 var figure = regexp.MustCompile(`[0-9][0-9,.]*([a-zµ]+[0-9.]*)*`)
 
-// saidNow returns a block with its lines as they are in what a command printed: in
-// their order, each the next one that differs in figures only.
+// saidNow returns a block with its lines as they are in what a command printed:
+// in their order, each the next one that differs in figures only.
 func saidNow(t *testing.T, said, out string) string {
 	t.Helper()
 	shape := func(line string) string { return collapse(figure.ReplaceAllString(line, "0")) }

@@ -15,8 +15,8 @@ import (
 	"github.com/weirstream/weir/cmd/weir/internal/usage"
 )
 
-// An outcome is what a command found out: it prints itself for people, shows itself
-// as a page, and is the object of --json.
+// An outcome is what a command found out: it prints itself for people, shows
+// itself as a page, and is the object of --json.
 type outcome interface {
 	Print(w io.Writer) error
 	Page() report.Page
@@ -43,8 +43,8 @@ func (o *outputs) createReport(inputs ...string) (outputFile, error) {
 	return createOutput("report", o.report, inputs...)
 }
 
-// write writes an outcome's page and prints it. It prints even if there is no room
-// for the page: the run may have taken hours.
+// write writes an outcome's page and prints it. It prints even if there is no
+// room for the page: the run may have taken hours.
 func (o *outputs) write(w io.Writer, page outputFile, result outcome) error {
 	return errors.Join(page.writeReport(result), o.print(w, result))
 }
@@ -71,17 +71,17 @@ func interruption(ctx context.Context) error {
 	return nil
 }
 
-// An outputFile is a file that a flag asks for. The zero value is none: nothing is
-// written to it.
+// An outputFile is a file that a flag asks for. The zero value is none: nothing
+// is written to it.
 type outputFile struct {
 	flag string
 	file *os.File
 }
 
-// createOutput opens the file that a flag names, if it names one, before the run, so
-// that a name that cannot be written costs no time. What the file holds stays until
-// there is something to write. It must not be one of the inputs; names that are no
-// files do not matter.
+// createOutput opens the file that a flag names, if it names one, before the
+// run, so that a name that cannot be written costs no time. What the file holds
+// stays until there is something to write. It must not be one of the inputs;
+// names that are no files do not matter.
 func createOutput(flag, name string, inputs ...string) (outputFile, error) {
 	if name == "" {
 		return outputFile{}, nil
@@ -106,8 +106,8 @@ func isFile(file *os.File, name string) bool {
 	return err == nil && otherErr == nil && os.SameFile(info, other)
 }
 
-// empty removes what the file holds. What is no regular file, such as a pipe, holds
-// nothing.
+// empty removes what the file holds. What is no regular file, such as a pipe,
+// holds nothing.
 func (f outputFile) empty() error {
 	if info, err := f.file.Stat(); err != nil || !info.Mode().IsRegular() {
 		return nil
@@ -134,7 +134,8 @@ func (f outputFile) writeReport(result outcome) error {
 	return f.failed(report.Write(f.file, result.Page()))
 }
 
-// rows returns what writes rows to the file as they come, nil if there is no file.
+// rows returns what writes rows to the file as they come, nil if there is no
+// file.
 func (f outputFile) rows() (*rehearsal.Rows, error) {
 	if f.file == nil {
 		return nil, nil

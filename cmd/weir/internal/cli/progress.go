@@ -22,9 +22,9 @@ type bar struct {
 // barSteps is how fine a bar is.
 const barSteps = 1000
 
-// newBar returns a display on stderr if it and stdout are terminals, and one that
-// shows nothing otherwise. Where it is not known how much there is in all, it turns
-// instead of filling up.
+// newBar returns a display on stderr if it and stdout are terminals, and one
+// that shows nothing otherwise. Where it is not known how much there is in all,
+// it turns instead of filling up.
 func newBar(stdout, stderr io.Writer, known bool) bar {
 	if !isTerminal(stdout) || !isTerminal(stderr) {
 		return bar{}
@@ -75,8 +75,8 @@ type progress struct {
 	done func(demo.Progress) float64
 }
 
-// newProgress returns a display of a demo. done may be nil if nobody knows how much
-// of it is done.
+// newProgress returns a display of a demo. done may be nil if nobody knows how
+// much of it is done.
 func newProgress(stdout, stderr io.Writer, done func(demo.Progress) float64) progress {
 	return progress{newBar(stdout, stderr, done != nil), done}
 }

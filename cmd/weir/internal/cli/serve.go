@@ -43,8 +43,8 @@ const (
 	defaultSave  = 10 * time.Second
 	maxDuration  = time.Hour
 
-	// The environment variables that have no flag: a command line is for everybody
-	// to see.
+	// The environment variables that have no flag: a command line is for
+	// everybody to see.
 	accessKeyEnv = "WEIR_ACCESS_KEY"
 	secretKeyEnv = "WEIR_SECRET_KEY"
 )
@@ -167,8 +167,8 @@ func credentials(getenv func(string) string) ([]kinesisserver.Credential, error)
 	return []kinesisserver.Credential{{AccessKeyID: access, SecretAccessKey: secret}}, nil
 }
 
-// loadCertificate reads the certificate of the flags, if one is given. It implies
-// TLS.
+// loadCertificate reads the certificate of the flags, if one is given. It
+// implies TLS.
 func (f *serveFlags) loadCertificate(c *kinesisserver.Config) error {
 	switch {
 	case f.cert == "" && f.key == "":

@@ -18,8 +18,8 @@ type Config struct {
 	Workload workload.Workload
 	Open     workload.Open // for traces
 	Prices   Prices
-	// Progress, if not nil, is told what is being done, and how much of it is, 0 to
-	// 1, or something else if that is not known.
+	// Progress, if not nil, is told what is being done, and how much of it is,
+	// 0 to 1, or something else if that is not known.
 	Progress func(what string, done float64)
 }
 
@@ -27,39 +27,42 @@ type Config struct {
 type Estimate struct {
 	Workload string `json:"workload"`
 	Prices   Prices `json:"prices"`
-	// Measured is the workload's own time, and Month a month in which it goes on
-	// like that.
+	// Measured is the workload's own time, and Month a month in which it goes
+	// on like that.
 	Measured Usage `json:"measured"`
 	Month    Usage `json:"month"`
-	// ShardsGiven says that the workload gave the number of shards, and its reshards
-	// changed it; otherwise it is the smallest that throttles nothing, as a simulation
-	// found, or what readers need, if that is more.
+	// ShardsGiven says that the workload gave the number of shards, and its
+	// reshards changed it; otherwise it is the smallest that throttles nothing,
+	// as a simulation found, or what readers need, if that is more.
 	ShardsGiven bool `json:"shards_given"`
-	// BusiestUse is what was offered to the busiest shard in its busiest second, as a
-	// part of its limits. Limits hold a second's worth in reserve, so that more than
-	// 1 need not throttle.
+	// BusiestUse is what was offered to the busiest shard in its busiest
+	// second, as a part of its limits. Limits hold a second's worth in reserve,
+	// so that more than 1 need not throttle.
 	BusiestUse float64 `json:"busiest_use"`
-	// ReadNeed is how many shards' read limits all readers take on average that share
-	// them.
+	// ReadNeed is how many shards' read limits all readers take on average that
+	// share them.
 	ReadNeed   float64 `json:"read_need"`
 	forReaders bool    // Month.Shards is what they need, and more than puts do
-	// HotKey says, if not empty, why no number of shards is enough. Unless the number
-	// is given, provisioned is then priced with as many as the traffic would need
-	// without that key's limit; so is the break-even.
+	// HotKey says, if not empty, why no number of shards is enough. Unless the
+	// number is given, provisioned is then priced with as many as the traffic
+	// would need without that key's limit; so is the break-even.
 	HotKey    string    `json:"hot_key,omitempty"`
 	Bills     []Bill    `json:"bills"`
 	Cheapest  Plan      `json:"cheapest,omitempty"`
 	BreakEven BreakEven `json:"break_even"`
-	// Interrupted says that there was no time to find out how many shards are needed.
+	// Interrupted says that there was no time to find out how many shards are
+	// needed.
 	Interrupted bool `json:"interrupted"`
-	// Rejections says which lines of a trace could not be read; who opened it knows.
+	// Rejections says which lines of a trace could not be read; who opened it
+	// knows.
 	Rejections string `json:"rejections,omitempty"`
 }
 
-// Run prices a month of a workload. How many shards a provisioned stream needs is
-// found by simulating the workload. If ctx ends before that is known, the
-// estimate has the bills of the other plans only, and says that it was interrupted;
-// where only the simulation tells how long the workload lasts the error is ctx's.
+// Run prices a month of a workload. How many shards a provisioned stream needs
+// is found by simulating the workload. If ctx ends before that is known, the
+// estimate has the bills of the other plans only, and says that it was
+// interrupted; where only the simulation tells how long the workload lasts the
+// error is ctx's.
 func Run(ctx context.Context, c Config) (*Estimate, error) {
 	e := &Estimate{Workload: cmp.Or(c.Workload.Name, "workload"), Prices: c.Prices}
 	e.ShardsGiven = c.Workload.Stream.Shards > 0 && c.Workload.Stream.Mode != workload.OnDemandMode
@@ -94,8 +97,8 @@ func (e *Estimate) price(w workload.Workload) {
 	e.BreakEven = e.Prices.Compare(e.Month)
 }
 
-// UsageOf returns what is known of a workload's use without a simulation: all but
-// its shards. w has its defaults, and v is its volume.
+// UsageOf returns what is known of a workload's use without a simulation: all
+// but its shards. w has its defaults, and v is its volume.
 func UsageOf(w workload.Workload, v workload.Volume) Usage {
 	u := Usage{
 		Period: time.Duration(w.Duration), Records: v.Records, Bytes: v.Bytes,
@@ -117,8 +120,8 @@ func Readers(consumers []workload.Consumer) (polling, fanOut int) {
 	return polling, fanOut
 }
 
-// oldBytes returns what consumers that begin later read of records that are older
-// than seven days then.
+// oldBytes returns what consumers that begin later read of records that are
+// older than seven days then.
 func (u Usage) oldBytes(consumers []workload.Consumer) (bytes float64) {
 	for _, c := range consumers {
 		bytes += float64(c.Count) * u.stored(extendedRetention, readFrom(c))
@@ -144,8 +147,8 @@ func cheapest(bills []Bill) Plan {
 	return best.Plan
 }
 
-// step returns how the simulation puts records together: not at all where they are few,
-// and up to a second where seconds are many.
+// step returns how the simulation puts records together: not at all where they
+// are few, and up to a second where seconds are many.
 func (e *Estimate) step() time.Duration {
 	const (
 		few  = 10_000_000 // records
@@ -178,16 +181,16 @@ func (e *Estimate) measure(ctx context.Context, c Config) error {
 	return e.measureNeed(ctx, c, sim)
 }
 
-// onlyPuts returns the workload on a provisioned stream with the service's limits
-// that nobody reads: what decides how many shards are needed.
+// onlyPuts returns the workload on a provisioned stream with the service's
+// limits that nobody reads: what decides how many shards are needed.
 func onlyPuts(w workload.Workload) workload.Workload {
 	w.Consumers, w.Producers.Retries, w.WarmUp = nil, 0, 0
 	w.Stream = workload.Stream{Shards: w.Stream.Shards, RecordBytes: w.Stream.RecordBytes}
 	return w
 }
 
-// measureNeed simulates with the shards that there are to be, and takes down how
-// much of them is used.
+// measureNeed simulates with the shards that there are to be, and takes down
+// how much of them is used.
 func (e *Estimate) measureNeed(ctx context.Context, c Config, sim simulate.Config) error {
 	var most load
 	sim.Each = most.add
@@ -218,8 +221,8 @@ func (e *Estimate) measureNeed(ctx context.Context, c Config, sim simulate.Confi
 	return nil
 }
 
-// needToPut returns how many shards the puts need, not rounded up. Of a number that
-// was found it is known that one less is not enough.
+// needToPut returns how many shards the puts need, not rounded up. Of a number
+// that was found it is known that one less is not enough.
 func (e *Estimate) needToPut(most load) float64 {
 	switch n := e.Measured.Shards; {
 	case e.HotKey != "": // more shards do not help the busiest

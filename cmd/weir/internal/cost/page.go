@@ -62,8 +62,8 @@ func (e *Estimate) billChart() report.Chart {
 	return c
 }
 
-// breakEvenChart shows the plans over the rate, with a line where another becomes
-// the cheapest.
+// breakEvenChart shows the plans over the rate, with a line where another
+// becomes the cheapest.
 func (e *Estimate) breakEvenChart() report.Chart {
 	c := report.Chart{
 		Title: "Cost by rate", Wide: true, Kind: report.Line,
@@ -97,8 +97,8 @@ func (e *Estimate) moneyAxis() report.Axis {
 	return a
 }
 
-// atThisRate says how many shards the chart has at the workload's own rate, if the
-// bill has another number of them.
+// atThisRate says how many shards the chart has at the workload's own rate, if
+// the bill has another number of them.
 func (e *Estimate) atThisRate() string {
 	n := e.Month.AtRate(1).Shards
 	if n == e.Month.Shards {

@@ -125,8 +125,8 @@ func (e *Estimate) Caveats() string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// Money returns an amount with separators and two digits. What is more than nothing
-// is not rounded to nothing.
+// Money returns an amount with separators and two digits. What is more than
+// nothing is not rounded to nothing.
 func Money(v float64) string {
 	if v > 0 && v < 0.005 {
 		return "< 0.01"

@@ -86,8 +86,8 @@ type run struct {
 
 // Run runs the events through a new stream, and returns what was seen when all
 // of them have been read. When ctx ends it stops putting, lets the readers
-// finish, and returns what there is, marked as interrupted. The error is that of
-// the source, or of a stream that breaks a promise.
+// finish, and returns what there is, marked as interrupted. The error is that
+// of the source, or of a stream that breaks a promise.
 func Run(ctx context.Context, c Config) (*Result, error) {
 	r, err := newRun(c)
 	if err != nil {

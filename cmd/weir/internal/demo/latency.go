@@ -15,8 +15,8 @@ type Latencies struct {
 	Put figures.Latency
 	// PutCall is one call of the stream, of a batch.
 	PutCall figures.Latency
-	// EndToEnd is from when a record was due until a reader has it, which may be
-	// before the whole batch is acknowledged.
+	// EndToEnd is from when a record was due until a reader has it, which may
+	// be before the whole batch is acknowledged.
 	EndToEnd figures.Latency
 	// Stream is from the call that stored a record until a reader has it.
 	Stream figures.Latency
@@ -32,8 +32,8 @@ func (l Latencies) MarshalJSON() ([]byte, error) {
 	}{jsonLatency(l.Put), jsonLatency(l.PutCall), jsonLatency(l.EndToEnd), jsonLatency(l.Stream)})
 }
 
-// A jsonLatency is a latency as the demo's JSON has always had it: other than that
-// of weir bench it is in milliseconds, and has fewer percentiles.
+// A jsonLatency is a latency as the demo's JSON has always had it: other than
+// that of weir bench it is in milliseconds, and has fewer percentiles.
 type jsonLatency figures.Latency
 
 // MarshalJSON returns the latency.

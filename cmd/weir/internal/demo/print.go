@@ -21,8 +21,8 @@ const (
 	printedMinutes = 5
 )
 
-// Print writes the result for people, in at most 100 columns unless a name in it
-// is longer.
+// Print writes the result for people, in at most 100 columns unless a name in
+// it is longer.
 func (res *Result) Print(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n%s\n%s\n", strings.Replace(res.Setting(), ": ", "\n", 1), res.Summary())

@@ -16,8 +16,8 @@ const (
 	// batchRecords and batchBytes bound one PutRecords.
 	batchRecords = 100
 	batchBytes   = weir.DefaultBatchBytes / 2
-	// patience is how long one put waits for quota before the producer backs off.
-	// It is short: what is tried again counts as throttled again.
+	// patience is how long one put waits for quota before the producer backs
+	// off. It is short: what is tried again counts as throttled again.
 	patience = time.Millisecond
 	// backOff is how long a producer rests after it was throttled.
 	backOff = 100 * time.Millisecond
@@ -102,9 +102,9 @@ func (p *producer) add(e dueEvent) {
 	p.bytes += entry.Size()
 }
 
-// put puts the batch once and keeps what was refused for throughput. It uses the
-// put that waits, because that one lets no record overtake a refused one of its
-// shard, but does not let it wait for long.
+// put puts the batch once and keeps what was refused for throughput. It uses
+// the put that waits, because that one lets no record overtake a refused one of
+// its shard, but does not let it wait for long.
 func (p *producer) put(ctx context.Context) (throttled bool, err error) {
 	sent := p.run.since()
 	for i := range p.batch {
@@ -147,8 +147,8 @@ func (p *producer) settle(results []weir.PutResult, sent time.Duration) (throttl
 	return throttled, nil
 }
 
-// retryable reports whether a record may be stored later: a limit refused it, or
-// the time for the put was over before it came to it.
+// retryable reports whether a record may be stored later: a limit refused it,
+// or the time for the put was over before it came to it.
 func retryable(err error) bool {
 	return errors.Is(err, weir.ErrThroughputExceeded) ||
 		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)

@@ -39,8 +39,8 @@ type Result struct {
 	BytesPerSecond float64 `json:"bytes_per_second"`
 
 	// RecordsIn were acknowledged by the stream, RecordsOut were read from it;
-	// each is counted where it happens. Throttled is how often a limit refused a
-	// record, which was then put again.
+	// each is counted where it happens. Throttled is how often a limit refused
+	// a record, which was then put again.
 	RecordsIn  int64 `json:"records_in"`
 	RecordsOut int64 `json:"records_out"`
 	BytesIn    int64 `json:"bytes_in"`
@@ -93,7 +93,8 @@ type KeyCount struct {
 	Shard   weir.ShardID `json:"shard"`
 }
 
-// IteratorAge is how far the readers were behind, looked at a few times a second.
+// IteratorAge is how far the readers were behind, looked at a few times a
+// second.
 type IteratorAge struct {
 	Max     time.Duration
 	Mean    time.Duration // of each moment's slowest reader

@@ -7,8 +7,8 @@ import (
 	"github.com/weirstream/weir/cmd/weir/internal/course"
 )
 
-// The course of a run has one sample each samplePeriod to begin with, and as many as
-// maxSamples after the one of its beginning, when there was nothing.
+// The course of a run has one sample each samplePeriod to begin with, and as
+// many as maxSamples after the one of its beginning, when there was nothing.
 const (
 	samplePeriod = 200 * time.Millisecond
 	maxSamples   = 599
@@ -47,8 +47,8 @@ func joinSamples(earlier, later Sample) Sample {
 	return later
 }
 
-// add adds what a look has seen: it ends the time since the last one. A look at the
-// same moment as the last one is joined to it.
+// add adds what a look has seen: it ends the time since the last one. A look at
+// the same moment as the last one is joined to it.
 func (t *timeline) add(s Sample) {
 	t.course.Add(min(t.lastAt, s.At-1), s)
 	t.lastAt = s.At
@@ -61,8 +61,8 @@ func (t *timeline) add(s Sample) {
 	t.ages += t.age.Last
 }
 
-// samples returns the samples, the first one being the beginning of the run, when
-// its shards were empty.
+// samples returns the samples, the first one being the beginning of the run,
+// when its shards were empty.
 func (t *timeline) samples() []Sample {
 	list := t.course.Points()
 	if len(list) == 0 {

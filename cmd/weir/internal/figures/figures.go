@@ -23,8 +23,8 @@ func Count[T ~int | ~int64](n T, noun string) string {
 // Comma returns a whole number with separators of thousands.
 func Comma[T ~int | ~int64](n T) string { return humanize.Comma(int64(n)) }
 
-// Number returns a number with at most three digits after those that matter little:
-// 0.0123, 1.23, 12.3, 123, 12,345.
+// Number returns a number with at most three digits after those that matter
+// little: 0.0123, 1.23, 12.3, 123, 12,345.
 func Number(v float64) string {
 	switch size := math.Abs(v); {
 	case v == 0:
@@ -50,11 +50,12 @@ func Ratio(a, b float64) float64 {
 	return a / b
 }
 
-// Share returns which part of a whole n is, 0 to 1, and 0 where there is nothing.
+// Share returns which part of a whole n is, 0 to 1, and 0 where there is
+// nothing.
 func Share[T ~int | ~int64](n, whole T) float64 { return Ratio(float64(n), float64(whole)) }
 
-// Percent returns a part of a whole, 0 to 1, as "12.3 %". What is more than nothing
-// or less than all is never rounded to either: 0.0042 % or > 99.9 %.
+// Percent returns a part of a whole, 0 to 1, as "12.3 %". What is more than
+// nothing or less than all is never rounded to either: 0.0042 % or > 99.9 %.
 func Percent(share float64) string {
 	switch percent := 100 * share; {
 	case percent > 0 && percent < 0.0001:

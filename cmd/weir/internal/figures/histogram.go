@@ -13,9 +13,10 @@ const (
 	digits = 3
 )
 
-// A Histogram counts how long things take: times from 1 ns to [Longest], each to three digits; the least and
-// the greatest, the mean and the number are exact. It takes about 300 KiB, however
-// much is counted. Use it from one goroutine at a time.
+// A Histogram counts how long things take: times from 1 ns to [Longest], each
+// to three digits; the least and the greatest, the mean and the number are
+// exact. It takes about 300 KiB, however much is counted. Use it from one
+// goroutine at a time.
 type Histogram struct {
 	h        *hdrhistogram.Histogram
 	min, max time.Duration
@@ -69,8 +70,9 @@ func (h *Histogram) Reset() {
 // Count returns how many times were counted.
 func (h *Histogram) Count() int64 { return h.h.TotalCount() }
 
-// At returns the time that percentile percent of all do not exceed, and zero when
-// there is none: the smallest time counted such that at least so many are no longer.
+// At returns the time that percentile percent of all do not exceed, and zero
+// when there is none: the smallest time counted such that at least so many are
+// no longer.
 func (h *Histogram) At(percentile float64) time.Duration {
 	if h.Count() == 0 {
 		return 0

@@ -9,8 +9,8 @@ import (
 	"github.com/weirstream/weir/cmd/weir/internal/figures"
 )
 
-// Of 1 ms, 2 ms … 100 ms half are no longer than 50 ms, 99 of 100 than 99 ms, and the
-// mean is 50.5 ms.
+// Of 1 ms, 2 ms … 100 ms half are no longer than 50 ms, 99 of 100 than 99 ms,
+// and the mean is 50.5 ms.
 func TestHistogram_percentiles(t *testing.T) {
 	h := figures.NewHistogram()
 	for i := range 100 {

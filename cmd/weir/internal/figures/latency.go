@@ -45,8 +45,8 @@ func (h *Histogram) Latency() Latency {
 	}
 }
 
-// curve returns percentiles from 0 to as many nines as there are values for: eight
-// from each nine to the next.
+// curve returns percentiles from 0 to as many nines as there are values for:
+// eight from each nine to the next.
 func (h *Histogram) curve() (list []Percentile) {
 	const steps = 8
 	for n := 0; ; n++ {

@@ -1,6 +1,6 @@
-// Package flagval has the values of the command's flags: each reads its text, says in
-// an error what it may be, and prints itself as it is given. They are values for
-// package pflag, and say nothing of which command has which flag.
+// Package flagval has the values of the command's flags: each reads its text,
+// says in an error what it may be, and prints itself as it is given. They are
+// values for package pflag, and say nothing of which command has which flag.
 package flagval
 
 import (

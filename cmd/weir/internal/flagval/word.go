@@ -28,8 +28,8 @@ func (f Choice) String() string { return *f.Value }
 // Type returns what help calls the value.
 func (f Choice) Type() string { return "NAME" }
 
-// Limits says whether a stream has limits. All commands have the same two words for
-// it: "service" for the limits of the service, and "none".
+// Limits says whether a stream has limits. All commands have the same two words
+// for it: "service" for the limits of the service, and "none".
 type Limits struct {
 	None bool // the zero value has the service's
 }

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// For waits for a duration, if it is positive, or until ctx ends, whose error it
-// returns then. A timer of the runtime may be a millisecond late.
+// For waits for a duration, if it is positive, or until ctx ends, whose error
+// it returns then. A timer of the runtime may be a millisecond late.
 func For(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return ctx.Err()

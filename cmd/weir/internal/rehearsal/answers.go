@@ -130,8 +130,8 @@ func (o *Outcome) fitAnswer() string {
 	}
 }
 
-// swept says which of the numbers that were tried is the smallest that throttles
-// nothing.
+// swept says which of the numbers that were tried is the smallest that
+// throttles nothing.
 func (o *Outcome) swept() string {
 	var missing string
 	if n := len(o.Sweep); n < o.asked {

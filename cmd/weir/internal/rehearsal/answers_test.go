@@ -20,8 +20,8 @@ func answersTo(r simulate.Result) string {
 	return strings.Join(o.Answers(), "\n")
 }
 
-// Where throttled records are tried again there may be more throttles than records,
-// so they are no part of them.
+// Where throttled records are tried again there may be more throttles than
+// records, so they are no part of them.
 func TestOutcome_Answers_throttles(t *testing.T) {
 	for name, tt := range map[string]struct {
 		w       simulate.Writes
@@ -66,7 +66,8 @@ func TestOutcome_Answers_hotKey(t *testing.T) {
 	}
 }
 
-// A stream that grew in time is told from one whose traffic fell before it had grown.
+// A stream that grew in time is told from one whose traffic fell before it had
+// grown.
 func TestOutcome_Answers_onDemand(t *testing.T) {
 	throttled := simulate.OnDemand{
 		Throttled: true, FirstThrottled: time.Hour, HasRecovered: true, Recovered: time.Hour + 9*time.Minute,

@@ -16,18 +16,20 @@ type Config struct {
 	Simulation simulate.Config
 	// Shards are numbers of shards to try beside the workload's own.
 	Shards []int
-	// Fit asks for the smallest number of shards with no more than this part of the
-	// records throttled, 0 to 1. Nil asks for nothing.
+	// Fit asks for the smallest number of shards with no more than this part of
+	// the records throttled, 0 to 1. Nil asks for nothing.
 	Fit *float64
-	// CatchUp asks how long each consumer needs after an outage of this length. Zero
-	// asks for nothing.
+	// CatchUp asks how long each consumer needs after an outage of this length.
+	// Zero asks for nothing.
 	CatchUp time.Duration
 	// Rows, if not nil, is given each second of the run itself.
 	Rows *Rows
-	// Workers is how many simulations run at a time: those of Shards. Zero means 1.
+	// Workers is how many simulations run at a time: those of Shards. Zero
+	// means 1.
 	Workers int
-	// Progress, if not nil, is called by one goroutine at a time with what is being
-	// done, and how much of it is, 0 to 1, or less than 0 if that is not known.
+	// Progress, if not nil, is called by one goroutine at a time with what is
+	// being done, and how much of it is, 0 to 1, or less than 0 if that is not
+	// known.
 	Progress func(what string, done float64)
 }
 
@@ -38,9 +40,11 @@ type Outcome struct {
 	Fit      *simulate.Fit    `json:"fit,omitempty"`
 	CatchUps []CatchUp        `json:"catch_ups,omitempty"`
 	Sweep    []Try            `json:"sweep,omitempty"`
-	// Rejections says which lines of a trace could not be read; who opened it knows.
+	// Rejections says which lines of a trace could not be read; who opened it
+	// knows.
 	Rejections string `json:"rejections,omitempty"`
-	// Interrupted says that something that was asked for is missing or not complete.
+	// Interrupted says that something that was asked for is missing or not
+	// complete.
 	Interrupted bool `json:"interrupted"`
 
 	asked int // numbers of shards to try
@@ -59,13 +63,14 @@ type CatchUp struct {
 type Try struct {
 	Shards  int   `json:"shards"` // at first
 	Offered int64 `json:"offered_records"`
-	// Throttled is how often a record was refused, and Share that for each record
-	// offered: above 1 where they are tried again. GivenUp were refused for good.
+	// Throttled is how often a record was refused, and Share that for each
+	// record offered: above 1 where they are tried again. GivenUp were refused
+	// for good.
 	Throttled int64   `json:"throttled_records"`
 	Share     float64 `json:"throttled_share"`
 	GivenUp   int64   `json:"given_up_records"`
-	// MostUsed is the greatest part of a shard's write limits that any second of any
-	// shard was offered.
+	// MostUsed is the greatest part of a shard's write limits that any second
+	// of any shard was offered.
 	MostUsed   float64       `json:"most_used"`
 	MeanShards float64       `json:"mean_shards"` // open ones, by time
 	MaxAge     time.Duration `json:"max_age_ns"`  // of any consumer
@@ -125,8 +130,8 @@ func (c Config) tell(what string, done float64) {
 	}
 }
 
-// sweep tries the numbers of shards, several at a time. When ctx ends those that
-// are done stay.
+// sweep tries the numbers of shards, several at a time. When ctx ends those
+// that are done stay.
 func (c Config) sweep(ctx context.Context, o *Outcome) error {
 	tries := make([]*Try, len(c.Shards))
 	var group errgroup.Group
@@ -185,8 +190,8 @@ func (c Config) fit(ctx context.Context, o *Outcome) error {
 	return err
 }
 
-// catchUps asks for each consumer of the workload. That one's outage finds no place,
-// as of one that begins late, is no reason to keep what the others say.
+// catchUps asks for each consumer of the workload. That one's outage finds no
+// place, as of one that begins late, is no reason to keep what the others say.
 func (c Config) catchUps(ctx context.Context, o *Outcome) error {
 	if c.CatchUp == 0 {
 		return nil

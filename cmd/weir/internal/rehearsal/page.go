@@ -16,8 +16,8 @@ import (
 	"github.com/weirstream/weir/simulate"
 )
 
-// How many series a chart has: the others share one. Cards are one for each consumer
-// up to a number.
+// How many series a chart has: the others share one. Cards are one for each
+// consumer up to a number.
 const (
 	charted = 12
 	carded  = 4
@@ -60,7 +60,8 @@ func (o *Outcome) cards() []report.Card {
 	return append(cards, o.consumerCards()...)
 }
 
-// consumerCards has a card for each consumer, those furthest behind if there are many.
+// consumerCards has a card for each consumer, those furthest behind if there
+// are many.
 func (o *Outcome) consumerCards() (cards []report.Card) {
 	for _, c := range table.Top(o.Result.Consumers, carded, byMaxAge) {
 		card := report.Card{Name: "Iterator age, " + c.Name, Value: figures.Duration(c.MaxAge), Note: "at most, at " + moment(c.MaxAgeAt)}
@@ -149,8 +150,8 @@ func (o *Outcome) recordChart() report.Chart {
 	return c
 }
 
-// addCapacity adds a capacity, if there is one. Where it is so far above the traffic
-// that nothing else would be seen it is hidden at first.
+// addCapacity adds a capacity, if there is one. Where it is so far above the
+// traffic that nothing else would be seen it is hidden at first.
 func addCapacity(c *report.Chart, capacity report.Series) {
 	const far = 8 // times
 	most, least := 0.0, math.Inf(1)
@@ -173,7 +174,8 @@ func addCapacity(c *report.Chart, capacity report.Series) {
 	c.Series = append(c.Series, capacity)
 }
 
-// markers are the warm-up and the changes of the number of shards that fit on a chart.
+// markers are the warm-up and the changes of the number of shards that fit on a
+// chart.
 func (o *Outcome) markers() []report.Marker {
 	const most = 12
 	var list []report.Marker
@@ -214,8 +216,8 @@ func (o *Outcome) shardChart() report.Chart {
 	return c
 }
 
-// shardLines returns a series for each of the busiest shards that did anything, and
-// one for all others.
+// shardLines returns a series for each of the busiest shards that did anything,
+// and one for all others.
 func (o *Outcome) shardLines(of func(sh ShardPoint) float64, rest func(p Point) float64) []report.Series {
 	nothing := func(s report.Series) bool {
 		return !slices.ContainsFunc(s.Values, func(v float64) bool { return v > 0 })

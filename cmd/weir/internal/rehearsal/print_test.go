@@ -124,8 +124,8 @@ func TestOutcome_Page_nothing(t *testing.T) {
 	assert.Equal(t, []string{"Records", "Bytes", "Use of the limits by the busiest shard", "Stored"}, titles)
 }
 
-// The consumers of a count are asked about together, and one that begins too late for
-// an outage keeps the others from nothing.
+// The consumers of a count are asked about together, and one that begins too
+// late for an outage keeps the others from nothing.
 func TestRun_catchUpOfSeveral(t *testing.T) {
 	o := outcome(t, `{"duration": "10m", "traffic": [{"rate": "10/s"}], "consumers": [
 		{"name": "app", "count": 3}, {"name": "late", "start": "9m"}
@@ -137,7 +137,8 @@ func TestRun_catchUpOfSeveral(t *testing.T) {
 	assert.False(t, o.Interrupted)
 }
 
-// Of many shards the busiest have lines, and the others one together: nothing is lost.
+// Of many shards the busiest have lines, and the others one together: nothing
+// is lost.
 func TestOutcome_Page_manyShards(t *testing.T) {
 	o := outcome(t, `{"duration": "20s", "stream": {"shards": 100}, "traffic": [{"rate": "4000/s", "keys": {"unique": true, "hot": [{"key": "k", "share": 0.4}]}}]}`, rehearsal.Config{})
 	for _, c := range o.Page().Charts {

@@ -9,9 +9,9 @@ import (
 	"github.com/weirstream/weir/simulate"
 )
 
-// Rows writes each second as comma-separated values: a row of the stream, one for
-// each shard, and one for each consumer. Columns that a row has nothing for are
-// empty. A nil *Rows writes nothing.
+// Rows writes each second as comma-separated values: a row of the stream, one
+// for each shard, and one for each consumer. Columns that a row has nothing for
+// are empty. A nil *Rows writes nothing.
 type Rows struct {
 	csv *csv.Writer
 	row []string
@@ -98,8 +98,8 @@ func (r *Rows) end() {
 	_ = r.csv.Write(r.row)
 }
 
-// Close writes what is left, and returns the first error of any row. The file is
-// not closed.
+// Close writes what is left, and returns the first error of any row. The file
+// is not closed.
 func (r *Rows) Close() error {
 	if r == nil {
 		return nil

@@ -1,6 +1,6 @@
-// Package rehearsal is what weir simulate does and shows: it runs package simulate,
-// keeps the course of the run in bounded memory, asks what planners ask, and
-// prints tables, a page with charts, and rows for a spreadsheet.
+// Package rehearsal is what weir simulate does and shows: it runs package
+// simulate, keeps the course of the run in bounded memory, asks what planners
+// ask, and prints tables, a page with charts, and rows for a spreadsheet.
 package rehearsal
 
 import (
@@ -14,14 +14,15 @@ import (
 	"github.com/weirstream/weir/simulate"
 )
 
-// A Series is the course of a run: a point for each second at first, then, so that a
-// run of a year takes no more memory than one of an hour, for every two, four and so on.
+// A Series is the course of a run: a point for each second at first, then, so
+// that a run of a year takes no more memory than one of an hour, for every two,
+// four and so on.
 type Series struct {
 	// Width is how much time a point stands for.
 	Width  time.Duration `json:"width_ns"`
 	Points []Point       `json:"points"`
-	// ShardsOmitted is how many shards have no course of their own, because there
-	// were more than [maxShards]. Points have them together.
+	// ShardsOmitted is how many shards have no course of their own, because
+	// there were more than [maxShards]. Points have them together.
 	ShardsOmitted int `json:"shards_omitted,omitempty"`
 
 	course *course.Course[Point]
@@ -32,15 +33,15 @@ type Series struct {
 const (
 	// maxPoints is what a chart shows at most; there are at least half as many.
 	maxPoints = 1800
-	// maxShards have a course of their own: the first ones seen, and others from when
-	// they first throttle something.
+	// maxShards have a course of their own: the first ones seen, and others
+	// from when they first throttle something.
 	maxShards   = 64
 	firstShards = 48
 	noPlace     = -1
 )
 
-// A Point is what happened in a time of [Series.Width]. Rates are averages of it,
-// and what is said to be the most is that of its worst second.
+// A Point is what happened in a time of [Series.Width]. Rates are averages of
+// it, and what is said to be the most is that of its worst second.
 type Point struct {
 	At      time.Duration `json:"at_ns"`
 	Seconds int           `json:"seconds"`
@@ -55,8 +56,9 @@ type Point struct {
 	OpenShards     float64 `json:"open_shards"` // the fewest
 	CapacityRecord float64 `json:"capacity_records_per_second"`
 	CapacityBytes  float64 `json:"capacity_bytes_per_second"`
-	// MostUsed is the greatest part of a shard's write limits that a second of any
-	// shard was offered, 1 being all; likewise the parts of the read limits.
+	// MostUsed is the greatest part of a shard's write limits that a second of
+	// any shard was offered, 1 being all; likewise the parts of the read
+	// limits.
 	MostUsed      float64 `json:"most_used"`
 	ReadCallsUsed float64 `json:"most_read_calls_used"`
 	ReadBytesUsed float64 `json:"most_read_bytes_used"`
@@ -64,14 +66,15 @@ type Point struct {
 	HeldBytes     float64 `json:"held_bytes"`
 
 	Shards []ShardPoint `json:"shards"` // in the order in which they were seen
-	// OtherAccepted and OtherThrottled are those of all shards without a course.
+	// OtherAccepted and OtherThrottled are those of all shards without a
+	// course.
 	OtherAccepted  float64         `json:"other_accepted_records_per_second,omitempty"`
 	OtherThrottled float64         `json:"other_throttled_records_per_second,omitempty"`
 	Consumers      []ConsumerPoint `json:"consumers,omitempty"`
 }
 
-// A ShardPoint is one shard's part of a point. A shard that had no part in it has
-// zeros.
+// A ShardPoint is one shard's part of a point. A shard that had no part in it
+// has zeros.
 type ShardPoint struct {
 	Shard     weir.ShardID `json:"shard"`
 	Accepted  float64      `json:"accepted_records_per_second"`
@@ -140,7 +143,8 @@ func (s *Series) addShards(p *Point, sec *simulate.Second) {
 	}
 }
 
-// place returns a shard's place among those that have a course, and whether it has one.
+// place returns a shard's place among those that have a course, and whether it
+// has one.
 func (s *Series) place(id weir.ShardID, throttled bool) (int, bool) {
 	place, seen := s.places[id]
 	if seen && place != noPlace {

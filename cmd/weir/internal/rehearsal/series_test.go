@@ -12,8 +12,8 @@ import (
 	"github.com/weirstream/weir/simulate"
 )
 
-// second returns a second in which one shard of one was offered n records and took
-// at most 1,000.
+// second returns a second in which one shard of one was offered n records and
+// took at most 1,000.
 func second(at int, n int64) *simulate.Second {
 	w := simulate.Writes{
 		OfferedRecords: n, OfferedBytes: 100 * n, AcceptedRecords: min(n, 1000), AcceptedBytes: 100 * min(n, 1000),
@@ -42,9 +42,9 @@ func TestSeries_keepsSecondsWhileThereAreFew(t *testing.T) {
 	assert.Equal(t, 1500*time.Millisecond, p.Consumers[0].Age)
 }
 
-// A day's seconds are 86,400, so a point stands for 64 of them: the first power of
-// two that leaves at most 1,800 points. What the points say together is what the
-// seconds said.
+// A day's seconds are 86,400, so a point stands for 64 of them: the first power
+// of two that leaves at most 1,800 points. What the points say together is what
+// the seconds said.
 func TestSeries_isBoundedAndLosesNothing(t *testing.T) {
 	const day = 86400
 	s := rehearsal.NewSeries()
@@ -95,8 +95,8 @@ func lateSecond(at int) *simulate.Second {
 	return sec
 }
 
-// Of 101 shards the first 48 have a course, and the last because it throttles: the
-// others are told together.
+// Of 101 shards the first 48 have a course, and the last because it throttles:
+// the others are told together.
 func TestSeries_manyShards(t *testing.T) {
 	s := rehearsal.NewSeries()
 	sec := second(0, 10)

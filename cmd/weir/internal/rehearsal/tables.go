@@ -27,8 +27,8 @@ func (o *Outcome) sections(most most) []section {
 	return slices.DeleteFunc(all, func(s section) bool { return len(s.rows) == 0 })
 }
 
-// cut keeps the first rows of a table. When rows are left out its title says so, and
-// which ones were kept.
+// cut keeps the first rows of a table. When rows are left out its title says
+// so, and which ones were kept.
 func (s section) cut(most, all int, which string) section {
 	if all > most || all > len(s.rows) {
 		s.rows = s.rows[:min(most, len(s.rows))]
@@ -37,8 +37,8 @@ func (s section) cut(most, all int, which string) section {
 	return s
 }
 
-// shardSection has a row for each shard, the most throttled ones if there are many.
-// Shards that were only a step of a reshard are left out.
+// shardSection has a row for each shard, the most throttled ones if there are
+// many. Shards that were only a step of a reshard are left out.
 func (o *Outcome) shardSection(most int) section {
 	shards := slices.DeleteFunc(slices.Clone(o.Result.Shards), func(sh simulate.ShardTotal) bool {
 		return !sh.Open && sh.Closed == sh.Opened
@@ -76,8 +76,8 @@ func lifeOf(sh simulate.ShardTotal) string {
 	}
 }
 
-// episodeSection has the times in which records were throttled, the worst if there are
-// many.
+// episodeSection has the times in which records were throttled, the worst if
+// there are many.
 func (o *Outcome) episodeSection(most int) section {
 	episodes := slices.Clone(o.Result.Episodes)
 	all, which := len(episodes)+o.Result.EpisodesOmitted, "the worst"
@@ -96,8 +96,8 @@ func (o *Outcome) episodeSection(most int) section {
 	return s.cut(most, all, which)
 }
 
-// changeSection has the changes of the number of shards, the first ones if there are
-// many, and what was refused.
+// changeSection has the changes of the number of shards, the first ones if
+// there are many, and what was refused.
 func (o *Outcome) changeSection(most int) section {
 	s := section{title: "Changes of the shards", header: []string{"at", "open before", "open after", "why"}, left: []string{"why"}}
 	for _, c := range o.Result.Changes {
@@ -114,7 +114,8 @@ func (o *Outcome) changeSection(most int) section {
 	return s
 }
 
-// consumerSection has a row for each consumer, those furthest behind if there are many.
+// consumerSection has a row for each consumer, those furthest behind if there
+// are many.
 func (o *Outcome) consumerSection(most int) section {
 	consumers := slices.Clone(o.Result.Consumers)
 	if len(consumers) > most {
@@ -137,8 +138,8 @@ func (o *Outcome) consumerSection(most int) section {
 	return s.cut(most, len(s.rows), "the oldest records")
 }
 
-// outageSection has a row for each outage, first those made up and then those of the
-// workload.
+// outageSection has a row for each outage, first those made up and then those
+// of the workload.
 func (o *Outcome) outageSection(most int) section {
 	s := section{title: "Outages", header: []string{"consumer", "from", "to", "backlog", "caught up after", "expired unread"}}
 	add := func(name string, outage simulate.Outage) {
@@ -166,8 +167,8 @@ func caughtUp(o simulate.Outage) string {
 	return figures.Duration(o.CatchUp)
 }
 
-// sweepSection has a row for each number of shards that was tried. What consumers met
-// is left out if there are none.
+// sweepSection has a row for each number of shards that was tried. What
+// consumers met is left out if there are none.
 func (o *Outcome) sweepSection() section {
 	s := section{
 		title:  "By number of shards",

@@ -11,9 +11,9 @@ import (
 	"github.com/weirstream/weir/aws/account"
 )
 
-// Account returns the configuration of accounts whose changes of status take a delay.
-// They have the limits of the service, or, if unlimited, no throughput limits, no
-// call rates and no quotas.
+// Account returns the configuration of accounts whose changes of status take a
+// delay. They have the limits of the service, or, if unlimited, no throughput
+// limits, no call rates and no quotas.
 func Account(unlimited bool, delay time.Duration) account.Config {
 	var c account.Config
 	if unlimited {

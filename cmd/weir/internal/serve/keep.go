@@ -18,16 +18,17 @@ import (
 )
 
 // A State says where accounts and streams are kept, so that they outlive the
-// process. They are saved at the end, after the drain, and now and then before: a
-// process that dies otherwise loses what happened since, Every and the time that a
-// save takes at most. Where a save takes longer than a ninth of Every they come as
-// much less often.
+// process. They are saved at the end, after the drain, and now and then before:
+// a process that dies otherwise loses what happened since, Every and the time
+// that a save takes at most. Where a save takes longer than a ninth of Every
+// they come as much less often.
 type State struct {
 	// Dir is the directory. Empty means that nothing is kept.
 	Dir string
 	// Every is how often to save. Zero means at the end only.
 	Every time.Duration
-	// Failed is told why a save before the end failed; another one will be tried.
+	// Failed is told why a save before the end failed; another one will be
+	// tried.
 	Failed func(error)
 }
 
@@ -109,8 +110,8 @@ func loadStream(path string, c weir.Config) (*weir.Stream, error) {
 	return s, nil
 }
 
-// openAll opens the accounts that were kept, so that a damaged one is known before
-// anybody is served.
+// openAll opens the accounts that were kept, so that a damaged one is known
+// before anybody is served.
 func (k *keeper) openAll(accounts *kinesisserver.Registry) error {
 	if k == nil {
 		return nil
@@ -151,8 +152,9 @@ func (k *keeper) save(accounts *kinesisserver.Registry) error {
 	return nil
 }
 
-// versionOf returns a text that changes whenever there is more in a stream, or it is
-// otherwise set. What expires does not matter: it expires as well when it is loaded.
+// versionOf returns a text that changes whenever there is more in a stream, or
+// it is otherwise set. What expires does not matter: it expires as well when it
+// is loaded.
 func versionOf(s *weir.Stream) (string, error) {
 	snap := s.Snapshot()
 	taken := make(map[weir.ShardID]int64)

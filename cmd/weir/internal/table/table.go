@@ -16,8 +16,8 @@ type Table struct {
 	w     table.Writer
 }
 
-// New returns a table without rows. left names the columns, besides the first, that
-// are text.
+// New returns a table without rows. left names the columns, besides the first,
+// that are text.
 func New(title string, header []string, left ...string) *Table {
 	w := table.NewWriter()
 	style := table.StyleLight
@@ -46,8 +46,8 @@ func (t *Table) Row(cell ...string) { t.w.AppendRow(cells(cell)) }
 // Footer adds a row below a line.
 func (t *Table) Footer(cell ...string) { t.w.AppendFooter(cells(cell)) }
 
-// String returns the table without spaces at the ends of its lines, and with one
-// line end at its own.
+// String returns the table without spaces at the ends of its lines, and with
+// one line end at its own.
 func (t *Table) String() string {
 	var b strings.Builder
 	if t.title != "" {
@@ -59,9 +59,9 @@ func (t *Table) String() string {
 	return b.String()
 }
 
-// Top returns the rows in their order if there are at most so many, and otherwise
-// that many of the greatest, the greatest first. The rows themselves stay as they
-// are.
+// Top returns the rows in their order if there are at most so many, and
+// otherwise that many of the greatest, the greatest first. The rows themselves
+// stay as they are.
 func Top[T any](rows []T, most int, compare func(a, b T) int) []T {
 	if len(rows) <= most {
 		return rows

@@ -1,5 +1,5 @@
-// Package usage is about how a command is called: the errors of a call that makes no
-// sense, and help that shows flags in groups.
+// Package usage is about how a command is called: the errors of a call that
+// makes no sense, and help that shows flags in groups.
 package usage
 
 import (
@@ -29,9 +29,9 @@ type Group struct {
 	Flags *pflag.FlagSet
 }
 
-// AddGroups adds the flags of groups to a command. Its help shows them after the
-// command's own. With no groups the command's help shows its own flags alone, and
-// not the groups of the command above it.
+// AddGroups adds the flags of groups to a command. Its help shows them after
+// the command's own. With no groups the command's help shows its own flags
+// alone, and not the groups of the command above it.
 func AddGroups(c *cobra.Command, groups ...Group) {
 	grouped := make(map[string]bool)
 	for _, g := range groups {

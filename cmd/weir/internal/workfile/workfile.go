@@ -1,6 +1,7 @@
-// Package workfile finds the workload that a command is to run: a ready-made one
-// by its name, or a file in YAML or JSON, or standard input. What is wrong with a
-// file it tells with the line. It also opens the traces that workloads name.
+// Package workfile finds the workload that a command is to run: a ready-made
+// one by its name, or a file in YAML or JSON, or standard input. What is wrong
+// with a file it tells with the line. It also opens the traces that workloads
+// name.
 package workfile
 
 import (
@@ -41,8 +42,8 @@ func Load(name string, stdin io.Reader) (workload.Workload, error) {
 	return parse(shown, directory(name), text)
 }
 
-// Parse returns the workload that text tells, in YAML or JSON. Errors begin with
-// name. Relative names of files are taken from the working directory.
+// Parse returns the workload that text tells, in YAML or JSON. Errors begin
+// with name. Relative names of files are taken from the working directory.
 func Parse(name string, text []byte) (workload.Workload, error) { return parse(name, "", text) }
 
 // parse returns the workload that text tells, whose files are in dir.
@@ -61,8 +62,8 @@ func parse(name, dir string, text []byte) (w workload.Workload, err error) {
 	return w, nil
 }
 
-// place returns ":12" if it is known on which line the field of an error is, which
-// its text begins with.
+// place returns ":12" if it is known on which line the field of an error is,
+// which its text begins with.
 func (d document) place(err error) string {
 	field, _, ok := strings.Cut(err.Error(), ": ")
 	if line := d.lineOf(field); ok && line > 0 {
@@ -103,7 +104,8 @@ func directory(name string) string {
 	return filepath.Dir(name)
 }
 
-// isFile reports whether a name is that of a file and not of a ready-made workload.
+// isFile reports whether a name is that of a file and not of a ready-made
+// workload.
 func isFile(name string) bool {
 	return strings.ContainsAny(name, `/\`) || slices.Contains(extensions[:], strings.ToLower(filepath.Ext(name)))
 }

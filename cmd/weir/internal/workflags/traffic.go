@@ -10,8 +10,8 @@ import (
 	"github.com/weirstream/weir/workload"
 )
 
-// setTrace puts a trace in the place of the traffic, which then lasts as long as
-// the trace does unless --duration says otherwise.
+// setTrace puts a trace in the place of the traffic, which then lasts as long
+// as the trace does unless --duration says otherwise.
 func setTrace(file string) (edit, error) {
 	if file == "" {
 		return nil, errors.New("is empty")
@@ -192,7 +192,8 @@ func parseRates(text string) (low, high workload.PerSecond, err error) {
 	return low, high, err
 }
 
-// parseWave reads "100..2000/s:24h@20h", of which period and peak may be missing.
+// parseWave reads "100..2000/s:24h@20h", of which period and peak may be
+// missing.
 func parseWave(text string) (*workload.Wave, error) {
 	text, peak, _ := strings.Cut(text, "@")
 	rates, period, _ := strings.Cut(text, ":")

@@ -1,5 +1,5 @@
-// Package workflags has the flags that say which workload a command is to run: they
-// name one, and change it.
+// Package workflags has the flags that say which workload a command is to run:
+// they name one, and change it.
 package workflags
 
 import (
@@ -19,9 +19,9 @@ import (
 	"github.com/weirstream/weir/workload"
 )
 
-// Flags are the argument and the flags that say which workload a command is to run,
-// the same for all commands that run one. The flags change the workload that is
-// named, or make one if none is. [New] makes them.
+// Flags are the argument and the flags that say which workload a command is to
+// run, the same for all commands that run one. The flags change the workload
+// that is named, or make one if none is. [New] makes them.
 type Flags struct {
 	base   workload.Workload // what they change if none is named
 	name   string            // by --workload
@@ -30,8 +30,8 @@ type Flags struct {
 	edits  []*editFlag // in the order in which they are applied
 }
 
-// New returns the flags. base is what they change if no workload is
-// named; its traffic may be missing, and then --rate or --input has to be given.
+// New returns the flags. base is what they change if no workload is named; its
+// traffic may be missing, and then --rate or --input has to be given.
 func New(base workload.Workload) *Flags {
 	return &Flags{base: base}
 }
@@ -104,8 +104,8 @@ func (f *Flags) named(c *cobra.Command) (workload.Workload, error) {
 	return w, err
 }
 
-// check refuses flags that make no sense together, and finds out which workload is
-// meant.
+// check refuses flags that make no sense together, and finds out which workload
+// is meant.
 func (f *Flags) check(c *cobra.Command) error {
 	if arg := c.Flags().Arg(0); arg != "" {
 		if f.name != "" && f.name != arg {
@@ -176,8 +176,9 @@ func (f *Flags) validated(base, w workload.Workload) (workload.Workload, error) 
 	return w, usage.Error{Err: err}
 }
 
-// culprit returns the flag without which the workload would be valid or, if more
-// than one is wrong, the last one without which something else would be wrong.
+// culprit returns the flag without which the workload would be valid or, if
+// more than one is wrong, the last one without which something else would be
+// wrong.
 func (f *Flags) culprit(base workload.Workload, err error) (found *editFlag) {
 	for _, e := range f.edits {
 		if len(e.edits) == 0 {
@@ -198,8 +199,8 @@ func (f *Flags) culprit(base workload.Workload, err error) (found *editFlag) {
 	return found
 }
 
-// checkTraces refuses flags about traces if there is none, and traces that are not
-// there, before anything else takes time.
+// checkTraces refuses flags about traces if there is none, and traces that are
+// not there, before anything else takes time.
 func (f *Flags) checkTraces(w workload.Workload) error {
 	traces := tracesOf(w)
 	if len(traces) == 0 && f.fields != (input.Fields{}) {
@@ -220,8 +221,8 @@ func (f *Flags) checkTraces(w workload.Workload) error {
 	return nil
 }
 
-// Files returns the names of the files that the workload is read from, which are
-// not to be overwritten.
+// Files returns the names of the files that the workload is read from, which
+// are not to be overwritten.
 func (f *Flags) Files(w workload.Workload) []string {
 	return append(tracesOf(w), f.name)
 }
@@ -235,8 +236,8 @@ func tracesOf(w workload.Workload) (files []string) {
 	return files
 }
 
-// Name returns a name for a workload that people can tell from others: of one that
-// has none, its trace's.
+// Name returns a name for a workload that people can tell from others: of one
+// that has none, its trace's.
 func Name(w workload.Workload) string {
 	if w.Name != "" {
 		return w.Name
@@ -259,8 +260,8 @@ func cloneWorkload(w workload.Workload) (workload.Workload, error) {
 	return clone, err
 }
 
-// An editFlag is a flag that changes a workload. It may be given several times if
-// it has a clear, which is applied first.
+// An editFlag is a flag that changes a workload. It may be given several times
+// if it has a clear, which is applied first.
 type editFlag struct {
 	name, kind, usage string // kind is what help calls the value, "" if there is none
 	parse             func(text string) (edit, error)
