@@ -8,23 +8,6 @@ import (
 	"github.com/weirstream/weir/cmd/weir/internal/figures"
 )
 
-// A Progress is how far a run is.
-type Progress struct {
-	Elapsed time.Duration
-	Length  time.Duration // of the workload; zero if its traces tell
-	WarmUp  bool          // it is not over yet
-	Drain   bool          // all that was due has been put
-	Count                 // so far
-	// Rate, Read and Throttled are per second, of the last second or so; the
-	// latencies are of it, too.
-	Rate, ReadRate, ThrottleRate float64
-	Put, Propagation             PointLatency
-	Age                          time.Duration
-	Backlog                      int64
-	Heap                         int64
-	GCs                          int64
-}
-
 // A watcher looks at a run as it goes.
 type watcher struct {
 	run      *run

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/weirstream/weir/cmd/weir/internal/bench"
+	"github.com/weirstream/weir/cmd/weir/internal/terminal"
 	"github.com/weirstream/weir/cmd/weir/internal/workfile"
 	"github.com/weirstream/weir/cmd/weir/internal/workflags"
 	"github.com/weirstream/weir/workload"
@@ -107,11 +108,10 @@ func (f *benchFlags) measure(c *cobra.Command, w workload.Workload, opener *work
 		return set, err
 	}
 	set.Target = targets.name
-	live := newBenchLive(c.OutOrStdout(), c.ErrOrStderr(), f.repeat)
-	defer live.close()
+	live := terminal.NewLive(c.OutOrStdout(), c.ErrOrStderr())
+	defer live.Close()
 	for n := range f.repeat {
-		live.begin(n)
-		result, err := f.measureOnce(ctx, w, opener.Open, targets, live)
+		result, err := f.measureOnce(ctx, w, opener.Open, targets, func(p bench.Progress) { live.Show(p.Lines(n, f.repeat)) })
 		if err != nil {
 			return set, err
 		}
@@ -124,7 +124,7 @@ func (f *benchFlags) measure(c *cobra.Command, w workload.Workload, opener *work
 }
 
 // measureOnce runs the workload on a stream of its own, which it removes.
-func (f *benchFlags) measureOnce(ctx context.Context, w workload.Workload, open workload.Open, targets *benchTargets, live *benchLive) (result *bench.Result, err error) {
+func (f *benchFlags) measureOnce(ctx context.Context, w workload.Workload, open workload.Open, targets *benchTargets, show func(bench.Progress)) (result *bench.Result, err error) {
 	target, err := targets.open(ctx)
 	if err != nil {
 		return nil, err
@@ -136,7 +136,7 @@ func (f *benchFlags) measureOnce(ctx context.Context, w workload.Workload, open 
 	}
 	return bench.Run(ctx, bench.Config{
 		Workload: w, Open: open, Target: target, Drain: drain, Wait: bench.WaitPrecisely,
-		Existing: f.existing != "", Process: targets.name.Kind == "embedded", Progress: live.show,
+		Existing: f.existing != "", Process: targets.name.Kind == "embedded", Progress: show,
 	})
 }
 

@@ -149,39 +149,6 @@ func TestBench_estimatesTheCost(t *testing.T) {
 	assert.Contains(t, errs, "fan-out consumers    6 consumer-shard-hours at 0.015")
 }
 
-func TestBench_prompt(t *testing.T) {
-	for name, tt := range map[string]struct {
-		answer        string
-		terminal, yes bool
-		want          string
-	}{
-		"agreed":          {"y\n", true, false, ""},
-		"agreed in words": {" YES \n", true, false, ""},
-		"refused":         {"n\n", true, false, "not agreed; nothing was put"},
-		"nothing said":    {"\n", true, false, "not agreed"},
-		"hung up":         {"", true, false, "not agreed"},
-		"no terminal":     {"y\n", false, false, "nobody is there"},
-		"agreed before":   {"", false, true, ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			var out bytes.Buffer
-			err := cli.Ask(t.Context(), strings.NewReader(tt.answer), &out, tt.terminal, tt.yes)
-			if tt.want == "" {
-				assert.NoError(t, err)
-			} else {
-				assert.ErrorContains(t, err, tt.want)
-			}
-			assert.Contains(t, out.String(), "the plan")
-			assert.Equal(t, tt.terminal && !tt.yes, strings.Contains(out.String(), "[y/N]"))
-		})
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	in, hold := io.Pipe()
-	defer hold.Close()
-	cancel()
-	assert.ErrorIs(t, cli.Ask(ctx, in, io.Discard, true, false), context.Canceled)
-}
-
 func TestBench_interrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	in, feed := io.Pipe() // a trace that never ends
@@ -268,36 +235,4 @@ func TestBenchCompare(t *testing.T) {
 	status, _, errs = weir(t, "", "bench", "compare", before, writeFile(t, "{}"))
 	assert.Equal(t, 1, status)
 	assert.Contains(t, errs, "is no result of weir bench --json: it has no runs")
-}
-
-func TestBench_liveLines(t *testing.T) {
-	p := bench.Progress{
-		Elapsed: 4*time.Second + 50*time.Millisecond, Length: 10 * time.Second, WarmUp: true,
-		Count: bench.Count{Records: 4000}, Rate: 1000, ReadRate: 990, ThrottleRate: 2,
-		Put: bench.PointLatency{P50: time.Millisecond, P99: 2 * time.Millisecond, Max: 3 * time.Millisecond}, Backlog: 12, Heap: 1 << 20, GCs: 1,
-	}
-	assert.Equal(t, []string{
-		"run 2 of 3, 4.1s of 10s, warming up",
-		"  put         1,000/s   p50 1ms   p99 2ms   max 3ms   4,000 so far",
-		"  throttled   2/s   0 given up   0 failed",
-		"  read        990/s   propagation p99 0s   age 0s   backlog 12",
-		"  heap        1.0 MiB   1 garbage collection",
-	}, cli.LiveLines(p, 1, 3))
-	p = bench.Progress{Elapsed: time.Second, Drain: true}
-	assert.Equal(t, "1s, reading what is left", cli.LiveLines(p, 0, 1)[0])
-}
-
-// What is shown is written over by what comes next, and removed in the end.
-func TestBench_live(t *testing.T) {
-	var out strings.Builder
-	cli.Live(&out, 20, func(show func(bench.Progress)) {
-		show(bench.Progress{Elapsed: time.Second, Count: bench.Count{Records: 1_000_000}})
-		show(bench.Progress{Elapsed: 2 * time.Second})
-	})
-	text := out.String()
-	assert.Contains(t, text, "\x1b[3A\r", "back to the first of three lines")
-	assert.True(t, strings.HasSuffix(text, "\x1b[3A\r\x1b[J"), "%q", text)
-	for line := range strings.Lines(text) {
-		assert.Less(t, len(strings.TrimSuffix(strings.TrimPrefix(strings.TrimPrefix(line, "\x1b[J"), "\x1b[3A\r"), "\n")), 20+len("\x1b[2K"), "%q", line)
-	}
 }

@@ -1,25 +1,20 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"io"
 	"net/url"
-	"os"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/weirstream/weir/cmd/weir/internal/bench"
 	"github.com/weirstream/weir/cmd/weir/internal/cost"
 	"github.com/weirstream/weir/cmd/weir/internal/figures"
-	"github.com/weirstream/weir/cmd/weir/internal/input"
+	"github.com/weirstream/weir/cmd/weir/internal/terminal"
 	"github.com/weirstream/weir/cmd/weir/internal/workfile"
 	"github.com/weirstream/weir/workload"
 )
@@ -52,7 +47,7 @@ func (f *benchFlags) targets(c *cobra.Command, w workload.Workload, opener *work
 	}
 	if f.target == awsTarget || !bench.IsLoopback(f.target) {
 		plan := benchPlan{flags: f, w: w, opener: opener, stream: t.name.Stream}
-		if err := newPrompt(c, f.yes).ask(c.Context(), plan.String(), "Put this load on it?"); err != nil {
+		if err := terminal.NewPrompt(c.InOrStdin(), c.ErrOrStderr(), f.yes).Ask(c.Context(), plan.String(), "Put this load on it?"); err != nil {
 			return nil, err
 		}
 	}
@@ -151,45 +146,4 @@ func money(amount float64) string {
 		return "0.01"
 	}
 	return cost.Money(amount)
-}
-
-// A prompt asks somebody at a terminal.
-type prompt struct {
-	in       io.Reader
-	out      io.Writer
-	terminal bool // somebody is there
-	yes      bool // and has agreed already
-}
-
-func newPrompt(c *cobra.Command, yes bool) prompt {
-	in, ok := c.InOrStdin().(*os.File)
-	return prompt{
-		in: c.InOrStdin(), out: c.ErrOrStderr(), yes: yes,
-		terminal: ok && term.IsTerminal(int(in.Fd())) && isTerminal(c.ErrOrStderr()),
-	}
-}
-
-// ask shows a plan, and returns nil if somebody agrees to it.
-func (p prompt) ask(ctx context.Context, plan, question string) error {
-	fmt.Fprint(p.out, plan)
-	switch {
-	case p.yes:
-		return nil
-	case !p.terminal:
-		return errors.New("nobody is there to agree to that: this is no terminal, and --yes is not given")
-	}
-	fmt.Fprintf(p.out, "%s [y/N] ", question)
-	answer, err := bufio.NewReader(input.ReadUntil(ctx, p.in)).ReadString('\n')
-	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case err != nil && err != io.EOF:
-		return err
-	}
-	switch strings.ToLower(strings.TrimSpace(answer)) {
-	case "y", "yes":
-		return nil
-	default:
-		return errors.New("not agreed; nothing was put")
-	}
 }

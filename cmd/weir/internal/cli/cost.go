@@ -10,6 +10,7 @@ import (
 
 	"github.com/weirstream/weir/cmd/weir/internal/cost"
 	"github.com/weirstream/weir/cmd/weir/internal/input"
+	"github.com/weirstream/weir/cmd/weir/internal/terminal"
 	"github.com/weirstream/weir/cmd/weir/internal/workflags"
 )
 
@@ -73,9 +74,9 @@ func (f *costFlags) run(c *cobra.Command) error {
 		return err
 	}
 	defer page.Close()
-	bar := newBar(c.OutOrStdout(), c.ErrOrStderr(), w.Duration > 0)
-	estimate, err := cost.Run(c.Context(), cost.Config{Workload: w, Open: opener.Open, Prices: prices, Progress: bar.show})
-	bar.close()
+	bar := terminal.NewBar(c.OutOrStdout(), c.ErrOrStderr(), w.Duration > 0)
+	estimate, err := cost.Run(c.Context(), cost.Config{Workload: w, Open: opener.Open, Prices: prices, Progress: bar.Show})
+	bar.Close()
 	if errors.Is(err, context.Canceled) {
 		return errInterrupted
 	}

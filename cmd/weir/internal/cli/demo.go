@@ -12,6 +12,7 @@ import (
 	"github.com/weirstream/weir/cmd/weir/internal/demo"
 	"github.com/weirstream/weir/cmd/weir/internal/flagval"
 	"github.com/weirstream/weir/cmd/weir/internal/input"
+	"github.com/weirstream/weir/cmd/weir/internal/terminal"
 	"github.com/weirstream/weir/cmd/weir/internal/usage"
 )
 
@@ -94,12 +95,13 @@ func (f *demoFlags) run(c *cobra.Command) error {
 	}
 	defer page.Close()
 
-	bar := newProgress(c.OutOrStdout(), c.ErrOrStderr(), source.done)
+	bar := terminal.NewBar(c.OutOrStdout(), c.ErrOrStderr(), source.done != nil)
 	result, err := demo.Run(ctx, demo.Config{
 		Source: source.events, Parse: source.parse, Shards: f.shards, Producers: f.producers,
-		Limits: f.streamLimits(), Speed: float64(f.speed), Progress: bar.show,
+		Limits: f.streamLimits(), Speed: float64(f.speed),
+		Progress: func(p demo.Progress) { bar.Show(p.String(), source.part(p)) },
 	})
-	bar.close()
+	bar.Close()
 	if err != nil {
 		return err
 	}

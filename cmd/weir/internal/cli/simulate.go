@@ -10,6 +10,7 @@ import (
 
 	"github.com/weirstream/weir/cmd/weir/internal/flagval"
 	"github.com/weirstream/weir/cmd/weir/internal/rehearsal"
+	"github.com/weirstream/weir/cmd/weir/internal/terminal"
 	"github.com/weirstream/weir/cmd/weir/internal/usage"
 	"github.com/weirstream/weir/cmd/weir/internal/workflags"
 	"github.com/weirstream/weir/simulate"
@@ -90,10 +91,10 @@ func (f *simulateFlags) run(c *cobra.Command) error {
 	if config.Rows, err = rows.rows(); err != nil {
 		return err
 	}
-	bar := newBar(c.OutOrStdout(), c.ErrOrStderr(), w.Duration > 0)
-	config.Progress = bar.show
+	bar := terminal.NewBar(c.OutOrStdout(), c.ErrOrStderr(), w.Duration > 0)
+	config.Progress = bar.Show
 	outcome, err := rehearsal.Run(c.Context(), config)
-	bar.close()
+	bar.Close()
 	if err != nil {
 		return err
 	}

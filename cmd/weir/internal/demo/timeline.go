@@ -1,10 +1,12 @@
 package demo
 
 import (
+	"fmt"
 	"sort"
 	"time"
 
 	"github.com/weirstream/weir/cmd/weir/internal/course"
+	"github.com/weirstream/weir/cmd/weir/internal/figures"
 )
 
 // The course of a run has one sample each samplePeriod to begin with, and as
@@ -85,6 +87,12 @@ type Progress struct {
 	Rate        float64
 	Throttled   int64
 	IteratorAge time.Duration
+}
+
+// String says how far the run is.
+func (p Progress) String() string {
+	return fmt.Sprintf("%s  %s records  %s/s  %s throttled  age %s", figures.Duration(p.Elapsed.Round(100*time.Millisecond)),
+		figures.Comma(p.Records), figures.Number(p.Rate), figures.Comma(p.Throttled), figures.Duration(p.IteratorAge))
 }
 
 // watch looks at the run until stop is closed, and once more.
