@@ -139,9 +139,9 @@ func TestBench_needsSomebodyToAgree(t *testing.T) {
 	}
 }
 
-// Two shards for an hour are 2 × 0.015, the fan-out consumer 2 × 0.015 more; 10,000
-// records of one unit each and their delivery are next to nothing: three runs are
-// three times that.
+// Two shards for an hour are 2 × 0.015, the fan-out consumer 2 × 0.015 more;
+// 10,000 records of one unit each and their delivery are next to nothing: three
+// runs are three times that.
 func TestBench_estimatesTheCost(t *testing.T) {
 	_, _, errs := weir(t, "", "bench", "--target", "aws", "--region", "us-east-1", "--repeat", "3")
 	assert.Contains(t, errs, "Cost: about USD 0.18. This is an estimate")

@@ -56,8 +56,9 @@ func TestBenchPeers_withoutCheckout(t *testing.T) {
 	assert.EqualError(t, err, dir+" is not in a source checkout of github.com/weirstream/weir, whose cmd/weir/peers it needs; name one with --dir")
 }
 
-// checkout makes a directory that looks like a checkout, with a program in place of
-// the peers that prints its arguments, and a script in place of aws/peers/run.
+// checkout makes a directory that looks like a checkout, with a program in
+// place of the peers that prints its arguments, and a script in place of
+// aws/peers/run.
 func checkout(t *testing.T, program, script string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -72,36 +73,6 @@ func checkout(t *testing.T, program, script string) string {
 		require.NoError(t, os.WriteFile(name, []byte(text), 0o755))
 	}
 	return dir
-}
-
-func TestFindCheckout(t *testing.T) {
-	dir := checkout(t, "", "")
-	for _, below := range []string{"", "cmd/weir/peers", "aws"} {
-		found, err := cli.FindCheckout(filepath.Join(dir, below))
-		require.NoError(t, err)
-		assert.Equal(t, dir, found)
-	}
-	t.Chdir(filepath.Join(dir, "cmd"))
-	found, err := cli.FindCheckout("")
-	require.NoError(t, err)
-	assert.Equal(t, dir, evaluated(t, found))
-
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module example.com/other\n"), 0o600))
-	_, err = cli.FindCheckout(dir)
-	assert.ErrorContains(t, err, "is not in a source checkout", "of another module")
-}
-
-func evaluated(t *testing.T, name string) string {
-	t.Helper()
-	name, err := filepath.EvalSymlinks(name)
-	require.NoError(t, err)
-	return name
-}
-
-func TestFindCheckout_isThisOne(t *testing.T) {
-	found, err := cli.FindCheckout("")
-	require.NoError(t, err)
-	assert.FileExists(t, filepath.Join(found, "aws", "peers", "run"))
 }
 
 // sayArguments prints its arguments, and what is in the file of -http.

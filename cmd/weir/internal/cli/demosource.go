@@ -20,7 +20,8 @@ type demoSource struct {
 	file     *os.File                    // nil unless a file is read
 }
 
-// part returns how much of the input has been put, 0 to 1, and 0 if that is unknown.
+// part returns how much of the input has been put, 0 to 1, and 0 if that is
+// unknown.
 func (s *demoSource) part(p demo.Progress) float64 {
 	if s.done == nil {
 		return 0

@@ -16,7 +16,8 @@ import (
 	"github.com/weirstream/weir/cmd/weir/internal/cli"
 )
 
-// simulated runs weir simulate, which must succeed, and returns its JSON object.
+// simulated runs weir simulate, which must succeed, and returns its JSON
+// object.
 func simulated(t *testing.T, stdin string, args ...string) map[string]any {
 	t.Helper()
 	status, out, errs := weir(t, stdin, append([]string{"simulate", "--json"}, args...)...)
@@ -27,9 +28,9 @@ func simulated(t *testing.T, stdin string, args ...string) map[string]any {
 	return o
 }
 
-// One shard holds a second's worth of its limit of 1,000 records a second, so of
-// 1,500/s for a minute it takes 61,000 or, because the last of them come just before
-// the minute is over, one less.
+// One shard holds a second's worth of its limit of 1,000 records a second, so
+// of 1,500/s for a minute it takes 61,000 or, because the last of them come
+// just before the minute is over, one less.
 func TestSimulate_overTheLimit(t *testing.T) {
 	r := simulated(t, "", "--rate", "1500/s", "--duration", "1m", "--shards", "1", "--keys", "100")["result"].(map[string]any)
 	assert.EqualValues(t, 90000, r["offered_records"])
@@ -70,8 +71,8 @@ func TestSimulate_trace(t *testing.T) {
 	assert.Equal(t, "192.0.2.1", r["hottest_key"].(map[string]any)["key"])
 }
 
-// Each second has a row of the stream, of each shard and of each consumer, and the
-// columns of the shards add up to the stream's.
+// Each second has a row of the stream, of each shard and of each consumer, and
+// the columns of the shards add up to the stream's.
 func TestSimulate_csv(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "seconds.csv")
 	simulated(t, "", "--rate", "100/s", "--duration", "5s", "--shards", "2", "--consumers", "1", "--csv", name)
@@ -135,8 +136,8 @@ func TestSimulate_badFlags(t *testing.T) {
 	}
 }
 
-// A context that has ended is what ctrl-C makes of it: what there is is printed, and
-// the exit status says so.
+// A context that has ended is what ctrl-C makes of it: what there is is
+// printed, and the exit status says so.
 func TestSimulate_interrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -16,8 +16,8 @@ type Live struct {
 	lines int // that stand there now
 }
 
-// NewLive returns a display on stderr if it and stdout are terminals, and one that
-// shows nothing otherwise.
+// NewLive returns a display on stderr if it and stdout are terminals, and one
+// that shows nothing otherwise.
 func NewLive(stdout, stderr io.Writer) *Live {
 	if !Is(stdout) || !Is(stderr) {
 		return &Live{}
@@ -31,8 +31,8 @@ func NewLive(stdout, stderr io.Writer) *Live {
 	return l
 }
 
-// Show shows lines in place of those that stand there, each cut to the width of the
-// terminal.
+// Show shows lines in place of those that stand there, each cut to the width of
+// the terminal.
 func (l *Live) Show(lines []string) {
 	if l.out != nil {
 		l.draw(lines)

@@ -1,6 +1,6 @@
 // Package terminal is what commands show on a terminal while they work, and ask
-// there. Where somebody else reads the output, such as a file or a pipe, nothing
-// is shown.
+// there. Where somebody else reads the output, such as a file or a pipe,
+// nothing is shown.
 package terminal
 
 import (

@@ -1,4 +1,4 @@
-package cli
+package peers
 
 import (
 	"context"
@@ -11,8 +11,6 @@ import (
 	"runtime"
 	"strings"
 	"time"
-
-	"github.com/spf13/cobra"
 )
 
 // Where the programs are in a checkout, and whose checkout it is.
@@ -22,9 +20,9 @@ const (
 	httpScript     = "aws/peers/run"
 )
 
-// findCheckout returns the checkout that a directory is in, or the working directory
-// if dir is empty.
-func findCheckout(dir string) (string, error) {
+// FindCheckout returns the checkout that a directory is in, or the working
+// directory if dir is empty.
+func FindCheckout(dir string) (string, error) {
 	start, err := filepath.Abs(dir)
 	if err != nil {
 		return "", err
@@ -60,72 +58,88 @@ func isCheckout(dir string) bool {
 }
 
 // needs says which programs are missing, if any.
-func (f *benchPeersFlags) needs() error {
+func (c Config) needs() error {
 	if _, err := exec.LookPath("go"); err != nil {
 		return errors.New("it needs Go, to build the peers, and there is no go on the path")
 	}
-	if !f.overHTTP() {
+	if !c.usesHTTP() {
 		return nil
 	}
 	for _, program := range []string{"bash", "node", "npm"} {
 		if _, err := exec.LookPath(program); err != nil {
 			return fmt.Errorf("measuring %s needs bash, Node.js and npm, and there is no %s on the path; --embedded leaves out the peers over HTTP",
-				strings.Join(f.chosen(httpPeers), " and "), program)
+				strings.Join(c.chosen(overHTTP), " and "), program)
 		}
 	}
 	return nil
 }
 
-// A peerRun runs the programs that measure.
-type peerRun struct {
+// A run runs the programs that measure.
+type run struct {
 	ctx         context.Context
+	config      Config
 	out, stderr io.Writer
 	dir         string // of the checkout
 	scratch     string // a directory for what is built and found
 }
 
-func newPeerRun(c *cobra.Command, dir string) (*peerRun, error) {
+// Run measures, and prints what it found. What the programs say meanwhile goes
+// to stderr. When ctx ends it ends what is being measured, prints what there is
+// until then, and returns nil.
+func Run(ctx context.Context, c Config, out, stderr io.Writer) error {
+	if err := c.Check(); err != nil {
+		return err
+	}
+	dir, err := FindCheckout(c.Dir)
+	if err != nil {
+		return err
+	}
+	if err := c.needs(); err != nil {
+		return err
+	}
 	scratch, err := os.MkdirTemp("", "weir-bench-peers-")
-	return &peerRun{c.Context(), c.OutOrStdout(), c.ErrOrStderr(), dir, scratch}, err
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(scratch)
+	r := &run{ctx, c, out, stderr, dir, scratch}
+	return r.measure()
 }
 
-func (r *peerRun) close() { os.RemoveAll(r.scratch) }
-
-// measure measures and prints. An interrupt ends what is being measured, and what
-// there is until then is printed.
-func (r *peerRun) measure(f *benchPeersFlags) error {
+// measure measures and prints.
+func (r *run) measure() error {
 	program, err := r.build()
 	if err != nil {
-		return r.outcome(err)
+		return r.unlessInterrupted(err)
 	}
 	file := ""
-	if f.overHTTP() {
-		if file, err = r.overHTTP(f); err != nil {
-			return r.outcome(err)
+	if r.config.usesHTTP() {
+		if file, err = r.overHTTP(); err != nil {
+			return r.unlessInterrupted(err)
 		}
 	}
 	if r.ctx.Err() != nil {
-		if file != "" {
-			err = r.exec(context.WithoutCancel(r.ctx), r.out, filepath.Dir(program), program, f.embeddedArgs(file, false)...)
+		if file == "" {
+			return nil
 		}
-		return errors.Join(errInterrupted, err)
+		return r.exec(context.WithoutCancel(r.ctx), r.out, filepath.Dir(program), program, r.config.embeddedArgs(file, false)...)
 	}
-	if err := r.exec(r.ctx, r.out, filepath.Dir(program), program, f.embeddedArgs(file, true)...); err != nil {
-		return r.outcome(fmt.Errorf("%s: %w", embeddedDir, err))
+	if err := r.exec(r.ctx, r.out, filepath.Dir(program), program, r.config.embeddedArgs(file, true)...); err != nil {
+		return r.unlessInterrupted(fmt.Errorf("%s: %w", embeddedDir, err))
 	}
 	return nil
 }
 
-// outcome returns errInterrupted in place of what follows from an interrupt.
-func (r *peerRun) outcome(err error) error {
+// unlessInterrupted returns an error, but none that follows from an interrupt.
+func (r *run) unlessInterrupted(err error) error {
 	if r.ctx.Err() != nil {
-		return errInterrupted
+		return nil
 	}
 	return err
 }
 
 // build builds the program that measures embedded peers, and prints.
-func (r *peerRun) build() (program string, err error) {
+func (r *run) build() (program string, err error) {
 	program = filepath.Join(r.scratch, "peers")
 	if runtime.GOOS == "windows" {
 		program += ".exe"
@@ -137,17 +151,17 @@ func (r *peerRun) build() (program string, err error) {
 	return program, nil
 }
 
-// overHTTP measures the peers over HTTP, and returns the file that has the result.
-// A run that broke off has a result as well, of what it did until then; it is told
-// what went wrong.
-func (r *peerRun) overHTTP(f *benchPeersFlags) (string, error) {
+// overHTTP measures the peers over HTTP, and returns the file that has the
+// result. A run that broke off has a result as well, of what it did until then;
+// it is told what went wrong.
+func (r *run) overHTTP() (string, error) {
 	file, err := os.Create(filepath.Join(r.scratch, "http.json"))
 	if err != nil {
 		return "", err
 	}
 	defer file.Close()
 	script := filepath.Join(r.dir, filepath.FromSlash(httpScript))
-	err = r.exec(r.ctx, file, r.dir, "bash", append([]string{script}, f.httpArgs()...)...)
+	err = r.exec(r.ctx, file, r.dir, "bash", append([]string{script}, r.config.httpArgs()...)...)
 	info, statErr := file.Stat()
 	switch {
 	case statErr != nil:
@@ -163,9 +177,9 @@ func (r *peerRun) overHTTP(f *benchPeersFlags) (string, error) {
 	return file.Name(), nil
 }
 
-// exec runs a program outside the workspace, in a directory. When ctx ends, it is
-// interrupted, and has some time to print.
-func (r *peerRun) exec(ctx context.Context, out io.Writer, dir, program string, args ...string) error {
+// exec runs a program outside the workspace, in a directory. When ctx ends, it
+// is interrupted, and has some time to print.
+func (r *run) exec(ctx context.Context, out io.Writer, dir, program string, args ...string) error {
 	const patience = time.Minute
 	c := exec.CommandContext(ctx, program, args...)
 	c.Dir, c.Stdout, c.Stderr = dir, out, r.stderr
