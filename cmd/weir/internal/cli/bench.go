@@ -79,7 +79,6 @@ func (f *benchFlags) run(c *cobra.Command) error {
 		return err
 	}
 	defer opener.Close()
-	w.Name = workflags.Name(w)
 	page, err := f.createReport(f.workload.Files(w)...)
 	if err != nil {
 		return err

@@ -68,7 +68,6 @@ func (f *costFlags) run(c *cobra.Command) error {
 		return err
 	}
 	defer opener.Close()
-	w.Name = workflags.Name(w)
 	page, err := f.createReport(append(f.workload.Files(w), f.prices)...)
 	if err != nil {
 		return err

@@ -73,7 +73,6 @@ func (f *simulateFlags) run(c *cobra.Command) error {
 		return err
 	}
 	defer opener.Close()
-	w.Name = workflags.Name(w)
 	config, err := f.config(w, opener.Open)
 	if err != nil {
 		return err

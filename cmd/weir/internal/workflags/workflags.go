@@ -65,8 +65,8 @@ func (f *Flags) Args(_ *cobra.Command, args []string) error {
 	return nil
 }
 
-// Load returns the workload as the flags have it, valid and with its keys read,
-// and what opens its traces, which is to be closed.
+// Load returns the workload as the flags have it, valid, with a name and with its
+// keys read, and what opens its traces, which is to be closed.
 func (f *Flags) Load(c *cobra.Command) (workload.Workload, *workfile.Opener, error) {
 	if err := f.check(c); err != nil {
 		return workload.Workload{}, nil, err
@@ -85,6 +85,7 @@ func (f *Flags) Load(c *cobra.Command) (workload.Workload, *workfile.Opener, err
 	if err != nil {
 		return workload.Workload{}, nil, err
 	}
+	w.Name = nameOf(w)
 	return w, workfile.NewOpener(c.Context(), f.fields, c.InOrStdin()), nil
 }
 
@@ -236,9 +237,9 @@ func tracesOf(w workload.Workload) (files []string) {
 	return files
 }
 
-// Name returns a name for a workload that people can tell from others: of one
+// nameOf returns a name for a workload that people can tell from others: of one
 // that has none, its trace's.
-func Name(w workload.Workload) string {
+func nameOf(w workload.Workload) string {
 	if w.Name != "" {
 		return w.Name
 	}

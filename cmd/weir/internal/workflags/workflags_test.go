@@ -94,7 +94,7 @@ func TestFlags_makeAWorkload(t *testing.T) {
 		"--rate 1 --keys zipf:7:1.1":                                    `"keys":{"count":7,"zipf":1.1}`,
 		"--rate 1 --unique-keys":                                        `"keys":{"unique":true}`,
 		"--rate 1 --hot a:b:0.5 --hot c:0.1 --keys 9":                   `"keys":{"count":9,"hot":[{"key":"a:b","share":0.5},{"key":"c","share":0.1}]}`,
-		"--rate 1 --duration 2d --records 5 --warm-up 1s":               `{"duration":"2d","records":5,"warm_up":"1s",`,
+		"--rate 1 --duration 2d --records 5 --warm-up 1s":               `"duration":"2d","records":5,"warm_up":"1s",`,
 		"--rate 1 --seed 7":                                             `"seed":7`,
 		"--rate 1 --shards 3 --retention 7d":                            `"stream":{"shards":3,"retention":"7d"}`,
 		"--rate 1 --mode on-demand --warm-throughput 20":                `"stream":{"mode":"on-demand","warm_throughput":20}`,
@@ -133,7 +133,7 @@ func TestFlags_changeAWorkload(t *testing.T) {
 
 func TestFlags_trace(t *testing.T) {
 	log := traceFile(t)
-	assert.Equal(t, `{"traffic":[{"name":"trace","trace":{"file":"`+log+`","speed":60}}]}`, loaded(t, "", "--input "+log+" --speed 60x"),
+	assert.Equal(t, `{"name":"access.log","traffic":[{"name":"trace","trace":{"file":"`+log+`","speed":60}}]}`, loaded(t, "", "--input "+log+" --speed 60x"),
 		"it lasts as long as the trace")
 	w := loaded(t, busy, "- --input "+log+" --duration 10m")
 	assert.Contains(t, w, `"duration":"10m"`)
