@@ -226,6 +226,8 @@ func (r *run) work(ctx context.Context) error {
 	r.puts = r.since()
 	r.end()
 	if err != nil {
+		// There is nothing to drain for, and the consumers' errors follow from
+		// this one.
 		stopReading()
 		_ = readers.Wait()
 		return err
@@ -276,7 +278,10 @@ func (r *run) claim(n int) int {
 	if r.w.Records == 0 {
 		return n
 	}
-	return int(min(int64(n), max(0, r.left.Add(int64(-n))+int64(n))))
+	// What was left before this claim. It is below zero once others have
+	// claimed more than there was.
+	before := r.left.Add(int64(-n)) + int64(n)
+	return int(min(int64(n), max(0, before)))
 }
 
 // works notes that a record was stored.

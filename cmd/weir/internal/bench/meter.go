@@ -139,6 +139,8 @@ func (m *meter) woke(due, now time.Duration) {
 func (m *meter) failed(err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	// Errors are the same if they read the same: values of their own, such as
+	// those of a client, come anew with each call.
 	text := err.Error()
 	i := slices.IndexFunc(m.failures, func(f Failure) bool { return f.Error == text })
 	switch {
@@ -165,6 +167,8 @@ func (m *meter) look() look {
 	m.put.Add(m.recentPut)
 	recent := m.recentPut
 	if m.coldPut.Count() > 0 {
+		// The point shows the warm-up, too, which put never gets. Around its
+		// end a period has records of both kinds.
 		recent = m.coldPut
 		recent.Add(m.recentPut)
 	}

@@ -149,6 +149,8 @@ func (r *run) result(w *watcher, interrupted bool) *Result {
 	r.addConsumers(res, w)
 	r.addShards(res, w)
 	for i := range res.Timeline {
+		// Not known when the period ended: a record that is put late was due
+		// in an earlier one.
 		p := &res.Timeline[i]
 		p.Offered = int64(course.Between(r.meter.offered, seconds(p.At-p.Seconds), seconds(p.At)) + 0.5)
 	}

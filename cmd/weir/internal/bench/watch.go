@@ -47,6 +47,8 @@ func (w *watcher) loop(stop <-chan struct{}) {
 	course.Watch(stop, func() time.Duration {
 		next := w.lastAt + w.timeline.Left(w.lastAt)
 		if warm := w.run.meter.warmUp; !w.marked && warm < next {
+			// What is measured is the difference from the counts at this very
+			// moment, so it must not wait for the end of the period.
 			next = warm
 		}
 		return next - w.run.since()
@@ -143,6 +145,7 @@ func (w *watcher) report(all Count) {
 	}
 	var sum Point
 	points := w.timeline.Points()
+	// Going backwards, for periods become longer as the run does.
 	for i := len(points) - 1; i >= 0 && sum.Seconds < 1; i-- {
 		sum = points[i].join(sum)
 	}

@@ -101,7 +101,7 @@ func Run(ctx context.Context, c Config) (*Result, error) {
 		r.watch(stopWatching)
 	}()
 	err = r.pump(ctx)
-	duration := time.Since(r.start)
+	duration := time.Since(r.start) // before the last look, which takes time
 	close(stopWatching)
 	<-watched
 	if err != nil {

@@ -158,6 +158,8 @@ func (r *run) count(res *Result) {
 	for _, k := range keys {
 		res.RecordsIn += k.Records
 	}
+	// Not RecordsOut: a record that is read twice must not make up for one that
+	// is lost.
 	res.Lost = res.RecordsIn - seen
 	res.Complete = res.RecordsIn == res.RecordsOut && res.Lost == 0 && res.Duplicated == 0 && res.OrderViolations == 0
 	res.Minutes, res.TopPages = windows.Minutes(), windows.TopPages(topPages)

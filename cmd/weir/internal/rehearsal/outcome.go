@@ -94,6 +94,7 @@ func Run(ctx context.Context, c Config) (*Outcome, error) {
 	if o.Result, err = simulate.Run(ctx, sim); err != nil {
 		return o, err
 	}
+	// An interrupt between two questions leaves the answers to the first ones.
 	for _, question := range []func(context.Context, *Outcome) error{c.sweep, c.fit, c.catchUps} {
 		if o.Interrupted = ctx.Err() != nil; o.Interrupted {
 			break

@@ -150,6 +150,8 @@ func (s *Series) place(id weir.ShardID, throttled bool) (int, bool) {
 	if seen && place != noPlace {
 		return place, true
 	}
+	// The last places wait for shards that throttle: a stream of many shards
+	// is looked at for the hot ones, which may come late.
 	place = noPlace
 	if n := len(s.order); n < firstShards || throttled && n < maxShards {
 		place, s.order = n, append(s.order, id)

@@ -181,6 +181,8 @@ func (f *Flags) validated(base, w workload.Workload) (workload.Workload, error) 
 // more than one is wrong, the last one without which something else would be
 // wrong.
 func (f *Flags) culprit(base workload.Workload, err error) (found *editFlag) {
+	// A rule of a workload may be about two of its settings, so the flag is
+	// found by trying: there are some thirty, and a workload is small.
 	for _, e := range f.edits {
 		if len(e.edits) == 0 {
 			continue
