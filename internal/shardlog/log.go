@@ -113,7 +113,8 @@ func (l *Log) Held() Extent {
 
 // Append adds a record that arrived at ms, in Unix milliseconds, without showing
 // it to readers, and returns its index. ms must not lie before the arrival of the
-// record before. key has at most 2047 bytes, key and data at most [MaxRecordBytes].
+// record before. key has at most 2047 bytes, key and data have at most
+// [MaxRecordBytes].
 func (l *Log) Append(key string, data []byte, ms int64) uint64 {
 	size := len(key) + len(data)
 	if !l.active.fits(l.n, size, ms) {
@@ -206,20 +207,20 @@ func (l *Log) newArena(size int) []byte {
 // published, releases the memory below by whole blocks, and returns what was
 // trimmed.
 func (l *Log) TrimTo(i uint64) Extent {
-	if i = min(i, l.end.Load()); i <= l.first.Load() {
-		return Extent{}
-	}
 	c := l.oldest()
 	c.Next = i
 	return l.trimTo(&c)
 }
 
-// trimTo is TrimTo for a cursor at an index that is published and not trimmed.
+// trimTo is TrimTo for a cursor.
 func (l *Log) trimTo(c *Cursor) Extent {
-	i := c.Next
+	// A cursor that was settled may lie behind a gap that nothing is published
+	// behind.
+	i := min(c.Next, l.end.Load())
 	if i <= l.first.Load() {
 		return Extent{}
 	}
+	c.Next = i
 	l.settle(c)
 	was := l.trimmed
 	l.trimmed = c.before()
@@ -242,7 +243,6 @@ func (l *Log) oldest() Cursor {
 func (l *Log) TrimExpired(ms int64) Extent {
 	c := l.oldest()
 	l.SkipTo(&c, ms)
-	c.Next = min(c.Next, l.end.Load())
 	return l.trimTo(&c)
 }
 
