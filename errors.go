@@ -51,8 +51,7 @@ var (
 	// ErrSubscriptionTakenOver says that a subscription ended because the same
 	// consumer subscribed to the same shard again.
 	ErrSubscriptionTakenOver = errors.New("subscription taken over")
-	// ErrSubscriptionClosed says that a subscription or a [Follower] was used after
-	// its Close.
+	// ErrSubscriptionClosed says that a subscription was used after its Close.
 	ErrSubscriptionClosed = errors.New("subscription closed")
 )
 

@@ -9,8 +9,7 @@ import (
 )
 
 // A Consumer is a registered reader of a stream, which has a throughput of its
-// own on every shard: enhanced fan-out. It reads through [Stream.Subscribe] or
-// [Stream.Follow].
+// own on every shard: enhanced fan-out. It reads through [Stream.Subscribe].
 type Consumer struct {
 	Name string `json:"name"`
 	// CreatedAt is when it was registered. A name that is registered again has

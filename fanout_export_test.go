@@ -11,11 +11,3 @@ func SubscriptionsKept(s *Stream, name string) int {
 	}
 	return len(c.subscriptions)
 }
-
-// ShardsRemembered returns how many shards a follower remembers beyond those that
-// it reads.
-func ShardsRemembered(f *Follower) int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return len(f.begun) + len(f.ended)
-}

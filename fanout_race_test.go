@@ -2,8 +2,10 @@ package weir_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -14,11 +16,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/internal/lineage"
 )
 
 // Whatever is split and merged meanwhile, and however often the subscriptions are
 // renewed: every acknowledged record once, each key in the order of its puts.
-func TestFollower_everyRecordOnceInOrder(t *testing.T) {
+func TestSubscription_everyRecordOnceInOrder(t *testing.T) {
 	seed := *seedFlag
 	if seed == 0 {
 		seed = uint64(time.Now().UnixNano())
@@ -46,8 +49,7 @@ func TestFollower_everyRecordOnceInOrder(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		for i, name := range followers {
 			seen[i] = make(map[string]int)
-			f := mustFollow(t, s, name, weir.TrimHorizon())
-			read.Go(func() { observe(t, f, ctx, seen[i]) })
+			follow(ctx, t, s, name, &read, observer(t, seen[i]))
 		}
 		random := rand.New(rand.NewPCG(seed, 1))
 		for range steps {
@@ -92,32 +94,100 @@ func produce(t *testing.T, s *weir.Stream, acknowledged map[string]int, producer
 	}
 }
 
-// observe counts the records of each key and checks that none is out of order.
-func observe(t *testing.T, f *weir.Follower, ctx context.Context, seen map[string]int) {
-	for ev, err := range f.Events(ctx) {
-		if err != nil {
-			assert.ErrorIs(t, err, context.Canceled)
-			return
-		}
+// observer counts the records of each key and checks that none is out of order.
+func observer(t *testing.T, seen map[string]int) func(ev weir.Event) {
+	return func(ev weir.Event) {
 		for _, r := range ev.Records {
-			if !assert.Equal(t, strconv.Itoa(seen[r.PartitionKey]), string(r.Data), "%s in %v", r.PartitionKey, ev.Shard) {
-				return
-			}
+			assert.Equal(t, strconv.Itoa(seen[r.PartitionKey]), string(r.Data), "%s in %v", r.PartitionKey, ev.Shard)
 			seen[r.PartitionKey]++
 		}
 	}
 }
 
+// A follower reads a whole stream through subscriptions, each shard in a goroutine
+// of its own, parents before children.
+type follower struct {
+	t        *testing.T
+	stream   *weir.Stream
+	consumer string
+	shards   *sync.WaitGroup
+
+	mu     sync.Mutex // guards what follows
+	walk   *lineage.Walk[weir.ShardID]
+	handle func(weir.Event)
+}
+
+// follow begins to read the stream from its beginning, until ctx ends. One event
+// is handled at a time.
+func follow(ctx context.Context, t *testing.T, s *weir.Stream, consumer string, wg *sync.WaitGroup, handle func(weir.Event)) {
+	var listing []lineage.Shard[weir.ShardID]
+	for _, d := range s.Shards() {
+		listing = append(listing, lineage.Shard[weir.ShardID]{ID: d.ID, Parents: d.Parents})
+	}
+	f := &follower{
+		t: t, stream: s, consumer: consumer, shards: wg, handle: handle,
+		walk: lineage.New(listing, lineage.Start[weir.ShardID]{}),
+	}
+	f.begin(ctx, slices.Collect(f.walk.Ready()))
+}
+
+func (f *follower) begin(ctx context.Context, shards []weir.ShardID) {
+	for _, shard := range shards {
+		f.shards.Go(func() { f.read(ctx, shard) })
+	}
+}
+
+// read reads a shard to its end, through as many subscriptions as that takes.
+func (f *follower) read(ctx context.Context, shard weir.ShardID) {
+	for from := weir.TrimHorizon(); ; {
+		sub, err := f.stream.Subscribe(ctx, f.consumer, shard, from)
+		var active *weir.SubscriptionActiveError
+		switch {
+		case ctx.Err() != nil:
+			return
+		case errors.As(err, &active):
+			time.Sleep(active.RetryAfter)
+			continue
+		case !assert.NoError(f.t, err):
+			return
+		}
+		for ev, err := range sub.Events(ctx) {
+			if err != nil {
+				assert.ErrorIs(f.t, err, context.Canceled)
+				return
+			}
+			if f.took(ctx, ev); ev.Children != nil {
+				return
+			}
+			from = weir.AfterSequence(ev.ContinuationSequenceNumber)
+		}
+	}
+}
+
+// took handles an event, and begins what follows the last one of a shard.
+func (f *follower) took(ctx context.Context, ev weir.Event) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.handle(ev)
+	if ev.Children == nil {
+		return
+	}
+	var children []lineage.Shard[weir.ShardID]
+	for _, child := range ev.Children {
+		children = append(children, lineage.Shard[weir.ShardID]{ID: child.ID, Parents: child.Parents})
+	}
+	f.begin(ctx, f.walk.Ended(ev.Shard, children...))
+}
+
 // The same without a bubble: goroutines that really run side by side.
-func TestFollower_everyRecordOnceAtFullSpeed(t *testing.T) {
+func TestSubscription_everyRecordOnceAtFullSpeed(t *testing.T) {
 	const producers, keys, each = 4, 5, 3000
 	s := newStream(t, weir.Config{Shards: 2, Limits: weir.Unlimited()})
 	mustRegister(t, s, "c")
-	f := mustFollow(t, s, "c", weir.TrimHorizon())
 	ctx, cancel := context.WithCancel(t.Context())
 	seen := make(map[string]int)
 	var read, put sync.WaitGroup
-	read.Go(func() { observe(t, f, ctx, seen) })
+	follow(ctx, t, s, "c", &read, observer(t, seen))
 	for p := range producers {
 		put.Go(func() {
 			for i := range each {

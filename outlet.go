@@ -9,8 +9,7 @@ import (
 	"github.com/weirstream/weir/internal/wait"
 )
 
-// An outlet is where events come out: what one subscription has for itself, and
-// what the subscriptions of a [Follower] share. The zero value is ready.
+// An outlet is where a subscription's events come out. The zero value is ready.
 type outlet struct {
 	ended wait.List // woken when a subscription ends from outside
 	batch []Record  // overwritten by each event
