@@ -36,9 +36,10 @@
 // [Stream.All] are loops over one shard or the whole stream that wait for more
 // without polling and spend no quota; [Stream.RecordsToTip] and
 // [Stream.AllToTip] end where the stream ends. A [Reader] is what they are made
-// of: batches, an age for the metrics, and [Positions] to resume from. Registered
-// consumers have a throughput of their own: [Stream.RegisterConsumer] and
-// [Stream.Subscribe].
+// of: batches, an age for the metrics, and [Positions] to resume from, which say
+// how far each shard was read and what memory can be given back with
+// [Stream.TrimToPositions]. Registered consumers have a throughput of their own:
+// [Stream.RegisterConsumer] and [Stream.Subscribe].
 //
 // Records are views of the stream's memory. They stay valid for as long as they
 // are held, but must not be written to, and hold a block of up to a MiB; see

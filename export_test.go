@@ -60,3 +60,9 @@ func ZeroArenas(s *Stream) *Stream {
 	s.newArena = func(n int) []byte { return make([]byte, n) }
 	return s
 }
+
+// ReadOn returns a reader that continues at saved positions or, if there are none,
+// begins at another one.
+func ReadOn(s *Stream, saved Positions, from Position) (*Reader, error) {
+	return s.readOn("", saved, from)
+}

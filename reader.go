@@ -5,9 +5,11 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"slices"
 	"sync"
 	"time"
 
+	"github.com/weirstream/weir/internal/lineage"
 	"github.com/weirstream/weir/internal/shardlog"
 	"github.com/weirstream/weir/internal/wait"
 )
@@ -19,8 +21,7 @@ import (
 type Reader struct {
 	stream *Stream
 	name   string
-	only   *shard // what it reads, unless whole
-	whole  bool   // follows children; else it ends with its one shard
+	only   *shard // what it reads, unless that is the whole stream
 	// tips, unless nil, says at which index to stop in each shard. Shards that are
 	// not in it are not read.
 	tips map[ShardID]uint64
@@ -30,10 +31,9 @@ type Reader struct {
 	mu      sync.Mutex     // guards what follows; never held while waiting
 	cursors []*shardCursor // the shards being read
 	turn    int            // the cursor to begin the next read with
-	// ended is the shards read to their end whose children are not begun: a merge
-	// waits for both parents. Invariant, for a whole stream: the ranges of cursors
-	// and ended together cover all hash keys once.
-	ended   map[ShardID]*shard
+	// walk says what to begin when a shard is read to its end; nil if the reader ends
+	// with its one shard. Invariant: it has the shards of cursors as ready ones.
+	walk    *lineage.Walk[ShardID]
 	closed  bool
 	records int64
 	bytes   int64
@@ -77,45 +77,71 @@ func (s *Stream) ReadShard(name string, shard ShardID, from Position) (*Reader, 
 // the trim horizon, latest or a time. Close the reader as [Stream.ReadShard]
 // says.
 func (s *Stream) ReadStream(name string, from Position) (*Reader, error) {
+	return s.readOn(name, nil, from)
+}
+
+// readOn returns a reader of the whole stream that continues at saved positions
+// or, if there are none, begins at another one. Clock, retention and shards are
+// looked at once: what has vanished for one shard has for all.
+func (s *Stream) readOn(name string, saved Positions, from Position) (*Reader, error) {
 	now := s.now()
-	if from.kind == atSequence || from.kind == afterSequence {
-		return nil, invalidf("position", "%v belongs to one shard; a stream is read from the trim horizon, latest or a time", from)
+	routes, horizonMs := s.routes.Load(), s.horizonMs(now)
+	r := &Reader{stream: s, name: name}
+	var err error
+	if len(saved) > 0 {
+		err = r.resume(saved, routes, horizonMs)
+	} else {
+		err = r.begin(from, routes, now, horizonMs)
 	}
-	r := &Reader{stream: s, name: name, whole: true, ended: make(map[ShardID]*shard)}
-	for _, sh := range s.roots(from, now) {
-		c, err := sh.locate(from, now)
-		if err != nil {
-			return nil, err
-		}
-		r.cursors = append(r.cursors, &shardCursor{sh, c})
+	if err != nil {
+		return nil, err
 	}
 	s.readers.add(r)
 	return r, nil
 }
 
-// roots returns the shards to begin with when a stream is read from a position:
-// those that can hold records from there on and none of whose parents can.
-func (s *Stream) roots(from Position, now instant) []*shard {
-	routes := s.routes.Load()
-	if from.kind == latest {
-		return routes.open
+// begin begins with the shards that can hold records from a position on and none
+// of whose parents can.
+func (r *Reader) begin(from Position, routes *routing, now instant, horizonMs int64) error {
+	list := routes.open
+	switch from.kind {
+	case atSequence, afterSequence:
+		return invalidf("position", "%v belongs to one shard; a stream is read from the trim horizon, latest or a time", from)
+	case atTime:
+		list = routes.closedAfter(max(horizonMs, from.ms-1))
+	case trimHorizon:
+		list = routes.closedAfter(horizonMs)
 	}
-	after := s.horizonMs(now) // closed later than this
-	if from.kind == atTime {
-		after = max(after, from.ms-1)
-	}
-	holds := func(sh *shard) bool { return sh != nil && !sh.expired(after) }
-	var roots []*shard
-	for _, sh := range routes.all {
-		root := holds(sh)
-		for _, parent := range sh.parents {
-			root = root && !holds(routes.shard(parent))
+	r.walk = lineage.New(kin(list), lineage.Start[ShardID]{})
+	for id := range r.walk.Ready() {
+		sh := routes.shard(id)
+		c, err := sh.locate(from, now)
+		if err != nil {
+			return err
 		}
-		if root {
-			roots = append(roots, sh)
+		r.cursors = append(r.cursors, &shardCursor{sh, c})
+	}
+	return nil
+}
+
+// closedAfter returns the shards that are open, or were closed later than ms.
+func (r *routing) closedAfter(ms int64) []*shard {
+	var list []*shard
+	for _, sh := range r.all {
+		if !sh.expired(ms) {
+			list = append(list, sh)
 		}
 	}
-	return roots
+	return list
+}
+
+// kin returns what a lineage is told of shards.
+func kin(shards []*shard) []lineage.Shard[ShardID] {
+	list := make([]lineage.Shard[ShardID], len(shards))
+	for i, sh := range shards {
+		list[i] = lineage.Shard[ShardID]{ID: sh.shard, Parents: sh.parents}
+	}
+	return list
 }
 
 // Next returns the next records of one shard, in order, and waits for some when
@@ -158,7 +184,7 @@ func (r *Reader) TryNext() ([]Record, error) {
 
 // changes returns what to wait for.
 func (r *Reader) changes() *wait.List {
-	if r.whole {
+	if r.walk != nil {
 		return &r.stream.waiting
 	}
 	return &r.only.waiting
@@ -166,12 +192,13 @@ func (r *Reader) changes() *wait.List {
 
 // nextLocked reads from the shards in turn until one has records.
 func (r *Reader) nextLocked(now instant) ([]Record, error) {
+	horizonMs := r.stream.horizonMs(now)
 	for tried := 0; tried < len(r.cursors); tried++ {
 		if r.turn >= len(r.cursors) {
 			r.turn = 0
 		}
 		at := r.cursors[r.turn]
-		if r.readLocked(at, now) {
+		if r.readLocked(at, now, horizonMs) {
 			r.turn++
 			return r.batch, nil
 		}
@@ -194,13 +221,13 @@ func (r *Reader) nextLocked(now instant) ([]Record, error) {
 
 // readLocked reads from one shard into r.batch and reports whether there was
 // anything.
-func (r *Reader) readLocked(at *shardCursor, now instant) bool {
+func (r *Reader) readLocked(at *shardCursor, now instant, horizonMs int64) bool {
 	wanted := r.wanted(at)
 	if wanted == 0 {
 		return false
 	}
 	var size int
-	r.batch, size = at.sh.read(r.batch[:0], &at.cursor, r.stream.horizonMs(now), wanted, DefaultReadBytes)
+	r.batch, size = at.sh.read(r.batch[:0], &at.cursor, horizonMs, wanted, DefaultReadBytes)
 	if r.tips != nil { // trimming may have moved the cursor towards the tip, and the read beyond it
 		for n := len(r.batch); n > 0 && r.batch[n-1].SequenceNumber.Index() >= r.tips[at.sh.shard]; n-- {
 			size -= r.batch[n-1].Size()
@@ -234,44 +261,23 @@ func (r *Reader) removeLocked(place int) {
 }
 
 // endShardLocked replaces the shard at a place, which has been read to its end,
-// by those of its children whose parents have all been read.
+// by those of its children whose parents have all been read. Shards that vanish
+// before the reader comes to them change nothing: it knows them by their parents,
+// and reads them to their end, without records.
 func (r *Reader) endShardLocked(place int) {
 	sh := r.cursors[place].sh
 	r.removeLocked(place)
-	if !r.whole {
+	if r.walk == nil {
 		return
 	}
-	r.ended[sh.shard] = sh
-	r.beginLocked(sh.ending.Load().children)
-}
-
-// beginLocked begins those of some shards whose parents have all been read. The
-// parents need not be remembered then: all their children begin together.
-func (r *Reader) beginLocked(children []*shard) {
-	var begun []*shard
+	children := sh.ending.Load().children
+	begin := r.walk.Ended(sh.shard, kin(children)...)
+	r.walk.Forget(sh.shard) // the reader looks at no other listing
 	for _, child := range children {
-		if r.parentsEndedLocked(child) {
+		if slices.Contains(begin, child.shard) {
 			r.cursors = append(r.cursors, &shardCursor{child, shardlog.Cursor{Next: 1}})
-			begun = append(begun, child)
 		}
 	}
-	for _, child := range begun {
-		for _, parent := range child.parents {
-			delete(r.ended, parent)
-		}
-	}
-}
-
-// parentsEndedLocked reports whether a shard's parents have all been read. It
-// looks at nothing but what the reader knows, so a shard that vanishes before the
-// reader comes to it changes nothing: it is read to its end, without records.
-func (r *Reader) parentsEndedLocked(sh *shard) bool {
-	for _, parent := range sh.parents {
-		if r.ended[parent] == nil {
-			return false
-		}
-	}
-	return true
 }
 
 // Age returns how long ago the oldest record that the reader has not been given

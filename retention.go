@@ -1,7 +1,10 @@
 package weir
 
 import (
+	"slices"
 	"time"
+
+	"github.com/weirstream/weir/internal/shardlog"
 )
 
 // Retention returns how long records stay readable.
@@ -42,15 +45,74 @@ func (s *Stream) Trim() {
 // The error matches [ErrInvalidSequenceNumber] or [ErrShardNotFound] when n is not a
 // number of this stream. A shard that has vanished is no error.
 func (s *Stream) TrimTo(n SequenceNumber) error {
-	sh, i, err := s.locateNumber(n, s.routes.Load(), s.now())
+	sh, i, err := s.locateNumber(n, s.routes.Load(), s.horizonMs(s.now()))
 	if sh == nil || err != nil {
 		return err
 	}
-	sh.mu.Lock()
-	gone := sh.log.TrimTo(i + 1)
-	sh.mu.Unlock()
-	s.full.giveExtent(gone)
+	s.full.giveExtent(sh.trimTo(i))
 	return nil
+}
+
+// trimTo trims the shard up to and including an index, or all that it has, and
+// returns what that was.
+func (sh *shard) trimTo(i uint64) shardlog.Extent {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	return sh.log.TrimTo(i + 1)
+}
+
+// TrimToPositions gives back the memory of what all of some readers have read, as
+// [Stream.TrimTo] does: each shard is trimmed up to the least of the positions
+// given, entirely if all have finished it, and not at all if one has not begun
+// it. It is for programs that save the positions of all their readers and give
+// them here. Empty positions have begun nothing, and no positions at all trim
+// nothing.
+//
+// The error is what [Stream.ResumeStream] returns for positions that are not of
+// this stream or give a shard twice; nothing is trimmed then.
+func (s *Stream) TrimToPositions(p ...Positions) error {
+	routes, horizonMs := s.routes.Load(), s.horizonMs(s.now())
+	var least map[ShardID]uint64
+	for i := range p {
+		read, err := s.readOf(p[i], routes, horizonMs)
+		if err != nil {
+			return err
+		}
+		if i == 0 {
+			least = read
+			continue
+		}
+		for id := range least { // one that is not begun has index 0
+			least[id] = min(least[id], read[id])
+		}
+	}
+	for _, sh := range routes.all {
+		if i := least[sh.shard]; i > 0 {
+			s.full.giveExtent(sh.trimTo(i))
+		}
+	}
+	return nil
+}
+
+// readOf returns the index up to which positions say that each shard was read,
+// for those that were begun and have not vanished.
+func (s *Stream) readOf(p Positions, routes *routing, horizonMs int64) (map[ShardID]uint64, error) {
+	places, err := s.locatePositions(p, routes, horizonMs)
+	if err != nil {
+		return nil, err
+	}
+	read := make(map[ShardID]uint64, len(places))
+	for _, sh := range slices.Backward(routes.all) { // children before their parents
+		if at, ok := places[sh.shard]; ok {
+			read[sh.shard] = max(read[sh.shard], at.index)
+		}
+		if _, begun := read[sh.shard]; begun {
+			for _, parent := range sh.parents {
+				read[parent] = closedShardIndex
+			}
+		}
+	}
+	return read, nil
 }
 
 // tidyShards is how many shards are looked after in a second.

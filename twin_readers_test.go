@@ -93,10 +93,29 @@ func place(r heldReader) heldPlace { return heldPlace{r.got.Positions().String()
 
 func (w *twins) keepPlace(r heldReader) {
 	w.op = "keep positions"
+	w.compareProgress(r)
 	if len(w.places) < mostPlaces {
 		w.places = append(w.places, place(r))
 	} else {
 		w.places[w.src.below(mostPlaces)] = place(r)
+	}
+}
+
+// compareProgress compares what positions say of each shard with what was given.
+func (w *twins) compareProgress(r heldReader) {
+	p := r.got.Positions()
+	for _, sh := range w.want.Shards(w.now) {
+		least, most, all := r.want.Given(sh.ID, w.now)
+		progress, n := p.Of(weir.ShardID(sh.ID))
+		switch progress {
+		case weir.Finished:
+			require.True(w.t, all, "%s: %v is not read to its end", w.op, sh.ID)
+		case weir.Begun:
+			require.GreaterOrEqual(w.t, int(n.Index()), least, "%s: %v", w.op, sh.ID)
+			require.LessOrEqual(w.t, int(n.Index()), most, "%s: %v", w.op, sh.ID)
+		default:
+			require.Zero(w.t, least, "%s: %v was begun", w.op, sh.ID)
+		}
 	}
 }
 

@@ -69,10 +69,12 @@ type Walk[ID cmp.Ordered] struct {
 // the shard among its children; a shard is in stage waiting between calls only if
 // pending is above zero.
 type shard[ID cmp.Ordered] struct {
-	id       ID
-	stage    stage
-	passed   bool         // not to be handed out: over as soon as its parents are
-	unlisted bool         // vanished before it was known; its parents stand for what may be (promise 6)
+	id     ID
+	stage  stage
+	passed bool // not to be handed out: over as soon as its parents are
+	// unlisted says that it had vanished before it was known. In place of its parents
+	// it has those that may be its ancestors, by promise 6.
+	unlisted bool
 	pending  int          // parents that are not over
 	parents  []*shard[ID] // until it is begun or over
 	children []*shard[ID] // that wait for it, until it is over

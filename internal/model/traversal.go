@@ -80,6 +80,14 @@ func (t *Traversal) Take(id int, records []Record, now int64) error {
 	return nil
 }
 
+// Given returns between which counts the number of records lies that a reader has
+// behind it in a shard: those that it gave, and those and the ones that expired
+// since. It also returns whether these are all there will ever be.
+func (t *Traversal) Given(id int, now int64) (least, most int, all bool) {
+	sh := t.stream.shards[id]
+	return t.next[id], t.place(sh, now), sh.Closed && len(t.rest(sh, now)) == 0
+}
+
 // ancestors returns all shards that a shard came from.
 func (s *Stream) ancestors(sh *Shard) map[*Shard]bool {
 	all := map[*Shard]bool{}

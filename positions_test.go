@@ -1,0 +1,413 @@
+package weir_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/weirstream/weir"
+)
+
+// progress returns what positions say of the first n shards.
+func progress(p weir.Positions, n int) (list []string) {
+	for id := range n {
+		state, _ := p.Of(weir.ShardID(id))
+		list = append(list, state.String())
+	}
+	return list
+}
+
+// A shard that is not begun can be told from one that is finished at every step of
+// the way over a split and a merge.
+func TestPositions_tellHowFarAShardWasRead(t *testing.T) {
+	const waits, begun, done = "not begun", "begun", "finished"
+	s, _ := clocked(t, weir.Config{Limits: weir.Unlimited()})
+	put := func(shard weir.ShardID) weir.SequenceNumber {
+		start := s.Shards()[shard].HashKeyRange.Start
+		r, err := s.Put(t.Context(), weir.Entry{PartitionKey: "k", ExplicitHashKey: &start})
+		require.NoError(t, err)
+		return r.SequenceNumber
+	}
+	r, err := s.ReadStream("", weir.TrimHorizon())
+	require.NoError(t, err)
+	defer r.Close()
+	read := func() weir.Positions {
+		records, err := r.TryNext()
+		require.NoError(t, err)
+		require.Len(t, records, 1)
+		p := r.Positions()
+		again, err := weir.ParsePositions(p.String())
+		require.NoError(t, err)
+		require.Equal(t, p, again)
+		return p
+	}
+	requireOf := func(p weir.Positions, shard weir.ShardID, want weir.SequenceNumber) {
+		t.Helper()
+		_, n := p.Of(shard)
+		require.Equal(t, want.String(), n.String())
+	}
+	requireOf(r.Positions(), 0, s.Shards()[0].StartingSequenceNumber)
+
+	in0 := put(0)
+	_, err = s.SplitShard(0, weir.HashKey{Hi: 1 << 63})
+	require.NoError(t, err)
+	in1, in2 := put(1), put(2)
+	_, err = s.MergeShards(1, 2)
+	require.NoError(t, err)
+	in3 := put(3)
+
+	p := read()
+	assert.Equal(t, []string{begun, waits, waits, waits}, progress(p, 4))
+	requireOf(p, 0, in0)
+	p = read()
+	assert.Equal(t, []string{done, begun, begun, waits}, progress(p, 4))
+	requireOf(p, 0, s.Shards()[0].EndingSequenceNumber)
+	requireOf(p, 1, in1)
+	requireOf(p, 2, s.Shards()[2].StartingSequenceNumber)
+	requireOf(p, 3, weir.SequenceNumber{})
+	p = read()
+	assert.Equal(t, []string{done, begun, begun, waits}, progress(p, 4))
+	requireOf(p, 2, in2)
+	p = read()
+	assert.Equal(t, []string{done, done, done, begun}, progress(p, 4))
+	requireOf(p, 3, in3)
+	assert.Equal(t, []string{waits, waits}, progress(nil, 2))
+
+	_, err = s.SplitShard(3, weir.HashKey{Hi: 1 << 63})
+	require.NoError(t, err)
+	assert.Equal(t, []string{done, done, done, begun, waits, waits}, progress(r.Positions(), 6),
+		"its end was not met yet")
+	records, err := r.TryNext()
+	require.NoError(t, err)
+	require.Empty(t, records)
+	assert.Equal(t, []string{done, done, done, done, begun, begun}, progress(r.Positions(), 6))
+}
+
+// One parent of a merge is finished while the other one is being read.
+func TestPositions_mergeThatWaits(t *testing.T) {
+	s, _ := clocked(t, weir.Config{Shards: 2, Limits: weir.Unlimited()})
+	half := weir.HashKey{Hi: 1 << 63}
+	for range 300 { // more than a reader takes at once
+		_, err := s.Put(t.Context(), weir.Entry{PartitionKey: "k", ExplicitHashKey: &half})
+		require.NoError(t, err)
+	}
+	_, err := s.MergeShards(0, 1)
+	require.NoError(t, err)
+	r, err := s.ReadStream("", weir.TrimHorizon())
+	require.NoError(t, err)
+	defer r.Close()
+	_, err = r.TryNext()
+	require.NoError(t, err)
+	assert.Equal(t, []string{"finished", "begun", "not begun"}, progress(r.Positions(), 3))
+	again, err := s.ResumeStream("", r.Positions())
+	require.NoError(t, err)
+	defer again.Close()
+	assert.Equal(t, []string{"finished", "begun", "not begun"}, progress(again.Positions(), 3))
+}
+
+// What was closed before the place where reading began counts as finished.
+func TestPositions_readerThatBeginsLate(t *testing.T) {
+	for _, from := range []string{"latest", "time"} {
+		s, clock := clocked(t, weir.Config{Limits: weir.Unlimited()})
+		_, err := s.SplitShard(0, weir.HashKey{Hi: 1 << 63})
+		require.NoError(t, err)
+		_, err = s.MergeShards(1, 2)
+		require.NoError(t, err)
+		clock.Advance(time.Minute)
+		at := weir.Latest()
+		if from == "time" {
+			at = weir.AtTime(clock.Now())
+		}
+		r, err := s.ReadStream("", at)
+		require.NoError(t, err)
+		assert.Equal(t, []string{"finished", "finished", "finished", "begun"}, progress(r.Positions(), 4), from)
+		r.Close()
+	}
+}
+
+func TestPositions_ofOneShard(t *testing.T) {
+	s, _ := clocked(t, weir.Config{Limits: weir.Unlimited()})
+	at := mustPut(t, s, "k", "v")
+	r, err := s.ReadShard("", 0, weir.TrimHorizon())
+	require.NoError(t, err)
+	defer r.Close()
+	_, err = r.TryNext()
+	require.NoError(t, err)
+	assert.Equal(t, weir.Positions{at.SequenceNumber}, r.Positions())
+	_, err = s.SplitShard(0, weir.HashKey{Hi: 1 << 63})
+	require.NoError(t, err)
+	_, err = r.TryNext()
+	require.Error(t, err, "the end")
+	assert.Equal(t, []string{"finished", "not begun"}, progress(r.Positions(), 2))
+}
+
+// Positions saved before finished shards were part of them resume as ever.
+func TestPositions_withoutTheFinishedShards(t *testing.T) {
+	s, _ := clocked(t, weir.Config{Limits: weir.Unlimited()})
+	mustPut(t, s, "k", "old")
+	_, err := s.SplitShard(0, weir.HashKey{Hi: 1 << 63})
+	require.NoError(t, err)
+	mustPut(t, s, "k", "new")
+	shards := s.Shards()
+	r, err := s.ResumeStream("", weir.Positions{shards[1].StartingSequenceNumber, shards[2].StartingSequenceNumber})
+	require.NoError(t, err)
+	defer r.Close()
+	assert.Equal(t, []string{"finished", "begun", "begun"}, progress(r.Positions(), 3))
+	records, err := r.TryNext()
+	require.NoError(t, err)
+	assert.Equal(t, []string{"new"}, dataOf(records))
+}
+
+// Over any history what positions say of the shards agrees with itself: a shard is
+// begun or finished exactly if all its parents are finished or have vanished.
+func TestPositions_agreeOverRandomResharding(t *testing.T) {
+	for seed := range uint64(200) {
+		random := rand.New(rand.NewPCG(seed, 6))
+		s, clock := clocked(t, weir.Config{Shards: 1 + random.IntN(3), Limits: weir.Unlimited()})
+		r, err := s.ReadStream("", weir.TrimHorizon())
+		require.NoError(t, err)
+		last := map[weir.ShardID]uint64{}
+		for range 80 {
+			switch random.IntN(8) {
+			case 0, 1, 2:
+				mustPut(t, s, fmt.Sprint(random.IntN(12)), "v")
+			case 3, 4:
+				reshardAtRandom(t, s, random)
+			case 5:
+				clock.Advance(time.Duration(random.IntN(9)) * time.Hour)
+			case 6:
+				records, err := r.TryNext()
+				require.NoError(t, err)
+				for _, record := range records {
+					last[record.ShardID()] = record.SequenceNumber.Index()
+				}
+			case 7:
+				r = resumed(t, s, r)
+			}
+			p, shards := r.Positions(), s.Shards()
+			for _, d := range shards {
+				state, n := p.Of(d.ID)
+				waits := slices.ContainsFunc(d.Parents, func(id weir.ShardID) bool {
+					state, _ := p.Of(id)
+					return state == weir.Begun || state == weir.NotBegun && !anyVanished([]weir.ShardID{id}, shards)
+				})
+				switch state {
+				case weir.NotBegun:
+					require.Zero(t, last[d.ID], "seed %d, %v", seed, d.ID)
+					if !waits { // the reader is on its way through shards that have vanished
+						require.True(t, anyVanished(d.Parents, shards), "seed %d, %v", seed, d.ID)
+					}
+				case weir.Begun:
+					require.False(t, waits, "seed %d, %v", seed, d.ID)
+					require.GreaterOrEqual(t, n.Index(), last[d.ID], "seed %d, %v", seed, d.ID)
+				default:
+					require.False(t, waits, "seed %d, %v", seed, d.ID)
+					require.Equal(t, d.EndingSequenceNumber, n, "seed %d, %v", seed, d.ID)
+				}
+			}
+		}
+	}
+}
+
+// anyVanished reports whether one of some shards is not listed.
+func anyVanished(ids []weir.ShardID, shards []weir.Shard) bool {
+	return slices.ContainsFunc(ids, func(id weir.ShardID) bool {
+		return !slices.ContainsFunc(shards, func(d weir.Shard) bool { return d.ID == id })
+	})
+}
+
+// The retention was looked at once for each position and once more for the
+// shards that follow. If it was shortened in between, a shard was read on that had
+// vanished for its children: they were begun at once, and again at its end.
+func TestStream_resumesBesideAShorterRetention(t *testing.T) {
+	const shards = 1000
+	for i := range 20 {
+		s, clock := clocked(t, weir.Config{Shards: shards, Limits: weir.Unlimited(), Retention: 48 * time.Hour})
+		var positions weir.Positions
+		for _, d := range s.Shards() {
+			positions = append(positions, d.StartingSequenceNumber)
+		}
+		_, err := s.SplitShard(0, weir.HashKey{Hi: s.Shards()[0].HashKeyRange.End.Hi / 2})
+		require.NoError(t, err)
+		clock.Advance(30 * time.Hour)
+		_, err = s.Put(t.Context(), weir.Entry{PartitionKey: "k", ExplicitHashKey: new(weir.HashKey)})
+		require.NoError(t, err)
+
+		var wg sync.WaitGroup
+		wg.Go(func() { assert.NoError(t, s.SetRetention(24*time.Hour)) })
+		for range i * 500 {
+			s.Retention()
+		}
+		r, err := s.ResumeStream("", positions)
+		require.NoError(t, err)
+		wg.Wait()
+		var got int
+		for records := []weir.Record{{}}; len(records) > 0; got += len(records) {
+			records, err = r.TryNext()
+			require.NoError(t, err)
+		}
+		assert.Equal(t, 1, got, "times that the record was given")
+		r.Close()
+	}
+}
+
+// Saved positions first, else another place.
+func TestReader_continuesOrBegins(t *testing.T) {
+	for _, test := range []struct {
+		saved int // records that were read
+		from  weir.Position
+		want  []string
+	}{
+		{0, weir.TrimHorizon(), []string{"0", "1", "2"}},
+		{0, weir.Latest(), []string{"2"}},
+		{1, weir.Latest(), []string{"1", "2"}},
+	} {
+		s, _ := clocked(t, weir.Config{Limits: weir.Unlimited()})
+		var saved weir.Positions
+		for i := range 2 {
+			if at := mustPut(t, s, "k", strconv.Itoa(i)); i < test.saved {
+				saved = weir.Positions{at.SequenceNumber}
+			}
+		}
+		r, err := weir.ReadOn(s, saved, test.from)
+		require.NoError(t, err)
+		mustPut(t, s, "k", "2")
+		records, err := r.TryNext()
+		require.NoError(t, err)
+		assert.Equal(t, test.want, dataOf(records))
+		r.Close()
+	}
+}
+
+func TestStream_trimToPositions(t *testing.T) {
+	s, _ := clocked(t, weir.Config{Shards: 2, Limits: weir.Unlimited()})
+	upper := weir.HashKey{Hi: 1 << 63}
+	var low, high []weir.SequenceNumber
+	for i := range 4 {
+		a, err := s.Put(t.Context(), weir.Entry{PartitionKey: "k", Data: []byte(strconv.Itoa(i)), ExplicitHashKey: new(weir.HashKey)})
+		require.NoError(t, err)
+		b, err := s.Put(t.Context(), weir.Entry{PartitionKey: "k", Data: []byte(strconv.Itoa(i)), ExplicitHashKey: &upper})
+		require.NoError(t, err)
+		low, high = append(low, a.SequenceNumber), append(high, b.SequenceNumber)
+	}
+	left := func() []int { return []int{len(readable(t, s, 0)), len(readable(t, s, 1))} }
+
+	require.NoError(t, s.TrimToPositions())
+	require.NoError(t, s.TrimToPositions(weir.Positions{low[3], high[3]}, nil))
+	require.NoError(t, s.TrimToPositions(weir.Positions{low[3]}, weir.Positions{high[3]}))
+	assert.Equal(t, []int{4, 4}, left(), "none is begun by all")
+	require.NoError(t, s.TrimToPositions(weir.Positions{low[2], high[0]}, weir.Positions{high[1], low[1]}))
+	assert.Equal(t, []int{2, 3}, left(), "up to the least position")
+	require.NoError(t, s.TrimToPositions(weir.Positions{low[0], high[0]}))
+	assert.Equal(t, []int{2, 3}, left(), "what is trimmed stays so")
+	require.NoError(t, s.TrimToPositions(weir.Positions{s.Shards()[0].StartingSequenceNumber, high[1]}))
+	assert.Equal(t, []int{2, 2}, left())
+
+	for _, bad := range []weir.Positions{{low[3], low[2]}, {high[3], {}}} {
+		assert.Error(t, s.TrimToPositions(weir.Positions{low[3], high[3]}, bad))
+		assert.Error(t, s.TrimToPositions(bad))
+	}
+	assert.Equal(t, []int{2, 2}, left(), "an error trims nothing")
+}
+
+// Shards that all have finished are trimmed entirely, though the positions that
+// tell it are of what follows them; shards that one has not begun are not trimmed.
+func TestStream_trimToPositionsOverASplit(t *testing.T) {
+	s, clock := clocked(t, weir.Config{Limits: weir.Unlimited()})
+	for i := range 3 {
+		mustPut(t, s, "k", strconv.Itoa(i))
+	}
+	slow, err := s.ReadStream("", weir.TrimHorizon())
+	require.NoError(t, err)
+	defer slow.Close()
+	_, err = s.SplitShard(0, weir.HashKey{Hi: 1 << 63})
+	require.NoError(t, err)
+	child := mustPut(t, s, "k", "3").ShardID
+	quick, err := s.ReadStream("", weir.TrimHorizon())
+	require.NoError(t, err)
+	defer quick.Close()
+	for range 2 {
+		_, err = quick.TryNext()
+		require.NoError(t, err)
+	}
+	require.Equal(t, "finished", progress(quick.Positions(), 1)[0])
+	left := func() []int { return []int{len(readable(t, s, 0)), len(readable(t, s, child))} }
+
+	require.NoError(t, s.TrimToPositions(quick.Positions(), slow.Positions()))
+	assert.Equal(t, []int{3, 1}, left())
+	_, err = slow.TryNext()
+	require.NoError(t, err)
+	require.NoError(t, s.TrimToPositions(quick.Positions(), slow.Positions()))
+	assert.Equal(t, []int{0, 1}, left())
+	records, err := slow.TryNext()
+	require.NoError(t, err)
+	assert.Equal(t, []string{"3"}, dataOf(records))
+	clock.Advance(25 * time.Hour)
+	s.Trim()
+	require.NoError(t, s.TrimToPositions(quick.Positions(), slow.Positions()), "a parent that has vanished")
+}
+
+// Readers that trim to what both have read miss nothing, and what both have read
+// is gone.
+func TestStream_trimToPositionsWhileReading(t *testing.T) {
+	for seed := range uint64(100) {
+		random := rand.New(rand.NewPCG(seed, 7))
+		s, _ := clocked(t, weir.Config{Shards: 1 + random.IntN(3), Limits: weir.Unlimited()})
+		var readers [2]*weir.Reader
+		var read [2]map[weir.SequenceNumber]bool
+		var next [2]map[string]int
+		for i := range readers {
+			r, err := s.ReadStream("", weir.TrimHorizon())
+			require.NoError(t, err)
+			readers[i], read[i], next[i] = r, map[weir.SequenceNumber]bool{}, map[string]int{}
+		}
+		take := func(i int) bool {
+			records, err := readers[i].TryNext()
+			require.NoError(t, err)
+			for _, record := range records {
+				require.Equal(t, strconv.Itoa(next[i][record.PartitionKey]), string(record.Data), "seed %d", seed)
+				next[i][record.PartitionKey]++
+				read[i][record.SequenceNumber] = true
+			}
+			return len(records) > 0
+		}
+		put := map[string]int{}
+		trim := func() {
+			require.NoError(t, s.TrimToPositions(readers[0].Positions(), readers[1].Positions()))
+			for _, record := range allRecords(t, s) {
+				require.False(t, read[0][record.SequenceNumber] && read[1][record.SequenceNumber], "seed %d", seed)
+			}
+		}
+		for range 100 {
+			switch random.IntN(8) {
+			case 0, 1, 2:
+				key := fmt.Sprint(random.IntN(12))
+				mustPut(t, s, key, strconv.Itoa(put[key]))
+				put[key]++
+			case 3:
+				reshardAtRandom(t, s, random)
+			case 4, 5:
+				take(random.IntN(2))
+			case 6:
+				i := random.IntN(2)
+				readers[i] = resumed(t, s, readers[i])
+			case 7:
+				trim()
+			}
+		}
+		for i := range readers {
+			for take(i) {
+			}
+			require.Equal(t, put, next[i], "seed %d", seed)
+		}
+		trim()
+		require.Empty(t, allRecords(t, s), "seed %d", seed)
+	}
+}
