@@ -3,6 +3,7 @@ package bench_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -212,6 +213,54 @@ func TestRun_reshards(t *testing.T) {
 		assert.EqualValues(t, 500, res.Consumers[0].Records, "fan-out %v", fanOut)
 		assert.Greater(t, len(res.Shards), 4)
 	}
+}
+
+// A laggard is a target of which one shard is slow to be read. It notes in which
+// order shards are begun.
+type laggard struct {
+	bench.Target
+	slow  weir.ShardID
+	mu    sync.Mutex // guards begun
+	begun []weir.ShardID
+}
+
+func (l *laggard) Poll(ctx context.Context, shard weir.ShardID, from bench.Start, limit int) (bench.Reader, error) {
+	l.mu.Lock()
+	l.begun = append(l.begun, shard)
+	l.mu.Unlock()
+	r, err := l.Target.Poll(ctx, shard, from, limit)
+	if shard == l.slow {
+		r = slowReader{r}
+	}
+	return r, err
+}
+
+type slowReader struct{ bench.Reader }
+
+func (r slowReader) Next(ctx context.Context) (bench.Batch, error) {
+	time.Sleep(time.Second)
+	return r.Reader.Next(ctx)
+}
+
+// Shard 4 is merged from 1 and 3, and 3 comes from 0. When 1 is read to its end, 0
+// is still being read, so 3 is not begun; 4 was begun then, before its parent.
+func TestRun_childOfAMergeWaitsForAParentThatIsNotBegun(t *testing.T) {
+	var target *laggard
+	w := steady(10)
+	w.Stream.Shards = 2
+	w.Consumers = []workload.Consumer{{Poll: workload.Duration(100 * time.Millisecond)}}
+	res := run(t, w, func(c *bench.Config) {
+		s, err := weir.NewStream("bench", weir.Config{Shards: 2, Limits: weir.Unlimited()})
+		require.NoError(t, err)
+		_, err = s.SplitShard(0, s.Shards()[0].HashKeyRange.Middle())
+		require.NoError(t, err)
+		_, err = s.MergeShards(3, 1)
+		require.NoError(t, err)
+		target = &laggard{Target: bench.NewEmbedded(s)}
+		c.Target = target
+	})
+	assert.Equal(t, []weir.ShardID{0, 1, 2, 3, 4}, target.begun)
+	assert.EqualValues(t, 50, res.Consumers[0].Records)
 }
 
 // A consumer that begins later reads what there is, or nothing if the run is over by then.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/cmd/weir/internal/figures"
+	"github.com/weirstream/weir/internal/lineage"
 	"github.com/weirstream/weir/workload"
 )
 
@@ -28,14 +29,14 @@ type consumer struct {
 	shards *errgroup.Group
 	finish context.CancelFunc
 
-	mu    sync.Mutex // guards what follows
-	begun map[weir.ShardID]*progress
+	mu      sync.Mutex                  // guards what follows
+	walk    *lineage.Walk[weir.ShardID] // which shards to begin
+	reading map[weir.ShardID]*progress
 	reads
 }
 
-// progress is how far a shard was read.
+// progress is how far a shard was read that is not read to its end.
 type progress struct {
-	ended  bool
 	behind time.Duration // when it was last read
 	seen   time.Duration // when that was
 	held   bool          // the consumer is not about to read again: it processes or is down
@@ -43,7 +44,7 @@ type progress struct {
 
 // age returns how old the oldest record that was not read can be.
 func (p *progress) age(now time.Duration) time.Duration {
-	if p.ended || p.behind == 0 && !p.held {
+	if p.behind == 0 && !p.held {
 		return 0
 	}
 	return p.behind + now - p.seen
@@ -70,8 +71,8 @@ func newConsumer(r *run, i, n int) *consumer {
 	c := &consumer{
 		run: r, config: config, name: config.Name,
 		poll: time.Duration(config.Poll), limit: config.Limit,
-		begun: make(map[weir.ShardID]*progress),
-		reads: reads{propagation: figures.NewHistogram(), endToEnd: figures.NewHistogram()},
+		reading: make(map[weir.ShardID]*progress),
+		reads:   reads{propagation: figures.NewHistogram(), endToEnd: figures.NewHistogram()},
 	}
 	if config.Count > 1 {
 		c.name = fmt.Sprintf("%s-%d", c.name, n+1)
@@ -99,31 +100,22 @@ func (c *consumer) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	known := make(map[weir.ShardID]bool)
+	var listing []lineage.Shard[weir.ShardID]
 	for _, s := range shards {
-		known[s.ID] = true
-	}
-	c.first = make(map[weir.ShardID]Reader)
-	for _, s := range shards {
-		if c.from() == Latest && !s.Open || c.from() == TrimHorizon && anyOf(known, s.Parents) {
-			continue
+		if s.Open || c.from() == TrimHorizon {
+			listing = append(listing, lineage.Shard[weir.ShardID]{ID: s.ID, Parents: s.Parents})
 		}
-		reader, err := c.reader(ctx, s.ID, c.from())
+	}
+	c.walk = lineage.New(listing, lineage.Start[weir.ShardID]{})
+	c.first = make(map[weir.ShardID]Reader)
+	for shard := range c.walk.Ready() {
+		reader, err := c.reader(ctx, shard, c.from())
 		if err != nil {
 			return fmt.Errorf("%s: %w", c.name, err)
 		}
-		c.first[s.ID] = reader
+		c.first[shard] = reader
 	}
 	return nil
-}
-
-func anyOf(known map[weir.ShardID]bool, ids []weir.ShardID) bool {
-	for _, id := range ids {
-		if known[id] {
-			return true
-		}
-	}
-	return false
 }
 
 func (c *consumer) reader(ctx context.Context, shard weir.ShardID, from Start) (Reader, error) {
@@ -171,15 +163,18 @@ func (c *consumer) awaitStart(ctx context.Context, start time.Duration) bool {
 // readAll reads the first shards and all that follow them.
 func (c *consumer) readAll(ctx context.Context) error {
 	c.shards, ctx = errgroup.WithContext(ctx)
-	c.mu.Lock()
-	for shard := range c.first { // all of them before any is read, so that none ends too early
-		c.begun[shard] = new(progress)
-	}
-	c.mu.Unlock()
 	for shard, reader := range c.first {
-		c.shards.Go(func() error { return orNil(ctx, c.read(ctx, shard, reader)) })
+		c.begin(ctx, shard, reader)
 	}
 	return c.shards.Wait()
+}
+
+// begin begins to read a shard.
+func (c *consumer) begin(ctx context.Context, shard weir.ShardID, reader Reader) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.reading[shard] = new(progress)
+	c.shards.Go(func() error { return orNil(ctx, c.read(ctx, shard, reader)) })
 }
 
 // orNil returns err unless ctx has ended.
@@ -282,7 +277,7 @@ func (c *consumer) pause(ctx context.Context, shard weir.ShardID) error {
 func (c *consumer) hold(shard weir.ShardID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.begun[shard].held = true
+	c.reading[shard].held = true
 }
 
 // process takes the time that the consumer takes for a batch, and measures it.
@@ -322,7 +317,7 @@ func (c *consumer) saw(shard weir.ShardID, batch Batch, now time.Duration) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	*c.begun[shard] = progress{behind: batch.Behind, seen: now}
+	*c.reading[shard] = progress{behind: batch.Behind, seen: now}
 	c.maxAge = max(c.maxAge, batch.Behind)
 }
 
@@ -372,43 +367,46 @@ func (c *consumer) unread(put int64) int64 {
 	return max(0, put-c.missed-c.ours)
 }
 
-// follow begins the children of a shard that was read to its end.
+// follow begins the shards that are next when one was read to its end.
 func (c *consumer) follow(ctx context.Context, shard weir.ShardID, children []weir.ChildShard) error {
-	for _, child := range c.due(shard, children) {
-		reader, err := c.reader(ctx, child, TrimHorizon)
-		if err != nil {
+	due := c.ended(shard, children)
+	for i := 0; i < len(due); i++ {
+		reader, err := c.reader(ctx, due[i], TrimHorizon)
+		switch {
+		case errors.Is(err, weir.ErrShardNotFound): // it has vanished; what follows it may be next
+			due = append(due, c.vanished(due[i])...)
+		case err != nil:
 			return fmt.Errorf("%s: %w", c.name, err)
+		default:
+			c.begin(ctx, due[i], reader)
 		}
-		c.shards.Go(func() error { return orNil(ctx, c.read(ctx, child, reader)) })
 	}
 	return nil
 }
 
-// due notes that a shard has ended, and returns which of its children are to be begun.
-func (c *consumer) due(shard weir.ShardID, children []weir.ChildShard) (list []weir.ShardID) {
+// ended notes that a shard has ended, and returns which shards are to be begun.
+func (c *consumer) ended(shard weir.ShardID, children []weir.ChildShard) []weir.ShardID {
+	next := make([]lineage.Shard[weir.ShardID], len(children))
+	for i, child := range children {
+		next[i] = lineage.Shard[weir.ShardID]{ID: child.ID, Parents: child.Parents}
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.begun[shard].ended = true
-	for _, child := range children {
-		waits := c.begun[child.ID] != nil
-		for _, parent := range child.Parents {
-			if p := c.begun[parent]; p != nil && !p.ended {
-				waits = true
-			}
-		}
-		if !waits {
-			c.begun[child.ID] = new(progress)
-			list = append(list, child.ID)
-		}
-	}
-	return list
+	delete(c.reading, shard)
+	return c.walk.Ended(shard, next...)
+}
+
+func (c *consumer) vanished(shard weir.ShardID) []weir.ShardID {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.walk.Forget(shard)
 }
 
 // age returns how old the oldest record is that the consumer has not read.
 func (c *consumer) age(now time.Duration) (age time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, p := range c.begun {
+	for _, p := range c.reading {
 		age = max(age, p.age(now))
 	}
 	c.maxAge = max(c.maxAge, age)
