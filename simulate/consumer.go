@@ -3,11 +3,13 @@ package simulate
 import (
 	"cmp"
 	"fmt"
+	"iter"
 	"slices"
 	"sort"
 	"time"
 
 	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/internal/lineage"
 	"github.com/weirstream/weir/workload"
 )
 
@@ -21,11 +23,9 @@ type consumer struct {
 	latest bool
 
 	started bool
-	down    bool // in an outage
-	// readers is the shards that it reads, waits those that it is to begin when it is
-	// done with their parents.
-	readers []*reader
-	waits   []*shard
+	down    bool      // in an outage
+	readers []*reader // of the shards that it reads
+	walk    *lineage.Walk[weir.ShardID]
 
 	working int       // batches being processed
 	queue   []*reader // that have a batch and wait for a worker
@@ -50,7 +50,7 @@ func (s *simulation) addConsumers(specs []workload.Consumer) error {
 			c := &consumer{
 				sim: s, index: len(s.consumers), name: nameOf(spec, n), spec: spec,
 				poll: time.Duration(spec.Poll), latest: spec.From == workload.FromLatest,
-				outages: joined(spec.Outages),
+				outages: joined(spec.Outages), walk: lineage.New(nil, lineage.Start[weir.ShardID]{}),
 			}
 			s.consumers = append(s.consumers, c)
 			if !spec.FanOut {
@@ -135,55 +135,58 @@ func (c *consumer) start() {
 		}
 	}
 	expired := s.expired()
+	var listing []lineage.Shard[weir.ShardID]
 	for _, sh := range s.shards.live {
-		switch {
-		case !c.latest:
+		if !c.latest || sh.open {
 			sh.began[c.index] = expired[sh.id]
-			c.waits = append(c.waits, sh)
-		case sh.open:
+			listing = append(listing, sh.kin())
+		}
+	}
+	c.walk = lineage.New(listing, lineage.Start[weir.ShardID]{})
+	for id := range c.walk.Ready() {
+		if sh := s.shards.get(id); c.latest {
 			c.begin(sh, weir.AtTime(s.clock), sh.stored)
-		default:
-			sh.stages[c.index] = done
+		} else {
+			c.begin(sh, weir.TrimHorizon(), sh.began[c.index])
 		}
 	}
-	c.beginWaiting()
 }
 
-// wants reports whether it is to read a shard that was opened just now, and
-// remembers it.
-func (c *consumer) wants(sh *shard, set *shardSet) bool {
-	if !c.started {
-		return !c.latest
+// opened is called when a shard was opened just now.
+func (c *consumer) opened(sh *shard) {
+	if c.started && len(c.walk.Opened(sh.kin())) > 0 {
+		c.begin(sh, weir.TrimHorizon(), 0)
 	}
-	c.waits = append(c.waits, sh)
-	return true
 }
 
-// beginWaiting begins the shards whose parents it has read to the end.
-func (c *consumer) beginWaiting() {
-	for i := 0; i < len(c.waits); {
-		sh := c.waits[i]
-		if c.parentsWait(sh) {
-			i++
-			continue
-		}
-		c.waits = slices.Delete(c.waits, i, i+1)
+// beginAll begins shards whose parents it has read to the end.
+func (c *consumer) beginAll(ids []weir.ShardID) {
+	for _, id := range ids {
+		sh := c.sim.shards.get(id)
 		c.begin(sh, weir.TrimHorizon(), sh.began[c.index])
 	}
 }
 
-func (c *consumer) parentsWait(sh *shard) bool {
-	return slices.ContainsFunc(sh.parents, func(id weir.ShardID) bool {
-		parent := c.sim.shards.get(id)
-		return parent != nil && (parent.stages[c.index] == waiting || parent.stages[c.index] == reading)
-	})
+// waiting yields the shards that it is to begin when it is done with their
+// parents, by id.
+func (c *consumer) waiting() iter.Seq[*shard] {
+	return func(yield func(*shard) bool) {
+		if c.walk.Waiting() == 0 {
+			return
+		}
+		for _, sh := range c.sim.shards.live {
+			if c.walk.Waits(sh.id) && !yield(sh) {
+				return
+			}
+		}
+	}
 }
 
 // begin begins to read a shard from a position on; index is that of the record
 // before it.
 func (c *consumer) begin(sh *shard, from weir.Position, index int64) {
 	r := &reader{c: c, sh: sh, position: index, from: from}
-	sh.stages[c.index], sh.readers[c.index] = reading, r
+	sh.readers[c.index] = r
 	c.readers = append(c.readers, r)
 	if c.catching {
 		c.behind++
@@ -191,35 +194,42 @@ func (c *consumer) begin(sh *shard, from weir.Position, index int64) {
 	r.begin()
 }
 
+// awaits reports whether it has still to begin a shard.
+func (c *consumer) awaits(sh *shard) bool {
+	if !c.started {
+		return !c.latest
+	}
+	return c.walk.Waits(sh.id)
+}
+
 // finished is called when a shard is read to its end.
 func (c *consumer) finished(r *reader) {
 	c.accrue()
 	r.ended = true
 	c.readers = slices.DeleteFunc(c.readers, func(o *reader) bool { return o == r })
-	r.sh.stages[c.index], r.sh.readers[c.index] = done, nil
+	r.sh.readers[c.index] = nil
 	if !r.last.IsZero() {
 		r.sh.last = r.last
 	}
 	c.reachedTip(r)
-	c.beginWaiting()
+	c.beginAll(c.walk.Ended(r.sh.id))
 }
 
 // vanished is called when a shard has vanished from the stream: what the consumer
 // has not read of it is lost.
 func (c *consumer) vanished(sh *shard) {
-	c.waits = slices.DeleteFunc(c.waits, func(o *shard) bool { return o == sh })
-	switch r := sh.readers[c.index]; sh.stages[c.index] {
-	case reading:
+	if !c.started {
+		return
+	}
+	if r := sh.readers[c.index]; r != nil {
 		c.lose(sh.stored - r.position)
 		c.finished(r)
-	case waiting:
-		sh.stages[c.index] = done
-		if c.started {
-			c.lose(sh.stored - sh.began[c.index])
-			c.beginWaiting()
-			c.checkCaughtUp()
-		}
 	}
+	if c.walk.Waits(sh.id) {
+		c.lose(sh.stored - sh.began[c.index])
+	}
+	c.beginAll(c.walk.Forget(sh.id))
+	c.checkCaughtUp()
 }
 
 // lose counts records that were found missing.
@@ -249,7 +259,7 @@ func (c *consumer) reachedTip(r *reader) {
 
 // checkCaughtUp ends the catching up when no shard is left to be read to its tip.
 func (c *consumer) checkCaughtUp() {
-	if c.catching && c.behind == 0 && len(c.waits) == 0 {
+	if c.catching && c.behind == 0 && c.walk.Waiting() == 0 {
 		c.catching = false
 		c.report.caughtUp(c.sim.now)
 	}

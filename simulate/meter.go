@@ -145,7 +145,7 @@ func (m *meter) findExpired() {
 		for _, r := range c.readers {
 			c.expired += max(0, before[r.sh.id]-r.position)
 		}
-		for _, sh := range c.waits {
+		for sh := range c.waiting() {
 			c.expired += before[sh.id] - sh.began[c.index]
 		}
 	}
@@ -173,7 +173,7 @@ func (c *consumer) nearHorizon() bool {
 			return true
 		}
 	}
-	for _, sh := range c.waits {
+	for sh := range c.waiting() {
 		if sh.stored > 0 && c.sim.isNear(c.sim.now-sh.opened) {
 			return true
 		}
@@ -193,7 +193,7 @@ func (c *consumer) age() (age time.Duration) {
 	for _, r := range c.readers {
 		age = max(age, r.age())
 	}
-	for _, sh := range c.waits {
+	for sh := range c.waiting() {
 		if sh.stored == 0 {
 			continue
 		}
@@ -210,7 +210,7 @@ func (c *consumer) lag() int64 {
 	for _, r := range c.readers {
 		n += r.unread()
 	}
-	for _, sh := range c.waits {
+	for sh := range c.waiting() {
 		n += sh.stored - sh.began[c.index]
 	}
 	return max(0, n-c.expired)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/internal/lineage"
 )
 
 // A shard is what the simulation knows of one shard of its stream.
@@ -22,10 +23,7 @@ type shard struct {
 	busy   bool    // something happened to it in this second
 	load   float64 // how much of its write limits was asked for lately
 
-	// stages and readers say how far each consumer is with it, by the consumer's
-	// index.
-	stages  []stage
-	readers []*reader
+	readers []*reader // by the consumer's index; nil unless it is being read
 	// began is the index of the last record that had expired when a consumer began that
 	// reads from the trim horizon. Those up to there it does not miss.
 	began   []int64
@@ -33,16 +31,6 @@ type shard struct {
 	trimmed int64     // index up to which its records were released
 	last    weir.SequenceNumber
 }
-
-// A stage is how far a consumer is with a shard.
-type stage uint8
-
-const (
-	unwanted stage = iota // the consumer has not begun, and will not read what is there
-	waiting               // for the consumer to begin, or to be done with the parents
-	reading
-	done
-)
 
 // shardSet is all shards that have not vanished.
 type shardSet struct {
@@ -105,7 +93,6 @@ func (s *simulation) refreshShards(why string) {
 // addShard adds a shard that the stream has opened.
 func (s *simulation) addShard(set *shardSet, d weir.Shard) *shard {
 	sh := &shard{id: d.ID, keys: d.HashKeyRange, parents: d.Parents, open: true, opened: s.now}
-	sh.stages = make([]stage, len(s.consumers))
 	sh.readers = make([]*reader, len(s.consumers))
 	sh.began = make([]int64, len(s.consumers))
 	for len(set.byID) <= int(d.ID) {
@@ -113,11 +100,14 @@ func (s *simulation) addShard(set *shardSet, d weir.Shard) *shard {
 	}
 	set.byID[d.ID] = sh
 	for _, c := range s.consumers {
-		if c.wants(sh, set) {
-			sh.stages[c.index] = waiting
-		}
+		c.opened(sh)
 	}
 	return sh
+}
+
+// kin returns what a lineage is told of the shard.
+func (sh *shard) kin() lineage.Shard[weir.ShardID] {
+	return lineage.Shard[weir.ShardID]{ID: sh.id, Parents: sh.parents}
 }
 
 // forgetVanished drops those shards that were live and are no more.
@@ -174,17 +164,12 @@ func (s *simulation) trim() {
 func (sh *shard) passed(consumers []*consumer) (int64, weir.SequenceNumber) {
 	passed, number := sh.stored, sh.last
 	for _, c := range consumers {
-		switch sh.stages[c.index] {
-		case waiting:
+		r := sh.readers[c.index]
+		switch {
+		case c.awaits(sh), r != nil && r.last.IsZero():
 			return 0, weir.SequenceNumber{}
-		case reading:
-			r := sh.readers[c.index]
-			if r.last.IsZero() {
-				return 0, r.last
-			}
-			if r.position < passed || number.IsZero() {
-				passed, number = r.position, r.last
-			}
+		case r != nil && (r.position < passed || number.IsZero()):
+			passed, number = r.position, r.last
 		}
 	}
 	return passed, number
