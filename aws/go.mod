@@ -11,7 +11,7 @@ require (
 	github.com/fxamacker/cbor/v2 v2.10.0
 	github.com/prometheus/client_golang v1.23.2
 	github.com/stretchr/testify v1.11.1
-	github.com/weirstream/weir v0.0.0
+	github.com/weirstream/weir v0.1.0
 	go.uber.org/goleak v1.3.0
 	golang.org/x/time v0.12.0
 	google.golang.org/protobuf v1.36.8
@@ -35,5 +35,3 @@ require (
 	golang.org/x/sys v0.35.0 // indirect
 	gopkg.in/yaml.v3 v3.0.1 // indirect
 )
-
-replace github.com/weirstream/weir => ../

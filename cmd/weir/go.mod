@@ -15,8 +15,8 @@ require (
 	github.com/spf13/cobra v1.10.2
 	github.com/spf13/pflag v1.0.9
 	github.com/stretchr/testify v1.11.1
-	github.com/weirstream/weir v0.0.0
-	github.com/weirstream/weir/aws v0.0.0
+	github.com/weirstream/weir v0.1.0
+	github.com/weirstream/weir/aws v0.1.0
 	golang.org/x/sync v0.19.0
 	golang.org/x/term v0.38.0
 )
@@ -57,7 +57,3 @@ require (
 	google.golang.org/protobuf v1.36.8 // indirect
 	gopkg.in/yaml.v3 v3.0.1 // indirect
 )
-
-replace github.com/weirstream/weir => ../..
-
-replace github.com/weirstream/weir/aws => ../../aws

@@ -10,7 +10,7 @@ require (
 	github.com/harlow/kinesis-consumer v0.3.6-0.20240916192723-43900507c911
 	github.com/stretchr/testify v1.11.1
 	github.com/vmware/vmware-go-kcl-v2 v1.0.0
-	github.com/weirstream/weir/aws v0.0.0
+	github.com/weirstream/weir/aws v0.1.0
 )
 
 require (
@@ -48,7 +48,7 @@ require (
 	github.com/prometheus/common v0.66.1 // indirect
 	github.com/prometheus/procfs v0.16.1 // indirect
 	github.com/sirupsen/logrus v1.8.1 // indirect
-	github.com/weirstream/weir v0.0.0 // indirect
+	github.com/weirstream/weir v0.1.0 // indirect
 	github.com/x448/float16 v0.8.4 // indirect
 	go.yaml.in/yaml/v2 v2.4.2 // indirect
 	golang.org/x/sys v0.35.0 // indirect

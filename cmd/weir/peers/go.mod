@@ -13,7 +13,7 @@ require (
 	github.com/synadia-io/orbit.go/jetstreamext v0.3.2
 	github.com/twmb/franz-go v1.21.7
 	github.com/twmb/franz-go/pkg/kfake v0.0.0-20260905045312-d70fc1b5b9f8
-	github.com/weirstream/weir v0.0.0
+	github.com/weirstream/weir v0.1.0
 )
 
 require (
