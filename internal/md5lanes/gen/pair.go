@@ -56,17 +56,17 @@ var pairRounds = [4]string{
 // Go, the steps of one alternating with those of the other.
 func pairKernel() []byte {
 	var out bytes.Buffer
-	state := make([]any, len(initial))
+	var state [len(initial)]string
 	for i, word := range initial {
 		state[i] = fmt.Sprintf("0x%08x", word)
 	}
 	out.WriteString(banner)
-	fmt.Fprintf(&out, pairHead, state...)
+	fmt.Fprintf(&out, pairHead, state[0], state[1], state[2], state[3])
 	for _, s := range steps() {
 		writePairStep(&out, s, 0, "p")
 		writePairStep(&out, s, 1, "q")
 	}
-	fmt.Fprintf(&out, pairTail, state...)
+	fmt.Fprintf(&out, pairTail, state[0], state[1], state[2], state[3])
 
 	text, err := format.Source(out.Bytes())
 	if err != nil {
