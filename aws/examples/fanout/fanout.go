@@ -14,7 +14,7 @@ import (
 // Follow gives the records of a shard to handle, event by event, from its beginning on,
 // subscribing again whenever a subscription ends, until the shard is closed and
 // read to its end or ctx ends. Give each Follow a client of its own: the
-// subscriptions of one client share a decoder in smithy-go v1.28.8, which the race
+// subscriptions of one client share a decoder in smithy-go v1.28.9, which the race
 // detector reports.
 func Follow(ctx context.Context, c *kinesis.Client, consumerARN, shard string, handle func(...types.Record)) error {
 	at := &types.StartingPosition{Type: types.ShardIteratorTypeTrimHorizon}

@@ -374,7 +374,7 @@ func TestServe_errors(t *testing.T) {
 		{"", "--cert /no/such --key " + key, "--cert /no/such, --key " + key + ": open /no/such: no such file or directory"},
 		{"WEIR_DELAY=soon", "", `invalid value "soon" of WEIR_DELAY: must be a time from 0s to 1h0m0s, such as 500ms` + usage},
 		{"WEIR_STREAM=a:x", "", `invalid value "a:x" of WEIR_STREAM: stream a: "x" must be a number of shards from 1 to 2147483647, or on-demand` + usage},
-		{"WEIR_TLS=maybe", "", `invalid value "maybe" of WEIR_TLS: strconv.ParseBool: parsing "maybe": invalid syntax` + usage},
+		{"WEIR_TLS=maybe", "", `invalid value "maybe" of WEIR_TLS: must be true or false` + usage},
 		{"WEIR_ACCESS_KEY=a", "", "WEIR_ACCESS_KEY is set, but WEIR_SECRET_KEY is not" + usage},
 		{"WEIR_SECRET_KEY=a", "", "WEIR_SECRET_KEY is set, but WEIR_ACCESS_KEY is not" + usage},
 	}
