@@ -24,8 +24,17 @@ func (k *Fake) retryer() aws.Retryer {
 	})
 }
 
-// backOff returns how long to wait after a failed attempt, the first being 1:
-// as the SDK does, anything up to a bound that doubles.
+// The bounds of the SDK's first back-off, which double with each attempt.
+const (
+	backOffBase         = 50 * time.Millisecond
+	backOffBaseThrottle = time.Second
+)
+
+// throttles tells the errors that the SDK takes for throttling.
+var throttles = retry.IsErrorThrottles(retry.DefaultThrottles)
+
+// backOff returns how long to wait after a failed attempt, the first being 1: as
+// the SDK does, anything up to a bound that doubles and is longer for throttling.
 func (k *Fake) backOff(attempt int, err error) time.Duration {
 	about := "back-off"
 	if c := callOf(err); c != nil {
@@ -38,6 +47,10 @@ func (k *Fake) backOff(attempt int, err error) time.Duration {
 	k.backOffs[about]++
 	n := k.backOffs[about]
 	k.mu.Unlock()
-	most := min(time.Second<<min(attempt, 10), retry.DefaultMaxBackoff)
+	base := backOffBase
+	if throttles.IsErrorThrottle(err).Bool() {
+		base = backOffBaseThrottle
+	}
+	most := min(base<<min(max(attempt-1, 0), 10), retry.DefaultMaxBackoff)
 	return time.Duration(chance(k.seed, about, n) * float64(most))
 }
