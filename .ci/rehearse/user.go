@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"time"
 )
 
 // What the README tells people to type.
@@ -76,7 +77,7 @@ func environment(ctx context.Context, dir, proxy string) ([]string, error) {
 	}
 	return append(os.Environ(),
 		"GOWORK=off",
-		"GOFLAGS=-modcacherw",
+		"GOFLAGS=-modcacherw -trimpath", // so that what was built in another directory need not be built again
 		"GOMODCACHE="+filepath.Join(dir, "mod"),
 		"GOBIN="+filepath.Join(dir, "bin"),
 		"GOPROXY=file://"+filepath.ToSlash(proxy)+",file://"+filepath.ToSlash(here.GOMODCACHE)+"/cache/download,"+here.GOPROXY,
@@ -122,10 +123,11 @@ func (u *user) run(line string) string {
 	if u.err != nil {
 		return ""
 	}
-	fmt.Fprintln(u.w, "$", line)
+	begin := time.Now()
 	words := strings.Fields(line)
 	out, err := command(u.ctx, u.dir, u.env, words[0], words[1:]...)
 	u.err = err
+	fmt.Fprintf(u.w, "%5.1fs  %s\n", time.Since(begin).Seconds(), line)
 	return out
 }
 
