@@ -1,12 +1,12 @@
-// Rehearse releases the last commit into a directory, and then is somebody who has
-// never seen the repository: gets the library and the fake as the README says, builds
-// and tests a program with both, installs weir and runs it.
+// Rehearse releases the last commit into a directory, and then is somebody who
+// has never seen the repository: gets the library and the fake as the README
+// says, builds and tests a program with both, installs weir and runs it.
 //
 //	cd .ci/rehearse && go run .                the rehearsal
 //	cd .ci/rehearse && go run . -set v0.2.0    the version to release next
 //
-// What is not committed takes no part. Modules of others come from the module cache,
-// or from the configured proxy if they are not there.
+// What is not committed takes no part. Modules of others come from the module
+// cache, or from the configured proxy if they are not there.
 package main
 
 import (

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/mod/zip"
 )
 
-// publish writes the modules of the repository in clone into dir, as a module proxy
-// keeps them: https://go.dev/ref/mod#goproxy-protocol.
+// publish writes the modules of the repository in clone into dir, as a module
+// proxy keeps them: https://go.dev/ref/mod#goproxy-protocol.
 func publish(rel release, clone, dir string) error {
 	for _, m := range rel.modules {
 		if err := publishModule(m, rel.version, clone, dir); err != nil {

@@ -18,7 +18,8 @@ import (
 // rootPath is the path of the first module; the others' begin with it.
 const rootPath = "github.com/weirstream/weir"
 
-// A release is what people can get: the modules of the workspace at one version.
+// A release is what people can get: the modules of the workspace at one
+// version.
 type release struct {
 	version string
 	modules []module
@@ -34,8 +35,9 @@ type module struct {
 // tag is the name that the module's commit gets in the repository.
 func (m module) tag(version string) string { return path.Join(m.dir, version) }
 
-// readRelease reads the modules that go.work names, and the version at which they
-// require each other. It fails if somebody who gets one of them could not use it.
+// readRelease reads the modules that go.work names, and the version at which
+// they require each other. It fails if somebody who gets one of them could not
+// use it.
 func readRelease(dir string) (release, error) {
 	text, err := os.ReadFile(filepath.Join(dir, "go.work"))
 	if err != nil {
@@ -65,8 +67,8 @@ func readRelease(dir string) (release, error) {
 	return rel, checkWork(work, rel)
 }
 
-// check returns the version at which the modules require each other, or all that
-// keeps them from being got.
+// check returns the version at which the modules require each other, or all
+// that keeps them from being got.
 func check(modules []module) (version string, err error) {
 	var wrong []error
 	report := func(m module, line *modfile.Line, format string, args ...any) {
@@ -110,13 +112,14 @@ func check(modules []module) (version string, err error) {
 // isOurs reports whether path is that of a module of this repository.
 func isOurs(path string) bool { return path == rootPath || strings.HasPrefix(path, rootPath+"/") }
 
-// publishable reports whether v can be the name of a tag that one means to make.
+// publishable reports whether v can be the name of a tag that one means to
+// make.
 func publishable(v string) bool {
 	return semver.Canonical(v) == v && v != "v0.0.0" && !modpath.IsPseudoVersion(v)
 }
 
-// checkWork sees to it that a checkout takes its own modules for that version, or
-// it would ask a proxy for what is not published yet.
+// checkWork sees to it that a checkout takes its own modules for that version,
+// or it would ask a proxy for what is not published yet.
 func checkWork(work *modfile.WorkFile, rel release) error {
 	replaced := make(map[string]bool)
 	for _, r := range work.Replace {
@@ -138,8 +141,8 @@ func checkWork(work *modfile.WorkFile, rel release) error {
 // ours matches one of our own modules and its version, in a go.mod or go.work.
 var ours = regexp.MustCompile(`(?m)^((?:require |replace |\t)` + regexp.QuoteMeta(rootPath) + `(?:/\S+)?) v\S+`)
 
-// setVersion writes the version at which the modules require each other into the
-// files of the checkout in dir.
+// setVersion writes the version at which the modules require each other into
+// the files of the checkout in dir.
 func setVersion(ctx context.Context, dir, version string) error {
 	if !publishable(version) {
 		return fmt.Errorf("%q: want a version such as v0.2.0", version)

@@ -27,8 +27,8 @@ const (
 //go:embed testdata/user
 var program embed.FS
 
-// use does in dir, which is new, what the README in clone says, with the modules in
-// proxy.
+// use does in dir, which is new, what the README in clone says, with the
+// modules in proxy.
 func use(ctx context.Context, w io.Writer, rel release, clone, proxy, dir string) error {
 	readme, err := os.ReadFile(filepath.Join(clone, "README.md"))
 	if err != nil {
@@ -64,8 +64,8 @@ func use(ctx context.Context, w io.Writer, rel release, clone, proxy, dir string
 	return u.err
 }
 
-// environment is that of a machine with a module cache of its own, which asks our
-// proxy first, then the module cache of this one, then whom this one asks.
+// environment is that of a machine with a module cache of its own, which asks
+// our proxy first, then the module cache of this one, then whom this one asks.
 func environment(ctx context.Context, dir, proxy string) ([]string, error) {
 	text, err := command(ctx, dir, nil, "go", "env", "-json", "GOPROXY", "GOMODCACHE", "GONOSUMDB")
 	if err != nil {
@@ -159,8 +159,8 @@ func (u *user) demo(events int) {
 	}
 }
 
-// command runs a program in dir and returns what it prints; its error has what it
-// says of it. A nil env is this program's own.
+// command runs a program in dir and returns what it prints; its error has what
+// it says of it. A nil env is this program's own.
 func command(ctx context.Context, dir string, env []string, name string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir, cmd.Env = dir, env

@@ -33,8 +33,9 @@ const (
 // throttles tells the errors that the SDK takes for throttling.
 var throttles = retry.IsErrorThrottles(retry.DefaultThrottles)
 
-// backOff returns how long to wait after a failed attempt, the first being 1: as
-// the SDK does, anything up to a bound that doubles and is longer for throttling.
+// backOff returns how long to wait after a failed attempt, the first being 1:
+// as the SDK does, anything up to a bound that doubles and is longer for
+// throttling.
 func (k *Fake) backOff(attempt int, err error) time.Duration {
 	about := "back-off"
 	if c := callOf(err); c != nil {
