@@ -216,5 +216,3 @@ func (sh *shard) children() []ChildShard {
 	}
 	return children
 }
-
-func (s *Stream) horizonMs(now instant) int64 { return horizonMs(now, s.Retention()) }

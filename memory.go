@@ -188,7 +188,7 @@ func (s *Stream) trimDated(now instant) (wait time.Duration) {
 	for {
 		first, _ := m.oldest.settle()
 		if first == nil {
-			return time.Duration(eternity)
+			return time.Duration(never)
 		}
 		if horizon := horizonMs(now, retention); first.ms > horizon {
 			return time.Duration(first.ms-horizon) * time.Millisecond

@@ -31,16 +31,6 @@ const (
 	lopsidedMost  = 3    // splits in vain in a row
 )
 
-// never is later than every reading of the clock.
-const never = instant(math.MaxInt64)
-
-func (i instant) minute() int64 { return i.second() / minuteSeconds }
-
-// minuteStart returns when a minute of the clock begins.
-func minuteStart(minute int64) instant {
-	return instant(minute * int64(time.Minute))
-}
-
 // scaling is what a stream knows of its capacity mode and of its load. Minutes
 // and hours are those of the clock, counted from 1970.
 type scaling struct {

@@ -2,7 +2,6 @@ package weir
 
 import (
 	"context"
-	"math"
 	"time"
 
 	"github.com/weirstream/weir/internal/shardlog"
@@ -54,10 +53,10 @@ func (o *outlet) next(ctx context.Context, s *Stream, p poller) (Event, error) {
 }
 
 // pauseFor waits for d or a change, and reports whether one of them came before the
-// end of ctx. A d of eternity is no wait at all.
+// end of ctx. A d of never is no wait at all.
 func pauseFor(ctx context.Context, d time.Duration, changed, ended <-chan struct{}) bool {
 	var due <-chan time.Time
-	if d < time.Duration(eternity) {
+	if d < time.Duration(never) {
 		timer := time.NewTimer(d)
 		defer timer.Stop()
 		due = timer.C
@@ -70,17 +69,6 @@ func pauseFor(ctx context.Context, d time.Duration, changed, ended <-chan struct
 		return false
 	}
 	return true
-}
-
-// eternity is an instant that no clock reaches and, as a wait, no wait at all.
-const eternity = instant(math.MaxInt64)
-
-// plus returns the instant d later, or eternity if that is beyond it.
-func (i instant) plus(d time.Duration) instant {
-	if instant(d) >= eternity-i {
-		return eternity
-	}
-	return i + instant(d)
 }
 
 // The service's typical time from a put to a read, for [Config.GetRecordsDelay]
@@ -108,7 +96,7 @@ func (sh *shard) visible(c *shardlog.Cursor, horizon int64, now instant, delay t
 // untilVisible returns the pause after which the record at c, if there is one,
 // has arrived delay ago.
 func (sh *shard) untilVisible(c *shardlog.Cursor, now instant, delay time.Duration) pause {
-	p := pause{wait: time.Duration(eternity), appended: &sh.waiting}
+	p := pause{wait: time.Duration(never), appended: &sh.waiting}
 	if ms, ok := sh.log.ArrivalAt(*c); ok {
 		at := instant(ms * int64(time.Millisecond)).plus(delay)
 		p.wait = max(1, time.Duration(at-now))

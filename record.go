@@ -104,8 +104,6 @@ func appendHollow(dst []Record, c *shardlog.Cursor, n int, id logID) []Record {
 	return dst
 }
 
-func timeOfMs(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
-
 // An Entry is a record to be put.
 type Entry struct {
 	// PartitionKey decides the shard, through its MD5: 1 to 256 characters of

@@ -224,18 +224,3 @@ func (sh *shard) expired(horizonMs int64) bool {
 	e := sh.ending.Load()
 	return e != nil && e.closedMs <= horizonMs
 }
-
-// horizonMs returns the arrival, in Unix milliseconds, at or before which
-// records have expired at now.
-func horizonMs(now instant, retention time.Duration) int64 {
-	return floorMs(int64(now) - int64(retention))
-}
-
-// floorMs converts Unix nanoseconds to milliseconds, rounding down.
-func floorMs(ns int64) int64 {
-	ms := ns / int64(time.Millisecond)
-	if ns%int64(time.Millisecond) < 0 {
-		ms--
-	}
-	return ms
-}

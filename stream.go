@@ -260,27 +260,6 @@ func isNameByte(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '.' || c == '_' || c == '-'
 }
 
-// An instant is a reading of the stream's clock in Unix nanoseconds. Readings
-// outside 1970 to 2262 are taken for the nearer end.
-type instant int64
-
-func (s *Stream) now() instant { return instantOf(s.clock()) }
-
-func instantOf(t time.Time) instant {
-	if sec := t.Unix(); sec < 0 {
-		return 0
-	} else if sec > maxSecond {
-		return instant(maxSecond * int64(time.Second))
-	}
-	return instant(t.UnixNano())
-}
-
-const maxSecond = int64(1<<63-1)/int64(time.Second) - 1
-
-func (i instant) ms() int64       { return int64(i) / int64(time.Millisecond) }
-func (i instant) second() int64   { return int64(i) / int64(time.Second) }
-func (i instant) time() time.Time { return time.Unix(0, int64(i)).UTC() }
-
 // begin reads the clock for an operation, unless its context has ended.
 func (s *Stream) begin(ctx context.Context) (instant, error) {
 	if ctx == nil {

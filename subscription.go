@@ -121,7 +121,7 @@ func (s *Stream) subscribe(name string, at shardCursor, now instant, out *outlet
 		cursor: at.cursor, bucket: quota.NewBucket(s.limits.SubscriptionBytesPerSecond), idleAt: now,
 	}
 	if s.limits.IdleEventInterval == math.MaxInt64 {
-		sub.idleAt = eternity
+		sub.idleAt = never
 	}
 	c.enterLocked(sub, now)
 	return sub, nil
@@ -227,7 +227,7 @@ func (sub *Subscription) poll(now instant) (Event, pause, error) {
 		}
 		ev = sub.idleLocked(now)
 	}
-	if sub.idleAt != eternity {
+	if sub.idleAt != never {
 		sub.idleAt = now.plus(sub.stream.limits.IdleEventInterval)
 	}
 	sub.countLocked(now, &ev, size)
