@@ -44,8 +44,8 @@ func (s *Stream) putBatch(entries []Entry, results []PutResult, inOrder bool, no
 	defer s.giveBatch(b)
 	b.entries, b.results, b.inOrder = entries, results, inOrder
 	b.list()
-	if int64(now) >= s.attend.Load() && s.attendTo(now) {
-		b.spread(s.routes.Load())
+	if d := s.scaled(now); d != nil {
+		b.deal(d, s.routes.Load())
 	}
 	if s.full.max > 0 && s.full.policy != Wait {
 		b.makeRoom(now)
@@ -141,6 +141,15 @@ func (b *batch) makeRoom(now instant) {
 		}
 	}
 	b.items = kept
+}
+
+// deal gives each item a hash key of the shard whose turn it is.
+func (b *batch) deal(d *dealer, routes *routing) {
+	b.hashed = true
+	turn := d.take(len(b.items))
+	for i := range b.items {
+		b.items[i].hash = *routes.dealt(turn + uint64(i))
+	}
 }
 
 // hashItems hashes the partition keys of all items side by side.

@@ -5,7 +5,25 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/weirstream/weir/internal/scale"
+)
+
+// The numbers of on-demand mode. Those of the service are the 4 shards, the 30
+// days, the half and the maxima; the rest is ours.
+const (
+	DefaultOnDemandShards              = scale.BaseShards // of a new on-demand stream
+	DefaultOnDemandWriteBytesPerSecond = 200 * mib        // per stream
+	MaxOnDemandWriteBytesPerSecond     = 10240 * mib      // per stream
+	DefaultModeSwitchesPerDay          = 2                // in any 24 hours
+
+	// OnDemandReaction is how long after a decision a shard is split. A decision is
+	// made at the end of a minute; the service promises 15 minutes for all.
+	OnDemandReaction = scale.Reaction * time.Minute
 )
 
 // A Mode says who chooses how many shards a stream has.
@@ -45,6 +63,11 @@ import (
 // the methods that change capacity first carry out what has fallen due, at the time
 // it was due and in order, however long the stream has rested. While the clock is
 // behind an earlier reading nothing falls due.
+//
+// A put carries out at most 1,024 splits and merges, so that it takes milliseconds
+// however far a stream grows; the rest is for the puts that follow, the other
+// methods carry out all. Until then records go to the shards there are, under their
+// limits, and what comes in counts for the minute in which the last is carried out.
 type Mode int32
 
 const (
@@ -109,7 +132,12 @@ func (e *ModeSwitchError) Error() string {
 func (e *ModeSwitchError) Is(target error) bool { return target == ErrTooManyModeSwitches }
 
 // Mode returns who chooses the number of shards now.
-func (s *Stream) Mode() Mode { return Mode(s.scaling.mode.Load()) }
+func (s *Stream) Mode() Mode {
+	if s.scaling.Load() == nil {
+		return Provisioned
+	}
+	return OnDemand
+}
 
 // SetMode changes who chooses the number of shards. The shards stay as they are:
 // to provisioned mode they come as the caller's, to on-demand mode as the capacity
@@ -133,11 +161,11 @@ func (s *Stream) SetMode(m Mode) error {
 	if err := s.checkSwitchLocked(now); err != nil {
 		return err
 	}
-	s.scaling.switches = append(s.scaling.switches, now)
+	s.switches = append(s.switches, now)
 	if m == OnDemand {
-		s.beginScalingLocked(now, len(s.routes.Load().open))
+		s.beginScalingLocked(now, len(s.routes.Load().open), 0, ByPartitionKey)
 	} else {
-		s.endScalingLocked()
+		s.scaling.Store(nil)
 	}
 	return nil
 }
@@ -145,25 +173,151 @@ func (s *Stream) SetMode(m Mode) error {
 // checkSwitchLocked checks how many mode switches there were in 24 hours.
 func (s *Stream) checkSwitchLocked(now instant) error {
 	const day = instant(24 * time.Hour)
-	c, most := &s.scaling, s.limits.ModeSwitchesPerDay
-	c.switches = slices.DeleteFunc(c.switches, func(at instant) bool { return now-at >= day })
-	if len(c.switches) < most {
+	most := s.limits.ModeSwitchesPerDay
+	s.switches = slices.DeleteFunc(s.switches, func(at instant) bool { return now-at >= day })
+	if len(s.switches) < most {
 		return nil
 	}
-	return &ModeSwitchError{s.name, most, time.Duration(c.switches[len(c.switches)-most] + day - now)}
+	return &ModeSwitchError{s.name, most, time.Duration(s.switches[len(s.switches)-most] + day - now)}
 }
 
 // beginMode puts a new stream into the mode it is configured for.
 func (s *Stream) beginMode(c Config) {
 	s.reshard.Lock()
 	defer s.reshard.Unlock()
-	if c.Mode == Provisioned {
-		s.endScalingLocked()
+	if c.Mode == OnDemand {
+		s.beginScalingLocked(s.created, c.Shards, c.WarmThroughput, c.Distribution)
+	}
+}
+
+// scaling is what an on-demand stream has beside its shards. A provisioned one has
+// none.
+type scaling struct {
+	warm    atomic.Int64 // MiB/s; written under Stream.reshard, as what follows
+	due     atomic.Int64 // the reading of the clock from which on the machine is to be asked
+	dealer  atomic.Pointer[dealer]
+	peak    atomic.Pointer[scale.Load] // the machine's
+	machine *scale.Machine             // guarded by Stream.reshard
+}
+
+// stepsPerPut bounds the splits and merges that one put carries out: with more, it
+// would take longer the more shards there are to be.
+const stepsPerPut = 1024
+
+// scaled carries out what has fallen due, as far as a put does, and returns who
+// deals records to shards in turn; nil if keys decide. Every put calls it once. On
+// a provisioned stream it costs one atomic load.
+func (s *Stream) scaled(now instant) *dealer {
+	if c := s.scaling.Load(); c != nil {
+		return s.scaledOnDemand(c, now)
+	}
+	return nil
+}
+
+func (s *Stream) scaledOnDemand(c *scaling, now instant) *dealer {
+	if int64(now) >= c.due.Load() {
+		s.reshard.Lock()
+		s.scaleLocked(now, stepsPerPut)
+		s.reshard.Unlock()
+	}
+	return c.dealer.Load()
+}
+
+// catchUp carries out all that has fallen due.
+func (s *Stream) catchUp(now instant) {
+	if c := s.scaling.Load(); c != nil && int64(now) >= c.due.Load() {
+		s.reshard.Lock()
+		s.catchUpLocked(now)
+		s.reshard.Unlock()
+	}
+}
+
+// catchUpLocked is catchUp for who holds reshard.
+func (s *Stream) catchUpLocked(now instant) { s.scaleLocked(now, math.MaxInt) }
+
+// scaleLocked asks the machine what has fallen due and carries it out, at most so
+// many splits and merges, each at the time it was due. What is left is for the next
+// call, before the machine is told anything else.
+func (s *Stream) scaleLocked(now instant, most int) {
+	c := s.scaling.Load()
+	if c == nil || int64(now) < c.due.Load() {
 		return
 	}
-	s.scaling.warm.Store(int64(c.WarmThroughput))
-	s.scaling.distribution.Store(int32(c.Distribution))
-	s.beginScalingLocked(s.created, c.Shards)
+	if !c.machine.Behind() {
+		c.machine.Tell(now.minute(), s.loadsLocked())
+	}
+	for most > 0 && c.machine.Behind() {
+		todo := c.machine.Next(most)
+		most -= len(todo.Steps)
+		s.reshardLocked(todo.Steps, minuteStart(todo.Minute))
+	}
+	c.publishLocked()
+}
+
+// publishLocked says what follows from the machine's state, for those who do not
+// hold reshard: when it is to be asked again, at once if it is behind, and the peak.
+func (c *scaling) publishLocked() {
+	if !c.machine.Behind() {
+		c.due.Store(int64(minuteStart(c.machine.Due())))
+	}
+	peak := c.machine.Peak()
+	c.peak.Store(&peak)
+}
+
+// loadsLocked returns what came into each open shard since it was called last.
+func (s *Stream) loadsLocked() []scale.Load {
+	open := s.routes.Load().open
+	loads := make([]scale.Load, len(open))
+	for i, sh := range open {
+		loads[i] = sh.uncounted()
+		sh.counted = sh.load()
+	}
+	return loads
+}
+
+// load returns all that ever came in.
+func (sh *shard) load() scale.Load {
+	in := sh.takenIn()
+	return scale.Load{Bytes: in.bytes, Records: in.records}
+}
+
+// uncounted returns what came in that no minute counts yet.
+func (sh *shard) uncounted() scale.Load {
+	all := sh.load()
+	return scale.Load{Bytes: all.Bytes - sh.counted.Bytes, Records: all.Records - sh.counted.Records}
+}
+
+// inheritLoad makes what came into parents, and no minute counts yet, count for
+// their children in equal parts.
+func inheritLoad(parents, children []*shard) {
+	for _, parent := range parents {
+		left := parent.uncounted()
+		for i, child := range children {
+			n := int64(len(children) - i)
+			child.counted.Bytes -= left.Bytes / n
+			child.counted.Records -= left.Records / n
+			left.Bytes -= left.Bytes / n
+			left.Records -= left.Records / n
+		}
+	}
+}
+
+// beginScalingLocked makes the stream an on-demand one that keeps so many shards.
+func (s *Stream) beginScalingLocked(now instant, kept, warm int, d Distribution) {
+	routes, l := s.routes.Load(), s.limits
+	c := &scaling{machine: scale.New(scale.Limits{
+		BytesPerSecond: float64(l.WriteBytesPerSecond), RecordsPerSecond: float64(l.WriteRecordsPerSecond),
+		MostShards: l.onDemandShards(),
+	}, routes.planned(), int64(routes.next), kept, float64(warm)*mib, now.minute())}
+	c.warm.Store(int64(warm))
+	if d == DistributeAuto {
+		c.dealer.Store(new(dealer))
+	}
+	for _, sh := range routes.open {
+		sh.counted = sh.load()
+	}
+	c.publishLocked()
+	s.scaling.Store(c)
 }
 
 // firstShards returns what Shards means when it is zero. Limits are resolved.
@@ -202,7 +356,12 @@ func (s *Stream) provisionedLocked() error {
 
 // WarmThroughput returns how many MiB/s an on-demand stream holds ready whatever
 // its traffic was; zero if none were asked for.
-func (s *Stream) WarmThroughput() int { return int(s.scaling.warm.Load()) }
+func (s *Stream) WarmThroughput() int {
+	if c := s.scaling.Load(); c != nil {
+		return int(c.warm.Load())
+	}
+	return 0
+}
 
 // SetWarmThroughput asks an on-demand stream to hold capacity for mibPerSecond
 // ready in advance, at most [Limits.OnDemandWriteBytesPerSecond]; a provisioned
@@ -220,11 +379,20 @@ func (s *Stream) SetWarmThroughput(mibPerSecond int) error {
 		return err
 	}
 	s.catchUpLocked(s.now())
-	if int64(mibPerSecond) <= s.scaling.warm.Load() {
-		s.scaling.releaseLocked()
-	}
-	s.scaling.warm.Store(int64(mibPerSecond))
+	c := s.scaling.Load()
+	c.machine.SetWarm(float64(mibPerSecond) * mib)
+	c.publishLocked()
+	c.warm.Store(int64(mibPerSecond))
 	return nil
+}
+
+// onDemandShards returns the most shards that scaling opens.
+func (l Limits) onDemandShards() int {
+	perShard := l.WriteBytesPerSecond
+	if perShard >= rate.Inf {
+		perShard = DefaultWriteBytesPerSecond
+	}
+	return int(max(1, min(l.OnDemandWriteBytesPerSecond/perShard, maxShards)))
 }
 
 // checkWarm checks a warm throughput against resolved limits.
@@ -234,6 +402,108 @@ func (l Limits) checkWarm(field string, mibPerSecond int) error {
 	}
 	return nil
 }
+
+// A Distribution says what decides a record's shard.
+type Distribution int32
+
+const (
+	// ByPartitionKey is the hash key range that holds the partition key's MD5, or
+	// the explicit hash key.
+	ByPartitionKey Distribution = iota
+	// DistributeAuto is the stream's own turn: one record to each open shard after
+	// the other, so that shards differ by one record at most since the last reshard
+	// or change of distribution. It is for on-demand streams. The partition key may
+	// be empty; if given it is stored, but decides nothing, and the records of a key
+	// have no order. An explicit hash key is ignored, a sequence number for ordering
+	// refused. Each shard has its limits as ever.
+	DistributeAuto
+)
+
+// String returns "by partition key" or "automatic".
+func (d Distribution) String() string {
+	switch d {
+	case ByPartitionKey:
+		return "by partition key"
+	case DistributeAuto:
+		return "automatic"
+	default:
+		return fmt.Sprintf("Distribution(%d)", int32(d))
+	}
+}
+
+// MarshalText returns what [Distribution.String] does.
+func (d Distribution) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// UnmarshalText reads what [Distribution.String] returns for those there are.
+func (d *Distribution) UnmarshalText(text []byte) error {
+	for _, known := range []Distribution{ByPartitionKey, DistributeAuto} {
+		if string(text) == known.String() {
+			*d = known
+			return nil
+		}
+	}
+	return invalidf("distribution", "%q is neither %q nor %q", text, ByPartitionKey, DistributeAuto)
+}
+
+func (d Distribution) valid() bool { return d == ByPartitionKey || d == DistributeAuto }
+
+// Distribution returns what decides a record's shard now.
+func (s *Stream) Distribution() Distribution {
+	if s.dealer() != nil {
+		return DistributeAuto
+	}
+	return ByPartitionKey
+}
+
+// dealer returns who deals records to shards in turn; nil if keys decide.
+func (s *Stream) dealer() *dealer {
+	if c := s.scaling.Load(); c != nil {
+		return c.dealer.Load()
+	}
+	return nil
+}
+
+// SetDistribution changes what decides a record's shard, at once. Records already
+// stored stay where they are; producers without a partition key fail as soon as
+// it is [ByPartitionKey] again. [DistributeAuto] gives [ErrProvisioned] on a
+// provisioned stream.
+func (s *Stream) SetDistribution(d Distribution) error {
+	if !d.valid() {
+		return invalidf("distribution", "%v is unknown", d)
+	}
+	s.reshard.Lock()
+	defer s.reshard.Unlock()
+	c := s.scaling.Load()
+	switch {
+	case d == ByPartitionKey && c == nil:
+		return nil
+	case c == nil:
+		return fmt.Errorf("automatic distribution of stream %s: %w", s.name, ErrProvisioned)
+	case d == DistributeAuto:
+		c.dealer.Store(new(dealer))
+	default:
+		c.dealer.Store(nil)
+	}
+	return nil
+}
+
+// A dealer deals records to the open shards in turn.
+type dealer struct {
+	dealt atomic.Uint64 // records so far; written by every put
+	_     [56]byte      // so keep it off others' cache lines
+}
+
+// next returns a hash key of the shard that takes the next record.
+func (d *dealer) next(routes *routing) *HashKey { return routes.dealt(d.take(1)) }
+
+// take takes the turns of n records, and returns the first.
+func (d *dealer) take(n int) (first uint64) { return d.dealt.Add(uint64(n)) - uint64(n) }
+
+// dealt returns a hash key of the shard whose turn it is.
+func (r *routing) dealt(turn uint64) *HashKey { return &r.starts[turn%uint64(len(r.starts))] }
+
+// mayLackKey reports whether records need no partition key.
+func (s *Stream) mayLackKey() bool { return s.Distribution() == DistributeAuto }
 
 // Capacity is what a stream takes in and what that follows from. What it gives out
 // to shared readers is [Limits.ReadBytesPerSecond] for each open shard.
@@ -260,15 +530,18 @@ func (s *Stream) Capacity() Capacity {
 }
 
 func (s *Stream) capacity() Capacity {
-	open, c := len(s.routes.Load().open), &s.scaling
-	return Capacity{
+	open := len(s.routes.Load().open)
+	c := Capacity{
 		Mode: s.Mode(), Distribution: s.Distribution(), OpenShards: open,
 		WriteBytesPerSecond:   times(open, float64(s.limits.WriteBytesPerSecond)),
 		WriteRecordsPerSecond: times(open, float64(s.limits.WriteRecordsPerSecond)),
 		WarmThroughput:        s.WarmThroughput(),
-		PeakBytesPerSecond:    c.peakBytes.Load() / minuteSeconds,
-		PeakRecordsPerSecond:  c.peakRecords.Load() / minuteSeconds,
 	}
+	if on := s.scaling.Load(); on != nil {
+		peak := on.peak.Load()
+		c.PeakBytesPerSecond, c.PeakRecordsPerSecond = peak.Bytes/60, peak.Records/60
+	}
+	return c
 }
 
 // times returns n times a rate, or -1 if the rate has no limit.

@@ -38,12 +38,12 @@ func (s *Stream) putCopies(ctx context.Context, e *Entry, n int, now instant) (s
 	if err := s.checkRecord(e.PartitionKey, e.Data); err != nil {
 		return 0, err
 	}
-	auto := int64(now) >= s.attend.Load() && s.attendTo(now)
+	d := s.scaled(now)
 	if !s.full.admitCopies(e.Size(), n) {
-		return s.putEach(ctx, e, n, auto, now)
+		return s.putEach(ctx, e, n, d, now)
 	}
-	if auto {
-		stored, err = s.dealCopies(e, n, now)
+	if d != nil {
+		stored, err = s.dealCopies(e, n, d, now)
 	} else {
 		stored, err = s.putCopiesTo(e, e.ExplicitHashKey, n, now)
 	}
@@ -57,7 +57,7 @@ const copiesAtOnce = 256
 
 // putEach puts copies one by one. What follows one that memory refused is refused
 // too: nothing gives room at the same moment.
-func (s *Stream) putEach(ctx context.Context, e *Entry, n int, auto bool, now instant) (stored int, first error) {
+func (s *Stream) putEach(ctx context.Context, e *Entry, n int, d *dealer, now instant) (stored int, first error) {
 	for i := range n {
 		if i%copiesAtOnce == 0 && ctx.Err() != nil {
 			return stored, ctx.Err()
@@ -70,7 +70,7 @@ func (s *Stream) putEach(ctx context.Context, e *Entry, n int, auto bool, now in
 			first = err
 		}
 		if err == ErrMemoryFull {
-			s.refuseRest(n-i-1, auto, now)
+			s.refuseRest(n-i-1, d, now)
 			break
 		}
 	}
@@ -79,24 +79,24 @@ func (s *Stream) putEach(ctx context.Context, e *Entry, n int, auto bool, now in
 
 // refuseRest counts n copies that do not fit into MaxBytes, as if each had been
 // put.
-func (s *Stream) refuseRest(n int, auto bool, now instant) {
+func (s *Stream) refuseRest(n int, d *dealer, now instant) {
 	s.counts.add(now.second(), countRefusedRecords, int64(n))
-	if auto {
-		s.scaling.turn.Add(uint64(n))
+	if d != nil {
+		d.take(n)
 	}
 }
 
 // dealCopies deals copies to the open shards in turn. The error is the one of the
 // copy refused that comes first in that order.
-func (s *Stream) dealCopies(e *Entry, n int, now instant) (stored int, first error) {
-	starts := s.routes.Load().starts
-	turn := s.scaling.turn.Add(uint64(n)) - uint64(n)
+func (s *Stream) dealCopies(e *Entry, n int, d *dealer, now instant) (stored int, first error) {
+	routes := s.routes.Load()
+	shards, turn := len(routes.starts), d.take(n)
 	refused := n
-	for i := range min(n, len(starts)) {
-		share := (n-i-1)/len(starts) + 1
-		k, err := s.putCopiesTo(e, &starts[(turn+uint64(i))%uint64(len(starts))], share, now)
+	for i := range min(n, shards) {
+		share := (n-i-1)/shards + 1
+		k, err := s.putCopiesTo(e, routes.dealt(turn+uint64(i)), share, now)
 		stored += k
-		if at := i + k*len(starts); err != nil && at < refused {
+		if at := i + k*shards; err != nil && at < refused {
 			refused, first = at, err
 		}
 	}

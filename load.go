@@ -116,7 +116,7 @@ func (l *loader) stream(c Config) (err error) {
 	}
 	l.s.created = m.Created
 	l.s.recordBytes.Store(m.RecordBytes)
-	l.s.resizes, l.s.scaling.switches = m.Resizes, m.Switches
+	l.s.resizes, l.s.switches = m.Resizes, m.Switches
 	for _, saved := range m.Consumers {
 		if _, err := l.s.RegisterConsumer(saved.Name); err != nil {
 			return fmt.Errorf("consumer %q: %w", saved.Name, err)
@@ -210,7 +210,7 @@ func (l *loader) finish() (*Stream, error) {
 	s.routes.Store(newRouting(l.shards, open, l.meta.Next, retired{}))
 	now := s.now()
 	if s.Mode() == OnDemand {
-		s.beginScalingLocked(now, len(open))
+		s.beginScalingLocked(now, len(open), l.meta.Warm, Distribution(l.meta.Distribution))
 	}
 	s.mark(l.meta.LastSecond)
 	s.reshard.Unlock()

@@ -76,8 +76,8 @@ func TestStream_doublingSplitsEachShardOnce(t *testing.T) {
 	s := newStream(t, weir.Config{Shards: 3})
 	plan, err := s.Resize(6)
 	require.NoError(t, err)
-	require.Len(t, plan.Steps, 3)
-	for i, step := range plan.Steps {
+	require.Len(t, plan, 3)
+	for i, step := range plan {
 		assert.True(t, step.IsSplit())
 		assert.Equal(t, []weir.ShardID{weir.ShardID(i)}, step.Parents)
 	}
@@ -85,8 +85,8 @@ func TestStream_doublingSplitsEachShardOnce(t *testing.T) {
 
 	plan, err = s.Resize(3)
 	require.NoError(t, err)
-	require.Len(t, plan.Steps, 3)
-	for _, step := range plan.Steps {
+	require.Len(t, plan, 3)
+	for _, step := range plan {
 		assert.False(t, step.IsSplit())
 	}
 	requireEven(t, s, 3)
@@ -104,8 +104,10 @@ func TestStream_resizeTakesTheFewestSteps(t *testing.T) {
 			plan, err := s.PlanResize(target)
 			require.NoError(t, err)
 			common := gcd(current, target) - 1 // boundaries that both layouts have
-			assert.Len(t, plan.Steps, current-1-common+target-1-common, "%d to %d", current, target)
-			require.NoError(t, s.Apply(plan))
+			assert.Len(t, plan, current-1-common+target-1-common, "%d to %d", current, target)
+			done, err := s.Resize(target)
+			require.NoError(t, err)
+			assert.Equal(t, plan, done)
 			requireEven(t, s, target)
 			requireCovered(t, s)
 		}
@@ -143,15 +145,6 @@ func TestStream_resizeAfterUnevenSplits(t *testing.T) {
 	}
 }
 
-func TestStream_stalePlanIsRefused(t *testing.T) {
-	s := newStream(t, weir.Config{Shards: 2})
-	plan, err := s.PlanResize(3)
-	require.NoError(t, err)
-	_, err = s.SplitShard(0, hashKey(t, "1000"))
-	require.NoError(t, err)
-	require.ErrorIs(t, s.Apply(plan), weir.ErrPlanStale)
-}
-
 func TestStream_shardTooNarrowToDouble(t *testing.T) {
 	s := newStream(t, weir.Config{})
 	_, err := s.SplitShard(0, hashKey(t, "2")) // 0 to 1: two hash keys
@@ -161,27 +154,16 @@ func TestStream_shardTooNarrowToDouble(t *testing.T) {
 	require.Len(t, s.Shards(), 3, "nothing was done")
 }
 
-func TestResizeSteps(t *testing.T) {
-	for _, c := range []struct {
-		current, target int
-		want            []int
-	}{
-		{3, 50, []int{6, 12, 24, 48, 50}},
-		{50, 3, []int{25, 13, 7, 4, 3}},
-		{3, 4, []int{4}},
-		{4, 4, nil},
-		{1, 1000, []int{2, 4, 8, 16, 32, 64, 128, 256, 512, 1000}},
-		{0, 4, nil},
-		{4, -1, nil},
-	} {
-		got := weir.ResizeSteps(c.current, c.target)
-		assert.Equal(t, c.want, got, "%d to %d", c.current, c.target)
-		s := newStream(t, weir.Config{Shards: max(1, c.current), Limits: weir.Limits{ResizesPerDay: -1}})
-		for _, n := range got {
-			_, err := s.Resize(n)
-			require.NoError(t, err, "every step is allowed")
-		}
-	}
+func TestReshard_inWords(t *testing.T) {
+	s := newStream(t, weir.Config{})
+	split, err := s.Resize(2)
+	require.NoError(t, err)
+	merge, err := s.Resize(1)
+	require.NoError(t, err)
+	assert.Equal(t, "[split shardId-000000000000 at 170141183460469231731687303715884105728 into "+
+		"shardId-000000000001 and shardId-000000000002]", fmt.Sprint(split))
+	assert.Equal(t, "[merge shardId-000000000001 and shardId-000000000002 into shardId-000000000003]", fmt.Sprint(merge))
+	assert.Equal(t, "[] into []", weir.Reshard{}.String())
 }
 
 func TestStream_thousandsOfShards(t *testing.T) {

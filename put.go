@@ -66,8 +66,8 @@ func (s *Stream) put(ctx context.Context, key string, data []byte, explicit *Has
 	if err := s.checkRecord(key, data); err != nil {
 		return PutResult{}, err
 	}
-	if int64(now) >= s.attend.Load() && s.attendTo(now) {
-		explicit = s.nextTurn()
+	if d := s.scaled(now); d != nil {
+		explicit = d.next(s.routes.Load())
 	}
 	size := len(key) + len(data)
 	if s.full.max > 0 {

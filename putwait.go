@@ -134,11 +134,11 @@ func (q *waitingPut) put(ctx context.Context, entries []int) error {
 // lineUp divides entries by shard.
 func (q *waitingPut) lineUp(entries []int) (lines []*lineup) {
 	s := q.stream
-	routes, byShard := s.routes.Load(), make(map[*shard]*lineup)
+	routes, dealer, byShard := s.routes.Load(), s.dealer(), make(map[*shard]*lineup)
 	for _, i := range entries {
 		explicit := q.entries[i].ExplicitHashKey
-		if s.Distribution() == DistributeAuto {
-			explicit = s.nextTurn()
+		if dealer != nil {
+			explicit = dealer.next(routes)
 		}
 		sh := routes.open[routes.place(hashKey(q.entries[i].PartitionKey, explicit))]
 		l := byShard[sh]

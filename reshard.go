@@ -1,9 +1,13 @@
 package weir
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/weirstream/weir/internal/keyspace"
+	"github.com/weirstream/weir/internal/plan"
 )
 
 // A Shard describes one shard of a stream.
@@ -32,7 +36,7 @@ func (s *Stream) ShardOf(key string) ShardID { return s.ShardOfHashKey(HashParti
 
 // ShardOfHashKey returns the open shard that takes records of a hash key.
 func (s *Stream) ShardOfHashKey(k HashKey) ShardID {
-	if s.Mode() == OnDemand {
+	if s.Mode() == OnDemand { // or the clock would be read for nothing
 		s.catchUp(s.now())
 	}
 	routes := s.routes.Load()
@@ -59,9 +63,9 @@ func (s *Stream) SplitShard(id ShardID, at HashKey) ([2]ShardID, error) {
 			"%s is not both greater than one plus the start of %s, %s, and less than its end, %s",
 			at, id, sh.keys.Start, sh.keys.End)
 	}
-	children := s.replaceLocked([]*shard{sh},
-		[]HashKeyRange{{sh.keys.Start, at.Sub(1)}, {at, sh.keys.End}}, now)
-	return [2]ShardID{children[0].shard, children[1].shard}, nil
+	lower := s.routes.Load().next
+	s.reshardLocked([]plan.Step{{Lower: int64(id), Upper: plan.Split, At: keyspace.Key(at), Child: int64(lower)}}, now)
+	return [2]ShardID{lower, lower + 1}, nil
 }
 
 // MergeShards closes two open shards and opens one in their place. As on the
@@ -85,9 +89,181 @@ func (s *Stream) MergeShards(lower, upper ShardID) (ShardID, error) {
 	if !lo.keys.Adjoins(hi.keys) {
 		return 0, invalidf("shards", "%s and %s are not an adjacent pair, the lower one first", lower, upper)
 	}
-	children := s.replaceLocked([]*shard{lo, hi}, []HashKeyRange{{lo.keys.Start, hi.keys.End}}, now)
-	return children[0].shard, nil
+	child := s.routes.Load().next
+	s.reshardLocked([]plan.Step{{Lower: int64(lower), Upper: int64(upper), Child: int64(child)}}, now)
+	return child, nil
 }
+
+// A Reshard is one split or one merge.
+type Reshard struct {
+	Parents  []ShardID // one that is split, or two that are merged, the lower first
+	Children []ShardID // two, the lower first, or one
+	// At is where the second child of a split begins. It is zero in a merge.
+	At HashKey
+}
+
+// IsSplit reports whether r is a split; else it is a merge.
+func (r Reshard) IsSplit() bool { return len(r.Parents) == 1 }
+
+// String returns the split or merge in words.
+func (r Reshard) String() string {
+	switch {
+	case len(r.Parents) == 1 && len(r.Children) == 2:
+		return fmt.Sprintf("split %v at %v into %v and %v", r.Parents[0], r.At, r.Children[0], r.Children[1])
+	case len(r.Parents) == 2 && len(r.Children) == 1:
+		return fmt.Sprintf("merge %v and %v into %v", r.Parents[0], r.Parents[1], r.Children[0])
+	default:
+		return fmt.Sprintf("%v into %v", r.Parents, r.Children)
+	}
+}
+
+// PlanResize returns what [Stream.Resize] would do, without doing it.
+func (s *Stream) PlanResize(target int) ([]Reshard, error) {
+	s.reshard.Lock()
+	defer s.reshard.Unlock()
+	steps, err := s.planLocked(target, s.now())
+	return reshards(steps), err
+}
+
+// Resize changes the number of open shards as the service's UpdateShardCount
+// with UNIFORM_SCALING does, and returns the splits and merges that it took, in
+// order. Double the number splits each shard once in the middle, half the number
+// merges neighbours; any other target gives even hash key ranges by the fewest
+// splits and merges, and the present number changes nothing.
+// [Limits.ResizeFactor], [Limits.MaxShards] and [Limits.ResizesPerDay] say what is
+// refused, with a [*ResizeError].
+func (s *Stream) Resize(target int) ([]Reshard, error) {
+	s.reshard.Lock()
+	defer s.reshard.Unlock()
+	now := s.now()
+	steps, err := s.planLocked(target, now)
+	if err != nil || len(steps) == 0 {
+		return nil, err
+	}
+	s.reshardLocked(steps, now)
+	s.resizes = append(s.resizes, now)
+	return reshards(steps), nil
+}
+
+// reshards returns steps as callers see them.
+func reshards(steps []plan.Step) (list []Reshard) {
+	for _, step := range steps {
+		lower, upper, child := ShardID(step.Lower), ShardID(step.Upper), ShardID(step.Child)
+		if step.IsSplit() {
+			list = append(list, Reshard{[]ShardID{lower}, []ShardID{child, child + 1}, HashKey(step.At)})
+		} else {
+			list = append(list, Reshard{Parents: []ShardID{lower, upper}, Children: []ShardID{child}})
+		}
+	}
+	return list
+}
+
+// planLocked checks the rules and plans. The caller holds reshard.
+func (s *Stream) planLocked(target int, now instant) ([]plan.Step, error) {
+	if err := s.provisionedLocked(); err != nil {
+		return nil, err
+	}
+	routes := s.routes.Load()
+	if target < 1 {
+		return nil, invalidf("target shard count", "%d is less than 1", target)
+	}
+	if err := s.checkResizeLocked(len(routes.open), target, now); err != nil {
+		return nil, err
+	}
+	steps, err := plan.Resize(routes.planned(), target, int64(routes.next))
+	if narrow := (*plan.NarrowError)(nil); errors.As(err, &narrow) {
+		return nil, invalidf("target shard count", "%v has too few hash keys to be split", ShardID(narrow.Shard))
+	}
+	return steps, err
+}
+
+// planned returns the open shards as they are told to what plans.
+func (r *routing) planned() []plan.Shard {
+	open := make([]plan.Shard, len(r.open))
+	for i, sh := range r.open {
+		open[i] = plan.Shard{ID: int64(sh.shard), Keys: keyspaceRange(sh.keys)}
+	}
+	return open
+}
+
+func keyspaceRange(r HashKeyRange) keyspace.Range {
+	return keyspace.Range{Start: keyspace.Key(r.Start), End: keyspace.Key(r.End)}
+}
+
+// checkResizeLocked checks the service's rules for a target.
+func (s *Stream) checkResizeLocked(current, target int, now instant) error {
+	e := &ResizeError{Current: current, Target: target}
+	factor := float64(s.limits.ResizeFactor)
+	switch {
+	case target == current:
+		return nil
+	case target > s.limits.MaxShards, target == s.limits.MaxShards && current > target:
+		e.Rule, e.Limit = ResizeAboveMaximum, s.limits.MaxShards
+	case float64(target) > float64(current)*factor:
+		e.Rule, e.Limit = ResizeTooLarge, int(float64(current)*factor)
+	case float64(target)*factor < float64(current):
+		e.Rule, e.Limit = ResizeTooSmall, (current+s.limits.ResizeFactor-1)/s.limits.ResizeFactor
+	default:
+		return s.checkResizeOftenLocked(e, now)
+	}
+	return e
+}
+
+// checkResizeOftenLocked checks how many resizes there were in 24 hours.
+func (s *Stream) checkResizeOftenLocked(e *ResizeError, now instant) error {
+	const day = instant(24 * time.Hour)
+	s.resizes = slices.DeleteFunc(s.resizes, func(at instant) bool { return now-at >= day })
+	if len(s.resizes) < s.limits.ResizesPerDay {
+		return nil
+	}
+	e.Rule, e.Limit = ResizeTooOften, s.limits.ResizesPerDay
+	e.RetryAfter = time.Duration(s.resizes[0] + day - now)
+	return e
+}
+
+// ErrResizeRefused says that a rule of resizing refused a target. The error is a
+// [*ResizeError].
+var ErrResizeRefused = errors.New("resize refused")
+
+// A ResizeError says which rule refused a target. It matches [ErrResizeRefused].
+type ResizeError struct {
+	Rule       ResizeRule
+	Current    int           // open shards
+	Target     int           // what was asked for
+	Limit      int           // the rule's number: a shard count, or resizes a day
+	RetryAfter time.Duration // for [ResizeTooOften]: until one more is allowed
+}
+
+// A ResizeRule is a rule of the service about shard counts.
+type ResizeRule int
+
+const (
+	// ResizeTooLarge refuses more than double the open shards.
+	ResizeTooLarge ResizeRule = iota
+	// ResizeTooSmall refuses fewer than half the open shards.
+	ResizeTooSmall
+	// ResizeAboveMaximum refuses more than [Limits.MaxShards]. A stream that has
+	// more already may only be resized to fewer.
+	ResizeAboveMaximum
+	// ResizeTooOften refuses more than [Limits.ResizesPerDay] in 24 hours.
+	ResizeTooOften
+)
+
+func (e *ResizeError) Error() string {
+	switch e.Rule {
+	case ResizeTooLarge:
+		return fmt.Sprintf("%d shards are over %d, the most that %d open shards can be resized to", e.Target, e.Limit, e.Current)
+	case ResizeTooSmall:
+		return fmt.Sprintf("%d shards are below %d, the fewest that %d open shards can be resized to", e.Target, e.Limit, e.Current)
+	case ResizeAboveMaximum:
+		return fmt.Sprintf("%d shards are over the maximum of %d", e.Target, e.Limit)
+	default:
+		return fmt.Sprintf("%d resizes in 24 hours are the most; retry after %v", e.Limit, e.RetryAfter)
+	}
+}
+
+// Is reports whether target is [ErrResizeRefused].
+func (e *ResizeError) Is(target error) bool { return target == ErrResizeRefused }
 
 // openShardLocked returns an open shard. The caller holds reshard.
 func (s *Stream) openShardLocked(id ShardID, now instant) (*shard, error) {
@@ -105,40 +281,58 @@ func (s *Stream) shardNotFound(id ShardID) error {
 	return fmt.Errorf("%s of stream %s: %w", id, s.name, ErrShardNotFound)
 }
 
-// replaceLocked closes the parents, neighbours in rising order, and opens shards
-// with the given ranges in their place. The caller holds reshard. now may have
-// passed, if nothing was put since.
-func (s *Stream) replaceLocked(parents []*shard, ranges []HashKeyRange, now instant) []*shard {
-	change := s.changeLocked(now)
-	children := change.replace(parents, ranges)
-	change.publish()
-	return children
+// reshardLocked carries out splits and merges, all of one moment. The caller holds
+// reshard. now may have passed: what was put since stays where it is.
+func (s *Stream) reshardLocked(steps []plan.Step, now instant) {
+	if len(steps) == 0 {
+		return
+	}
+	c := &shardChange{stream: s, kind: s.shardKind(), now: now, routes: s.routes.Load()}
+	for _, step := range steps {
+		c.carryOut(step)
+	}
+	c.publish()
 }
 
 // A shardChange is one or more splits and merges of one moment, from the closing
 // of the first parent to the publication of the new routing. Puts that look a
-// closed parent up meanwhile wait for reshard and look again.
+// closed parent up meanwhile wait for reshard and look again. It takes time in
+// proportion to the open shards, and little more for each step.
 type shardChange struct {
 	stream *Stream
 	kind   shardKind
 	now    instant
-	open   []*shard // by hash key, as it will be
-	opened []*shard // by the change, some of them closed by it too
+	routes *routing // before the change
+	opened []*shard // by the change, by id, some of them closed by it too
 	closed []*shard
 	ending []shardEnding // of closed
-	next   ShardID
 }
 
-// changeLocked begins a change. The caller holds reshard until it is published.
-func (s *Stream) changeLocked(now instant) *shardChange {
-	routes := s.routes.Load()
-	return &shardChange{stream: s, kind: s.shardKind(), now: now, open: slices.Clone(routes.open), next: routes.next}
+// carryOut does one step.
+func (c *shardChange) carryOut(step plan.Step) {
+	lower := c.shard(step.Lower)
+	if step.IsSplit() {
+		at := HashKey(step.At)
+		c.replace([]*shard{lower}, HashKeyRange{lower.keys.Start, at.Sub(1)}, HashKeyRange{at, lower.keys.End})
+		return
+	}
+	upper := c.shard(step.Upper)
+	c.replace([]*shard{lower, upper}, HashKeyRange{lower.keys.Start, upper.keys.End})
 }
 
-// replace closes parents to writers and makes their children. No put reaches the
-// parents from then on. A child's creation second exceeds the ending second of its
-// parents, so all its sequence numbers exceed theirs.
-func (c *shardChange) replace(parents []*shard, ranges []HashKeyRange) []*shard {
+// shard returns a shard that was there before the change or that it opened.
+func (c *shardChange) shard(id int64) *shard {
+	if opened := ShardID(id) - c.routes.next; opened >= 0 {
+		return c.opened[opened]
+	}
+	return c.routes.shard(ShardID(id))
+}
+
+// replace closes parents, neighbours in rising order, to writers and makes their
+// children. No put reaches the parents from then on. A child's creation second
+// exceeds the ending second of its parents, so all its sequence numbers exceed
+// theirs.
+func (c *shardChange) replace(parents []*shard, ranges ...HashKeyRange) {
 	var ids []ShardID
 	ending := shardEnding{closedMs: c.now.ms()}
 	for _, parent := range parents {
@@ -148,37 +342,49 @@ func (c *shardChange) replace(parents []*shard, ranges []HashKeyRange) []*shard 
 	}
 	ending.second = max(ending.second, uint64(ending.closedMs)/1000)
 	for _, keys := range ranges {
-		id := logID{created: ending.second + 1, shard: c.next}
-		ending.children = append(ending.children, newShard(c.kind, id, keys, ids, ending.closedMs))
-		c.next++
+		id := logID{created: ending.second + 1, shard: c.routes.next + ShardID(len(c.opened))}
+		child := newShard(c.kind, id, keys, ids, ending.closedMs)
+		ending.children = append(ending.children, child)
+		c.opened = append(c.opened, child)
+	}
+	if c.stream.Mode() == OnDemand {
+		inheritLoad(parents, ending.children)
 	}
 	for _, parent := range parents {
 		c.closed, c.ending = append(c.closed, parent), append(c.ending, ending)
 	}
-	c.opened = append(c.opened, ending.children...)
-	place := c.place(parents[0])
-	c.open = slices.Replace(c.open, place, place+len(parents), ending.children...)
-	return ending.children
-}
-
-// place returns the place of an open shard.
-func (c *shardChange) place(sh *shard) int {
-	place, _ := slices.BinarySearchFunc(c.open, sh.keys.Start,
-		func(sh *shard, start HashKey) int { return sh.keys.Start.Compare(start) })
-	return place
 }
 
 // publish opens the new shards to writers, and then ends the closed ones for
-// readers, who learn of the children.
+// readers, who learn of the children. In this order, since a reader that has come
+// to the end of a parent looks for its children at once.
 func (c *shardChange) publish() {
-	routes := c.stream.routes.Load()
-	all := append(slices.Clone(routes.all), c.opened...)
-	c.stream.routes.Store(newRouting(all, c.open, c.next, routes.retired))
+	s, before := c.stream, c.routes
+	all := slices.Concat(before.all, c.opened)
+	s.routes.Store(newRouting(all, c.open(), before.next+ShardID(len(c.opened)), before.retired))
 	for i, sh := range c.closed {
 		sh.finish(c.ending[i])
 	}
-	c.stream.waiting.Wake()
-	c.stream.forgetExpiredLocked(c.stream.horizonMs(c.now))
+	s.waiting.Wake()
+	s.forgetExpiredLocked(s.horizonMs(c.now))
+}
+
+// open returns the shards that take writes after the change, by hash key.
+func (c *shardChange) open() []*shard {
+	isClosed := func(sh *shard) bool { return sh.closed } // it is written under reshard too
+	opened := slices.DeleteFunc(slices.Clone(c.opened), isClosed)
+	slices.SortFunc(opened, func(a, b *shard) int { return a.keys.Start.Compare(b.keys.Start) })
+	open := make([]*shard, 0, len(c.routes.open)+len(opened))
+	for _, sh := range c.routes.open {
+		if sh.closed {
+			continue
+		}
+		for len(opened) > 0 && opened[0].keys.Start.less(sh.keys.Start) {
+			open, opened = append(open, opened[0]), opened[1:]
+		}
+		open = append(open, sh)
+	}
+	return append(open, opened...)
 }
 
 // close ends the shard for writers: later puts find it closed. It returns the

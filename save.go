@@ -110,8 +110,8 @@ func (s *Stream) hold() (savedStream, []heldShard) {
 	horizon := s.horizonMs(now)
 	meta := savedStream{
 		Name: s.name, Created: s.created, Retention: s.retention.Load(), RecordBytes: s.recordBytes.Load(),
-		Mode: int32(s.Mode()), Distribution: int32(s.Distribution()), Warm: int(s.scaling.warm.Load()),
-		Hollow: s.config.Hollow, Next: s.routes.Load().next, Resizes: slices.Clone(s.resizes), Switches: slices.Clone(s.scaling.switches),
+		Mode: int32(s.Mode()), Distribution: int32(s.Distribution()), Warm: s.WarmThroughput(),
+		Hollow: s.config.Hollow, Next: s.routes.Load().next, Resizes: slices.Clone(s.resizes), Switches: slices.Clone(s.switches),
 	}
 	for _, c := range s.Consumers() {
 		meta.Consumers = append(meta.Consumers, savedConsumer{c.Name, instant(c.CreatedAt.UnixNano())})

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/weirstream/weir/internal/quota"
+	"github.com/weirstream/weir/internal/scale"
 	"github.com/weirstream/weir/internal/shardlog"
 	"github.com/weirstream/weir/internal/wait"
 )
@@ -37,7 +38,7 @@ type shard struct {
 	markMs int64        // when the next second begins for marks
 	log    shardlog.Log // what writes to it; readers take no lock
 
-	load *shardLoad // guarded by Stream.reshard instead; nil unless open and on-demand
+	counted scale.Load // what on-demand mode has counted; guarded by Stream.reshard instead
 
 	_ [64]byte // keeps what readers load off the writers' cache lines
 

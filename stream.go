@@ -159,14 +159,15 @@ type Stream struct {
 	recordBytes atomic.Int64 // largest record; changed under reshard
 
 	routes atomic.Pointer[routing]
-	// attend is the clock reading, in Unix nanoseconds, from which on a put has to
-	// call attendTo first. It spares puts all else of on-demand mode.
-	attend atomic.Int64
+	// scaling is nil in provisioned mode; changed under reshard.
+	scaling atomic.Pointer[scaling]
 	// reshard serialises what changes the set of shards or a setting of all of
 	// them. Taken before a shard's mutex.
 	reshard sync.Mutex
-	resizes []instant // of the last 24 hours; guarded by reshard, as what follows
-	tidied  int       // shards that tidy has looked after
+	// What follows is guarded by reshard.
+	resizes  []instant // of the last 24 hours
+	switches []instant // of the mode, of the last 24 hours
+	tidied   int       // shards that tidy has looked after
 
 	waiting wait.List // readers of several shards
 	counts  history
@@ -174,7 +175,6 @@ type Stream struct {
 	marks   markHistory
 	batches sync.Pool // *batch
 	readers readerSet
-	scaling scaling
 	fanOut  fanOut
 }
 

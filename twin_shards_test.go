@@ -13,7 +13,7 @@ import (
 
 // A heldPlan is the same plan of both, to be carried out later.
 type heldPlan struct {
-	got  weir.Plan
+	got  []weir.Reshard
 	want model.Plan
 }
 
@@ -29,7 +29,7 @@ func (w *twins) changeShards() {
 	case 4:
 		w.plan()
 	case 5:
-		w.apply()
+		w.resizeAsPlanned()
 	default:
 		w.listShards()
 	}
@@ -69,14 +69,16 @@ func (w *twins) target() int {
 }
 
 // resize resizes both at once.
-func (w *twins) resize() {
-	target := w.target()
+func (w *twins) resize() { w.resizeTo(w.target()) }
+
+func (w *twins) resizeTo(target int) []weir.Reshard {
 	w.op = fmt.Sprintf("resize %d shards to %d", len(w.want.Open()), target)
 	want, refusals, fault := w.want.PlanResize(target, w.now)
 	got, err := w.got.Resize(target)
 	if w.sameResize(fault, refusals, err) {
 		w.carryOut(heldPlan{got, want})
 	}
+	return got
 }
 
 // plan makes a plan and keeps it.
@@ -89,7 +91,7 @@ func (w *twins) plan() {
 		return
 	}
 	splits, merges := w.want.Fewest(want)
-	w.equal(splits+merges, len(got.Steps))
+	w.equal(splits+merges, len(got))
 	const most = 4
 	if p := (heldPlan{got, want}); len(w.plans) < most {
 		w.plans = append(w.plans, p)
@@ -98,19 +100,16 @@ func (w *twins) plan() {
 	}
 }
 
-// apply carries a plan out that was made before.
-func (w *twins) apply() {
+// resizeAsPlanned resizes to a target that was planned before. If the shards have
+// not changed since, that takes the steps of the plan.
+func (w *twins) resizeAsPlanned() {
 	p := heldPlan{}
 	if len(w.plans) > 0 {
 		p = w.plans[w.src.byte()%len(w.plans)]
 	}
-	w.op = fmt.Sprintf("apply a plan to resize to %d", p.want.Target)
-	_, refusals, fault := w.want.PlanResize(p.want.Target, w.now)
-	if fault == model.OK && w.want.Stale(p.want) {
-		fault = model.PlanStale
-	}
-	if w.sameResize(fault, refusals, w.got.Apply(p.got)) {
-		w.carryOut(p)
+	stale := w.want.Stale(p.want)
+	if got := w.resizeTo(p.want.Target); got != nil && !stale {
+		w.equal(p.got, got)
 	}
 }
 
@@ -137,7 +136,7 @@ func (w *twins) sameResize(fault model.Fault, refusals []model.Refusal, err erro
 // carryOut does the steps on the model that the engine has done.
 func (w *twins) carryOut(p heldPlan) {
 	var steps []model.Step
-	for _, st := range p.got.Steps {
+	for _, st := range p.got {
 		step := model.Step{Parents: numbersOf(st.Parents), Children: numbersOf(st.Children)}
 		if st.IsSplit() {
 			step.At = bigKey(st.At)
@@ -146,7 +145,7 @@ func (w *twins) carryOut(p heldPlan) {
 		steps = append(steps, step)
 	}
 	require.NoError(w.t, w.want.CarryOut(p.want, steps, w.now), w.op)
-	w.equal(p.got.Target, len(w.want.Open()))
+	w.equal(p.want.Target, len(w.want.Open()))
 }
 
 func numbersOf(ids []weir.ShardID) (list []int) {

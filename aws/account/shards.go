@@ -274,20 +274,21 @@ func updateShardCount(c *control, in *UpdateShardCountInput) (*UpdateShardCountO
 	if err := c.needProvisioned(st); err != nil {
 		return nil, err
 	}
-	plan, err := st.engine.PlanResize(int(*in.TargetShardCount))
+	current, target := st.engine.Capacity().OpenShards, int(*in.TargetShardCount)
+	steps, err := st.engine.PlanResize(target)
 	if err != nil {
 		return nil, c.resizeRefused(st, err)
 	}
-	more := plan.Target - plan.Current
+	more := target - current
 	if err := c.needShards(more); err != nil {
 		return nil, err
 	}
-	if len(plan.Steps) > 0 {
-		c.reshard(st, max(0, more), change{What: effectResize, Target: plan.Target})
+	if len(steps) > 0 {
+		c.reshard(st, max(0, more), change{What: effectResize, Target: target})
 	}
 	return &UpdateShardCountOutput{
 		StreamName: st.name, StreamARN: st.arn,
-		CurrentShardCount: int32(plan.Current), TargetShardCount: int32(plan.Target),
+		CurrentShardCount: int32(current), TargetShardCount: int32(target),
 	}, nil
 }
 

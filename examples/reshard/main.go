@@ -33,11 +33,12 @@ func run(ctx context.Context, w io.Writer) error {
 		producing.Go(func() { produce(ctx, s, p) })
 	}
 	for _, target := range []int{4, 8, 6, 3, 5, 2} {
-		plan, err := s.Resize(target)
+		before := s.Capacity().OpenShards
+		steps, err := s.Resize(target)
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(w, "%d shards to %d in %d steps\n", plan.Current, plan.Target, len(plan.Steps))
+		fmt.Fprintf(w, "%d shards to %d in %d steps\n", before, target, len(steps))
 	}
 	producing.Wait()
 	records, outOfOrder, err := verify(ctx, s)

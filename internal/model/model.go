@@ -72,7 +72,6 @@ const (
 	IteratorExpired   Fault = "iterator expired"
 	BadSequenceNumber Fault = "invalid sequence number"
 	ResizeRefused     Fault = "resize refused"
-	PlanStale         Fault = "plan stale"
 	IsOnDemand        Fault = "not possible in on-demand mode"
 	IsProvisioned     Fault = "not possible in provisioned mode"
 	TooManySwitches   Fault = "too many mode switches"
