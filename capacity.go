@@ -67,7 +67,7 @@ const (
 // A put carries out at most 1,024 splits and merges, so that it takes milliseconds
 // however far a stream grows; the rest is for the puts that follow, the other
 // methods carry out all. Until then records go to the shards there are, under their
-// limits, and what comes in counts for the minute in which the last is carried out.
+// limits, and what comes in counts for the minute of the first of these puts.
 type Mode int32
 
 const (

@@ -66,3 +66,7 @@ func ZeroArenas(s *Stream) *Stream {
 func ReadOn(s *Stream, saved Positions, from Position) (*Reader, error) {
 	return s.readOn("", saved, from)
 }
+
+// OpenShards returns how many open shards a stream has, without carrying out what
+// has fallen due in on-demand mode.
+func OpenShards(s *Stream) int { return len(s.routes.Load().open) }

@@ -335,3 +335,54 @@ func TestOnDemand_unlimitedShardsNeverSplit(t *testing.T) {
 	_, err := json.Marshal(r.s.Snapshot())
 	assert.NoError(t, err)
 }
+
+// However far a stream grows, a put carries out a bounded part of it, and the rest
+// takes effect at the time it was due too. Records find their way meanwhile.
+func TestOnDemand_putDoesBoundedWork(t *testing.T) {
+	s, clock := clocked(t, weir.Config{Mode: weir.OnDemand, Limits: weir.Limits{OnDemandWriteBytesPerSecond: weir.MaxOnDemandWriteBytesPerSecond}})
+	whole, wholeClock := clocked(t, weir.Config{Mode: weir.OnDemand, Limits: weir.Limits{OnDemandWriteBytesPerSecond: weir.MaxOnDemandWriteBytesPerSecond}})
+	require.NoError(t, s.SetWarmThroughput(5000))
+	require.NoError(t, whole.SetWarmThroughput(5000))
+	clock.Advance(weir.OnDemandReaction + 90*time.Second)
+	wholeClock.Advance(weir.OnDemandReaction + 90*time.Second)
+	var puts []weir.PutResult
+	for _, want := range []int{1028, 2052, 3076, 4100, 5124, 6148, 7172, 8192, 8192} {
+		put, err := s.PutRecord(t.Context(), fmt.Sprint(want), []byte("data"))
+		require.NoError(t, err)
+		puts = append(puts, put)
+		assert.Equal(t, want, weir.OpenShards(s))
+	}
+	assert.Equal(t, 8192, whole.Capacity().OpenShards, "other calls carry out all")
+	want, got := whole.Shards(), s.Shards()
+	require.Len(t, got, len(want))
+	for i := range got {
+		require.Equal(t, want[i].HashKeyRange, got[i].HashKeyRange)
+		if !got[i].IsOpen() && got[i].ClosedAt.After(want[i].ClosedAt) {
+			continue // closed after a record that arrived meanwhile
+		}
+		require.Equal(t, want[i].ID, got[i].ID)
+		require.Equal(t, want[i].Children, got[i].Children)
+	}
+	n := 0
+	for r, err := range s.AllToTip(t.Context(), weir.TrimHorizon()) {
+		require.NoError(t, err)
+		require.NotEmpty(t, r.Data)
+		n++
+	}
+	assert.Len(t, puts, n)
+}
+
+// What came into a shard counts once, also if the shard is split by a later put of
+// the same minute.
+func TestOnDemand_loadOfAMinuteOutlivesASplit(t *testing.T) {
+	s, clock := clocked(t, weir.Config{Mode: weir.OnDemand, Limits: weir.Limits{OnDemandWriteBytesPerSecond: weir.MaxOnDemandWriteBytesPerSecond}})
+	require.NoError(t, s.SetWarmThroughput(5000))
+	clock.Advance(weir.OnDemandReaction + time.Minute)
+	for range 9 {
+		_, err := s.PutRecord(t.Context(), "k", make([]byte, 599))
+		require.NoError(t, err)
+	}
+	require.Equal(t, 8192, weir.OpenShards(s))
+	clock.Advance(time.Minute)
+	assert.EqualValues(t, 9*600/60, s.Capacity().PeakBytesPerSecond)
+}

@@ -62,10 +62,7 @@ func (s *Stream) SetWarm(mib int, now int64) Fault {
 		return BadArgument
 	}
 	s.CatchUp(now)
-	if int64(mib) <= s.scaling.warm {
-		s.release()
-	}
-	s.scaling.warm = int64(mib)
+	s.setWarm(int64(mib))
 	return OK
 }
 

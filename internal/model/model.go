@@ -3,7 +3,8 @@
 // at each call which of them can be seen. It is written from the documentation
 // and from the reference of the service, with types of its own, so that it does
 // not share the engine's mistakes; where the two give different answers one of
-// them is wrong.
+// them is wrong. Only when an on-demand stream splits and merges it does not work
+// out again: it asks a machine of internal/scale, as the engine does.
 //
 // Time is an argument of each call, in Unix nanoseconds. Buckets are whole
 // numbers, so quotas are exact; the rates of a [Config] are whole numbers too.
@@ -18,6 +19,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/weirstream/weir/internal/scale"
 )
 
 // A Config says how a stream behaves. All of it must be filled in; only the
@@ -123,7 +126,7 @@ type Shard struct {
 	readClock                       clock
 	blocked                         int64 // until then a large read is being paid for
 
-	demand demand
+	taken scale.Load // in the minute that on-demand mode observes
 }
 
 // An origin says where a record came from: records of a hash keep the order in
@@ -326,7 +329,8 @@ func (s *Stream) put(e Entry, now int64) Outcome {
 	number := Number(sh.Created, sh.ID, index, sh.newest/1000)
 	sh.records = append(sh.records, s.kept(Record{number, e.Key, e.Data, sh.newest}))
 	sh.origins = append(sh.origins, from)
-	sh.demand.taken = sh.demand.taken.plus(load{int64(e.size()), 1})
+	sh.taken.Bytes += int64(e.size())
+	sh.taken.Records++
 	s.puts++
 	s.Counts.Records++
 	s.Counts.Bytes += int64(e.size())
