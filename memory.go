@@ -163,14 +163,15 @@ func (s *Stream) dropExcess(now instant) {
 	}
 	m.dropping.Lock()
 	defer m.dropping.Unlock()
-	horizon := s.horizonMs(now)
+	retention := s.Retention()
+	horizon := horizonMs(now, retention)
 	for m.held.Load() > m.max {
 		first, next := m.oldest.settle()
 		if first == nil {
 			return // what is over the bound is about to be stored
 		}
 		if first.ms <= horizon {
-			m.giveExtent(first.sh.trim(horizon))
+			m.giveExtent(first.sh.trim(now, retention))
 			continue
 		}
 		gone := first.sh.drop(m.held.Load()-m.max, next)
@@ -190,10 +191,14 @@ func (s *Stream) trimDated(now instant) (wait time.Duration) {
 		if first == nil {
 			return time.Duration(never)
 		}
-		if horizon := horizonMs(now, retention); first.ms > horizon {
-			return time.Duration(first.ms-horizon) * time.Millisecond
+		expires, isAhead := first.ms-horizonMs(now, retention), first.ms-now.ms() > farAheadMs
+		if expires > 0 && !isAhead {
+			return time.Duration(expires) * time.Millisecond
 		}
-		m.giveExtent(first.sh.trim(horizonMs(now, retention)))
+		gone := first.sh.trim(now, retention)
+		if m.giveExtent(gone); isAhead && gone.Records == 0 {
+			return retention + retention/512 // its arrival says nothing, and by then it has expired
+		}
 	}
 }
 

@@ -138,7 +138,7 @@ func (s *Stream) after(sh *shard, e effect, tidy bool, now instant) {
 	}
 	sh.waiting.Wake()
 	s.waiting.Wake()
-	if tidy {
+	if tidy || e.ahead {
 		s.tidy(now)
 	}
 }

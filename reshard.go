@@ -366,7 +366,7 @@ func (c *shardChange) publish() {
 		sh.finish(c.ending[i])
 	}
 	s.waiting.Wake()
-	s.forgetExpiredLocked(s.horizonMs(c.now))
+	s.forgetExpiredLocked(c.now)
 }
 
 // open returns the shards that take writes after the change, by hash key.
@@ -406,16 +406,17 @@ func (sh *shard) finish(e shardEnding) {
 
 // forgetExpiredLocked removes closed shards whose last record has expired. The
 // caller holds reshard.
-func (s *Stream) forgetExpiredLocked(horizonMs int64) {
+func (s *Stream) forgetExpiredLocked(now instant) {
+	horizon := s.horizonMs(now)
 	routes := s.routes.Load()
-	gone := func(sh *shard) bool { return sh.expired(horizonMs) }
+	gone := func(sh *shard) bool { return sh.expired(horizon) }
 	if !slices.ContainsFunc(routes.all, gone) {
 		return
 	}
 	past := routes.retired
 	for _, sh := range routes.all {
 		if gone(sh) {
-			s.trimShard(sh, horizonMs) // or MaxBytes would count its records for ever
+			s.trimShard(sh, now) // or MaxBytes would count its records for ever
 			past.add(sh)
 		}
 	}

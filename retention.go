@@ -29,7 +29,8 @@ func (s *Stream) SetRetention(d time.Duration) error {
 
 // Trim releases the memory of all records that have expired. Puts do so as they
 // go, for their own shard and in turn for all others; Trim is for streams that
-// rest.
+// rest. After a clock that had gone more than a day ahead was set back, what was
+// put since expires by this alone, as if it had arrived at the clock's reading.
 func (s *Stream) Trim() {
 	s.reshard.Lock()
 	defer s.reshard.Unlock()
@@ -125,27 +126,90 @@ func (s *Stream) tidy(now instant) {
 		return
 	}
 	defer s.reshard.Unlock()
-	horizon, all := s.horizonMs(now), s.routes.Load().all
+	all := s.routes.Load().all
 	for range min(tidyShards, len(all)) {
 		s.tidied++
-		s.trimShard(all[s.tidied%len(all)], horizon)
+		s.trimShard(all[s.tidied%len(all)], now)
 	}
-	s.forgetExpiredLocked(horizon)
+	s.forgetExpiredLocked(now)
 }
 
 // trimLocked trims every shard and forgets those that have vanished. The caller
 // holds reshard.
 func (s *Stream) trimLocked(now instant) {
-	horizon := horizonMs(now, s.Retention())
 	for _, sh := range s.routes.Load().all {
-		s.trimShard(sh, horizon)
+		s.trimShard(sh, now)
 	}
-	s.forgetExpiredLocked(horizon)
+	s.forgetExpiredLocked(now)
 }
 
-// trimShard trims a shard if it holds a record that has expired.
-func (s *Stream) trimShard(sh *shard, horizonMs int64) {
-	if ms, ok := sh.log.Oldest(); ok && ms <= horizonMs {
-		s.full.giveExtent(sh.trim(horizonMs))
+// trimShard trims a shard if its oldest record has expired, or lies far ahead of the
+// clock.
+func (s *Stream) trimShard(sh *shard, now instant) {
+	retention := s.Retention()
+	if ms, ok := sh.log.Oldest(); ok && (ms <= horizonMs(now, retention) || ms-now.ms() > farAheadMs) {
+		s.full.giveExtent(sh.trim(now, retention))
 	}
+}
+
+// Arrivals never fall, so after a clock that had gone far ahead is set back all that
+// is put into a shard arrives, by its stamp, at the time to which the clock had gone.
+// Kept until retention has passed since then, it would be kept for years. So where
+// the newest arrival is more than farAheadMs ahead of a reading of the clock, that
+// reading counts instead: what is in the shard by then was put then or before, and
+// expires when retention has passed since.
+const farAheadMs = int64(24 * time.Hour / time.Millisecond)
+
+// A sighting says that the records before an index were there at a reading of the
+// clock that lay far behind them.
+type sighting struct {
+	ms  int64
+	end uint64
+}
+
+// sightings are those of a shard. Both fields rise from one to the next.
+type sightings []sighting
+
+// look takes note of a reading of the clock that lies far behind the newest arrival,
+// and trims what expired by the notes taken. A reading that does not lie there voids
+// them: the clock has come back, or they were taken by callers that had been asleep
+// while it went on. It reports whether another note was begun. The caller is between
+// begin and end, or holds mu.
+func (sh *shard) look(now instant, retention time.Duration) (gone shardlog.Extent, begun bool) {
+	if sh.lastMs-now.ms() <= farAheadMs {
+		sh.ahead = nil
+		return gone, false
+	}
+	const portions = 1024 // of the retention, so that there are no more sightings
+	begun = sh.ahead.isDue(now.ms())
+	sh.ahead.add(now.ms(), retention.Milliseconds()/portions, sh.log.End())
+	return sh.log.TrimTo(sh.ahead.expire(horizonMs(now, retention))), begun
+}
+
+// isDue reports whether no sighting can be extended to a reading.
+func (s sightings) isDue(ms int64) bool { return len(s) == 0 || s[len(s)-1].ms < ms }
+
+// add takes note of the records before an index at a reading. It is taken for up to
+// apartMs later than it is, so that one sighting serves many puts.
+func (s *sightings) add(ms, apartMs int64, end uint64) {
+	list := *s
+	for len(list) > 0 && list[len(list)-1].ms > ms+apartMs { // the clock was set back again
+		list = list[:len(list)-1]
+	}
+	if list.isDue(ms) {
+		list = append(list, sighting{ms + apartMs, end})
+	}
+	list[len(list)-1].end = end
+	*s = list
+}
+
+// expire takes out the sightings up to horizonMs, and returns the index before which
+// all has expired with them; zero if none has.
+func (s *sightings) expire(horizonMs int64) (end uint64) {
+	list := *s
+	for len(list) > 0 && list[0].ms <= horizonMs {
+		end, list = list[0].end, list[1:]
+	}
+	*s = list
+	return end
 }

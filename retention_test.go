@@ -237,3 +237,127 @@ func TestStream_trimToWhileInUse(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// tenYears is how far a clock goes ahead that is set back then.
+const tenYears = 10 * 365 * 24 * time.Hour
+
+// putAhead puts a record at a clock that is ten years ahead and sets it back.
+func putAhead(t *testing.T, s *weir.Stream, clock *manualClock) {
+	clock.Advance(tenYears)
+	mustPut(t, s, "k", "ahead")
+	clock.Advance(-tenYears)
+}
+
+// allData returns the data of all records that can be read.
+func allData(t *testing.T, s *weir.Stream) (list []string) {
+	for r, err := range s.AllToTip(t.Context(), weir.TrimHorizon()) {
+		require.NoError(t, err)
+		list = append(list, string(r.Data))
+	}
+	return list
+}
+
+// Arrivals never fall, so all that is put after the clock went ahead and back is
+// stamped ten years ahead. It expires a day after the clock's reading at its put
+// nevertheless, or a thousandth of that later.
+func TestStream_clockThatWentAheadDoesNotKeepRecordsForYears(t *testing.T) {
+	s, clock := clocked(t, weir.Config{Limits: weir.Unlimited()})
+	mustPut(t, s, "k", "before")
+	putAhead(t, s, clock)
+	var all []string
+	for minute := range 25 * 60 {
+		all = append(all, fmt.Sprint(minute, " ", text(10_000)))
+		mustPut(t, s, "k", all[minute])
+		clock.Advance(time.Minute)
+	}
+	snap := s.Snapshot()
+	assert.InDelta(t, 24*60, snap.RecordsHeld, 4)
+	assert.Less(t, snap.MemoryBytes, int64(24*60*10_000+4<<20))
+	got := allData(t, s)
+	assert.InDelta(t, 24*60, len(got), 4)
+	assert.Equal(t, all[len(all)-len(got):], got, "the newest, in order")
+	require.NoError(t, weir.CheckInvariants(s))
+
+	clock.Advance(24*time.Hour - time.Minute - time.Nanosecond)
+	s.Trim()
+	assert.NotEmpty(t, allData(t, s), "the newest is not a day old")
+	clock.Advance(2 * time.Minute)
+	s.Trim()
+	assert.Empty(t, allData(t, s))
+	assert.Zero(t, s.Snapshot().RecordsHeld)
+}
+
+// A shard that nobody puts into is looked after by puts into others, as ever: what
+// it holds expires a day after it was found to lie ahead.
+func TestStream_idleShardAheadOfTheClockIsTrimmed(t *testing.T) {
+	s, clock := clocked(t, weir.Config{Shards: 3, MaxBytes: 1 << 20, Limits: weir.Unlimited()})
+	clock.Advance(tenYears)
+	ranges := weir.EvenRanges(3)
+	for i := range ranges {
+		_, err := s.Put(t.Context(), weir.Entry{PartitionKey: "k", ExplicitHashKey: &ranges[i].Start, Data: []byte("ahead")})
+		require.NoError(t, err)
+	}
+	_, err := s.MergeShards(1, 2)
+	require.NoError(t, err)
+	clock.Advance(-tenYears)
+	for range 26 * 60 {
+		_, err := s.Put(t.Context(), weir.Entry{PartitionKey: "k", ExplicitHashKey: &ranges[0].Start, Data: []byte("now")})
+		require.NoError(t, err)
+		clock.Advance(time.Minute)
+	}
+	assert.NotContains(t, allData(t, s), "ahead")
+}
+
+// A stream that is full gets room again when what lies ahead has expired.
+func TestStream_fullStreamAheadOfTheClockGetsRoom(t *testing.T) {
+	s, clock := clocked(t, weir.Config{MaxBytes: 1000, Limits: weir.Unlimited()})
+	clock.Advance(tenYears)
+	_, err := s.PutRecord(t.Context(), "k", make([]byte, 900))
+	require.NoError(t, err)
+	clock.Advance(-tenYears)
+	_, err = s.PutRecord(t.Context(), "k", make([]byte, 900))
+	require.ErrorIs(t, err, weir.ErrMemoryFull)
+	clock.Advance(24*time.Hour + 2*time.Minute)
+	_, err = s.PutRecord(t.Context(), "k", make([]byte, 900))
+	require.NoError(t, err)
+}
+
+// A caller that read the clock, was suspended over a weekend and puts then takes
+// nothing from what was put since.
+func TestStream_putByAnOldReadingExpiresNothing(t *testing.T) {
+	s, clock := clocked(t, weir.Config{Limits: weir.Unlimited()})
+	clock.Advance(72 * time.Hour)
+	mustPut(t, s, "k", "monday")
+	clock.Advance(-72 * time.Hour)
+	mustPut(t, s, "k", "read on friday")
+	clock.Advance(72 * time.Hour)
+	mustPut(t, s, "k", "monday too")
+	s.Trim()
+	assert.Equal(t, []string{"monday", "read on friday", "monday too"}, allData(t, s))
+	clock.Advance(24*time.Hour - time.Nanosecond)
+	assert.Len(t, allData(t, s), 3)
+	clock.Advance(time.Nanosecond)
+	assert.Empty(t, allData(t, s))
+}
+
+// A clock that is back by no more than a day, or is so again before what was put
+// has expired, keeps it until a day after its arrival.
+func TestStream_clockThatIsBackByADay(t *testing.T) {
+	for _, c := range []struct {
+		back time.Duration
+		want []string
+	}{
+		{24 * time.Hour, []string{"ahead", "after"}},
+		{48 * time.Hour, []string{"ahead", "after"}},
+		{49 * time.Hour, nil},
+	} {
+		s, clock := clocked(t, weir.Config{Limits: weir.Unlimited()})
+		clock.Advance(72 * time.Hour)
+		mustPut(t, s, "k", "ahead")
+		clock.Advance(-c.back)
+		mustPut(t, s, "k", "after")
+		clock.Advance(24*time.Hour + 2*time.Minute)
+		s.Trim()
+		assert.Equal(t, c.want, allData(t, s), "%v", c.back)
+	}
+}

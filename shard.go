@@ -38,6 +38,8 @@ type shard struct {
 	markMs int64        // when the next second begins for marks
 	log    shardlog.Log // what writes to it; readers take no lock
 
+	ahead sightings // nil unless arrivals are far ahead of the clock
+
 	counted scale.Load // what on-demand mode has counted; guarded by Stream.reshard instead
 
 	_ [64]byte // keeps what readers load off the writers' cache lines
@@ -121,6 +123,7 @@ func (sh *shard) stamp(ms int64) (arrival int64, newSecond bool) {
 type effect struct {
 	freed shardlog.Extent // trimmed because it had expired
 	first bool            // the shard had no records before
+	ahead bool            // the clock is far behind: it is time to look after other shards
 }
 
 // end shows readers what was appended since begin, releases what has expired, and
@@ -131,6 +134,11 @@ func (sh *shard) end(now instant, retention time.Duration) (e effect) {
 	if sh.log.BlockCount() > 1 {
 		e.freed = sh.log.TrimBlocks(horizonMs(now, retention))
 	}
+	if sh.ahead != nil || sh.lastMs-now.ms() > farAheadMs {
+		var gone shardlog.Extent
+		gone, e.ahead = sh.look(now, retention)
+		e.freed = e.freed.Plus(gone)
+	}
 	sh.mu.Unlock()
 	return e
 }
@@ -138,12 +146,12 @@ func (sh *shard) end(now instant, retention time.Duration) (e effect) {
 // abandon lets go of the mutex when nothing was appended since begin.
 func (sh *shard) abandon() { sh.mu.Unlock() }
 
-// trim makes what arrived at horizonMs or before unreadable for good, and returns
-// how much that was.
-func (sh *shard) trim(horizonMs int64) shardlog.Extent {
+// trim makes what has expired unreadable for good, and returns how much that was.
+func (sh *shard) trim(now instant, retention time.Duration) shardlog.Extent {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	return sh.log.TrimExpired(horizonMs)
+	gone, _ := sh.look(now, retention)
+	return gone.Plus(sh.log.TrimExpired(horizonMs(now, retention)))
 }
 
 // held returns the records that are not trimmed.

@@ -86,6 +86,9 @@ func (l *Log) End() uint64 { return l.end.Load() }
 // data have together.
 type Extent struct{ Records, Bytes int64 }
 
+// Plus returns e and o together.
+func (e Extent) Plus(o Extent) Extent { return Extent{e.Records + o.Records, e.Bytes + o.Bytes} }
+
 // Minus returns what e holds beyond o.
 func (e Extent) Minus(o Extent) Extent { return Extent{e.Records - o.Records, e.Bytes - o.Bytes} }
 
