@@ -208,13 +208,18 @@ const stepsPerPut = 1024
 // deals records to shards in turn; nil if keys decide. Every put calls it once. On
 // a provisioned stream it costs one atomic load.
 func (s *Stream) scaled(now instant) *dealer {
-	if c := s.scaling.Load(); c != nil {
-		return s.scaledOnDemand(c, now)
+	if s.scaling.Load() != nil {
+		return s.scaledOnDemand(now)
 	}
 	return nil
 }
 
-func (s *Stream) scaledOnDemand(c *scaling, now instant) *dealer {
+// scaledOnDemand is apart, so that scaled is small enough to be inlined.
+func (s *Stream) scaledOnDemand(now instant) *dealer {
+	c := s.scaling.Load()
+	if c == nil { // just switched to provisioned mode
+		return nil
+	}
 	if int64(now) >= c.due.Load() {
 		s.reshard.Lock()
 		s.scaleLocked(now, stepsPerPut)
@@ -240,10 +245,13 @@ func (s *Stream) catchUpLocked(now instant) { s.scaleLocked(now, math.MaxInt) }
 // call, before the machine is told anything else.
 func (s *Stream) scaleLocked(now instant, most int) {
 	c := s.scaling.Load()
-	if c == nil || int64(now) < c.due.Load() {
+	if c == nil {
 		return
 	}
 	if !c.machine.Behind() {
+		if int64(now) < c.due.Load() {
+			return
+		}
 		c.machine.Tell(now.minute(), s.loadsLocked())
 	}
 	for most > 0 && c.machine.Behind() {
@@ -269,29 +277,24 @@ func (s *Stream) loadsLocked() []scale.Load {
 	open := s.routes.Load().open
 	loads := make([]scale.Load, len(open))
 	for i, sh := range open {
-		loads[i] = sh.uncounted()
-		sh.counted = sh.load()
+		loads[i] = sh.countLoad()
 	}
 	return loads
 }
 
-// load returns all that ever came in.
-func (sh *shard) load() scale.Load {
-	in := sh.takenIn()
-	return scale.Load{Bytes: in.bytes, Records: in.records}
-}
-
-// uncounted returns what came in that no minute counts yet.
-func (sh *shard) uncounted() scale.Load {
-	all := sh.load()
-	return scale.Load{Bytes: all.Bytes - sh.counted.Bytes, Records: all.Records - sh.counted.Records}
+// countLoad returns what came into the shard since it was called last. The caller
+// holds Stream.reshard.
+func (sh *shard) countLoad() scale.Load {
+	in, before := sh.takenIn(), sh.counted
+	sh.counted = scale.Load{Bytes: in.bytes, Records: in.records}
+	return scale.Load{Bytes: in.bytes - before.Bytes, Records: in.records - before.Records}
 }
 
 // inheritLoad makes what came into parents, and no minute counts yet, count for
 // their children in equal parts.
 func inheritLoad(parents, children []*shard) {
 	for _, parent := range parents {
-		left := parent.uncounted()
+		left := parent.countLoad()
 		for i, child := range children {
 			n := int64(len(children) - i)
 			child.counted.Bytes -= left.Bytes / n
@@ -314,7 +317,7 @@ func (s *Stream) beginScalingLocked(now instant, kept, warm int, d Distribution)
 		c.dealer.Store(new(dealer))
 	}
 	for _, sh := range routes.open {
-		sh.counted = sh.load()
+		sh.countLoad() // what came in before does not count
 	}
 	c.publishLocked()
 	s.scaling.Store(c)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/bits"
 
+	"github.com/weirstream/weir/internal/keyspace"
 	"github.com/weirstream/weir/internal/md5lanes"
 	"github.com/weirstream/weir/internal/u192"
 )
@@ -105,72 +106,39 @@ func (r HashKeyRange) Contains(k HashKey) bool { return !k.less(r.Start) && !r.E
 // into halves, if [HashKeyRange.CanSplitAt] agrees. For a range of one key it is
 // the key behind it, and 0 behind [MaxHashKey].
 func (r HashKeyRange) Middle() HashKey {
-	width := r.End.minus(r.Start)
-	half := HashKey{width.Hi >> 1, width.Lo>>1 | width.Hi<<63}
-	return r.Start.plus(half).Add(1)
+	return HashKey(r.inKeyspace().Middle())
 }
 
 // CanSplitAt reports whether a shard with range r can be split into one that
 // ends before k and one that begins at k. As on the service k must lie from
 // r.Start + 2 to r.End - 1, so that each has two hash keys at least.
 func (r HashKeyRange) CanSplitAt(k HashKey) bool {
-	return r.Start.less(k) && r.Start.Add(1) != k && k.less(r.End)
+	return r.inKeyspace().CanSplitAt(keyspace.Key(k))
 }
 
 // Adjoins reports whether o begins right behind the end of r, so that shards
 // with these ranges can be merged, r's as the lower one. The key space is no
 // ring: nothing begins behind [MaxHashKey].
 func (r HashKeyRange) Adjoins(o HashKeyRange) bool {
-	return r.End.less(o.Start) && r.End.Add(1) == o.Start
+	return r.inKeyspace().Adjoins(o.inKeyspace())
 }
 
 // String returns the range as "start-end" in decimal.
 func (r HashKeyRange) String() string { return fmt.Sprintf("%s-%s", r.Start, r.End) }
 
 // Share returns the part of the whole key space that r covers, 0 to 1.
-func (r HashKeyRange) Share() float64 {
-	const span = 1 << 64
-	width := r.End.minus(r.Start) // exact: ranges that differ by rounding have the same share
-	return (float64(width.Hi) + (float64(width.Lo)+1)/span) / span
+func (r HashKeyRange) Share() float64 { return r.inKeyspace().Share() }
+
+func (r HashKeyRange) inKeyspace() keyspace.Range {
+	return keyspace.Range{Start: keyspace.Key(r.Start), End: keyspace.Key(r.End)}
 }
 
 // EvenRanges divides the key space into n ranges as the service does: each is
 // floor(2^128/n) wide, and the last one takes what is left. It returns nil if n is
 // not positive.
-func EvenRanges(n int) []HashKeyRange {
-	if n < 1 {
-		return nil
+func EvenRanges(n int) (ranges []HashKeyRange) {
+	for _, r := range keyspace.Even(n) {
+		ranges = append(ranges, HashKeyRange{HashKey(r.Start), HashKey(r.End)})
 	}
-	step := evenStep(uint64(n))
-	ranges := make([]HashKeyRange, n)
-	start := HashKey{}
-	for i := range ranges {
-		next := start.plus(step)
-		ranges[i] = HashKeyRange{start, next.Sub(1)}
-		start = next
-	}
-	ranges[n-1].End = MaxHashKey()
 	return ranges
-}
-
-// evenStep returns floor(2^128/n), except that it returns 0, which is the same
-// modulo 2^128, for n = 1.
-func evenStep(n uint64) HashKey {
-	if n == 1 {
-		return HashKey{}
-	}
-	hi, rem := 1/n, 1%n
-	mid, rem := bits.Div64(rem, hi, n)
-	lo, _ := bits.Div64(rem, 0, n)
-	return HashKey{mid, lo}
-}
-
-func (k HashKey) minus(o HashKey) HashKey {
-	lo, borrow := bits.Sub64(k.Lo, o.Lo, 0)
-	return HashKey{k.Hi - o.Hi - borrow, lo}
-}
-
-func (k HashKey) plus(o HashKey) HashKey {
-	lo, carry := bits.Add64(k.Lo, o.Lo, 0)
-	return HashKey{k.Hi + o.Hi + carry, lo}
 }

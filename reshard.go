@@ -181,13 +181,9 @@ func (s *Stream) planLocked(target int, now instant) ([]plan.Step, error) {
 func (r *routing) planned() []plan.Shard {
 	open := make([]plan.Shard, len(r.open))
 	for i, sh := range r.open {
-		open[i] = plan.Shard{ID: int64(sh.shard), Keys: keyspaceRange(sh.keys)}
+		open[i] = plan.Shard{ID: int64(sh.shard), Keys: sh.keys.inKeyspace()}
 	}
 	return open
-}
-
-func keyspaceRange(r HashKeyRange) keyspace.Range {
-	return keyspace.Range{Start: keyspace.Key(r.Start), End: keyspace.Key(r.End)}
 }
 
 // checkResizeLocked checks the service's rules for a target.
