@@ -21,20 +21,21 @@ const (
 	MaxOnDemandWriteBytesPerSecond     = 10240 * mib      // per stream
 	DefaultModeSwitchesPerDay          = 2                // in any 24 hours
 
-	// OnDemandReaction is how long after a decision a shard is split. A decision is
-	// made at the end of a minute; the service promises 15 minutes for all.
+	// OnDemandReaction is how long after a decision a shard is split. A
+	// decision is made at the end of a minute; the service promises 15 minutes
+	// for all.
 	OnDemandReaction = scale.Reaction * time.Minute
 )
 
 // A Mode says who chooses how many shards a stream has.
 //
-// A [Provisioned] stream has those that its caller gave it. An [OnDemand] stream
-// splits and merges its own shards. Every shard has the same limits in either
-// mode, so one hot key stays bound to one shard's, and what a stream takes in and
-// gives out follows from the number of its shards.
+// A [Provisioned] stream has those that its caller gave it. An [OnDemand]
+// stream splits and merges its own shards. Every shard has the same limits in
+// either mode, so one hot key stays bound to one shard's, and what a stream
+// takes in and gives out follows from the number of its shards.
 //
-// How the service decides is not public. This stream keeps the promises that are,
-// by rules that are exact to the second of its clock:
+// How the service decides is not public. This stream keeps the promises that
+// are, by rules that are exact to the second of its clock:
 //
 //   - Throughput is what was put into a shard during one minute of the clock,
 //     divided by 60; refused records do not count, and a shard counts for its
@@ -59,15 +60,16 @@ const (
 //   - There are never more shards than [Limits.OnDemandWriteBytesPerSecond] is
 //     worth, unless the stream came with more; the busiest are split first.
 //
-// Nothing runs in the background: puts, [Stream.ListShards], [Stream.Snapshot] and
-// the methods that change capacity first carry out what has fallen due, at the time
-// it was due and in order, however long the stream has rested. While the clock is
-// behind an earlier reading nothing falls due.
+// Nothing runs in the background: puts, [Stream.ListShards], [Stream.Snapshot]
+// and the methods that change capacity first carry out what has fallen due, at
+// the time it was due and in order, however long the stream has rested. While
+// the clock is behind an earlier reading nothing falls due.
 //
-// A put carries out at most 1,024 splits and merges, so that it takes milliseconds
-// however far a stream grows; the rest is for the puts that follow, the other
-// methods carry out all. Until then records go to the shards there are, under their
-// limits, and what comes in counts for the minute of the first of these puts.
+// A put carries out at most 1,024 splits and merges, so that it takes
+// milliseconds however far a stream grows; the rest is for the puts that
+// follow, the other methods carry out all. Until then records go to the shards
+// there are, under their limits, and what comes in counts for the minute of the
+// first of these puts.
 type Mode int32
 
 const (
@@ -139,11 +141,12 @@ func (s *Stream) Mode() Mode {
 	return OnDemand
 }
 
-// SetMode changes who chooses the number of shards. The shards stay as they are:
-// to provisioned mode they come as the caller's, to on-demand mode as the capacity
-// to begin with. [Limits.ModeSwitchesPerDay] bounds how often; the mode that the
-// stream has already is no switch. Provisioned mode drops the warm throughput, and
-// is refused with [ErrProvisioned] while the stream distributes records itself.
+// SetMode changes who chooses the number of shards. The shards stay as they
+// are: to provisioned mode they come as the caller's, to on-demand mode as the
+// capacity to begin with. [Limits.ModeSwitchesPerDay] bounds how often; the
+// mode that the stream has already is no switch. Provisioned mode drops the
+// warm throughput, and is refused with [ErrProvisioned] while the stream
+// distributes records itself.
 func (s *Stream) SetMode(m Mode) error {
 	if !m.valid() {
 		return invalidf("mode", "%v is unknown", m)
@@ -190,8 +193,8 @@ func (s *Stream) beginMode(c Config) {
 	}
 }
 
-// scaling is what an on-demand stream has beside its shards. A provisioned one has
-// none.
+// scaling is what an on-demand stream has beside its shards. A provisioned one
+// has none.
 type scaling struct {
 	warm    atomic.Int64 // MiB/s; written under Stream.reshard, as what follows
 	due     atomic.Int64 // the reading of the clock from which on the machine is to be asked
@@ -200,13 +203,13 @@ type scaling struct {
 	machine *scale.Machine             // guarded by Stream.reshard
 }
 
-// stepsPerPut bounds the splits and merges that one put carries out: with more, it
-// would take longer the more shards there are to be.
+// stepsPerPut bounds the splits and merges that one put carries out: with more,
+// it would take longer the more shards there are to be.
 const stepsPerPut = 1024
 
 // scaled carries out what has fallen due, as far as a put does, and returns who
-// deals records to shards in turn; nil if keys decide. Every put calls it once. On
-// a provisioned stream it costs one atomic load.
+// deals records to shards in turn; nil if keys decide. Every put calls it once.
+// On a provisioned stream it costs one atomic load.
 func (s *Stream) scaled(now instant) *dealer {
 	if s.scaling.Load() != nil {
 		return s.scaledOnDemand(now)
@@ -240,9 +243,9 @@ func (s *Stream) catchUp(now instant) {
 // catchUpLocked is catchUp for who holds reshard.
 func (s *Stream) catchUpLocked(now instant) { s.scaleLocked(now, math.MaxInt) }
 
-// scaleLocked asks the machine what has fallen due and carries it out, at most so
-// many splits and merges, each at the time it was due. What is left is for the next
-// call, before the machine is told anything else.
+// scaleLocked asks the machine what has fallen due and carries it out, at most
+// so many splits and merges, each at the time it was due. What is left is for
+// the next call, before the machine is told anything else.
 func (s *Stream) scaleLocked(now instant, most int) {
 	c := s.scaling.Load()
 	if c == nil {
@@ -262,8 +265,9 @@ func (s *Stream) scaleLocked(now instant, most int) {
 	c.publishLocked()
 }
 
-// publishLocked says what follows from the machine's state, for those who do not
-// hold reshard: when it is to be asked again, at once if it is behind, and the peak.
+// publishLocked says what follows from the machine's state, for those who do
+// not hold reshard: when it is to be asked again, at once if it is behind, and
+// the peak.
 func (c *scaling) publishLocked() {
 	if !c.machine.Behind() {
 		c.due.Store(int64(minuteStart(c.machine.Due())))
@@ -282,8 +286,8 @@ func (s *Stream) loadsLocked() []scale.Load {
 	return loads
 }
 
-// countLoad returns what came into the shard since it was called last. The caller
-// holds Stream.reshard.
+// countLoad returns what came into the shard since it was called last. The
+// caller holds Stream.reshard.
 func (sh *shard) countLoad() scale.Load {
 	in, before := sh.takenIn(), sh.counted
 	sh.counted = scale.Load{Bytes: in.bytes, Records: in.records}
@@ -305,7 +309,8 @@ func inheritLoad(parents, children []*shard) {
 	}
 }
 
-// beginScalingLocked makes the stream an on-demand one that keeps so many shards.
+// beginScalingLocked makes the stream an on-demand one that keeps so many
+// shards.
 func (s *Stream) beginScalingLocked(now instant, kept, warm int, d Distribution) {
 	routes, l := s.routes.Load(), s.limits
 	c := &scaling{machine: scale.New(scale.Limits{
@@ -348,8 +353,8 @@ func (c Config) checkMode() error {
 	}
 }
 
-// provisionedLocked refuses what only a provisioned stream does. The caller holds
-// reshard.
+// provisionedLocked refuses what only a provisioned stream does. The caller
+// holds reshard.
 func (s *Stream) provisionedLocked() error {
 	if s.Mode() == OnDemand {
 		return fmt.Errorf("shards of stream %s: %w", s.name, ErrOnDemand)
@@ -357,8 +362,8 @@ func (s *Stream) provisionedLocked() error {
 	return nil
 }
 
-// WarmThroughput returns how many MiB/s an on-demand stream holds ready whatever
-// its traffic was; zero if none were asked for.
+// WarmThroughput returns how many MiB/s an on-demand stream holds ready
+// whatever its traffic was; zero if none were asked for.
 func (s *Stream) WarmThroughput() int {
 	if c := s.scaling.Load(); c != nil {
 		return int(c.warm.Load())
@@ -368,10 +373,10 @@ func (s *Stream) WarmThroughput() int {
 
 // SetWarmThroughput asks an on-demand stream to hold capacity for mibPerSecond
 // ready in advance, at most [Limits.OnDemandWriteBytesPerSecond]; a provisioned
-// one gives [ErrProvisioned]. More than before is there 10 to 11 minutes later. The
-// same or less releases capacity, after as long: the stream forgets its peaks but
-// the last hour's and merges shards until it has what it was asked for here, or
-// double that peak if that is more.
+// one gives [ErrProvisioned]. More than before is there 10 to 11 minutes later.
+// The same or less releases capacity, after as long: the stream forgets its
+// peaks but the last hour's and merges shards until it has what it was asked
+// for here, or double that peak if that is more.
 func (s *Stream) SetWarmThroughput(mibPerSecond int) error {
 	s.reshard.Lock()
 	defer s.reshard.Unlock()
@@ -410,15 +415,16 @@ func (l Limits) checkWarm(field string, mibPerSecond int) error {
 type Distribution int32
 
 const (
-	// ByPartitionKey is the hash key range that holds the partition key's MD5, or
-	// the explicit hash key.
+	// ByPartitionKey is the hash key range that holds the partition key's MD5,
+	// or the explicit hash key.
 	ByPartitionKey Distribution = iota
-	// DistributeAuto is the stream's own turn: one record to each open shard after
-	// the other, so that shards differ by one record at most since the last reshard
-	// or change of distribution. It is for on-demand streams. The partition key may
-	// be empty; if given it is stored, but decides nothing, and the records of a key
-	// have no order. An explicit hash key is ignored, a sequence number for ordering
-	// refused. Each shard has its limits as ever.
+	// DistributeAuto is the stream's own turn: one record to each open shard
+	// after the other, so that shards differ by one record at most since the
+	// last reshard or change of distribution. It is for on-demand streams. The
+	// partition key may be empty; if given it is stored, but decides nothing,
+	// and the records of a key have no order. An explicit hash key is ignored,
+	// a sequence number for ordering refused. Each shard has its limits as
+	// ever.
 	DistributeAuto
 )
 
@@ -466,10 +472,10 @@ func (s *Stream) dealer() *dealer {
 	return nil
 }
 
-// SetDistribution changes what decides a record's shard, at once. Records already
-// stored stay where they are; producers without a partition key fail as soon as
-// it is [ByPartitionKey] again. [DistributeAuto] gives [ErrProvisioned] on a
-// provisioned stream.
+// SetDistribution changes what decides a record's shard, at once. Records
+// already stored stay where they are; producers without a partition key fail as
+// soon as it is [ByPartitionKey] again. [DistributeAuto] gives [ErrProvisioned]
+// on a provisioned stream.
 func (s *Stream) SetDistribution(d Distribution) error {
 	if !d.valid() {
 		return invalidf("distribution", "%v is unknown", d)
@@ -508,8 +514,8 @@ func (r *routing) dealt(turn uint64) *HashKey { return &r.starts[turn%uint64(len
 // mayLackKey reports whether records need no partition key.
 func (s *Stream) mayLackKey() bool { return s.Distribution() == DistributeAuto }
 
-// Capacity is what a stream takes in and what that follows from. What it gives out
-// to shared readers is [Limits.ReadBytesPerSecond] for each open shard.
+// Capacity is what a stream takes in and what that follows from. What it gives
+// out to shared readers is [Limits.ReadBytesPerSecond] for each open shard.
 type Capacity struct {
 	Mode         Mode         `json:"mode"`
 	Distribution Distribution `json:"distribution"`
@@ -520,8 +526,8 @@ type Capacity struct {
 	WriteRecordsPerSecond int64 `json:"write_records_per_second"`
 	// WarmThroughput is what was asked for, in MiB/s.
 	WarmThroughput int `json:"warm_throughput_mib_per_second"`
-	// PeakBytesPerSecond and PeakRecordsPerSecond are the greatest averages of any
-	// finished minute of the last 30 days in on-demand mode; else zero.
+	// PeakBytesPerSecond and PeakRecordsPerSecond are the greatest averages of
+	// any finished minute of the last 30 days in on-demand mode; else zero.
 	PeakBytesPerSecond   int64 `json:"peak_bytes_per_second"`
 	PeakRecordsPerSecond int64 `json:"peak_records_per_second"`
 }

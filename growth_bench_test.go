@@ -26,8 +26,8 @@ func BenchmarkOnDemand_growth(b *testing.B) {
 	}
 }
 
-// grow puts until a stream has grown to so many shards, and returns how long the
-// longest of these puts took and how long all of them together.
+// grow puts until a stream has grown to so many shards, and returns how long
+// the longest of these puts took and how long all of them together.
 func grow(b *testing.B, shards int) (longest, total time.Duration) {
 	now := epoch
 	c := weir.Config{Mode: weir.OnDemand, Now: func() time.Time { return now }}

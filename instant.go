@@ -9,7 +9,8 @@ import (
 // outside 1970 to 2262 are taken for the nearer end.
 type instant int64
 
-// never is later than every reading of the clock and, as a wait, no wait at all.
+// never is later than every reading of the clock and, as a wait, no wait at
+// all.
 const never = instant(math.MaxInt64)
 
 const maxSecond = int64(1<<63-1)/int64(time.Second) - 1
@@ -43,8 +44,8 @@ func minuteStart(minute int64) instant { return instant(minute * int64(time.Minu
 
 func timeOfMs(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
 
-// horizonMs returns the arrival, in Unix milliseconds, at or before which records
-// have expired at now.
+// horizonMs returns the arrival, in Unix milliseconds, at or before which
+// records have expired at now.
 func (s *Stream) horizonMs(now instant) int64 { return horizonMs(now, s.Retention()) }
 
 // horizonMs returns the millisecond that lies d before now, rounded down.

@@ -15,16 +15,16 @@ type Shard struct {
 	ID           ShardID
 	HashKeyRange HashKeyRange
 	// Parents are the shards that were closed to open this one: none for the
-	// stream's first shards, one after a split, two after a merge (the lower hash
-	// key range first). They may have vanished since.
+	// stream's first shards, one after a split, two after a merge (the lower
+	// hash key range first). They may have vanished since.
 	Parents []ShardID
 	// Children are the shards that were opened when this one was closed.
 	Children []ShardID
 	// StartingSequenceNumber is less than every record's of the shard,
 	// EndingSequenceNumber greater. The latter is zero while the shard is open.
 	StartingSequenceNumber, EndingSequenceNumber SequenceNumber
-	// OpenedAt and ClosedAt are when it began and ceased to take writes. ClosedAt
-	// is zero while the shard is open.
+	// OpenedAt and ClosedAt are when it began and ceased to take writes.
+	// ClosedAt is zero while the shard is open.
 	OpenedAt, ClosedAt time.Time
 }
 
@@ -127,11 +127,11 @@ func (s *Stream) PlanResize(target int) ([]Reshard, error) {
 
 // Resize changes the number of open shards as the service's UpdateShardCount
 // with UNIFORM_SCALING does, and returns the splits and merges that it took, in
-// order. Double the number splits each shard once in the middle, half the number
-// merges neighbours; any other target gives even hash key ranges by the fewest
-// splits and merges, and the present number changes nothing.
-// [Limits.ResizeFactor], [Limits.MaxShards] and [Limits.ResizesPerDay] say what is
-// refused, with a [*ResizeError].
+// order. Double the number splits each shard once in the middle, half the
+// number merges neighbours; any other target gives even hash key ranges by the
+// fewest splits and merges, and the present number changes nothing.
+// [Limits.ResizeFactor], [Limits.MaxShards] and [Limits.ResizesPerDay] say what
+// is refused, with a [*ResizeError].
 func (s *Stream) Resize(target int) ([]Reshard, error) {
 	s.reshard.Lock()
 	defer s.reshard.Unlock()
@@ -217,11 +217,12 @@ func (s *Stream) checkResizeOftenLocked(e *ResizeError, now instant) error {
 	return e
 }
 
-// ErrResizeRefused says that a rule of resizing refused a target. The error is a
-// [*ResizeError].
+// ErrResizeRefused says that a rule of resizing refused a target. The error is
+// a [*ResizeError].
 var ErrResizeRefused = errors.New("resize refused")
 
-// A ResizeError says which rule refused a target. It matches [ErrResizeRefused].
+// A ResizeError says which rule refused a target. It matches
+// [ErrResizeRefused].
 type ResizeError struct {
 	Rule       ResizeRule
 	Current    int           // open shards
@@ -238,8 +239,8 @@ const (
 	ResizeTooLarge ResizeRule = iota
 	// ResizeTooSmall refuses fewer than half the open shards.
 	ResizeTooSmall
-	// ResizeAboveMaximum refuses more than [Limits.MaxShards]. A stream that has
-	// more already may only be resized to fewer.
+	// ResizeAboveMaximum refuses more than [Limits.MaxShards]. A stream that
+	// has more already may only be resized to fewer.
 	ResizeAboveMaximum
 	// ResizeTooOften refuses more than [Limits.ResizesPerDay] in 24 hours.
 	ResizeTooOften
@@ -277,8 +278,8 @@ func (s *Stream) shardNotFound(id ShardID) error {
 	return fmt.Errorf("%s of stream %s: %w", id, s.name, ErrShardNotFound)
 }
 
-// reshardLocked carries out splits and merges, all of one moment. The caller holds
-// reshard. now may have passed: what was put since stays where it is.
+// reshardLocked carries out splits and merges, all of one moment. The caller
+// holds reshard. now may have passed: what was put since stays where it is.
 func (s *Stream) reshardLocked(steps []plan.Step, now instant) {
 	if len(steps) == 0 {
 		return
@@ -290,10 +291,10 @@ func (s *Stream) reshardLocked(steps []plan.Step, now instant) {
 	c.publish()
 }
 
-// A shardChange is one or more splits and merges of one moment, from the closing
-// of the first parent to the publication of the new routing. Puts that look a
-// closed parent up meanwhile wait for reshard and look again. It takes time in
-// proportion to the open shards, and little more for each step.
+// A shardChange is one or more splits and merges of one moment, from the
+// closing of the first parent to the publication of the new routing. Puts that
+// look a closed parent up meanwhile wait for reshard and look again. It takes
+// time in proportion to the open shards, and little more for each step.
 type shardChange struct {
 	stream *Stream
 	kind   shardKind
@@ -324,10 +325,10 @@ func (c *shardChange) shard(id int64) *shard {
 	return c.routes.shard(ShardID(id))
 }
 
-// replace closes parents, neighbours in rising order, to writers and makes their
-// children. No put reaches the parents from then on. A child's creation second
-// exceeds the ending second of its parents, so all its sequence numbers exceed
-// theirs.
+// replace closes parents, neighbours in rising order, to writers and makes
+// their children. No put reaches the parents from then on. A child's creation
+// second exceeds the ending second of its parents, so all its sequence numbers
+// exceed theirs.
 func (c *shardChange) replace(parents []*shard, ranges ...HashKeyRange) {
 	var ids []ShardID
 	ending := shardEnding{closedMs: c.now.ms()}
@@ -352,8 +353,8 @@ func (c *shardChange) replace(parents []*shard, ranges ...HashKeyRange) {
 }
 
 // publish opens the new shards to writers, and then ends the closed ones for
-// readers, who learn of the children. In this order, since a reader that has come
-// to the end of a parent looks for its children at once.
+// readers, who learn of the children. In this order, since a reader that has
+// come to the end of a parent looks for its children at once.
 func (c *shardChange) publish() {
 	s, before := c.stream, c.routes
 	all := slices.Concat(before.all, c.opened)
@@ -392,8 +393,8 @@ func (sh *shard) close() int64 {
 	return sh.lastMs
 }
 
-// finish ends a shard that is closed to writers for readers too, who learn of its
-// children.
+// finish ends a shard that is closed to writers for readers too, who learn of
+// its children.
 func (sh *shard) finish(e shardEnding) {
 	e.index = sh.log.End()
 	sh.ending.Store(&e)

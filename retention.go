@@ -29,22 +29,24 @@ func (s *Stream) SetRetention(d time.Duration) error {
 
 // Trim releases the memory of all records that have expired. Puts do so as they
 // go, for their own shard and in turn for all others; Trim is for streams that
-// rest. After a clock that had gone more than a day ahead was set back, what was
-// put since expires by this alone, as if it had arrived at the clock's reading.
+// rest. After a clock that had gone more than a day ahead was set back, what
+// was put since expires as if it had arrived at the clock's reading, but not
+// before one of these has looked at its shard.
 func (s *Stream) Trim() {
 	s.reshard.Lock()
 	defer s.reshard.Unlock()
 	s.trimLocked(s.now())
 }
 
-// TrimTo makes the records of n's shard up to and including n unreadable at once,
-// as if their retention had passed, and releases their memory by whole segments.
-// It is for programs that know all their readers and that these have passed n; the
-// service has nothing like it. A number beyond the newest record trims all there
-// is. What is trimmed is not counted as dropped: nobody is to miss it.
+// TrimTo makes the records of n's shard up to and including n unreadable at
+// once, as if their retention had passed, and releases their memory by whole
+// segments. It is for programs that know all their readers and that these have
+// passed n; the service has nothing like it. A number beyond the newest record
+// trims all there is. What is trimmed is not counted as dropped: nobody is to
+// miss it.
 //
-// The error matches [ErrInvalidSequenceNumber] or [ErrShardNotFound] when n is not a
-// number of this stream. A shard that has vanished is no error.
+// The error matches [ErrInvalidSequenceNumber] or [ErrShardNotFound] when n is
+// not a number of this stream. A shard that has vanished is no error.
 func (s *Stream) TrimTo(n SequenceNumber) error {
 	sh, i, err := s.locateNumber(n, s.routes.Load(), s.horizonMs(s.now()))
 	if sh == nil || err != nil {
@@ -119,8 +121,8 @@ func (s *Stream) readOf(p Positions, routes *routing, horizonMs int64) (map[Shar
 // tidyShards is how many shards are looked after in a second.
 const tidyShards = 64
 
-// tidy trims some shards, in turn, closed ones and idle ones among them, which no
-// put would trim. It is called once in each second that is put in.
+// tidy trims some shards, in turn, closed ones and idle ones among them, which
+// no put would trim. It is called once in each second that is put in.
 func (s *Stream) tidy(now instant) {
 	if !s.reshard.TryLock() {
 		return
@@ -143,8 +145,8 @@ func (s *Stream) trimLocked(now instant) {
 	s.forgetExpiredLocked(now)
 }
 
-// trimShard trims a shard if its oldest record has expired, or lies far ahead of the
-// clock.
+// trimShard trims a shard if its oldest record has expired, or lies far ahead
+// of the clock.
 func (s *Stream) trimShard(sh *shard, now instant) {
 	retention := s.Retention()
 	if ms, ok := sh.log.Oldest(); ok && (ms <= horizonMs(now, retention) || ms-now.ms() > farAheadMs) {
@@ -152,16 +154,16 @@ func (s *Stream) trimShard(sh *shard, now instant) {
 	}
 }
 
-// Arrivals never fall, so after a clock that had gone far ahead is set back all that
-// is put into a shard arrives, by its stamp, at the time to which the clock had gone.
-// Kept until retention has passed since then, it would be kept for years. So where
-// the newest arrival is more than farAheadMs ahead of a reading of the clock, that
-// reading counts instead: what is in the shard by then was put then or before, and
-// expires when retention has passed since.
+// Arrivals never fall, so after a clock that had gone far ahead is set back all
+// that is put into a shard arrives, by its stamp, at the time to which the
+// clock had gone. Kept until retention has passed since then, it would be kept
+// for years. So where the newest arrival is more than farAheadMs ahead of a
+// reading of the clock, that reading counts instead: what is in the shard by
+// then was put then or before, and expires when retention has passed since.
 const farAheadMs = int64(24 * time.Hour / time.Millisecond)
 
-// A sighting says that the records before an index were there at a reading of the
-// clock that lay far behind them.
+// A sighting says that the records before an index were there at a reading of
+// the clock that lay far behind them.
 type sighting struct {
 	ms  int64
 	end uint64
@@ -170,11 +172,11 @@ type sighting struct {
 // sightings are those of a shard. Both fields rise from one to the next.
 type sightings []sighting
 
-// look takes note of a reading of the clock that lies far behind the newest arrival,
-// and trims what expired by the notes taken. A reading that does not lie there voids
-// them: the clock has come back, or they were taken by callers that had been asleep
-// while it went on. It reports whether another note was begun. The caller is between
-// begin and end, or holds mu.
+// look takes note of a reading of the clock that lies far behind the newest
+// arrival, and trims what expired by the notes taken. A reading that does not
+// lie there voids them: the clock has come back, or they were taken by callers
+// that had been asleep while it went on. It reports whether another note was
+// begun. The caller is between begin and end, or holds mu.
 func (sh *shard) look(now instant, retention time.Duration) (gone shardlog.Extent, begun bool) {
 	if sh.lastMs-now.ms() <= farAheadMs {
 		sh.ahead = nil
@@ -189,8 +191,8 @@ func (sh *shard) look(now instant, retention time.Duration) (gone shardlog.Exten
 // isDue reports whether no sighting can be extended to a reading.
 func (s sightings) isDue(ms int64) bool { return len(s) == 0 || s[len(s)-1].ms < ms }
 
-// add takes note of the records before an index at a reading. It is taken for up to
-// apartMs later than it is, so that one sighting serves many puts.
+// add takes note of the records before an index at a reading. It is taken for
+// up to apartMs later than it is, so that one sighting serves many puts.
 func (s *sightings) add(ms, apartMs int64, end uint64) {
 	list := *s
 	for len(list) > 0 && list[len(list)-1].ms > ms+apartMs { // the clock was set back again
@@ -203,8 +205,8 @@ func (s *sightings) add(ms, apartMs int64, end uint64) {
 	*s = list
 }
 
-// expire takes out the sightings up to horizonMs, and returns the index before which
-// all has expired with them; zero if none has.
+// expire takes out the sightings up to horizonMs, and returns the index before
+// which all has expired with them; zero if none has.
 func (s *sightings) expire(horizonMs int64) (end uint64) {
 	list := *s
 	for len(list) > 0 && list[0].ms <= horizonMs {

@@ -54,9 +54,9 @@ func (r Range) Middle() Key {
 	return r.Start.Plus(half).Add(1)
 }
 
-// CanSplitAt reports whether r may be split so that the upper part begins at at.
-// As on the service that is from its start + 2 to its end - 1: both parts have two
-// keys at least.
+// CanSplitAt reports whether r may be split so that the upper part begins at
+// at. As on the service that is from its start + 2 to its end - 1: both parts
+// have two keys at least.
 func (r Range) CanSplitAt(at Key) bool {
 	return r.Start.Less(at) && r.Start.Add(1).Less(at) && at.Less(r.End)
 }
@@ -66,8 +66,8 @@ func (r Range) SplitAt(at Key) (lower, upper Range) {
 	return Range{r.Start, at.Sub(1)}, Range{at, r.End}
 }
 
-// Adjoins reports whether upper follows r without a gap. Nothing follows the last
-// key.
+// Adjoins reports whether upper follows r without a gap. Nothing follows the
+// last key.
 func (r Range) Adjoins(upper Range) bool {
 	return r.End != Last() && r.End.Add(1) == upper.Start
 }
@@ -82,8 +82,9 @@ func (r Range) Share() float64 {
 	return (float64(width.Hi) + (float64(width.Lo)+1)/span) / span
 }
 
-// Even divides all keys into n ranges as the service does: each has floor(2^128/n)
-// keys, and the last one what is left too. It returns nil if n is not positive.
+// Even divides all keys into n ranges as the service does: each has
+// floor(2^128/n) keys, and the last one what is left too. It returns nil if n
+// is not positive.
 func Even(n int) []Range {
 	if n < 1 {
 		return nil

@@ -1,6 +1,6 @@
-// Package plan finds the fewest splits and merges that lead from the shards there
-// are to a number of shards. It knows shards by their ids and ranges only, and
-// changes nothing: it returns the steps.
+// Package plan finds the fewest splits and merges that lead from the shards
+// there are to a number of shards. It knows shards by their ids and ranges
+// only, and changes nothing: it returns the steps.
 package plan
 
 import (
@@ -24,8 +24,8 @@ type Step struct {
 	Upper int64
 	// At is where the upper child of a split begins.
 	At keyspace.Key
-	// Child is the shard that a merge opens, or the lower child of a split, whose
-	// upper one is Child + 1.
+	// Child is the shard that a merge opens, or the lower child of a split,
+	// whose upper one is Child + 1.
 	Child int64
 }
 
@@ -42,11 +42,12 @@ func (e *NarrowError) Error() string {
 	return fmt.Sprintf("shard %d has too few hash keys to be split", e.Shard)
 }
 
-// Resize returns the steps from the shards that are open, by hash key, to target
-// shards, which is not less than 1. Those that the steps open are numbered from
-// next on, in order. Double the number splits each shard in the middle, half the
-// number merges neighbours; any other target gives even ranges. The error is a
-// [*NarrowError]. It takes time in proportion to the shards before and after.
+// Resize returns the steps from the shards that are open, by hash key, to
+// target shards, which is not less than 1. Those that the steps open are
+// numbered from next on, in order. Double the number splits each shard in the
+// middle, half the number merges neighbours; any other target gives even
+// ranges. The error is a [*NarrowError]. It takes time in proportion to the
+// shards before and after.
 func Resize(open []Shard, target int, next int64) ([]Step, error) {
 	p := planner{open: open, next: next}
 	switch {
@@ -102,8 +103,9 @@ func (p *planner) even(n int) {
 	}
 }
 
-// splitAll splits a shard at several keys, the middle one first, so that the pieces
-// are no more generations away than they must be. It appends these to pieces.
+// splitAll splits a shard at several keys, the middle one first, so that the
+// pieces are no more generations away than they must be. It appends these to
+// pieces.
 func (p *planner) splitAll(pieces []Shard, sh Shard, at []keyspace.Key) []Shard {
 	if len(at) == 0 {
 		return append(pieces, sh)

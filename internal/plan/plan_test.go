@@ -21,8 +21,8 @@ func even(n int) (open []plan.Shard) {
 	return open
 }
 
-// carriedOut does the steps one after the other, as slowly as can be, and checks
-// that each is possible when its turn comes.
+// carriedOut does the steps one after the other, as slowly as can be, and
+// checks that each is possible when its turn comes.
 func carriedOut(t *testing.T, open []plan.Shard, steps []plan.Step, next int64) []plan.Shard {
 	open = slices.Clone(open)
 	find := func(id int64) int {

@@ -1,6 +1,7 @@
-// Package scale is on-demand mode: when the shards of a stream are split and merged,
-// given what came in. It has no stream, no clock and no lock. A [Machine] is told
-// the load of each shard at the end of a minute, and returns what is to be done.
+// Package scale is on-demand mode: when the shards of a stream are split and
+// merged, given what came in. It has no stream, no clock and no lock. A
+// [Machine] is told the load of each shard at the end of a minute, and returns
+// what is to be done.
 //
 // The promises that it keeps are in the documentation of weir.Mode.
 package scale
@@ -57,8 +58,8 @@ func (l Limits) shards(m Load) float64 {
 }
 
 // A Machine decides for one stream. Minutes and hours are those of the clock,
-// counted from 1970. A minute is also its beginning: what is decided at the end of
-// minute 7 is decided at minute 8.
+// counted from 1970. A minute is also its beginning: what is decided at the end
+// of minute 7 is decided at minute 8.
 type Machine struct {
 	limits Limits
 	warm   float64 // bytes per second that are to find room whatever the load was
@@ -81,8 +82,8 @@ type Machine struct {
 	todo Todo // decided, but not returned yet
 }
 
-// A room is planned: at a minute no shard is to be so wide that its even part of a
-// load of so many shards' limits would overrun it.
+// A room is planned: at a minute no shard is to be so wide that its even part
+// of a load of so many shards' limits would overrun it.
 type room struct {
 	at     int64
 	shards float64
@@ -94,18 +95,19 @@ type shard struct {
 	minute         Load  // of the minute observed last
 	hour, lastHour Load  // the busiest minutes of this hour and of the one before
 	splitAt        int64 // the minute for which a split is planned; zero if none
-	// sibling is the other child of the split that opened the shard, until the loads
-	// of the two are compared or one of them is closed.
+	// sibling is the other child of the split that opened the shard, until the
+	// loads of the two are compared or one of them is closed.
 	sibling *shard
 	vain    int // splits in vain that led here
-	// closed says that the shard was just closed for children, one or two. Of two
-	// shards that are merged the lower one has the child.
+	// closed says that the shard was just closed for children, one or two. Of
+	// two shards that are merged the lower one has the child.
 	closed   bool
 	children [2]*shard
 }
 
-// A calm is the end of an hour at which nothing was left to be done and nothing had
-// come in for two hours. Until what it depends on changes, all later ones are alike.
+// A calm is the end of an hour at which nothing was left to be done and nothing
+// had come in for two hours. Until what it depends on changes, all later ones
+// are alike.
 type calm struct {
 	is     bool
 	wanted float64
@@ -118,9 +120,10 @@ type Todo struct {
 	Steps  []plan.Step
 }
 
-// New returns a machine for the open shards of a stream, by hash key, of which it
-// keeps so many for 30 days. Shards that it opens are numbered from next on. warm is
-// the bytes per second to hold ready. The minute is the first one to be observed.
+// New returns a machine for the open shards of a stream, by hash key, of which
+// it keeps so many for 30 days. Shards that it opens are numbered from next on.
+// warm is the bytes per second to hold ready. The minute is the first one to be
+// observed.
 func New(l Limits, open []plan.Shard, next int64, keep int, warm float64, minute int64) *Machine {
 	m := &Machine{
 		limits: l, warm: warm, count: len(open), next: next, observed: minute, at: minute + 1, until: minute,
@@ -136,18 +139,17 @@ func New(l Limits, open []plan.Shard, next int64, keep int, warm float64, minute
 // Behind reports whether Next has something left.
 func (m *Machine) Behind() bool { return len(m.todo.Steps) > 0 || m.at <= m.until }
 
-// Due returns the minute at whose beginning the machine wants to be told the load
-// of the one before. It holds unless the machine is
-// behind.
+// Due returns the minute at whose beginning the machine wants to be told the
+// load of the one before. It holds unless the machine is behind.
 func (m *Machine) Due() int64 { return m.observed + 1 }
 
 // Peak returns the stream's busiest minute of those remembered.
 func (m *Machine) Peak() Load { return m.hours.max(m.observed/60 - peakHours) }
 
-// SetWarm changes how many bytes per second are to find room whatever the load was.
-// Where that is no more than before, the machine also forgets all peaks but the last
-// hour's and merges what is not needed then. The
-// machine must not be behind.
+// SetWarm changes how many bytes per second are to find room whatever the load
+// was. Where that is no more than before, the machine also forgets all peaks
+// but the last hour's and merges what is not needed then. The machine must not
+// be behind.
 func (m *Machine) SetWarm(bytesPerSecond float64) {
 	if bytesPerSecond <= m.warm {
 		m.planRelease()
@@ -168,9 +170,10 @@ func (m *Machine) planRelease() {
 	m.planFor(m.release)
 }
 
-// Tell ends the minute that was observed: loads are what came into each open shard
-// in it, by hash key. The minute that now follows is the clock's. In those between
-// nothing came in. The machine must not be behind, and the minute be due.
+// Tell ends the minute that was observed: loads are what came into each open
+// shard in it, by hash key. The minute that now follows is the clock's. In
+// those between nothing came in. The machine must not be behind, and the minute
+// be due.
 func (m *Machine) Tell(minute int64, loads []Load) {
 	var sum Load
 	for i, sh := range m.open {
@@ -185,8 +188,9 @@ func (m *Machine) Tell(minute int64, loads []Load) {
 	m.observed = minute
 }
 
-// Next returns what is to be done next, at most so many steps and all of one minute.
-// There are no steps when all is done that was due by the minute told last.
+// Next returns what is to be done next, at most so many steps and all of one
+// minute. There are no steps when all is done that was due by the minute told
+// last.
 func (m *Machine) Next(most int) Todo {
 	for len(m.todo.Steps) == 0 && m.at <= m.until {
 		m.todo.Minute = m.at
@@ -200,8 +204,8 @@ func (m *Machine) Next(most int) Todo {
 	return next
 }
 
-// beginMinute decides and plans at the end of the minute before, does what is due at
-// the beginning of this one, and goes on to the next that matters.
+// beginMinute decides and plans at the end of the minute before, does what is
+// due at the beginning of this one, and goes on to the next that matters.
 func (m *Machine) beginMinute(at int64) {
 	m.plan(at)
 	isDue := len(m.due) > 0 && m.due[0] <= at
@@ -252,8 +256,8 @@ func (m *Machine) wanted(at int64) float64 {
 	return math.Min(wanted, float64(m.limits.MostShards))
 }
 
-// tooWide reports whether even traffic of so many shards' limits would overrun a
-// range.
+// tooWide reports whether even traffic of so many shards' limits would overrun
+// a range.
 func tooWide(r keyspace.Range, shards float64) bool { return r.Share()*shards > 1+roundingOff }
 
 // A peaks remembers the greatest load of each of the last periods.

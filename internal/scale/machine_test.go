@@ -29,8 +29,8 @@ func clumped(random *rand.Rand) traffic {
 	}
 }
 
-// What falls due while nobody asks takes effect at its own minute: a machine that
-// is told after hours and one that is told each minute do the same.
+// What falls due while nobody asks takes effect at its own minute: a machine
+// that is told after hours and one that is told each minute do the same.
 func TestMachine_sameHoweverOftenItIsTold(t *testing.T) {
 	for seed := range uint64(30) {
 		random := rand.New(rand.NewPCG(seed, 1))
@@ -69,8 +69,9 @@ func TestMachine_sameInSmallPortions(t *testing.T) {
 	assert.Equal(t, steps(math.MaxInt), steps(7))
 }
 
-// Twice the traffic always finds room: 11 minutes after any minute each shard could
-// take in twice what came into its hash keys then, wherever a split can help.
+// Twice the traffic always finds room: 11 minutes after any minute each shard
+// could take in twice what came into its hash keys then, wherever a split can
+// help.
 func TestMachine_doubleTheTrafficFindsRoom(t *testing.T) {
 	for seed := range uint64(200) {
 		random := rand.New(rand.NewPCG(seed, 2))
@@ -84,8 +85,8 @@ func TestMachine_doubleTheTrafficFindsRoom(t *testing.T) {
 	}
 }
 
-// Whatever comes in, there are never more shards than allowed and never fewer than
-// promised, and the shards cover all hash keys once.
+// Whatever comes in, there are never more shards than allowed and never fewer
+// than promised, and the shards cover all hash keys once.
 func TestMachine_staysWithinItsBounds(t *testing.T) {
 	for seed := range uint64(100) {
 		random := rand.New(rand.NewPCG(seed, 3))
@@ -129,8 +130,8 @@ func TestMachine_withoutLimitsNothingIsSplit(t *testing.T) {
 	assert.Empty(t, r.log)
 }
 
-// Going through a hundred years of rest must not take time for each hour and shard:
-// what is not forgotten keeps all of 16,384 shards busy for 30 days.
+// Going through a hundred years of rest must not take time for each hour and
+// shard: what is not forgotten keeps all of 16,384 shards busy for 30 days.
 func TestMachine_longRestOfManyShardsIsCheap(t *testing.T) {
 	const shards = 4 << 12
 	r := newRig(t, limits(shards), shards, shards, 0)

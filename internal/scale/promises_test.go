@@ -69,7 +69,8 @@ func (r *rig) run(minutes int64, in traffic) {
 	}
 }
 
-// rest lets time pass in which nothing comes in and nobody asks, but at its end.
+// rest lets time pass in which nothing comes in and nobody asks, but at its
+// end.
 func (r *rig) rest(minutes int64) { r.tell(r.now+minutes, nothing) }
 
 // tell ends the minute that is observed and goes on to another one.
@@ -110,9 +111,10 @@ func (r *rig) carryOut(st plan.Step) {
 
 const hour, day = 60, 24 * 60
 
-// Each sentence of the documentation of weir.Mode that promises something, and what
-// follows from it. The stream has four shards and may grow to 100 where nothing
-// else is said. The log has the minute and the number of shards from then on.
+// Each sentence of the documentation of weir.Mode that promises something, and
+// what follows from it. The stream has four shards and may grow to 100 where
+// nothing else is said. The log has the minute and the number of shards from
+// then on.
 func TestMachine_promises(t *testing.T) {
 	for _, row := range []struct {
 		sentence string

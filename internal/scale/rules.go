@@ -8,8 +8,8 @@ import (
 	"github.com/weirstream/weir/internal/plan"
 )
 
-// plan decides, at the end of the minute before, which shards are to be split after
-// the reaction time.
+// plan decides, at the end of the minute before, which shards are to be split
+// after the reaction time.
 func (m *Machine) plan(at int64) {
 	free := m.limits.MostShards - m.count
 	var hot []*shard
@@ -36,8 +36,9 @@ func (m *Machine) plan(at int64) {
 	}
 }
 
-// isWorthSplitting reports whether splits have been of use to a shard that is above
-// its share. It compares the shard with its sibling when asked for the first time.
+// isWorthSplitting reports whether splits have been of use to a shard that is
+// above its share. It compares the shard with its sibling when asked for the
+// first time.
 func (sh *shard) isWorthSplitting() bool {
 	if sibling := sh.sibling; sibling != nil {
 		sh.sibling, sibling.sibling = nil, nil
@@ -51,8 +52,8 @@ func (sh *shard) isWorthSplitting() bool {
 	return sh.vain < vainInARow
 }
 
-// busiest returns the n busiest of some shards, those with lower hash keys first
-// among equals.
+// busiest returns the n busiest of some shards, those with lower hash keys
+// first among equals.
 func (m *Machine) busiest(shards []*shard, n int) []*shard {
 	slices.SortStableFunc(shards, func(a, b *shard) int {
 		return cmp.Compare(m.limits.shards(b.minute), m.limits.shards(a.minute))
@@ -82,8 +83,8 @@ func (m *Machine) carryOut(at int64) {
 	}
 }
 
-// makeRoom splits shards, the widest first, until none is too wide for a load or
-// there are as many as there may be.
+// makeRoom splits shards, the widest first, until none is too wide for a load
+// or there are as many as there may be.
 func (m *Machine) makeRoom(shards float64) {
 	for again := true; again; {
 		again = false
@@ -112,9 +113,9 @@ func (m *Machine) endHour(at int64) {
 	}
 }
 
-// merge merges neighbours that in this hour and the one before stayed at or below a
-// part of one shard's limit together, the narrowest first and each shard once. It
-// reports whether there were any.
+// merge merges neighbours that in this hour and the one before stayed at or
+// below a part of one shard's limit together, the narrowest first and each
+// shard once. It reports whether there were any.
 func (m *Machine) merge(at int64, upTo float64) (merged bool) {
 	free := m.count - m.fewest(at)
 	for _, i := range m.mergeable(at, upTo) {
@@ -130,8 +131,8 @@ func (m *Machine) merge(at int64, upTo float64) (merged bool) {
 	return merged
 }
 
-// mergeable returns the places of the shards that can be merged with the next one,
-// those that give the narrowest first.
+// mergeable returns the places of the shards that can be merged with the next
+// one, those that give the narrowest first.
 func (m *Machine) mergeable(at int64, upTo float64) (places []int) {
 	if m.count <= m.fewest(at) {
 		return nil
@@ -153,8 +154,8 @@ func (m *Machine) mergeable(at int64, upTo float64) (places []int) {
 // recentPeak returns the busiest minute of this hour and of the one before.
 func (sh *shard) recentPeak() Load { return sh.hour.max(sh.lastHour) }
 
-// halve splits a shard in the middle of its range, unless the range is too narrow.
-// The children are taken for as busy as the parent was in these hours.
+// halve splits a shard in the middle of its range, unless the range is too
+// narrow. The children are taken for as busy as the parent was in these hours.
 func (m *Machine) halve(sh *shard) bool {
 	middle := sh.Keys.Middle()
 	if !sh.Keys.CanSplitAt(middle) {
@@ -188,8 +189,8 @@ func (m *Machine) child(keys keyspace.Range) *shard {
 	return sh
 }
 
-// close puts children in the place of a shard, from the next call of replaceClosed
-// on.
+// close puts children in the place of a shard, from the next call of
+// replaceClosed on.
 func (m *Machine) close(sh *shard, children [2]*shard) {
 	if sh.sibling != nil {
 		sh.sibling.sibling = nil
@@ -198,8 +199,9 @@ func (m *Machine) close(sh *shard, children [2]*shard) {
 	m.count--
 }
 
-// replaceClosed puts the children of the shards that were closed in their places,
-// of all at once: one by one it would take time in proportion to all shards.
+// replaceClosed puts the children of the shards that were closed in their
+// places, of all at once: one by one it would take time in proportion to all
+// shards.
 func (m *Machine) replaceClosed() {
 	if !slices.ContainsFunc(m.open, func(sh *shard) bool { return sh.closed }) {
 		return
