@@ -29,9 +29,6 @@ func (s *Stream) PutRecords(ctx context.Context, entries []Entry) ([]PutResult, 
 		s.putBatch(later[:n], results[len(entries)-len(later):][:n], false, now)
 	}
 	s.countBatch(now, results)
-	if s.config.MeasureLatency {
-		s.countLatency(countBatchLatency, now)
-	}
 	return results, nil
 }
 

@@ -14,8 +14,8 @@ import (
 // [Config.Hollow]. Only where the records do not all fit into [Config.MaxBytes]
 // are they put one by one.
 //
-// Metrics know the records as n calls of PutRecord, but Config.MeasureLatency
-// measures one. An n below 1 gives an [*ArgumentError].
+// Metrics know the records as n calls of PutRecord. An n below 1 gives an
+// [*ArgumentError].
 func (s *Stream) PutCopies(ctx context.Context, e Entry, n int) (stored int, err error) {
 	now, err := s.begin(ctx)
 	if err != nil {
@@ -27,11 +27,7 @@ func (s *Stream) PutCopies(ctx context.Context, e Entry, n int) (stored int, err
 	if err := s.checkOrdering(e.SequenceNumberForOrdering, now); err != nil {
 		return 0, err
 	}
-	stored, err = s.putCopies(ctx, &e, n, now)
-	if s.config.MeasureLatency {
-		s.countLatency(countPutLatency, now)
-	}
-	return stored, err
+	return s.putCopies(ctx, &e, n, now)
 }
 
 func (s *Stream) putCopies(ctx context.Context, e *Entry, n int, now instant) (stored int, err error) {

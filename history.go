@@ -51,22 +51,7 @@ const (
 	countPutCalls                                  // PutRecords calls
 	countPutCallsOK                                // PutRecords calls that stored a record
 	countPutCallRecords                            // records in PutRecords calls
-	countPutLatency                                // of PutRecord: a latency's counts begin here
-)
-
-const (
-	countBatchLatency = countPutLatency + latencyCounts   // of PutRecords
-	countReadLatency  = countBatchLatency + latencyCounts // of GetRecords
-	numCounts         = countReadLatency + latencyCounts  // what a stream's history keeps
-)
-
-// The counts of a latency, in nanoseconds, from its first on.
-const (
-	latencySamples count = iota
-	latencySum
-	latencyMax // a maximum, not a sum
-	latencyMin // a minimum plus one; 0 if there is no sample
-	latencyCounts
+	numCounts                                      // what a stream's history keeps
 )
 
 // A second is one place of a ring: the events of the second at. The place of a
@@ -130,22 +115,6 @@ func (h *history) countTail(at int64, records, bytes int) {
 	sec := h.placeLocked(at)
 	h.addLocked(sec, countTailRecords, int64(records))
 	h.addLocked(sec, countTailBytes, int64(bytes))
-}
-
-// countLatency counts how long a call took, in nanoseconds. first is the first of
-// the latency's counts.
-func (h *history) countLatency(at int64, first count, took int64) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	sec := h.placeLocked(at)
-	h.addLocked(sec, first+latencySamples, 1)
-	h.addLocked(sec, first+latencySum, took)
-	h.maxLocked(sec, first+latencyMax, took)
-	for _, least := range []*atomic.Int64{&h.totals[first+latencyMin], &sec.n[first+latencyMin]} {
-		if v := least.Load(); v == 0 || took+1 < v {
-			least.Store(took + 1)
-		}
-	}
 }
 
 // maxLocked keeps the greatest n of a second.

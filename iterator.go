@@ -96,11 +96,7 @@ func (s *Stream) AppendRecords(ctx context.Context, dst []Record, it Iterator, l
 	if err != nil {
 		return Batch{}, err
 	}
-	b, err := s.getRecords(dst, it, limit, now)
-	if s.config.MeasureLatency {
-		s.countLatency(countReadLatency, now)
-	}
-	return b, err
+	return s.getRecords(dst, it, limit, now)
 }
 
 func (s *Stream) getRecords(dst []Record, it Iterator, limit int, now instant) (Batch, error) {

@@ -1,9 +1,6 @@
 package weir
 
-import (
-	"slices"
-	"time"
-)
+import "slices"
 
 // A Metric is a metric of the service: its name, its unit and its definition as
 // the service documents them, and how to find it in this package's counts.
@@ -20,8 +17,7 @@ type Metric struct {
 }
 
 // Of returns the metric's value for a period. A metric that says Success is the
-// part of the calls that succeeded, from 0 to 1; one that says Latency is the
-// average.
+// part of the calls that succeeded, from 0 to 1.
 func (m Metric) Of(c Counts) float64 { return m.of(c) }
 
 const (
@@ -30,8 +26,9 @@ const (
 	unitMilliseconds = "Milliseconds"
 )
 
-// StreamMetrics returns the service's metrics of a stream, in its order. Their
-// values come from the Counts of [Snapshot] and [Stream.Seconds].
+// StreamMetrics returns the service's metrics of a stream, in its order, but for
+// those of latency: a stream does not measure how long calls take. Their values
+// come from the Counts of [Snapshot] and [Stream.Seconds].
 func StreamMetrics() []Metric { return slices.Concat(incomingMetrics(), putMetrics(), getMetrics()) }
 
 // ShardMetricNames returns the service's metrics of a shard, which it calls
@@ -66,16 +63,12 @@ func putMetrics() []Metric {
 	return []Metric{
 		{"PutRecord.Bytes", unitBytes, "bytes put by PutRecord", false,
 			func(c Counts) float64 { return float64(c.PutRecordBytes) }},
-		{"PutRecord.Latency", unitMilliseconds, "how long PutRecord took; needs Config.MeasureLatency", true,
-			func(c Counts) float64 { return milliseconds(c.PutRecordLatency) }},
 		{"PutRecord.Success", unitCount, "the part of the PutRecord calls that succeeded", true,
 			func(c Counts) float64 {
 				return rateOf(c.PutRecordRecords, c.PutRecordRecords+c.WriteThrottled-c.PutRecordsThrottled)
 			}},
 		{"PutRecords.Bytes", unitBytes, "bytes put by PutRecords", false,
 			func(c Counts) float64 { return float64(c.IncomingBytes - c.PutRecordBytes) }},
-		{"PutRecords.Latency", unitMilliseconds, "how long PutRecords took; needs Config.MeasureLatency", true,
-			func(c Counts) float64 { return milliseconds(c.PutRecordsLatency) }},
 		{"PutRecords.Records", unitCount, "deprecated by the service: PutRecords.SuccessfulRecords", false, stored},
 		{"PutRecords.Success", unitCount, "the part of the PutRecords calls that stored a record at least", true,
 			func(c Counts) float64 { return rateOf(c.PutRecordsSuccess, c.PutRecordsCalls) }},
@@ -100,8 +93,6 @@ func getMetrics() []Metric {
 			func(c Counts) float64 { return float64(c.GetRecordsRecords) }},
 		{"GetRecords.IteratorAge", unitMilliseconds, "deprecated by the service: GetRecords.IteratorAgeMilliseconds", true, age},
 		{"GetRecords.IteratorAgeMilliseconds", unitMilliseconds, "greatest age of the last record of a GetRecords; 0 is caught up", true, age},
-		{"GetRecords.Latency", unitMilliseconds, "how long GetRecords took; needs Config.MeasureLatency", true,
-			func(c Counts) float64 { return milliseconds(c.GetRecordsLatency) }},
 		{"GetRecords.Success", unitCount, "the part of the GetRecords calls that no limit refused", true,
 			func(c Counts) float64 { return rateOf(c.GetRecordsCalls, c.GetRecordsCalls+c.ReadThrottled) }},
 		{"ReadProvisionedThroughputExceeded", unitCount, "GetRecords calls that a read limit refused", false,
@@ -138,8 +129,6 @@ func ConsumerMetricNames() []ConsumerMetric {
 			func(c ConsumerCounts) float64 { return float64(c.MillisBehindLatest) }},
 	}
 }
-
-func milliseconds(l Latency) float64 { return float64(l.Average()) / float64(time.Millisecond) }
 
 // rateOf returns part/all, or 0 if there is nothing.
 func rateOf(part, all int64) float64 { return float64(part) / float64(max(1, all)) }

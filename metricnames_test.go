@@ -45,12 +45,12 @@ func TestStreamMetrics(t *testing.T) {
 
 		want := map[string]float64{
 			"IncomingBytes": 18, "IncomingRecords": 4,
-			"PutRecord.Bytes": 6, "PutRecord.Latency": 0, "PutRecord.Success": 0.5,
-			"PutRecords.Bytes": 12, "PutRecords.Latency": 0, "PutRecords.Records": 3, "PutRecords.Success": 0.5,
+			"PutRecord.Bytes": 6, "PutRecord.Success": 0.5,
+			"PutRecords.Bytes": 12, "PutRecords.Records": 3, "PutRecords.Success": 0.5,
 			"PutRecords.TotalRecords": 6, "PutRecords.SuccessfulRecords": 3, "PutRecords.FailedRecords": 0,
 			"PutRecords.ThrottledRecords": 3, "WriteProvisionedThroughputExceeded": 4,
 			"GetRecords.Bytes": 28, "GetRecords.Records": 6, "GetRecords.IteratorAge": 1500,
-			"GetRecords.IteratorAgeMilliseconds": 1500, "GetRecords.Latency": 0, "GetRecords.Success": 2.0 / 3,
+			"GetRecords.IteratorAgeMilliseconds": 1500, "GetRecords.Success": 2.0 / 3,
 			"ReadProvisionedThroughputExceeded": 1,
 		}
 		snap := s.Snapshot()
@@ -89,31 +89,6 @@ func TestConsumerMetricNames(t *testing.T) {
 			"SubscribeToShardEvent.Bytes": 6, "SubscribeToShardEvent.Records": 1, "SubscribeToShardEvent.MillisBehindLatest": 0,
 		}, got)
 	})
-}
-
-// Latencies are measured by the stream's own clock: here each reading of it takes
-// a millisecond.
-func TestStream_measuresLatency(t *testing.T) {
-	clock := newClock()
-	now := func() time.Time {
-		clock.Advance(time.Millisecond)
-		return clock.Now()
-	}
-	s := newStream(t, weir.Config{Now: now, MeasureLatency: true})
-	for range 3 {
-		mustPut(t, s, "k", "v")
-	}
-	_, err := s.PutRecords(t.Context(), []weir.Entry{{PartitionKey: "k"}})
-	require.NoError(t, err)
-	mustGet(t, s, mustIterator(t, s, shard0, weir.TrimHorizon()), 0)
-	one := weir.Latency{Calls: 1, Sum: time.Millisecond, Min: time.Millisecond, Max: time.Millisecond}
-	total := s.Snapshot().Total
-	assert.Equal(t, weir.Latency{Calls: 3, Sum: 3 * time.Millisecond, Min: time.Millisecond, Max: time.Millisecond},
-		total.PutRecordLatency)
-	assert.Equal(t, one, total.PutRecordsLatency)
-	assert.Equal(t, one, total.GetRecordsLatency)
-	assert.Equal(t, time.Millisecond, total.PutRecordLatency.Average())
-	assert.Zero(t, weir.Latency{}.Average())
 }
 
 // A snapshot is read back from JSON as it was.

@@ -53,41 +53,6 @@ type Counts struct {
 	// IteratorAgeMillis is the greatest age, in milliseconds, of the last record
 	// that a GetRecords returned; 0 if all calls reached the tip.
 	IteratorAgeMillis int64 `json:"iterator_age_millis"`
-	// PutRecordLatency, PutRecordsLatency and GetRecordsLatency are how long the
-	// calls took, refused ones included. Known per stream only, with
-	// Config.MeasureLatency.
-	PutRecordLatency  Latency `json:"put_record_latency,omitzero"`
-	PutRecordsLatency Latency `json:"put_records_latency,omitzero"`
-	GetRecordsLatency Latency `json:"get_records_latency,omitzero"`
-}
-
-// A Latency is how long the calls of a period took.
-type Latency struct {
-	Calls int64         `json:"calls"`
-	Sum   time.Duration `json:"sum_ns"`
-	Min   time.Duration `json:"min_ns"`
-	Max   time.Duration `json:"max_ns"`
-}
-
-// Average returns how long a call took on average, 0 if there was none.
-func (l Latency) Average() time.Duration { return l.Sum / time.Duration(max(1, l.Calls)) }
-
-// add adds the calls of another period.
-func (l *Latency) add(o Latency) {
-	if l.Calls == 0 || o.Calls > 0 && o.Min < l.Min {
-		l.Min = o.Min
-	}
-	l.Calls += o.Calls
-	l.Sum += o.Sum
-	l.Max = max(l.Max, o.Max)
-}
-
-// latencyOf returns the latency whose counts begin at first.
-func latencyOf(n *[numCounts]int64, first count) Latency {
-	return Latency{
-		Calls: n[first+latencySamples], Sum: time.Duration(n[first+latencySum]),
-		Min: time.Duration(max(0, n[first+latencyMin]-1)), Max: time.Duration(n[first+latencyMax]),
-	}
 }
 
 // add adds the events of another shard or period.
@@ -111,9 +76,6 @@ func (c *Counts) add(o Counts) {
 	c.GetRecordsBytes += o.GetRecordsBytes
 	c.ReadThrottled += o.ReadThrottled
 	c.IteratorAgeMillis = max(c.IteratorAgeMillis, o.IteratorAgeMillis)
-	c.PutRecordLatency.add(o.PutRecordLatency)
-	c.PutRecordsLatency.add(o.PutRecordsLatency)
-	c.GetRecordsLatency.add(o.GetRecordsLatency)
 }
 
 // countsOf returns what a shard or stream took in and what its history counted.
@@ -130,8 +92,6 @@ func countsOf(in intake, n *[numCounts]int64) Counts {
 		GetRecordsCalls: n[countReadCalls], GetRecordsRecords: n[countReadRecords], GetRecordsBytes: n[countReadBytes],
 		ReadThrottled: n[countReadThrottles], IteratorAgeMillis: n[countAge],
 		PutRecordsThrottled: n[countBatchThrottled],
-		PutRecordLatency:    latencyOf(n, countPutLatency), PutRecordsLatency: latencyOf(n, countBatchLatency),
-		GetRecordsLatency: latencyOf(n, countReadLatency),
 	}
 }
 
@@ -399,12 +359,6 @@ func (sh *shard) countThrottled(now instant) {
 func (sh *shard) countBatchThrottled(now instant, records int64) {
 	sh.counts.add(now.second(), countThrottledRecords, records)
 	sh.counts.add(now.second(), countBatchThrottled, records)
-}
-
-// countLatency counts how long a call took that began at a reading of the clock.
-func (s *Stream) countLatency(first count, began instant) {
-	now := s.now()
-	s.counts.countLatency(began.second(), first, max(0, int64(now-began)))
 }
 
 // countDropped counts records that were dropped for MaxBytes.

@@ -34,11 +34,7 @@ func (s *Stream) PutRecord(ctx context.Context, key string, data []byte) (PutRes
 	if err != nil {
 		return PutResult{}, err
 	}
-	r, err := s.put(ctx, key, data, nil, now, false)
-	if s.config.MeasureLatency {
-		s.countLatency(countPutLatency, now)
-	}
-	return r, err
+	return s.put(ctx, key, data, nil, now, false)
 }
 
 // Put is [Stream.PutRecord] with all that the service's operation of that name
@@ -52,11 +48,7 @@ func (s *Stream) Put(ctx context.Context, e Entry) (PutResult, error) {
 	if err := s.checkOrdering(e.SequenceNumberForOrdering, now); err != nil {
 		return PutResult{}, err
 	}
-	r, err := s.put(ctx, e.PartitionKey, e.Data, e.ExplicitHashKey, now, false)
-	if s.config.MeasureLatency {
-		s.countLatency(countPutLatency, now)
-	}
-	return r, err
+	return s.put(ctx, e.PartitionKey, e.Data, e.ExplicitHashKey, now, false)
 }
 
 // put puts a record to the shard of explicit or, if that is nil, of key's hash. If

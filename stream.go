@@ -59,13 +59,8 @@ type Config struct {
 	// microseconds. [TypicalGetRecordsDelay] and [TypicalFanOutDelay] are the
 	// service's, for tests that should meet them. A [Reader] knows no delay.
 	GetRecordsDelay, FanOutDelay time.Duration
-	// MeasureLatency makes PutRecord, PutRecords and GetRecords, and their
-	// variants that do not wait, measure how long they take by the clock. That
-	// costs each call a second reading of it.
-	MeasureLatency bool
 	// Now tells the time. Nil means [time.Now]. It is called once at the
-	// beginning of each operation, and with MeasureLatency at its end, by many
-	// goroutines at a time.
+	// beginning of each operation, by many goroutines at a time.
 	Now func() time.Time
 }
 
