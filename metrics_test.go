@@ -262,3 +262,15 @@ func TestSnapshot_string(t *testing.T) {
 	assert.Contains(t, lines, "shardId-000000000000  7           64        3          4 records       10           7")
 	assert.Contains(t, lines, "shardId-000000000001  0           0         0          0 records       0            0")
 }
+
+// A snapshot is read back from JSON as it was.
+func TestSnapshot_jsonIsReadBack(t *testing.T) {
+	s := newStream(t, weir.Config{Shards: 2, Mode: weir.OnDemand})
+	mustPut(t, s, "k", "v")
+	snap := s.Snapshot()
+	b, err := json.Marshal(snap)
+	require.NoError(t, err)
+	var back weir.Snapshot
+	require.NoError(t, json.Unmarshal(b, &back))
+	assert.Equal(t, snap, back)
+}

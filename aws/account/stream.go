@@ -41,7 +41,7 @@ type stream struct {
 	extra      int // shards that a pending change will add, for the quota
 	tags       map[string]string
 	policy     string
-	metrics    []string // of enhanced monitoring, in the order of metricNames
+	metrics    []string // of enhanced monitoring, in the order of ShardMetrics
 	switches   dayCount // of the mode
 	encrypts   dayCount
 	decrypts   dayCount

@@ -1,7 +1,6 @@
-package weir_test
+package account_test
 
 import (
-	"encoding/json"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,12 +9,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/aws/account"
 )
 
 // valuesOf returns the metrics by name.
-func valuesOf(metrics []weir.Metric, c weir.Counts) map[string]float64 {
+func valuesOf[C any](list []account.Metric[C], c C) map[string]float64 {
 	values := map[string]float64{}
-	for _, m := range metrics {
+	for _, m := range list {
 		values[m.Name] = m.Of(c)
 	}
 	return values
@@ -24,22 +24,27 @@ func valuesOf(metrics []weir.Metric, c weir.Counts) map[string]float64 {
 // A stream's events by hand, and what each metric of the service says of them.
 func TestStreamMetrics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newStream(t, weir.Config{Limits: weir.Limits{WriteRecordsPerSecond: 4, ReadCallsPerSecond: 2}})
-		mustPut(t, s, "k", "12345")      // 6 bytes
+		s, err := weir.NewStream("s", weir.Config{Limits: weir.Limits{WriteRecordsPerSecond: 4, ReadCallsPerSecond: 2}})
+		require.NoError(t, err)
+		_, err = s.PutRecord(t.Context(), "k", []byte("12345")) // 6 bytes
+		require.NoError(t, err)
 		entries := make([]weir.Entry, 5) // three fit, two are throttled
 		for i := range entries {         //
 			entries[i] = weir.Entry{PartitionKey: "key", Data: []byte("1")} // 4 bytes
 		}
-		_, err := s.PutRecords(t.Context(), entries)
+		_, err = s.PutRecords(t.Context(), entries)
 		require.NoError(t, err)
 		_, err = s.PutRecords(t.Context(), entries[:1]) // throttled whole
 		require.NoError(t, err)
 		_, err = s.PutRecord(t.Context(), "k", nil) // throttled
 		require.ErrorIs(t, err, weir.ErrThroughputExceeded)
 		time.Sleep(1500 * time.Millisecond)
-		it := mustIterator(t, s, shard0, weir.TrimHorizon())
-		mustGet(t, s, it, 2) // two of four: 10 bytes, not at the tip
-		mustGet(t, s, it, 4)
+		it, err := s.Iterator(0, weir.TrimHorizon())
+		require.NoError(t, err)
+		for _, limit := range []int{2, 4} { // two of four: 10 bytes, not at the tip
+			_, err = s.GetRecords(t.Context(), it, limit)
+			require.NoError(t, err)
+		}
 		_, err = s.GetRecords(t.Context(), it, 1)
 		require.ErrorIs(t, err, weir.ErrThroughputExceeded)
 
@@ -54,11 +59,11 @@ func TestStreamMetrics(t *testing.T) {
 			"ReadProvisionedThroughputExceeded": 1,
 		}
 		snap := s.Snapshot()
-		assert.Equal(t, want, valuesOf(weir.StreamMetrics(), snap.Total))
+		assert.Equal(t, want, valuesOf(account.StreamMetrics(), snap.Total))
 		assert.Equal(t, map[string]float64{
 			"IncomingBytes": 18, "IncomingRecords": 4, "IteratorAgeMilliseconds": 1500, "OutgoingBytes": 28,
 			"OutgoingRecords": 6, "ReadProvisionedThroughputExceeded": 1, "WriteProvisionedThroughputExceeded": 4,
-		}, valuesOf(weir.ShardMetricNames(), snap.Shards[0].Total))
+		}, valuesOf(account.ShardMetrics(), snap.Shards[0].Total))
 
 		seconds := s.Seconds(time.Time{})
 		require.Len(t, seconds, 2)
@@ -67,38 +72,24 @@ func TestStreamMetrics(t *testing.T) {
 	})
 }
 
-func TestConsumerMetricNames(t *testing.T) {
+func TestConsumerMetrics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newStream(t, weir.Config{})
-		_, err := s.RegisterConsumer("c")
+		s, err := weir.NewStream("s", weir.Config{})
 		require.NoError(t, err)
-		mustPut(t, s, "k", "12345")
-		sub, err := s.Subscribe(t.Context(), "c", shard0, weir.TrimHorizon())
+		_, err = s.RegisterConsumer("c")
+		require.NoError(t, err)
+		_, err = s.PutRecord(t.Context(), "k", []byte("12345"))
+		require.NoError(t, err)
+		sub, err := s.Subscribe(t.Context(), "c", 0, weir.TrimHorizon())
 		require.NoError(t, err)
 		defer sub.Close()
-		_, err = s.Subscribe(t.Context(), "c", shard0, weir.TrimHorizon())
+		_, err = s.Subscribe(t.Context(), "c", 0, weir.TrimHorizon())
 		require.ErrorIs(t, err, weir.ErrSubscriptionActive)
 		_, err = sub.Next(t.Context())
 		require.NoError(t, err)
-		got := map[string]float64{}
-		for _, m := range weir.ConsumerMetricNames() {
-			got[m.Name] = m.Of(s.Snapshot().Consumers[0].Total)
-		}
 		assert.Equal(t, map[string]float64{
 			"SubscribeToShard.RateExceeded": 1, "SubscribeToShard.Success": 1, "SubscribeToShardEvent.Success": 1,
 			"SubscribeToShardEvent.Bytes": 6, "SubscribeToShardEvent.Records": 1, "SubscribeToShardEvent.MillisBehindLatest": 0,
-		}, got)
+		}, valuesOf(account.ConsumerMetrics(), s.Snapshot().Consumers[0].Total))
 	})
-}
-
-// A snapshot is read back from JSON as it was.
-func TestSnapshot_jsonIsReadBack(t *testing.T) {
-	s := newStream(t, weir.Config{Shards: 2, Mode: weir.OnDemand})
-	mustPut(t, s, "k", "v")
-	snap := s.Snapshot()
-	b, err := json.Marshal(snap)
-	require.NoError(t, err)
-	var back weir.Snapshot
-	require.NoError(t, json.Unmarshal(b, &back))
-	assert.Equal(t, snap, back)
 }
