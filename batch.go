@@ -229,7 +229,7 @@ func (b *batch) putTo(sh *shard, head int32, now instant) {
 		s.after(sh, sh.end(now, s.Retention()), tidy, now)
 	}
 	if throttled > 0 {
-		sh.countBatchThrottled(now, throttled)
+		sh.history.Add(now.second(), kindWriteThrottled, throttled, throttled)
 	}
 }
 
@@ -280,11 +280,4 @@ func (b *batch) refuse(item *batchItem, err error) {
 	if !b.inOrder {
 		b.stream.full.give(b.entries[item.entry].Size())
 	}
-}
-
-// countBatch counts what a PutRecords put into the shard since before.
-func (sh *shard) countBatch(before intake) {
-	put := sh.appended().since(before)
-	sh.batchRecords.Store(before.batchRecords + put.records)
-	sh.batchBytes.Store(before.batchBytes + put.bytes)
 }

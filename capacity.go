@@ -290,8 +290,8 @@ func (s *Stream) loadsLocked() []scale.Load {
 // caller holds Stream.reshard.
 func (sh *shard) countLoad() scale.Load {
 	in, before := sh.takenIn(), sh.counted
-	sh.counted = scale.Load{Bytes: in.bytes, Records: in.records}
-	return scale.Load{Bytes: in.bytes - before.Bytes, Records: in.records - before.Records}
+	sh.counted = scale.Load{Bytes: in.Bytes, Records: in.Records}
+	return scale.Load{Bytes: in.Bytes - before.Bytes, Records: in.Records - before.Records}
 }
 
 // inheritLoad makes what came into parents, and no minute counts yet, count for

@@ -76,7 +76,7 @@ func (s *Stream) putEach(ctx context.Context, e *Entry, n int, d *dealer, now in
 // refuseRest counts n copies that do not fit into MaxBytes, as if each had been
 // put.
 func (s *Stream) refuseRest(n int, d *dealer, now instant) {
-	s.counts.add(now.second(), countRefusedRecords, int64(n))
+	s.history.Add(now.second(), kindRefusedRecords, int64(n))
 	if d != nil {
 		d.take(n)
 	}
@@ -119,7 +119,7 @@ func (s *Stream) putCopiesTo(e *Entry, explicit *HashKey, n int, now instant) (s
 		s.after(sh, sh.end(now, s.Retention()), tidy, now)
 	}
 	if stored < n {
-		sh.counts.add(now.second(), countThrottledRecords, int64(n-stored))
+		sh.history.Add(now.second(), kindWriteThrottled, int64(n-stored))
 	}
 	return stored, err
 }

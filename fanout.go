@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/weirstream/weir/internal/seconds"
 )
 
 // A Consumer is a registered reader of a stream, which has a throughput of its
@@ -37,7 +39,7 @@ func (s *Stream) RegisterConsumer(name string) (Consumer, error) {
 			s.consumerError(name, ErrTooManyConsumers), s.limits.Consumers)
 	}
 	c := &consumer{name: name, created: now, subscriptions: make(map[ShardID]*Subscription)}
-	c.counts.begin(s.counts.window, numConsumerCounts)
+	c.history.Init(s.history.Window(), consumerSums, consumerKinds-consumerSums)
 	s.fanOut.consumers = append(list, c)
 	return c.describe(), nil
 }
@@ -93,7 +95,7 @@ type fanOut struct {
 type consumer struct {
 	name    string  // immutable
 	created instant // immutable
-	counts  history
+	history seconds.History
 	// subscriptions has the last subscription to each shard, which may have ended.
 	// Guarded by fanOut.mu.
 	subscriptions map[ShardID]*Subscription

@@ -105,7 +105,7 @@ func (s *Stream) getRecords(dst []Record, it Iterator, limit int, now instant) (
 		return Batch{}, err
 	}
 	if r := sh.admitRead(now); r.Kind != quota.None {
-		sh.counts.add(now.second(), countReadThrottles, 1)
+		sh.history.Add(now.second(), kindReadThrottled, 1)
 		return Batch{}, s.limitError(sh.shard, r)
 	}
 	horizon := s.horizonMs(now)
@@ -191,7 +191,7 @@ func (sh *shard) chargeRead(now instant, records, size int, behind int64) {
 		sh.reads.Charge(size)
 		sh.readMu.Unlock()
 	}
-	sh.counts.countRead(now.second(), records, size, behind)
+	sh.countRead(now, records, size, behind)
 }
 
 // behindLatest returns how many milliseconds ago the last of the records just

@@ -98,7 +98,7 @@ func (s *Stream) findRoom(size int, now instant) bool {
 	if s.full.admit(size) {
 		return true
 	}
-	s.counts.add(now.second(), countRefusedRecords, 1)
+	s.history.Add(now.second(), kindRefusedRecords, 1)
 	return false
 }
 
@@ -148,7 +148,7 @@ func (s *Stream) waitForSome(ctx context.Context, entries []Entry, results []Put
 }
 
 func (s *Stream) gaveUpRoom(ctx context.Context) error {
-	s.counts.add(s.now().second(), countRefusedRecords, 1)
+	s.history.Add(s.now().second(), kindRefusedRecords, 1)
 	return fmt.Errorf("%w while waiting for memory: %w", context.Cause(ctx), ErrMemoryFull)
 }
 
@@ -176,7 +176,7 @@ func (s *Stream) dropExcess(now instant) {
 		}
 		gone := first.sh.drop(m.held.Load()-m.max, next)
 		m.giveExtent(gone)
-		first.sh.countDropped(now, gone.Records, gone.Bytes)
+		first.sh.history.Add(now.second(), kindDroppedRecords, gone.Records, gone.Bytes)
 	}
 }
 

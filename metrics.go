@@ -1,13 +1,17 @@
 package weir
 
 import (
+	"cmp"
 	"fmt"
+	"io"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
 
+	"github.com/weirstream/weir/internal/seconds"
 	"github.com/weirstream/weir/internal/shardlog"
 )
 
@@ -78,23 +82,6 @@ func (c *Counts) add(o Counts) {
 	c.IteratorAgeMillis = max(c.IteratorAgeMillis, o.IteratorAgeMillis)
 }
 
-// countsOf returns what a shard or stream took in and what its history counted.
-func countsOf(in intake, n *[numCounts]int64) Counts {
-	return Counts{
-		IncomingRecords: in.records, IncomingBytes: in.bytes,
-		PutRecordRecords: in.records - in.batchRecords, PutRecordBytes: in.bytes - in.batchBytes,
-		PutRecordsCalls: n[countPutCalls], PutRecordsSuccess: n[countPutCallsOK],
-		PutRecordsTotalRecords: n[countPutCallRecords],
-		WriteThrottled:         n[countThrottledRecords], RefusedRecords: n[countRefusedRecords],
-		DroppedRecords: n[countDroppedRecords], DroppedBytes: n[countDroppedBytes],
-		OutgoingRecords: n[countReadRecords] + n[countTailRecords],
-		OutgoingBytes:   n[countReadBytes] + n[countTailBytes],
-		GetRecordsCalls: n[countReadCalls], GetRecordsRecords: n[countReadRecords], GetRecordsBytes: n[countReadBytes],
-		ReadThrottled: n[countReadThrottles], IteratorAgeMillis: n[countAge],
-		PutRecordsThrottled: n[countBatchThrottled],
-	}
-}
-
 // A Second is the events of one second.
 type Second struct {
 	At time.Time `json:"at"`
@@ -108,12 +95,6 @@ type Peak struct {
 	At time.Time `json:"at"` // zero if there was none
 }
 
-func (p *Peak) offer(n, at int64) {
-	if n > p.N {
-		*p = Peak{n, time.Unix(at, 0).UTC()}
-	}
-}
-
 // Peaks are the busiest seconds since the stream was created.
 type Peaks struct {
 	IncomingRecords Peak `json:"incoming_records"`
@@ -121,6 +102,32 @@ type Peaks struct {
 	WriteThrottled  Peak `json:"write_throttled"`
 	GetRecordsBytes Peak `json:"get_records_bytes"`
 	ReadThrottled   Peak `json:"read_throttled"`
+}
+
+// ConsumerCounts are the events of a registered consumer in a period: all since
+// it was registered, or one second.
+type ConsumerCounts struct {
+	// SubscribeSuccess is the subscriptions that began, SubscribeRateExceeded the
+	// calls of Subscribe that were refused with [ErrSubscriptionActive]. The
+	// service's names are SubscribeToShard.Success and .RateExceeded.
+	SubscribeSuccess      int64 `json:"subscribe_success"`
+	SubscribeRateExceeded int64 `json:"subscribe_rate_exceeded"`
+	// Events is the events given out, EventRecords and EventBytes what was in
+	// them. The service's names are SubscribeToShardEvent.Success, .Records and
+	// .Bytes.
+	Events       int64 `json:"events"`
+	EventRecords int64 `json:"event_records"`
+	EventBytes   int64 `json:"event_bytes"`
+	// MillisBehindLatest is the greatest of any event, MillisBehindLatestSum the
+	// sum over all events; divided by Events it is the average.
+	MillisBehindLatest    int64 `json:"millis_behind_latest"`
+	MillisBehindLatestSum int64 `json:"millis_behind_latest_sum"`
+}
+
+// A ConsumerSecond is the events of a registered consumer in one second.
+type ConsumerSecond struct {
+	At time.Time `json:"at"`
+	ConsumerCounts
 }
 
 // A Snapshot is a stream's metrics at one moment.
@@ -166,6 +173,19 @@ type ReaderMetrics struct {
 	Age     time.Duration `json:"age_ns"` // how long ago the oldest record it was not given arrived
 }
 
+// ConsumerMetrics are the metrics of a registered consumer.
+type ConsumerMetrics struct {
+	Consumer
+	Shards []ShardID      `json:"shards"` // those it is subscribed to now
+	Total  ConsumerCounts `json:"total"`
+	// PeakEventBytes and PeakEventRecords are the busiest seconds.
+	PeakEventBytes   Peak `json:"peak_event_bytes"`
+	PeakEventRecords Peak `json:"peak_event_records"`
+	// Age is how long ago the oldest record arrived that a subscription has not
+	// given out yet.
+	Age time.Duration `json:"age_ns"`
+}
+
 // Snapshot returns the stream's metrics. It takes no lock that a put takes.
 func (s *Stream) Snapshot() Snapshot {
 	now := s.now()
@@ -173,7 +193,7 @@ func (s *Stream) Snapshot() Snapshot {
 	horizon := s.horizonMs(now)
 	routes := s.routes.Load()
 	snap := Snapshot{Stream: s.name, At: now.time(), Capacity: s.capacity(), Total: routes.retired.total}
-	snap.Total.add(countsOf(intake{}, s.counts.total()))
+	snap.Total.add(streamCounts(s.history.Totals()))
 	for _, sh := range routes.all {
 		m := sh.metrics(horizon)
 		if sh.expired(horizon) { // vanished, but not forgotten yet
@@ -185,8 +205,7 @@ func (s *Stream) Snapshot() Snapshot {
 		snap.RecordsHeld += m.RecordsHeld
 		snap.BytesHeld += m.BytesHeld
 		snap.MemoryBytes += m.MemoryBytes
-		age := time.Duration(sh.counts.lastAge.Load()) * time.Millisecond
-		snap.IteratorAge = max(snap.IteratorAge, age)
+		snap.IteratorAge = max(snap.IteratorAge, time.Duration(sh.lastAge.Load())*time.Millisecond)
 	}
 	snap.Readers = s.readers.metrics(now)
 	for _, r := range snap.Readers {
@@ -196,7 +215,8 @@ func (s *Stream) Snapshot() Snapshot {
 	for _, c := range snap.Consumers {
 		snap.IteratorAge = max(snap.IteratorAge, c.Age)
 	}
-	s.marks.peaks(&snap.Peaks, intake{records: snap.Total.IncomingRecords, bytes: snap.Total.IncomingBytes})
+	records, bytes := s.marks.Peaks(seconds.Intake{Records: snap.Total.IncomingRecords, Bytes: snap.Total.IncomingBytes})
+	snap.Peaks = Peaks{IncomingRecords: peakOf(records), IncomingBytes: peakOf(bytes)}
 	return snap
 }
 
@@ -206,114 +226,23 @@ func (sh *shard) metrics(horizonMs int64) ShardMetrics {
 	total := sh.takenIn()
 	m := ShardMetrics{
 		Shard: sh.shard, Open: sh.ending.Load() == nil, HashKeyRange: sh.keys,
-		Total: countsOf(total, sh.counts.total()),
+		Total: takenCounts(total),
 	}
+	m.Total.add(shardCounts(sh.history.Totals()))
 	var c shardlog.Cursor
 	sh.log.SkipTo(&c, horizonMs)
 	gone := sh.log.Before(c)
-	m.RecordsHeld = max(0, total.records-gone.Records)
-	m.BytesHeld = max(0, total.bytes-gone.Bytes)
+	m.RecordsHeld = max(0, total.Records-gone.Records)
+	m.BytesHeld = max(0, total.Bytes-gone.Bytes)
 	m.MemoryBytes = sh.log.MemoryBytes()
-	sh.marks.peaks(&m.Peaks, total)
-	sh.counts.peak(&m.Peaks.WriteThrottled, countThrottledRecords)
-	sh.counts.peak(&m.Peaks.GetRecordsBytes, countReadBytes)
-	sh.counts.peak(&m.Peaks.ReadThrottled, countReadThrottles)
+	records, bytes := sh.marks.Peaks(total)
+	m.Peaks = Peaks{
+		IncomingRecords: peakOf(records), IncomingBytes: peakOf(bytes),
+		WriteThrottled:  peakOf(sh.history.Peak(kindWriteThrottled)),
+		GetRecordsBytes: peakOf(sh.history.Peak(kindReadBytes)),
+		ReadThrottled:   peakOf(sh.history.Peak(kindReadThrottled)),
+	}
 	return m
-}
-
-// peaks fills in the busiest seconds of what was taken in, the one that is not
-// finished included.
-func (m *markHistory) peaks(p *Peaks, total intake) {
-	p.IncomingRecords.offer(m.peakRecords.n.Load(), m.peakRecords.at.Load())
-	p.IncomingBytes.offer(m.peakBytes.n.Load(), m.peakBytes.at.Load())
-	if marks := m.sorted(); len(marks) > 0 {
-		last := marks[len(marks)-1]
-		p.IncomingRecords.offer(total.records-last.records, last.at)
-		p.IncomingBytes.offer(total.bytes-last.bytes, last.at)
-	}
-}
-
-// peak fills in the busiest second of one count.
-func (h *history) peak(p *Peak, c count) { p.offer(h.peaks[c].Load(), h.peakAt[c].Load()) }
-
-// total returns all that was counted so far.
-func (h *history) total() *[numCounts]int64 {
-	var n [numCounts]int64
-	for c := range n {
-		n[c] = h.totals[c].Load()
-	}
-	return &n
-}
-
-// Seconds returns the stream's seconds in which anything happened, from a time
-// on, as far back as [Config.MetricsWindow] reaches, oldest first. The last one
-// may not be over.
-func (s *Stream) Seconds(from time.Time) []Second {
-	seconds := newSecondsFrom(from, s.now(), s.counts.window)
-	routes := s.routes.Load()
-	total := routes.retired.taken
-	for _, sh := range routes.all {
-		total.add(sh.takenIn())
-	}
-	seconds.addIntakes(s.marks.seconds(total))
-	seconds.addHistory(&s.counts)
-	for _, sh := range routes.all {
-		seconds.addHistory(&sh.counts)
-	}
-	return seconds.sorted()
-}
-
-// ShardSeconds is [Stream.Seconds] for one shard.
-func (s *Stream) ShardSeconds(id ShardID, from time.Time) ([]Second, error) {
-	now := s.now()
-	sh, err := s.readable(id, now)
-	if err != nil {
-		return nil, err
-	}
-	seconds := newSecondsFrom(from, now, s.counts.window)
-	seconds.addIntakes(sh.marks.seconds(sh.takenIn()))
-	seconds.addHistory(&sh.counts)
-	return seconds.sorted(), nil
-}
-
-// secondsFrom gathers the events of seconds from one on.
-type secondsFrom struct {
-	from   int64
-	counts map[int64]*Counts
-}
-
-func newSecondsFrom(from time.Time, now instant, window int64) secondsFrom {
-	return secondsFrom{max(from.Unix(), now.second()-window+1), make(map[int64]*Counts)}
-}
-
-func (f secondsFrom) add(at int64, c Counts) {
-	if at < f.from {
-		return
-	}
-	sum := f.counts[at]
-	if sum == nil {
-		sum = new(Counts)
-		f.counts[at] = sum
-	}
-	sum.add(c)
-}
-
-func (f secondsFrom) addIntakes(seconds []intake) {
-	for _, in := range seconds {
-		f.add(in.at, countsOf(in, new([numCounts]int64)))
-	}
-}
-
-func (f secondsFrom) addHistory(h *history) {
-	h.seconds(f.from, func(at int64, n *[numCounts]int64) { f.add(at, countsOf(intake{}, n)) })
-}
-
-func (f secondsFrom) sorted() []Second {
-	var list []Second
-	for _, at := range slices.Sorted(maps.Keys(f.counts)) {
-		list = append(list, Second{time.Unix(at, 0).UTC(), *f.counts[at]})
-	}
-	return list
 }
 
 // metrics returns the metrics of all readers.
@@ -338,50 +267,24 @@ func (r *Reader) metrics(now instant) ReaderMetrics {
 	return m
 }
 
-// retired is what vanished shards counted while they were there.
-type retired struct {
-	total Counts
-	taken intake
-}
-
-func (t *retired) add(sh *shard) {
-	in := sh.takenIn()
-	t.total.add(countsOf(in, sh.counts.total()))
-	t.taken.add(in)
-}
-
-// countThrottled counts a record of PutRecord that a write limit refused.
-func (sh *shard) countThrottled(now instant) {
-	sh.counts.add(now.second(), countThrottledRecords, 1)
-}
-
-// countBatchThrottled counts records of a PutRecords that a write limit refused.
-func (sh *shard) countBatchThrottled(now instant, records int64) {
-	sh.counts.add(now.second(), countThrottledRecords, records)
-	sh.counts.add(now.second(), countBatchThrottled, records)
-}
-
-// countDropped counts records that were dropped for MaxBytes.
-func (sh *shard) countDropped(now instant, records, bytes int64) {
-	sh.counts.add(now.second(), countDroppedRecords, records)
-	sh.counts.add(now.second(), countDroppedBytes, bytes)
-}
-
-// countBatch counts one PutRecords.
-func (s *Stream) countBatch(now instant, results []PutResult) {
-	stored := slices.ContainsFunc(results, func(r PutResult) bool { return r.Err == nil })
-	s.counts.countPutCall(now.second(), len(results), stored)
-}
-
-func (h *history) countPutCall(at int64, records int, stored bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	sec := h.placeLocked(at)
-	h.addLocked(sec, countPutCalls, 1)
-	h.addLocked(sec, countPutCallRecords, int64(records))
-	if stored {
-		h.addLocked(sec, countPutCallsOK, 1)
+// metrics returns the metrics of all consumers.
+func (f *fanOut) metrics(now instant) []ConsumerMetrics {
+	f.mu.Lock()
+	consumers := slices.Clone(f.consumers)
+	f.mu.Unlock()
+	var list []ConsumerMetrics
+	for _, c := range consumers {
+		m := ConsumerMetrics{Consumer: c.describe(), Total: deliveriesOf(c.history.Totals())}
+		m.PeakEventBytes = peakOf(c.history.Peak(kindEventBytes))
+		m.PeakEventRecords = peakOf(c.history.Peak(kindEventRecords))
+		for _, sub := range f.active(c, now) {
+			m.Shards = append(m.Shards, sub.sh.shard)
+			m.Age = max(m.Age, time.Duration(sub.behind(now))*time.Millisecond)
+		}
+		slices.SortFunc(m.Shards, cmp.Compare)
+		list = append(list, m)
 	}
+	return list
 }
 
 // String returns the snapshot as a table of the stream and its shards.
@@ -402,4 +305,307 @@ func (snap Snapshot) String() string {
 	w.Flush()
 	snap.writeConsumers(&b)
 	return b.String()
+}
+
+// writeConsumers writes a table of the consumers, if there are any.
+func (snap Snapshot) writeConsumers(to io.Writer) {
+	if len(snap.Consumers) == 0 {
+		return
+	}
+	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "consumer\tshards\trecords out\tbytes out\tevents\tage")
+	for _, c := range snap.Consumers {
+		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%v\n", c.Name, len(c.Shards), c.Total.EventRecords,
+			c.Total.EventBytes, c.Total.Events, c.Age)
+	}
+	w.Flush()
+}
+
+// Seconds returns the stream's seconds in which anything happened, from a time
+// on, as far back as [Config.MetricsWindow] reaches, oldest first. The last one
+// may not be over.
+func (s *Stream) Seconds(from time.Time) []Second {
+	sum := newSecondsFrom(from, s.now(), s.history.Window())
+	sum.addStream(s)
+	return sum.sorted()
+}
+
+// ShardSeconds is [Stream.Seconds] for one shard.
+func (s *Stream) ShardSeconds(id ShardID, from time.Time) ([]Second, error) {
+	now := s.now()
+	sh, err := s.readable(id, now)
+	if err != nil {
+		return nil, err
+	}
+	sum := newSecondsFrom(from, now, s.history.Window())
+	sum.addTaken(sh.marks.Seconds(sh.takenIn()))
+	sum.addHistory(&sh.history, shardCounts)
+	return sum.sorted(), nil
+}
+
+// secondsFrom gathers the events of seconds from one on.
+type secondsFrom struct {
+	from   int64
+	counts map[int64]*Counts
+}
+
+func newSecondsFrom(from time.Time, now instant, window int64) secondsFrom {
+	return secondsFrom{firstSecond(from, now, window), make(map[int64]*Counts)}
+}
+
+// firstSecond returns the first second from a time on that lies in the window.
+func firstSecond(from time.Time, now instant, window int64) int64 {
+	return max(from.Unix(), now.second()-window+1)
+}
+
+// addStream adds what the stream and its shards counted. What vanished shards
+// took in is in the stream's marks, what else they counted is gone with them.
+func (f secondsFrom) addStream(s *Stream) {
+	routes := s.routes.Load()
+	total := routes.retired.taken
+	for _, sh := range routes.all {
+		total = total.Plus(sh.takenIn())
+	}
+	f.addTaken(s.marks.Seconds(total))
+	f.addHistory(&s.history, streamCounts)
+	for _, sh := range routes.all {
+		f.addHistory(&sh.history, shardCounts)
+	}
+}
+
+func (f secondsFrom) addTaken(taken iter.Seq2[int64, seconds.Intake]) {
+	for at, in := range taken {
+		f.add(at, takenCounts(in))
+	}
+}
+
+func (f secondsFrom) addHistory(h *seconds.History, countsOf func(n []int64) Counts) {
+	for at, n := range h.Seconds(f.from) {
+		f.add(at, countsOf(n))
+	}
+}
+
+func (f secondsFrom) add(at int64, c Counts) {
+	if at < f.from {
+		return
+	}
+	sum := f.counts[at]
+	if sum == nil {
+		sum = new(Counts)
+		f.counts[at] = sum
+	}
+	sum.add(c)
+}
+
+func (f secondsFrom) sorted() []Second {
+	var list []Second
+	for _, at := range slices.Sorted(maps.Keys(f.counts)) {
+		list = append(list, Second{At: unixTime(at), Counts: *f.counts[at]})
+	}
+	return list
+}
+
+// ConsumerSeconds returns the seconds in which a registered consumer did
+// anything, as [Stream.Seconds] does for the stream.
+func (s *Stream) ConsumerSeconds(name string, from time.Time) ([]ConsumerSecond, error) {
+	now := s.now()
+	s.fanOut.mu.Lock()
+	c, err := s.consumerLocked(name)
+	s.fanOut.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	var list []ConsumerSecond
+	for at, n := range c.history.Seconds(firstSecond(from, now, c.history.Window())) {
+		list = append(list, ConsumerSecond{At: unixTime(at), ConsumerCounts: deliveriesOf(n)})
+	}
+	slices.SortFunc(list, func(a, b ConsumerSecond) int { return a.At.Compare(b.At) })
+	return list, nil
+}
+
+// What a shard's history counts.
+const (
+	kindWriteThrottled = iota // records that a write limit refused
+	kindBatchThrottled        // those of them that PutRecords carried
+	kindDroppedRecords        // records dropped for MaxBytes
+	kindDroppedBytes
+	kindTailRecords // records given to readers other than GetRecords
+	kindTailBytes
+	kindReadThrottled // calls of GetRecords that a read limit refused
+	kindReadCalls     // calls of GetRecords that succeeded
+	kindReadRecords   // records that they returned
+	kindReadBytes
+	shardSums
+)
+
+const (
+	kindReadAge = shardSums + iota // greatest iterator age of a GetRecords, milliseconds
+	shardKinds
+)
+
+// What a stream's history counts, beside those of its shards.
+const (
+	kindRefusedRecords = iota // records refused for MaxBytes
+	kindPutCalls              // PutRecords calls
+	kindPutCallRecords        // records in them
+	kindPutCallsStored        // those calls that stored a record
+	streamSums
+)
+
+// What a registered consumer's history counts.
+const (
+	kindSubscribed       = iota // subscriptions begun
+	kindSubscribeRefused        // calls of Subscribe refused
+	kindEvents                  // events given out
+	kindEventRecords            // records in them
+	kindEventBytes
+	kindBehindSum // milliseconds that events were behind, summed up
+	consumerSums
+)
+
+const (
+	kindBehind = consumerSums + iota // the most that an event was behind
+	consumerKinds
+)
+
+// takenCounts returns what a shard or a stream took in.
+func takenCounts(in seconds.Intake) Counts {
+	return Counts{
+		IncomingRecords: in.Records, IncomingBytes: in.Bytes,
+		PutRecordRecords: in.Records - in.BatchRecords, PutRecordBytes: in.Bytes - in.BatchBytes,
+	}
+}
+
+// shardCounts returns what a shard's history counted.
+func shardCounts(n []int64) Counts {
+	return Counts{
+		WriteThrottled: n[kindWriteThrottled], PutRecordsThrottled: n[kindBatchThrottled],
+		DroppedRecords: n[kindDroppedRecords], DroppedBytes: n[kindDroppedBytes],
+		OutgoingRecords: n[kindReadRecords] + n[kindTailRecords],
+		OutgoingBytes:   n[kindReadBytes] + n[kindTailBytes],
+		GetRecordsCalls: n[kindReadCalls], GetRecordsRecords: n[kindReadRecords], GetRecordsBytes: n[kindReadBytes],
+		ReadThrottled: n[kindReadThrottled], IteratorAgeMillis: n[kindReadAge],
+	}
+}
+
+// streamCounts returns what a stream's history counted.
+func streamCounts(n []int64) Counts {
+	return Counts{
+		PutRecordsCalls: n[kindPutCalls], PutRecordsSuccess: n[kindPutCallsStored],
+		PutRecordsTotalRecords: n[kindPutCallRecords], RefusedRecords: n[kindRefusedRecords],
+	}
+}
+
+// deliveriesOf returns what a consumer's history counted.
+func deliveriesOf(n []int64) ConsumerCounts {
+	return ConsumerCounts{
+		SubscribeSuccess: n[kindSubscribed], SubscribeRateExceeded: n[kindSubscribeRefused],
+		Events: n[kindEvents], EventRecords: n[kindEventRecords], EventBytes: n[kindEventBytes],
+		MillisBehindLatest: n[kindBehind], MillisBehindLatestSum: n[kindBehindSum],
+	}
+}
+
+func peakOf(p seconds.Peak) Peak {
+	if p.N == 0 {
+		return Peak{}
+	}
+	return Peak{N: p.N, At: unixTime(p.At)}
+}
+
+func unixTime(second int64) time.Time { return time.Unix(second, 0).UTC() }
+
+// retired is what vanished shards counted while they were there.
+type retired struct {
+	total Counts
+	taken seconds.Intake
+}
+
+func (t *retired) add(sh *shard) {
+	in := sh.takenIn()
+	t.total.add(takenCounts(in))
+	t.total.add(shardCounts(sh.history.Totals()))
+	t.taken = t.taken.Plus(in)
+}
+
+// takenIn returns what the shard ever took in, as far as it is published.
+func (sh *shard) takenIn() seconds.Intake { return sh.intakeOf(sh.log.Published()) }
+
+// appended returns what the shard ever took in, published or not. The caller holds
+// mu.
+func (sh *shard) appended() seconds.Intake { return sh.intakeOf(sh.log.Appended()) }
+
+func (sh *shard) intakeOf(all shardlog.Extent) seconds.Intake {
+	return seconds.Intake{
+		Records: all.Records, Bytes: all.Bytes,
+		BatchRecords: sh.batchRecords.Load(), BatchBytes: sh.batchBytes.Load(),
+	}
+}
+
+// mark marks the beginning of the second of lastMs, and reports whether that was
+// not done yet. The caller is between begin and end.
+func (sh *shard) mark() bool {
+	sh.markMs = (sh.lastMs/1000 + 1) * 1000
+	return sh.marks.Mark(markSecond(sh.lastMs), sh.appended())
+}
+
+// markSecond returns the second that marks know an arrival by: the first two of
+// 1970 share one, because zero stands for no mark.
+func markSecond(ms int64) int64 { return max(ms/1000, 1) }
+
+// mark marks the beginning of a second in which something is put, and reports
+// whether that was not done yet.
+func (s *Stream) mark(second int64) bool {
+	if second <= s.marks.Last() {
+		return false
+	}
+	s.marking.Lock()
+	defer s.marking.Unlock()
+	routes := s.routes.Load()
+	before := routes.retired.taken
+	for _, sh := range routes.all {
+		before = before.Plus(sh.takenIn())
+	}
+	return s.marks.Mark(second, before)
+}
+
+// countBatch counts one PutRecords.
+func (s *Stream) countBatch(now instant, results []PutResult) {
+	stored := int64(0)
+	if slices.ContainsFunc(results, func(r PutResult) bool { return r.Err == nil }) {
+		stored = 1
+	}
+	s.history.Add(now.second(), kindPutCalls, 1, int64(len(results)), stored)
+}
+
+// countBatch counts what a PutRecords put into the shard since before. The caller
+// holds mu.
+func (sh *shard) countBatch(before seconds.Intake) {
+	put := sh.appended().Since(before)
+	sh.batchRecords.Store(before.BatchRecords + put.Records)
+	sh.batchBytes.Store(before.BatchBytes + put.Bytes)
+}
+
+// countRead counts a call of GetRecords that succeeded.
+func (sh *shard) countRead(now instant, records, bytes int, ageMs int64) {
+	sh.history.Add(now.second(), kindReadCalls, 1, int64(records), int64(bytes), ageMs)
+	sh.lastAge.Store(ageMs)
+}
+
+// countTail counts records given to a reader other than GetRecords.
+func (sh *shard) countTail(now instant, records, bytes int) {
+	sh.history.Add(now.second(), kindTailRecords, int64(records), int64(bytes))
+}
+
+// countSubscribe counts a call of Subscribe.
+func (c *consumer) countSubscribe(now instant, err error) {
+	kind := kindSubscribed
+	if err != nil {
+		kind = kindSubscribeRefused
+	}
+	c.history.Add(now.second(), kind, 1)
+}
+
+// countEvent counts an event with so many records and bytes.
+func (c *consumer) countEvent(now instant, records, bytes int, behindMs int64) {
+	c.history.Add(now.second(), kindEvents, 1, int64(records), int64(bytes), behindMs, behindMs)
 }

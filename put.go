@@ -75,7 +75,7 @@ func (s *Stream) put(ctx context.Context, key string, data []byte, explicit *Has
 			if !inLine {
 				s.full.give(size)
 			}
-			sh.countThrottled(now)
+			sh.history.Add(now.second(), kindWriteThrottled, 1)
 			return PutResult{}, s.limitError(sh.shard, r)
 		}
 	}
@@ -170,7 +170,7 @@ func (s *Stream) checkOrdering(n SequenceNumber, now instant) error {
 		return invalidf("sequence number for ordering", "is not possible while the stream distributes records itself")
 	}
 	p, ok := n.decode()
-	if !ok || p.version < 1 || int64(p.time) > max(now.second(), s.marks.last.Load()) {
+	if !ok || p.version < 1 || int64(p.time) > max(now.second(), s.marks.Last()) {
 		return &SequenceNumberError{Text: n.String(), Reason: "is invalid for ordering"}
 	}
 	return nil

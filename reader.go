@@ -239,7 +239,7 @@ func (r *Reader) readLocked(at *shardCursor, now instant, horizonMs int64) bool 
 	}
 	r.records += int64(len(r.batch))
 	r.bytes += int64(size)
-	at.sh.counts.countTail(now.second(), len(r.batch), size)
+	at.sh.countTail(now, len(r.batch), size)
 	return true
 }
 

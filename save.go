@@ -123,7 +123,7 @@ func (s *Stream) hold() (savedStream, []heldShard) {
 		}
 	}
 	meta.Shards = len(shards)
-	meta.LastSecond = s.marks.last.Load() // after the shards, so not before any of their records
+	meta.LastSecond = s.marks.Last() // after the shards, so not before any of their records
 	return meta, shards
 }
 
@@ -135,7 +135,7 @@ func (sh *shard) hold() heldShard {
 	held := heldShard{segments: sh.log.Blocks(), meta: savedShard{
 		ID: sh.shard, Created: sh.created, Keys: sh.keys, Parents: sh.parents, Opened: sh.opened, LastMs: sh.lastMs,
 		First: state.First, End: state.End, Bytes: state.Bytes,
-		BatchRecords: in.batchRecords, BatchBytes: in.batchBytes,
+		BatchRecords: in.BatchRecords, BatchBytes: in.BatchBytes,
 	}}
 	held.meta.Segments = len(held.segments)
 	if e := sh.ending.Load(); e != nil {

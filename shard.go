@@ -9,6 +9,7 @@ import (
 
 	"github.com/weirstream/weir/internal/quota"
 	"github.com/weirstream/weir/internal/scale"
+	"github.com/weirstream/weir/internal/seconds"
 	"github.com/weirstream/weir/internal/shardlog"
 	"github.com/weirstream/weir/internal/wait"
 )
@@ -34,7 +35,7 @@ type shard struct {
 	quota  quota.Writes
 	owed   quota.Kind // the limit that those who wait in line wait for
 	lastMs int64      // arrival of the newest record; the next one's is not earlier
-	marks  markHistory
+	marks  seconds.Marks
 	markMs int64        // when the next second begins for marks
 	log    shardlog.Log // what writes to it; readers take no lock
 
@@ -47,7 +48,8 @@ type shard struct {
 	line    wait.Queue                  // those who wait for quota
 	ending  atomic.Pointer[shardEnding] // nil while the shard is open
 	waiting wait.List
-	counts  history
+	history seconds.History
+	lastAge atomic.Int64 // iterator age of the most recent GetRecords, milliseconds
 	// What PutRecords put so far; the rest came from PutRecord.
 	batchRecords, batchBytes atomic.Int64
 
@@ -81,7 +83,8 @@ func newShard(kind shardKind, id logID, keys HashKeyRange, parents []ShardID, no
 	}
 	sh.owed = quota.WriteRecords
 	sh.reads = quota.NewReads(kind.limits.ReadCallsPerSecond, kind.limits.ReadBytesPerSecond)
-	sh.counts.begin(kind.window, numShardCounts)
+	sh.history.Init(kind.window, shardSums, shardKinds-shardSums)
+	sh.marks.Init(kind.window)
 	sh.log.Init(kind.log)
 	return sh
 }

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/weirstream/weir/internal/seconds"
 	"github.com/weirstream/weir/internal/shardlog"
 	"github.com/weirstream/weir/internal/wait"
 )
@@ -165,9 +166,9 @@ type Stream struct {
 	tidied   int       // shards that tidy has looked after
 
 	waiting wait.List // readers of several shards
-	counts  history
+	history seconds.History
 	marking sync.Mutex // guards writes to marks; taken after a shard's mutex
-	marks   markHistory
+	marks   seconds.Marks
 	batches sync.Pool // *batch
 	readers readerSet
 	fanOut  fanOut
@@ -188,7 +189,9 @@ func NewStream(name string, c Config) (*Stream, error) {
 	s.full = memoryBound{max: c.MaxBytes, policy: c.WhenFull}
 	s.retention.Store(int64(c.Retention))
 	s.recordBytes.Store(int64(c.Limits.RecordBytes))
-	s.counts.begin(int64(c.MetricsWindow/time.Second), numCounts)
+	window := int64(c.MetricsWindow / time.Second)
+	s.history.Init(window, streamSums, 0)
+	s.marks.Init(window)
 	s.openFirstShards(c.Shards)
 	s.beginMode(c)
 	return s, nil
@@ -197,7 +200,7 @@ func NewStream(name string, c Config) (*Stream, error) {
 // shardKind returns what a shard that is opened now has in common with the others.
 func (s *Stream) shardKind() shardKind {
 	return shardKind{
-		limits: s.limits, large: s.recordBytes.Load() > DefaultRecordBytes, window: s.counts.window,
+		limits: s.limits, large: s.recordBytes.Load() > DefaultRecordBytes, window: s.history.Window(),
 		log: shardlog.Options{Hollow: s.config.Hollow, NewArena: s.newArena},
 	}
 }

@@ -276,9 +276,9 @@ func (sub *Subscription) idleLocked(now instant) Event {
 
 // countLocked counts an event with size bytes.
 func (sub *Subscription) countLocked(now instant, ev *Event, size int) {
-	sub.consumer.counts.countEvent(now.second(), len(ev.Records), size, ev.MillisBehindLatest)
+	sub.consumer.countEvent(now, len(ev.Records), size, ev.MillisBehindLatest)
 	if len(ev.Records) > 0 {
-		sub.sh.counts.countTail(now.second(), len(ev.Records), size)
+		sub.sh.countTail(now, len(ev.Records), size)
 	}
 }
 
