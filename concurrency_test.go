@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/metrics"
 )
 
 // A history is what workers saw while they all worked on one stream.
@@ -178,15 +179,16 @@ func (h *history) reshard(t *testing.T, rng *rand.Rand, times int) {
 
 // look takes everything that reads metrics and trims.
 func (h *history) look(t *testing.T, times int) {
-	last := weir.Counts{}
+	last := metrics.Counts{}
 	for range times {
 		snap := h.s.Snapshot()
 		assert.GreaterOrEqual(t, snap.Total.IncomingRecords, last.IncomingRecords, "totals never fall")
 		assert.LessOrEqual(t, snap.RecordsHeld, int64(len(producers)*h.steps))
 		last = snap.Total
-		h.s.Seconds(time.Time{})
-		_, err := h.s.ShardSeconds(snap.Shards[0].Shard, time.Time{})
-		assert.NoError(t, err)
+		for _, of := range [][]weir.ShardID{nil, {snap.Shards[0].Shard}} {
+			_, err := h.s.Seconds(time.Time{}, of...)
+			assert.NoError(t, err)
+		}
 		h.s.Trim()
 		assert.NoError(t, h.s.SetRetention(h.s.Retention()))
 		runtime.Gosched()

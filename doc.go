@@ -56,6 +56,12 @@
 // keys and data, eight bytes each, and [Stream.PutCopies] puts many at once;
 // limits, sizes and metrics are the usual ones.
 //
+// # Metrics
+//
+// [Stream.Snapshot] tells what a stream, its shards and its readers have done, hold
+// and are behind by; [Stream.Seconds] and [Stream.ConsumerSeconds] tell it second
+// by second. Package metrics has the counts. None of them holds up a put.
+//
 // # Time
 //
 // The only clock is [Config.Now], read once at the beginning of each operation;

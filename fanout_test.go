@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/metrics"
 )
 
 // mustRegister registers consumers.
@@ -172,13 +173,13 @@ func TestFanout_metrics(t *testing.T) {
 		time.Sleep(3 * time.Second)
 
 		snap := s.Snapshot()
-		want := weir.ConsumerCounts{
+		want := metrics.Deliveries{
 			SubscribeSuccess: 1, SubscribeRateExceeded: 1, Events: 2, EventRecords: 2, EventBytes: 200,
 		}
 		assert.Equal(t, []weir.ConsumerMetrics{{
 			Consumer: weir.Consumer{Name: "billing", CreatedAt: begin.UTC()}, Shards: []weir.ShardID{0}, Total: want,
-			PeakEventBytes:   weir.Peak{N: 200, At: begin.Add(time.Second).UTC()},
-			PeakEventRecords: weir.Peak{N: 2, At: begin.Add(time.Second).UTC()},
+			PeakEventBytes:   metrics.Peak{N: 200, At: begin.Add(time.Second).UTC()},
+			PeakEventRecords: metrics.Peak{N: 2, At: begin.Add(time.Second).UTC()},
 			Age:              3 * time.Second,
 		}, {
 			Consumer: weir.Consumer{Name: "audit", CreatedAt: begin.UTC()},
@@ -192,15 +193,15 @@ func TestFanout_metrics(t *testing.T) {
 		require.NoError(t, err)
 		assert.Contains(t, string(encoded), `{"name":"billing","created_at":"2000-01-01T00:00:00Z","shards":["shardId-000000000000"],"total":{"subscribe_success":1,`)
 
-		seconds, err := s.ConsumerSeconds("billing", begin)
+		seconds, err := s.ConsumerSeconds(begin, "billing")
 		require.NoError(t, err)
-		assert.Equal(t, []weir.ConsumerSecond{
-			{At: begin.Add(time.Second).UTC(), ConsumerCounts: weir.ConsumerCounts{
+		assert.Equal(t, []metrics.DeliverySecond{
+			{At: begin.Add(time.Second).UTC(), Deliveries: metrics.Deliveries{
 				SubscribeSuccess: 1, SubscribeRateExceeded: 1, Events: 1, EventRecords: 2, EventBytes: 200,
 			}},
-			{At: begin.Add(6 * time.Second).UTC(), ConsumerCounts: weir.ConsumerCounts{Events: 1}},
+			{At: begin.Add(6 * time.Second).UTC(), Deliveries: metrics.Deliveries{Events: 1}},
 		}, seconds)
-		_, err = s.ConsumerSeconds("nobody", begin)
+		_, err = s.ConsumerSeconds(begin, "nobody")
 		assert.ErrorIs(t, err, weir.ErrConsumerNotFound)
 	})
 }
@@ -222,7 +223,7 @@ func TestFanout_metricsMillisBehindLatest(t *testing.T) {
 		clock.Advance(time.Second)
 	}
 	m := s.Snapshot().Consumers[0].Total
-	assert.Equal(t, weir.ConsumerCounts{
+	assert.Equal(t, metrics.Deliveries{
 		SubscribeSuccess: 1, Events: 3, EventRecords: 3, EventBytes: 300,
 		MillisBehindLatest: 1000, MillisBehindLatestSum: 1000,
 	}, m, "behind by 0 s, 1 s and, with the last record, at the tip")

@@ -13,155 +13,42 @@ import (
 
 	"github.com/weirstream/weir/internal/seconds"
 	"github.com/weirstream/weir/internal/shardlog"
+	"github.com/weirstream/weir/metrics"
 )
-
-// Counts are the events of a period: all since the stream was created, or one
-// second. Bytes are data and partition keys together.
-type Counts struct {
-	// IncomingRecords and IncomingBytes were put successfully.
-	IncomingRecords int64 `json:"incoming_records"`
-	IncomingBytes   int64 `json:"incoming_bytes"`
-	// PutRecordRecords of them, one a call, came by PutRecord; the rest by
-	// PutRecords.
-	PutRecordRecords int64 `json:"put_record_records"`
-	PutRecordBytes   int64 `json:"put_record_bytes"`
-	// PutRecordsCalls is the calls of PutRecords that were not refused as a whole,
-	// PutRecordsSuccess those of them that stored a record at least, and
-	// PutRecordsTotalRecords the records they carried. Known per stream only.
-	PutRecordsCalls        int64 `json:"put_records_calls"`
-	PutRecordsSuccess      int64 `json:"put_records_success"`
-	PutRecordsTotalRecords int64 `json:"put_records_total_records"`
-	// WriteThrottled is the records, not calls, that a write limit refused, and
-	// PutRecordsThrottled those of them that PutRecords carried. A record that is
-	// put again is counted again. The service's name of the former is
-	// WriteProvisionedThroughputExceeded.
-	WriteThrottled      int64 `json:"write_throttled"`
-	PutRecordsThrottled int64 `json:"put_records_throttled"`
-	// RefusedRecords did not fit into Config.MaxBytes. Known per stream only.
-	RefusedRecords int64 `json:"refused_records"`
-	// DroppedRecords and DroppedBytes were dropped before their retention was
-	// over, to stay within Config.MaxBytes.
-	DroppedRecords int64 `json:"dropped_records"`
-	DroppedBytes   int64 `json:"dropped_bytes"`
-	// OutgoingRecords and OutgoingBytes were given to readers of any kind.
-	OutgoingRecords int64 `json:"outgoing_records"`
-	OutgoingBytes   int64 `json:"outgoing_bytes"`
-	// GetRecordsCalls is the calls that succeeded, GetRecordsRecords and
-	// GetRecordsBytes what they returned.
-	GetRecordsCalls   int64 `json:"get_records_calls"`
-	GetRecordsRecords int64 `json:"get_records_records"`
-	GetRecordsBytes   int64 `json:"get_records_bytes"`
-	// ReadThrottled is the calls of GetRecords that a read limit refused. The
-	// service's name is ReadProvisionedThroughputExceeded.
-	ReadThrottled int64 `json:"read_throttled"`
-	// IteratorAgeMillis is the greatest age, in milliseconds, of the last record
-	// that a GetRecords returned; 0 if all calls reached the tip.
-	IteratorAgeMillis int64 `json:"iterator_age_millis"`
-}
-
-// add adds the events of another shard or period.
-func (c *Counts) add(o Counts) {
-	c.IncomingRecords += o.IncomingRecords
-	c.IncomingBytes += o.IncomingBytes
-	c.PutRecordRecords += o.PutRecordRecords
-	c.PutRecordBytes += o.PutRecordBytes
-	c.PutRecordsCalls += o.PutRecordsCalls
-	c.PutRecordsSuccess += o.PutRecordsSuccess
-	c.PutRecordsTotalRecords += o.PutRecordsTotalRecords
-	c.WriteThrottled += o.WriteThrottled
-	c.PutRecordsThrottled += o.PutRecordsThrottled
-	c.RefusedRecords += o.RefusedRecords
-	c.DroppedRecords += o.DroppedRecords
-	c.DroppedBytes += o.DroppedBytes
-	c.OutgoingRecords += o.OutgoingRecords
-	c.OutgoingBytes += o.OutgoingBytes
-	c.GetRecordsCalls += o.GetRecordsCalls
-	c.GetRecordsRecords += o.GetRecordsRecords
-	c.GetRecordsBytes += o.GetRecordsBytes
-	c.ReadThrottled += o.ReadThrottled
-	c.IteratorAgeMillis = max(c.IteratorAgeMillis, o.IteratorAgeMillis)
-}
-
-// A Second is the events of one second.
-type Second struct {
-	At time.Time `json:"at"`
-	Counts
-}
-
-// A Peak is the most that a single second had of something, and which second
-// that was.
-type Peak struct {
-	N  int64     `json:"n"`
-	At time.Time `json:"at"` // zero if there was none
-}
-
-// Peaks are the busiest seconds since the stream was created.
-type Peaks struct {
-	IncomingRecords Peak `json:"incoming_records"`
-	IncomingBytes   Peak `json:"incoming_bytes"`
-	WriteThrottled  Peak `json:"write_throttled"`
-	GetRecordsBytes Peak `json:"get_records_bytes"`
-	ReadThrottled   Peak `json:"read_throttled"`
-}
-
-// ConsumerCounts are the events of a registered consumer in a period: all since
-// it was registered, or one second.
-type ConsumerCounts struct {
-	// SubscribeSuccess is the subscriptions that began, SubscribeRateExceeded the
-	// calls of Subscribe that were refused with [ErrSubscriptionActive]. The
-	// service's names are SubscribeToShard.Success and .RateExceeded.
-	SubscribeSuccess      int64 `json:"subscribe_success"`
-	SubscribeRateExceeded int64 `json:"subscribe_rate_exceeded"`
-	// Events is the events given out, EventRecords and EventBytes what was in
-	// them. The service's names are SubscribeToShardEvent.Success, .Records and
-	// .Bytes.
-	Events       int64 `json:"events"`
-	EventRecords int64 `json:"event_records"`
-	EventBytes   int64 `json:"event_bytes"`
-	// MillisBehindLatest is the greatest of any event, MillisBehindLatestSum the
-	// sum over all events; divided by Events it is the average.
-	MillisBehindLatest    int64 `json:"millis_behind_latest"`
-	MillisBehindLatestSum int64 `json:"millis_behind_latest_sum"`
-}
-
-// A ConsumerSecond is the events of a registered consumer in one second.
-type ConsumerSecond struct {
-	At time.Time `json:"at"`
-	ConsumerCounts
-}
 
 // A Snapshot is a stream's metrics at one moment.
 type Snapshot struct {
-	Stream   string    `json:"stream"`
-	At       time.Time `json:"at"`
-	Capacity Capacity  `json:"capacity"`
-	Total    Counts    `json:"total"`
-	Peaks    Peaks     `json:"peaks"` // of incoming records and bytes only; the shards have theirs
+	Stream   string         `json:"stream"`
+	At       time.Time      `json:"at"`
+	Capacity Capacity       `json:"capacity"`
+	Total    metrics.Counts `json:"total"`
+	Peaks    metrics.Peaks  `json:"peaks"` // of incoming records and bytes only; the shards have theirs
 	// RecordsHeld and BytesHeld are the readable records and their data and
 	// partition keys; MemoryBytes is what they occupy, free space in blocks and
 	// expired records not yet released included.
 	RecordsHeld int64 `json:"records_held"`
 	BytesHeld   int64 `json:"bytes_held"`
 	MemoryBytes int64 `json:"memory_bytes"`
-	// IteratorAge is the greatest age of any reader: of the Readers and Consumers
-	// now, and of each shard's most recent GetRecords.
+	// IteratorAge is the greatest age of any reader: of the Readers and
+	// Consumers now, and of each shard's most recent GetRecords.
 	IteratorAge time.Duration   `json:"iterator_age_ns"`
 	Shards      []ShardMetrics  `json:"shards"`
 	Readers     []ReaderMetrics `json:"readers,omitempty"`
-	// Consumers are the registered consumers, in the order of their registration.
+	// Consumers are the registered consumers, in the order of their
+	// registration.
 	Consumers []ConsumerMetrics `json:"consumers,omitempty"`
 }
 
 // ShardMetrics are the metrics of one shard that has not vanished.
 type ShardMetrics struct {
-	Shard        ShardID      `json:"shard"`
-	Open         bool         `json:"open"`
-	HashKeyRange HashKeyRange `json:"hash_key_range"`
-	Total        Counts       `json:"total"`
-	Peaks        Peaks        `json:"peaks"`
-	RecordsHeld  int64        `json:"records_held"`
-	BytesHeld    int64        `json:"bytes_held"`
-	MemoryBytes  int64        `json:"memory_bytes"`
+	Shard        ShardID        `json:"shard"`
+	Open         bool           `json:"open"`
+	HashKeyRange HashKeyRange   `json:"hash_key_range"`
+	Total        metrics.Counts `json:"total"`
+	Peaks        metrics.Peaks  `json:"peaks"`
+	RecordsHeld  int64          `json:"records_held"`
+	BytesHeld    int64          `json:"bytes_held"`
+	MemoryBytes  int64          `json:"memory_bytes"`
 }
 
 // ReaderMetrics are the metrics of a [Reader] that is not closed.
@@ -176,11 +63,11 @@ type ReaderMetrics struct {
 // ConsumerMetrics are the metrics of a registered consumer.
 type ConsumerMetrics struct {
 	Consumer
-	Shards []ShardID      `json:"shards"` // those it is subscribed to now
-	Total  ConsumerCounts `json:"total"`
+	Shards []ShardID          `json:"shards"` // those it is subscribed to now
+	Total  metrics.Deliveries `json:"total"`
 	// PeakEventBytes and PeakEventRecords are the busiest seconds.
-	PeakEventBytes   Peak `json:"peak_event_bytes"`
-	PeakEventRecords Peak `json:"peak_event_records"`
+	PeakEventBytes   metrics.Peak `json:"peak_event_bytes"`
+	PeakEventRecords metrics.Peak `json:"peak_event_records"`
 	// Age is how long ago the oldest record arrived that a subscription has not
 	// given out yet.
 	Age time.Duration `json:"age_ns"`
@@ -193,15 +80,15 @@ func (s *Stream) Snapshot() Snapshot {
 	horizon := s.horizonMs(now)
 	routes := s.routes.Load()
 	snap := Snapshot{Stream: s.name, At: now.time(), Capacity: s.capacity(), Total: routes.retired.total}
-	snap.Total.add(streamCounts(s.history.Totals()))
+	snap.Total.Add(streamCounts(s.history.Totals()))
 	for _, sh := range routes.all {
 		m := sh.metrics(horizon)
 		if sh.expired(horizon) { // vanished, but not forgotten yet
-			snap.Total.add(m.Total)
+			snap.Total.Add(m.Total)
 			continue
 		}
 		snap.Shards = append(snap.Shards, m)
-		snap.Total.add(m.Total)
+		snap.Total.Add(m.Total)
 		snap.RecordsHeld += m.RecordsHeld
 		snap.BytesHeld += m.BytesHeld
 		snap.MemoryBytes += m.MemoryBytes
@@ -216,7 +103,7 @@ func (s *Stream) Snapshot() Snapshot {
 		snap.IteratorAge = max(snap.IteratorAge, c.Age)
 	}
 	records, bytes := s.marks.Peaks(seconds.Intake{Records: snap.Total.IncomingRecords, Bytes: snap.Total.IncomingBytes})
-	snap.Peaks = Peaks{IncomingRecords: peakOf(records), IncomingBytes: peakOf(bytes)}
+	snap.Peaks = metrics.Peaks{IncomingRecords: peakOf(records), IncomingBytes: peakOf(bytes)}
 	return snap
 }
 
@@ -228,7 +115,7 @@ func (sh *shard) metrics(horizonMs int64) ShardMetrics {
 		Shard: sh.shard, Open: sh.ending.Load() == nil, HashKeyRange: sh.keys,
 		Total: takenCounts(total),
 	}
-	m.Total.add(shardCounts(sh.history.Totals()))
+	m.Total.Add(shardCounts(sh.history.Totals()))
 	var c shardlog.Cursor
 	sh.log.SkipTo(&c, horizonMs)
 	gone := sh.log.Before(c)
@@ -236,7 +123,7 @@ func (sh *shard) metrics(horizonMs int64) ShardMetrics {
 	m.BytesHeld = max(0, total.Bytes-gone.Bytes)
 	m.MemoryBytes = sh.log.MemoryBytes()
 	records, bytes := sh.marks.Peaks(total)
-	m.Peaks = Peaks{
+	m.Peaks = metrics.Peaks{
 		IncomingRecords: peakOf(records), IncomingBytes: peakOf(bytes),
 		WriteThrottled:  peakOf(sh.history.Peak(kindWriteThrottled)),
 		GetRecordsBytes: peakOf(sh.history.Peak(kindReadBytes)),
@@ -321,36 +208,39 @@ func (snap Snapshot) writeConsumers(to io.Writer) {
 	w.Flush()
 }
 
-// Seconds returns the stream's seconds in which anything happened, from a time
-// on, as far back as [Config.MetricsWindow] reaches, oldest first. The last one
-// may not be over.
-func (s *Stream) Seconds(from time.Time) []Second {
-	sum := newSecondsFrom(from, s.now(), s.history.Window())
-	sum.addStream(s)
-	return sum.sorted()
-}
-
-// ShardSeconds is [Stream.Seconds] for one shard.
-func (s *Stream) ShardSeconds(id ShardID, from time.Time) ([]Second, error) {
+// Seconds returns the seconds in which anything happened, from a time on, as
+// far back as [Config.MetricsWindow] reaches, oldest first; the last one may
+// not be over. They are the whole stream's or, if shards are named, those
+// shards' taken together, without what is known per stream only. The error is
+// not nil only if a shard is named that does not exist: it matches
+// [ErrShardNotFound].
+func (s *Stream) Seconds(from time.Time, shards ...ShardID) ([]metrics.Second, error) {
 	now := s.now()
-	sh, err := s.readable(id, now)
-	if err != nil {
-		return nil, err
-	}
 	sum := newSecondsFrom(from, now, s.history.Window())
-	sum.addTaken(sh.marks.Seconds(sh.takenIn()))
-	sum.addHistory(&sh.history, shardCounts)
+	if len(shards) == 0 {
+		sum.addStream(s)
+		return sum.sorted(), nil
+	}
+	shards = slices.Sorted(slices.Values(shards))
+	for _, id := range slices.Compact(shards) {
+		sh, err := s.readable(id, now)
+		if err != nil {
+			return nil, err
+		}
+		sum.addTaken(sh.marks.Seconds(sh.takenIn()))
+		sum.addHistory(&sh.history, shardCounts)
+	}
 	return sum.sorted(), nil
 }
 
 // secondsFrom gathers the events of seconds from one on.
 type secondsFrom struct {
 	from   int64
-	counts map[int64]*Counts
+	counts map[int64]*metrics.Counts
 }
 
 func newSecondsFrom(from time.Time, now instant, window int64) secondsFrom {
-	return secondsFrom{firstSecond(from, now, window), make(map[int64]*Counts)}
+	return secondsFrom{firstSecond(from, now, window), make(map[int64]*metrics.Counts)}
 }
 
 // firstSecond returns the first second from a time on that lies in the window.
@@ -379,47 +269,47 @@ func (f secondsFrom) addTaken(taken iter.Seq2[int64, seconds.Intake]) {
 	}
 }
 
-func (f secondsFrom) addHistory(h *seconds.History, countsOf func(n []int64) Counts) {
+func (f secondsFrom) addHistory(h *seconds.History, countsOf func(n []int64) metrics.Counts) {
 	for at, n := range h.Seconds(f.from) {
 		f.add(at, countsOf(n))
 	}
 }
 
-func (f secondsFrom) add(at int64, c Counts) {
+func (f secondsFrom) add(at int64, c metrics.Counts) {
 	if at < f.from {
 		return
 	}
 	sum := f.counts[at]
 	if sum == nil {
-		sum = new(Counts)
+		sum = new(metrics.Counts)
 		f.counts[at] = sum
 	}
-	sum.add(c)
+	sum.Add(c)
 }
 
-func (f secondsFrom) sorted() []Second {
-	var list []Second
+func (f secondsFrom) sorted() []metrics.Second {
+	var list []metrics.Second
 	for _, at := range slices.Sorted(maps.Keys(f.counts)) {
-		list = append(list, Second{At: unixTime(at), Counts: *f.counts[at]})
+		list = append(list, metrics.Second{At: unixTime(at), Counts: *f.counts[at]})
 	}
 	return list
 }
 
-// ConsumerSeconds returns the seconds in which a registered consumer did
-// anything, as [Stream.Seconds] does for the stream.
-func (s *Stream) ConsumerSeconds(name string, from time.Time) ([]ConsumerSecond, error) {
+// ConsumerSeconds is [Stream.Seconds] for a registered consumer. The error
+// matches [ErrConsumerNotFound].
+func (s *Stream) ConsumerSeconds(from time.Time, consumer string) ([]metrics.DeliverySecond, error) {
 	now := s.now()
 	s.fanOut.mu.Lock()
-	c, err := s.consumerLocked(name)
+	c, err := s.consumerLocked(consumer)
 	s.fanOut.mu.Unlock()
 	if err != nil {
 		return nil, err
 	}
-	var list []ConsumerSecond
+	var list []metrics.DeliverySecond
 	for at, n := range c.history.Seconds(firstSecond(from, now, c.history.Window())) {
-		list = append(list, ConsumerSecond{At: unixTime(at), ConsumerCounts: deliveriesOf(n)})
+		list = append(list, metrics.DeliverySecond{At: unixTime(at), Deliveries: deliveriesOf(n)})
 	}
-	slices.SortFunc(list, func(a, b ConsumerSecond) int { return a.At.Compare(b.At) })
+	slices.SortFunc(list, func(a, b metrics.DeliverySecond) int { return a.At.Compare(b.At) })
 	return list, nil
 }
 
@@ -469,16 +359,16 @@ const (
 )
 
 // takenCounts returns what a shard or a stream took in.
-func takenCounts(in seconds.Intake) Counts {
-	return Counts{
+func takenCounts(in seconds.Intake) metrics.Counts {
+	return metrics.Counts{
 		IncomingRecords: in.Records, IncomingBytes: in.Bytes,
 		PutRecordRecords: in.Records - in.BatchRecords, PutRecordBytes: in.Bytes - in.BatchBytes,
 	}
 }
 
 // shardCounts returns what a shard's history counted.
-func shardCounts(n []int64) Counts {
-	return Counts{
+func shardCounts(n []int64) metrics.Counts {
+	return metrics.Counts{
 		WriteThrottled: n[kindWriteThrottled], PutRecordsThrottled: n[kindBatchThrottled],
 		DroppedRecords: n[kindDroppedRecords], DroppedBytes: n[kindDroppedBytes],
 		OutgoingRecords: n[kindReadRecords] + n[kindTailRecords],
@@ -489,49 +379,49 @@ func shardCounts(n []int64) Counts {
 }
 
 // streamCounts returns what a stream's history counted.
-func streamCounts(n []int64) Counts {
-	return Counts{
+func streamCounts(n []int64) metrics.Counts {
+	return metrics.Counts{
 		PutRecordsCalls: n[kindPutCalls], PutRecordsSuccess: n[kindPutCallsStored],
 		PutRecordsTotalRecords: n[kindPutCallRecords], RefusedRecords: n[kindRefusedRecords],
 	}
 }
 
 // deliveriesOf returns what a consumer's history counted.
-func deliveriesOf(n []int64) ConsumerCounts {
-	return ConsumerCounts{
+func deliveriesOf(n []int64) metrics.Deliveries {
+	return metrics.Deliveries{
 		SubscribeSuccess: n[kindSubscribed], SubscribeRateExceeded: n[kindSubscribeRefused],
 		Events: n[kindEvents], EventRecords: n[kindEventRecords], EventBytes: n[kindEventBytes],
 		MillisBehindLatest: n[kindBehind], MillisBehindLatestSum: n[kindBehindSum],
 	}
 }
 
-func peakOf(p seconds.Peak) Peak {
+func peakOf(p seconds.Peak) metrics.Peak {
 	if p.N == 0 {
-		return Peak{}
+		return metrics.Peak{}
 	}
-	return Peak{N: p.N, At: unixTime(p.At)}
+	return metrics.Peak{N: p.N, At: unixTime(p.At)}
 }
 
 func unixTime(second int64) time.Time { return time.Unix(second, 0).UTC() }
 
 // retired is what vanished shards counted while they were there.
 type retired struct {
-	total Counts
+	total metrics.Counts
 	taken seconds.Intake
 }
 
 func (t *retired) add(sh *shard) {
 	in := sh.takenIn()
-	t.total.add(takenCounts(in))
-	t.total.add(shardCounts(sh.history.Totals()))
+	t.total.Add(takenCounts(in))
+	t.total.Add(shardCounts(sh.history.Totals()))
 	t.taken = t.taken.Plus(in)
 }
 
 // takenIn returns what the shard ever took in, as far as it is published.
 func (sh *shard) takenIn() seconds.Intake { return sh.intakeOf(sh.log.Published()) }
 
-// appended returns what the shard ever took in, published or not. The caller holds
-// mu.
+// appended returns what the shard ever took in, published or not. The caller
+// holds mu.
 func (sh *shard) appended() seconds.Intake { return sh.intakeOf(sh.log.Appended()) }
 
 func (sh *shard) intakeOf(all shardlog.Extent) seconds.Intake {
@@ -541,8 +431,8 @@ func (sh *shard) intakeOf(all shardlog.Extent) seconds.Intake {
 	}
 }
 
-// mark marks the beginning of the second of lastMs, and reports whether that was
-// not done yet. The caller is between begin and end.
+// mark marks the beginning of the second of lastMs, and reports whether that
+// was not done yet. The caller is between begin and end.
 func (sh *shard) mark() bool {
 	sh.markMs = (sh.lastMs/1000 + 1) * 1000
 	return sh.marks.Mark(markSecond(sh.lastMs), sh.appended())
@@ -577,8 +467,8 @@ func (s *Stream) countBatch(now instant, results []PutResult) {
 	s.history.Add(now.second(), kindPutCalls, 1, int64(len(results)), stored)
 }
 
-// countBatch counts what a PutRecords put into the shard since before. The caller
-// holds mu.
+// countBatch counts what a PutRecords put into the shard since before. The
+// caller holds mu.
 func (sh *shard) countBatch(before seconds.Intake) {
 	put := sh.appended().Since(before)
 	sh.batchRecords.Store(before.BatchRecords + put.Records)

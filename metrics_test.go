@@ -11,31 +11,21 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/metrics"
 )
 
-// sum adds up the counts of seconds. The iterator age is a maximum.
-func sum(seconds []weir.Second) (total weir.Counts) {
+// secondsOf returns the stream's seconds, or those of shards of it.
+func secondsOf(t *testing.T, s *weir.Stream, shards ...weir.ShardID) []metrics.Second {
+	t.Helper()
+	seconds, err := s.Seconds(time.Time{}, shards...)
+	require.NoError(t, err)
+	return seconds
+}
+
+// sum adds up the counts of seconds.
+func sum(seconds []metrics.Second) (total metrics.Counts) {
 	for _, s := range seconds {
-		c := s.Counts
-		total.IncomingRecords += c.IncomingRecords
-		total.IncomingBytes += c.IncomingBytes
-		total.PutRecordRecords += c.PutRecordRecords
-		total.PutRecordBytes += c.PutRecordBytes
-		total.PutRecordsCalls += c.PutRecordsCalls
-		total.PutRecordsSuccess += c.PutRecordsSuccess
-		total.PutRecordsTotalRecords += c.PutRecordsTotalRecords
-		total.WriteThrottled += c.WriteThrottled
-		total.PutRecordsThrottled += c.PutRecordsThrottled
-		total.RefusedRecords += c.RefusedRecords
-		total.DroppedRecords += c.DroppedRecords
-		total.DroppedBytes += c.DroppedBytes
-		total.OutgoingRecords += c.OutgoingRecords
-		total.OutgoingBytes += c.OutgoingBytes
-		total.GetRecordsCalls += c.GetRecordsCalls
-		total.GetRecordsRecords += c.GetRecordsRecords
-		total.GetRecordsBytes += c.GetRecordsBytes
-		total.ReadThrottled += c.ReadThrottled
-		total.IteratorAgeMillis = max(total.IteratorAgeMillis, c.IteratorAgeMillis)
+		total.Add(s.Counts)
 	}
 	return total
 }
@@ -68,7 +58,7 @@ func busyStream(t *testing.T) (*weir.Stream, *manualClock) {
 
 func TestStream_totals(t *testing.T) {
 	s, _ := busyStream(t)
-	want := weir.Counts{
+	want := metrics.Counts{
 		IncomingRecords: 7, IncomingBytes: 10 + 20 + 30 + 1 + 3, PutRecordRecords: 4, PutRecordBytes: 13,
 		PutRecordsCalls: 1, PutRecordsSuccess: 1, PutRecordsTotalRecords: 6,
 		WriteThrottled: 2 + 1, PutRecordsThrottled: 2, RefusedRecords: 1,
@@ -77,7 +67,7 @@ func TestStream_totals(t *testing.T) {
 	}
 	snap := s.Snapshot()
 	assert.Equal(t, want, snap.Total)
-	assert.Equal(t, want, sum(s.Seconds(time.Time{})))
+	assert.Equal(t, want, sum(secondsOf(t, s)))
 	assert.EqualValues(t, 7, snap.RecordsHeld)
 	assert.EqualValues(t, 64, snap.BytesHeld)
 
@@ -85,30 +75,34 @@ func TestStream_totals(t *testing.T) {
 	ofShard.PutRecordsCalls, ofShard.PutRecordsSuccess, ofShard.PutRecordsTotalRecords, ofShard.RefusedRecords = 0, 0, 0, 0
 	assert.Equal(t, ofShard, snap.Shards[0].Total)
 	assert.Zero(t, snap.Shards[1].Total)
-	seconds, err := s.ShardSeconds(shard0, time.Time{})
-	require.NoError(t, err)
-	assert.Equal(t, ofShard, sum(seconds))
+	assert.Equal(t, ofShard, sum(secondsOf(t, s, shard0)))
+	assert.Equal(t, ofShard, sum(secondsOf(t, s, shard0, 1, shard0)), "both shards, each once")
 }
 
 func TestStream_secondsAndPeaks(t *testing.T) {
 	s, _ := busyStream(t)
-	seconds := s.Seconds(time.Time{})
+	seconds := secondsOf(t, s)
 	require.Len(t, seconds, 2)
 	assert.Equal(t, epoch, seconds[0].At)
 	assert.Equal(t, epoch.Add(time.Second), seconds[1].At)
 	first, second := seconds[0].Counts, seconds[1].Counts
 	assert.Equal(t, []int64{4, 61, 2, 0}, []int64{first.IncomingRecords, first.IncomingBytes, first.WriteThrottled, first.GetRecordsCalls})
 	assert.Equal(t, []int64{3, 3, 1, 2}, []int64{second.IncomingRecords, second.IncomingBytes, second.WriteThrottled, second.GetRecordsCalls})
-	assert.Len(t, s.Seconds(epoch.Add(time.Second)), 1)
-	assert.Empty(t, s.Seconds(epoch.Add(time.Hour)))
+	for from, want := range map[time.Duration]int{time.Second: 1, 2 * time.Second: 0, time.Hour: 0} {
+		later, err := s.Seconds(epoch.Add(from))
+		require.NoError(t, err)
+		assert.Len(t, later, want, from)
+	}
+	_, err := s.Seconds(epoch, shard0, 7)
+	require.ErrorIs(t, err, weir.ErrShardNotFound)
 
-	at := func(n int64, second int) weir.Peak {
-		return weir.Peak{N: n, At: epoch.Add(time.Duration(second) * time.Second)}
+	at := func(n int64, second int) metrics.Peak {
+		return metrics.Peak{N: n, At: epoch.Add(time.Duration(second) * time.Second)}
 	}
 	snap := s.Snapshot()
-	assert.Equal(t, weir.Peaks{IncomingRecords: at(4, 0), IncomingBytes: at(61, 0), WriteThrottled: at(2, 0),
+	assert.Equal(t, metrics.Peaks{IncomingRecords: at(4, 0), IncomingBytes: at(61, 0), WriteThrottled: at(2, 0),
 		GetRecordsBytes: at(91, 1), ReadThrottled: at(1, 1)}, snap.Shards[0].Peaks)
-	assert.Equal(t, weir.Peaks{IncomingRecords: at(4, 0), IncomingBytes: at(61, 0)}, snap.Peaks)
+	assert.Equal(t, metrics.Peaks{IncomingRecords: at(4, 0), IncomingBytes: at(61, 0)}, snap.Peaks)
 }
 
 func TestStream_secondsReachAsFarAsTheWindow(t *testing.T) {
@@ -121,7 +115,7 @@ func TestStream_secondsReachAsFarAsTheWindow(t *testing.T) {
 		}
 		clock.Advance(time.Second - time.Duration(i%7+1)*time.Millisecond)
 	}
-	seconds := s.Seconds(time.Time{})
+	seconds := secondsOf(t, s)
 	require.Len(t, seconds, 9, "the tenth is the present one")
 	for i, second := range seconds {
 		assert.Equal(t, epoch.Add(time.Duration(21+i)*time.Second), second.At)
@@ -130,10 +124,10 @@ func TestStream_secondsReachAsFarAsTheWindow(t *testing.T) {
 	}
 	assert.EqualValues(t, 115, s.Snapshot().Total.IncomingRecords, "totals are kept for good")
 	clock.Advance(time.Hour)
-	assert.Empty(t, s.Seconds(time.Time{}))
+	assert.Empty(t, secondsOf(t, s))
 	assert.EqualValues(t, 7, s.Snapshot().Peaks.IncomingRecords.N, "and peaks")
 	mustPut(t, s, "k", "")
-	assert.Len(t, s.Seconds(time.Time{}), 1)
+	assert.Len(t, secondsOf(t, s), 1)
 }
 
 // As long as the window covers it all, the seconds add up to the totals.
@@ -150,18 +144,48 @@ func TestStream_secondsAddUpToTheTotals(t *testing.T) {
 			}
 		}
 		snap := s.Snapshot()
-		require.Equal(t, snap.Total, sum(s.Seconds(time.Time{})))
+		require.Equal(t, snap.Total, sum(secondsOf(t, s)))
 		for _, sh := range snap.Shards {
-			seconds, err := s.ShardSeconds(sh.Shard, time.Time{})
-			require.NoError(t, err)
+			seconds := secondsOf(t, s, sh.Shard)
 			require.Equal(t, sh.Total, sum(seconds), sh.Shard)
 			requirePeaks(t, sh.Peaks, seconds)
 		}
 	}
 }
 
+// What came in during a second of the stream is what came in during that second
+// in its shards.
+func TestStream_secondsAreThoseOfItsShards(t *testing.T) {
+	rng := rand.New(rand.NewPCG(seed(t), 0))
+	s, clock := clocked(t, weir.Config{Shards: 3})
+	for range 500 {
+		if rng.IntN(3) == 0 {
+			_, _ = s.PutRecords(t.Context(), waitBatch(1+rng.IntN(20), 5, 100))
+		} else {
+			mustPut(t, s, []string{"a", "user-1", "partitionKey"}[rng.IntN(3)], text(rng.IntN(100)))
+		}
+		clock.Advance(time.Duration(rng.IntN(int(800 * time.Millisecond))))
+		if rng.IntN(20) == 0 {
+			shards := s.Shards()
+			sh := shards[rng.IntN(len(shards))]
+			_, _ = s.SplitShard(sh.ID, sh.HashKeyRange.Start.Add(uint64(rng.IntN(1000))))
+		}
+	}
+	snap := s.Snapshot()
+	ids := make([]weir.ShardID, len(snap.Shards))
+	for i, sh := range snap.Shards {
+		ids[i] = sh.Shard
+	}
+	whole, parts := secondsOf(t, s), secondsOf(t, s, ids...)
+	require.Len(t, whole, len(parts))
+	for i, second := range whole {
+		second.PutRecordsCalls, second.PutRecordsSuccess, second.PutRecordsTotalRecords = 0, 0, 0
+		require.Equal(t, parts[i], second)
+	}
+}
+
 // requirePeaks checks peaks against the seconds they were taken from.
-func requirePeaks(t *testing.T, p weir.Peaks, seconds []weir.Second) {
+func requirePeaks(t *testing.T, p metrics.Peaks, seconds []metrics.Second) {
 	t.Helper()
 	var records, bytes, throttled int64
 	for _, s := range seconds {
@@ -199,10 +223,8 @@ func TestStream_secondsOfAClockThatBeginsAtZero(t *testing.T) {
 		mustPut(t, s, "k", "")
 		at = at.Add(500 * time.Millisecond)
 	}
-	seconds, err := s.ShardSeconds(shard0, time.Time{})
-	require.NoError(t, err)
-	assert.EqualValues(t, 4, sum(seconds).IncomingRecords)
-	assert.EqualValues(t, 4, sum(s.Seconds(time.Time{})).IncomingRecords)
+	assert.EqualValues(t, 4, sum(secondsOf(t, s, shard0)).IncomingRecords)
+	assert.EqualValues(t, 4, sum(secondsOf(t, s)).IncomingRecords)
 }
 
 // Between the moment in which a closed shard expires and the one in which it is

@@ -5,13 +5,13 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/metrics"
 )
 
 // A Metric is a metric that CloudWatch has of the service: its name, its unit
 // and its definition as the service documents them, and how to find it in what
-// the engine counts: [weir.Counts] of a stream or a shard,
-// [weir.ConsumerCounts] of a registered consumer.
+// the engine counts: [metrics.Counts] of a stream or a shard,
+// [metrics.Deliveries] of a registered consumer.
 //
 // An account sends metrics nowhere. Their values come from the engine's
 // Snapshot, Seconds and ConsumerSeconds.
@@ -39,99 +39,99 @@ const (
 )
 
 type (
-	countsMetric   = Metric[weir.Counts]
-	deliveryMetric = Metric[weir.ConsumerCounts]
+	countsMetric   = Metric[metrics.Counts]
+	deliveryMetric = Metric[metrics.Deliveries]
 )
 
 // StreamMetrics returns the metrics of a stream, in the service's order. Those
 // of latency are left out: the engine does not measure how long calls take.
-func StreamMetrics() []Metric[weir.Counts] {
+func StreamMetrics() []Metric[metrics.Counts] {
 	return slices.Concat(incomingMetrics(), putMetrics(), getMetrics())
 }
 
 // ShardMetrics returns the metrics of a shard, which are on only with enhanced
 // monitoring, in the order in which the service lists them there.
-func ShardMetrics() []Metric[weir.Counts] {
+func ShardMetrics() []Metric[metrics.Counts] {
 	return slices.Concat(incomingMetrics(), []countsMetric{
 		{"OutgoingBytes", unitBytes, "bytes given to readers of any kind", false,
-			func(c weir.Counts) float64 { return float64(c.OutgoingBytes) }},
+			func(c metrics.Counts) float64 { return float64(c.OutgoingBytes) }},
 		{"OutgoingRecords", unitCount, "records given to readers of any kind", false,
-			func(c weir.Counts) float64 { return float64(c.OutgoingRecords) }},
+			func(c metrics.Counts) float64 { return float64(c.OutgoingRecords) }},
 		{"WriteProvisionedThroughputExceeded", unitCount, "records that a write limit refused", false,
-			func(c weir.Counts) float64 { return float64(c.WriteThrottled) }},
+			func(c metrics.Counts) float64 { return float64(c.WriteThrottled) }},
 		{"ReadProvisionedThroughputExceeded", unitCount, "GetRecords calls that a read limit refused", false,
-			func(c weir.Counts) float64 { return float64(c.ReadThrottled) }},
+			func(c metrics.Counts) float64 { return float64(c.ReadThrottled) }},
 		{"IteratorAgeMilliseconds", unitMilliseconds, "greatest age of the last record that a GetRecords returned", true,
-			func(c weir.Counts) float64 { return float64(c.IteratorAgeMillis) }},
+			func(c metrics.Counts) float64 { return float64(c.IteratorAgeMillis) }},
 	})
 }
 
 func incomingMetrics() []countsMetric {
 	return []countsMetric{
 		{"IncomingBytes", unitBytes, "bytes put successfully, data and partition keys", false,
-			func(c weir.Counts) float64 { return float64(c.IncomingBytes) }},
+			func(c metrics.Counts) float64 { return float64(c.IncomingBytes) }},
 		{"IncomingRecords", unitCount, "records put successfully", false,
-			func(c weir.Counts) float64 { return float64(c.IncomingRecords) }},
+			func(c metrics.Counts) float64 { return float64(c.IncomingRecords) }},
 	}
 }
 
 func putMetrics() []countsMetric {
-	stored := func(c weir.Counts) float64 { return float64(c.IncomingRecords - c.PutRecordRecords) }
+	stored := func(c metrics.Counts) float64 { return float64(c.IncomingRecords - c.PutRecordRecords) }
 	return []countsMetric{
 		{"PutRecord.Bytes", unitBytes, "bytes put by PutRecord", false,
-			func(c weir.Counts) float64 { return float64(c.PutRecordBytes) }},
+			func(c metrics.Counts) float64 { return float64(c.PutRecordBytes) }},
 		{"PutRecord.Success", unitCount, "the part of the PutRecord calls that succeeded", true,
-			func(c weir.Counts) float64 {
+			func(c metrics.Counts) float64 {
 				return rateOf(c.PutRecordRecords, c.PutRecordRecords+c.WriteThrottled-c.PutRecordsThrottled)
 			}},
 		{"PutRecords.Bytes", unitBytes, "bytes put by PutRecords", false,
-			func(c weir.Counts) float64 { return float64(c.IncomingBytes - c.PutRecordBytes) }},
+			func(c metrics.Counts) float64 { return float64(c.IncomingBytes - c.PutRecordBytes) }},
 		{"PutRecords.Records", unitCount, "deprecated by the service: PutRecords.SuccessfulRecords", false, stored},
 		{"PutRecords.Success", unitCount, "the part of the PutRecords calls that stored a record at least", true,
-			func(c weir.Counts) float64 { return rateOf(c.PutRecordsSuccess, c.PutRecordsCalls) }},
+			func(c metrics.Counts) float64 { return rateOf(c.PutRecordsSuccess, c.PutRecordsCalls) }},
 		{"PutRecords.TotalRecords", unitCount, "records that PutRecords carried", false,
-			func(c weir.Counts) float64 { return float64(c.PutRecordsTotalRecords) }},
+			func(c metrics.Counts) float64 { return float64(c.PutRecordsTotalRecords) }},
 		{"PutRecords.SuccessfulRecords", unitCount, "records that PutRecords stored", false, stored},
 		{"PutRecords.FailedRecords", unitCount, "records of PutRecords refused by internal failures: always 0", false,
-			func(weir.Counts) float64 { return 0 }},
+			func(metrics.Counts) float64 { return 0 }},
 		{"PutRecords.ThrottledRecords", unitCount, "records of PutRecords that a write limit refused", false,
-			func(c weir.Counts) float64 { return float64(c.PutRecordsThrottled) }},
+			func(c metrics.Counts) float64 { return float64(c.PutRecordsThrottled) }},
 		{"WriteProvisionedThroughputExceeded", unitCount, "records, not calls, that a write limit refused", false,
-			func(c weir.Counts) float64 { return float64(c.WriteThrottled) }},
+			func(c metrics.Counts) float64 { return float64(c.WriteThrottled) }},
 	}
 }
 
 func getMetrics() []countsMetric {
-	age := func(c weir.Counts) float64 { return float64(c.IteratorAgeMillis) }
+	age := func(c metrics.Counts) float64 { return float64(c.IteratorAgeMillis) }
 	return []countsMetric{
 		{"GetRecords.Bytes", unitBytes, "bytes that GetRecords returned", false,
-			func(c weir.Counts) float64 { return float64(c.GetRecordsBytes) }},
+			func(c metrics.Counts) float64 { return float64(c.GetRecordsBytes) }},
 		{"GetRecords.Records", unitCount, "records that GetRecords returned", false,
-			func(c weir.Counts) float64 { return float64(c.GetRecordsRecords) }},
+			func(c metrics.Counts) float64 { return float64(c.GetRecordsRecords) }},
 		{"GetRecords.IteratorAge", unitMilliseconds, "deprecated by the service: GetRecords.IteratorAgeMilliseconds", true, age},
 		{"GetRecords.IteratorAgeMilliseconds", unitMilliseconds, "greatest age of the last record of a GetRecords; 0 is caught up", true, age},
 		{"GetRecords.Success", unitCount, "the part of the GetRecords calls that no limit refused", true,
-			func(c weir.Counts) float64 { return rateOf(c.GetRecordsCalls, c.GetRecordsCalls+c.ReadThrottled) }},
+			func(c metrics.Counts) float64 { return rateOf(c.GetRecordsCalls, c.GetRecordsCalls+c.ReadThrottled) }},
 		{"ReadProvisionedThroughputExceeded", unitCount, "GetRecords calls that a read limit refused", false,
-			func(c weir.Counts) float64 { return float64(c.ReadThrottled) }},
+			func(c metrics.Counts) float64 { return float64(c.ReadThrottled) }},
 	}
 }
 
 // ConsumerMetrics returns the metrics of a registered consumer.
-func ConsumerMetrics() []Metric[weir.ConsumerCounts] {
+func ConsumerMetrics() []Metric[metrics.Deliveries] {
 	return []deliveryMetric{
 		{"SubscribeToShard.RateExceeded", unitCount, "subscriptions refused because another is active or came just before", false,
-			func(c weir.ConsumerCounts) float64 { return float64(c.SubscribeRateExceeded) }},
+			func(c metrics.Deliveries) float64 { return float64(c.SubscribeRateExceeded) }},
 		{"SubscribeToShard.Success", unitCount, "subscriptions begun", false,
-			func(c weir.ConsumerCounts) float64 { return float64(c.SubscribeSuccess) }},
+			func(c metrics.Deliveries) float64 { return float64(c.SubscribeSuccess) }},
 		{"SubscribeToShardEvent.Success", unitCount, "events given out", false,
-			func(c weir.ConsumerCounts) float64 { return float64(c.Events) }},
+			func(c metrics.Deliveries) float64 { return float64(c.Events) }},
 		{"SubscribeToShardEvent.Bytes", unitBytes, "bytes in events", false,
-			func(c weir.ConsumerCounts) float64 { return float64(c.EventBytes) }},
+			func(c metrics.Deliveries) float64 { return float64(c.EventBytes) }},
 		{"SubscribeToShardEvent.Records", unitCount, "records in events", false,
-			func(c weir.ConsumerCounts) float64 { return float64(c.EventRecords) }},
+			func(c metrics.Deliveries) float64 { return float64(c.EventRecords) }},
 		{"SubscribeToShardEvent.MillisBehindLatest", unitMilliseconds, "greatest distance of an event from the tip", true,
-			func(c weir.ConsumerCounts) float64 { return float64(c.MillisBehindLatest) }},
+			func(c metrics.Deliveries) float64 { return float64(c.MillisBehindLatest) }},
 	}
 }
 

@@ -65,7 +65,8 @@ func TestStreamMetrics(t *testing.T) {
 			"OutgoingRecords": 6, "ReadProvisionedThroughputExceeded": 1, "WriteProvisionedThroughputExceeded": 4,
 		}, valuesOf(account.ShardMetrics(), snap.Shards[0].Total))
 
-		seconds := s.Seconds(time.Time{})
+		seconds, err := s.Seconds(time.Time{})
+		require.NoError(t, err)
 		require.Len(t, seconds, 2)
 		assert.EqualValues(t, 4, seconds[0].WriteThrottled)
 		assert.EqualValues(t, 1, seconds[1].ReadThrottled)

@@ -64,7 +64,11 @@ func report(w io.Writer, s *weir.Stream, begin time.Time) error {
 	peak := snap.Shards[0].Peaks.WriteThrottled
 	fmt.Fprintf(w, "worst second: %s with %d throttled\n\n", peak.At.Format(time.TimeOnly), peak.N)
 	fmt.Fprintln(w, "by the second, # is 100 records taken, x is 100 throttled:")
-	for _, second := range s.Seconds(begin)[:14] {
+	seconds, err := s.Seconds(begin)
+	if err != nil {
+		return err
+	}
+	for _, second := range seconds[:14] {
 		fmt.Fprintf(w, "%s  %s%s\n", second.At.Format(time.TimeOnly),
 			strings.Repeat("#", int(second.IncomingRecords/100)), strings.Repeat("x", int(second.WriteThrottled/100)))
 	}
