@@ -1,7 +1,6 @@
 package weir
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -11,20 +10,6 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/weirstream/weir/internal/scale"
-)
-
-// The numbers of on-demand mode. Those of the service are the 4 shards, the 30
-// days, the half and the maxima; the rest is ours.
-const (
-	DefaultOnDemandShards              = scale.BaseShards // of a new on-demand stream
-	DefaultOnDemandWriteBytesPerSecond = 200 * mib        // per stream
-	MaxOnDemandWriteBytesPerSecond     = 10240 * mib      // per stream
-	DefaultModeSwitchesPerDay          = 2                // in any 24 hours
-
-	// OnDemandReaction is how long after a decision a shard is split. A
-	// decision is made at the end of a minute; the service promises 15 minutes
-	// for all.
-	OnDemandReaction = scale.Reaction * time.Minute
 )
 
 // A Mode says who chooses how many shards a stream has.
@@ -41,7 +26,7 @@ const (
 //     divided by 60; refused records do not count, and a shard counts for its
 //     limit at most. Bytes and records are treated alike.
 //   - A shard that was above its share, half of its limit, for a minute is split in
-//     the middle of its range [OnDemandReaction] after the end of that minute. So
+//     the middle of its range 10 minutes after the end of that minute. So
 //     twice the traffic always finds room once a peak has lasted, and traffic that
 //     more than doubles is throttled for 10 to 12 minutes.
 //   - A shard is also split if it covers so much of the key space that even traffic
@@ -108,31 +93,6 @@ func (m *Mode) UnmarshalText(text []byte) error {
 
 func (m Mode) valid() bool { return m == Provisioned || m == OnDemand }
 
-var (
-	// ErrOnDemand says that an operation is for provisioned streams.
-	ErrOnDemand = errors.New("not possible in on-demand mode")
-	// ErrProvisioned says that an operation is for on-demand streams.
-	ErrProvisioned = errors.New("not possible in provisioned mode")
-	// ErrTooManyModeSwitches says that [Limits.ModeSwitchesPerDay] refused a
-	// switch. The error is a [*ModeSwitchError].
-	ErrTooManyModeSwitches = errors.New("too many mode switches")
-)
-
-// A ModeSwitchError says when the mode may be switched again. It matches
-// [ErrTooManyModeSwitches].
-type ModeSwitchError struct {
-	Stream     string
-	Limit      int           // switches in any 24 hours
-	RetryAfter time.Duration // until one more is allowed
-}
-
-func (e *ModeSwitchError) Error() string {
-	return fmt.Sprintf("stream %s: %d mode switches in 24 hours are the most; retry after %v", e.Stream, e.Limit, e.RetryAfter)
-}
-
-// Is reports whether target is [ErrTooManyModeSwitches].
-func (e *ModeSwitchError) Is(target error) bool { return target == ErrTooManyModeSwitches }
-
 // Mode returns who chooses the number of shards now.
 func (s *Stream) Mode() Mode {
 	if s.scaling.Load() == nil {
@@ -145,7 +105,7 @@ func (s *Stream) Mode() Mode {
 // are: to provisioned mode they come as the caller's, to on-demand mode as the
 // capacity to begin with. [Limits.ModeSwitchesPerDay] bounds how often; the
 // mode that the stream has already is no switch. Provisioned mode drops the
-// warm throughput, and is refused with [ErrProvisioned] while the stream
+// warm throughput, and is refused with [ErrWrongMode] while the stream
 // distributes records itself.
 func (s *Stream) SetMode(m Mode) error {
 	if !m.valid() {
@@ -159,7 +119,7 @@ func (s *Stream) SetMode(m Mode) error {
 		return nil
 	}
 	if m == Provisioned && s.Distribution() == DistributeAuto {
-		return fmt.Errorf("automatic distribution of stream %s: %w", s.name, ErrProvisioned)
+		return fmt.Errorf("automatic distribution of stream %s: %w", s.name, ErrWrongMode)
 	}
 	if err := s.checkSwitchLocked(now); err != nil {
 		return err
@@ -175,13 +135,15 @@ func (s *Stream) SetMode(m Mode) error {
 
 // checkSwitchLocked checks how many mode switches there were in 24 hours.
 func (s *Stream) checkSwitchLocked(now instant) error {
-	const day = instant(24 * time.Hour)
 	most := s.limits.ModeSwitchesPerDay
-	s.switches = slices.DeleteFunc(s.switches, func(at instant) bool { return now-at >= day })
+	s.switches = slices.DeleteFunc(s.switches, func(at instant) bool { return now-at >= instant(day) })
 	if len(s.switches) < most {
 		return nil
 	}
-	return &ModeSwitchError{s.name, most, time.Duration(s.switches[len(s.switches)-most] + day - now)}
+	return &LimitError{
+		Quota: QuotaModeSwitches, Stream: s.name, Most: most,
+		RetryAfter: time.Duration(s.switches[len(s.switches)-most] + instant(day) - now),
+	}
 }
 
 // beginMode puts a new stream into the mode it is configured for.
@@ -334,7 +296,7 @@ func (c Config) firstShards() int {
 		return 1
 	}
 	warm := math.Ceil(float64(c.WarmThroughput) * mib / float64(c.Limits.WriteBytesPerSecond))
-	return min(max(DefaultOnDemandShards, int(math.Min(warm, maxShards))), c.Limits.onDemandShards())
+	return min(max(scale.BaseShards, int(math.Min(warm, maxShards))), c.Limits.onDemandShards())
 }
 
 // checkMode checks the fields of a resolved Config that belong to its mode.
@@ -357,7 +319,7 @@ func (c Config) checkMode() error {
 // holds reshard.
 func (s *Stream) provisionedLocked() error {
 	if s.Mode() == OnDemand {
-		return fmt.Errorf("shards of stream %s: %w", s.name, ErrOnDemand)
+		return fmt.Errorf("shards of stream %s: %w", s.name, ErrWrongMode)
 	}
 	return nil
 }
@@ -373,7 +335,7 @@ func (s *Stream) WarmThroughput() int {
 
 // SetWarmThroughput asks an on-demand stream to hold capacity for mibPerSecond
 // ready in advance, at most [Limits.OnDemandWriteBytesPerSecond]; a provisioned
-// one gives [ErrProvisioned]. More than before is there 10 to 11 minutes later.
+// one gives [ErrWrongMode]. More than before is there 10 to 11 minutes later.
 // The same or less releases capacity, after as long: the stream forgets its
 // peaks but the last hour's and merges shards until it has what it was asked
 // for here, or double that peak if that is more.
@@ -381,7 +343,7 @@ func (s *Stream) SetWarmThroughput(mibPerSecond int) error {
 	s.reshard.Lock()
 	defer s.reshard.Unlock()
 	if s.Mode() != OnDemand {
-		return fmt.Errorf("warm throughput of stream %s: %w", s.name, ErrProvisioned)
+		return fmt.Errorf("warm throughput of stream %s: %w", s.name, ErrWrongMode)
 	}
 	if err := s.limits.checkWarm("warm throughput", mibPerSecond); err != nil {
 		return err
@@ -398,7 +360,7 @@ func (s *Stream) SetWarmThroughput(mibPerSecond int) error {
 func (l Limits) onDemandShards() int {
 	perShard := l.WriteBytesPerSecond
 	if perShard >= rate.Inf {
-		perShard = DefaultWriteBytesPerSecond
+		perShard = ServiceLimits().WriteBytesPerSecond
 	}
 	return int(max(1, min(l.OnDemandWriteBytesPerSecond/perShard, maxShards)))
 }
@@ -474,7 +436,7 @@ func (s *Stream) dealer() *dealer {
 
 // SetDistribution changes what decides a record's shard, at once. Records
 // already stored stay where they are; producers without a partition key fail as
-// soon as it is [ByPartitionKey] again. [DistributeAuto] gives [ErrProvisioned]
+// soon as it is [ByPartitionKey] again. [DistributeAuto] gives [ErrWrongMode]
 // on a provisioned stream.
 func (s *Stream) SetDistribution(d Distribution) error {
 	if !d.valid() {
@@ -487,7 +449,7 @@ func (s *Stream) SetDistribution(d Distribution) error {
 	case d == ByPartitionKey && c == nil:
 		return nil
 	case c == nil:
-		return fmt.Errorf("automatic distribution of stream %s: %w", s.name, ErrProvisioned)
+		return fmt.Errorf("automatic distribution of stream %s: %w", s.name, ErrWrongMode)
 	case d == DistributeAuto:
 		c.dealer.Store(new(dealer))
 	default:

@@ -89,7 +89,7 @@ func TestWarm_bounds(t *testing.T) {
 	assert.Equal(t, 200, s.WarmThroughput())
 
 	s = newStream(t, weir.Config{})
-	assert.ErrorIs(t, s.SetWarmThroughput(1), weir.ErrProvisioned)
+	assert.ErrorIs(t, s.SetWarmThroughput(1), weir.ErrWrongMode)
 }
 
 func TestMode_switches(t *testing.T) {
@@ -100,16 +100,16 @@ func TestMode_switches(t *testing.T) {
 	require.NoError(t, s.SetMode(weir.Provisioned))
 
 	err := s.SetMode(weir.OnDemand)
-	require.ErrorIs(t, err, weir.ErrTooManyModeSwitches)
-	var over *weir.ModeSwitchError
+	require.ErrorIs(t, err, weir.ErrLimitExceeded)
+	var over *weir.LimitError
 	require.ErrorAs(t, err, &over)
-	assert.Equal(t, &weir.ModeSwitchError{Stream: "test", Limit: 2, RetryAfter: 23 * time.Hour}, over)
+	assert.Equal(t, &weir.LimitError{Quota: weir.QuotaModeSwitches, Stream: "test", Most: 2, RetryAfter: 23 * time.Hour}, over)
 
 	clock.Advance(23*time.Hour - time.Nanosecond)
-	assert.ErrorIs(t, s.SetMode(weir.OnDemand), weir.ErrTooManyModeSwitches)
+	assert.ErrorIs(t, s.SetMode(weir.OnDemand), weir.ErrLimitExceeded)
 	clock.Advance(time.Nanosecond)
 	assert.NoError(t, s.SetMode(weir.OnDemand))
-	assert.ErrorIs(t, s.SetMode(weir.Provisioned), weir.ErrTooManyModeSwitches, "the second one is an hour younger")
+	assert.ErrorIs(t, s.SetMode(weir.Provisioned), weir.ErrLimitExceeded, "the second one is an hour younger")
 	assert.ErrorIs(t, s.SetMode(2), weir.ErrInvalidArgument)
 }
 
@@ -162,13 +162,13 @@ func TestMode_keptShardsAreMergedAfter30Days(t *testing.T) {
 func TestMode_shardsOfAnOnDemandStreamAreItsOwn(t *testing.T) {
 	s := newStream(t, weir.Config{Mode: weir.OnDemand})
 	_, err := s.SplitShard(0, weir.EvenRanges(8)[1].Start)
-	assert.ErrorIs(t, err, weir.ErrOnDemand)
+	assert.ErrorIs(t, err, weir.ErrWrongMode)
 	_, err = s.MergeShards(0, 1)
-	assert.ErrorIs(t, err, weir.ErrOnDemand)
+	assert.ErrorIs(t, err, weir.ErrWrongMode)
 	_, err = s.Resize(8)
-	assert.ErrorIs(t, err, weir.ErrOnDemand)
+	assert.ErrorIs(t, err, weir.ErrWrongMode)
 	_, err = s.PlanResize(8)
-	assert.ErrorIs(t, err, weir.ErrOnDemand)
+	assert.ErrorIs(t, err, weir.ErrWrongMode)
 	require.NoError(t, s.SetMode(weir.Provisioned))
 	_, err = s.Resize(8)
 	assert.NoError(t, err)

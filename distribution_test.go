@@ -61,14 +61,14 @@ func TestDistribution_switching(t *testing.T) {
 	assert.Equal(t, weir.DistributeAuto, s.Distribution())
 	_, err = s.PutRecord(ctx, "", nil)
 	require.NoError(t, err)
-	assert.ErrorIs(t, s.SetMode(weir.Provisioned), weir.ErrProvisioned)
+	assert.ErrorIs(t, s.SetMode(weir.Provisioned), weir.ErrWrongMode)
 	require.NoError(t, s.SetDistribution(weir.ByPartitionKey))
 	_, err = s.PutRecords(ctx, []weir.Entry{{}})
 	require.ErrorIs(t, err, weir.ErrInvalidArgument)
 	r := mustPut(t, s, "key", "x")
 	assert.Equal(t, s.ShardOf("key"), r.ShardID)
 	require.NoError(t, s.SetMode(weir.Provisioned))
-	assert.ErrorIs(t, s.SetDistribution(weir.DistributeAuto), weir.ErrProvisioned)
+	assert.ErrorIs(t, s.SetDistribution(weir.DistributeAuto), weir.ErrWrongMode)
 	assert.ErrorIs(t, s.SetDistribution(2), weir.ErrInvalidArgument)
 }
 

@@ -17,6 +17,13 @@ var (
 	// the record: nothing happened, and the same may succeed later. The error is
 	// a [*LimitError]. The service calls it ProvisionedThroughputExceeded.
 	ErrThroughputExceeded = errors.New("throughput exceeded")
+	// ErrLimitExceeded says that a limit refused the call that is no throughput: how
+	// many consumers or shards there may be, or how often a stream may be changed.
+	// The error is a [*LimitError]. The service has the same name for it.
+	ErrLimitExceeded = errors.New("limit exceeded")
+	// ErrWrongMode says that the operation is for streams in the other capacity
+	// mode.
+	ErrWrongMode = errors.New("not possible in this capacity mode")
 	// ErrMemoryFull says that the record did not fit into [Config.MaxBytes].
 	ErrMemoryFull = errors.New("memory limit reached")
 	// ErrShardNotFound says that the stream has no such shard: it never had, or
@@ -41,9 +48,6 @@ var (
 	// ErrConsumerNotFound says that no consumer of that name is registered, or
 	// that it was deregistered while a subscription of it ran.
 	ErrConsumerNotFound = errors.New("consumer not found")
-	// ErrTooManyConsumers says that [Limits.Consumers] are registered already. The
-	// service calls it LimitExceeded.
-	ErrTooManyConsumers = errors.New("too many consumers")
 	// ErrSubscriptionActive says that a subscription of the same consumer to the
 	// same shard began less than [Limits.SubscribeTakeover] ago. The error is a
 	// [*SubscriptionActiveError]. The service calls it ResourceInUse.
@@ -70,22 +74,6 @@ func (e *ArgumentError) Is(target error) bool { return target == ErrInvalidArgum
 func invalidf(field, format string, args ...any) error {
 	return &ArgumentError{Field: field, Reason: fmt.Sprintf(format, args...)}
 }
-
-// A LimitError says which limit refused a call or a record. It matches
-// [ErrThroughputExceeded].
-type LimitError struct {
-	Limit      string // such as "write bytes per second"
-	Stream     string
-	Shard      ShardID
-	RetryAfter time.Duration // how long until the same may succeed; never zero
-}
-
-func (e *LimitError) Error() string {
-	return fmt.Sprintf("%s of stream %s: over %s, retry after %v", e.Shard, e.Stream, e.Limit, e.RetryAfter)
-}
-
-// Is reports whether target is [ErrThroughputExceeded].
-func (e *LimitError) Is(target error) bool { return target == ErrThroughputExceeded }
 
 // An IteratorExpiredError says when a shard iterator was issued, used, and how
 // long it would have lived. It matches [ErrIteratorExpired].

@@ -15,6 +15,7 @@ import (
 var sentinels = []error{
 	weir.ErrInvalidArgument, weir.ErrThroughputExceeded, weir.ErrMemoryFull, weir.ErrShardNotFound,
 	weir.ErrShardClosed, weir.ErrIteratorExpired, weir.ErrInvalidIterator, weir.ErrInvalidSequenceNumber,
+	weir.ErrLimitExceeded, weir.ErrWrongMode,
 }
 
 // matches returns the only sentinel that an error matches.
@@ -49,7 +50,7 @@ func TestErrors_eachMatchesItsSentinelOnly(t *testing.T) {
 	assert.Equal(t, weir.ErrThroughputExceeded, matches(t, over))
 	assert.EqualError(t, over, "shardId-000000000002 of stream test: over write records per second, retry after 1s")
 	assert.Equal(t, &weir.LimitError{
-		Limit: "write records per second", Stream: "test", Shard: children[0], RetryAfter: time.Second}, over)
+		Quota: weir.QuotaWriteRecords, Stream: "test", Shard: children[0], RetryAfter: time.Second}, over)
 
 	_, missing := s.Iterator(9, weir.TrimHorizon())
 	assert.Equal(t, weir.ErrShardNotFound, matches(t, missing))

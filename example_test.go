@@ -66,7 +66,7 @@ func ExampleStream_PutRecords() {
 	for i, r := range results {
 		var over *weir.LimitError
 		if errors.As(r.Err, &over) {
-			fmt.Printf("%s: over %s, again in %v\n", entries[i].Data, over.Limit, over.RetryAfter)
+			fmt.Printf("%s: over %s, again in %v\n", entries[i].Data, over.Quota, over.RetryAfter)
 			continue
 		}
 		fmt.Printf("%s: record %d of %v\n", entries[i].Data, r.SequenceNumber.Index(), r.ShardID)

@@ -22,7 +22,7 @@ type Consumer struct {
 // RegisterConsumer registers a consumer. Its name has 1 to 128 of the characters
 // a-z A-Z 0-9 . _ and -, and is the only one of that name on the stream; else the
 // error matches [ErrInvalidArgument] or [ErrConsumerExists]. It matches
-// [ErrTooManyConsumers] when the stream has [Limits.Consumers] already.
+// [ErrLimitExceeded] when the stream has [Limits.Consumers] already.
 func (s *Stream) RegisterConsumer(name string) (Consumer, error) {
 	if err := checkName("consumer name", name); err != nil {
 		return Consumer{}, err
@@ -35,8 +35,7 @@ func (s *Stream) RegisterConsumer(name string) (Consumer, error) {
 	case s.fanOut.placeLocked(name) >= 0:
 		return Consumer{}, s.consumerError(name, ErrConsumerExists)
 	case len(list) >= s.limits.Consumers:
-		return Consumer{}, fmt.Errorf("%w: the limit is %d",
-			s.consumerError(name, ErrTooManyConsumers), s.limits.Consumers)
+		return Consumer{}, &LimitError{Quota: QuotaConsumers, Stream: s.name, Most: s.limits.Consumers}
 	}
 	c := &consumer{name: name, created: now, subscriptions: make(map[ShardID]*Subscription)}
 	c.history.Init(s.history.Window(), consumerSums, consumerKinds-consumerSums)

@@ -92,8 +92,8 @@ func TestConsumer_limit(t *testing.T) {
 			mustRegister(t, s, fmt.Sprintf("c%d", i))
 		}
 		_, err := s.RegisterConsumer("more")
-		require.ErrorIs(t, err, weir.ErrTooManyConsumers)
-		assert.ErrorContains(t, err, fmt.Sprintf("the limit is %d", c.admits))
+		require.ErrorIs(t, err, weir.ErrLimitExceeded)
+		assert.ErrorContains(t, err, fmt.Sprintf("stream test: over consumers, %d", c.admits))
 		require.NoError(t, s.DeregisterConsumer("c0"))
 		mustRegister(t, s, "more")
 	}

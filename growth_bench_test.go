@@ -32,7 +32,7 @@ func grow(b *testing.B, shards int) (longest, total time.Duration) {
 	now := epoch
 	c := weir.Config{Mode: weir.OnDemand, Now: func() time.Time { return now }}
 	c.Limits.WriteBytesPerSecond = rate.Limit(10_240 << 20 / shards)
-	c.Limits.OnDemandWriteBytesPerSecond = weir.MaxOnDemandWriteBytesPerSecond
+	c.Limits.OnDemandWriteBytesPerSecond = weir.Unlimited().OnDemandWriteBytesPerSecond
 	s, err := weir.NewStream("s", c)
 	if err != nil {
 		b.Fatal(err)
@@ -40,7 +40,7 @@ func grow(b *testing.B, shards int) (longest, total time.Duration) {
 	if err := s.SetWarmThroughput(10_240); err != nil {
 		b.Fatal(err)
 	}
-	now = now.Add(weir.OnDemandReaction + time.Minute)
+	now = now.Add(10*time.Minute + time.Minute)
 	for range 200 { // more than bounded work needs
 		begin := time.Now()
 		if _, err := s.PutRecord(b.Context(), "k", nil); err != nil {

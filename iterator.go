@@ -79,6 +79,9 @@ type ChildShard struct {
 	HashKeyRange HashKeyRange
 }
 
+// pageRecords is how many records GetRecords returns when no limit is asked for.
+const pageRecords = 10_000
+
 // GetRecords returns up to limit records from the iterator's position on, as one
 // call of the service: it never waits, it spends the shard's read quota, and it
 // returns at most [Limits.ReadBytes], so a batch may hold fewer records than
@@ -168,7 +171,7 @@ func (s *Stream) checkRead(it Iterator, limit int, now instant) (*shard, int, er
 		return nil, 0, invalidf("limit", "%d is outside 1 to %d", limit, s.limits.ReadRecords)
 	}
 	if limit == 0 {
-		limit = min(DefaultReadRecords, s.limits.ReadRecords)
+		limit = min(pageRecords, s.limits.ReadRecords)
 	}
 	sh, err := s.readable(it.shard, now)
 	return sh, limit, err

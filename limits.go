@@ -1,48 +1,30 @@
 package weir
 
 import (
+	"cmp"
+	"fmt"
 	"math"
+	"reflect"
 	"time"
 
 	"golang.org/x/time/rate"
 
 	"github.com/weirstream/weir/internal/quota"
+	"github.com/weirstream/weir/internal/shardlog"
 )
 
-// The numbers of the service. A MiB is 1,048,576 bytes.
 const (
 	mib = 1 << 20
 
-	DefaultWriteBytesPerSecond   = 1 * mib // per shard, data and partition keys
-	DefaultWriteRecordsPerSecond = 1000    // per shard
-	DefaultReadBytesPerSecond    = 2 * mib // per shard, all shared readers together
-	DefaultReadCallsPerSecond    = 5       // per shard, all shared readers together
+	// MaxRecordBytes is how large a record may be whatever the limits: what
+	// [Limits.RecordBytes] can be raised to, and the burst of large records.
+	MaxRecordBytes = shardlog.MaxRecordBytes
 
-	DefaultRecordBytes = 1 * mib  // data and partition key of one record
-	MaxRecordBytes     = 10 * mib // what DefaultRecordBytes can be raised to, and the burst of large records
+	day = 24 * time.Hour
 
-	DefaultBatchRecords = 500      // records of one PutRecords
-	DefaultBatchBytes   = 10 * mib // data and partition keys of one PutRecords
-	DefaultReadRecords  = 10000    // records of one GetRecords
-	DefaultReadBytes    = 10 * mib // data and partition keys of one GetRecords
-
-	DefaultIteratorLifetime = 300 * time.Second
-
-	DefaultConsumers                  = 20 // registered on one stream
-	DefaultSubscriptionLifetime       = 5 * time.Minute
-	DefaultSubscribeTakeover          = 5 * time.Second
-	DefaultIdleEventInterval          = 5 * time.Second
-	DefaultSubscriptionBytesPerSecond = 2 * mib // per consumer and shard
-	DefaultEventBytes                 = 1 * mib // data and partition keys of one event; not published by the service
-	DefaultEventRecords               = 10000   // records of one event; not published by the service
-
-	DefaultRetention    = 24 * time.Hour
-	DefaultMinRetention = 24 * time.Hour
-	DefaultMaxRetention = 8760 * time.Hour // 365 days
-
-	DefaultResizeFactor  = 2     // double or half, in one resize
-	DefaultMaxShards     = 10000 // that a resize may lead to
-	DefaultResizesPerDay = 10    // in any 24 hours
+	// maxShards is how many shards the service's largest stream may have, 10,000 by
+	// request; it bounds only what may be asked for.
+	maxShards = 100_000
 )
 
 // Limits are the quotas of a stream. The zero value of each field means the
@@ -136,88 +118,97 @@ type Limits struct {
 	ModeSwitchesPerDay int
 }
 
+// ServiceLimits returns the service's own limits: what the zero value of each field
+// means. Those of events are not published by the service and are our choice.
+func ServiceLimits() Limits {
+	return Limits{
+		WriteBytesPerSecond: 1 * mib, WriteRecordsPerSecond: 1000,
+		ReadBytesPerSecond: 2 * mib, ReadCallsPerSecond: 5,
+		RecordBytes: 1 * mib, BatchRecords: 500, BatchBytes: 10 * mib,
+		ReadRecords: 10_000, ReadBytes: 10 * mib,
+		IteratorLifetime: 300 * time.Second,
+		Consumers:        20, SubscriptionLifetime: 5 * time.Minute, SubscribeTakeover: 5 * time.Second,
+		IdleEventInterval: 5 * time.Second, SubscriptionBytesPerSecond: 2 * mib,
+		EventBytes: 1 * mib, EventRecords: 10_000,
+		MinRetention: day, MaxRetention: 365 * day,
+		ResizeFactor: 2, MaxShards: 10_000, ResizesPerDay: 10,
+		OnDemandWriteBytesPerSecond: 200 * mib, ModeSwitchesPerDay: 2,
+	}
+}
+
 // Unlimited returns limits that are all lifted. What remains are the bounds of
 // the format, keys of 1 to 256 characters and records of 10 MiB, and what is no
 // quota: the size of a subscription's events and how often an idle one gives one.
 func Unlimited() Limits {
-	return Limits{
-		WriteBytesPerSecond: -1, WriteRecordsPerSecond: -1,
-		ReadBytesPerSecond: -1, ReadCallsPerSecond: -1,
-		RecordBytes: -1, BatchRecords: -1, BatchBytes: -1, ReadRecords: -1, ReadBytes: -1,
-		IteratorLifetime: -1, MinRetention: -1, MaxRetention: -1,
-		Consumers: -1, SubscriptionLifetime: -1, SubscribeTakeover: -1, SubscriptionBytesPerSecond: -1,
-		ResizeFactor: -1, MaxShards: -1, ResizesPerDay: -1,
-		OnDemandWriteBytesPerSecond: -1, ModeSwitchesPerDay: -1,
-	}
-}
-
-// withDefaults replaces zeros by the service's limits and negative values by
-// the largest ones.
-func (l Limits) withDefaults() Limits {
-	l.WriteBytesPerSecond = rateOr(l.WriteBytesPerSecond, DefaultWriteBytesPerSecond)
-	l.WriteRecordsPerSecond = rateOr(l.WriteRecordsPerSecond, DefaultWriteRecordsPerSecond)
-	l.ReadBytesPerSecond = rateOr(l.ReadBytesPerSecond, DefaultReadBytesPerSecond)
-	l.ReadCallsPerSecond = rateOr(l.ReadCallsPerSecond, DefaultReadCallsPerSecond)
-	l.RecordBytes = limitOr(l.RecordBytes, DefaultRecordBytes, MaxRecordBytes)
-	l.BatchRecords = limitOr(l.BatchRecords, DefaultBatchRecords, math.MaxInt)
-	l.BatchBytes = limitOr(l.BatchBytes, DefaultBatchBytes, math.MaxInt)
-	l.ReadRecords = limitOr(l.ReadRecords, DefaultReadRecords, math.MaxInt)
-	l.ReadBytes = limitOr(l.ReadBytes, DefaultReadBytes, math.MaxInt)
-	l.IteratorLifetime = limitOr(l.IteratorLifetime, DefaultIteratorLifetime, math.MaxInt64)
-	l.Consumers = limitOr(l.Consumers, DefaultConsumers, math.MaxInt)
-	l.SubscriptionLifetime = limitOr(l.SubscriptionLifetime, DefaultSubscriptionLifetime, math.MaxInt64)
-	l.SubscribeTakeover = limitOr(l.SubscribeTakeover, DefaultSubscribeTakeover, 0)
-	l.IdleEventInterval = limitOr(l.IdleEventInterval, DefaultIdleEventInterval, math.MaxInt64)
-	l.SubscriptionBytesPerSecond = rateOr(l.SubscriptionBytesPerSecond, DefaultSubscriptionBytesPerSecond)
-	l.EventBytes = limitOr(l.EventBytes, DefaultEventBytes, math.MaxInt)
-	l.EventRecords = limitOr(l.EventRecords, DefaultEventRecords, math.MaxInt)
-	l.MaxRetention = limitOr(l.MaxRetention, DefaultMaxRetention, math.MaxInt64)
-	l.MinRetention = limitOr(l.MinRetention, DefaultMinRetention, 1)
-	l.ResizeFactor = limitOr(l.ResizeFactor, DefaultResizeFactor, math.MaxInt32)
-	l.MaxShards = limitOr(l.MaxShards, DefaultMaxShards, maxShards)
-	l.ResizesPerDay = limitOr(l.ResizesPerDay, DefaultResizesPerDay, math.MaxInt32)
-	l.OnDemandWriteBytesPerSecond = limitOr(l.OnDemandWriteBytesPerSecond,
-		DefaultOnDemandWriteBytesPerSecond, MaxOnDemandWriteBytesPerSecond)
-	l.ModeSwitchesPerDay = limitOr(l.ModeSwitchesPerDay, DefaultModeSwitchesPerDay, math.MaxInt32)
+	l := liftedLimits()
+	l.IdleEventInterval, l.EventBytes, l.EventRecords = 0, 0, 0
 	return l
 }
 
-func rateOr(v, service rate.Limit) rate.Limit {
-	return limitOr(v, service, rate.Inf)
-}
-
-// limitOr returns v, service if v is zero, or lifted if v is negative.
-func limitOr[T ~int | ~int64 | ~float64](v, service, lifted T) T {
-	switch {
-	case v == 0:
-		return service
-	case v < 0:
-		return lifted
-	default:
-		return v
+// liftedLimits is what a negative value of each field means.
+func liftedLimits() Limits {
+	return Limits{
+		WriteBytesPerSecond: rate.Inf, WriteRecordsPerSecond: rate.Inf,
+		ReadBytesPerSecond: rate.Inf, ReadCallsPerSecond: rate.Inf,
+		RecordBytes: MaxRecordBytes, BatchRecords: math.MaxInt, BatchBytes: math.MaxInt,
+		ReadRecords: math.MaxInt, ReadBytes: math.MaxInt,
+		IteratorLifetime: math.MaxInt64,
+		Consumers:        math.MaxInt, SubscriptionLifetime: math.MaxInt64, SubscribeTakeover: -1,
+		IdleEventInterval: math.MaxInt64, SubscriptionBytesPerSecond: rate.Inf,
+		EventBytes: math.MaxInt, EventRecords: math.MaxInt,
+		MinRetention: 1, MaxRetention: math.MaxInt64,
+		ResizeFactor: math.MaxInt32, MaxShards: maxShards, ResizesPerDay: math.MaxInt32,
+		OnDemandWriteBytesPerSecond: 10240 * mib, ModeSwitchesPerDay: math.MaxInt32,
 	}
 }
 
-// check says which field of resolved limits is out of bounds.
-func (l Limits) check() error {
-	for name, v := range map[string]rate.Limit{
-		"WriteBytesPerSecond": l.WriteBytesPerSecond, "WriteRecordsPerSecond": l.WriteRecordsPerSecond,
-		"ReadBytesPerSecond": l.ReadBytesPerSecond, "ReadCallsPerSecond": l.ReadCallsPerSecond,
-		"OnDemandWriteBytesPerSecond": l.OnDemandWriteBytesPerSecond,
-		"SubscriptionBytesPerSecond":  l.SubscriptionBytesPerSecond,
-	} {
-		if math.IsNaN(float64(v)) {
-			return invalidf("Limits."+name, "is not a number")
+// withDefaults replaces zeros by the service's limits and negative values by the
+// lifted ones. It goes by field, so that a new one needs its numbers above and
+// nothing else.
+func (l Limits) withDefaults() Limits {
+	service, lifted := ServiceLimits(), liftedLimits()
+	to := reflect.ValueOf(&l).Elem()
+	for i := range to.NumField() {
+		field := to.Field(i)
+		switch sign := signOf(field); {
+		case sign == 0:
+			field.Set(reflect.ValueOf(service).Field(i))
+		case sign < 0:
+			field.Set(reflect.ValueOf(lifted).Field(i))
 		}
 	}
-	if l.RecordBytes > MaxRecordBytes {
-		return invalidf("Limits.RecordBytes", "%d is above %d", l.RecordBytes, MaxRecordBytes)
+	return l
+}
+
+// signOf returns the sign of a number; 1 for what is none.
+func signOf(v reflect.Value) int {
+	if v.CanInt() {
+		return cmp.Compare(v.Int(), 0)
 	}
-	if l.OnDemandWriteBytesPerSecond > MaxOnDemandWriteBytesPerSecond {
-		return invalidf("Limits.OnDemandWriteBytesPerSecond", "%v is above %v", l.OnDemandWriteBytesPerSecond, rate.Limit(MaxOnDemandWriteBytesPerSecond))
+	if f := v.Float(); f <= 0 {
+		return cmp.Compare(f, 0)
 	}
-	if l.MaxShards > maxShards {
-		return invalidf("Limits.MaxShards", "%d is above %d", l.MaxShards, maxShards)
+	return 1
+}
+
+// check says which field of resolved limits is out of bounds, the first one of
+// several.
+func (l Limits) check() error {
+	of := reflect.ValueOf(l)
+	for i := range of.NumField() {
+		if v := of.Field(i); v.CanFloat() && math.IsNaN(v.Float()) {
+			return invalidf("Limits."+of.Type().Field(i).Name, "is not a number")
+		}
+	}
+	most := liftedLimits()
+	if l.RecordBytes > most.RecordBytes {
+		return invalidf("Limits.RecordBytes", "%d is above %d", l.RecordBytes, most.RecordBytes)
+	}
+	if l.OnDemandWriteBytesPerSecond > most.OnDemandWriteBytesPerSecond {
+		return invalidf("Limits.OnDemandWriteBytesPerSecond", "%v is above %v", l.OnDemandWriteBytesPerSecond, most.OnDemandWriteBytesPerSecond)
+	}
+	if l.MaxShards > most.MaxShards {
+		return invalidf("Limits.MaxShards", "%d is above %d", l.MaxShards, most.MaxShards)
 	}
 	if l.MinRetention > l.MaxRetention {
 		return invalidf("Limits.MinRetention", "%v is above MaxRetention, %v", l.MinRetention, l.MaxRetention)
@@ -233,10 +224,73 @@ func (l Limits) checkRetention(d time.Duration) error {
 	return nil
 }
 
-// limitName is the limits of internal/quota in words.
-var limitName = [...]string{
-	quota.WriteRecords: "write records per second",
-	quota.WriteBytes:   "write bytes per second",
-	quota.ReadCalls:    "read calls per second",
-	quota.ReadBytes:    "read bytes per second",
+// A Quota names a limit that refused something.
+type Quota string
+
+const (
+	// The quotas of throughput, each of one shard. Later the same may pass.
+	QuotaWriteBytes   Quota = "write bytes per second"
+	QuotaWriteRecords Quota = "write records per second"
+	QuotaReadBytes    Quota = "read bytes per second"
+	QuotaReadCalls    Quota = "read calls per second"
+	// The quotas of a stream.
+	QuotaConsumers    Quota = "consumers"
+	QuotaShards       Quota = "shards"
+	QuotaResizeUp     Quota = "shards after one resize"
+	QuotaResizeDown   Quota = "fewest shards after one resize"
+	QuotaResizes      Quota = "resizes in 24 hours"
+	QuotaModeSwitches Quota = "mode switches in 24 hours"
+)
+
+// quotaOf is what internal/quota refuses, as callers know it.
+var quotaOf = [...]Quota{
+	quota.WriteRecords: QuotaWriteRecords,
+	quota.WriteBytes:   QuotaWriteBytes,
+	quota.ReadCalls:    QuotaReadCalls,
+	quota.ReadBytes:    QuotaReadBytes,
+}
+
+// A LimitError says which limit refused a call or a record. It matches
+// [ErrThroughputExceeded] if that is one of throughput, else [ErrLimitExceeded].
+type LimitError struct {
+	Quota  Quota
+	Stream string
+	Shard  ShardID // of a quota of throughput
+	// Most is the limit, where it is a count: of QuotaResizeDown the fewest.
+	Most int
+	// RetryAfter is how long until the same may succeed: never zero for a quota of
+	// throughput, zero where waiting is of no use.
+	RetryAfter time.Duration
+}
+
+// isThroughput reports whether the limit is one of throughput.
+func (e *LimitError) isThroughput() bool {
+	switch e.Quota {
+	case QuotaWriteBytes, QuotaWriteRecords, QuotaReadBytes, QuotaReadCalls:
+		return true
+	default:
+		return false
+	}
+}
+
+func (e *LimitError) Error() string {
+	switch {
+	case e.isThroughput():
+		return fmt.Sprintf("%s of stream %s: over %s, retry after %v", e.Shard, e.Stream, e.Quota, e.RetryAfter)
+	case e.RetryAfter > 0:
+		return fmt.Sprintf("stream %s: over %s, %d, retry after %v", e.Stream, e.Quota, e.Most, e.RetryAfter)
+	case e.Quota == QuotaResizeDown:
+		return fmt.Sprintf("stream %s: below %s, %d", e.Stream, e.Quota, e.Most)
+	default:
+		return fmt.Sprintf("stream %s: over %s, %d", e.Stream, e.Quota, e.Most)
+	}
+}
+
+// Is reports whether target is [ErrThroughputExceeded] or [ErrLimitExceeded],
+// whichever e is one of.
+func (e *LimitError) Is(target error) bool {
+	if e.isThroughput() {
+		return target == ErrThroughputExceeded
+	}
+	return target == ErrLimitExceeded
 }

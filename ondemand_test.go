@@ -339,12 +339,12 @@ func TestOnDemand_unlimitedShardsNeverSplit(t *testing.T) {
 // However far a stream grows, a put carries out a bounded part of it, and the rest
 // takes effect at the time it was due too. Records find their way meanwhile.
 func TestOnDemand_putDoesBoundedWork(t *testing.T) {
-	s, clock := clocked(t, weir.Config{Mode: weir.OnDemand, Limits: weir.Limits{OnDemandWriteBytesPerSecond: weir.MaxOnDemandWriteBytesPerSecond}})
-	whole, wholeClock := clocked(t, weir.Config{Mode: weir.OnDemand, Limits: weir.Limits{OnDemandWriteBytesPerSecond: weir.MaxOnDemandWriteBytesPerSecond}})
+	s, clock := clocked(t, weir.Config{Mode: weir.OnDemand, Limits: weir.Limits{OnDemandWriteBytesPerSecond: weir.Unlimited().OnDemandWriteBytesPerSecond}})
+	whole, wholeClock := clocked(t, weir.Config{Mode: weir.OnDemand, Limits: weir.Limits{OnDemandWriteBytesPerSecond: weir.Unlimited().OnDemandWriteBytesPerSecond}})
 	require.NoError(t, s.SetWarmThroughput(5000))
 	require.NoError(t, whole.SetWarmThroughput(5000))
-	clock.Advance(weir.OnDemandReaction + 90*time.Second)
-	wholeClock.Advance(weir.OnDemandReaction + 90*time.Second)
+	clock.Advance(10*time.Minute + 90*time.Second)
+	wholeClock.Advance(10*time.Minute + 90*time.Second)
 	var puts []weir.PutResult
 	for _, want := range []int{1028, 2052, 3076, 4100, 5124, 6148, 7172, 8192, 8192} {
 		put, err := s.PutRecord(t.Context(), fmt.Sprint(want), []byte("data"))
@@ -375,9 +375,9 @@ func TestOnDemand_putDoesBoundedWork(t *testing.T) {
 // What came into a shard counts once, also if the shard is split by a later put of
 // the same minute.
 func TestOnDemand_loadOfAMinuteOutlivesASplit(t *testing.T) {
-	s, clock := clocked(t, weir.Config{Mode: weir.OnDemand, Limits: weir.Limits{OnDemandWriteBytesPerSecond: weir.MaxOnDemandWriteBytesPerSecond}})
+	s, clock := clocked(t, weir.Config{Mode: weir.OnDemand, Limits: weir.Limits{OnDemandWriteBytesPerSecond: weir.Unlimited().OnDemandWriteBytesPerSecond}})
 	require.NoError(t, s.SetWarmThroughput(5000))
-	clock.Advance(weir.OnDemandReaction + time.Minute)
+	clock.Advance(10*time.Minute + time.Minute)
 	for range 9 {
 		_, err := s.PutRecord(t.Context(), "k", make([]byte, 599))
 		require.NoError(t, err)

@@ -137,7 +137,7 @@ func (s *Stream) after(sh *shard, e effect, tidy bool, now instant) {
 
 // limitError makes an error of what a shard refused.
 func (s *Stream) limitError(id ShardID, r quota.Refusal) *LimitError {
-	return &LimitError{Limit: limitName[r.Kind], Stream: s.name, Shard: id, RetryAfter: r.Wait}
+	return &LimitError{Quota: quotaOf[r.Kind], Stream: s.name, Shard: id, RetryAfter: r.Wait}
 }
 
 func hashKey(key string, explicit *HashKey) HashKey {

@@ -17,7 +17,7 @@ func requireLimit(t *testing.T, err error, limit string) time.Duration {
 	var over *weir.LimitError
 	require.ErrorAs(t, err, &over)
 	assert.ErrorIs(t, err, weir.ErrThroughputExceeded)
-	assert.Equal(t, limit, over.Limit)
+	assert.Equal(t, limit, string(over.Quota))
 	assert.Equal(t, "test", over.Stream)
 	assert.Positive(t, over.RetryAfter)
 	return over.RetryAfter

@@ -47,8 +47,11 @@ type shardCursor struct {
 	cursor shardlog.Cursor
 }
 
-// readerBatchRecords is how many records a Reader takes at once.
-const readerBatchRecords = 256
+// readerBatchRecords and readerBatchBytes are how much a Reader takes at once.
+const (
+	readerBatchRecords = 256
+	readerBatchBytes   = 10 * mib
+)
 
 // ErrReaderClosed says that a [Reader] was closed.
 var ErrReaderClosed = errors.New("reader closed")
@@ -227,7 +230,7 @@ func (r *Reader) readLocked(at *shardCursor, now instant, horizonMs int64) bool 
 		return false
 	}
 	var size int
-	r.batch, size = at.sh.read(r.batch[:0], &at.cursor, horizonMs, wanted, DefaultReadBytes)
+	r.batch, size = at.sh.read(r.batch[:0], &at.cursor, horizonMs, wanted, readerBatchBytes)
 	if r.tips != nil { // trimming may have moved the cursor towards the tip, and the read beyond it
 		for n := len(r.batch); n > 0 && r.batch[n-1].SequenceNumber.Index() >= r.tips[at.sh.shard]; n-- {
 			size -= r.batch[n-1].Size()

@@ -68,7 +68,7 @@ func TestStream_resizeIsBoundedWhateverTheLimits(t *testing.T) {
 	s := newStream(t, weir.Config{Limits: weir.Unlimited()})
 	for _, n := range []int{100_001, 1 << 28, 1<<31 - 1} {
 		_, err := s.Resize(n)
-		require.ErrorIs(t, err, weir.ErrResizeRefused)
+		require.ErrorIs(t, err, weir.ErrLimitExceeded)
 	}
 	assert.Nil(t, weir.EvenRanges(0))
 }

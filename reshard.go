@@ -131,7 +131,7 @@ func (s *Stream) PlanResize(target int) ([]Reshard, error) {
 // number merges neighbours; any other target gives even hash key ranges by the
 // fewest splits and merges, and the present number changes nothing.
 // [Limits.ResizeFactor], [Limits.MaxShards] and [Limits.ResizesPerDay] say what
-// is refused, with a [*ResizeError].
+// is refused, with a [*LimitError].
 func (s *Stream) Resize(target int) ([]Reshard, error) {
 	s.reshard.Lock()
 	defer s.reshard.Unlock()
@@ -188,79 +188,33 @@ func (r *routing) planned() []plan.Shard {
 
 // checkResizeLocked checks the service's rules for a target.
 func (s *Stream) checkResizeLocked(current, target int, now instant) error {
-	e := &ResizeError{Current: current, Target: target}
 	factor := float64(s.limits.ResizeFactor)
+	over := func(q Quota, most int) error { return &LimitError{Quota: q, Stream: s.name, Most: most} }
 	switch {
 	case target == current:
 		return nil
 	case target > s.limits.MaxShards, target == s.limits.MaxShards && current > target:
-		e.Rule, e.Limit = ResizeAboveMaximum, s.limits.MaxShards
+		return over(QuotaShards, s.limits.MaxShards) // who has more already may only go below
 	case float64(target) > float64(current)*factor:
-		e.Rule, e.Limit = ResizeTooLarge, int(float64(current)*factor)
+		return over(QuotaResizeUp, int(float64(current)*factor))
 	case float64(target)*factor < float64(current):
-		e.Rule, e.Limit = ResizeTooSmall, (current+s.limits.ResizeFactor-1)/s.limits.ResizeFactor
+		return over(QuotaResizeDown, (current+s.limits.ResizeFactor-1)/s.limits.ResizeFactor)
 	default:
-		return s.checkResizeOftenLocked(e, now)
+		return s.checkResizesLocked(now)
 	}
-	return e
 }
 
-// checkResizeOftenLocked checks how many resizes there were in 24 hours.
-func (s *Stream) checkResizeOftenLocked(e *ResizeError, now instant) error {
-	const day = instant(24 * time.Hour)
-	s.resizes = slices.DeleteFunc(s.resizes, func(at instant) bool { return now-at >= day })
+// checkResizesLocked checks how many resizes there were in 24 hours.
+func (s *Stream) checkResizesLocked(now instant) error {
+	s.resizes = slices.DeleteFunc(s.resizes, func(at instant) bool { return now-at >= instant(day) })
 	if len(s.resizes) < s.limits.ResizesPerDay {
 		return nil
 	}
-	e.Rule, e.Limit = ResizeTooOften, s.limits.ResizesPerDay
-	e.RetryAfter = time.Duration(s.resizes[0] + day - now)
-	return e
-}
-
-// ErrResizeRefused says that a rule of resizing refused a target. The error is
-// a [*ResizeError].
-var ErrResizeRefused = errors.New("resize refused")
-
-// A ResizeError says which rule refused a target. It matches
-// [ErrResizeRefused].
-type ResizeError struct {
-	Rule       ResizeRule
-	Current    int           // open shards
-	Target     int           // what was asked for
-	Limit      int           // the rule's number: a shard count, or resizes a day
-	RetryAfter time.Duration // for [ResizeTooOften]: until one more is allowed
-}
-
-// A ResizeRule is a rule of the service about shard counts.
-type ResizeRule int
-
-const (
-	// ResizeTooLarge refuses more than double the open shards.
-	ResizeTooLarge ResizeRule = iota
-	// ResizeTooSmall refuses fewer than half the open shards.
-	ResizeTooSmall
-	// ResizeAboveMaximum refuses more than [Limits.MaxShards]. A stream that
-	// has more already may only be resized to fewer.
-	ResizeAboveMaximum
-	// ResizeTooOften refuses more than [Limits.ResizesPerDay] in 24 hours.
-	ResizeTooOften
-)
-
-func (e *ResizeError) Error() string {
-	switch e.Rule {
-	case ResizeTooLarge:
-		return fmt.Sprintf("%d shards are over %d, the most that %d open shards can be resized to", e.Target, e.Limit, e.Current)
-	case ResizeTooSmall:
-		return fmt.Sprintf("%d shards are below %d, the fewest that %d open shards can be resized to", e.Target, e.Limit, e.Current)
-	case ResizeAboveMaximum:
-		return fmt.Sprintf("%d shards are over the maximum of %d", e.Target, e.Limit)
-	default:
-		return fmt.Sprintf("%d resizes in 24 hours are the most; retry after %v", e.Limit, e.RetryAfter)
+	return &LimitError{
+		Quota: QuotaResizes, Stream: s.name, Most: s.limits.ResizesPerDay,
+		RetryAfter: time.Duration(s.resizes[0] + instant(day) - now),
 	}
 }
-
-// Is reports whether target is [ErrResizeRefused].
-func (e *ResizeError) Is(target error) bool { return target == ErrResizeRefused }
 
 // openShardLocked returns an open shard. The caller holds reshard.
 func (s *Stream) openShardLocked(id ShardID, now instant) (*shard, error) {

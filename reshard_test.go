@@ -413,21 +413,21 @@ func TestStream_reshardingUnderLoad(t *testing.T) {
 func TestStream_resizeRules(t *testing.T) {
 	for _, c := range []struct {
 		current, target int
-		rule            weir.ResizeRule
+		quota           weir.Quota
 		limit           int
 		ok              bool
 	}{
-		{3, 6, 0, 0, true},
-		{3, 7, weir.ResizeTooLarge, 6, false},
-		{6, 3, 0, 0, true},
-		{6, 2, weir.ResizeTooSmall, 3, false},
-		{5, 3, 0, 0, true},
-		{5, 2, weir.ResizeTooSmall, 3, false}, // literally below half
-		{5, 5, 0, 0, true},
-		{1, 2, 0, 0, true},
-		{1, 3, weir.ResizeTooLarge, 2, false},
-		{5001, 10000, 0, 0, true},
-		{5001, 10001, weir.ResizeAboveMaximum, 10000, false},
+		{3, 6, "", 0, true},
+		{3, 7, weir.QuotaResizeUp, 6, false},
+		{6, 3, "", 0, true},
+		{6, 2, weir.QuotaResizeDown, 3, false},
+		{5, 3, "", 0, true},
+		{5, 2, weir.QuotaResizeDown, 3, false}, // literally below half
+		{5, 5, "", 0, true},
+		{1, 2, "", 0, true},
+		{1, 3, weir.QuotaResizeUp, 2, false},
+		{5001, 10000, "", 0, true},
+		{5001, 10001, weir.QuotaShards, 10000, false},
 	} {
 		t.Run(fmt.Sprint(c.current, "to", c.target), func(t *testing.T) {
 			s := newStream(t, weir.Config{Shards: c.current})
@@ -436,10 +436,10 @@ func TestStream_resizeRules(t *testing.T) {
 				require.NoError(t, err)
 				return
 			}
-			var refused *weir.ResizeError
+			var refused *weir.LimitError
 			require.ErrorAs(t, err, &refused)
-			require.ErrorIs(t, err, weir.ErrResizeRefused)
-			assert.Equal(t, &weir.ResizeError{Rule: c.rule, Current: c.current, Target: c.target, Limit: c.limit}, refused)
+			require.ErrorIs(t, err, weir.ErrLimitExceeded)
+			assert.Equal(t, &weir.LimitError{Quota: c.quota, Stream: "test", Most: c.limit}, refused)
 		})
 	}
 	s := newStream(t, weir.Config{})
@@ -456,9 +456,9 @@ func TestStream_resizesPerDay(t *testing.T) {
 			time.Sleep(time.Hour)
 		}
 		_, err := s.Resize(2)
-		var refused *weir.ResizeError
+		var refused *weir.LimitError
 		require.ErrorAs(t, err, &refused)
-		assert.Equal(t, weir.ResizeTooOften, refused.Rule)
+		assert.Equal(t, weir.QuotaResizes, refused.Quota)
 		assert.Equal(t, 14*time.Hour, refused.RetryAfter)
 		time.Sleep(refused.RetryAfter - time.Nanosecond)
 		_, err = s.Resize(2)

@@ -20,10 +20,6 @@ type routing struct {
 	retired retired
 }
 
-// maxShards is how many shards the service's largest stream may have, 10,000 by
-// request; it bounds only what a Config may ask for.
-const maxShards = 100_000
-
 func newRouting(all, open []*shard, next ShardID, gone retired) *routing {
 	r := &routing{all: all, open: open, next: next, retired: gone, starts: make([]HashKey, len(open))}
 	for i, sh := range open {

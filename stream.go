@@ -98,7 +98,7 @@ func (c Config) withDefaults() Config {
 		c.Shards = c.firstShards()
 	}
 	if c.Retention == 0 {
-		c.Retention = DefaultRetention
+		c.Retention = day
 	}
 	if c.MetricsWindow == 0 {
 		c.MetricsWindow = defaultMetricsWindow
@@ -200,7 +200,7 @@ func NewStream(name string, c Config) (*Stream, error) {
 // shardKind returns what a shard that is opened now has in common with the others.
 func (s *Stream) shardKind() shardKind {
 	return shardKind{
-		limits: s.limits, large: s.recordBytes.Load() > DefaultRecordBytes, window: s.history.Window(),
+		limits: s.limits, large: s.recordBytes.Load() > mib, window: s.history.Window(),
 		log: shardlog.Options{Hollow: s.config.Hollow, NewArena: s.newArena},
 	}
 }
@@ -222,13 +222,13 @@ func (s *Stream) RecordBytes() int { return int(s.recordBytes.Load()) }
 // SetRecordBytes changes how large a record may be: 1 MiB to 10 MiB, as on the
 // service.
 func (s *Stream) SetRecordBytes(n int) error {
-	if n < DefaultRecordBytes || n > MaxRecordBytes {
-		return invalidf("record bytes", "%d is outside %d to %d", n, DefaultRecordBytes, MaxRecordBytes)
+	if n < mib || n > MaxRecordBytes {
+		return invalidf("record bytes", "%d is outside %d to %d", n, mib, MaxRecordBytes)
 	}
 	s.reshard.Lock()
 	defer s.reshard.Unlock()
 	s.recordBytes.Store(int64(n))
-	if n == DefaultRecordBytes {
+	if n == mib {
 		return nil
 	}
 	for _, sh := range s.routes.Load().open {

@@ -54,7 +54,7 @@ func TestSubscription_overBeforeTheNextBegan(t *testing.T) {
 	s, clock := clocked(t, weir.Config{})
 	mustRegister(t, s, "c")
 	first := mustSubscribe(t, s, "c", 0, weir.Latest())
-	clock.Advance(weir.DefaultSubscriptionLifetime)
+	clock.Advance(weir.ServiceLimits().SubscriptionLifetime)
 	mustSubscribe(t, s, "c", 0, weir.Latest())
 	clock.Advance(-time.Second)
 	_, _, err := first.TryNext()

@@ -114,7 +114,7 @@ func TestSubscription_refusesWhatItCannotRead(t *testing.T) {
 	_, err = s.MergeShards(0, 1)
 	require.NoError(t, err)
 	mustSubscribe(t, s, "c", 0, weir.TrimHorizon())
-	clock.Advance(weir.DefaultRetention)
+	clock.Advance(weir.ServiceLimits().MinRetention)
 	_, err = s.Subscribe(t.Context(), "c", 1, weir.TrimHorizon())
 	assert.ErrorIs(t, err, weir.ErrShardNotFound, "it has vanished")
 }

@@ -30,10 +30,10 @@ func (w *twins) setMode() {
 	wait, fault := w.want.SetMode(mode == weir.OnDemand, w.now)
 	err := w.got.SetMode(mode)
 	w.sameFault(fault, nil, 0, err)
-	var often *weir.ModeSwitchError
+	var often *weir.LimitError
 	if errors.As(err, &often) {
 		w.equal(wait, often.RetryAfter)
-		w.equal(w.config.ModeSwitchesPerDay, often.Limit)
+		w.equal(w.config.ModeSwitchesPerDay, often.Most)
 	}
 	w.compareCapacity()
 }

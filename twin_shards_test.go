@@ -121,14 +121,13 @@ func (w *twins) sameResize(fault model.Fault, refusals []model.Refusal, err erro
 	if fault != model.ResizeRefused {
 		return ok
 	}
-	rules := map[weir.ResizeRule]model.Rule{
-		weir.ResizeTooLarge: model.TooLarge, weir.ResizeTooSmall: model.TooSmall,
-		weir.ResizeAboveMaximum: model.AboveMaximum, weir.ResizeTooOften: model.TooOften,
+	rules := map[weir.Quota]model.Rule{
+		weir.QuotaResizeUp: model.TooLarge, weir.QuotaResizeDown: model.TooSmall,
+		weir.QuotaShards: model.AboveMaximum, weir.QuotaResizes: model.TooOften,
 	}
-	var refused *weir.ResizeError
+	var refused *weir.LimitError
 	require.ErrorAs(w.t, err, &refused)
-	w.equal(len(w.want.Open()), refused.Current)
-	got := model.Refusal{Rule: rules[refused.Rule], Limit: refused.Limit, Wait: refused.RetryAfter}
+	got := model.Refusal{Rule: rules[refused.Quota], Limit: refused.Most, Wait: refused.RetryAfter}
 	require.Contains(w.t, refusals, got, w.op)
 	return false
 }

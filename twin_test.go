@@ -85,7 +85,7 @@ func newTwins(t testing.TB, hollow bool, src *source) *twins {
 	w := &twins{t: t, src: src, now: epoch.UnixNano(), batches: true}
 	w.config = model.Config{
 		Shards: 1 + src.below(5), Retention: pick(src, 24*time.Hour, time.Second, time.Minute, 3*time.Millisecond),
-		RecordBytes: weir.DefaultRecordBytes, BatchRecords: 500, BatchBytes: 40_000,
+		RecordBytes: weir.ServiceLimits().RecordBytes, BatchRecords: 500, BatchBytes: 40_000,
 		PageRecords: 10000, PageBytes: pick(src, 20_000, 10<<20, 1), IteratorLifetime: 300 * time.Second,
 		MinRetention: 1, MaxRetention: 8760 * time.Hour, Hollow: hollow,
 	}
@@ -104,7 +104,7 @@ func (w *twins) pickLimits() {
 	switch w.src.below(10) {
 	case 0: // tight limits
 		c.WriteBytes, c.WriteRecords, c.ReadBytes, c.ReadCalls = 4000, 10, 8000, 5
-		c.RecordBytes = pick(w.src, 4000, weir.DefaultRecordBytes, weir.MaxRecordBytes)
+		c.RecordBytes = pick(w.src, 4000, weir.ServiceLimits().RecordBytes, weir.MaxRecordBytes)
 	case 1: // the service's
 		c.WriteBytes, c.WriteRecords, c.ReadBytes, c.ReadCalls = 1<<20, 1000, 2<<20, 5
 		c.BatchBytes, c.PageBytes, c.MinRetention, c.Retention = 10<<20, 10<<20, 24*time.Hour, 24*time.Hour
@@ -201,16 +201,24 @@ func faultOf(err error) model.Fault {
 		weir.ErrMemoryFull: model.MemoryFull, weir.ErrShardNotFound: model.ShardNotFound,
 		weir.ErrShardClosed: model.ShardClosed, weir.ErrIteratorExpired: model.IteratorExpired,
 		weir.ErrInvalidSequenceNumber: model.BadSequenceNumber,
-		weir.ErrResizeRefused:         model.ResizeRefused,
-		weir.ErrOnDemand:              model.IsOnDemand, weir.ErrProvisioned: model.IsProvisioned,
-		weir.ErrTooManyModeSwitches: model.TooManySwitches,
-		weir.ErrConsumerExists:      model.ConsumerExists, weir.ErrConsumerNotFound: model.ConsumerNotFound,
-		weir.ErrTooManyConsumers: model.TooManyConsumers, weir.ErrSubscriptionActive: model.Active,
+		weir.ErrWrongMode:             model.WrongMode,
+		weir.ErrConsumerExists:        model.ConsumerExists, weir.ErrConsumerNotFound: model.ConsumerNotFound,
+		weir.ErrSubscriptionActive:    model.Active,
 		weir.ErrSubscriptionTakenOver: model.TakenOver, weir.ErrSubscriptionClosed: model.SubscriptionShut,
 		io.EOF: model.SubscriptionEnded,
 	}
 	if err == nil {
 		return model.OK
+	}
+	if over := (*weir.LimitError)(nil); errors.Is(err, weir.ErrLimitExceeded) && errors.As(err, &over) {
+		switch over.Quota {
+		case weir.QuotaConsumers:
+			return model.TooManyConsumers
+		case weir.QuotaModeSwitches:
+			return model.TooManySwitches
+		default:
+			return model.ResizeRefused
+		}
 	}
 	for sentinel, fault := range kinds {
 		if errors.Is(err, sentinel) {
@@ -237,11 +245,11 @@ func (w *twins) sameFault(fault model.Fault, limits []model.Limit, shard weir.Sh
 	w.equal(shard, over.Shard)
 	w.retry = over.RetryAfter
 	for _, limit := range limits {
-		if over.Limit == limit.Name && (over.RetryAfter-limit.Wait).Abs() <= 1 {
+		if string(over.Quota) == limit.Name && (over.RetryAfter-limit.Wait).Abs() <= 1 {
 			return false
 		}
 	}
-	w.t.Fatalf("%s at %v: the model is refused by %v, the engine by %s for %v", w.op, w.clock().UTC(), limits, over.Limit, over.RetryAfter)
+	w.t.Fatalf("%s at %v: the model is refused by %v, the engine by %s for %v", w.op, w.clock().UTC(), limits, over.Quota, over.RetryAfter)
 	return false
 }
 

@@ -62,8 +62,8 @@ func FindShards(ctx context.Context, c Config, maxThrottled float64) (Fit, error
 	return f.fit, err
 }
 
-// mostShards is the largest number that is tried.
-const mostShards = weir.DefaultMaxShards
+// mostShards returns the largest number that is tried.
+func mostShards() int { return weir.ServiceLimits().MaxShards }
 
 // A fitter looks for a number of shards.
 type fitter struct {
@@ -120,7 +120,7 @@ func (f *fitter) floor() error {
 func guess(s *simulation, offered int64) int {
 	records := float64(offered) / float64(max(1, s.meter.measured))
 	n := math.Ceil(part(records, s.limits.WriteRecordsPerSecond))
-	return int(min(max(1, n), mostShards))
+	return int(min(max(1, n), float64(mostShards())))
 }
 
 // enough reports whether so few records were throttled.
@@ -134,10 +134,10 @@ func (f *fitter) search() error {
 	if err != nil || f.fit.Interrupted {
 		return err
 	}
-	if high > mostShards {
+	if high > mostShards() {
 		f.fit.Impossible = true
 		f.fit.Why = fmt.Sprintf("%d shards, the most that a stream may have, throttle %d records still",
-			mostShards, f.results[low].ThrottledRecords)
+			mostShards(), f.results[low].ThrottledRecords)
 		return nil
 	}
 	for high-low > 1 {
@@ -177,10 +177,10 @@ func (f *fitter) bracket() (low, high int, err error) {
 		return n, high, nil
 	}
 	for !ok {
-		if n == mostShards {
+		if n == mostShards() {
 			return n, n + 1, nil
 		}
-		low, n = n, min(2*n, mostShards)
+		low, n = n, min(2*n, mostShards())
 		if ok, err = f.try(n); err != nil || f.fit.Interrupted {
 			return 0, 0, err
 		}

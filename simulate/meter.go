@@ -89,8 +89,9 @@ func (m *meter) takeShards() {
 // was asked of the shard in this second.
 func (sh *shard) use(l weir.Limits) float64 {
 	asked := &sh.second.Writes
-	records := min(l.WriteRecordsPerSecond, weir.DefaultWriteRecordsPerSecond*unlimited)
-	bytes := min(l.WriteBytesPerSecond, weir.DefaultWriteBytesPerSecond*unlimited)
+	service := weir.ServiceLimits()
+	records := min(l.WriteRecordsPerSecond, service.WriteRecordsPerSecond*unlimited)
+	bytes := min(l.WriteBytesPerSecond, service.WriteBytesPerSecond*unlimited)
 	return max(part(float64(asked.AcceptedRecords+asked.ThrottledRecords), records),
 		part(float64(asked.AcceptedBytes+asked.ThrottledBytes), bytes))
 }

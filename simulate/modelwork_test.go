@@ -66,7 +66,7 @@ func randomTraffic(r *rand.Rand) workload.Traffic {
 }
 
 func randomConsumer(r *rand.Rand) workload.Consumer {
-	c := workload.Consumer{Poll: lasts(time.Duration(50+r.IntN(2000)) * time.Millisecond), Limit: 1 + r.IntN(weir.DefaultReadRecords)}
+	c := workload.Consumer{Poll: lasts(time.Duration(50+r.IntN(2000)) * time.Millisecond), Limit: 1 + r.IntN(weir.ServiceLimits().ReadRecords)}
 	if r.IntN(2) == 0 {
 		c.Start = lasts(time.Duration(r.IntN(10_000)) * time.Millisecond)
 	}

@@ -128,9 +128,6 @@ func (p *producer) send(a *attempt) (*shard, error) {
 
 var errTooLarge = errors.New("larger than the stream takes")
 
-// limitWriteRecords is the limit as a [weir.LimitError] calls it.
-const limitWriteRecords = "write records per second"
-
 // refused accounts for records that were not stored, and reports whether it was a
 // limit that refused them.
 func (p *producer) refused(w *Writes, records, bytes int64, err error) (throttled bool) {
@@ -144,7 +141,7 @@ func (p *producer) refused(w *Writes, records, bytes int64, err error) (throttle
 	}
 	w.ThrottledRecords += records
 	w.ThrottledBytes += bytes
-	if limit.Limit == limitWriteRecords {
+	if limit.Quota == weir.QuotaWriteRecords {
 		w.ThrottledByRecords += records
 	}
 	return true

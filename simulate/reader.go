@@ -122,7 +122,7 @@ func (r *reader) refused(err error) {
 		r.sh.busy = true
 		c.second.Throttled++
 		r.sh.second.ReadThrottled++
-		if limit.Limit == limitReadCalls {
+		if limit.Quota == weir.QuotaReadCalls {
 			r.sh.second.ReadThrottledByCalls++
 		}
 		r.schedule(max(r.polled+c.interval(), s.now+limit.RetryAfter))
@@ -136,9 +136,6 @@ func (r *reader) refused(err error) {
 		s.fail(err)
 	}
 }
-
-// limitReadCalls is the limit as a [weir.LimitError] calls it.
-const limitReadCalls = "read calls per second"
 
 // take notes what the reader was given.
 func (r *reader) take(records []weir.Record, behind int64) (n, bytes int64) {

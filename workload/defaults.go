@@ -15,7 +15,7 @@ const (
 
 	DefaultPeriod  = 24 * time.Hour
 	DefaultSpread  = 2
-	DefaultBatch   = weir.DefaultBatchRecords
+	DefaultBatch   = 500 // the service's most
 	DefaultBackoff = 100 * time.Millisecond
 	DefaultPoll    = time.Second
 )
@@ -117,7 +117,7 @@ func (s Stream) withDefaults() Stream {
 		s.Shards = or(s.Shards, 1)
 	}
 	s.Distribution = or(s.Distribution, ByPartitionKey)
-	s.Retention = or(s.Retention, Duration(weir.DefaultRetention))
+	s.Retention = or(s.Retention, Duration(weir.ServiceLimits().MinRetention))
 	s.RecordBytes = or(s.RecordBytes, s.Limits.recordBytes())
 	s.Limits = s.Limits.withDefaults()
 	return s
@@ -128,17 +128,18 @@ func (l Limits) recordBytes() Size {
 	if l.None {
 		return weir.MaxRecordBytes
 	}
-	return weir.DefaultRecordBytes
+	return Size(weir.ServiceLimits().RecordBytes)
 }
 
 func (l Limits) withDefaults() Limits {
 	if l.None {
 		return l
 	}
-	l.WriteRecords = or(l.WriteRecords, weir.DefaultWriteRecordsPerSecond)
-	l.WriteBytes = or(l.WriteBytes, weir.DefaultWriteBytesPerSecond)
-	l.ReadCalls = or(l.ReadCalls, weir.DefaultReadCallsPerSecond)
-	l.ReadBytes = or(l.ReadBytes, weir.DefaultReadBytesPerSecond)
+	service := weir.ServiceLimits()
+	l.WriteRecords = or(l.WriteRecords, float64(service.WriteRecordsPerSecond))
+	l.WriteBytes = or(l.WriteBytes, Size(service.WriteBytesPerSecond))
+	l.ReadCalls = or(l.ReadCalls, float64(service.ReadCallsPerSecond))
+	l.ReadBytes = or(l.ReadBytes, Size(service.ReadBytesPerSecond))
 	return l
 }
 
@@ -153,7 +154,7 @@ func (c Consumer) withDefaults() Consumer {
 	c.Count = or(c.Count, 1)
 	c.From = or(c.From, FromTrimHorizon)
 	c.Poll = or(c.Poll, Duration(DefaultPoll))
-	c.Limit = or(c.Limit, weir.DefaultReadRecords)
+	c.Limit = or(c.Limit, weir.ServiceLimits().ReadRecords)
 	return c
 }
 

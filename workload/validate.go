@@ -44,7 +44,6 @@ const (
 	minWeight  = 1e-15
 	maxWeight  = 1e15
 	maxRetries = 1000
-	maxWarm    = weir.DefaultOnDemandWriteBytesPerSecond >> 20 // MiB a second
 )
 
 // Validate says which field is out of bounds: the first one, as a
@@ -180,10 +179,11 @@ func (c *checker) checkStream(at string, s Stream) {
 
 // mostWarm returns the highest warm throughput, in MiB a second.
 func (l Limits) mostWarm() int {
+	most := weir.ServiceLimits()
 	if l.None {
-		return weir.MaxOnDemandWriteBytesPerSecond >> 20
+		most = weir.Unlimited()
 	}
-	return maxWarm
+	return int(most.OnDemandWriteBytesPerSecond) >> 20
 }
 
 // retention returns the shortest and the longest one.
@@ -191,7 +191,7 @@ func (l Limits) retention() (least, most Duration) {
 	if l.None {
 		return 1, Duration(MaxDuration)
 	}
-	return Duration(weir.DefaultMinRetention), Duration(weir.DefaultMaxRetention)
+	return Duration(weir.ServiceLimits().MinRetention), Duration(weir.ServiceLimits().MaxRetention)
 }
 
 func (c *checker) checkLimits(at string, l Limits) {
@@ -205,7 +205,7 @@ func (c *checker) checkLimits(at string, l Limits) {
 
 func (c *checker) checkProducers(at string, p Producers) {
 	within(c, at+"count", p.Count, 0, MaxProducers)
-	within(c, at+"batch", p.Batch, 0, weir.DefaultBatchRecords)
+	within(c, at+"batch", p.Batch, 0, weir.ServiceLimits().BatchRecords)
 	c.time(at+"linger", p.Linger)
 	within(c, at+"retries", p.Retries, 0, maxRetries)
 	c.time(at+"backoff", p.Backoff)
@@ -231,8 +231,8 @@ func (c *checker) checkConsumers(w Workload) {
 		}
 	}
 	c.require(all <= MaxConsumers, "consumers", "%d are too many; at most %d are allowed", all, MaxConsumers)
-	c.require(fanOut <= weir.DefaultConsumers || w.Stream.Limits.None, "consumers",
-		"%d with fan_out are too many; a stream has at most %d unless stream.limits.none is set", fanOut, weir.DefaultConsumers)
+	c.require(fanOut <= weir.ServiceLimits().Consumers || w.Stream.Limits.None, "consumers",
+		"%d with fan_out are too many; a stream has at most %d unless stream.limits.none is set", fanOut, weir.ServiceLimits().Consumers)
 }
 
 func (c *checker) checkConsumer(at string, k Consumer) {
@@ -241,7 +241,7 @@ func (c *checker) checkConsumer(at string, k Consumer) {
 	c.oneOf(at+"from", k.From, FromTrimHorizon, FromLatest)
 	c.time(at+"start", k.Start)
 	c.time(at+"poll", k.Poll)
-	within(c, at+"limit", k.Limit, 0, weir.DefaultReadRecords)
+	within(c, at+"limit", k.Limit, 0, weir.ServiceLimits().ReadRecords)
 	c.time(at+"per_record", k.PerRecord)
 	c.time(at+"per_batch", k.PerBatch)
 	within(c, at+"workers", k.Workers, 0, MaxShards)

@@ -175,7 +175,7 @@ func (c Config) withDefaults() Config {
 // the engine is not to count again.
 func streamDefaults(c weir.Config, region string) weir.Config {
 	if c.Limits.OnDemandWriteBytesPerSecond == 0 && largeRegion(region) {
-		c.Limits.OnDemandWriteBytesPerSecond = weir.MaxOnDemandWriteBytesPerSecond
+		c.Limits.OnDemandWriteBytesPerSecond = weir.Unlimited().OnDemandWriteBytesPerSecond
 	}
 	c.Limits.Consumers, c.Limits.ModeSwitchesPerDay = -1, -1
 	c.Shards, c.Retention, c.Mode, c.Distribution, c.WarmThroughput = 0, 0, weir.Provisioned, weir.ByPartitionKey, 0

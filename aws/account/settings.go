@@ -115,7 +115,7 @@ func (c *control) checkWarm(stream string, mibPerSecond int32) error {
 	const mib = 1 << 20
 	most := c.a.config.Stream.Limits.OnDemandWriteBytesPerSecond
 	if most == 0 {
-		most = weir.DefaultOnDemandWriteBytesPerSecond
+		most = weir.ServiceLimits().OnDemandWriteBytesPerSecond
 	}
 	switch {
 	case mibPerSecond < 0:

@@ -277,7 +277,7 @@ func updateShardCount(c *control, in *UpdateShardCountInput) (*UpdateShardCountO
 	current, target := st.engine.Capacity().OpenShards, int(*in.TargetShardCount)
 	steps, err := st.engine.PlanResize(target)
 	if err != nil {
-		return nil, c.resizeRefused(st, err)
+		return nil, c.resizeRefused(st, current, target, err)
 	}
 	more := target - current
 	if err := c.needShards(more); err != nil {
@@ -293,18 +293,18 @@ func updateShardCount(c *control, in *UpdateShardCountInput) (*UpdateShardCountO
 }
 
 // resizeRefused words why the engine refused a number of shards.
-func (c *control) resizeRefused(st *stream, err error) error {
-	var e *weir.ResizeError
+func (c *control) resizeRefused(st *stream, current, target int, err error) error {
+	var e *weir.LimitError
 	if !errors.As(err, &e) {
 		return c.a.translate(err)
 	}
-	switch e.Rule {
-	case weir.ResizeTooLarge:
-		return errorf(CodeLimitExceeded, msgOverDouble, e.Current, e.Target)
-	case weir.ResizeTooSmall:
-		return errorf(CodeLimitExceeded, msgBelowHalf, e.Current, e.Target)
-	case weir.ResizeAboveMaximum:
-		return errorf(CodeLimitExceeded, msgOverMaximum, e.Limit, e.Current, e.Target)
+	switch e.Quota {
+	case weir.QuotaResizeUp:
+		return errorf(CodeLimitExceeded, msgOverDouble, current, target)
+	case weir.QuotaResizeDown:
+		return errorf(CodeLimitExceeded, msgBelowHalf, current, target)
+	case weir.QuotaShards:
+		return errorf(CodeLimitExceeded, msgOverMaximum, e.Most, current, target)
 	default:
 		return errorf(CodeLimitExceeded, msgRateStream, st.name, c.a.config.ID)
 	}

@@ -16,8 +16,8 @@ import (
 // this. For anything else, mistakes above all, the readers give up, and the
 // request is taken apart like every other one, by its shape.
 
-// maxBatch is how many records one PutRecords may carry.
-const maxBatch = weir.DefaultBatchRecords
+// maxBatch is how many records one PutRecords may carry, as the service has it.
+const maxBatch = 500
 
 // A putRequest is the input of PutRecord, or of PutRecords.
 type putRequest struct {

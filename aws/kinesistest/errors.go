@@ -65,7 +65,8 @@ func (c *Call) message(code Code) string {
 	case ResourceNotFound:
 		return fmt.Sprintf("Stream %s under account %s not found.", c.Stream, id)
 	case ExpiredIterator:
-		const form, lifetime = "Mon Jan 02 15:04:05 MST 2006", weir.DefaultIteratorLifetime
+		const form = "Mon Jan 02 15:04:05 MST 2006"
+		lifetime := weir.ServiceLimits().IteratorLifetime
 		issued := c.At.UTC().Add(-lifetime - time.Second)
 		return fmt.Sprintf("Iterator expired. The iterator was created at time %s while right now it is %s which is further in the future than the tolerated delay of %d milliseconds.",
 			issued.Format(form), c.At.UTC().Format(form), lifetime.Milliseconds())

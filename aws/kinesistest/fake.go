@@ -126,7 +126,7 @@ func (k *Fake) create(s StreamSpec, at time.Time) (*weir.Stream, error) {
 			return nil, err
 		}
 	}
-	if s.Retention != 0 && s.Retention != weir.DefaultRetention {
+	if s.Retention != 0 && s.Retention != weir.ServiceLimits().MinRetention {
 		hours := int32(s.Retention / time.Hour)
 		if _, err := k.account.IncreaseStreamRetentionPeriod(ctx, &account.IncreaseStreamRetentionPeriodInput{
 			StreamName: &s.Name, RetentionPeriodHours: &hours,

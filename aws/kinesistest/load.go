@@ -31,9 +31,9 @@ func (l Load) withDefaults() Load {
 	l.Records = cmp.Or(l.Records, 1000)
 	l.Keys = cmp.Or(l.Keys, 10)
 	if l.Over == 0 {
-		l.Batch = cmp.Or(l.Batch, weir.DefaultBatchRecords)
+		l.Batch = cmp.Or(l.Batch, weir.ServiceLimits().BatchRecords)
 	}
-	l.Batch = min(cmp.Or(l.Batch, 1), weir.DefaultBatchRecords)
+	l.Batch = min(cmp.Or(l.Batch, 1), weir.ServiceLimits().BatchRecords)
 	if l.Data == nil {
 		l.Data = func(key string, _, n int) []byte { return fmt.Appendf(nil, "%s %d", key, n) }
 	}

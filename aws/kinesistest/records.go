@@ -195,7 +195,7 @@ const maxIdleLooks = 1000
 
 // watchEvery returns how often it looks: more often than records can expire.
 func (k *Fake) watchEvery() time.Duration {
-	return cmp.Or(max(k.config.Limits.MinRetention, 0), weir.DefaultMinRetention) / 2
+	return cmp.Or(max(k.config.Limits.MinRetention, 0), weir.ServiceLimits().MinRetention) / 2
 }
 
 // watchPuts makes the fake look for records that are put past it from now on,

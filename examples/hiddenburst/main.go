@@ -44,8 +44,8 @@ func run(ctx context.Context, w io.Writer) error {
 
 // put puts records in batches as large as they may be.
 func put(ctx context.Context, s *weir.Stream, records int) error {
-	for ; records > 0; records -= weir.DefaultBatchRecords {
-		entries := make([]weir.Entry, min(records, weir.DefaultBatchRecords))
+	for ; records > 0; records -= weir.ServiceLimits().BatchRecords {
+		entries := make([]weir.Entry, min(records, weir.ServiceLimits().BatchRecords))
 		for i := range entries {
 			entries[i] = weir.Entry{PartitionKey: fmt.Sprint("order-", i), Data: []byte("1 weir")}
 		}

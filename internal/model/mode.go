@@ -22,7 +22,7 @@ func (s *Stream) SetMode(onDemand bool, now int64) (time.Duration, Fault) {
 	case onDemand == c.onDemand:
 		return 0, OK
 	case c.auto:
-		return 0, IsProvisioned
+		return 0, WrongMode
 	}
 	c.switches = lastDay(c.switches, now)
 	if len(c.switches) >= s.config.ModeSwitchesPerDay {
@@ -39,7 +39,7 @@ func (s *Stream) SetMode(onDemand bool, now int64) (time.Duration, Fault) {
 // SetAuto says whether the stream distributes records itself.
 func (s *Stream) SetAuto(auto bool) Fault {
 	if auto && !s.OnDemand() {
-		return IsProvisioned
+		return WrongMode
 	}
 	s.scaling.auto, s.scaling.turn = auto, 0
 	return OK
@@ -56,7 +56,7 @@ func (s *Stream) nextTurn() *big.Int {
 // SetWarm asks for capacity in advance.
 func (s *Stream) SetWarm(mib int, now int64) Fault {
 	if !s.OnDemand() {
-		return IsProvisioned
+		return WrongMode
 	}
 	if mib < 0 || int64(mib)<<20 > s.config.OnDemandBytes {
 		return BadArgument

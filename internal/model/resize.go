@@ -37,7 +37,7 @@ func (s *Stream) PlanResize(target int, now int64) (Plan, []Refusal, Fault) {
 	current := len(p.starts)
 	switch {
 	case s.OnDemand():
-		return p, nil, IsOnDemand
+		return p, nil, WrongMode
 	case target < 1:
 		return p, nil, BadArgument
 	case target == current:

@@ -22,7 +22,7 @@ func (s *Stream) Shard(id int) *Shard { return s.shards[id] }
 // Split closes a shard and opens two.
 func (s *Stream) Split(id int, at *big.Int, now int64) ([]int, Fault) {
 	if s.OnDemand() {
-		return nil, IsOnDemand
+		return nil, WrongMode
 	}
 	sh, f := s.openShard(id, now)
 	if f != OK {
@@ -49,7 +49,7 @@ func (sh *Shard) middle() *big.Int {
 // Merge closes two neighbours, the lower one first, and opens one.
 func (s *Stream) Merge(lower, upper int, now int64) ([]int, Fault) {
 	if s.OnDemand() {
-		return nil, IsOnDemand
+		return nil, WrongMode
 	}
 	lo, f := s.openShard(lower, now)
 	if f != OK {

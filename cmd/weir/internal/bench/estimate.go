@@ -45,9 +45,9 @@ func volume(w workload.Workload, open workload.Open) (workload.Volume, error) {
 	if w.Traffic[0].Rate.Max {
 		shards := max(w.Stream.Shards, w.Stream.WarmThroughput)
 		if shards == 0 {
-			shards = weir.DefaultOnDemandShards
+			shards = 4
 		}
-		w.Traffic[0].Rate = workload.Rate{Constant: float64(shards) * weir.DefaultWriteRecordsPerSecond}
+		w.Traffic[0].Rate = workload.Rate{Constant: float64(shards) * float64(weir.ServiceLimits().WriteRecordsPerSecond)}
 	}
 	return w.Volume(open)
 }

@@ -78,7 +78,7 @@ func (r *remote) create(ctx context.Context, s workload.Stream) error {
 	} else {
 		in.ShardCount = aws.Int32(int32(max(1, s.Shards)))
 	}
-	if s.RecordBytes > weir.DefaultRecordBytes {
+	if int(s.RecordBytes) > weir.ServiceLimits().RecordBytes {
 		in.MaxRecordSizeInKiB = aws.Int32(int32((s.RecordBytes + 1023) / 1024))
 	}
 	if _, err := r.client.CreateStream(ctx, in); err != nil {
@@ -91,7 +91,7 @@ func (r *remote) create(ctx context.Context, s workload.Stream) error {
 // retain sets the retention of a new stream, if it is not what new streams have.
 func (r *remote) retain(ctx context.Context, c RemoteConfig) error {
 	hours := time.Duration(c.Stream.Retention).Hours()
-	if c.Existing != "" || hours <= weir.DefaultRetention.Hours() {
+	if c.Existing != "" || hours <= weir.ServiceLimits().MinRetention.Hours() {
 		return nil
 	}
 	_, err := r.client.IncreaseStreamRetentionPeriod(ctx, &kinesis.IncreaseStreamRetentionPeriodInput{
@@ -221,7 +221,7 @@ func limitError(text string) error {
 	if err != nil {
 		return fmt.Errorf("%w: %s", weir.ErrThroughputExceeded, text)
 	}
-	return &weir.LimitError{Limit: "throughput", Shard: shard, RetryAfter: time.Second}
+	return &weir.LimitError{Quota: weir.QuotaWriteBytes, Shard: shard, RetryAfter: time.Second}
 }
 
 // Shards lists the shards.

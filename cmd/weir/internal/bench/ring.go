@@ -35,7 +35,7 @@ func newRing(records *workload.Generator, mark mark, most, budget int) *ring {
 	for n < ringRecords && own < budget || len(r.chunks) == 0 {
 		c, bytes := new(chunk), 0
 		for len(c.entries) < most && records.Next(&arrival) {
-			if bytes+arrival.Bytes+len(arrival.Key.Text) > weir.DefaultBatchBytes && len(c.entries) > 0 {
+			if bytes+arrival.Bytes+len(arrival.Key.Text) > weir.ServiceLimits().BatchBytes && len(c.entries) > 0 {
 				break // this record is left out
 			}
 			data := arrival.Bytes

@@ -95,7 +95,7 @@ func (b *batch) reset() {
 
 // fits reports whether a record of a size fits in. The first one always does.
 func (b *batch) fits(size int) bool {
-	return len(b.entries) == 0 || len(b.entries) < b.most && b.bytes+size <= weir.DefaultBatchBytes
+	return len(b.entries) == 0 || len(b.entries) < b.most && b.bytes+size <= weir.ServiceLimits().BatchBytes
 }
 
 // add adds a record.

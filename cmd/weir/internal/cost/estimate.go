@@ -213,7 +213,7 @@ func (e *Estimate) measureNeed(ctx context.Context, c Config, sim simulate.Confi
 	if e.HotKey != "" && !e.ShardsGiven {
 		u.Shards = max(1, math.Ceil(u.Need))
 	}
-	e.ReadNeed = u.Bytes * float64(u.Readers) / u.Period.Seconds() / float64(weir.DefaultReadBytesPerSecond)
+	e.ReadNeed = u.Bytes * float64(u.Readers) / u.Period.Seconds() / float64(weir.ServiceLimits().ReadBytesPerSecond)
 	u.Need = max(u.Need, e.ReadNeed)
 	if !e.ShardsGiven && e.ReadNeed > u.Shards {
 		u.Shards, e.forReaders = math.Ceil(e.ReadNeed), true

@@ -37,7 +37,7 @@ func (res *Result) throughputChart() report.Chart {
 func limitLine(n int) report.Series {
 	return report.Series{
 		Name: "limit", Color: report.LimitColor, Dashed: true,
-		Values: slices.Repeat([]float64{weir.DefaultWriteRecordsPerSecond}, n),
+		Values: slices.Repeat([]float64{float64(weir.ServiceLimits().WriteRecordsPerSecond)}, n),
 	}
 }
 

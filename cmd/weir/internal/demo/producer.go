@@ -15,7 +15,7 @@ const (
 	queuedEvents = 100
 	// batchRecords and batchBytes bound one PutRecords.
 	batchRecords = 100
-	batchBytes   = weir.DefaultBatchBytes / 2
+	batchBytes   = 5 << 20
 	// patience is how long one put waits for quota before the producer backs
 	// off. It is short: what is tried again counts as throttled again.
 	patience = time.Millisecond
