@@ -72,8 +72,10 @@ func Until(b *rate.Limiter, now time.Time, n int) time.Duration {
 // takeUpTo empties b by n tokens, or by all it has.
 func takeUpTo(b *rate.Limiter, now time.Time, n int) {
 	if b != nil && !b.AllowN(now, n) {
-		const rounding = 0.5e-9 // seconds: whole tokens are not to be missed by an error of floating point
-		b.AllowN(now, int(b.TokensAt(now)+rounding*float64(b.Limit())))
+		const rounding = 0.5e-9                                                     // seconds: whole tokens are not to be missed by an error of floating point
+		if whole := int(b.TokensAt(now) + rounding*float64(b.Limit())); whole > 0 { // less than none gives none
+			b.AllowN(now, whole)
+		}
 	}
 }
 

@@ -121,14 +121,23 @@ func takeTimes(b *rate.Limiter, now time.Time, size, n int) {
 	}
 }
 
-// A Debt is what records took in advance: they may pass when it is paid off.
+// A Debt is what records took in advance: they may pass when it is paid off. The
+// zero value is none.
 type Debt struct {
-	// Wait is how long that takes from the reading at which it was taken.
+	// Wait is how long that takes from the reading at which the latest record took
+	// its share.
 	Wait time.Duration
 	// By is the limit that takes longest.
 	By Kind
 
-	taken []*rate.Reservation
+	due   time.Time // when it is paid off, by the quota's clock
+	taken []share
+}
+
+// A share is tokens that a debt took of a bucket.
+type share struct {
+	of     *rate.Limiter
+	tokens int
 }
 
 // Owe takes one record of size bytes although the buckets do not hold it, and adds
@@ -137,15 +146,10 @@ type Debt struct {
 func (w *Writes) Owe(d *Debt, now int64, size int) {
 	at, behind := w.clock.Read(now)
 	wait, by := time.Duration(0), WriteRecords
-	if b := w.payer(size); b != nil {
-		if until := Until(b, at, size); until > 0 {
+	payer := w.payer(size)
+	if payer != nil {
+		if until := Until(payer, at, size); until > 0 {
 			wait, by = until, WriteBytes
-		}
-		d.owe(b, at, size)
-		for _, other := range []*rate.Limiter{w.bytes, w.burst} {
-			if other != b {
-				takeUpTo(other, at, size)
-			}
 		}
 	}
 	if w.records != nil {
@@ -154,24 +158,55 @@ func (w *Writes) Owe(d *Debt, now int64, size int) {
 		}
 		d.owe(w.records, at, 1)
 	}
-	if wait = max(1, wait) + behind; wait > d.Wait {
-		d.Wait, d.By = wait, by
+	if w.burst != nil {
+		d.owe(w.burst, at, min(size, w.burst.Burst()))
 	}
+	switch {
+	case payer == nil:
+	case payer == w.bytes:
+		d.owe(w.bytes, at, min(size, w.bytes.Burst()))
+	default:
+		// The other bucket is empty once a large record has passed, and not before
+		// the burst is paid for: else small records would pass meanwhile.
+		d.owe(w.bytes, at, int(math.Ceil(w.bytes.TokensAt(at)-min(0, w.burst.TokensAt(at)))))
+	}
+	if wait = max(1, wait); d.due.IsZero() || at.Add(wait).After(d.due) {
+		d.due, d.By = at.Add(wait), by
+	}
+	d.Wait = d.due.Sub(at) + behind
 }
 
-// owe takes n tokens, or all that b can hold if that is less.
+// owe takes n tokens of b, whatever it holds.
 func (d *Debt) owe(b *rate.Limiter, at time.Time, n int) {
-	if r := b.ReserveN(at, min(n, b.Burst())); r.OK() {
-		d.taken = append(d.taken, r)
+	if n <= 0 {
+		return
+	}
+	size := b.Burst()
+	if n > size { // no more can be reserved at a time than a bucket holds
+		b.SetBurstAt(at, n)
+		defer b.SetBurstAt(at, size)
+	}
+	if b.ReserveN(at, n).OK() {
+		d.taken = append(d.taken, share{b, n})
 	}
 }
 
-// Forgive gives back what d took and has not been paid off at a reading of the
-// clock.
+// Left returns how long it is from a reading of the clock until d is paid off: zero
+// if it is.
+func (w *Writes) Left(d *Debt, now int64) time.Duration {
+	at, behind := w.clock.Read(now)
+	if left := d.due.Sub(at); left > 0 {
+		return left + behind
+	}
+	return 0
+}
+
+// Forgive gives back what d took for records that will not pass, and leaves d
+// empty.
 func (w *Writes) Forgive(d *Debt, now int64) {
 	at, _ := w.clock.Read(now)
-	for _, r := range d.taken {
-		r.CancelAt(at)
+	for _, s := range d.taken {
+		s.of.ReserveN(at, -s.tokens) // not Cancel, which keeps a share of a bucket that was not short
 	}
-	d.taken = nil
+	*d = Debt{}
 }
