@@ -85,7 +85,7 @@ type lineup struct {
 	ticket *wait.Ticket
 	debt   quota.Debt
 	owed   int       // how many of left, from the first on, the debt is for
-	due    time.Time // when it is paid off, by package time
+	due    time.Time // when to look whether it is paid off, by package time
 	err    *LimitError
 }
 
@@ -117,24 +117,35 @@ func (q *waitingPut) firstError() error {
 }
 
 // put puts entries, whose results carry the limit that refused them, as the quotas
-// of their shards allow. When ctx ends it returns an error that says which limit it
-// waited for.
+// of their shards allow. It lets the part of each shard have its turn; where a shard
+// was closed meanwhile, its part moves on to the children. When ctx ends it returns
+// an error that says which limit it waited for.
 func (q *waitingPut) put(ctx context.Context, entries []int) error {
-	for len(entries) > 0 {
-		lines := q.lineUp(entries)
-		moved, err := q.serve(ctx, lines)
+	// Each line has an entry at least, and tells of its turn once.
+	turns := make(chan *wait.Ticket, len(entries))
+	lines := q.lineUp(q.stream.routes.Load(), entries, turns)
+	for len(lines) > 0 {
+		l, err := next(ctx, lines, turns)
 		if err != nil {
+			q.giveUp(lines)
 			return err
 		}
-		entries = moved
+		if !q.putLine(l) {
+			// Before the turn is passed on, so that who comes next stays behind.
+			lines = append(lines, q.lineUp(q.stream.laterRoutes(), l.left, turns)...)
+			l.left = nil
+		}
+		if len(l.left) == 0 {
+			l.sh.line.Leave(l.ticket)
+			lines = slices.DeleteFunc(lines, func(o *lineup) bool { return o == l })
+		}
 	}
 	return nil
 }
 
-// lineUp divides entries by shard.
-func (q *waitingPut) lineUp(entries []int) (lines []*lineup) {
-	s := q.stream
-	routes, dealer, byShard := s.routes.Load(), s.dealer(), make(map[*shard]*lineup)
+// lineUp divides entries by shard and takes a place in the line of each.
+func (q *waitingPut) lineUp(routes *routing, entries []int, turns chan<- *wait.Ticket) (lines []*lineup) {
+	dealer, byShard := q.stream.dealer(), make(map[*shard]*lineup)
 	for _, i := range entries {
 		explicit := q.entries[i].ExplicitHashKey
 		if dealer != nil {
@@ -149,33 +160,10 @@ func (q *waitingPut) lineUp(entries []int) (lines []*lineup) {
 		}
 		l.left = append(l.left, i)
 	}
-	return lines
-}
-
-// serve lets each of lines have its turn and puts what it has. It returns the
-// entries whose shard was closed meanwhile.
-func (q *waitingPut) serve(ctx context.Context, lines []*lineup) (moved []int, err error) {
-	turns := make(chan *wait.Ticket, len(lines))
 	for _, l := range lines {
 		l.ticket = l.sh.line.Enter(turns)
 	}
-	for len(lines) > 0 {
-		l, err := next(ctx, lines, turns)
-		if err != nil {
-			q.giveUp(lines, moved)
-			return nil, err
-		}
-		if !q.putLine(l) {
-			moved = append(moved, l.left...)
-			l.left = nil
-		}
-		if len(l.left) == 0 {
-			l.sh.line.Leave(l.ticket)
-			lines = slices.DeleteFunc(lines, func(o *lineup) bool { return o == l })
-		}
-	}
-	slices.Sort(moved)
-	return moved, nil
+	return lines
 }
 
 // next waits until one of lines has its turn or has paid off its debt, or ctx ends.
@@ -203,11 +191,18 @@ func next(ctx context.Context, lines []*lineup, turns <-chan *wait.Ticket) (*lin
 }
 
 // putLine puts what of a line is paid for and what the quota lets pass besides, and
-// takes a debt for what comes next. It reports whether the shard is open.
+// takes a debt for what comes next. It reports whether the shard is open; if not,
+// nothing is put, and there is no debt to a shard that takes no more.
 func (q *waitingPut) putLine(l *lineup) bool {
 	sh, now := l.sh, q.stream.now()
 	if !sh.begin() {
 		return false
+	}
+	if left := sh.quota.Left(&l.debt, int64(now)); left > 0 {
+		// The stream's clock decides; the timer only said when to look.
+		l.due = time.Now().Add(left)
+		sh.abandon()
+		return true
 	}
 	passed := l.owed
 	for passed < len(l.left) && sh.admit(now, q.entries[l.left[passed]].Size(), false).Kind == quota.None {
@@ -253,7 +248,7 @@ func (q *waitingPut) store(sh *shard, entries []int, now instant) {
 
 // giveUp leaves all lines, gives room and quota back, and says of each record that
 // is not stored what it waited for.
-func (q *waitingPut) giveUp(lines []*lineup, moved []int) {
+func (q *waitingPut) giveUp(lines []*lineup) {
 	now := q.stream.now()
 	for _, l := range lines {
 		l.sh.mu.Lock()
@@ -262,12 +257,9 @@ func (q *waitingPut) giveUp(lines []*lineup, moved []int) {
 		l.sh.line.Leave(l.ticket)
 		for _, i := range l.left {
 			q.results[i] = PutResult{Err: l.err}
-		}
-		moved = append(moved, l.left...)
-	}
-	if q.stream.full.max > 0 {
-		for _, i := range moved {
-			q.stream.full.give(q.entries[i].Size())
+			if q.stream.full.max > 0 {
+				q.stream.full.give(q.entries[i].Size())
+			}
 		}
 	}
 }

@@ -17,8 +17,9 @@ type Queue struct {
 
 // A Ticket is a place in a [Queue].
 type Ticket struct {
-	// Turn is told when it is the ticket's turn. Several tickets may share it if it
-	// has room for as many.
+	// turn is told when it is the ticket's turn. Several tickets may share it if it
+	// has room for as many. A ticket that is left at that very moment may be told
+	// too late: it has passed the turn on then.
 	turn  chan<- *Ticket
 	place *list.Element // nil if it does not wait
 	has   bool          // has the turn
