@@ -31,11 +31,28 @@ type memoryBound struct {
 // once the record is stored, so that a record which a quota refuses drops nothing.
 func (m *memoryBound) admit(size int) bool {
 	n := int64(size) + RecordOverheadBytes
-	if held := m.held.Add(n); held <= m.max || m.policy == DropOldest && n <= m.max {
-		return true
+	if m.policy == DropOldest {
+		if n <= m.max {
+			m.held.Add(n)
+		}
+		return n <= m.max
 	}
-	m.held.Add(-n)
-	return false
+	return m.hold(n)
+}
+
+// hold counts n bytes as held if there is room for them. It counts nothing that it
+// has to take back: another one would not find room meanwhile, and wait for a change
+// that does not come.
+func (m *memoryBound) hold(n int64) bool {
+	for {
+		held := m.held.Load()
+		if n > m.max-held {
+			return false
+		}
+		if m.held.CompareAndSwap(held, held+n) {
+			return true
+		}
+	}
 }
 
 // give takes back what admit counted.
@@ -48,14 +65,7 @@ func (m *memoryBound) admitCopies(size, n int) bool {
 		return true
 	}
 	each := int64(size) + RecordOverheadBytes
-	if int64(n) > (m.max-m.held.Load())/each {
-		return false
-	}
-	if m.held.Add(int64(n)*each) <= m.max {
-		return true
-	}
-	m.giveCopies(size, n)
-	return false
+	return int64(n) <= m.max/each && m.hold(int64(n)*each)
 }
 
 // giveCopies takes back what admitCopies counted.
@@ -132,15 +142,22 @@ func (s *Stream) waitForRoom(ctx context.Context, size int, now instant) (instan
 // waitForSome returns how many of entries, from the first on, to put now. Where the
 // policy is to wait for room that is as many as have room, which they are counted
 // for, but one at least, which may be waited for; else it is all. An entry that has
-// no room gets its error in results.
+// no room gets its error in results; if ctx has ended, all do.
 func (s *Stream) waitForSome(ctx context.Context, entries []Entry, results []PutResult, now instant) (n int, at instant) {
 	if s.full.max == 0 || s.full.policy != Wait {
 		return len(entries), now
 	}
 	at, err := s.makeRoom(ctx, entries[0].Size(), now)
-	if err != nil {
+	if err == ErrMemoryFull {
 		results[0].Err = err
 		return 1, now
+	}
+	if err != nil {
+		for i := range results {
+			results[i].Err = err
+		}
+		s.history.Add(now.second(), kindRefusedRecords, int64(len(results)-1))
+		return len(entries), now
 	}
 	for n = 1; n < len(entries) && s.full.line.Empty() && s.full.admit(entries[n].Size()); n++ {
 	}
@@ -191,13 +208,14 @@ func (s *Stream) trimDated(now instant) (wait time.Duration) {
 		if first == nil {
 			return time.Duration(never)
 		}
-		expires, isAhead := first.ms-horizonMs(now, retention), first.ms-now.ms() > farAheadMs
-		if expires > 0 && !isAhead {
-			return time.Duration(expires) * time.Millisecond
+		expired, isAhead := first.ms <= horizonMs(now, retention), first.ms-now.ms() > farAheadMs
+		if !expired && !isAhead {
+			return time.Duration(instant(first.ms*int64(time.Millisecond)).plus(retention) - now)
 		}
 		gone := first.sh.trim(now, retention)
 		if m.giveExtent(gone); isAhead && gone.Records == 0 {
-			return retention + retention/512 // its arrival says nothing, and by then it has expired
+			// Its arrival says nothing, and by then it has expired.
+			return time.Duration(instant(retention).plus(retention / 512))
 		}
 	}
 }

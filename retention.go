@@ -24,6 +24,7 @@ func (s *Stream) SetRetention(d time.Duration) error {
 	s.trimLocked(now) // with the old retention: what expired stays expired
 	s.retention.Store(int64(d))
 	s.trimLocked(now)
+	s.full.room.Wake() // who waits for the oldest record to expire reckons anew
 	return nil
 }
 
