@@ -29,7 +29,7 @@ type poller interface {
 // timers only say when to look at it again.
 func (o *outlet) next(ctx context.Context, s *Stream, p poller) (Event, error) {
 	for {
-		if err := ctx.Err(); err != nil {
+		if err := checkContext(ctx); err != nil {
 			return Event{}, err
 		}
 		ev, first, err := p.poll(s.now())

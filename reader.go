@@ -153,7 +153,7 @@ func kin(shards []*shard) []lineage.Shard[ShardID] {
 // by the next call; the records in it may be kept as [Record] says.
 func (r *Reader) Next(ctx context.Context) ([]Record, error) {
 	for {
-		if err := ctx.Err(); err != nil {
+		if err := checkContext(ctx); err != nil {
 			return nil, err
 		}
 		records, err := r.TryNext()

@@ -260,11 +260,16 @@ func isNameByte(c byte) bool {
 
 // begin reads the clock for an operation, unless its context has ended.
 func (s *Stream) begin(ctx context.Context) (instant, error) {
-	if ctx == nil {
-		return 0, invalidf("context", "is nil")
-	}
-	if err := ctx.Err(); err != nil {
+	if err := checkContext(ctx); err != nil {
 		return 0, err
 	}
 	return s.now(), nil
+}
+
+// checkContext says that a context has ended, or is nil.
+func checkContext(ctx context.Context) error {
+	if ctx == nil {
+		return invalidf("context", "is nil")
+	}
+	return ctx.Err()
 }
