@@ -3,6 +3,7 @@ package weir_test
 import (
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 	"unsafe"
 
@@ -281,4 +282,16 @@ func TestStream_iteratorAgeRefusals(t *testing.T) {
 	clock.Advance(24 * time.Hour)
 	_, err = s.IteratorAge(it)
 	assert.ErrorIs(t, err, weir.ErrShardNotFound)
+}
+
+func TestStream_iteratorExpires(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStream(t, weir.Config{})
+		it := mustIterator(t, s, shard0, weir.TrimHorizon())
+		time.Sleep(weir.DefaultIteratorLifetime)
+		mustGet(t, s, it, 1)
+		time.Sleep(time.Nanosecond)
+		_, err := s.GetRecords(t.Context(), it, 1)
+		require.ErrorIs(t, err, weir.ErrIteratorExpired)
+	})
 }

@@ -68,6 +68,10 @@ func (s *Stream) PutRecordsWait(ctx context.Context, entries []Entry) ([]PutResu
 // together instead of one by one as soon as the first may pass.
 const patience = 20 * time.Millisecond
 
+// slowClock is the shortest time after which a stream's clock is looked at again that
+// has not got as far as a timer.
+const slowClock = time.Millisecond
+
 // A waitingPut is a call that waits for quota. What it waits for has its room in
 // memory already.
 type waitingPut struct {
@@ -200,7 +204,7 @@ func (q *waitingPut) putLine(l *lineup) bool {
 	}
 	if left := sh.quota.Left(&l.debt, int64(now)); left > 0 {
 		// The stream's clock decides; the timer only said when to look.
-		l.due = time.Now().Add(left)
+		l.due = time.Now().Add(max(left, slowClock))
 		sh.abandon()
 		return true
 	}
