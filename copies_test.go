@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -282,4 +283,86 @@ func copiesWork(b *testing.B, s *weir.Stream, n int) work {
 			}
 		}
 	}
+}
+
+// An endingContext ends when it has been asked a number of times.
+type endingContext struct {
+	context.Context
+	asks int
+}
+
+func (c *endingContext) Err() error {
+	if c.asks--; c.asks < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// PutCopies looks at its context whichever way the copies go, and returns what was
+// stored before it ended.
+func TestStream_putCopiesWhoseContextEnds(t *testing.T) {
+	const much = 1 << 20 // copies are put to one shard together
+	for _, c := range []struct {
+		name   string
+		config weir.Config
+		asks   int // 1 for the beginning of the call
+		n      int
+		stored int
+	}{
+		{"to one shard, at once", weir.Config{}, 1, 5 * much, 0},
+		{"to one shard", weir.Config{}, 3, 5 * much, 2 * much},
+		{"to one shard, at the end", weir.Config{}, 2, much, much},
+		{"in turn, at once", weir.Config{Mode: weir.OnDemand, Distribution: weir.DistributeAuto}, 1, 10, 0},
+		{"in turn to four shards", weir.Config{Mode: weir.OnDemand, Distribution: weir.DistributeAuto}, 3, 10, 3 + 3},
+		{"one by one", weir.Config{MaxBytes: 1000 * (1 + overhead), WhenFull: weir.DropOldest}, 3, 2000, 2 * 256},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.config.Limits, c.config.Hollow = weir.Unlimited(), true
+			s, _ := clocked(t, c.config)
+			stored, err := s.PutCopies(&endingContext{t.Context(), c.asks}, weir.Entry{PartitionKey: "k"}, c.n)
+			assert.Equal(t, c.stored, stored)
+			assert.EqualValues(t, c.stored, s.Snapshot().Total.IncomingRecords)
+			if c.stored == c.n {
+				assert.NoError(t, err)
+			} else {
+				assert.Equal(t, context.Canceled, err)
+			}
+		})
+	}
+}
+
+func TestStream_putCopiesThatTheClockEnds(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := newStream(t, weir.Config{Now: func() time.Time { cancel(); return epoch }})
+	stored, err := ended.PutCopies(ctx, weir.Entry{PartitionKey: "k"}, 10)
+	assert.ErrorIs(t, err, context.Canceled)
+	assert.Zero(t, stored)
+}
+
+// Copies that wait for memory are put at the time at which there is room: the quota
+// took the time of the call for a clock that was set back, and filled anew.
+func TestStream_putCopiesThatWaitForMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStream(t, weir.Config{MaxBytes: 10 * (1 + overhead), WhenFull: weir.Wait, Retention: 10 * time.Second,
+			Limits: weir.Limits{MinRetention: -1, WriteRecordsPerSecond: 10}})
+		began := time.Now()
+		stored, err := s.PutCopies(t.Context(), weir.Entry{PartitionKey: "k"}, 20)
+		require.NoError(t, err)
+		assert.Equal(t, 20, stored)
+		assert.Equal(t, 10*time.Second, time.Since(began), "until the first ten have expired")
+		s.Trim()
+		for _, r := range allRecords(t, s) {
+			require.NoError(t, s.TrimTo(r.SequenceNumber))
+		}
+		_, err = s.PutRecord(t.Context(), "k", nil)
+		assert.Equal(t, 100*time.Millisecond, requireLimit(t, err, "write records per second"))
+
+		time.Sleep(time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		stored, err = s.PutCopies(ctx, weir.Entry{PartitionKey: "k"}, 20)
+		assert.Equal(t, 10, stored)
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.ErrorIs(t, err, weir.ErrMemoryFull)
+	})
 }

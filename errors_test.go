@@ -3,6 +3,7 @@ package weir_test
 import (
 	"context"
 	"errors"
+	"iter"
 	"testing"
 	"time"
 
@@ -120,4 +121,58 @@ func TestSequenceNumberError_saysWhatIsWrong(t *testing.T) {
 		assert.Equal(t, &weir.SequenceNumberError{Text: n.String(), Reason: reason, Shard: shard0, Encodes: n.Shard()}, bad)
 		assert.EqualError(t, err, "sequence number "+n.String()+" "+reason)
 	}
+}
+
+// A nil context is an error of every method that takes one, and never a panic.
+func TestStream_nilContext(t *testing.T) {
+	var none context.Context
+	s, _ := clocked(t, weir.Config{})
+	_, err := s.RegisterConsumer("c")
+	require.NoError(t, err)
+	mustPut(t, s, "k", "v")
+	entries := []weir.Entry{{PartitionKey: "k"}}
+	reader, err := s.ReadShard("r", shard0, weir.TrimHorizon())
+	require.NoError(t, err)
+	defer reader.Close()
+	sub, err := s.Subscribe(t.Context(), "c", shard0, weir.TrimHorizon())
+	require.NoError(t, err)
+	defer sub.Close()
+	of := func(_ any, err error) error { return err }
+	for name, err := range map[string]error{
+		"PutRecord":      of(s.PutRecord(none, "k", nil)),
+		"Put":            of(s.Put(none, entries[0])),
+		"PutRecords":     of(s.PutRecords(none, entries)),
+		"PutCopies":      of(s.PutCopies(none, entries[0], 1)),
+		"PutRecordWait":  of(s.PutRecordWait(none, "k", nil)),
+		"PutRecordsWait": of(s.PutRecordsWait(none, entries)),
+		"GetRecords":     of(s.GetRecords(none, mustIterator(t, s, shard0, weir.TrimHorizon()), 1)),
+		"AppendRecords":  of(s.AppendRecords(none, nil, mustIterator(t, s, shard0, weir.TrimHorizon()), 1)),
+		"Subscribe":      of(s.Subscribe(none, "c", shard0, weir.TrimHorizon())),
+		"Reader":         of(reader.Next(none)),
+		"Subscription":   of(sub.Next(none)),
+	} {
+		var bad *weir.ArgumentError
+		assert.ErrorAs(t, err, &bad, name)
+		assert.EqualError(t, err, "context: is nil", name)
+	}
+	for name, loop := range map[string]iter.Seq2[weir.Record, error]{
+		"Records":      s.Records(none, shard0, weir.TrimHorizon()),
+		"RecordsToTip": s.RecordsToTip(none, shard0, weir.TrimHorizon()),
+		"All":          s.All(none, weir.TrimHorizon()),
+		"AllToTip":     s.AllToTip(none, weir.TrimHorizon()),
+	} {
+		n := 0
+		for _, err := range loop {
+			n++
+			assert.ErrorIs(t, err, weir.ErrInvalidArgument, name)
+		}
+		assert.Equal(t, 1, n, name)
+	}
+	n := 0
+	for _, err := range sub.Events(none) {
+		n++
+		assert.ErrorIs(t, err, weir.ErrInvalidArgument)
+	}
+	assert.Equal(t, 1, n)
+	assert.Len(t, readable(t, s, shard0), 1, "nothing was put")
 }

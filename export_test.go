@@ -2,7 +2,9 @@ package weir
 
 import (
 	"encoding/binary"
+	"fmt"
 	"hash/crc32"
+	"math"
 	"slices"
 )
 
@@ -70,3 +72,32 @@ func ReadOn(s *Stream, saved Positions, from Position) (*Reader, error) {
 // OpenShards returns how many open shards a stream has, without carrying out what
 // has fallen due in on-demand mode.
 func OpenShards(s *Stream) int { return len(s.routes.Load().open) }
+
+// CheckOldest compares what the heap of oldest records says with a look at all
+// shards.
+func CheckOldest(s *Stream) error {
+	m := &s.full
+	m.dropping.Lock()
+	defer m.dropping.Unlock()
+	var want *shard
+	oldest, next := int64(math.MaxInt64), int64(math.MaxInt64)
+	for _, sh := range s.routes.Load().all { // in the order of their ids
+		ms, ok := sh.log.Oldest()
+		switch {
+		case ok && ms < oldest:
+			want, oldest, next = sh, ms, oldest
+		case ok:
+			next = min(next, ms)
+		}
+	}
+	first, second := m.oldest.settle()
+	switch {
+	case first == nil && want == nil:
+		return nil
+	case first == nil || want == nil || first.sh != want || first.ms != oldest || second != next:
+		return fmt.Errorf("the oldest record is said to be in %+v, the next at %d, but it is in %+v at %d, the next at %d",
+			first, second, want, oldest, next)
+	default:
+		return nil
+	}
+}

@@ -23,7 +23,10 @@ func CheckInvariants(s *Stream) error {
 		}
 		held += memoryOf(sh.held())
 	}
-	return checkMemory(s, held)
+	if err := checkMemory(s, held); err != nil || s.full.max == 0 {
+		return err
+	}
+	return CheckOldest(s)
 }
 
 func checkMemory(s *Stream, held int64) error {
@@ -34,6 +37,8 @@ func checkMemory(s *Stream, held int64) error {
 		return fmt.Errorf("%d bytes are counted as held, but the shards hold %d", counted, held)
 	case held > s.full.max:
 		return fmt.Errorf("%d bytes are held, more than MaxBytes, %d", held, s.full.max)
+	case !s.full.line.Empty():
+		return fmt.Errorf("somebody is left in the line of those who wait for memory")
 	}
 	return nil
 }
@@ -104,6 +109,9 @@ func checkShard(sh *shard) error {
 	}
 	if ms, ok := sh.log.Oldest(); ok && ms < sh.opened {
 		return fmt.Errorf("the oldest record arrived at %d, before the shard was opened at %d", ms, sh.opened)
+	}
+	if !sh.line.Empty() {
+		return fmt.Errorf("somebody is left in the line of those who wait for quota")
 	}
 	e := sh.ending.Load()
 	if sh.closed != (e != nil) || e != nil && (e.index != end || e.closedMs < sh.lastMs || len(e.children) == 0) {
