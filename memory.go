@@ -65,6 +65,9 @@ func (m *memoryBound) admitCopies(size, n int) bool {
 		return true
 	}
 	each := int64(size) + RecordOverheadBytes
+	if m.policy == Wait && !m.line.Empty() {
+		return false // one after the other then, in line
+	}
 	return int64(n) <= m.max/each && m.hold(int64(n)*each)
 }
 

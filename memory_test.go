@@ -311,6 +311,51 @@ func TestWait_firstComeFirstServed(t *testing.T) {
 	})
 }
 
+// What would fit waits none the less behind a larger record that came before it.
+func TestWait_nobodyOvertakesALargerRecord(t *testing.T) {
+	for way, put := range fullPuts {
+		t.Run(way, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, first := fullStream(t)
+				go func() {
+					_, err := s.PutRecord(t.Context(), "key", make([]byte, overhead+3))
+					assert.NoError(t, err)
+				}()
+				synctest.Wait()
+				require.NoError(t, s.TrimTo(first)) // room for one of three bytes
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				assert.ErrorIs(t, put(ctx, s), weir.ErrMemoryFull)
+				time.Sleep(time.Hour)
+				assert.Len(t, allRecords(t, s), 1, "the larger one")
+			})
+		})
+	}
+}
+
+// A batch has its turn for one record; the next comes after who stands behind it.
+func TestWait_batchTakesOneTurnARecord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := fullStream(t)
+		go func() {
+			_, err := s.PutRecords(t.Context(), []weir.Entry{{PartitionKey: "one"}, {PartitionKey: "two"}})
+			assert.NoError(t, err)
+		}()
+		synctest.Wait()
+		go mustPut(t, s, "mid", "")
+		synctest.Wait()
+		records := allRecords(t, s)
+		require.NoError(t, s.TrimTo(records[1].SequenceNumber))
+		synctest.Wait()
+		records = allRecords(t, s)
+		require.Len(t, records, 2)
+		assert.Equal(t, []string{"one", "mid"}, []string{records[0].PartitionKey, records[1].PartitionKey})
+		require.NoError(t, s.TrimTo(records[0].SequenceNumber))
+		synctest.Wait()
+		assert.Equal(t, "two", allRecords(t, s)[1].PartitionKey)
+	})
+}
+
 func TestWait_recordThatNeverFitsIsRefusedAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for size, ok := range map[int]bool{99: true, 100: true, 101: false} {
@@ -372,12 +417,11 @@ func TestWait_batchLargerThanMaxBytes(t *testing.T) {
 
 func TestWait_batchWhoseContextEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newStream(t, weir.Config{MaxBytes: 3 * (10 + overhead), WhenFull: weir.Wait})
+		s := newStream(t, weir.Config{MaxBytes: 3*(10+overhead) + 1 + overhead, WhenFull: weir.Wait})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		entries := repeat(weir.Entry{PartitionKey: "k", Data: []byte("nine byte")}, 6)
 		entries[4].Data = nil // nothing is stored after the end, even if it fits
-		entries[2].Data = []byte("eight by")
 		results, err := s.PutRecords(ctx, entries)
 		require.NoError(t, err, "the outcome of each is in its result")
 		for i, r := range results {
