@@ -14,7 +14,9 @@ import (
 // carries the error, and the records of a shard that are stored keep the order
 // they have in entries. The error is not nil, and nothing is stored, when the
 // call as a whole is refused: too many or no records, too many bytes, or an entry
-// with a bad key or too much data.
+// with a bad key or too much data. Where [Config.WhenFull] is [Wait], records are
+// put bit by bit as there is room; if ctx ends meanwhile, the results of all that are
+// left match its cause and [ErrMemoryFull].
 func (s *Stream) PutRecords(ctx context.Context, entries []Entry) ([]PutResult, error) {
 	now, err := s.begin(ctx)
 	if err == nil {

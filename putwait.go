@@ -13,10 +13,14 @@ import (
 
 // PutRecordWait is [Stream.PutRecord] for a caller who rather waits than be
 // refused: past a write limit it waits until there is room or ctx ends. Those who
-// wait for a shard are served in the order in which they came, and each costs the
-// same however many wait. When ctx ends the error matches its cause and the
-// [*LimitError] that it waited for. Metrics count a record that has to wait as
-// throttled once.
+// wait for a shard are served in the order in which they came, over a split or merge
+// too, and puts that do not wait do not overtake them; each costs the same however
+// many wait. When ctx ends the error matches its cause and the [*LimitError] that it
+// waited for, and the quota is as if it had not been there. Metrics count a record
+// that has to wait as throttled once.
+//
+// It is [Config.Now] that says whether the wait is over, and a timer of package time
+// that says when to ask: while the stream's clock stands still, nothing passes.
 func (s *Stream) PutRecordWait(ctx context.Context, key string, data []byte) (PutResult, error) {
 	now, err := s.begin(ctx)
 	if err != nil {
@@ -35,10 +39,11 @@ func (s *Stream) PutRecordWait(ctx context.Context, key string, data []byte) (Pu
 // refused: it waits for the quota of each shard as [Stream.PutRecordWait] does, and
 // keeps the order of entries within each shard. Metrics know it as one call.
 //
-// The error is nil if and only if all records are stored. Else it is why the first
-// one is not that is not, and the results say what became of each: when ctx ends, it
-// matches the context's cause and the limit that was waited for; a record that does
-// not fit into [Config.MaxBytes] gives [ErrMemoryFull].
+// The error is nil if and only if all records are stored; the results say what became
+// of each. When ctx ends while records wait, it matches the context's cause and the
+// limit that was waited for, and what is left is not stored. Else it is why the first
+// record that is not stored is not: one that does not fit into [Config.MaxBytes] gives
+// [ErrMemoryFull].
 func (s *Stream) PutRecordsWait(ctx context.Context, entries []Entry) ([]PutResult, error) {
 	begin, err := s.begin(ctx)
 	if err == nil {

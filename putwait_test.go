@@ -91,6 +91,11 @@ func TestStream_putRecordsWaitWaitsAndKeepsOrder(t *testing.T) {
 			require.Equal(t, last[r.ShardID], r.SequenceNumber.Index(), "in the order of the entries")
 		}
 		assert.EqualValues(t, 500, s.Snapshot().Total.IncomingRecords)
+		waited := 0
+		for _, n := range perShard {
+			waited += max(0, n-100)
+		}
+		assert.EqualValues(t, waited, s.Snapshot().Total.WriteThrottled, "who waits counts once")
 	})
 }
 

@@ -76,8 +76,10 @@ const (
 	// full stream time in proportion to the logarithm of the number of shards.
 	DropOldest
 	// Wait lets the put wait, first come, first served, until records have
-	// expired or were trimmed, or until its context ends. What is larger than
-	// MaxBytes is refused with [ErrMemoryFull].
+	// expired or were trimmed, or until its context ends: the error matches the
+	// context's cause and [ErrMemoryFull] then. The records of a batch wait one
+	// after the other, so it may be larger than MaxBytes. A record that is larger
+	// is refused with [ErrMemoryFull] at once.
 	Wait
 )
 
