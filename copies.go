@@ -10,10 +10,12 @@ import (
 // reading of the clock would, and returns how many were stored. If a limit refused
 // the others, err is the error of the first one refused: a [*LimitError], or
 // [ErrMemoryFull]. When ctx ends, which is looked at now and then, the rest is not
-// put, and err matches what the context says. It is for simulations and load: the limits are asked once
-// whatever n is, and a record costs a few nanoseconds on a stream with
-// [Config.Hollow]. Only where the records do not all fit into [Config.MaxBytes]
-// are they put one by one.
+// put, and err is the context's or, where copies waited for memory, matches its
+// cause and [ErrMemoryFull].
+//
+// It is for simulations and load: the limits are asked once for a million records,
+// and a record costs a few nanoseconds on a stream with [Config.Hollow]. Only where
+// the records do not all fit into [Config.MaxBytes] are they put one by one.
 //
 // Metrics know the records as n calls of PutRecord. An n below 1 gives an
 // [*ArgumentError].

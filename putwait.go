@@ -134,7 +134,7 @@ func (q *waitingPut) put(ctx context.Context, entries []int) error {
 	turns := make(chan *wait.Ticket, len(entries))
 	lines := q.lineUp(q.stream.routes.Load(), entries, turns)
 	for len(lines) > 0 {
-		l, err := next(ctx, lines, turns)
+		l, err := q.next(ctx, lines, turns)
 		if err != nil {
 			q.giveUp(lines)
 			return err
@@ -175,28 +175,47 @@ func (q *waitingPut) lineUp(routes *routing, entries []int, turns chan<- *wait.T
 	return lines
 }
 
-// next waits until one of lines has its turn or has paid off its debt, or ctx ends.
-func next(ctx context.Context, lines []*lineup, turns <-chan *wait.Ticket) (*lineup, error) {
+// next waits until one of lines has its turn, is to look whether its debt is paid
+// off, or has a debt to a shard that takes no more; or until ctx ends.
+func (q *waitingPut) next(ctx context.Context, lines []*lineup, turns <-chan *wait.Ticket) (*lineup, error) {
 	var first *lineup // of those that have a debt
+	for {
+		// Enter, then look: a reshard in between is not missed.
+		resharded := q.stream.resharded.Enter()
+		if first = soonest(lines); first != nil && first.sh.ending.Load() != nil {
+			return first, nil
+		}
+		var due <-chan time.Time
+		if first != nil {
+			timer := time.NewTimer(time.Until(first.due))
+			defer timer.Stop() // there are few reshards while it waits
+			due = timer.C
+		}
+		select {
+		case t := <-turns: // of one of lines: a line that is left has had its turn
+			return lines[slices.IndexFunc(lines, func(l *lineup) bool { return l.ticket == t })], nil
+		case <-due:
+			return first, nil
+		case <-resharded:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%w while waiting: %w", context.Cause(ctx), cmp.Or(first, lines[0]).err)
+		}
+	}
+}
+
+// soonest returns which of lines that have a debt is to be looked at first: one to
+// a shard that takes no more, or the one that is due. It is nil if none has.
+func soonest(lines []*lineup) (first *lineup) {
 	for _, l := range lines {
-		if l.owed > 0 && (first == nil || l.due.Before(first.due)) {
+		switch {
+		case l.owed == 0:
+		case l.sh.ending.Load() != nil:
+			return l
+		case first == nil || l.due.Before(first.due):
 			first = l
 		}
 	}
-	var due <-chan time.Time
-	if first != nil {
-		timer := time.NewTimer(time.Until(first.due))
-		defer timer.Stop()
-		due = timer.C
-	}
-	select {
-	case t := <-turns: // of one of lines: a line that is left has had its turn
-		return lines[slices.IndexFunc(lines, func(l *lineup) bool { return l.ticket == t })], nil
-	case <-due:
-		return first, nil
-	case <-ctx.Done():
-		return nil, fmt.Errorf("%w while waiting: %w", context.Cause(ctx), cmp.Or(first, lines[0]).err)
-	}
+	return first
 }
 
 // putLine puts what of a line is paid for and what the quota lets pass besides, and

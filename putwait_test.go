@@ -429,6 +429,35 @@ func TestPutRecordWait_lineMovesToTheChildren(t *testing.T) {
 	}
 }
 
+// Whoever waits for the quota of a shard moves on as soon as it is closed: the
+// children begin with full buckets.
+func TestPutRecordWait_aSplitEndsTheWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStream(t, weir.Config{Limits: weir.Limits{WriteRecordsPerSecond: 0.001}})
+		drainQuota(t, s, 1)
+		began := time.Now()
+		go func() {
+			time.Sleep(time.Second)
+			_, err := s.SplitShard(shard0, weir.HashKey{Hi: 1 << 63})
+			assert.NoError(t, err)
+		}()
+		keys := map[weir.ShardID]string{}
+		for i := 0; len(keys) < 2; i++ { // one for each child
+			id := weir.ShardID(weir.HashPartitionKey(fmt.Sprint(i)).Hi >> 63)
+			keys[id] = fmt.Sprint(i)
+		}
+		var all sync.WaitGroup
+		for _, key := range keys {
+			all.Go(func() {
+				_, err := s.PutRecordWait(t.Context(), key, nil)
+				assert.NoError(t, err)
+			})
+		}
+		all.Wait()
+		assert.Equal(t, time.Second, time.Since(began))
+	})
+}
+
 func TestPutRecordsWait_distributedInTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStream(t, weir.Config{Mode: weir.OnDemand, Distribution: weir.DistributeAuto,

@@ -317,6 +317,7 @@ func (c *shardChange) publish() {
 		sh.finish(c.ending[i])
 	}
 	s.waiting.Wake()
+	s.resharded.Wake()
 	s.forgetExpiredLocked(c.now)
 }
 

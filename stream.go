@@ -168,12 +168,15 @@ type Stream struct {
 	tidied   int       // shards that tidy has looked after
 
 	waiting wait.List // readers of several shards
-	history seconds.History
-	marking sync.Mutex // guards writes to marks; taken after a shard's mutex
-	marks   seconds.Marks
-	batches sync.Pool // *batch
-	readers readerSet
-	fanOut  fanOut
+	// resharded is woken when shards were closed: those who wait for their quota
+	// move on.
+	resharded wait.List
+	history   seconds.History
+	marking   sync.Mutex // guards writes to marks; taken after a shard's mutex
+	marks     seconds.Marks
+	batches   sync.Pool // *batch
+	readers   readerSet
+	fanOut    fanOut
 }
 
 // NewStream returns an empty stream. name has 1 to 128 of the characters

@@ -121,7 +121,7 @@ func TestQueue_nobodyIsLostAndNoTwoHaveTheTurn(t *testing.T) {
 					case <-turn:
 						assert.EqualValues(t, 1, holders.Add(1))
 						if random.IntN(2) == 0 {
-							time.Sleep(1) // so that others give up at this moment
+							time.Sleep(time.Nanosecond) // so that others give up at this moment
 						}
 						holders.Add(-1)
 						served.Add(1)
