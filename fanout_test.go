@@ -93,7 +93,7 @@ func TestConsumer_limit(t *testing.T) {
 		}
 		_, err := s.RegisterConsumer("more")
 		require.ErrorIs(t, err, weir.ErrLimitExceeded)
-		assert.ErrorContains(t, err, fmt.Sprintf("stream test: over consumers, %d", c.admits))
+		assert.ErrorContains(t, err, fmt.Sprintf("stream test: %d consumers are the most", c.admits))
 		require.NoError(t, s.DeregisterConsumer("c0"))
 		mustRegister(t, s, "more")
 	}

@@ -288,7 +288,7 @@ func TestStream_iteratorExpires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStream(t, weir.Config{})
 		it := mustIterator(t, s, shard0, weir.TrimHorizon())
-		time.Sleep(weir.DefaultIteratorLifetime)
+		time.Sleep(weir.ServiceLimits().IteratorLifetime)
 		mustGet(t, s, it, 1)
 		time.Sleep(time.Nanosecond)
 		_, err := s.GetRecords(t.Context(), it, 1)

@@ -278,11 +278,11 @@ func (e *LimitError) Error() string {
 	case e.isThroughput():
 		return fmt.Sprintf("%s of stream %s: over %s, retry after %v", e.Shard, e.Stream, e.Quota, e.RetryAfter)
 	case e.RetryAfter > 0:
-		return fmt.Sprintf("stream %s: over %s, %d, retry after %v", e.Stream, e.Quota, e.Most, e.RetryAfter)
+		return fmt.Sprintf("stream %s: %d %s are the most, retry after %v", e.Stream, e.Most, e.Quota, e.RetryAfter)
 	case e.Quota == QuotaResizeDown:
-		return fmt.Sprintf("stream %s: below %s, %d", e.Stream, e.Quota, e.Most)
+		return fmt.Sprintf("stream %s: %d are the %s", e.Stream, e.Most, e.Quota)
 	default:
-		return fmt.Sprintf("stream %s: over %s, %d", e.Stream, e.Quota, e.Most)
+		return fmt.Sprintf("stream %s: %d %s are the most", e.Stream, e.Most, e.Quota)
 	}
 }
 
