@@ -228,7 +228,7 @@ func (b *batch) putTo(sh *shard, head int32, now instant) {
 		before := sh.appended()
 		b.appendTo(sh, head, ms)
 		sh.countBatch(before)
-		s.after(sh, sh.end(now, s.Retention()), tidy, now)
+		s.after(sh, sh.end(now, s.retention()), tidy, now)
 	}
 	if throttled > 0 {
 		sh.history.Add(now.second(), kindWriteThrottled, throttled, throttled)

@@ -43,14 +43,14 @@ func BenchmarkPutRecord(b *testing.B) {
 			for _, producers := range []int{1, 8} {
 				name := fmt.Sprintf("size=%s/shards=%d/producers=%d", size.name, shards, producers)
 				b.Run(name, func(b *testing.B) {
-					s := benchStream(b, shards, weir.Config{Retention: benchLive})
+					s := benchStream(b, shards, weir.Config{Settings: weir.Settings{Retention: benchLive}})
 					runWork(b, size.n, parallel(producers, func() work { return putWork(b, s, size.n) }))
 				})
 			}
 		}
 	}
 	b.Run("size=100B/shards=8/limits=finite", func(b *testing.B) {
-		s, err := weir.NewStream("bench", weir.Config{Shards: 8, Retention: benchLive, Limits: weir.Limits{
+		s, err := weir.NewStream("bench", weir.Config{Shards: 8, Settings: weir.Settings{Retention: benchLive}, Limits: weir.Limits{
 			MinRetention: -1, WriteBytesPerSecond: 1e12, WriteRecordsPerSecond: 1e12,
 		}})
 		if err != nil {
@@ -64,7 +64,7 @@ func BenchmarkPutRecords(b *testing.B) {
 	for _, size := range recordSizes {
 		for _, shards := range []int{1, 8, 1024} {
 			b.Run(fmt.Sprintf("batch=500/size=%s/shards=%d", size.name, shards), func(b *testing.B) {
-				s := benchStream(b, shards, weir.Config{Retention: benchLive})
+				s := benchStream(b, shards, weir.Config{Settings: weir.Settings{Retention: benchLive}})
 				runWork(b, size.n, batchWork(b, s, size.n))
 			})
 		}
@@ -128,10 +128,10 @@ func BenchmarkGoalsShards(b *testing.B) {
 		runtime.KeepAlive(s)
 	})
 	b.Run("goal=s3/put while resharding÷at rest", func(b *testing.B) {
-		s := benchStream(b, 8, weir.Config{Retention: benchLive})
+		s := benchStream(b, 8, weir.Config{Settings: weir.Settings{Retention: benchLive}})
 		put := putWork(b, s, 100)
 		reportRatio(b, 1.5, func(n int) { whileResharding(b, s, func() { put(n) }) },
-			putWork(b, benchStream(b, 8, weir.Config{Retention: benchLive}), 100))
+			putWork(b, benchStream(b, 8, weir.Config{Settings: weir.Settings{Retention: benchLive}}), 100))
 	})
 	b.Run("goal=s4/resize 1000 to 2000, ms", func(b *testing.B) {
 		s := benchStream(b, 1000, weir.Config{})

@@ -16,7 +16,7 @@ const burstMiB = 1 << 20
 // burstStream takes records up to 10 MiB and keeps hardly any.
 func burstStream(t *testing.T) (*weir.Stream, *manualClock) {
 	return clocked(t, weir.Config{
-		Retention: time.Millisecond, Limits: weir.Limits{RecordBytes: weir.MaxRecordBytes, MinRetention: -1},
+		Settings: weir.Settings{Retention: time.Millisecond}, Limits: weir.Limits{RecordBytes: weir.MaxRecordBytes, MinRetention: -1},
 	})
 }
 

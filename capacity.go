@@ -1,6 +1,7 @@
 package weir
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -93,57 +94,37 @@ func (m *Mode) UnmarshalText(text []byte) error {
 
 func (m Mode) valid() bool { return m == Provisioned || m == OnDemand }
 
-// Mode returns who chooses the number of shards now.
-func (s *Stream) Mode() Mode {
+// mode returns who chooses the number of shards now.
+func (s *Stream) mode() Mode {
 	if s.scaling.Load() == nil {
 		return Provisioned
 	}
 	return OnDemand
 }
 
-// SetMode changes who chooses the number of shards. The shards stay as they
-// are: to provisioned mode they come as the caller's, to on-demand mode as the
-// capacity to begin with. [Limits.ModeSwitchesPerDay] bounds how often; the
-// mode that the stream has already is no switch. Provisioned mode drops the
-// warm throughput, and is refused with [ErrWrongMode] while the stream
-// distributes records itself.
-func (s *Stream) SetMode(m Mode) error {
-	if !m.valid() {
-		return invalidf("mode", "%v is unknown", m)
-	}
-	s.reshard.Lock()
-	defer s.reshard.Unlock()
-	now := s.now()
-	s.catchUpLocked(now)
-	if m == s.Mode() {
-		return nil
-	}
-	if m == Provisioned && s.Distribution() == DistributeAuto {
-		return fmt.Errorf("automatic distribution of stream %s: %w", s.name, ErrWrongMode)
-	}
-	if err := s.checkSwitchLocked(now); err != nil {
-		return err
-	}
-	s.switches = append(s.switches, now)
+// switchLocked changes the mode. A stream that becomes on-demand has neither warm
+// throughput nor a dealer yet.
+func (s *Stream) switchLocked(m Mode, now instant) {
 	if m == OnDemand {
 		s.beginScalingLocked(now, len(s.routes.Load().open), 0, ByPartitionKey)
 	} else {
 		s.scaling.Store(nil)
 	}
-	return nil
 }
 
-// checkSwitchLocked checks how many mode switches there were in 24 hours.
-func (s *Stream) checkSwitchLocked(now instant) error {
+// countSwitchLocked counts a mode switch, or refuses it because there were too many
+// in 24 hours.
+func (s *Stream) countSwitchLocked(now instant) error {
 	most := s.limits.ModeSwitchesPerDay
 	s.switches = slices.DeleteFunc(s.switches, func(at instant) bool { return now-at >= instant(day) })
-	if len(s.switches) < most {
-		return nil
+	if n := len(s.switches); n >= most {
+		return &LimitError{
+			Quota: QuotaModeSwitches, Stream: s.name, Most: most,
+			RetryAfter: time.Duration(s.switches[n-most] + instant(day) - now),
+		}
 	}
-	return &LimitError{
-		Quota: QuotaModeSwitches, Stream: s.name, Most: most,
-		RetryAfter: time.Duration(s.switches[len(s.switches)-most] + instant(day) - now),
-	}
+	s.switches = append(s.switches, now)
+	return nil
 }
 
 // beginMode puts a new stream into the mode it is configured for.
@@ -299,38 +280,13 @@ func (c Config) firstShards() int {
 	return min(max(scale.BaseShards, int(math.Min(warm, maxShards))), c.Limits.onDemandShards())
 }
 
-// checkMode checks the fields of a resolved Config that belong to its mode.
-func (c Config) checkMode() error {
-	switch {
-	case !c.Mode.valid():
-		return invalidf("Config.Mode", "%v is unknown", c.Mode)
-	case !c.Distribution.valid():
-		return invalidf("Config.Distribution", "%v is unknown", c.Distribution)
-	case c.Mode == Provisioned && c.Distribution != ByPartitionKey:
-		return invalidf("Config.Distribution", "%v is for on-demand streams", c.Distribution)
-	case c.Mode == Provisioned && c.WarmThroughput != 0:
-		return invalidf("Config.WarmThroughput", "%d is for on-demand streams", c.WarmThroughput)
-	default:
-		return c.Limits.checkWarm("Config.WarmThroughput", c.WarmThroughput)
-	}
-}
-
 // provisionedLocked refuses what only a provisioned stream does. The caller
 // holds reshard.
 func (s *Stream) provisionedLocked() error {
-	if s.Mode() == OnDemand {
+	if s.mode() == OnDemand {
 		return fmt.Errorf("shards of stream %s: %w", s.name, ErrWrongMode)
 	}
 	return nil
-}
-
-// WarmThroughput returns how many MiB/s an on-demand stream holds ready
-// whatever its traffic was; zero if none were asked for.
-func (s *Stream) WarmThroughput() int {
-	if c := s.scaling.Load(); c != nil {
-		return int(c.warm.Load())
-	}
-	return 0
 }
 
 // SetWarmThroughput asks an on-demand stream to hold capacity for mibPerSecond
@@ -338,22 +294,34 @@ func (s *Stream) WarmThroughput() int {
 // one gives [ErrWrongMode]. More than before is there 10 to 11 minutes later.
 // The same or less releases capacity, after as long: the stream forgets its
 // peaks but the last hour's and merges shards until it has what it was asked
-// for here, or double that peak if that is more.
-func (s *Stream) SetWarmThroughput(mibPerSecond int) error {
-	s.reshard.Lock()
-	defer s.reshard.Unlock()
-	if s.Mode() != OnDemand {
-		return fmt.Errorf("warm throughput of stream %s: %w", s.name, ErrWrongMode)
-	}
-	if err := s.limits.checkWarm("warm throughput", mibPerSecond); err != nil {
+// for here, or double that peak if that is more. [Stream.Set] does this for another
+// value than before.
+func (s *Stream) SetWarmThroughput(ctx context.Context, mibPerSecond int) error {
+	now, err := s.begin(ctx)
+	if err != nil {
 		return err
 	}
-	s.catchUpLocked(s.now())
+	s.reshard.Lock()
+	defer s.reshard.Unlock()
 	c := s.scaling.Load()
+	if c == nil {
+		return fmt.Errorf("warm throughput of stream %s: %w", s.name, ErrWrongMode)
+	}
+	to := s.Settings()
+	to.WarmThroughput = mibPerSecond
+	if err := to.check("", s.limits); err != nil {
+		return err
+	}
+	s.catchUpLocked(now)
+	c.warmLocked(mibPerSecond)
+	return nil
+}
+
+// warmLocked tells the machine of a warm throughput.
+func (c *scaling) warmLocked(mibPerSecond int) {
 	c.machine.SetWarm(float64(mibPerSecond) * mib)
 	c.publishLocked()
 	c.warm.Store(int64(mibPerSecond))
-	return nil
 }
 
 // onDemandShards returns the most shards that scaling opens.
@@ -363,14 +331,6 @@ func (l Limits) onDemandShards() int {
 		perShard = ServiceLimits().WriteBytesPerSecond
 	}
 	return int(max(1, min(l.OnDemandWriteBytesPerSecond/perShard, maxShards)))
-}
-
-// checkWarm checks a warm throughput against resolved limits.
-func (l Limits) checkWarm(field string, mibPerSecond int) error {
-	if most := float64(l.OnDemandWriteBytesPerSecond) / mib; mibPerSecond < 0 || float64(mibPerSecond) > most {
-		return invalidf(field, "%d MiB/s is outside 0 to %v", mibPerSecond, most)
-	}
-	return nil
 }
 
 // A Distribution says what decides a record's shard.
@@ -418,14 +378,6 @@ func (d *Distribution) UnmarshalText(text []byte) error {
 
 func (d Distribution) valid() bool { return d == ByPartitionKey || d == DistributeAuto }
 
-// Distribution returns what decides a record's shard now.
-func (s *Stream) Distribution() Distribution {
-	if s.dealer() != nil {
-		return DistributeAuto
-	}
-	return ByPartitionKey
-}
-
 // dealer returns who deals records to shards in turn; nil if keys decide.
 func (s *Stream) dealer() *dealer {
 	if c := s.scaling.Load(); c != nil {
@@ -434,28 +386,14 @@ func (s *Stream) dealer() *dealer {
 	return nil
 }
 
-// SetDistribution changes what decides a record's shard, at once. Records
-// already stored stay where they are; producers without a partition key fail as
-// soon as it is [ByPartitionKey] again. [DistributeAuto] gives [ErrWrongMode]
-// on a provisioned stream.
-func (s *Stream) SetDistribution(d Distribution) error {
-	if !d.valid() {
-		return invalidf("distribution", "%v is unknown", d)
-	}
-	s.reshard.Lock()
-	defer s.reshard.Unlock()
-	c := s.scaling.Load()
-	switch {
-	case d == ByPartitionKey && c == nil:
-		return nil
-	case c == nil:
-		return fmt.Errorf("automatic distribution of stream %s: %w", s.name, ErrWrongMode)
-	case d == DistributeAuto:
+// dealLocked changes what decides a record's shard, unless it is that already.
+func (c *scaling) dealLocked(d Distribution) {
+	switch there := c.dealer.Load(); {
+	case d == DistributeAuto && there == nil:
 		c.dealer.Store(new(dealer))
-	default:
+	case d == ByPartitionKey && there != nil:
 		c.dealer.Store(nil)
 	}
-	return nil
 }
 
 // A dealer deals records to the open shards in turn.
@@ -474,7 +412,7 @@ func (d *dealer) take(n int) (first uint64) { return d.dealt.Add(uint64(n)) - ui
 func (r *routing) dealt(turn uint64) *HashKey { return &r.starts[turn%uint64(len(r.starts))] }
 
 // mayLackKey reports whether records need no partition key.
-func (s *Stream) mayLackKey() bool { return s.Distribution() == DistributeAuto }
+func (s *Stream) mayLackKey() bool { return s.dealer() != nil }
 
 // Capacity is what a stream takes in and what that follows from. What it gives
 // out to shared readers is [Limits.ReadBytesPerSecond] for each open shard.
@@ -501,12 +439,12 @@ func (s *Stream) Capacity() Capacity {
 }
 
 func (s *Stream) capacity() Capacity {
-	open := len(s.routes.Load().open)
+	open, t := len(s.routes.Load().open), s.Settings()
 	c := Capacity{
-		Mode: s.Mode(), Distribution: s.Distribution(), OpenShards: open,
+		Mode: t.Mode, Distribution: t.Distribution, OpenShards: open,
 		WriteBytesPerSecond:   times(open, float64(s.limits.WriteBytesPerSecond)),
 		WriteRecordsPerSecond: times(open, float64(s.limits.WriteRecordsPerSecond)),
-		WarmThroughput:        s.WarmThroughput(),
+		WarmThroughput:        t.WarmThroughput,
 	}
 	if on := s.scaling.Load(); on != nil {
 		peak := on.peak.Load()

@@ -1,6 +1,7 @@
 package weir_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"testing"
@@ -15,7 +16,7 @@ import (
 // eighthConfig is an on-demand stream whose shards take an eighth of a MiB/s.
 func eighthConfig() weir.Config {
 	return weir.Config{
-		Mode: weir.OnDemand, Retention: time.Second, MetricsWindow: time.Minute,
+		Settings: weir.Settings{Mode: weir.OnDemand, Retention: time.Second}, MetricsWindow: time.Minute,
 		Limits: weir.Limits{WriteBytesPerSecond: 128 << 10, MinRetention: -1},
 	}
 }
@@ -35,7 +36,7 @@ func TestWarm_throughputBeforeASpike(t *testing.T) {
 	})
 	t.Run("with", func(t *testing.T) {
 		r := newRig(t, c)
-		require.NoError(t, r.s.SetWarmThroughput(1))
+		require.NoError(t, r.s.SetWarmThroughput(context.Background(), 1))
 		r.run(700, spike)
 		assert.Equal(t, []string{"660: 8 shards"}, r.events)
 		assert.Equal(t, 1, r.s.Capacity().WarmThroughput)
@@ -74,7 +75,7 @@ func TestWarm_release(t *testing.T) {
 			r.pause(6000 * time.Second)
 			r.run(6120, always(demand{16, tt.lastHour, 1}))
 			r.pause(1690 * time.Second)
-			require.NoError(t, r.s.SetWarmThroughput(tt.warm))
+			require.NoError(t, r.s.SetWarmThroughput(context.Background(), tt.warm))
 			r.run(9000, always(demand{}))
 			assert.Equal(t, tt.events, r.events)
 		})
@@ -82,41 +83,41 @@ func TestWarm_release(t *testing.T) {
 }
 
 func TestWarm_bounds(t *testing.T) {
-	s := newStream(t, weir.Config{Mode: weir.OnDemand})
-	assert.NoError(t, s.SetWarmThroughput(200))
-	assert.ErrorIs(t, s.SetWarmThroughput(201), weir.ErrInvalidArgument)
-	assert.ErrorIs(t, s.SetWarmThroughput(-1), weir.ErrInvalidArgument)
-	assert.Equal(t, 200, s.WarmThroughput())
+	s := newStream(t, weir.Config{Settings: weir.Settings{Mode: weir.OnDemand}})
+	assert.NoError(t, s.SetWarmThroughput(context.Background(), 200))
+	assert.ErrorIs(t, s.SetWarmThroughput(context.Background(), 201), weir.ErrInvalidArgument)
+	assert.ErrorIs(t, s.SetWarmThroughput(context.Background(), -1), weir.ErrInvalidArgument)
+	assert.Equal(t, 200, s.Settings().WarmThroughput)
 
 	s = newStream(t, weir.Config{})
-	assert.ErrorIs(t, s.SetWarmThroughput(1), weir.ErrWrongMode)
+	assert.ErrorIs(t, s.SetWarmThroughput(context.Background(), 1), weir.ErrWrongMode)
 }
 
 func TestMode_switches(t *testing.T) {
 	s, clock := clocked(t, weir.Config{Shards: 2})
-	require.NoError(t, s.SetMode(weir.Provisioned), "the same mode is no switch")
-	require.NoError(t, s.SetMode(weir.OnDemand))
+	require.NoError(t, setMode(s, weir.Provisioned), "the same mode is no switch")
+	require.NoError(t, setMode(s, weir.OnDemand))
 	clock.Advance(time.Hour)
-	require.NoError(t, s.SetMode(weir.Provisioned))
+	require.NoError(t, setMode(s, weir.Provisioned))
 
-	err := s.SetMode(weir.OnDemand)
+	err := setMode(s, weir.OnDemand)
 	require.ErrorIs(t, err, weir.ErrLimitExceeded)
 	var over *weir.LimitError
 	require.ErrorAs(t, err, &over)
 	assert.Equal(t, &weir.LimitError{Quota: weir.QuotaModeSwitches, Stream: "test", Most: 2, RetryAfter: 23 * time.Hour}, over)
 
 	clock.Advance(23*time.Hour - time.Nanosecond)
-	assert.ErrorIs(t, s.SetMode(weir.OnDemand), weir.ErrLimitExceeded)
+	assert.ErrorIs(t, setMode(s, weir.OnDemand), weir.ErrLimitExceeded)
 	clock.Advance(time.Nanosecond)
-	assert.NoError(t, s.SetMode(weir.OnDemand))
-	assert.ErrorIs(t, s.SetMode(weir.Provisioned), weir.ErrLimitExceeded, "the second one is an hour younger")
-	assert.ErrorIs(t, s.SetMode(2), weir.ErrInvalidArgument)
+	assert.NoError(t, setMode(s, weir.OnDemand))
+	assert.ErrorIs(t, setMode(s, weir.Provisioned), weir.ErrLimitExceeded, "the second one is an hour younger")
+	assert.ErrorIs(t, setMode(s, 2), weir.ErrInvalidArgument)
 }
 
 func TestMode_switchesLifted(t *testing.T) {
 	s, _ := clocked(t, weir.Config{Limits: weir.Limits{ModeSwitchesPerDay: -1}})
 	for i := range 100 {
-		require.NoError(t, s.SetMode(weir.Mode(1-i%2)))
+		require.NoError(t, setMode(s, weir.Mode(1-i%2)))
 	}
 }
 
@@ -124,7 +125,7 @@ func TestMode_switchKeepsShards(t *testing.T) {
 	c := onDemandConfig()
 	c.Mode, c.Shards = weir.Provisioned, 7
 	r := newRig(t, c)
-	require.NoError(t, r.s.SetMode(weir.OnDemand))
+	require.NoError(t, setMode(r.s, weir.OnDemand))
 	r.run(2, always(demand{16, 10, 1}))
 	r.pause(719 * time.Hour)
 	r.run(r.second+60, always(demand{16, 10, 1}))
@@ -132,7 +133,7 @@ func TestMode_switchKeepsShards(t *testing.T) {
 	r.pause(3 * 24 * time.Hour)
 	r.run(r.second+60, always(demand{16, 10, 1}))
 	require.Len(t, r.events, 0, "seven shards of a seventh cannot be merged and stay below a quarter")
-	require.NoError(t, r.s.SetMode(weir.Provisioned))
+	require.NoError(t, setMode(r.s, weir.Provisioned))
 	assert.Equal(t, 7, r.s.Capacity().OpenShards)
 }
 
@@ -141,7 +142,7 @@ func TestMode_switchWithFewShardsGrowsToFour(t *testing.T) {
 	c.Mode, c.Shards = weir.Provisioned, 1
 	r := newRig(t, c)
 	r.run(30, always(demand{}))
-	require.NoError(t, r.s.SetMode(weir.OnDemand))
+	require.NoError(t, setMode(r.s, weir.OnDemand))
 	r.run(1000, always(demand{}))
 	assert.Equal(t, []string{"660: 4 shards"}, r.events)
 }
@@ -160,7 +161,7 @@ func TestMode_keptShardsAreMergedAfter30Days(t *testing.T) {
 }
 
 func TestMode_shardsOfAnOnDemandStreamAreItsOwn(t *testing.T) {
-	s := newStream(t, weir.Config{Mode: weir.OnDemand})
+	s := newStream(t, weir.Config{Settings: weir.Settings{Mode: weir.OnDemand}})
 	_, err := s.SplitShard(0, weir.EvenRanges(8)[1].Start)
 	assert.ErrorIs(t, err, weir.ErrWrongMode)
 	_, err = s.MergeShards(0, 1)
@@ -169,7 +170,7 @@ func TestMode_shardsOfAnOnDemandStreamAreItsOwn(t *testing.T) {
 	assert.ErrorIs(t, err, weir.ErrWrongMode)
 	_, err = s.PlanResize(8)
 	assert.ErrorIs(t, err, weir.ErrWrongMode)
-	require.NoError(t, s.SetMode(weir.Provisioned))
+	require.NoError(t, setMode(s, weir.Provisioned))
 	_, err = s.Resize(8)
 	assert.NoError(t, err)
 }
@@ -181,16 +182,16 @@ func TestMode_config(t *testing.T) {
 		shards int // zero: refused
 	}{
 		{"zero", weir.Config{}, 1},
-		{"on-demand", weir.Config{Mode: weir.OnDemand}, 4},
-		{"on-demand with shards", weir.Config{Mode: weir.OnDemand, Shards: 9}, 9},
-		{"on-demand with warm throughput", weir.Config{Mode: weir.OnDemand, WarmThroughput: 25}, 25},
-		{"on-demand with a low maximum", weir.Config{Mode: weir.OnDemand, Limits: weir.Limits{OnDemandWriteBytesPerSecond: 2 << 20}}, 2},
-		{"automatic", weir.Config{Mode: weir.OnDemand, Distribution: weir.DistributeAuto}, 4},
-		{"unknown mode", weir.Config{Mode: 2}, 0},
-		{"unknown distribution", weir.Config{Mode: weir.OnDemand, Distribution: 2}, 0},
-		{"automatic but provisioned", weir.Config{Distribution: weir.DistributeAuto}, 0},
-		{"warm but provisioned", weir.Config{WarmThroughput: 1}, 0},
-		{"too warm", weir.Config{Mode: weir.OnDemand, WarmThroughput: 201}, 0},
+		{"on-demand", weir.Config{Settings: weir.Settings{Mode: weir.OnDemand}}, 4},
+		{"on-demand with shards", weir.Config{Settings: weir.Settings{Mode: weir.OnDemand}, Shards: 9}, 9},
+		{"on-demand with warm throughput", weir.Config{Settings: weir.Settings{Mode: weir.OnDemand, WarmThroughput: 25}}, 25},
+		{"on-demand with a low maximum", weir.Config{Settings: weir.Settings{Mode: weir.OnDemand}, Limits: weir.Limits{OnDemandWriteBytesPerSecond: 2 << 20}}, 2},
+		{"automatic", weir.Config{Settings: weir.Settings{Mode: weir.OnDemand, Distribution: weir.DistributeAuto}}, 4},
+		{"unknown mode", weir.Config{Settings: weir.Settings{Mode: 2}}, 0},
+		{"unknown distribution", weir.Config{Settings: weir.Settings{Mode: weir.OnDemand, Distribution: 2}}, 0},
+		{"automatic but provisioned", weir.Config{Settings: weir.Settings{Distribution: weir.DistributeAuto}}, 0},
+		{"warm but provisioned", weir.Config{Settings: weir.Settings{WarmThroughput: 1}}, 0},
+		{"too warm", weir.Config{Settings: weir.Settings{Mode: weir.OnDemand, WarmThroughput: 201}}, 0},
 		{"beyond the service", weir.Config{Limits: weir.Limits{OnDemandWriteBytesPerSecond: 10<<30 + 1}}, 0},
 	}
 	for _, tt := range tests {
@@ -202,13 +203,13 @@ func TestMode_config(t *testing.T) {
 			}
 			require.NoError(t, err)
 			assert.Equal(t, tt.shards, s.Capacity().OpenShards)
-			assert.Equal(t, tt.config.Mode, s.Mode())
+			assert.Equal(t, tt.config.Mode, s.Settings().Mode)
 		})
 	}
 }
 
 func TestCapacity_inWordsAndSnapshot(t *testing.T) {
-	r := newRig(t, weir.Config{Mode: weir.OnDemand})
+	r := newRig(t, weir.Config{Settings: weir.Settings{Mode: weir.OnDemand}})
 	r.run(60, always(demand{16, 100, 1}))
 	want := weir.Capacity{
 		Mode: weir.OnDemand, OpenShards: 4, WriteBytesPerSecond: 4 << 20, WriteRecordsPerSecond: 4000,

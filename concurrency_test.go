@@ -190,7 +190,7 @@ func (h *history) look(t *testing.T, times int) {
 			assert.NoError(t, err)
 		}
 		h.s.Trim()
-		assert.NoError(t, h.s.SetRetention(h.s.Retention()))
+		assert.NoError(t, setRetention(h.s, h.s.Settings().Retention))
 		runtime.Gosched()
 	}
 }

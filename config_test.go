@@ -35,13 +35,13 @@ func TestConfig_defaults(t *testing.T) {
 		want   weir.Config
 	}{
 		{"zero", weir.Config{},
-			weir.Config{Shards: 1, Retention: 24 * time.Hour, MetricsWindow: 5 * time.Minute, Limits: service}},
-		{"unlimited", weir.Config{Shards: 3, Retention: time.Hour, Limits: weir.Unlimited()},
-			weir.Config{Shards: 3, Retention: time.Hour, MetricsWindow: 5 * time.Minute, Limits: unlimited}},
+			weir.Config{Shards: 1, Settings: weir.Settings{Retention: 24 * time.Hour, RecordBytes: 1 << 20}, MetricsWindow: 5 * time.Minute, Limits: service}},
+		{"unlimited", weir.Config{Shards: 3, Settings: weir.Settings{Retention: time.Hour}, Limits: weir.Unlimited()},
+			weir.Config{Shards: 3, Settings: weir.Settings{Retention: time.Hour, RecordBytes: 10 << 20}, MetricsWindow: 5 * time.Minute, Limits: unlimited}},
 		{"some limits of one's own", weir.Config{
-			Retention: time.Minute, MaxBytes: 9, WhenFull: weir.DropOldest, MetricsWindow: time.Hour,
+			Settings: weir.Settings{Retention: time.Minute}, MaxBytes: 9, WhenFull: weir.DropOldest, MetricsWindow: time.Hour,
 			Limits: weir.Limits{WriteBytesPerSecond: 0.5, ReadRecords: 7, MinRetention: time.Second}},
-			weir.Config{Shards: 1, Retention: time.Minute, MaxBytes: 9, WhenFull: weir.DropOldest,
+			weir.Config{Shards: 1, Settings: weir.Settings{Retention: time.Minute, RecordBytes: 1 << 20}, MaxBytes: 9, WhenFull: weir.DropOldest,
 				MetricsWindow: time.Hour, Limits: partly}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -75,8 +75,8 @@ func TestConfig_refusals(t *testing.T) {
 		{weir.Config{WhenFull: -1}, "Config.WhenFull: -1 is none of Refuse, DropOldest and Wait"},
 		{weir.Config{MetricsWindow: time.Second - 1}, "Config.MetricsWindow: 999.999999ms is outside 1s to 24h0m0s"},
 		{weir.Config{MetricsWindow: 24*time.Hour + 1}, "Config.MetricsWindow: 24h0m0.000000001s is outside 1s to 24h0m0s"},
-		{weir.Config{Retention: time.Hour}, "retention: 1h0m0s is outside 24h0m0s to 8760h0m0s"},
-		{weir.Config{Retention: -1}, "retention: -1ns is outside 24h0m0s to 8760h0m0s"},
+		{weir.Config{Settings: weir.Settings{Retention: time.Hour}}, "Config.Retention: 1h0m0s is outside 24h0m0s to 8760h0m0s"},
+		{weir.Config{Settings: weir.Settings{Retention: -1}}, "Config.Retention: -1ns is outside 24h0m0s to 8760h0m0s"},
 		{weir.Config{Limits: weir.Limits{RecordBytes: 10<<20 + 1}}, "Limits.RecordBytes: 10485761 is above 10485760"},
 		{weir.Config{Limits: weir.Limits{MinRetention: 2 * time.Hour, MaxRetention: time.Hour}},
 			"Limits.MinRetention: 2h0m0s is above MaxRetention, 1h0m0s"},
@@ -135,7 +135,7 @@ func TestStream_putsAndReadsReadTheClockOnce(t *testing.T) {
 	for name, call := range map[string]func() error{
 		"PutRecord":    func() error { _, err := s.PutRecord(t.Context(), "k", nil); return err },
 		"PutRecords":   func() error { _, err := s.PutRecords(t.Context(), []weir.Entry{{PartitionKey: "k"}}); return err },
-		"SetRetention": func() error { return s.SetRetention(25 * time.Hour) },
+		"SetRetention": func() error { return setRetention(s, 25*time.Hour) },
 		"Iterator":     func() error { _, err := s.Iterator(shard0, weir.AtTime(epoch)); return err },
 		"Trim":         func() error { s.Trim(); return nil },
 		"Snapshot":     func() error { s.Snapshot(); return nil },

@@ -148,7 +148,7 @@ func (s *Stream) putSome(e *Entry, explicit *HashKey, n, left int, now instant) 
 	} else {
 		ms, tidy := s.stamp(sh, now)
 		sh.log.AppendCopies(e.PartitionKey, e.Data, ms, stored)
-		s.after(sh, sh.end(now, s.Retention()), tidy, now)
+		s.after(sh, sh.end(now, s.retention()), tidy, now)
 	}
 	if err != nil {
 		sh.history.Add(now.second(), kindWriteThrottled, int64(left-stored))

@@ -31,7 +31,7 @@ type pair struct {
 func newPair(t *testing.T, random *rand.Rand) *pair {
 	p := &pair{t: t, random: random, clock: newClock(), largest: 1 << (1 + random.IntN(13))}
 	c := weir.Config{
-		Shards: 1 + random.IntN(4), Retention: time.Minute, Now: p.clock.Now, Hollow: random.IntN(2) == 0,
+		Shards: 1 + random.IntN(4), Settings: weir.Settings{Retention: time.Minute}, Now: p.clock.Now, Hollow: random.IntN(2) == 0,
 		Limits: weir.Limits{MinRetention: -1, WriteBytesPerSecond: -1, WriteRecordsPerSecond: -1},
 	}
 	p.pickRates(&c.Limits)
@@ -72,8 +72,8 @@ func (p *pair) put() {
 	if p.random.IntN(4) == 0 {
 		size = len(key) + p.random.IntN(min(p.largest, 40))
 	}
-	if size > p.copies.RecordBytes() {
-		size = p.copies.RecordBytes()
+	if size > p.copies.Settings().RecordBytes {
+		size = p.copies.Settings().RecordBytes
 	}
 	e := weir.Entry{PartitionKey: key, Data: zeros[:size-len(key)]}
 	if p.random.IntN(4) == 0 {
@@ -181,7 +181,7 @@ func TestStream_putCopies(t *testing.T) {
 		{"larger than the bucket", weir.Config{Limits: weir.Limits{WriteBytesPerSecond: 50}},
 			100, 3, 1, "write bytes per second"},
 		{"without limits", weir.Config{Limits: weir.Unlimited()}, 10, 100_000, 100_000, ""},
-		{"in turn to four shards", weir.Config{Mode: weir.OnDemand, Distribution: weir.DistributeAuto}, 1, 4001, 4000, perSecond},
+		{"in turn to four shards", weir.Config{Settings: weir.Settings{Mode: weir.OnDemand, Distribution: weir.DistributeAuto}}, 1, 4001, 4000, perSecond},
 	} {
 		for _, hollow := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, %d of %d, hollow=%v", c.name, c.n, c.size, hollow), func(t *testing.T) {
@@ -257,13 +257,13 @@ func BenchmarkPutCopies(b *testing.B) {
 	for _, hollow := range []bool{false, true} {
 		for _, n := range []int{1, 1000} {
 			b.Run(fmt.Sprintf("hollow=%v/size=1KiB/n=%d", hollow, n), func(b *testing.B) {
-				s := benchStream(b, 8, weir.Config{Retention: benchLive, Hollow: hollow})
+				s := benchStream(b, 8, weir.Config{Settings: weir.Settings{Retention: benchLive}, Hollow: hollow})
 				runWork(b, 1024, copiesWork(b, s, n))
 			})
 		}
 	}
 	b.Run("hollow=true/size=1KiB/n=1000/limits=finite", func(b *testing.B) {
-		s, err := weir.NewStream("bench", weir.Config{Retention: benchLive, Hollow: true, Limits: weir.Limits{
+		s, err := weir.NewStream("bench", weir.Config{Settings: weir.Settings{Retention: benchLive}, Hollow: true, Limits: weir.Limits{
 			MinRetention: -1, WriteBytesPerSecond: 1e14, WriteRecordsPerSecond: 1e12,
 		}})
 		if err != nil {
@@ -312,8 +312,8 @@ func TestStream_putCopiesWhoseContextEnds(t *testing.T) {
 		{"to one shard, at once", weir.Config{}, 1, 5 * much, 0},
 		{"to one shard", weir.Config{}, 3, 5 * much, 2 * much},
 		{"to one shard, at the end", weir.Config{}, 2, much, much},
-		{"in turn, at once", weir.Config{Mode: weir.OnDemand, Distribution: weir.DistributeAuto}, 1, 10, 0},
-		{"in turn to four shards", weir.Config{Mode: weir.OnDemand, Distribution: weir.DistributeAuto}, 3, 10, 3 + 3},
+		{"in turn, at once", weir.Config{Settings: weir.Settings{Mode: weir.OnDemand, Distribution: weir.DistributeAuto}}, 1, 10, 0},
+		{"in turn to four shards", weir.Config{Settings: weir.Settings{Mode: weir.OnDemand, Distribution: weir.DistributeAuto}}, 3, 10, 3 + 3},
 		{"one by one", weir.Config{MaxBytes: 1000 * (1 + overhead), WhenFull: weir.DropOldest}, 3, 2000, 2 * 256},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -343,7 +343,7 @@ func TestStream_putCopiesThatTheClockEnds(t *testing.T) {
 // took the time of the call for a clock that was set back, and filled anew.
 func TestStream_putCopiesThatWaitForMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newStream(t, weir.Config{MaxBytes: 10 * (1 + overhead), WhenFull: weir.Wait, Retention: 10 * time.Second,
+		s := newStream(t, weir.Config{MaxBytes: 10 * (1 + overhead), WhenFull: weir.Wait, Settings: weir.Settings{Retention: 10 * time.Second},
 			Limits: weir.Limits{MinRetention: -1, WriteRecordsPerSecond: 10}})
 		began := time.Now()
 		stored, err := s.PutCopies(t.Context(), weir.Entry{PartitionKey: "k"}, 20)

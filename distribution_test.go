@@ -11,7 +11,7 @@ import (
 )
 
 func TestDistribution_auto(t *testing.T) {
-	s, _ := clocked(t, weir.Config{Mode: weir.OnDemand, Distribution: weir.DistributeAuto})
+	s, _ := clocked(t, weir.Config{Settings: weir.Settings{Mode: weir.OnDemand, Distribution: weir.DistributeAuto}})
 	ctx, low := t.Context(), weir.HashKey{}
 	for range 10 {
 		_, err := s.PutRecord(ctx, "", []byte("no key"))
@@ -53,28 +53,28 @@ func TestDistribution_auto(t *testing.T) {
 }
 
 func TestDistribution_switching(t *testing.T) {
-	s, _ := clocked(t, weir.Config{Mode: weir.OnDemand})
+	s, _ := clocked(t, weir.Config{Settings: weir.Settings{Mode: weir.OnDemand}})
 	ctx := t.Context()
 	_, err := s.PutRecord(ctx, "", nil)
 	require.ErrorIs(t, err, weir.ErrInvalidArgument)
-	require.NoError(t, s.SetDistribution(weir.DistributeAuto))
-	assert.Equal(t, weir.DistributeAuto, s.Distribution())
+	require.NoError(t, setDistribution(s, weir.DistributeAuto))
+	assert.Equal(t, weir.DistributeAuto, s.Settings().Distribution)
 	_, err = s.PutRecord(ctx, "", nil)
 	require.NoError(t, err)
-	assert.ErrorIs(t, s.SetMode(weir.Provisioned), weir.ErrWrongMode)
-	require.NoError(t, s.SetDistribution(weir.ByPartitionKey))
+	assert.ErrorIs(t, setMode(s, weir.Provisioned), weir.ErrWrongMode)
+	require.NoError(t, setDistribution(s, weir.ByPartitionKey))
 	_, err = s.PutRecords(ctx, []weir.Entry{{}})
 	require.ErrorIs(t, err, weir.ErrInvalidArgument)
 	r := mustPut(t, s, "key", "x")
 	assert.Equal(t, s.ShardOf("key"), r.ShardID)
-	require.NoError(t, s.SetMode(weir.Provisioned))
-	assert.ErrorIs(t, s.SetDistribution(weir.DistributeAuto), weir.ErrWrongMode)
-	assert.ErrorIs(t, s.SetDistribution(2), weir.ErrInvalidArgument)
+	require.NoError(t, setMode(s, weir.Provisioned))
+	assert.ErrorIs(t, setDistribution(s, weir.DistributeAuto), weir.ErrWrongMode)
+	assert.ErrorIs(t, setDistribution(s, 2), weir.ErrInvalidArgument)
 }
 
 func TestDistribution_balanceUnderConcurrency(t *testing.T) {
 	s, _ := clocked(t, weir.Config{
-		Mode: weir.OnDemand, Shards: 7, Distribution: weir.DistributeAuto, Limits: weir.Unlimited(),
+		Settings: weir.Settings{Mode: weir.OnDemand, Distribution: weir.DistributeAuto}, Shards: 7, Limits: weir.Unlimited(),
 	})
 	var wg sync.WaitGroup
 	for range 4 {
@@ -116,7 +116,7 @@ func TestDistributeAuto_refusedRecordsTakeTheirTurn(t *testing.T) {
 	}
 	for name, put := range refused {
 		t.Run(name, func(t *testing.T) {
-			s := newStream(t, weir.Config{Mode: weir.OnDemand, Distribution: weir.DistributeAuto, MaxBytes: 100})
+			s := newStream(t, weir.Config{Settings: weir.Settings{Mode: weir.OnDemand, Distribution: weir.DistributeAuto}, MaxBytes: 100})
 			require.ErrorIs(t, put(s), weir.ErrMemoryFull)
 			r, err := s.PutRecord(t.Context(), "", nil)
 			require.NoError(t, err)
@@ -127,7 +127,7 @@ func TestDistributeAuto_refusedRecordsTakeTheirTurn(t *testing.T) {
 
 // Without a partition key a record may have no bytes at all.
 func TestStream_readBytesAfterAnEmptyRecord(t *testing.T) {
-	c := weir.Config{Mode: weir.OnDemand, Shards: 1, Distribution: weir.DistributeAuto, Limits: weir.Limits{ReadBytes: 50}}
+	c := weir.Config{Settings: weir.Settings{Mode: weir.OnDemand, Distribution: weir.DistributeAuto}, Shards: 1, Limits: weir.Limits{ReadBytes: 50}}
 	s := newStream(t, c)
 	mustPut(t, s, "", "")
 	mustPut(t, s, "", text(100))

@@ -23,19 +23,19 @@ func newExample(c weir.Config) *weir.Stream {
 }
 
 func ExampleNewStream() {
-	s, err := weir.NewStream("clicks", weir.Config{Shards: 2, Retention: 48 * time.Hour})
+	s, err := weir.NewStream("clicks", weir.Config{Shards: 2, Settings: weir.Settings{Retention: 48 * time.Hour}})
 	if err != nil {
 		log.Fatal(err)
 	}
 	for _, shard := range s.Shards() {
 		fmt.Println(shard.ID, shard.HashKeyRange)
 	}
-	_, err = weir.NewStream("clicks", weir.Config{Retention: time.Minute})
+	_, err = weir.NewStream("clicks", weir.Config{Settings: weir.Settings{Retention: time.Minute}})
 	fmt.Println(err)
 	// Output:
 	// shardId-000000000000 0-170141183460469231731687303715884105727
 	// shardId-000000000001 170141183460469231731687303715884105728-340282366920938463463374607431768211455
-	// stream clicks: retention: 1m0s is outside 24h0m0s to 8760h0m0s
+	// stream clicks: Config.Retention: 1m0s is outside 24h0m0s to 8760h0m0s
 }
 
 func ExampleStream_PutRecord() {

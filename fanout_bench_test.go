@@ -185,7 +185,7 @@ func readerWork(b *testing.B, s *weir.Stream) work {
 // subscribedWork puts records in batches while subscriptions wait for them; a
 // unit is one record that has come to all.
 func subscribedWork(b *testing.B, subscriptions int) work {
-	s := benchStream(b, 1, weir.Config{Retention: time.Second})
+	s := benchStream(b, 1, weir.Config{Settings: weir.Settings{Retention: time.Second}})
 	for i := range subscriptions {
 		if _, err := s.RegisterConsumer(fmt.Sprintf("c%d", i)); err != nil {
 			b.Fatal(err)

@@ -20,11 +20,11 @@ const tenMillion = 10_000_000
 // how long it takes to find one of them. It needs 1.5 GiB.
 func BenchmarkGoalsMemory(b *testing.B) {
 	b.Run("goal=3/allocations a put", func(b *testing.B) {
-		s := benchStream(b, 8, weir.Config{Retention: benchLive})
+		s := benchStream(b, 8, weir.Config{Settings: weir.Settings{Retention: benchLive}})
 		reportValue(b, 0.01, allocations(putWork(b, s, 100)))
 	})
 	b.Run("goal=3/allocations a record of a batch", func(b *testing.B) {
-		s := benchStream(b, 8, weir.Config{Retention: benchLive})
+		s := benchStream(b, 8, weir.Config{Settings: weir.Settings{Retention: benchLive}})
 		reportValue(b, 0.01, allocations(batchWork(b, s, 100)))
 	})
 	before := heapNow()

@@ -200,25 +200,25 @@ func floorBatch(shards, size int) work {
 
 func BenchmarkGoals(b *testing.B) {
 	b.Run("goal=1/PutRecord÷floor", func(b *testing.B) {
-		s := benchStream(b, 8, weir.Config{Retention: benchLive})
+		s := benchStream(b, 8, weir.Config{Settings: weir.Settings{Retention: benchLive}})
 		reportRatio(b, 1.5, putWork(b, s, 100), floorPut(8, 100))
 	})
 	b.Run("goal=1/PutRecord÷floor/clock=coarse", func(b *testing.B) {
 		clock, stop := coarseClock()
 		defer stop()
-		s := benchStream(b, 8, weir.Config{Retention: benchLive, Now: clock})
+		s := benchStream(b, 8, weir.Config{Settings: weir.Settings{Retention: benchLive}, Now: clock})
 		reportRatio(b, 0.9, putWork(b, s, 100), floorPut(8, 100))
 	})
 	b.Run("goal=2/PutRecord,1shard÷MD5", func(b *testing.B) {
-		s := benchStream(b, 1, weir.Config{Retention: benchLive})
+		s := benchStream(b, 1, weir.Config{Settings: weir.Settings{Retention: benchLive}})
 		reportRatio(b, 1.2, putWork(b, s, 100), floorMD5)
 	})
 	b.Run("goal=4/PutRecords÷floor", func(b *testing.B) {
-		s := benchStream(b, 8, weir.Config{Retention: benchLive})
+		s := benchStream(b, 8, weir.Config{Settings: weir.Settings{Retention: benchLive}})
 		reportRatio(b, 1.3, batchWork(b, s, 100), floorBatch(8, 100))
 	})
 	b.Run("goal=8/8producers÷1", func(b *testing.B) {
-		s := benchStream(b, 8, weir.Config{Retention: benchLive})
+		s := benchStream(b, 8, weir.Config{Settings: weir.Settings{Retention: benchLive}})
 		reportRatio(b, 0.85, parallel(8, func() work { return putWork(b, s, 100) }), putWork(b, s, 100))
 	})
 	b.Run("goal=9/GetRecords÷views", func(b *testing.B) {
@@ -240,7 +240,7 @@ func BenchmarkGoalsFull(b *testing.B) {
 			}
 			put := putWork(b, full, 100)
 			put(1_000_000)
-			reportRatio(b, must, put, putWork(b, benchStream(b, shards, weir.Config{Retention: benchLive}), 100))
+			reportRatio(b, must, put, putWork(b, benchStream(b, shards, weir.Config{Settings: weir.Settings{Retention: benchLive}}), 100))
 		})
 	}
 }

@@ -19,7 +19,7 @@ func BenchmarkGoalsWaking(b *testing.B) {
 	b.Run("goal=12/wake,idle÷channel", func(b *testing.B) { reportWaking(b, 1000, idle) })
 	b.Run("goal=13/wake,busy÷channel", func(b *testing.B) { reportWaking(b, 4000, busy) })
 	b.Run("goal=14/put÷put-without-check", func(b *testing.B) {
-		s := benchStream(b, 8, weir.Config{Retention: benchLive})
+		s := benchStream(b, 8, weir.Config{Settings: weir.Settings{Retention: benchLive}})
 		put, check := putWork(b, s, 100), weir.WakeCheck(s)
 		var ratios []float64
 		for range goalRounds {
@@ -32,11 +32,11 @@ func BenchmarkGoalsWaking(b *testing.B) {
 		reportRatio(b, 0.3, fanOutWork(b, 16), fanOutWork(b, 1))
 	})
 	b.Run("goal=11/put beside replay÷alone", func(b *testing.B) {
-		s := benchStream(b, 1, weir.Config{Retention: benchLive})
+		s := benchStream(b, 1, weir.Config{Settings: weir.Settings{Retention: benchLive}})
 		reportRatio(b, 1.3, beside(b, s, weir.TrimHorizon(), putWork(b, s, 100)), putWork(b, s, 100))
 	})
 	b.Run("goal=11/put beside tail÷alone", func(b *testing.B) {
-		s := benchStream(b, 1, weir.Config{Retention: benchLive})
+		s := benchStream(b, 1, weir.Config{Settings: weir.Settings{Retention: benchLive}})
 		reportRatio(b, 3, beside(b, s, weir.Latest(), putWork(b, s, 100)), putWork(b, s, 100))
 	})
 }
@@ -46,7 +46,9 @@ func BenchmarkGoalsWaking(b *testing.B) {
 func BenchmarkGoalsRollOver(b *testing.B) {
 	b.Run("goal=19/p99.99,1M puts/s÷zeroing", func(b *testing.B) {
 		const n = 2_000_000
-		stream := func() *weir.Stream { return benchStream(b, 1, weir.Config{Retention: 60 * time.Millisecond}) }
+		stream := func() *weir.Stream {
+			return benchStream(b, 1, weir.Config{Settings: weir.Settings{Retention: 60 * time.Millisecond}})
+		}
 		reportPercentiles(b, 0.5, 0.9999,
 			func() []time.Duration { return paced(n, putWork(b, stream(), 100)) },
 			func() []time.Duration { return paced(n, putWork(b, weir.ZeroArenas(stream()), 100)) })
@@ -140,7 +142,7 @@ func wakeLatencies(b *testing.B, n int, pause func()) (stream, channel []time.Du
 // fanOutWork puts records that readers wait for; a unit is one delivery to one
 // reader.
 func fanOutWork(b *testing.B, readers int) work {
-	s := benchStream(b, 1, weir.Config{Retention: benchLive * 20})
+	s := benchStream(b, 1, weir.Config{Settings: weir.Settings{Retention: benchLive * 20}})
 	put, ctx := putWork(b, s, 100), context.Background()
 	return func(n int) {
 		each := (n + readers - 1) / readers

@@ -1,6 +1,7 @@
 package weir_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -30,14 +31,14 @@ func BenchmarkOnDemand_growth(b *testing.B) {
 // the longest of these puts took and how long all of them together.
 func grow(b *testing.B, shards int) (longest, total time.Duration) {
 	now := epoch
-	c := weir.Config{Mode: weir.OnDemand, Now: func() time.Time { return now }}
+	c := weir.Config{Settings: weir.Settings{Mode: weir.OnDemand}, Now: func() time.Time { return now }}
 	c.Limits.WriteBytesPerSecond = rate.Limit(10_240 << 20 / shards)
 	c.Limits.OnDemandWriteBytesPerSecond = weir.Unlimited().OnDemandWriteBytesPerSecond
 	s, err := weir.NewStream("s", c)
 	if err != nil {
 		b.Fatal(err)
 	}
-	if err := s.SetWarmThroughput(10_240); err != nil {
+	if err := s.SetWarmThroughput(context.Background(), 10_240); err != nil {
 		b.Fatal(err)
 	}
 	now = now.Add(10*time.Minute + time.Minute)

@@ -1,6 +1,7 @@
 package weir_test
 
 import (
+	"context"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -98,4 +99,22 @@ func hashKey(t testing.TB, s string) weir.HashKey {
 	k, err := weir.ParseHashKey(s)
 	require.NoError(t, err)
 	return k
+}
+
+// What these set is a setting of its own in most tests.
+
+func setMode(s *weir.Stream, m weir.Mode) error {
+	return s.Set(context.Background(), func(c *weir.Settings) { c.Mode = m })
+}
+
+func setDistribution(s *weir.Stream, d weir.Distribution) error {
+	return s.Set(context.Background(), func(c *weir.Settings) { c.Distribution = d })
+}
+
+func setRetention(s *weir.Stream, d time.Duration) error {
+	return s.Set(context.Background(), func(c *weir.Settings) { c.Retention = d })
+}
+
+func setRecordBytes(s *weir.Stream, n int) error {
+	return s.Set(context.Background(), func(c *weir.Settings) { c.RecordBytes = n })
 }

@@ -90,7 +90,7 @@ func TestHollow_maxBytes(t *testing.T) {
 }
 
 func TestHollow_memoryFollowsRetention(t *testing.T) {
-	s, clock := clocked(t, weir.Config{Hollow: true, Retention: 10 * time.Millisecond, Limits: weir.Unlimited()})
+	s, clock := clocked(t, weir.Config{Hollow: true, Settings: weir.Settings{Retention: 10 * time.Millisecond}, Limits: weir.Unlimited()})
 	for range 900 { // within one second, in which only puts trim
 		_, err := s.PutCopies(t.Context(), weir.Entry{PartitionKey: "k", Data: zeros[:1<<20]}, 1000)
 		require.NoError(t, err)
@@ -135,7 +135,7 @@ func TestHollow_loadRefusesRecordsThatAreTooLarge(t *testing.T) {
 
 func BenchmarkHollow(b *testing.B) {
 	b.Run("put/size=1KiB", func(b *testing.B) {
-		runWork(b, 1024, putWork(b, benchStream(b, 8, weir.Config{Retention: benchLive, Hollow: true}), 1024))
+		runWork(b, 1024, putWork(b, benchStream(b, 8, weir.Config{Settings: weir.Settings{Retention: benchLive}, Hollow: true}), 1024))
 	})
 	b.Run("get/batch=10000", func(b *testing.B) {
 		s := benchStream(b, 1, weir.Config{Hollow: true})

@@ -46,7 +46,7 @@ func timeOfMs(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
 
 // horizonMs returns the arrival, in Unix milliseconds, at or before which
 // records have expired at now.
-func (s *Stream) horizonMs(now instant) int64 { return horizonMs(now, s.Retention()) }
+func (s *Stream) horizonMs(now instant) int64 { return horizonMs(now, s.retention()) }
 
 // horizonMs returns the millisecond that lies d before now, rounded down.
 func horizonMs(now instant, d time.Duration) int64 { return floorMs(int64(now) - int64(d)) }

@@ -216,14 +216,6 @@ func (l Limits) check() error {
 	return nil
 }
 
-// checkRetention checks a retention against resolved limits.
-func (l Limits) checkRetention(d time.Duration) error {
-	if d < l.MinRetention || d > l.MaxRetention {
-		return invalidf("retention", "%v is outside %v to %v", d, l.MinRetention, l.MaxRetention)
-	}
-	return nil
-}
-
 // A Quota names a limit that refused something.
 type Quota string
 

@@ -84,7 +84,7 @@ func TestStream_recordBytes(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s, _ := clocked(t, weir.Config{Limits: weir.Limits{RecordBytes: c.limit}})
 			if c.set != 0 {
-				require.NoError(t, s.SetRecordBytes(c.set))
+				require.NoError(t, setRecordBytes(s, c.set))
 			}
 			data := make([]byte, c.size-len("key"))
 			_, single := s.PutRecord(t.Context(), "key", data)
@@ -103,12 +103,12 @@ func TestStream_recordBytes(t *testing.T) {
 func TestStream_setRecordBytesBounds(t *testing.T) {
 	s, _ := clocked(t, weir.Config{})
 	for _, n := range []int{mib - 1, 10*mib + 1, 0, -1, math.MinInt, math.MaxInt} {
-		assert.ErrorIs(t, s.SetRecordBytes(n), weir.ErrInvalidArgument, "%d", n)
+		assert.ErrorIs(t, setRecordBytes(s, n), weir.ErrInvalidArgument, "%d", n)
 	}
-	assert.Equal(t, mib, s.RecordBytes())
+	assert.Equal(t, mib, s.Settings().RecordBytes)
 	for _, n := range []int{10 * mib, mib, 2 * mib} {
-		assert.NoError(t, s.SetRecordBytes(n))
-		assert.Equal(t, n, s.RecordBytes())
+		assert.NoError(t, setRecordBytes(s, n))
+		assert.Equal(t, n, s.Settings().RecordBytes)
 	}
 }
 
@@ -238,22 +238,22 @@ func TestStream_retentionBounds(t *testing.T) {
 		{"own bounds", weir.Limits{MinRetention: time.Minute, MaxRetention: time.Hour}, time.Minute - 1, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, created := weir.NewStream("test", weir.Config{Retention: c.d, Limits: c.limits})
+			_, created := weir.NewStream("test", weir.Config{Settings: weir.Settings{Retention: c.d}, Limits: c.limits})
 			limits := c.limits
 			if limits.MaxRetention == time.Hour {
 				return
 			}
 			s, _ := clocked(t, weir.Config{Limits: limits})
-			set := s.SetRetention(c.d)
+			set := setRetention(s, c.d)
 			if c.ok {
 				require.NoError(t, created)
 				require.NoError(t, set)
-				assert.Equal(t, c.d, s.Retention())
+				assert.Equal(t, c.d, s.Settings().Retention)
 				return
 			}
 			assert.ErrorIs(t, created, weir.ErrInvalidArgument)
 			assert.ErrorIs(t, set, weir.ErrInvalidArgument)
-			assert.Equal(t, 24*time.Hour, s.Retention())
+			assert.Equal(t, 24*time.Hour, s.Settings().Retention)
 		})
 	}
 }

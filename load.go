@@ -105,17 +105,18 @@ func (l *loader) stream(c Config) (err error) {
 	if m.Shards < 1 || m.Shards > 2*maxShards || m.Created < 0 || m.Next < 0 || m.LastSecond > maxSecond {
 		return damagedf("%d shards, created at %d", m.Shards, m.Created)
 	}
-	c.Retention, c.WarmThroughput = time.Duration(m.Retention), m.Warm
-	c.Mode, c.Distribution = Mode(m.Mode), Distribution(m.Distribution)
+	if m.RecordBytes < 1 || m.RecordBytes > MaxRecordBytes {
+		return damagedf("records of %d bytes", m.RecordBytes)
+	}
+	c.Settings = Settings{
+		Mode: Mode(m.Mode), Distribution: Distribution(m.Distribution), WarmThroughput: m.Warm,
+		Retention: time.Duration(m.Retention), RecordBytes: int(m.RecordBytes),
+	}
 	c.Shards, c.Hollow = 1, m.Hollow
 	if l.s, err = NewStream(m.Name, c); err != nil {
 		return err
 	}
-	if m.RecordBytes < 1 || m.RecordBytes > MaxRecordBytes {
-		return damagedf("records of %d bytes", m.RecordBytes)
-	}
 	l.s.created = m.Created
-	l.s.recordBytes.Store(m.RecordBytes)
 	l.s.resizes, l.s.switches = m.Resizes, m.Switches
 	for _, saved := range m.Consumers {
 		if _, err := l.s.RegisterConsumer(saved.Name); err != nil {
@@ -209,7 +210,7 @@ func (l *loader) finish() (*Stream, error) {
 	slices.SortFunc(open, func(a, b *shard) int { return a.keys.Start.Compare(b.keys.Start) })
 	s.routes.Store(newRouting(l.shards, open, l.meta.Next, retired{}))
 	now := s.now()
-	if s.Mode() == OnDemand {
+	if s.mode() == OnDemand {
 		s.beginScalingLocked(now, len(open), l.meta.Warm, Distribution(l.meta.Distribution))
 	}
 	s.mark(l.meta.LastSecond)

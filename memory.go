@@ -183,7 +183,7 @@ func (s *Stream) dropExcess(now instant) {
 	}
 	m.dropping.Lock()
 	defer m.dropping.Unlock()
-	retention := s.Retention()
+	retention := s.retention()
 	horizon := horizonMs(now, retention)
 	for m.held.Load() > m.max {
 		first, next := m.oldest.settle()
@@ -203,7 +203,7 @@ func (s *Stream) dropExcess(now instant) {
 // trimDated trims, in a stream with a bound, what has expired, and returns how long
 // it is until the next record does.
 func (s *Stream) trimDated(now instant) (wait time.Duration) {
-	m, retention := &s.full, s.Retention()
+	m, retention := &s.full, s.retention()
 	m.dropping.Lock()
 	defer m.dropping.Unlock()
 	for {

@@ -142,7 +142,7 @@ func TestStream_oldestRecordIsFoundAmongAllShards(t *testing.T) {
 		random := rand.New(rand.NewPCG(base, uint64(history)))
 		s, clock := clocked(t, weir.Config{
 			Shards: 1 + random.IntN(20), MaxBytes: 60 * (3 + overhead), WhenFull: weir.FullPolicy(history % 2),
-			Retention: time.Minute, Limits: weir.Limits{MinRetention: -1, WriteRecordsPerSecond: -1},
+			Settings: weir.Settings{Retention: time.Minute}, Limits: weir.Limits{MinRetention: -1, WriteRecordsPerSecond: -1},
 		})
 		for range 400 {
 			switch random.IntN(12) {
@@ -160,7 +160,7 @@ func TestStream_oldestRecordIsFoundAmongAllShards(t *testing.T) {
 			case 3:
 				s.Trim()
 			case 4:
-				require.NoError(t, s.SetRetention(time.Duration(1+random.IntN(100))*time.Second))
+				require.NoError(t, setRetention(s, time.Duration(1+random.IntN(100))*time.Second))
 			case 5:
 				if records := allRecords(t, s); len(records) > 0 {
 					require.NoError(t, s.TrimTo(records[random.IntN(len(records))].SequenceNumber))
@@ -214,7 +214,7 @@ var fullPuts = map[string]func(context.Context, *weir.Stream) error{
 // puts wait.
 func fullStream(t *testing.T) (s *weir.Stream, first weir.SequenceNumber) {
 	s = newStream(t, weir.Config{MaxBytes: 2 * (3 + overhead), WhenFull: weir.Wait,
-		Retention: time.Hour, Limits: weir.Limits{MinRetention: -1}})
+		Settings: weir.Settings{Retention: time.Hour}, Limits: weir.Limits{MinRetention: -1}})
 	first = mustPut(t, s, "key", "").SequenceNumber
 	time.Sleep(time.Second)
 	mustPut(t, s, "key", "")
@@ -231,10 +231,10 @@ func TestWait_putWaitsUntilThereIsRoom(t *testing.T) {
 			{"the oldest expires", func(*weir.Stream, weir.SequenceNumber) error { return nil }, time.Hour},
 			{"it is trimmed", func(s *weir.Stream, n weir.SequenceNumber) error { return s.TrimTo(n) }, 5 * time.Second},
 			{"the retention shrinks, and it has expired",
-				func(s *weir.Stream, _ weir.SequenceNumber) error { return s.SetRetention(4 * time.Second) }, 5 * time.Second},
+				func(s *weir.Stream, _ weir.SequenceNumber) error { return setRetention(s, 4*time.Second) }, 5 * time.Second},
 			{"the retention shrinks, and it expires sooner",
-				func(s *weir.Stream, _ weir.SequenceNumber) error { return s.SetRetention(time.Minute) }, time.Minute},
-			{"the retention grows", func(s *weir.Stream, _ weir.SequenceNumber) error { return s.SetRetention(2 * time.Hour) }, 2 * time.Hour},
+				func(s *weir.Stream, _ weir.SequenceNumber) error { return setRetention(s, time.Minute) }, time.Minute},
+			{"the retention grows", func(s *weir.Stream, _ weir.SequenceNumber) error { return setRetention(s, 2*time.Hour) }, 2 * time.Hour},
 		} {
 			t.Run(way+"/"+c.name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {

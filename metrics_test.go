@@ -287,7 +287,7 @@ func TestSnapshot_string(t *testing.T) {
 
 // A snapshot is read back from JSON as it was.
 func TestSnapshot_jsonIsReadBack(t *testing.T) {
-	s := newStream(t, weir.Config{Shards: 2, Mode: weir.OnDemand})
+	s := newStream(t, weir.Config{Shards: 2, Settings: weir.Settings{Mode: weir.OnDemand}})
 	mustPut(t, s, "k", "v")
 	snap := s.Snapshot()
 	b, err := json.Marshal(snap)

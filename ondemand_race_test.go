@@ -1,6 +1,7 @@
 package weir_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -31,7 +32,7 @@ func TestOnDemand_nothingLostWhateverHappens(t *testing.T) {
 			for i := range 2000 {
 				clock.Advance(jump(rng))
 				change(rng, s)
-				key := fmt.Sprint(s.Distribution(), rng.IntN(1+rng.IntN(40)))
+				key := fmt.Sprint(s.Settings().Distribution, rng.IntN(1+rng.IntN(40)))
 				data := fmt.Sprintf("%d %s", i, text(rng.IntN(18<<10)))
 				if _, err := s.PutRecord(t.Context(), key, []byte(data)); err == nil {
 					want[key] = append(want[key], data)
@@ -78,11 +79,11 @@ func jump(rng *rand.Rand) time.Duration {
 func change(rng *rand.Rand, s *weir.Stream) {
 	switch rng.IntN(400) {
 	case 0:
-		_ = s.SetMode(weir.Mode(rng.IntN(2)))
+		_ = setMode(s, weir.Mode(rng.IntN(2)))
 	case 1, 2:
-		_ = s.SetDistribution(weir.Distribution(rng.IntN(2)))
+		_ = setDistribution(s, weir.Distribution(rng.IntN(2)))
 	case 3:
-		_ = s.SetWarmThroughput(rng.IntN(2))
+		_ = s.SetWarmThroughput(context.Background(), rng.IntN(2))
 	}
 }
 

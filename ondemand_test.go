@@ -1,6 +1,7 @@
 package weir_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -24,7 +25,7 @@ const shardUnit = 1000
 // nothing.
 func onDemandConfig() weir.Config {
 	return weir.Config{
-		Mode: weir.OnDemand, Retention: time.Minute, MetricsWindow: time.Minute,
+		Settings: weir.Settings{Mode: weir.OnDemand, Retention: time.Minute}, MetricsWindow: time.Minute,
 		Limits: weir.Limits{
 			WriteBytesPerSecond: shardUnit, WriteRecordsPerSecond: -1, MinRetention: -1,
 			OnDemandWriteBytesPerSecond: 100 * shardUnit,
@@ -240,7 +241,7 @@ func TestOnDemand_releasedPeakKeepsItsHour(t *testing.T) {
 	r := newRig(t, onDemandConfig())
 	r.run(60, steps([2]int{0, 60}))
 	r.pause(time.Hour - 60*time.Second)
-	require.NoError(t, r.s.SetWarmThroughput(0))
+	require.NoError(t, r.s.SetWarmThroughput(context.Background(), 0))
 	assert.EqualValues(t, 960, r.s.Capacity().PeakBytesPerSecond)
 	r.pause(30*24*time.Hour - time.Second)
 	assert.EqualValues(t, 960, r.s.Capacity().PeakBytesPerSecond)
@@ -328,7 +329,7 @@ func TestOnDemand_maximum(t *testing.T) {
 }
 
 func TestOnDemand_unlimitedShardsNeverSplit(t *testing.T) {
-	r := newRig(t, weir.Config{Mode: weir.OnDemand, Limits: weir.Unlimited()})
+	r := newRig(t, weir.Config{Settings: weir.Settings{Mode: weir.OnDemand}, Limits: weir.Unlimited()})
 	r.run(1000, always(demand{16, 1000, 1}))
 	assert.Empty(t, r.events)
 	assert.EqualValues(t, -1, r.s.Capacity().WriteBytesPerSecond)
@@ -339,10 +340,10 @@ func TestOnDemand_unlimitedShardsNeverSplit(t *testing.T) {
 // However far a stream grows, a put carries out a bounded part of it, and the rest
 // takes effect at the time it was due too. Records find their way meanwhile.
 func TestOnDemand_putDoesBoundedWork(t *testing.T) {
-	s, clock := clocked(t, weir.Config{Mode: weir.OnDemand, Limits: weir.Limits{OnDemandWriteBytesPerSecond: weir.Unlimited().OnDemandWriteBytesPerSecond}})
-	whole, wholeClock := clocked(t, weir.Config{Mode: weir.OnDemand, Limits: weir.Limits{OnDemandWriteBytesPerSecond: weir.Unlimited().OnDemandWriteBytesPerSecond}})
-	require.NoError(t, s.SetWarmThroughput(5000))
-	require.NoError(t, whole.SetWarmThroughput(5000))
+	s, clock := clocked(t, weir.Config{Settings: weir.Settings{Mode: weir.OnDemand}, Limits: weir.Limits{OnDemandWriteBytesPerSecond: weir.Unlimited().OnDemandWriteBytesPerSecond}})
+	whole, wholeClock := clocked(t, weir.Config{Settings: weir.Settings{Mode: weir.OnDemand}, Limits: weir.Limits{OnDemandWriteBytesPerSecond: weir.Unlimited().OnDemandWriteBytesPerSecond}})
+	require.NoError(t, s.SetWarmThroughput(context.Background(), 5000))
+	require.NoError(t, whole.SetWarmThroughput(context.Background(), 5000))
 	clock.Advance(10*time.Minute + 90*time.Second)
 	wholeClock.Advance(10*time.Minute + 90*time.Second)
 	var puts []weir.PutResult
@@ -375,8 +376,8 @@ func TestOnDemand_putDoesBoundedWork(t *testing.T) {
 // What came into a shard counts once, also if the shard is split by a later put of
 // the same minute.
 func TestOnDemand_loadOfAMinuteOutlivesASplit(t *testing.T) {
-	s, clock := clocked(t, weir.Config{Mode: weir.OnDemand, Limits: weir.Limits{OnDemandWriteBytesPerSecond: weir.Unlimited().OnDemandWriteBytesPerSecond}})
-	require.NoError(t, s.SetWarmThroughput(5000))
+	s, clock := clocked(t, weir.Config{Settings: weir.Settings{Mode: weir.OnDemand}, Limits: weir.Limits{OnDemandWriteBytesPerSecond: weir.Unlimited().OnDemandWriteBytesPerSecond}})
+	require.NoError(t, s.SetWarmThroughput(context.Background(), 5000))
 	clock.Advance(10*time.Minute + time.Minute)
 	for range 9 {
 		_, err := s.PutRecord(t.Context(), "k", make([]byte, 599))

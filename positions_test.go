@@ -229,7 +229,7 @@ func anyVanished(ids []weir.ShardID, shards []weir.Shard) bool {
 func TestStream_resumesBesideAShorterRetention(t *testing.T) {
 	const shards = 1000
 	for i := range 20 {
-		s, clock := clocked(t, weir.Config{Shards: shards, Limits: weir.Unlimited(), Retention: 48 * time.Hour})
+		s, clock := clocked(t, weir.Config{Shards: shards, Limits: weir.Unlimited(), Settings: weir.Settings{Retention: 48 * time.Hour}})
 		var positions weir.Positions
 		for _, d := range s.Shards() {
 			positions = append(positions, d.StartingSequenceNumber)
@@ -241,9 +241,9 @@ func TestStream_resumesBesideAShorterRetention(t *testing.T) {
 		require.NoError(t, err)
 
 		var wg sync.WaitGroup
-		wg.Go(func() { assert.NoError(t, s.SetRetention(24*time.Hour)) })
+		wg.Go(func() { assert.NoError(t, setRetention(s, 24*time.Hour)) })
 		for range i * 500 {
-			s.Retention()
+			s.Settings()
 		}
 		r, err := s.ResumeStream("", positions)
 		require.NoError(t, err)

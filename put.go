@@ -81,7 +81,7 @@ func (s *Stream) put(ctx context.Context, key string, data []byte, explicit *Has
 	}
 	ms, tidy := s.stamp(sh, now)
 	i := sh.log.Append(key, data, ms)
-	s.after(sh, sh.end(now, s.Retention()), tidy, now)
+	s.after(sh, sh.end(now, s.retention()), tidy, now)
 	if s.full.max > 0 {
 		s.dropExcess(now)
 	}
@@ -166,7 +166,7 @@ func (s *Stream) checkOrdering(n SequenceNumber, now instant) error {
 	if n.IsZero() {
 		return nil
 	}
-	if s.Distribution() == DistributeAuto {
+	if s.dealer() != nil {
 		return invalidf("sequence number for ordering", "is not possible while the stream distributes records itself")
 	}
 	p, ok := n.decode()

@@ -268,7 +268,7 @@ func (q *waitingPut) store(sh *shard, entries []int, now instant) {
 	if !q.single {
 		sh.countBatch(before)
 	}
-	s.after(sh, sh.end(now, s.Retention()), tidy, now)
+	s.after(sh, sh.end(now, s.retention()), tidy, now)
 	if s.full.max > 0 {
 		s.dropExcess(now)
 	}

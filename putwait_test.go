@@ -460,7 +460,7 @@ func TestPutRecordWait_aSplitEndsTheWait(t *testing.T) {
 
 func TestPutRecordsWait_distributedInTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newStream(t, weir.Config{Mode: weir.OnDemand, Distribution: weir.DistributeAuto,
+		s := newStream(t, weir.Config{Settings: weir.Settings{Mode: weir.OnDemand, Distribution: weir.DistributeAuto},
 			Limits: weir.Limits{WriteRecordsPerSecond: 10}})
 		began := time.Now()
 		_, err := s.PutRecordsWait(t.Context(), make([]weir.Entry, 100))

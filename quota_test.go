@@ -165,7 +165,7 @@ func TestStream_recordLargerThanItsBucketPassesWhenFull(t *testing.T) {
 // record size once more must not change what passes.
 func TestStream_settingDefaultRecordBytesAddsNoBurst(t *testing.T) {
 	s, _ := clocked(t, weir.Config{Limits: weir.Limits{WriteBytesPerSecond: 1000}})
-	require.NoError(t, s.SetRecordBytes(mib))
+	require.NoError(t, setRecordBytes(s, mib))
 	n, err := puts(t, s, 5000)
 	assert.Equal(t, 1, n)
 	requireLimit(t, err, "write bytes per second")
@@ -331,8 +331,8 @@ func TestStream_clockThatIsSetBack(t *testing.T) {
 }
 
 func TestStream_unlimited(t *testing.T) {
-	s, _ := clocked(t, weir.Config{Limits: weir.Unlimited(), Retention: time.Nanosecond})
-	require.NoError(t, s.SetRetention(24*time.Hour))
+	s, _ := clocked(t, weir.Config{Limits: weir.Unlimited(), Settings: weir.Settings{Retention: time.Nanosecond}})
+	require.NoError(t, setRetention(s, 24*time.Hour))
 	entries := make([]weir.Entry, 2000)
 	for i := range entries {
 		entries[i] = weir.Entry{PartitionKey: "k", Data: make([]byte, 10*kib)}

@@ -32,7 +32,7 @@ func TestStream_putsReleaseWhatOtherShardsHold(t *testing.T) {
 // A segment spans three days at most. Where records lie further apart than that,
 // each has a segment, and it must not be as large as that of a busy shard.
 func TestStream_sparseRecordsTakeLittle(t *testing.T) {
-	s, clock := clocked(t, weir.Config{Retention: 365 * 24 * time.Hour})
+	s, clock := clocked(t, weir.Config{Settings: weir.Settings{Retention: 365 * 24 * time.Hour}})
 	for range 100 {
 		mustPut(t, s, "k", "v")
 		clock.Advance(80 * time.Hour)

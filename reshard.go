@@ -36,7 +36,7 @@ func (s *Stream) ShardOf(key string) ShardID { return s.ShardOfHashKey(HashParti
 
 // ShardOfHashKey returns the open shard that takes records of a hash key.
 func (s *Stream) ShardOfHashKey(k HashKey) ShardID {
-	if s.Mode() == OnDemand { // or the clock would be read for nothing
+	if s.mode() == OnDemand { // or the clock would be read for nothing
 		s.catchUp(s.now())
 	}
 	routes := s.routes.Load()
@@ -298,7 +298,7 @@ func (c *shardChange) replace(parents []*shard, ranges ...HashKeyRange) {
 		ending.children = append(ending.children, child)
 		c.opened = append(c.opened, child)
 	}
-	if c.stream.Mode() == OnDemand {
+	if c.stream.mode() == OnDemand {
 		inheritLoad(parents, ending.children)
 	}
 	for _, parent := range parents {

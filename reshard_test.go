@@ -348,7 +348,7 @@ func TestReader_resumesAfterShardsVanished(t *testing.T) {
 // A year of retention with a reshard a day.
 func TestStream_yearOfDailyResharding(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newStream(t, weir.Config{Retention: 365 * 24 * time.Hour, Limits: weir.Limits{ResizesPerDay: -1}})
+		s := newStream(t, weir.Config{Settings: weir.Settings{Retention: 365 * 24 * time.Hour}, Limits: weir.Limits{ResizesPerDay: -1}})
 		for day := range 2 * 365 {
 			_, err := s.PutRecord(t.Context(), "k", []byte(fmt.Sprint(day)))
 			require.NoError(t, err)

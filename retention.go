@@ -7,25 +7,15 @@ import (
 	"github.com/weirstream/weir/internal/shardlog"
 )
 
-// Retention returns how long records stay readable.
-func (s *Stream) Retention() time.Duration { return time.Duration(s.retention.Load()) }
+// retention returns how long records stay readable.
+func (s *Stream) retention() time.Duration { return time.Duration(s.retains.Load()) }
 
-// SetRetention changes how long records stay readable, at once. d must lie
-// within [Limits.MinRetention] and [Limits.MaxRetention]. What had expired
-// before stays unreadable when the retention grows; what is older than d
-// becomes unreadable when it shrinks.
-func (s *Stream) SetRetention(d time.Duration) error {
-	if err := s.limits.checkRetention(d); err != nil {
-		return err
-	}
-	s.reshard.Lock()
-	defer s.reshard.Unlock()
-	now := s.now()
+// retainLocked changes the retention.
+func (s *Stream) retainLocked(d time.Duration, now instant) {
 	s.trimLocked(now) // with the old retention: what expired stays expired
-	s.retention.Store(int64(d))
+	s.retains.Store(int64(d))
 	s.trimLocked(now)
 	s.full.room.Wake() // who waits for the oldest record to expire reckons anew
-	return nil
 }
 
 // Trim releases the memory of all records that have expired. Puts do so as they
@@ -149,7 +139,7 @@ func (s *Stream) trimLocked(now instant) {
 // trimShard trims a shard if its oldest record has expired, or lies far ahead
 // of the clock.
 func (s *Stream) trimShard(sh *shard, now instant) {
-	retention := s.Retention()
+	retention := s.retention()
 	if ms, ok := sh.log.Oldest(); ok && (ms <= horizonMs(now, retention) || ms-now.ms() > farAheadMs) {
 		s.full.giveExtent(sh.trim(now, retention))
 	}

@@ -16,7 +16,7 @@ import (
 func TestStream_retentionExactlyAtItsEnd(t *testing.T) {
 	for _, retention := range []time.Duration{24 * time.Hour, 24*time.Hour + 1, 36*time.Hour + 1500*time.Microsecond} {
 		synctest.Test(t, func(t *testing.T) {
-			s := newStream(t, weir.Config{Retention: retention})
+			s := newStream(t, weir.Config{Settings: weir.Settings{Retention: retention}})
 			arrived := time.Now()
 			mustPut(t, s, "k", "first")
 			time.Sleep(time.Millisecond)
@@ -43,9 +43,9 @@ func TestStream_changedRetentionTakesEffectAtOnce(t *testing.T) {
 		mustPut(t, s, "k", fmt.Sprint(i))
 		clock.Advance(time.Hour)
 	}
-	require.NoError(t, s.SetRetention(3*time.Hour))
+	require.NoError(t, setRetention(s, 3*time.Hour))
 	assert.Equal(t, []string{"3", "4"}, readable(t, s, shard0), "the third is exactly three hours old")
-	require.NoError(t, s.SetRetention(48*time.Hour))
+	require.NoError(t, setRetention(s, 48*time.Hour))
 	assert.Equal(t, []string{"3", "4"}, readable(t, s, shard0), "what had expired stays unreadable")
 	clock.Advance(47*time.Hour - 1)
 	assert.Equal(t, []string{"4"}, readable(t, s, shard0))
@@ -73,7 +73,7 @@ func TestStream_trimmedShardStaysUsable(t *testing.T) {
 }
 
 func TestStream_putsReleaseWhatExpired(t *testing.T) {
-	s, clock := clocked(t, weir.Config{Limits: weir.Unlimited(), Retention: time.Minute})
+	s, clock := clocked(t, weir.Config{Limits: weir.Unlimited(), Settings: weir.Settings{Retention: time.Minute}})
 	for range 100_000 {
 		mustPut(t, s, "key", text(100))
 		clock.Advance(6 * time.Millisecond)
@@ -97,7 +97,7 @@ func TestStream_vanishedShardFreesMaxBytes(t *testing.T) {
 }
 
 func TestStream_memoryIncludesWhatIsNotReleased(t *testing.T) {
-	s, clock := clocked(t, weir.Config{Limits: weir.Unlimited(), Retention: time.Minute})
+	s, clock := clocked(t, weir.Config{Limits: weir.Unlimited(), Settings: weir.Settings{Retention: time.Minute}})
 	for range 1000 {
 		mustPut(t, s, "key", text(1000))
 	}

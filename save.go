@@ -108,9 +108,10 @@ func (s *Stream) hold() (savedStream, []heldShard) {
 	now := s.now()
 	s.catchUpLocked(now)
 	horizon := s.horizonMs(now)
+	t := s.Settings()
 	meta := savedStream{
-		Name: s.name, Created: s.created, Retention: s.retention.Load(), RecordBytes: s.recordBytes.Load(),
-		Mode: int32(s.Mode()), Distribution: int32(s.Distribution()), Warm: s.WarmThroughput(),
+		Name: s.name, Created: s.created, Retention: int64(t.Retention), RecordBytes: int64(t.RecordBytes),
+		Mode: int32(t.Mode), Distribution: int32(t.Distribution), Warm: t.WarmThroughput,
 		Hollow: s.config.Hollow, Next: s.routes.Load().next, Resizes: slices.Clone(s.resizes), Switches: slices.Clone(s.switches),
 	}
 	for _, c := range s.Consumers() {

@@ -63,16 +63,16 @@ func TestStream_savedAndLoaded(t *testing.T) {
 			}
 			_, err := s.RegisterConsumer("billing")
 			require.NoError(t, err)
-			require.NoError(t, s.SetRecordBytes(2<<20))
-			require.NoError(t, s.SetRetention(30*time.Hour))
+			require.NoError(t, setRecordBytes(s, 2<<20))
+			require.NoError(t, setRetention(s, 30*time.Hour))
 
 			l := loaded(t, saved(t, s), c)
 			assert.Equal(t, s.Shards(), l.Shards())
 			assert.Equal(t, allRecords(t, s), allRecords(t, l))
 			assert.Equal(t, s.Consumers(), l.Consumers())
 			assert.Equal(t, s.CreatedAt(), l.CreatedAt())
-			assert.Equal(t, 30*time.Hour, l.Retention())
-			assert.Equal(t, 2<<20, l.RecordBytes())
+			assert.Equal(t, 30*time.Hour, l.Settings().Retention)
+			assert.Equal(t, 2<<20, l.Settings().RecordBytes)
 			assert.Equal(t, s.Snapshot().RecordsHeld, l.Snapshot().RecordsHeld)
 			assert.Equal(t, saved(t, s), saved(t, l), "saved again it is the same")
 			requireContinues(t, s, l, random)
@@ -99,13 +99,13 @@ func requireContinues(t *testing.T, s, l *weir.Stream, random *rand.Rand) {
 
 func TestStream_savedInOnDemandMode(t *testing.T) {
 	clock := newClock()
-	c := weir.Config{Mode: weir.OnDemand, Distribution: weir.DistributeAuto, Now: clock.Now}
+	c := weir.Config{Settings: weir.Settings{Mode: weir.OnDemand, Distribution: weir.DistributeAuto}, Now: clock.Now}
 	s := newStream(t, c)
 	_, err := s.PutRecord(t.Context(), "", []byte("without a key"))
 	require.NoError(t, err)
 	l := loaded(t, saved(t, s), weir.Config{Now: clock.Now})
-	assert.Equal(t, weir.OnDemand, l.Mode())
-	assert.Equal(t, weir.DistributeAuto, l.Distribution())
+	assert.Equal(t, weir.OnDemand, l.Settings().Mode)
+	assert.Equal(t, weir.DistributeAuto, l.Settings().Distribution)
 	assert.Equal(t, allRecords(t, s), allRecords(t, l))
 	clock.Advance(time.Hour)
 	_, err = l.PutRecord(t.Context(), "", nil)

@@ -19,19 +19,9 @@ type Config struct {
 	// Shards is how many open shards to begin with, their hash key ranges even.
 	// Zero means 1 or, in on-demand mode, 4 or what WarmThroughput needs.
 	Shards int
-	// Mode says who chooses the number of shards from then on. The zero value is
-	// [Provisioned]; it can be changed with [Stream.SetMode].
-	Mode Mode
-	// Distribution says what decides a record's shard. The zero value is
-	// [ByPartitionKey]; [DistributeAuto] is for on-demand mode.
-	Distribution Distribution
-	// WarmThroughput is how many MiB/s an on-demand stream holds ready in advance.
-	// Zero means none; it can be changed with [Stream.SetWarmThroughput].
-	WarmThroughput int
-	// Retention is how long records stay readable. Zero means 24 hours. It must
-	// lie within [Limits.MinRetention] and [Limits.MaxRetention]; it can be
-	// changed with [Stream.SetRetention].
-	Retention time.Duration
+	// Settings are what can be changed while the stream is in use: here they say how
+	// it begins.
+	Settings
 	// Limits are the quotas. The zero value means the service's; [Unlimited]
 	// lifts them all.
 	Limits Limits
@@ -63,6 +53,27 @@ type Config struct {
 	// Now tells the time. Nil means [time.Now]. It is called once at the
 	// beginning of each operation, by many goroutines at a time.
 	Now func() time.Time
+}
+
+// Settings are what can be changed while a stream is in use, with [Stream.Set].
+type Settings struct {
+	// Mode says who chooses the number of shards. The zero value is [Provisioned].
+	Mode Mode
+	// Distribution says what decides a record's shard. The zero value is
+	// [ByPartitionKey]; [DistributeAuto] is for on-demand mode.
+	Distribution Distribution
+	// WarmThroughput is how many MiB/s an on-demand stream holds ready in advance,
+	// whatever its traffic was, at most [Limits.OnDemandWriteBytesPerSecond]. Zero
+	// means none. More than before is there 10 to 11 minutes later; less releases
+	// capacity, as [Stream.SetWarmThroughput] says.
+	WarmThroughput int
+	// Retention is how long records stay readable. Zero means 24 hours. It must lie
+	// within [Limits.MinRetention] and [Limits.MaxRetention].
+	Retention time.Duration
+	// RecordBytes is how large a record may be, data and partition key together. Zero
+	// means [Limits.RecordBytes]; it can be changed to 1 MiB to 10 MiB, as on the
+	// service.
+	RecordBytes int
 }
 
 // A FullPolicy says what a stream does when [Config.MaxBytes] is reached.
@@ -102,6 +113,9 @@ func (c Config) withDefaults() Config {
 	if c.Retention == 0 {
 		c.Retention = day
 	}
+	if c.RecordBytes == 0 {
+		c.RecordBytes = c.Limits.RecordBytes
+	}
 	if c.MetricsWindow == 0 {
 		c.MetricsWindow = defaultMetricsWindow
 	}
@@ -134,10 +148,37 @@ func (c Config) check() error {
 	if err := c.Limits.check(); err != nil {
 		return err
 	}
-	if err := c.checkMode(); err != nil {
-		return err
+	return c.Settings.check("Config.", c.Limits)
+}
+
+// Resolved returns what [NewStream] makes of c: zeros replaced by what they mean. The
+// error says which field is out of bounds, and matches [ErrInvalidArgument].
+func (c Config) Resolved() (Config, error) {
+	c = c.withDefaults()
+	return c, c.check()
+}
+
+// check says which of resolved settings is out of bounds. field comes before its
+// name.
+func (t Settings) check(field string, l Limits) error {
+	switch most := float64(l.OnDemandWriteBytesPerSecond) / mib; {
+	case !t.Mode.valid():
+		return invalidf(field+"Mode", "%v is unknown", t.Mode)
+	case !t.Distribution.valid():
+		return invalidf(field+"Distribution", "%v is unknown", t.Distribution)
+	case t.Mode == Provisioned && t.Distribution != ByPartitionKey:
+		return invalidf(field+"Distribution", "%v is for on-demand streams", t.Distribution)
+	case t.Mode == Provisioned && t.WarmThroughput != 0:
+		return invalidf(field+"WarmThroughput", "%d is for on-demand streams", t.WarmThroughput)
+	case t.WarmThroughput < 0 || float64(t.WarmThroughput) > most:
+		return invalidf(field+"WarmThroughput", "%d MiB/s is outside 0 to %v", t.WarmThroughput, most)
+	case t.Retention < l.MinRetention || t.Retention > l.MaxRetention:
+		return invalidf(field+"Retention", "%v is outside %v to %v", t.Retention, l.MinRetention, l.MaxRetention)
+	case t.RecordBytes < 1 || t.RecordBytes > MaxRecordBytes:
+		return invalidf(field+"RecordBytes", "%d is outside 1 to %d", t.RecordBytes, MaxRecordBytes)
+	default:
+		return nil
 	}
-	return c.Limits.checkRetention(c.Retention)
 }
 
 // A Stream is a named set of shards in this process. All methods may be called
@@ -153,7 +194,7 @@ type Stream struct {
 	// compares. Immutable.
 	newArena func(n int) []byte
 
-	retention   atomic.Int64 // a time.Duration; changed under reshard
+	retains     atomic.Int64 // a time.Duration; changed under reshard
 	recordBytes atomic.Int64 // largest record; changed under reshard
 
 	routes atomic.Pointer[routing]
@@ -192,8 +233,8 @@ func NewStream(name string, c Config) (*Stream, error) {
 	s := &Stream{name: name, clock: c.Now, limits: c.Limits, config: c, newArena: shardlog.NewArena}
 	s.created = s.now()
 	s.full = memoryBound{max: c.MaxBytes, policy: c.WhenFull}
-	s.retention.Store(int64(c.Retention))
-	s.recordBytes.Store(int64(c.Limits.RecordBytes))
+	s.retains.Store(int64(c.Retention))
+	s.recordBytes.Store(int64(c.RecordBytes))
 	window := int64(c.MetricsWindow / time.Second)
 	s.history.Init(window, streamSums, 0)
 	s.marks.Init(window)
@@ -216,32 +257,119 @@ func (s *Stream) Name() string { return s.name }
 // CreatedAt returns when the stream was created, in UTC.
 func (s *Stream) CreatedAt() time.Time { return s.created.time() }
 
-// Config returns the configuration with its defaults filled in. What was changed
-// since, such as the retention, has accessors of its own.
-func (s *Stream) Config() Config { return s.config }
+// Config returns the configuration with its defaults filled in and the settings as
+// they are now.
+func (s *Stream) Config() Config {
+	c := s.config
+	c.Settings = s.Settings()
+	return c
+}
 
-// RecordBytes returns how large a record may be now, data and partition key
-// together.
-func (s *Stream) RecordBytes() int { return int(s.recordBytes.Load()) }
-
-// SetRecordBytes changes how large a record may be: 1 MiB to 10 MiB, as on the
-// service.
-func (s *Stream) SetRecordBytes(n int) error {
-	if n < mib || n > MaxRecordBytes {
-		return invalidf("record bytes", "%d is outside %d to %d", n, mib, MaxRecordBytes)
+// Settings returns the settings as they are now.
+func (s *Stream) Settings() Settings {
+	t := Settings{Retention: s.retention(), RecordBytes: int(s.recordBytes.Load())}
+	if c := s.scaling.Load(); c != nil {
+		t.Mode, t.WarmThroughput = OnDemand, int(c.warm.Load())
+		if c.dealer.Load() != nil {
+			t.Distribution = DistributeAuto
+		}
 	}
+	return t
+}
+
+// Set changes settings, at once, and all of them or none. change is given those there
+// are and may be called more than once, if others change some at the same time. The
+// error is an [*ArgumentError] for what is out of bounds.
+//
+// Mode: the shards stay as they are; to provisioned mode they come as the caller's,
+// to on-demand mode as the capacity to begin with. [Limits.ModeSwitchesPerDay] bounds
+// how often it is switched, with a [*LimitError]. Provisioned mode drops the warm
+// throughput, and what is for on-demand streams gives [ErrWrongMode].
+//
+// Distribution: records already stored stay where they are; producers without a
+// partition key fail as soon as it is [ByPartitionKey] again.
+//
+// Retention: what had expired before stays unreadable when it grows; what is older
+// becomes unreadable when it shrinks.
+func (s *Stream) Set(ctx context.Context, change func(*Settings)) error {
+	now, err := s.begin(ctx)
+	if err != nil {
+		return err
+	}
+	if change == nil {
+		return invalidf("change", "is nil")
+	}
+	for {
+		was := s.Settings()
+		to := was
+		change(&to)
+		if done, err := s.set(was, to, now); done {
+			return err
+		}
+	}
+}
+
+// set changes settings unless they are not what they were.
+func (s *Stream) set(was, to Settings, now instant) (done bool, err error) {
 	s.reshard.Lock()
 	defer s.reshard.Unlock()
-	s.recordBytes.Store(int64(n))
-	if n == mib {
-		return nil
+	s.catchUpLocked(now)
+	if s.Settings() != was {
+		return false, nil
+	}
+	if to.Mode == Provisioned && was.Mode == OnDemand && to.WarmThroughput == was.WarmThroughput {
+		to.WarmThroughput = 0
+	}
+	if err := s.checkChangeLocked(was, to, now); err != nil {
+		return true, err
+	}
+	if to.Retention != was.Retention {
+		s.retainLocked(to.Retention, now)
+	}
+	if to.RecordBytes != was.RecordBytes {
+		s.admitLocked(to.RecordBytes)
+	}
+	if to.Mode != was.Mode {
+		s.switchLocked(to.Mode, now)
+	}
+	if c := s.scaling.Load(); c != nil {
+		c.dealLocked(to.Distribution)
+		if warm := c.warm.Load(); int64(to.WarmThroughput) != warm {
+			c.warmLocked(to.WarmThroughput)
+		}
+	}
+	return true, nil
+}
+
+// checkChangeLocked says what is wrong with a change of settings.
+func (s *Stream) checkChangeLocked(was, to Settings, now instant) error {
+	if to.Mode == Provisioned && (to.Distribution == DistributeAuto || to.WarmThroughput != 0) {
+		return fmt.Errorf("%v distribution and %d MiB/s of warm throughput of stream %s: %w",
+			to.Distribution, to.WarmThroughput, s.name, ErrWrongMode)
+	}
+	if err := to.check("", s.limits); err != nil {
+		return err
+	}
+	if n := to.RecordBytes; n != was.RecordBytes && (n < mib || n > MaxRecordBytes) {
+		return invalidf("RecordBytes", "%d is outside %d to %d", n, mib, MaxRecordBytes)
+	}
+	if to.Mode != was.Mode {
+		return s.countSwitchLocked(now)
+	}
+	return nil
+}
+
+// admitLocked changes how large a record may be.
+func (s *Stream) admitLocked(recordBytes int) {
+	s.recordBytes.Store(int64(recordBytes))
+	if recordBytes <= mib {
+		return
 	}
 	for _, sh := range s.routes.Load().open {
 		sh.mu.Lock()
 		sh.quota.AdmitLarge()
 		sh.mu.Unlock()
 	}
-	return nil
 }
 
 // checkStreamName checks a name against the service's pattern.

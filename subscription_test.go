@@ -200,7 +200,7 @@ func TestSubscription_closingWakesWaitingNext(t *testing.T) {
 
 // A subscription that falls behind retention loses what expired, no more.
 func TestSubscription_trimmedUnderneath(t *testing.T) {
-	s, clock := clocked(t, weir.Config{Retention: 24 * time.Hour})
+	s, clock := clocked(t, weir.Config{Settings: weir.Settings{Retention: 24 * time.Hour}})
 	mustRegister(t, s, "c")
 	sub := mustSubscribe(t, s, "c", 0, weir.TrimHorizon())
 	mustPut(t, s, "k", "a")
@@ -213,7 +213,7 @@ func TestSubscription_trimmedUnderneath(t *testing.T) {
 	assert.Equal(t, io.EOF, err)
 
 	limits := weir.Unlimited()
-	long, clock := clocked(t, weir.Config{Retention: 24 * time.Hour, Limits: limits})
+	long, clock := clocked(t, weir.Config{Settings: weir.Settings{Retention: 24 * time.Hour}, Limits: limits})
 	mustRegister(t, long, "c")
 	sub = mustSubscribe(t, long, "c", 0, weir.TrimHorizon())
 	mustPut(t, long, "k", "a")

@@ -1,6 +1,7 @@
 package weir_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -28,7 +29,7 @@ func (w *twins) setMode() {
 	mode := pick(w.src, weir.Provisioned, weir.OnDemand)
 	w.op = fmt.Sprintf("set mode to %v", mode)
 	wait, fault := w.want.SetMode(mode == weir.OnDemand, w.now)
-	err := w.got.SetMode(mode)
+	err := setMode(w.got, mode)
 	w.sameFault(fault, nil, 0, err)
 	var often *weir.LimitError
 	if errors.As(err, &often) {
@@ -41,13 +42,13 @@ func (w *twins) setMode() {
 func (w *twins) setDistribution() {
 	d := pick(w.src, weir.DistributeAuto, weir.ByPartitionKey)
 	w.op = fmt.Sprintf("distribute %v", d)
-	w.sameFault(w.want.SetAuto(d == weir.DistributeAuto), nil, 0, w.got.SetDistribution(d))
+	w.sameFault(w.want.SetAuto(d == weir.DistributeAuto, w.now), nil, 0, setDistribution(w.got, d))
 }
 
 func (w *twins) setWarm() {
 	mib := pick(w.src, 0, 1, 2, 8, 9, -1)
 	w.op = fmt.Sprintf("set warm throughput to %d MiB/s", mib)
-	w.sameFault(w.want.SetWarm(mib, w.now), nil, 0, w.got.SetWarmThroughput(mib))
+	w.sameFault(w.want.SetWarm(mib, w.now), nil, 0, w.got.SetWarmThroughput(context.Background(), mib))
 }
 
 // compareCapacity compares what on-demand mode came to.

@@ -183,7 +183,7 @@ func (w *twins) engineConfig() weir.Config {
 		mode = weir.OnDemand
 	}
 	return weir.Config{
-		Mode: mode, Shards: c.Shards, Retention: c.Retention, Limits: limits,
+		Settings: weir.Settings{Mode: mode, Retention: c.Retention}, Shards: c.Shards, Limits: limits,
 		MaxBytes: c.MaxBytes, WhenFull: policy, Hollow: c.Hollow, MetricsWindow: 24 * time.Hour, Now: w.clock,
 	}
 }

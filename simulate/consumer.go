@@ -128,8 +128,8 @@ func (c *consumer) accrue() {
 func (c *consumer) start() {
 	c.started = true
 	s := c.sim
-	if c.latest && s.stream.Retention() != s.meter.retention {
-		if err := s.stream.SetRetention(s.meter.retention); err != nil {
+	if c.latest && s.stream.Settings().Retention != s.meter.retention {
+		if err := s.stream.Set(s.ctx, func(t *weir.Settings) { t.Retention = s.meter.retention }); err != nil {
 			s.fail(err)
 			return
 		}

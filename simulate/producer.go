@@ -45,7 +45,7 @@ type attempt struct {
 func (p *producer) begin(s *simulation) {
 	w := s.config.Workload.Producers
 	p.sim, p.retries, p.backoff = s, w.Retries, time.Duration(w.Backoff)
-	p.most = s.stream.RecordBytes()
+	p.most = s.stream.Settings().RecordBytes
 	p.dealer.partsOf = -1
 }
 

@@ -88,17 +88,17 @@ func (s *simulation) openStream() error {
 	if name == "" {
 		name = "simulated"
 	}
-	probe, err := weir.NewStream(name, c)
+	resolved, err := c.Resolved()
 	if err != nil {
-		return err
+		return fmt.Errorf("stream %s: %w", name, err)
 	}
-	s.limits = probe.Config().Limits
+	s.limits = resolved.Limits
 	c.Hollow, c.MetricsWindow = true, time.Second
 	c.Limits.MinRetention = -1
 	if !s.keepsPast() {
 		c.Retention = unreadRetention
 	}
-	s.meter.retention = probe.Retention()
+	s.meter.retention = resolved.Retention
 	s.stream, err = weir.NewStream(name, c)
 	return err
 }

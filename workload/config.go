@@ -19,8 +19,7 @@ func (s Stream) Config() (weir.Config, error) {
 	limits := s.Limits.engine(s.RecordBytes)
 	s = s.withDefaults()
 	c := weir.Config{
-		Shards: s.Shards, WarmThroughput: s.WarmThroughput,
-		Retention: time.Duration(s.Retention), Limits: limits,
+		Shards: s.Shards, Settings: weir.Settings{WarmThroughput: s.WarmThroughput, Retention: time.Duration(s.Retention)}, Limits: limits,
 	}
 	if s.Mode == OnDemandMode {
 		c.Mode = weir.OnDemand

@@ -19,21 +19,21 @@ func TestStream_Config(t *testing.T) {
 		stream workload.Stream
 		want   weir.Config
 	}{
-		"zero":  {workload.Stream{}, weir.Config{Shards: 1, Retention: 24 * time.Hour}},
-		"named": {workload.Stream{Name: "orders", Shards: 3}, weir.Config{Shards: 3, Retention: 24 * time.Hour}},
+		"zero":  {workload.Stream{}, weir.Config{Shards: 1, Settings: weir.Settings{Retention: 24 * time.Hour}}},
+		"named": {workload.Stream{Name: "orders", Shards: 3}, weir.Config{Shards: 3, Settings: weir.Settings{Retention: 24 * time.Hour}}},
 		"on-demand": {
 			workload.Stream{Mode: workload.OnDemandMode, WarmThroughput: 100, Distribution: workload.AutoDistribution, Retention: hours(48)},
-			weir.Config{Mode: weir.OnDemand, WarmThroughput: 100, Distribution: weir.DistributeAuto, Retention: 48 * time.Hour},
+			weir.Config{Settings: weir.Settings{Mode: weir.OnDemand, WarmThroughput: 100, Distribution: weir.DistributeAuto, Retention: 48 * time.Hour}},
 		},
 		"limits": {
 			workload.Stream{RecordBytes: 2 << 20, Limits: workload.Limits{WriteRecords: 7, WriteBytes: 8, ReadCalls: 9, ReadBytes: 10}},
-			weir.Config{Shards: 1, Retention: 24 * time.Hour, Limits: weir.Limits{
+			weir.Config{Shards: 1, Settings: weir.Settings{Retention: 24 * time.Hour}, Limits: weir.Limits{
 				RecordBytes: 2 << 20, WriteRecordsPerSecond: 7, WriteBytesPerSecond: 8, ReadCallsPerSecond: 9, ReadBytesPerSecond: 10,
 			}},
 		},
 		"no limits": {
 			workload.Stream{RecordBytes: 2 << 20, Limits: workload.Limits{None: true}, Retention: hours(1)},
-			weir.Config{Shards: 1, Retention: time.Hour, Limits: unlimited},
+			weir.Config{Shards: 1, Settings: weir.Settings{Retention: time.Hour}, Limits: unlimited},
 		},
 	} {
 		got, err := test.stream.Config()

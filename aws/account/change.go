@@ -68,7 +68,7 @@ func (st *stream) carryOutLocked(ch *change) {
 	case effectEncrypt:
 		st.encrypt(ch.On, ch.KeyID)
 	case effectMode:
-		_ = st.engine.SetMode(ch.Mode)
+		_ = st.set(func(t *weir.Settings) { t.Mode = ch.Mode })
 		st.warmUp(ch.Mode, ch.Warm)
 	case effectWarm:
 		st.warmUp(weir.OnDemand, ch.Warm)

@@ -178,7 +178,7 @@ func streamDefaults(c weir.Config, region string) weir.Config {
 		c.Limits.OnDemandWriteBytesPerSecond = weir.Unlimited().OnDemandWriteBytesPerSecond
 	}
 	c.Limits.Consumers, c.Limits.ModeSwitchesPerDay = -1, -1
-	c.Shards, c.Retention, c.Mode, c.Distribution, c.WarmThroughput = 0, 0, weir.Provisioned, weir.ByPartitionKey, 0
+	c.Shards, c.Settings = 0, weir.Settings{}
 	return c
 }
 
@@ -195,7 +195,7 @@ func (c Config) check() error {
 	if !regionPattern.MatchString(c.Region) {
 		return fmt.Errorf("Config.Region: %q is not a region's name", c.Region)
 	}
-	if _, err := weir.NewStream("any", c.Stream); err != nil {
+	if _, err := c.Stream.Resolved(); err != nil {
 		return fmt.Errorf("Config.Stream: %w", err)
 	}
 	return c.CallRates.check()

@@ -69,13 +69,13 @@ func describeStreamSummary(c *control, in *DescribeStreamSummaryInput) (*Describ
 		RetentionPeriodHours: st.retentionHours(), StreamCreationTimestamp: st.created,
 		EnhancedMonitoring: st.monitoring(), EncryptionType: st.encryptionType(), KeyId: st.keyID(),
 		ConsumerCount: int32(len(st.consumers)), ChannelCount: int32(len(c.channelsOf(st))),
-		MaxRecordSizeInKiB: int32(st.engine.RecordBytes() / 1024),
+		MaxRecordSizeInKiB: int32(st.engine.Settings().RecordBytes / 1024),
 	}
 	if st.open.Load() {
 		d.OpenShardCount = int32(st.openShards())
 	}
 	if st.mode == ModeOnDemand {
-		d.RecordDistributionStrategy = distributionName(st.engine.Distribution())
+		d.RecordDistributionStrategy = distributionName(st.engine.Settings().Distribution)
 		if c.advantage() {
 			warm := st.warm
 			d.WarmThroughput = &warm
@@ -125,7 +125,7 @@ func listStreams(c *control, in *ListStreamsInput) (*ListStreamsOutput, error) {
 	return out, nil
 }
 
-func (st *stream) retentionHours() int32 { return int32(st.engine.Retention() / time.Hour) }
+func (st *stream) retentionHours() int32 { return int32(st.engine.Settings().Retention / time.Hour) }
 
 // openShards returns how many shards take writes.
 func (st *stream) openShards() int { return st.engine.Capacity().OpenShards }

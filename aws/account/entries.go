@@ -42,9 +42,10 @@ func (st *stream) checkEntries(entries []weir.Entry, batch bool) error {
 
 // checkEntry checks one record; at gives a member's place in the request.
 func (st *stream) checkEntry(e *weir.Entry, at func(member string) string) error {
-	most := st.engine.RecordBytes()
+	settings := st.engine.Settings()
+	most := settings.RecordBytes
 	switch characters := utf8.RuneCountInString(e.PartitionKey); {
-	case characters == 0 && st.engine.Distribution() != weir.DistributeAuto:
+	case characters == 0 && settings.Distribution != weir.DistributeAuto:
 		return missing(at("partitionKey"))
 	case characters > weir.MaxPartitionKeyLength:
 		return invalid(quoted(e.PartitionKey), at("partitionKey"),

@@ -183,7 +183,7 @@ func (st *stream) orderingNumber(text *string) (weir.SequenceNumber, error) {
 	if text == nil {
 		return weir.SequenceNumber{}, nil
 	}
-	if st.engine.Distribution() == weir.DistributeAuto {
+	if st.engine.Settings().Distribution == weir.DistributeAuto {
 		return weir.SequenceNumber{}, errorf(CodeInvalidArgument, msgAutoOrdering, st.name, st.a.config.ID)
 	}
 	n, err := weir.ParseSequenceNumber(*text)

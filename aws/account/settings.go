@@ -54,7 +54,7 @@ func (c *control) checkToProvisioned(st *stream, in *UpdateStreamModeInput) erro
 	switch {
 	case in.WarmThroughputMiBps != nil:
 		return errorf(CodeInvalidArgument, msgWarmOnDemand)
-	case st.engine.Distribution() == weir.DistributeAuto:
+	case st.engine.Settings().Distribution == weir.DistributeAuto:
 		return errorf(CodeInvalidArgument, msgAutoProvisioned)
 	default:
 		return c.needShards(st.openShards())
@@ -102,10 +102,19 @@ func updateStreamWarmThroughput(c *control, in *UpdateStreamWarmThroughputInput)
 	return out, nil
 }
 
+// set changes settings of the engine's stream. An operation on settings is not cut
+// short once it has begun, so no context ends it.
+func (st *stream) set(change func(*weir.Settings)) error {
+	if err := st.engine.Set(context.Background(), change); err != nil {
+		return st.a.translate(err)
+	}
+	return nil
+}
+
 // warmUp has the engine keep a throughput ready.
 func (st *stream) warmUp(mode weir.Mode, mibPerSecond int32) {
 	if mode == weir.OnDemand {
-		_ = st.engine.SetWarmThroughput(int(mibPerSecond)) // refused for nothing that was not checked before
+		_ = st.engine.SetWarmThroughput(context.Background(), int(mibPerSecond)) // refused for nothing that was not checked before
 	}
 	st.warm.CurrentMiBps = mibPerSecond
 }
@@ -149,8 +158,8 @@ func updateMaxRecordSize(c *control, in *UpdateMaxRecordSizeInput) (*UpdateMaxRe
 	if err != nil {
 		return nil, err
 	}
-	if err := st.engine.SetRecordBytes(int(*in.MaxRecordSizeInKiB) * 1024); err != nil {
-		return nil, c.a.translate(err)
+	if err := st.set(func(t *weir.Settings) { t.RecordBytes = int(*in.MaxRecordSizeInKiB) * 1024 }); err != nil {
+		return nil, err
 	}
 	return &UpdateMaxRecordSizeOutput{}, nil
 }
@@ -192,8 +201,8 @@ func updateDistribution(c *control, in *UpdateStreamRecordDistributionStrategyIn
 	default:
 		return nil, badDistribution(*in.RecordDistributionStrategy)
 	}
-	if err := st.engine.SetDistribution(to); err != nil {
-		return nil, c.a.translate(err)
+	if err := st.set(func(t *weir.Settings) { t.Distribution = to }); err != nil {
+		return nil, err
 	}
 	return &UpdateStreamRecordDistributionStrategyOutput{}, nil
 }
@@ -252,10 +261,7 @@ func (c *control) setRetention(name, arn *string, hours *int32, direction func(s
 	if err := direction(st, *hours, st.retentionHours()); err != nil {
 		return err
 	}
-	if err := st.engine.SetRetention(time.Duration(*hours) * time.Hour); err != nil {
-		return c.a.translate(err)
-	}
-	return nil
+	return st.set(func(t *weir.Settings) { t.Retention = time.Duration(*hours) * time.Hour })
 }
 
 func (st *stream) modeDetails() *StreamModeDetails {

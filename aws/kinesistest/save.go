@@ -63,9 +63,10 @@ func (k *Fake) Save(stream, path string) {
 		shards = append(shards, sh)
 	}
 	k.mu.Unlock()
+	settings := s.Settings()
 	head := savedStream{
-		Stream: stream, RetentionHours: int(s.Retention() / time.Hour), OnDemand: s.Mode() == weir.OnDemand,
-		RecordBytes: s.RecordBytes(), Created: s.CreatedAt(), Saved: k.Now(),
+		Stream: stream, RetentionHours: int(settings.Retention / time.Hour), OnDemand: settings.Mode == weir.OnDemand,
+		RecordBytes: settings.RecordBytes, Created: s.CreatedAt(), Saved: k.Now(),
 	}
 	steps := reshards(shards)
 	for _, sh := range shards {
@@ -255,7 +256,7 @@ func (k *Fake) rebuild(head savedStream, steps []savedStep) (err error) {
 		return err
 	}
 	if head.RecordBytes > 0 {
-		if err := b.stream.SetRecordBytes(head.RecordBytes); err != nil {
+		if err := b.stream.Set(context.Background(), func(t *weir.Settings) { t.RecordBytes = head.RecordBytes }); err != nil {
 			return err
 		}
 	}

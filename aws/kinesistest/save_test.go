@@ -73,7 +73,7 @@ func TestLoad_atTheSameTime(t *testing.T) {
 		assert.Equal(t, shards, shardsOf(k, true))
 		assert.Equal(t, held, k.Stream("orders").Snapshot().RecordsHeld)
 		assert.Less(t, held, int64(len(saved)))
-		assert.Equal(t, 25*time.Hour, k.Stream("orders").Retention())
+		assert.Equal(t, 25*time.Hour, k.Stream("orders").Settings().Retention)
 		put(t, k.Client(), "orders", "key-1", "it is ACTIVE")
 	})
 }
@@ -195,7 +195,7 @@ func TestLoad_onDemand(t *testing.T) {
 	k.Save("a", path)
 	other := kinesistest.New(t, kinesistest.Config{Delays: kinesistest.ServiceDelays()})
 	other.Load(path)
-	assert.Equal(t, weir.OnDemand, other.Stream("a").Mode())
+	assert.Equal(t, weir.OnDemand, other.Stream("a").Settings().Mode)
 	assert.Equal(t, []int{0, 1, 2, 3}, other.OpenShards("a"))
 	put(t, other.Client(), "a", "x", "it is ACTIVE")
 }

@@ -37,8 +37,8 @@ func demand(minute int) int {
 func run(ctx context.Context, w io.Writer) error {
 	now := time.Date(2026, 11, 2, 10, 0, 0, 0, time.UTC)
 	s, err := weir.NewStream("clicks", weir.Config{
-		Mode: weir.OnDemand, Distribution: weir.DistributeAuto,
-		Limits: weir.Limits{WriteBytesPerSecond: shardBytes}, Now: func() time.Time { return now },
+		Settings: weir.Settings{Mode: weir.OnDemand, Distribution: weir.DistributeAuto},
+		Limits:   weir.Limits{WriteBytesPerSecond: shardBytes}, Now: func() time.Time { return now },
 	})
 	if err != nil {
 		return err

@@ -37,7 +37,11 @@ func (s *Stream) SetMode(onDemand bool, now int64) (time.Duration, Fault) {
 }
 
 // SetAuto says whether the stream distributes records itself.
-func (s *Stream) SetAuto(auto bool) Fault {
+func (s *Stream) SetAuto(auto bool, now int64) Fault {
+	s.CatchUp(now)
+	if auto == s.scaling.auto {
+		return OK
+	}
 	if auto && !s.OnDemand() {
 		return WrongMode
 	}

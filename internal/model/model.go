@@ -216,7 +216,11 @@ func (sh *Shard) admitLarge(rate int64) {
 }
 
 // SetRecordBytes changes how large a record may be: 1 to 10 MiB.
-func (s *Stream) SetRecordBytes(n int) Fault {
+func (s *Stream) SetRecordBytes(n int, now int64) Fault {
+	s.CatchUp(now)
+	if n == s.config.RecordBytes {
+		return OK
+	}
 	if n < largeRecord || n > burstBytes {
 		return BadArgument
 	}

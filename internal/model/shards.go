@@ -149,6 +149,10 @@ func (s *Stream) TrimTo(number string, now int64) Fault {
 
 // SetRetention changes the retention: what had expired stays so.
 func (s *Stream) SetRetention(d time.Duration, now int64) Fault {
+	s.CatchUp(now)
+	if d == s.config.Retention {
+		return OK
+	}
 	if d < s.config.MinRetention || d > s.config.MaxRetention {
 		return BadArgument
 	}

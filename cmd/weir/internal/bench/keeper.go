@@ -82,14 +82,19 @@ func (k *keeper) look(last weir.Snapshot) weir.Snapshot {
 		return now
 	}
 	rate := float64(charge(now)-charge(last)) / max(1e-9, now.At.Sub(last.At).Seconds())
-	keep := k.stream.Retention()
+	keep := k.stream.Settings().Retention
 	if short := time.Duration(float64(k.memory/4) / max(1, rate) * float64(time.Second)); short < keep {
-		// Both fail only outside the limits of retention, of which there are none.
-		_ = k.stream.SetRetention(max(time.Millisecond, short))
+		retain(k.stream, max(time.Millisecond, short))
 		k.stream.Trim()
-		_ = k.stream.SetRetention(keep)
+		retain(k.stream, keep)
 	}
 	return now
+}
+
+// retain changes the retention. That fails only outside the limits, of which there
+// are none.
+func retain(s *weir.Stream, d time.Duration) {
+	_ = s.Set(context.Background(), func(t *weir.Settings) { t.Retention = d })
 }
 
 // charge returns what all records ever put take in memory.

@@ -162,18 +162,13 @@ func versionOf(s *weir.Stream) (string, error) {
 		taken[sh.Shard] = sh.Total.IncomingRecords
 	}
 	text, err := json.Marshal(struct {
-		Created      time.Time
-		Retention    time.Duration
-		RecordBytes  int
-		Mode         weir.Mode
-		Distribution weir.Distribution
-		Warm         int
-		Consumers    []weir.Consumer
-		Shards       []weir.Shard
-		Taken        map[weir.ShardID]int64
+		Created   time.Time
+		Settings  weir.Settings
+		Consumers []weir.Consumer
+		Shards    []weir.Shard
+		Taken     map[weir.ShardID]int64
 	}{
-		s.CreatedAt(), s.Retention(), s.RecordBytes(), s.Mode(), s.Distribution(), s.WarmThroughput(),
-		s.Consumers(), s.Shards(), taken,
+		s.CreatedAt(), s.Settings(), s.Consumers(), s.Shards(), taken,
 	})
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:16]), err
