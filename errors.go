@@ -39,8 +39,8 @@ var (
 	// ErrInvalidIterator says that a text is no shard iterator of this stream.
 	ErrInvalidIterator = errors.New("invalid shard iterator")
 	// ErrInvalidSequenceNumber says that a sequence number is malformed, or was
-	// given for a shard that it does not belong to. The error is a
-	// [*SequenceNumberError].
+	// given for a shard that it does not belong to, or was given out by a run
+	// that is lost, see [LoadStream]. The error is a [*SequenceNumberError].
 	ErrInvalidSequenceNumber = errors.New("invalid sequence number")
 	// ErrConsumerExists says that a consumer of that name is registered already.
 	// The service calls it ResourceInUse.

@@ -3,6 +3,7 @@ package weir
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -20,16 +21,24 @@ import (
 var ErrDamaged = errors.New("saved stream is damaged")
 
 // LoadStream returns the stream that [Stream.Save] wrote. Its name and the
-// settings that can be changed while running are the saved ones, and it is hollow
-// if that one was; the limits, the clock and all else are c's. Records keep their sequence numbers and arrivals,
-// so what expired meanwhile is gone; iterators and positions from before remain
-// valid. Counts other than those of incoming records begin anew, and an on-demand
-// stream begins with the shards it has. The error matches [ErrDamaged], or is one
-// of [NewStream].
+// settings that can be changed while running are the saved ones, and it is
+// hollow if that one was; the limits, the clock and all else are c's. Records
+// keep their sequence numbers and arrivals, so what expired meanwhile is gone;
+// iterators and positions from before remain valid. Counts other than those of
+// incoming records begin anew, and an on-demand stream begins with the shards
+// it has. The error matches [ErrDamaged], or is one of [NewStream].
+//
+// The run that saved the stream may have gone on, and given out numbers that
+// are lost with it. The loaded stream gives out none of them again. In each
+// open shard it leaves at least 2^40 indexes out, and the shards that it opens
+// count as created at least a minute later. So a position from after the save
+// is recognised: it is refused with an error that matches
+// [ErrInvalidSequenceNumber] or [ErrInvalidIterator], and never names what
+// comes next. A file may be loaded twice, if the times that c.Now tells differ.
 func LoadStream(r io.Reader, c Config) (*Stream, error) {
 	l := loader{in: bufio.NewReaderSize(r, 1<<16)}
 	magic := make([]byte, len(savedMagic))
-	if _, err := io.ReadFull(l.in, magic); err != nil || string(magic) != savedMagic {
+	if _, err := io.ReadFull(l.in, magic); err != nil || string(magic) != savedMagic && string(magic) != savedMagic1 {
 		return nil, damagedf("it does not begin with %q", savedMagic)
 	}
 	if err := l.stream(c); err != nil {
@@ -54,10 +63,24 @@ func damagedf(format string, args ...any) error {
 type loader struct {
 	in     *bufio.Reader
 	s      *Stream
+	now    instant // when it was begun
 	meta   savedStream
 	shards []*shard
 	saved  []savedShard
 }
+
+const (
+	// A loaded stream leaves out lostIndexes of each open shard, and
+	// lostIndexesPerMs more for each millisecond since it was saved: what was
+	// saved once may be loaded twice, and what the first of the two runs gave
+	// out is lost as well. Both are more than a shard takes in the time.
+	lostIndexes      = 1 << 40
+	lostIndexesPerMs = 1 << 18
+	// lostSeconds is how many seconds are left out before the shards that it
+	// opens next count as created, for the shards that a lost run may have
+	// opened.
+	lostSeconds = 60
+)
 
 // maxFrameBytes is more than any frame takes: a segment of the largest size.
 const maxFrameBytes = 2 * shardlog.MaxBlockBytes
@@ -102,7 +125,7 @@ func (l *loader) stream(c Config) (err error) {
 		return err
 	}
 	m := &l.meta
-	if m.Shards < 1 || m.Shards > 2*maxShards || m.Created < 0 || m.Next < 0 || m.LastSecond > maxSecond {
+	if m.Shards < 1 || m.Shards > 2*maxShards || m.Created < 0 || m.Saved < 0 || m.Next < 0 || m.OpensAfter > uint64(maxSecond) || m.LastSecond > maxSecond {
 		return damagedf("%d shards, created at %d", m.Shards, m.Created)
 	}
 	if m.RecordBytes < 1 || m.RecordBytes > MaxRecordBytes {
@@ -116,6 +139,7 @@ func (l *loader) stream(c Config) (err error) {
 	if l.s, err = NewStream(m.Name, c); err != nil {
 		return err
 	}
+	l.now = l.s.created
 	l.s.created = m.Created
 	l.s.resizes, l.s.switches = m.Resizes, m.Switches
 	for _, saved := range m.Consumers {
@@ -140,8 +164,8 @@ func (l *loader) shard() error {
 	sh := newShard(kind, logID{created: m.Created, shard: m.ID}, m.Keys, m.Parents, m.Opened)
 	sh.log = shardlog.Log{}
 	log, err := shardlog.Restore(&sh.log, kind.log, shardlog.State{
-		First: m.First, End: m.End, Bytes: m.Bytes, LastMs: m.LastMs,
-	}, 0)
+		First: m.First, End: m.End, Bytes: m.Bytes, LastMs: m.LastMs, Gaps: m.Gaps,
+	}, l.skip(&m))
 	if err != nil {
 		return damagedf("%v: %v", m.ID, err)
 	}
@@ -158,6 +182,15 @@ func (l *loader) shard() error {
 	sh.batchBytes.Store(m.BatchBytes)
 	l.shards, l.saved = append(l.shards, sh), append(l.saved, m)
 	return nil
+}
+
+// skip returns how many indexes of a shard are left out.
+func (l *loader) skip(m *savedShard) uint64 {
+	if m.Ending != nil {
+		return 0 // its last number was given out
+	}
+	saved := cmp.Or(l.meta.Saved, l.meta.Created) // version 1 does not say when it was
+	return lostIndexes + lostIndexesPerMs*uint64(max(0, l.now.ms()-saved.ms()))
 }
 
 // possible reports whether what is said of a shard can be.
@@ -209,7 +242,8 @@ func (l *loader) finish() (*Stream, error) {
 	}
 	slices.SortFunc(open, func(a, b *shard) int { return a.keys.Start.Compare(b.keys.Start) })
 	s.routes.Store(newRouting(l.shards, open, l.meta.Next, retired{}))
-	now := s.now()
+	now := l.now
+	s.opensAfter = max(uint64(max(now.second(), l.meta.LastSecond)), l.meta.OpensAfter) + lostSeconds
 	if s.mode() == OnDemand {
 		s.beginScalingLocked(now, len(open), l.meta.Warm, Distribution(l.meta.Distribution))
 	}

@@ -107,8 +107,9 @@ func (sh *shard) untilVisible(c *shardlog.Cursor, now instant, delay time.Durati
 // numberBefore returns the number of the record before index i or, where that is
 // not known any more or never was, another one after which i follows.
 func (sh *shard) numberBefore(i uint64) SequenceNumber {
-	if ms, ok := sh.log.ArrivalOf(i - 1); ok {
-		return sh.number(i-1, ms)
+	i = sh.log.Previous(i)
+	if ms, ok := sh.log.ArrivalOf(i); ok {
+		return sh.number(i, ms)
 	}
-	return newSequenceNumber(sh.created, sh.shard, i-1, sh.created)
+	return newSequenceNumber(sh.created, sh.shard, i, sh.created)
 }

@@ -41,7 +41,9 @@ func AtTime(t time.Time) Position { return Position{kind: atTime, ms: instantOf(
 // AtSequence is the record with number n, or the next one that is readable if
 // that record is trimmed or n lies between two records. The shard's starting
 // sequence number is its beginning. A number beyond the newest record is a
-// place to wait for.
+// place to wait for. A number that was given out after the stream was saved
+// that was loaded since is refused with an error that matches
+// [ErrInvalidSequenceNumber].
 func AtSequence(n SequenceNumber) Position { return Position{kind: atSequence, number: n} }
 
 // AfterSequence is the record that follows the one with number n.
@@ -91,6 +93,10 @@ func (sh *shard) locateTime(ms int64, now instant) (shardlog.Cursor, error) {
 	return c, nil
 }
 
+// lostReason says why a number is refused that only a lost run can have given
+// out.
+const lostReason = "was given out after the stream was saved that was loaded since; what it named is lost"
+
 // locateNumber returns the index that n encodes, if n is a number of this shard.
 func (sh *shard) locateNumber(n SequenceNumber) (uint64, error) {
 	refuse := func(encodes ShardID, reason string) (uint64, error) {
@@ -104,6 +110,13 @@ func (sh *shard) locateNumber(n SequenceNumber) (uint64, error) {
 		return refuse(p.shard, fmt.Sprintf("belongs to %s, not to %s", p.shard, sh.shard))
 	case p.version != sequenceVersion || p.created != sh.created:
 		return refuse(sh.shard, "did not come from this stream")
+	}
+	if _, lost := sh.log.Lost(p.index); lost {
+		return refuse(sh.shard, lostReason)
+	}
+	if e := sh.ending.Load(); p.index == closedShardIndex && (e == nil || p.time != e.second) {
+		// The ending number of a lost run, in which the shard was closed.
+		return refuse(sh.shard, lostReason)
 	}
 	return p.index, nil
 }

@@ -291,7 +291,9 @@ func (c *shardChange) replace(parents []*shard, ranges ...HashKeyRange) {
 		ending.closedMs = max(ending.closedMs, parent.close())
 		ending.second = max(ending.second, parent.created)
 	}
-	ending.second = max(ending.second, uint64(ending.closedMs)/1000)
+	// The ending second too lies after those of a lost run, so that its ending
+	// numbers differ from these.
+	ending.second = max(ending.second, uint64(ending.closedMs)/1000, c.stream.opensAfter)
 	for _, keys := range ranges {
 		id := logID{created: ending.second + 1, shard: c.routes.next + ShardID(len(c.opened))}
 		child := newShard(c.kind, id, keys, ids, ending.closedMs)

@@ -59,8 +59,9 @@ func (r *routing) shard(id ShardID) *shard {
 // openFirstShards opens the stream's first n shards.
 func (s *Stream) openFirstShards(n int) {
 	shards := make([]*shard, n)
+	created := max(uint64(s.created.second()), s.opensAfter)
 	for i, keys := range EvenRanges(n) {
-		id := logID{created: uint64(s.created.second()), shard: ShardID(i)}
+		id := logID{created: created, shard: ShardID(i)}
 		shards[i] = newShard(s.shardKind(), id, keys, nil, s.created.ms())
 	}
 	s.routes.Store(newRouting(shards, shards, ShardID(n), retired{}))

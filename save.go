@@ -12,9 +12,13 @@ import (
 )
 
 // A saved stream is savedMagic and then frames: one of the stream, one of each
-// shard followed by one of each of its segments, and an end. A frame is its kind,
-// its length, its content and a checksum.
-const savedMagic = "weir stream 1\n"
+// shard followed by one of each of its log's blocks, and an end. A frame is its
+// kind, its length, its content and a checksum. Version 1 knew no gaps, and did
+// not say when the stream was saved.
+const (
+	savedMagic  = "weir stream 2\n"
+	savedMagic1 = "weir stream 1\n"
+)
 
 type frameKind byte
 
@@ -41,6 +45,9 @@ type savedStream struct {
 	Hollow       bool            `json:",omitempty"` // segments have headers only
 	Shards       int
 	LastSecond   int64 `json:",omitempty"` // the latest in which something was put
+
+	Saved      instant `json:",omitempty"`
+	OpensAfter uint64  `json:",omitempty"` // the second that shards count as created after
 }
 
 type savedConsumer struct {
@@ -60,8 +67,9 @@ type savedShard struct {
 	Bytes        int64  // sizes of all records ever
 	BatchRecords int64
 	BatchBytes   int64
-	Segments     int
-	Ending       *savedEnding `json:",omitempty"`
+	Segments     int            // blocks
+	Gaps         []shardlog.Gap `json:",omitempty"` // indexes that no record has
+	Ending       *savedEnding   `json:",omitempty"`
 }
 
 type savedEnding struct {
@@ -77,10 +85,11 @@ type heldShard struct {
 }
 
 // Save writes the stream with all its records to w, in a form that [LoadStream]
-// reads: shards and their lineage, sequence numbers, arrival times, settings that
-// can be changed while running, and registered consumers. It holds up nobody for
-// long: each shard is written as it was at one moment during the call, and puts
-// go on meanwhile.
+// reads: shards and their lineage, sequence numbers, arrival times, settings
+// that can be changed while running, and registered consumers. It holds up
+// nobody for long: each shard is written as it was at one moment during the
+// call, and puts go on meanwhile. What is given out after that, numbers and
+// positions, is lost with the stream: the one that is loaded refuses it.
 func (s *Stream) Save(w io.Writer) error {
 	meta, shards := s.hold()
 	out := bufio.NewWriterSize(w, 1<<16)
@@ -112,6 +121,7 @@ func (s *Stream) hold() (savedStream, []heldShard) {
 	meta := savedStream{
 		Name: s.name, Created: s.created, Retention: int64(t.Retention), RecordBytes: int64(t.RecordBytes),
 		Mode: int32(t.Mode), Distribution: int32(t.Distribution), Warm: t.WarmThroughput,
+		Saved: now, OpensAfter: s.opensAfter,
 		Hollow: s.config.Hollow, Next: s.routes.Load().next, Resizes: slices.Clone(s.resizes), Switches: slices.Clone(s.switches),
 	}
 	for _, c := range s.Consumers() {
@@ -136,7 +146,7 @@ func (sh *shard) hold() heldShard {
 	held := heldShard{segments: sh.log.Blocks(), meta: savedShard{
 		ID: sh.shard, Created: sh.created, Keys: sh.keys, Parents: sh.parents, Opened: sh.opened, LastMs: sh.lastMs,
 		First: state.First, End: state.End, Bytes: state.Bytes,
-		BatchRecords: in.BatchRecords, BatchBytes: in.BatchBytes,
+		BatchRecords: in.BatchRecords, BatchBytes: in.BatchBytes, Gaps: state.Gaps,
 	}}
 	held.meta.Segments = len(held.segments)
 	if e := sh.ending.Load(); e != nil {

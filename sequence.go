@@ -139,7 +139,7 @@ func (n SequenceNumber) Shard() ShardID {
 }
 
 // Index returns the record's index in its shard: 1 for the first record, and
-// one more for each that follows it.
+// one more for each that follows it, but for what [LoadStream] leaves out.
 func (n SequenceNumber) Index() uint64 {
 	parts, _ := n.decode()
 	return parts.index
@@ -163,6 +163,16 @@ func (n SequenceNumber) ShardCreated() time.Time {
 func (n SequenceNumber) Follows(prev SequenceNumber) bool {
 	return n.words.Lo == prev.words.Lo && n.words.Hi == prev.words.Hi && !prev.IsZero() &&
 		n.words.Mid > prev.words.Mid && n.words.Mid-prev.words.Mid == 1<<indexShift
+}
+
+// createdAfter returns the second after the one in which the shard of n was
+// created, 0 for the zero value. [Config.check] has checked n.
+func createdAfter(n SequenceNumber) uint64 {
+	if n.IsZero() {
+		return 0
+	}
+	parts, _ := n.decode()
+	return parts.created + 1
 }
 
 // decode takes the number apart, and reports whether its form is one that the

@@ -50,6 +50,13 @@ type Config struct {
 	// microseconds. [TypicalGetRecordsDelay] and [TypicalFanOutDelay] are the
 	// service's, for tests that should meet them. A [Reader] knows no delay.
 	GetRecordsDelay, FanOutDelay time.Duration
+	// After is a number of an earlier stream of the same name: the first shards
+	// count as created in a later second than the shard of that number, so that
+	// no number of the one stream is one of the other, even if both are created
+	// within a second. The one to give is the greatest StartingSequenceNumber
+	// of the earlier stream's shards. Zero means that there is none. It means
+	// nothing to [LoadStream].
+	After SequenceNumber
 	// Now tells the time. Nil means [time.Now]. It is called once at the
 	// beginning of each operation, by many goroutines at a time.
 	Now func() time.Time
@@ -142,6 +149,9 @@ func (c Config) check() error {
 	if c.GetRecordsDelay < 0 {
 		return invalidf("Config.GetRecordsDelay", "%v is negative", c.GetRecordsDelay)
 	}
+	if p, ok := c.After.decode(); !c.After.IsZero() && (!ok || p.version != sequenceVersion || p.created > uint64(maxSecond)) {
+		return invalidf("Config.After", "%v is not the number of a stream", c.After)
+	}
 	if c.FanOutDelay < 0 {
 		return invalidf("Config.FanOutDelay", "%v is negative", c.FanOutDelay)
 	}
@@ -207,6 +217,9 @@ type Stream struct {
 	resizes  []instant // of the last 24 hours
 	switches []instant // of the mode, of the last 24 hours
 	tidied   int       // shards that tidy has looked after
+	// opensAfter is a second that shards count as created later than, so that
+	// their numbers are none that an earlier stream or a lost run gave out.
+	opensAfter uint64
 
 	waiting wait.List // readers of several shards
 	// resharded is woken when shards were closed: those who wait for their quota
@@ -238,6 +251,7 @@ func NewStream(name string, c Config) (*Stream, error) {
 	window := int64(c.MetricsWindow / time.Second)
 	s.history.Init(window, streamSums, 0)
 	s.marks.Init(window)
+	s.opensAfter = createdAfter(c.After)
 	s.openFirstShards(c.Shards)
 	s.beginMode(c)
 	return s, nil

@@ -31,11 +31,23 @@ func (s *Stream) Token(it Iterator) string {
 	b = binary.BigEndian.AppendUint64(b, uint64(s.created))
 	b = binary.BigEndian.AppendUint32(b, uint32(it.shard))
 	b = binary.BigEndian.AppendUint64(b, it.created)
-	b = binary.BigEndian.AppendUint64(b, it.cursor.Next)
+	b = binary.BigEndian.AppendUint64(b, s.beforeGap(it))
 	b = binary.BigEndian.AppendUint64(b, uint64(it.issued))
 	b = append(b, s.name...)
 	sum := sha256.Sum256(b)
 	return base64.StdEncoding.EncodeToString(append(b, sum[:tokenChecksum]...))
+}
+
+// beforeGap returns the index that an iterator reads next or, behind a gap, the
+// one that the gap begins with. It is as good until there is a record behind
+// the gap, and is not taken for a lost one when the stream is saved and loaded
+// before that.
+func (s *Stream) beforeGap(it Iterator) uint64 {
+	sh := s.routes.Load().shard(it.shard)
+	if sh == nil {
+		return it.cursor.Next
+	}
+	return sh.log.Previous(it.cursor.Next) + 1
 }
 
 // TokenStream returns the name of the stream that a token reads. The error
@@ -65,8 +77,9 @@ func decodeToken(token string) ([]byte, error) {
 // ParseToken returns the iterator that a token stands for. The error matches
 // [ErrInvalidIterator] when it is no token or one of another stream; a token of
 // an earlier stream of the same name counts as such, and one whose shard has
-// vanished gives [ErrShardNotFound]. Whether the iterator has expired is for the
-// read to say.
+// vanished gives [ErrShardNotFound]. One that was given out by a run that is
+// lost, see [LoadStream], matches [ErrInvalidSequenceNumber] as well. Whether
+// the iterator has expired is for the read to say.
 func (s *Stream) ParseToken(token string) (Iterator, error) {
 	b, err := decodeToken(token)
 	if err != nil {
@@ -83,8 +96,28 @@ func (s *Stream) ParseToken(token string) (Iterator, error) {
 	if sh == nil {
 		return Iterator{}, s.shardNotFound(it.shard)
 	}
-	if sh.created != it.created || it.cursor.Next == 0 || it.cursor.Next > closedShardIndex+1 {
+	if it.cursor.Next == 0 || it.cursor.Next > closedShardIndex+1 {
 		return Iterator{}, fmt.Errorf("%w: the token belongs to another stream", ErrInvalidIterator)
 	}
+	if err := sh.checkLost(it); err != nil {
+		return Iterator{}, err
+	}
 	return it, nil
+}
+
+// checkLost refuses an iterator of the shard that a lost run gave out.
+func (sh *shard) checkLost(it Iterator) error {
+	reason := ""
+	if g, lost := sh.log.Lost(it.cursor.Next); lost && it.cursor.Next > g.From {
+		reason = lostReason
+	}
+	if sh.created != it.created { // of the same stream, so the shard was another one
+		reason = "did not come from this stream"
+	}
+	if reason == "" {
+		return nil
+	}
+	n := newSequenceNumber(it.created, sh.shard, it.cursor.Next, it.created)
+	return fmt.Errorf("%w: %w", ErrInvalidIterator,
+		&SequenceNumberError{Text: n.String(), Reason: reason, Shard: sh.shard, Encodes: sh.shard})
 }

@@ -1,6 +1,7 @@
 package weir_test
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"math/big"
@@ -219,7 +220,7 @@ func (w *twins) number() string {
 	sh := shards[w.src.byte()%len(shards)]
 	return pick(w.src,
 		model.Number(sh.Created, sh.ID, 0, sh.Created),
-		model.Number(sh.Created, sh.ID, 1<<63-1, w.now/1e9),
+		model.Number(sh.Created, sh.ID, 1<<63-1, cmp.Or(sh.EndSecond, w.now/1e9)),
 		model.Number(sh.Created, sh.ID, uint64(w.src.byte()), 0),
 		model.Number(sh.Created, sh.ID+1, 1, sh.Created),
 		model.Number(sh.Created-1, sh.ID, 1, sh.Created),

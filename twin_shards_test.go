@@ -202,8 +202,7 @@ func (w *twins) sameShards(shards []*model.Shard, got []weir.Shard) {
 			OpenedAt:               time.UnixMilli(sh.Opened).UTC(),
 		}
 		if sh.Closed {
-			second := max(sh.ClosedAt/1000, w.want.Shard(sh.Children[0]).Created-1)
-			d.EndingSequenceNumber = w.mustNumber(model.Number(sh.Created, sh.ID, 1<<63-1, second))
+			d.EndingSequenceNumber = w.mustNumber(model.Number(sh.Created, sh.ID, 1<<63-1, sh.EndSecond))
 			d.ClosedAt = time.UnixMilli(sh.ClosedAt).UTC()
 		}
 		want = append(want, d)

@@ -2,6 +2,7 @@ package account_test
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 	"time"
 
@@ -155,7 +156,9 @@ func TestAccount_savedWhileChanging(t *testing.T) {
 			late := f.restart(account.Config{}) // the change had not been looked at when it was saved
 			want := f.describe("S")
 			assert.Equal(t, account.StatusActive, want.StreamStatus)
-			assert.Equal(t, want, early.describe("S"))
+			// Whichever run carries it out, the numbers that come of it are its
+			// own.
+			assert.Equal(t, withoutNumbers(want), withoutNumbers(early.describe("S")))
 			got := late.describe("S")
 			if name == "mode" { // scaling begins anew when a stream is loaded
 				want.Shards, got.Shards = nil, nil
@@ -178,6 +181,14 @@ func TestAccount_savedWhileCreatingAndDeleting(t *testing.T) {
 	assert.Equal(t, account.StatusActive, l.status("N"))
 	_, err = l.DescribeStream(l.ctx, &account.DescribeStreamInput{StreamName: S()})
 	require.ErrorIs(t, err, &account.Error{Code: account.CodeResourceNotFound})
+}
+
+func withoutNumbers(d account.StreamDescription) account.StreamDescription {
+	d.Shards = slices.Clone(d.Shards)
+	for i := range d.Shards {
+		d.Shards[i].SequenceNumberRange = account.SequenceNumberRange{}
+	}
+	return d
 }
 
 // Between the account and its streams consumers may come and go.

@@ -82,6 +82,9 @@ func (s *Stream) Load(now int64) {
 		if sh.gone {
 			continue
 		}
+		if !sh.Closed {
+			sh.gaps = append(sh.gaps, len(sh.records))
+		}
 		for _, r := range sh.records {
 			s.Counts.Records++
 			s.Counts.Bytes += int64(r.size())
@@ -90,6 +93,7 @@ func (s *Stream) Load(now int64) {
 	for _, c := range s.consumers {
 		c.latest = map[int]*Subscription{}
 	}
+	s.opensAfter = max(now/1e9, s.lastPut, s.opensAfter) + lostSeconds
 	s.scaling.turn = 0
 	if s.OnDemand() {
 		s.beginScaling(now)

@@ -112,10 +112,12 @@ type Shard struct {
 	Opened     int64 // milliseconds
 	Closed     bool
 	ClosedAt   int64 // milliseconds
+	EndSecond  int64 // of its ending number
 
 	records []Record
 	origins []origin // of records
 	trimmed int      // how many records of the beginning are gone for good
+	gaps    []int    // how many records there were at each load
 	gone    bool     // vanished for good
 	newest  int64    // arrival of the newest record; the next one's is not earlier
 
@@ -153,6 +155,9 @@ type Stream struct {
 	Counts  Counts
 	puts    int     // records stored
 	resizes []int64 // when there were some
+	lastPut int64   // the latest second in which something was stored
+
+	opensAfter int64 // shards opened from now on count as created in a later second
 
 	scaling   scaling
 	consumers []*Consumer
@@ -328,13 +333,14 @@ func (s *Stream) put(e Entry, now int64) Outcome {
 		return Outcome{Shard: sh.ID, Fault: Throttled, Limits: limits}
 	}
 	sh.newest = max(sh.newest, now/1e6)
-	index := uint64(len(sh.records) + 1)
+	index := sh.index(len(sh.records))
 	number := Number(sh.Created, sh.ID, index, sh.newest/1000)
 	sh.records = append(sh.records, s.kept(Record{number, e.Key, e.Data, sh.newest}))
 	sh.origins = append(sh.origins, from)
 	sh.taken.Bytes += int64(e.size())
 	sh.taken.Records++
 	s.puts++
+	s.lastPut = max(s.lastPut, sh.newest/1000)
 	s.Counts.Records++
 	s.Counts.Bytes += int64(e.size())
 	return Outcome{Shard: sh.ID, Number: number}

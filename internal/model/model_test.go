@@ -32,7 +32,7 @@ func TestNumber_ofTheService(t *testing.T) {
 	assert.Equal(t, "49549295168948777979169149491056351269437634281436348482", n)
 	p, ok := parse(n)
 	assert.True(t, ok)
-	assert.Equal(t, parts{created: 1427748985, shard: 4}, p)
+	assert.Equal(t, parts{created: 1427748985, shard: 4, second: 1427748985}, p)
 	for _, bad := range []string{"0", "5", n + "0", n[:55] + "1"} {
 		_, ok := parse(bad)
 		assert.False(t, ok, bad)
@@ -135,7 +135,8 @@ func TestStream_copiesAndTrimming(t *testing.T) {
 	assert.EqualValues(t, 999_000, age)
 	require.Equal(t, OK, s.TrimTo(records[1].Number, 1000*second))
 	assert.Equal(t, records[2:], s.Readable(0, 1000*second))
-	require.Equal(t, OK, s.TrimTo(Number(0, 0, 1<<63-1, 0), 1000*second))
+	require.Equal(t, OK, s.TrimTo(Number(0, 0, 1<<62, 0), 1000*second))
+	assert.Equal(t, BadSequenceNumber, s.TrimTo(Number(0, 0, 1<<63-1, 0), 1000*second), "it has not ended")
 	assert.Empty(t, s.Readable(0, 1000*second))
 	age, _ = s.IteratorAge(it, 1000*second)
 	assert.Zero(t, age)

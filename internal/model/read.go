@@ -27,6 +27,13 @@ type Iterator struct {
 	issued int64
 }
 
+// Beyond reports whether an iterator waits for a record beyond the one that is
+// put next, in a shard that is open.
+func (s *Stream) Beyond(it Iterator) bool {
+	sh := s.shards[it.Shard]
+	return !sh.Closed && it.next > uint64(len(sh.records))
+}
+
 // shard returns a shard that has not vanished at now, or nil.
 func (s *Stream) shard(id int, now int64) *Shard {
 	if id < 0 || id >= len(s.shards) || s.vanished(s.shards[id], now) {
@@ -83,7 +90,9 @@ func (s *Stream) Iterator(shard int, p Position, now int64) (Iterator, Fault) {
 		if !ok || number.shard != sh.ID || number.created != sh.Created {
 			return Iterator{}, BadSequenceNumber
 		}
-		it.next = number.index // the index of the record after it: theirs count from 1
+		if it.next, ok = sh.locate(number); !ok {
+			return Iterator{}, BadSequenceNumber
+		}
 		if p.Kind == AtSequence && it.next > 0 {
 			it.next--
 		}

@@ -91,14 +91,14 @@ func (s *Stream) replace(now int64, parents []*Shard, bounds ...*big.Int) []int 
 		created = max(created, sh.Created)
 		ids = append(ids, sh.ID)
 	}
-	created = max(created, closed/1000) + 1
+	created = max(created, closed/1000, s.opensAfter) + 1
 	var children []int
 	for i := 0; i < len(bounds); i += 2 {
 		child := s.open(bounds[i], bounds[i+1], ids, created, closed)
 		children = append(children, child.ID)
 	}
 	for _, sh := range parents {
-		sh.Closed, sh.ClosedAt, sh.Children = true, closed, children
+		sh.Closed, sh.ClosedAt, sh.EndSecond, sh.Children = true, closed, created-1, children
 	}
 	s.forget(now)
 	return children
@@ -143,7 +143,11 @@ func (s *Stream) TrimTo(number string, now int64) Fault {
 	if n.created != sh.Created {
 		return BadSequenceNumber
 	}
-	sh.trimmed = max(sh.trimmed, int(min(n.index, uint64(len(sh.records)))))
+	next, ok := sh.locate(n)
+	if !ok {
+		return BadSequenceNumber
+	}
+	sh.trimmed = max(sh.trimmed, int(min(next, uint64(len(sh.records)))))
 	return OK
 }
 

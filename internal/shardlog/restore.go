@@ -62,16 +62,23 @@ func (l *Log) Blocks() []SavedBlock {
 	return list
 }
 
-// Lost returns the gap that index i lies in. The index just before the gap's end is
-// in none: it is how a position says that it is behind the gap and before the first
-// record that follows.
+// Lost returns the gap that index i lies in.
 func (l *Log) Lost(i uint64) (Gap, bool) {
 	for _, g := range l.gaps {
-		if i >= g.From && i < g.To-1 {
+		if i >= g.From && i < g.To {
 			return g, true
 		}
 	}
 	return Gap{}, false
+}
+
+// Previous returns the index before i, gaps left out: what a position says that
+// was read up to i.
+func (l *Log) Previous(i uint64) uint64 {
+	if g, lost := l.Lost(i - 1); lost {
+		return g.From - 1
+	}
+	return i - 1
 }
 
 // Gaps returns the log's gaps, which must not be changed.

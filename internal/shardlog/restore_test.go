@@ -151,7 +151,7 @@ func TestLost_boundaries(t *testing.T) {
 	l := again(t, tens(9, 10), 90)
 	gap := shardlog.Gap{From: 10, To: 100}
 	check := func() {
-		for i, want := range map[uint64]bool{0: false, 9: false, 10: true, 11: true, 97: true, 98: true, 99: false, 100: false, 101: false} {
+		for i, want := range map[uint64]bool{0: false, 9: false, 10: true, 11: true, 97: true, 98: true, 99: true, 100: false, 101: false} {
 			g, lost := l.Lost(i)
 			assert.Equal(t, want, lost, "index %d", i)
 			assert.Equal(t, want, g == gap, "index %d", i)
@@ -164,9 +164,11 @@ func TestLost_boundaries(t *testing.T) {
 	l = again(t, l, 1)
 	for i := range uint64(5) {
 		_, lost := l.Lost(100 + i)
-		assert.False(t, lost, "a gap of one index: the one before the next record's")
+		assert.Equal(t, i == 1, lost, "a gap of one index, after the record with index 100")
 	}
-	check()
+	for i, want := range map[uint64]uint64{1: 0, 9: 8, 10: 9, 11: 9, 50: 9, 100: 9, 101: 100, 102: 100, 103: 102} {
+		assert.Equal(t, want, l.Previous(i), "before index %d", i)
+	}
 }
 
 // A saved log: two blocks, a gap, a block.
