@@ -57,6 +57,7 @@ type Account struct {
 	channelSeq uint64              // channels ever created
 	commitment commitment
 	rates      limiters
+	deleted    deletedStreams
 }
 
 // New returns an account without streams. The error says which field of the

@@ -59,6 +59,7 @@ func (st *stream) carryOutLocked(ch *change) {
 		st.gone = true
 		st.open.Store(false)
 		st.a.setStreamLocked(st.name, nil)
+		st.a.deleted.add(st.engine, ch.At)
 	case effectSplit:
 		_, _ = st.engine.SplitShard(ch.Shards[0], ch.HashKey)
 	case effectMerge:

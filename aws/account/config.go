@@ -19,7 +19,7 @@ type Config struct {
 	// Stream is what every new stream begins with: its limits, its memory and
 	// its metrics. The zero value is the service's. What an operation sets
 	// (shards, retention, mode, distribution, warm throughput), what Quotas say
-	// (consumers, mode switches) and the clock mean nothing in it.
+	// (consumers, mode switches), After and the clock mean nothing in it.
 	Stream weir.Config
 	// Delays are how long changes of status take. The zero value is about what
 	// they take on the service.

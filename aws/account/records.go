@@ -255,7 +255,11 @@ func (a *Account) iterator(text, arn string) (*stream, weir.Iterator, error) {
 	}
 	// Of a token that is sound the engine refuses but one of an earlier stream
 	// of the same name, or one whose shard has vanished.
+	// Or one of a run that is lost: not to be answered like a shard's end.
 	it, err := st.engine.ParseToken(token)
+	if errors.Is(err, weir.ErrInvalidSequenceNumber) {
+		return nil, weir.Iterator{}, errorf(CodeInvalidArgument, msgBadIterator)
+	}
 	if err != nil {
 		return nil, weir.Iterator{}, a.shardGone(shard, name)
 	}

@@ -20,6 +20,8 @@ type savedAccount struct {
 	Channels   []savedChannel `json:"channels,omitempty"`
 	ChannelSeq uint64         `json:"channel_seq,omitempty"`
 	Commitment commitment     `json:"commitment"`
+
+	Deleted map[string]weir.SequenceNumber `json:"deleted,omitempty"`
 }
 
 // A savedStream is a stream but for its shards, records and what the engine
@@ -82,11 +84,13 @@ func (a *Account) Save() (settings []byte, streams []*weir.Stream, err error) {
 	c := &control{a: a, now: a.config.Now()}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	list := c.sortedStreams() // and settle what is DELETING
+	a.deleted.forget(c.now)
 	saved := savedAccount{
-		Version: savedVersion, Streams: []savedStream{}, ChannelSeq: a.channelSeq,
+		Deleted: a.deleted.after, Version: savedVersion, Streams: []savedStream{}, ChannelSeq: a.channelSeq,
 		Commitment: a.commitment,
 	}
-	for _, st := range c.sortedStreams() {
+	for _, st := range list {
 		saved.Streams = append(saved.Streams, st.saveLocked())
 		streams = append(streams, st.engine)
 	}
@@ -132,7 +136,7 @@ func Load(c Config, settings []byte, open func(name string, c weir.Config) (*wei
 	if saved.Version < 1 || saved.Version > savedVersion {
 		return nil, fmt.Errorf("saved account: it is of version %d; versions up to %d can be read", saved.Version, savedVersion)
 	}
-	a.commitment, a.channelSeq = saved.Commitment, saved.ChannelSeq
+	a.commitment, a.channelSeq, a.deleted.after = saved.Commitment, saved.ChannelSeq, saved.Deleted
 	streams := make(map[string]*stream, len(saved.Streams))
 	for i := range saved.Streams {
 		st, err := a.loadStream(&saved.Streams[i], open)

@@ -156,13 +156,14 @@ func createStream(c *control, in *CreateStreamInput) (*CreateStreamOutput, error
 		clock:   &streamClock{now: c.a.config.Now}, mode: modeName(config.Mode),
 		tags: addTags(nil, in.Tags), suffixes: make(map[string]int64),
 	}
-	config.Now = st.clock.read
+	config.Now, config.After = st.clock.read, c.a.deleted.after[st.name]
 	st.clock.held.Store(&c.now)
 	st.engine, err = weir.NewStream(st.name, config)
 	st.clock.held.Store(nil)
 	if err != nil {
 		return nil, c.badStream(in, config.Shards, err)
 	}
+	delete(c.a.deleted.after, st.name) // the new stream's numbers are greater
 	st.warm = WarmThroughput{int32(config.WarmThroughput), int32(config.WarmThroughput)}
 	c.a.setStreamLocked(st.name, st)
 	st.beginLocked(c.now, StatusCreating, c.a.config.Delays.Create, change{})

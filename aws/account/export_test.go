@@ -1,0 +1,8 @@
+package account
+
+// RememberedNames returns how many deleted names an account remembers.
+func RememberedNames(a *Account) int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.deleted.after)
+}
