@@ -2,7 +2,9 @@ package main
 
 import (
 	"bufio"
+	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -112,8 +114,18 @@ func BenchmarkServe_ready(b *testing.B) {
 	b.ReportMetric(float64(times[len(times)/2].Microseconds())/1000, "ms/median")
 }
 
-// call calls an operation of a process and returns the body of its answer.
+// call calls an operation of a process, which must succeed, and returns the
+// body of its answer.
 func (p *process) call(tb testing.TB, operation, body string) string {
+	tb.Helper()
+	status, text := p.answer(tb, operation, body)
+	require.Equal(tb, http.StatusOK, status, text)
+	return text
+}
+
+// answer calls an operation of a process and returns status and body of its
+// answer.
+func (p *process) answer(tb testing.TB, operation, body string) (status int, text string) {
 	tb.Helper()
 	r, err := http.NewRequest(http.MethodPost, "http://"+p.addr, strings.NewReader(body))
 	require.NoError(tb, err)
@@ -122,10 +134,9 @@ func (p *process) call(tb testing.TB, operation, body string) string {
 	response, err := http.DefaultClient.Do(r)
 	require.NoError(tb, err)
 	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
+	b, err := io.ReadAll(response.Body)
 	require.NoError(tb, err)
-	require.Equal(tb, http.StatusOK, response.StatusCode, string(text))
-	return string(text)
+	return response.StatusCode, string(b)
 }
 
 // What was saved before a process is killed is there for the next.
@@ -160,4 +171,72 @@ func TestServe_stateOverAKill(t *testing.T) {
 	require.Len(t, got.Records, 1)
 	assert.Equal(t, "aGVsbG8=", got.Records[0].Data)
 	assert.Contains(t, put, got.Records[0].SequenceNumber)
+}
+
+// A process that is killed takes with it what came after its last save. The
+// next one went on with the numbers that were lost: a consumer that resumed
+// with one of them never got the records that were put in the meantime, without
+// an error.
+func TestServe_positionFromAfterTheLastSaveIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	p := serve(t, "--state", dir, "--state-every", "0s", "--stream", "orders", "--limits", "none")
+	put := func(data string) (number string) {
+		t.Helper()
+		var out struct{ SequenceNumber string }
+		body := fmt.Sprintf(`{"StreamName":"orders","PartitionKey":"k","Data":%q}`, base64.StdEncoding.EncodeToString([]byte(data)))
+		require.NoError(t, json.Unmarshal([]byte(p.call(t, "PutRecord", body)), &out))
+		return out.SequenceNumber
+	}
+	iterator := func(number string) string {
+		return fmt.Sprintf(`{"StreamName":"orders","ShardId":"shardId-000000000000",
+			"ShardIteratorType":"AFTER_SEQUENCE_NUMBER","StartingSequenceNumber":%q}`, number)
+	}
+	read := func(number string) (list []string, token string) {
+		t.Helper()
+		var it struct{ ShardIterator string }
+		require.NoError(t, json.Unmarshal([]byte(p.call(t, "GetShardIterator", iterator(number))), &it))
+		var got struct {
+			Records           []struct{ Data []byte }
+			NextShardIterator string
+		}
+		require.NoError(t, json.Unmarshal([]byte(p.call(t, "GetRecords", fmt.Sprintf(`{"ShardIterator":%q}`, it.ShardIterator))), &got))
+		for _, r := range got.Records {
+			list = append(list, string(r.Data))
+		}
+		return list, got.NextShardIterator
+	}
+	first := put("first")
+	kept := put("kept")
+	p.signal(t, syscall.SIGTERM) // which saves
+	require.NoError(t, p.Wait())
+
+	p = serve(t, "--state", dir, "--state-every", "0s", "--limits", "none")
+	var lost []string
+	for i := range 10 {
+		lost = append(lost, put(fmt.Sprint("lost-", i)))
+	}
+	list, token := read(lost[4]) // a consumer is at work, and reads all there is
+	require.Len(t, list, 5)
+	require.NoError(t, p.Process.Kill())
+	require.Error(t, p.Wait())
+
+	p = serve(t, "--state", dir, "--state-every", "0s", "--limits", "none")
+	for i := range 12 {
+		put(fmt.Sprint("new-", i))
+	}
+	for _, number := range lost {
+		status, text := p.answer(t, "GetShardIterator", iterator(number))
+		assert.Equal(t, http.StatusBadRequest, status)
+		assert.Contains(t, text, "InvalidArgumentException")
+		assert.Contains(t, text, "StartingSequenceNumber "+number+" used in GetShardIterator on shard shardId-000000000000 "+
+			"in stream orders under account 000000000000 is invalid because it did not come from this stream.")
+	}
+	status, text := p.answer(t, "GetRecords", fmt.Sprintf(`{"ShardIterator":%q}`, token))
+	assert.Equal(t, http.StatusBadRequest, status)
+	assert.Contains(t, text, "InvalidArgumentException")
+	for number, want := range map[string]int{first: 13, kept: 12} {
+		list, _ = read(number)
+		assert.Len(t, list, want)
+		assert.Equal(t, "new-11", list[len(list)-1])
+	}
 }

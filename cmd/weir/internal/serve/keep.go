@@ -20,8 +20,8 @@ import (
 // A State says where accounts and streams are kept, so that they outlive the
 // process. They are saved at the end, after the drain, and now and then before:
 // a process that dies otherwise loses what happened since, Every and the time
-// that a save takes at most. Where a save takes longer than a ninth of Every
-// they come as much less often.
+// that a save takes at most; the next one refuses positions from that time.
+// Where a save takes longer than a ninth of Every they come as much less often.
 type State struct {
 	// Dir is the directory. Empty means that nothing is kept.
 	Dir string
