@@ -136,7 +136,7 @@ func BenchmarkGoalsShards(b *testing.B) {
 	b.Run("goal=s4/resize 1000 to 2000, ms", func(b *testing.B) {
 		s := benchStream(b, 1000, weir.Config{})
 		begin := time.Now()
-		if _, err := s.Resize(2000); err != nil {
+		if _, err := s.Resize(b.Context(), 2000); err != nil {
 			b.Fatal(err)
 		}
 		reportValue(b, 1000, float64(time.Since(begin).Milliseconds()))
@@ -179,17 +179,17 @@ func whileResharding(b *testing.B, s *weir.Stream, f func()) {
 
 // reshardStep splits a shard, or merges the two that the step before made.
 func reshardStep(b *testing.B, s *weir.Stream, step int) {
-	open, err := s.ListShards(weir.ShardQuery{Filter: weir.ShardsAtLatest})
+	open, err := s.ListShards(b.Context(), weir.ShardQuery{Filter: weir.ShardsAtLatest})
 	if err != nil {
 		b.Error(err)
 		return
 	}
 	if step%2 == 1 {
 		n := len(open)
-		_, err = s.MergeShards(open[n-2].ID, open[n-1].ID)
+		_, err = s.MergeShards(b.Context(), open[n-2].ID, open[n-1].ID)
 	} else {
 		sh := open[rand.IntN(len(open))]
-		_, err = s.SplitShard(sh.ID, weir.HashKey{Hi: sh.HashKeyRange.Start.Hi/2 + sh.HashKeyRange.End.Hi/2, Lo: 2})
+		_, err = s.SplitShard(b.Context(), sh.ID, weir.HashKey{Hi: sh.HashKeyRange.Start.Hi/2 + sh.HashKeyRange.End.Hi/2, Lo: 2})
 	}
 	if err != nil {
 		b.Error(err)

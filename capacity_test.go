@@ -162,16 +162,16 @@ func TestMode_keptShardsAreMergedAfter30Days(t *testing.T) {
 
 func TestMode_shardsOfAnOnDemandStreamAreItsOwn(t *testing.T) {
 	s := newStream(t, weir.Config{Settings: weir.Settings{Mode: weir.OnDemand}})
-	_, err := s.SplitShard(0, weir.EvenRanges(8)[1].Start)
+	_, err := s.SplitShard(t.Context(), 0, weir.EvenRanges(8)[1].Start)
 	assert.ErrorIs(t, err, weir.ErrWrongMode)
-	_, err = s.MergeShards(0, 1)
+	_, err = s.MergeShards(t.Context(), 0, 1)
 	assert.ErrorIs(t, err, weir.ErrWrongMode)
-	_, err = s.Resize(8)
+	_, err = s.Resize(t.Context(), 8)
 	assert.ErrorIs(t, err, weir.ErrWrongMode)
 	_, err = s.PlanResize(8)
 	assert.ErrorIs(t, err, weir.ErrWrongMode)
 	require.NoError(t, setMode(s, weir.Provisioned))
-	_, err = s.Resize(8)
+	_, err = s.Resize(t.Context(), 8)
 	assert.NoError(t, err)
 }
 

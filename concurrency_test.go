@@ -165,12 +165,12 @@ func (h *history) reshard(t *testing.T, rng *rand.Rand, times int) {
 		sh := open[rng.IntN(len(open))]
 		if len(open) < 6 && rng.IntN(2) == 0 {
 			middle := weir.HashKey{Hi: sh.HashKeyRange.Start.Hi/2 + sh.HashKeyRange.End.Hi/2, Lo: 5}
-			_, err := h.s.SplitShard(sh.ID, middle)
+			_, err := h.s.SplitShard(t.Context(), sh.ID, middle)
 			assert.NoError(t, err)
 		}
 		for _, upper := range open {
 			if upper.HashKeyRange.Start == sh.HashKeyRange.End.Add(1) && rng.IntN(2) == 0 {
-				_, _ = h.s.MergeShards(sh.ID, upper.ID)
+				_, _ = h.s.MergeShards(t.Context(), sh.ID, upper.ID)
 			}
 		}
 		runtime.Gosched()
@@ -327,10 +327,10 @@ func TestStream_totalsNeverFallWhileShardsVanish(t *testing.T) {
 	for i := range 1000 {
 		mustPut(t, s, "k", "")
 		if open := s.ShardOf("k"); i%2 == 0 {
-			_, err := s.SplitShard(open, weir.HashKey{Hi: 1 << 63})
+			_, err := s.SplitShard(t.Context(), open, weir.HashKey{Hi: 1 << 63})
 			require.NoError(t, err)
 		} else {
-			_, err := s.MergeShards(s.ShardOfHashKey(weir.HashKey{}), s.ShardOfHashKey(weir.MaxHashKey()))
+			_, err := s.MergeShards(t.Context(), s.ShardOfHashKey(weir.HashKey{}), s.ShardOfHashKey(weir.MaxHashKey()))
 			require.NoError(t, err)
 		}
 		mustPut(t, s, "k", "")

@@ -120,7 +120,7 @@ func TestStream_clocksOutOfRange(t *testing.T) {
 		s := newStream(t, weir.Config{Shards: 2, Now: func() time.Time { return at }})
 		mustPut(t, s, "k", "data")
 		assert.Equal(t, []string{"data"}, readable(t, s, s.ShardOf("k")), "%v", at)
-		_, err := s.SplitShard(shard0, weir.HashKey{Lo: 2})
+		_, err := s.SplitShard(t.Context(), shard0, weir.HashKey{Lo: 2})
 		require.NoError(t, err)
 		mustPut(t, s, "k", "data")
 		s.Trim()

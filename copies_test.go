@@ -124,8 +124,8 @@ func (p *pair) change() {
 	open := openShards(p.t, p.copies)
 	sh := open[p.random.IntN(len(open))]
 	at := weir.HashKey{Hi: sh.HashKeyRange.Start.Hi/2 + sh.HashKeyRange.End.Hi/2}
-	_, err := p.copies.SplitShard(sh.ID, at)
-	_, same := p.singly.SplitShard(sh.ID, at)
+	_, err := p.copies.SplitShard(context.Background(), sh.ID, at)
+	_, same := p.singly.SplitShard(context.Background(), sh.ID, at)
 	require.Equal(p.t, same, err)
 }
 

@@ -36,7 +36,7 @@ func TestErrors_eachMatchesItsSentinelOnly(t *testing.T) {
 	s, clock := clocked(t, weir.Config{MaxBytes: 100, Shards: 2, Limits: weir.Limits{WriteRecordsPerSecond: 1}})
 	other, _ := clocked(t, weir.Config{})
 	it := mustIterator(t, s, shard0, weir.TrimHorizon())
-	children, err := s.SplitShard(shard0, weir.HashKey{Lo: 2})
+	children, err := s.SplitShard(t.Context(), shard0, weir.HashKey{Lo: 2})
 	require.NoError(t, err)
 	ctx := t.Context()
 	lower := &weir.HashKey{}
@@ -58,7 +58,7 @@ func TestErrors_eachMatchesItsSentinelOnly(t *testing.T) {
 	assert.EqualError(t, missing, "shardId-000000000009 of stream test: shard not found")
 	_, negative := s.Iterator(-1, weir.TrimHorizon())
 	assert.Equal(t, weir.ErrShardNotFound, matches(t, negative))
-	_, closed := s.SplitShard(shard0, weir.HashKey{Lo: 2})
+	_, closed := s.SplitShard(t.Context(), shard0, weir.HashKey{Lo: 2})
 	assert.Equal(t, weir.ErrShardClosed, matches(t, closed))
 	_, foreign := other.GetRecords(ctx, it, 0)
 	assert.Equal(t, weir.ErrInvalidIterator, matches(t, foreign))
@@ -127,7 +127,7 @@ func TestSequenceNumberError_saysWhatIsWrong(t *testing.T) {
 func TestStream_nilContext(t *testing.T) {
 	var none context.Context
 	s, _ := clocked(t, weir.Config{})
-	_, err := s.RegisterConsumer("c")
+	_, err := s.RegisterConsumer(t.Context(), "c")
 	require.NoError(t, err)
 	mustPut(t, s, "k", "v")
 	entries := []weir.Entry{{PartitionKey: "k"}}

@@ -148,7 +148,7 @@ func ExampleStream_All() {
 	}
 	put("before the split")
 	middle := weir.EvenRanges(2)[1].Start
-	if _, err := s.SplitShard(0, middle); err != nil {
+	if _, err := s.SplitShard(context.Background(), 0, middle); err != nil {
 		log.Fatal(err)
 	}
 	put("after the split")

@@ -1,6 +1,7 @@
 package weir
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"slices"
@@ -23,7 +24,10 @@ type Consumer struct {
 // a-z A-Z 0-9 . _ and -, and is the only one of that name on the stream; else the
 // error matches [ErrInvalidArgument] or [ErrConsumerExists]. It matches
 // [ErrLimitExceeded] when the stream has [Limits.Consumers] already.
-func (s *Stream) RegisterConsumer(name string) (Consumer, error) {
+func (s *Stream) RegisterConsumer(ctx context.Context, name string) (Consumer, error) {
+	if err := checkContext(ctx); err != nil {
+		return Consumer{}, err
+	}
 	if err := checkName("consumer name", name); err != nil {
 		return Consumer{}, err
 	}
@@ -69,7 +73,10 @@ func (s *Stream) Consumers() []Consumer {
 // DeregisterConsumer removes a consumer and its metrics. Its subscriptions end:
 // their Next returns an error that matches [ErrConsumerNotFound], as does this
 // method's when there is no such consumer.
-func (s *Stream) DeregisterConsumer(name string) error {
+func (s *Stream) DeregisterConsumer(ctx context.Context, name string) error {
+	if err := checkContext(ctx); err != nil {
+		return err
+	}
 	s.fanOut.mu.Lock()
 	defer s.fanOut.mu.Unlock()
 	c, err := s.consumerLocked(name)

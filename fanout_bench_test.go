@@ -65,7 +65,7 @@ func BenchmarkSubscription(b *testing.B) {
 func subscribedStream(b testing.TB, consumers int) *weir.Stream {
 	s := benchStream(b, 1, weir.Config{})
 	for i := range consumers {
-		if _, err := s.RegisterConsumer(fmt.Sprintf("c%d", i)); err != nil {
+		if _, err := s.RegisterConsumer(b.Context(), fmt.Sprintf("c%d", i)); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -187,7 +187,7 @@ func readerWork(b *testing.B, s *weir.Stream) work {
 func subscribedWork(b *testing.B, subscriptions int) work {
 	s := benchStream(b, 1, weir.Config{Settings: weir.Settings{Retention: time.Second}})
 	for i := range subscriptions {
-		if _, err := s.RegisterConsumer(fmt.Sprintf("c%d", i)); err != nil {
+		if _, err := s.RegisterConsumer(b.Context(), fmt.Sprintf("c%d", i)); err != nil {
 			b.Fatal(err)
 		}
 	}

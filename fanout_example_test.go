@@ -14,7 +14,7 @@ import (
 func ExampleStream_Subscribe() {
 	ctx := context.Background()
 	s, _ := weir.NewStream("invoices", weir.Config{})
-	s.RegisterConsumer("billing")
+	s.RegisterConsumer(context.Background(), "billing")
 	s.PutRecord(ctx, "acme", []byte("first"))
 
 	sub, err := s.Subscribe(ctx, "billing", 0, weir.TrimHorizon())
@@ -24,7 +24,7 @@ func ExampleStream_Subscribe() {
 	}
 	defer sub.Close()
 	s.PutRecord(ctx, "acme", []byte("second"))
-	s.SplitShard(0, weir.HashKey{Hi: 1 << 63})
+	s.SplitShard(context.Background(), 0, weir.HashKey{Hi: 1 << 63})
 	for {
 		ev, err := sub.Next(ctx)
 		if err == io.EOF {

@@ -19,7 +19,7 @@ import (
 func mustRegister(t testing.TB, s *weir.Stream, names ...string) {
 	t.Helper()
 	for _, name := range names {
-		_, err := s.RegisterConsumer(name)
+		_, err := s.RegisterConsumer(t.Context(), name)
 		require.NoError(t, err)
 	}
 }
@@ -42,15 +42,15 @@ func mustNext(t testing.TB, sub *weir.Subscription) weir.Event {
 func TestConsumer_registry(t *testing.T) {
 	s, clock := clocked(t, weir.Config{})
 	assert.Empty(t, s.Consumers())
-	a, err := s.RegisterConsumer("b.illing-1_x")
+	a, err := s.RegisterConsumer(t.Context(), "b.illing-1_x")
 	require.NoError(t, err)
 	assert.Equal(t, weir.Consumer{Name: "b.illing-1_x", CreatedAt: epoch}, a)
 	clock.Advance(time.Second)
-	b, err := s.RegisterConsumer("audit")
+	b, err := s.RegisterConsumer(t.Context(), "audit")
 	require.NoError(t, err)
 	assert.Equal(t, []weir.Consumer{a, b}, s.Consumers(), "in the order of registration")
 
-	_, err = s.RegisterConsumer("audit")
+	_, err = s.RegisterConsumer(t.Context(), "audit")
 	assert.ErrorIs(t, err, weir.ErrConsumerExists)
 	assert.ErrorContains(t, err, `consumer "audit" of stream test`)
 
@@ -60,10 +60,10 @@ func TestConsumer_registry(t *testing.T) {
 	_, err = s.DescribeConsumer("nobody")
 	assert.ErrorIs(t, err, weir.ErrConsumerNotFound)
 
-	require.NoError(t, s.DeregisterConsumer("b.illing-1_x"))
-	assert.ErrorIs(t, s.DeregisterConsumer("b.illing-1_x"), weir.ErrConsumerNotFound)
+	require.NoError(t, s.DeregisterConsumer(t.Context(), "b.illing-1_x"))
+	assert.ErrorIs(t, s.DeregisterConsumer(t.Context(), "b.illing-1_x"), weir.ErrConsumerNotFound)
 	clock.Advance(time.Second)
-	again, err := s.RegisterConsumer("b.illing-1_x")
+	again, err := s.RegisterConsumer(t.Context(), "b.illing-1_x")
 	require.NoError(t, err)
 	assert.Equal(t, []weir.Consumer{b, again}, s.Consumers())
 	assert.Equal(t, epoch.Add(2*time.Second), again.CreatedAt, "a new registration has a new time")
@@ -75,7 +75,7 @@ func TestConsumer_names(t *testing.T) {
 		"a": true, strings.Repeat("n", 128): true, "A.b_c-9": true,
 		"": false, strings.Repeat("n", 129): false, "a b": false, "a/b": false, "é": false,
 	} {
-		_, err := s.RegisterConsumer(name)
+		_, err := s.RegisterConsumer(t.Context(), name)
 		if ok {
 			assert.NoError(t, err, "%q", name)
 			continue
@@ -91,10 +91,10 @@ func TestConsumer_limit(t *testing.T) {
 		for i := range c.admits {
 			mustRegister(t, s, fmt.Sprintf("c%d", i))
 		}
-		_, err := s.RegisterConsumer("more")
+		_, err := s.RegisterConsumer(t.Context(), "more")
 		require.ErrorIs(t, err, weir.ErrLimitExceeded)
 		assert.ErrorContains(t, err, fmt.Sprintf("stream test: %d consumers are the most", c.admits))
-		require.NoError(t, s.DeregisterConsumer("c0"))
+		require.NoError(t, s.DeregisterConsumer(t.Context(), "c0"))
 		mustRegister(t, s, "more")
 	}
 	lifted := newStream(t, weir.Config{Limits: weir.Limits{Consumers: -1}})
@@ -117,7 +117,7 @@ func TestConsumer_deregisterEndsSubscriptions(t *testing.T) {
 			ended <- err
 		}()
 		synctest.Wait()
-		require.NoError(t, s.DeregisterConsumer("gone"))
+		require.NoError(t, s.DeregisterConsumer(t.Context(), "gone"))
 		err := <-ended
 		assert.ErrorIs(t, err, weir.ErrConsumerNotFound)
 		assert.ErrorContains(t, err, `"gone"`)
@@ -240,9 +240,9 @@ func TestFanout_subscriptionsAreForgotten(t *testing.T) {
 		_, err := s.Subscribe(t.Context(), "c", shard, weir.Latest())
 		require.NoError(t, err)
 		clock.Advance(time.Hour)
-		end, err := s.SplitShard(shard, weir.HashKey{Hi: 1 << 40})
+		end, err := s.SplitShard(t.Context(), shard, weir.HashKey{Hi: 1 << 40})
 		require.NoError(t, err)
-		shard, err = s.MergeShards(end[0], end[1])
+		shard, err = s.MergeShards(t.Context(), end[0], end[1])
 		require.NoError(t, err)
 	}
 	assert.LessOrEqual(t, weir.SubscriptionsKept(s, "c"), 64)

@@ -128,7 +128,7 @@ func TestStream_endOfAClosedShard(t *testing.T) {
 	s, _, numbers := tenRecords(t)
 	before := mustIterator(t, s, shard0, weir.Latest())
 	beyond := mustIterator(t, s, shard0, weir.AfterSequence(numbers[9]))
-	children, err := s.SplitShard(shard0, weir.HashKey{Hi: 1 << 63})
+	children, err := s.SplitShard(t.Context(), shard0, weir.HashKey{Hi: 1 << 63})
 	require.NoError(t, err)
 	ending := s.Shards()[0].EndingSequenceNumber
 	for name, it := range map[string]weir.Iterator{
@@ -277,7 +277,7 @@ func TestStream_iteratorAgeRefusals(t *testing.T) {
 		_, err := s.IteratorAge(bad)
 		assert.ErrorIs(t, err, weir.ErrInvalidIterator)
 	}
-	_, err := s.SplitShard(shard0, weir.HashKey{Hi: 1 << 63})
+	_, err := s.SplitShard(t.Context(), shard0, weir.HashKey{Hi: 1 << 63})
 	require.NoError(t, err)
 	clock.Advance(24 * time.Hour)
 	_, err = s.IteratorAge(it)

@@ -1,6 +1,7 @@
 package weir
 
 import (
+	"context"
 	"sort"
 	"time"
 )
@@ -46,13 +47,16 @@ const (
 
 // Shards returns the shards that have not vanished, open and closed, by id.
 func (s *Stream) Shards() []Shard {
-	shards, _ := s.ListShards(ShardQuery{})
+	shards, _ := s.ListShards(context.Background(), ShardQuery{})
 	return shards
 }
 
 // ListShards returns the shards that a query chooses, by id. The error matches
 // [ErrInvalidArgument] when the query names no filter or a negative limit.
-func (s *Stream) ListShards(q ShardQuery) ([]Shard, error) {
+func (s *Stream) ListShards(ctx context.Context, q ShardQuery) ([]Shard, error) {
+	if err := checkContext(ctx); err != nil {
+		return nil, err
+	}
 	if q.Filter < 0 || q.Filter >= numShardFilters {
 		return nil, invalidf("shard filter", "%d is unknown", q.Filter)
 	}

@@ -50,7 +50,7 @@ func holdPositions(t testing.TB, s *weir.Stream, number weir.SequenceNumber) hel
 	require.NoError(t, err)
 	held.reader = r.Positions()
 	name := fmt.Sprint("consumer-", len(s.Consumers()))
-	_, err = s.RegisterConsumer(name)
+	_, err = s.RegisterConsumer(t.Context(), name)
 	require.NoError(t, err)
 	sub, err := s.Subscribe(t.Context(), name, shard0, weir.TrimHorizon())
 	require.NoError(t, err)
@@ -219,7 +219,7 @@ func TestLoadStream_refusesNumbersOfLostShards(t *testing.T) {
 		mustPut(t, s, "k", "kept")
 		parent := openShards(t, s)[0]
 		b := saved(t, s)
-		children, err := s.SplitShard(parent.ID, parent.HashKeyRange.Middle())
+		children, err := s.SplitShard(t.Context(), parent.ID, parent.HashKeyRange.Middle())
 		require.NoError(t, err)
 		lost := weir.Positions{shardOf(t, s, parent.ID).EndingSequenceNumber}
 		for _, id := range children {
@@ -232,7 +232,7 @@ func TestLoadStream_refusesNumbersOfLostShards(t *testing.T) {
 		mustPut(t, l, "k", "new, into the parent")
 		for _, again := range []bool{false, true} {
 			if again {
-				same, err := l.SplitShard(parent.ID, parent.HashKeyRange.Middle())
+				same, err := l.SplitShard(t.Context(), parent.ID, parent.HashKeyRange.Middle())
 				require.NoError(t, err)
 				require.Equal(t, children, same)
 			}

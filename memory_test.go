@@ -151,11 +151,11 @@ func TestStream_oldestRecordIsFoundAmongAllShards(t *testing.T) {
 			case 1:
 				open := openShards(t, s)
 				sh := open[random.IntN(len(open))]
-				_, _ = s.SplitShard(sh.ID, weir.HashKey{Hi: sh.HashKeyRange.Start.Hi/2 + sh.HashKeyRange.End.Hi/2})
+				_, _ = s.SplitShard(t.Context(), sh.ID, weir.HashKey{Hi: sh.HashKeyRange.Start.Hi/2 + sh.HashKeyRange.End.Hi/2})
 			case 2:
 				open := openShards(t, s)
 				if i := random.IntN(len(open)); i > 0 {
-					_, _ = s.MergeShards(open[i-1].ID, open[i].ID)
+					_, _ = s.MergeShards(t.Context(), open[i-1].ID, open[i].ID)
 				}
 			case 3:
 				s.Trim()

@@ -168,7 +168,7 @@ func TestStream_secondsAreThoseOfItsShards(t *testing.T) {
 		if rng.IntN(20) == 0 {
 			shards := s.Shards()
 			sh := shards[rng.IntN(len(shards))]
-			_, _ = s.SplitShard(sh.ID, sh.HashKeyRange.Start.Add(uint64(rng.IntN(1000))))
+			_, _ = s.SplitShard(t.Context(), sh.ID, sh.HashKeyRange.Start.Add(uint64(rng.IntN(1000))))
 		}
 	}
 	snap := s.Snapshot()
@@ -209,9 +209,9 @@ func someOperation(t *testing.T, s *weir.Stream, rng *rand.Rand) {
 	case n < 18:
 		readable(t, s, sh.ID)
 	case n < 19:
-		_, _ = s.SplitShard(sh.ID, sh.HashKeyRange.Start.Add(uint64(rng.IntN(1000))))
+		_, _ = s.SplitShard(t.Context(), sh.ID, sh.HashKeyRange.Start.Add(uint64(rng.IntN(1000))))
 	default:
-		_, _ = s.MergeShards(sh.ID, shards[rng.IntN(len(shards))].ID)
+		_, _ = s.MergeShards(t.Context(), sh.ID, shards[rng.IntN(len(shards))].ID)
 	}
 }
 
@@ -235,7 +235,7 @@ func TestStream_totalsOutliveTheirShards(t *testing.T) {
 		mustPut(t, s, "k", "data")
 	}
 	mustGet(t, s, mustIterator(t, s, shard0, weir.TrimHorizon()), 0)
-	_, err := s.SplitShard(shard0, weir.HashKey{Hi: 1 << 63})
+	_, err := s.SplitShard(t.Context(), shard0, weir.HashKey{Hi: 1 << 63})
 	require.NoError(t, err)
 	want := s.Snapshot().Total
 	require.EqualValues(t, 10, want.IncomingRecords)

@@ -56,10 +56,10 @@ func TestPositions_tellHowFarAShardWasRead(t *testing.T) {
 	requireOf(r.Positions(), 0, s.Shards()[0].StartingSequenceNumber)
 
 	in0 := put(0)
-	_, err = s.SplitShard(0, weir.HashKey{Hi: 1 << 63})
+	_, err = s.SplitShard(t.Context(), 0, weir.HashKey{Hi: 1 << 63})
 	require.NoError(t, err)
 	in1, in2 := put(1), put(2)
-	_, err = s.MergeShards(1, 2)
+	_, err = s.MergeShards(t.Context(), 1, 2)
 	require.NoError(t, err)
 	in3 := put(3)
 
@@ -80,7 +80,7 @@ func TestPositions_tellHowFarAShardWasRead(t *testing.T) {
 	requireOf(p, 3, in3)
 	assert.Equal(t, []string{waits, waits}, progress(nil, 2))
 
-	_, err = s.SplitShard(3, weir.HashKey{Hi: 1 << 63})
+	_, err = s.SplitShard(t.Context(), 3, weir.HashKey{Hi: 1 << 63})
 	require.NoError(t, err)
 	assert.Equal(t, []string{done, done, done, begun, waits, waits}, progress(r.Positions(), 6),
 		"its end was not met yet")
@@ -98,7 +98,7 @@ func TestPositions_mergeThatWaits(t *testing.T) {
 		_, err := s.Put(t.Context(), weir.Entry{PartitionKey: "k", ExplicitHashKey: &half})
 		require.NoError(t, err)
 	}
-	_, err := s.MergeShards(0, 1)
+	_, err := s.MergeShards(t.Context(), 0, 1)
 	require.NoError(t, err)
 	r, err := s.ReadStream("", weir.TrimHorizon())
 	require.NoError(t, err)
@@ -116,9 +116,9 @@ func TestPositions_mergeThatWaits(t *testing.T) {
 func TestPositions_readerThatBeginsLate(t *testing.T) {
 	for _, from := range []string{"latest", "time"} {
 		s, clock := clocked(t, weir.Config{Limits: weir.Unlimited()})
-		_, err := s.SplitShard(0, weir.HashKey{Hi: 1 << 63})
+		_, err := s.SplitShard(t.Context(), 0, weir.HashKey{Hi: 1 << 63})
 		require.NoError(t, err)
-		_, err = s.MergeShards(1, 2)
+		_, err = s.MergeShards(t.Context(), 1, 2)
 		require.NoError(t, err)
 		clock.Advance(time.Minute)
 		at := weir.Latest()
@@ -141,7 +141,7 @@ func TestPositions_ofOneShard(t *testing.T) {
 	_, err = r.TryNext()
 	require.NoError(t, err)
 	assert.Equal(t, weir.Positions{at.SequenceNumber}, r.Positions())
-	_, err = s.SplitShard(0, weir.HashKey{Hi: 1 << 63})
+	_, err = s.SplitShard(t.Context(), 0, weir.HashKey{Hi: 1 << 63})
 	require.NoError(t, err)
 	_, err = r.TryNext()
 	require.Error(t, err, "the end")
@@ -152,7 +152,7 @@ func TestPositions_ofOneShard(t *testing.T) {
 func TestPositions_withoutTheFinishedShards(t *testing.T) {
 	s, _ := clocked(t, weir.Config{Limits: weir.Unlimited()})
 	mustPut(t, s, "k", "old")
-	_, err := s.SplitShard(0, weir.HashKey{Hi: 1 << 63})
+	_, err := s.SplitShard(t.Context(), 0, weir.HashKey{Hi: 1 << 63})
 	require.NoError(t, err)
 	mustPut(t, s, "k", "new")
 	shards := s.Shards()
@@ -234,7 +234,7 @@ func TestStream_resumesBesideAShorterRetention(t *testing.T) {
 		for _, d := range s.Shards() {
 			positions = append(positions, d.StartingSequenceNumber)
 		}
-		_, err := s.SplitShard(0, weir.HashKey{Hi: s.Shards()[0].HashKeyRange.End.Hi / 2})
+		_, err := s.SplitShard(t.Context(), 0, weir.HashKey{Hi: s.Shards()[0].HashKeyRange.End.Hi / 2})
 		require.NoError(t, err)
 		clock.Advance(30 * time.Hour)
 		_, err = s.Put(t.Context(), weir.Entry{PartitionKey: "k", ExplicitHashKey: new(weir.HashKey)})
@@ -327,7 +327,7 @@ func TestStream_trimToPositionsOverASplit(t *testing.T) {
 	slow, err := s.ReadStream("", weir.TrimHorizon())
 	require.NoError(t, err)
 	defer slow.Close()
-	_, err = s.SplitShard(0, weir.HashKey{Hi: 1 << 63})
+	_, err = s.SplitShard(t.Context(), 0, weir.HashKey{Hi: 1 << 63})
 	require.NoError(t, err)
 	child := mustPut(t, s, "k", "3").ShardID
 	quick, err := s.ReadStream("", weir.TrimHorizon())

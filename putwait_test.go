@@ -154,7 +154,7 @@ func TestStream_waitersSurviveAReshard(t *testing.T) {
 		s := newStream(t, weir.Config{Limits: weir.Limits{WriteRecordsPerSecond: 10}})
 		go func() {
 			time.Sleep(2050 * time.Millisecond)
-			_, err := s.SplitShard(shard0, weir.HashKey{Hi: 1 << 63})
+			_, err := s.SplitShard(t.Context(), shard0, weir.HashKey{Hi: 1 << 63})
 			assert.NoError(t, err)
 		}()
 		entries := waitBatch(100, 5, 10)
@@ -380,11 +380,11 @@ func TestPutRecordWait_goesByTheStreamsClock(t *testing.T) {
 func TestPutRecordWait_lineMovesToTheChildren(t *testing.T) {
 	reshards := map[string]func(s *weir.Stream) error{
 		"split": func(s *weir.Stream) error {
-			_, err := s.SplitShard(0, weir.HashKey{Hi: 1 << 62})
+			_, err := s.SplitShard(t.Context(), 0, weir.HashKey{Hi: 1 << 62})
 			return err
 		},
 		"merge": func(s *weir.Stream) error {
-			_, err := s.MergeShards(0, 1)
+			_, err := s.MergeShards(t.Context(), 0, 1)
 			return err
 		},
 	}
@@ -438,7 +438,7 @@ func TestPutRecordWait_aSplitEndsTheWait(t *testing.T) {
 		began := time.Now()
 		go func() {
 			time.Sleep(time.Second)
-			_, err := s.SplitShard(shard0, weir.HashKey{Hi: 1 << 63})
+			_, err := s.SplitShard(t.Context(), shard0, weir.HashKey{Hi: 1 << 63})
 			assert.NoError(t, err)
 		}()
 		keys := map[weir.ShardID]string{}

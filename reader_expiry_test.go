@@ -73,7 +73,7 @@ func TestStream_resumesPastAParentThatExpired(t *testing.T) {
 	_, err = r.TryNext()
 	require.NoError(t, err)
 	positions := r.Positions()
-	_, err = s.SplitShard(shard0, weir.HashKey{Hi: 1 << 63})
+	_, err = s.SplitShard(t.Context(), shard0, weir.HashKey{Hi: 1 << 63})
 	require.NoError(t, err)
 	clock.Advance(25 * time.Hour) // expired, and not forgotten
 	mustPut(t, s, "k", "new")
@@ -89,7 +89,7 @@ func TestStream_resumeRefusesContradictions(t *testing.T) {
 	starting := func(i int) weir.SequenceNumber { return s.Shards()[i].StartingSequenceNumber }
 	_, err := s.ResumeStream("", weir.Positions{starting(0), starting(0)})
 	assert.ErrorIs(t, err, weir.ErrInvalidArgument, "one shard twice")
-	_, err = s.SplitShard(shard0, hashKey(t, "1000"))
+	_, err = s.SplitShard(t.Context(), shard0, hashKey(t, "1000"))
 	require.NoError(t, err)
 	_, err = s.ResumeStream("", weir.Positions{starting(0), starting(2)})
 	assert.ErrorIs(t, err, weir.ErrInvalidArgument, "a parent and its child")

@@ -18,7 +18,7 @@ func TestStream_putsReleaseWhatOtherShardsHold(t *testing.T) {
 	for i := range 300 {
 		mustPut(t, s, fmt.Sprint(i), text(10_000))
 	}
-	_, err := s.SplitShard(shard0, hashKey(t, "1000"))
+	_, err := s.SplitShard(t.Context(), shard0, hashKey(t, "1000"))
 	require.NoError(t, err)
 	require.Greater(t, weir.ArenaBytes(s), int64(3_000_000))
 	for range 30 {
@@ -49,17 +49,17 @@ func TestStream_reshardReadsTheClockOnce(t *testing.T) {
 	}})
 	for name, f := range map[string]func() error{
 		"split": func() error {
-			_, err := s.SplitShard(1, hashKey(t, "100000000000000000000000000000000000000"))
+			_, err := s.SplitShard(t.Context(), 1, hashKey(t, "100000000000000000000000000000000000000"))
 			return err
 		},
-		"merge": func() error { _, err := s.MergeShards(2, 3); return err },
+		"merge": func() error { _, err := s.MergeShards(t.Context(), 2, 3); return err },
 	} {
 		readings = 0
 		require.NoError(t, f())
 		assert.Equal(t, 1, readings, name)
 	}
 	readings = 0
-	_, err := s.Resize(16)
+	_, err := s.Resize(t.Context(), 16)
 	require.NoError(t, err)
 	assert.Equal(t, 1, readings, "resize")
 }
@@ -67,7 +67,7 @@ func TestStream_reshardReadsTheClockOnce(t *testing.T) {
 func TestStream_resizeIsBoundedWhateverTheLimits(t *testing.T) {
 	s := newStream(t, weir.Config{Limits: weir.Unlimited()})
 	for _, n := range []int{100_001, 1 << 28, 1<<31 - 1} {
-		_, err := s.Resize(n)
+		_, err := s.Resize(t.Context(), n)
 		require.ErrorIs(t, err, weir.ErrLimitExceeded)
 	}
 	assert.Nil(t, weir.EvenRanges(0))

@@ -1,6 +1,7 @@
 package weir
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -47,7 +48,10 @@ func (s *Stream) ShardOfHashKey(k HashKey) ShardID {
 // which begins at hash key at. As on the service at must lie from the shard's
 // start + 2 to its end - 1, so that each child has two hash keys at least. It
 // returns the children, the lower one first.
-func (s *Stream) SplitShard(id ShardID, at HashKey) ([2]ShardID, error) {
+func (s *Stream) SplitShard(ctx context.Context, id ShardID, at HashKey) ([2]ShardID, error) {
+	if err := checkContext(ctx); err != nil {
+		return [2]ShardID{}, err
+	}
 	s.reshard.Lock()
 	defer s.reshard.Unlock()
 	if err := s.provisionedLocked(); err != nil {
@@ -71,7 +75,10 @@ func (s *Stream) SplitShard(id ShardID, at HashKey) ([2]ShardID, error) {
 // MergeShards closes two open shards and opens one in their place. As on the
 // service the first must be the one with the lower hash keys, and the other
 // follow it without a gap.
-func (s *Stream) MergeShards(lower, upper ShardID) (ShardID, error) {
+func (s *Stream) MergeShards(ctx context.Context, lower, upper ShardID) (ShardID, error) {
+	if err := checkContext(ctx); err != nil {
+		return 0, err
+	}
 	s.reshard.Lock()
 	defer s.reshard.Unlock()
 	if err := s.provisionedLocked(); err != nil {
@@ -132,7 +139,10 @@ func (s *Stream) PlanResize(target int) ([]Reshard, error) {
 // fewest splits and merges, and the present number changes nothing.
 // [Limits.ResizeFactor], [Limits.MaxShards] and [Limits.ResizesPerDay] say what
 // is refused, with a [*LimitError].
-func (s *Stream) Resize(target int) ([]Reshard, error) {
+func (s *Stream) Resize(ctx context.Context, target int) ([]Reshard, error) {
+	if err := checkContext(ctx); err != nil {
+		return nil, err
+	}
 	s.reshard.Lock()
 	defer s.reshard.Unlock()
 	now := s.now()

@@ -19,7 +19,7 @@ import (
 // openShards returns the open shards in the order of their hash keys.
 func openShards(t *testing.T, s *weir.Stream) []weir.Shard {
 	t.Helper()
-	open, err := s.ListShards(weir.ShardQuery{Filter: weir.ShardsAtLatest})
+	open, err := s.ListShards(t.Context(), weir.ShardQuery{Filter: weir.ShardsAtLatest})
 	require.NoError(t, err)
 	slices.SortFunc(open, func(a, b weir.Shard) int { return a.HashKeyRange.Start.Compare(b.HashKeyRange.Start) })
 	return open
@@ -52,7 +52,7 @@ func TestStream_splitBounds(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newStream(t, weir.Config{Shards: 3})
-			children, err := s.SplitShard(0, hashKey(t, c.at))
+			children, err := s.SplitShard(t.Context(), 0, hashKey(t, c.at))
 			if !c.ok {
 				require.ErrorIs(t, err, weir.ErrInvalidArgument)
 				require.Len(t, s.Shards(), 3)
@@ -73,23 +73,23 @@ func TestStream_splitBounds(t *testing.T) {
 
 func TestStream_splitAndMergeRefusals(t *testing.T) {
 	s := newStream(t, weir.Config{Shards: 3})
-	_, err := s.SplitShard(0, hashKey(t, "1000"))
+	_, err := s.SplitShard(t.Context(), 0, hashKey(t, "1000"))
 	require.NoError(t, err)
 
-	_, err = s.SplitShard(0, hashKey(t, "1000"))
+	_, err = s.SplitShard(t.Context(), 0, hashKey(t, "1000"))
 	assert.ErrorIs(t, err, weir.ErrShardClosed)
-	_, err = s.SplitShard(9, hashKey(t, "1000"))
+	_, err = s.SplitShard(t.Context(), 9, hashKey(t, "1000"))
 	assert.ErrorIs(t, err, weir.ErrShardNotFound)
 	for _, pair := range [][2]weir.ShardID{{2, 1}, {3, 1}, {1, 1}, {3, 2}} {
-		_, err = s.MergeShards(pair[0], pair[1])
+		_, err = s.MergeShards(t.Context(), pair[0], pair[1])
 		assert.ErrorIs(t, err, weir.ErrInvalidArgument, "%v", pair)
 	}
-	_, err = s.MergeShards(0, 1)
+	_, err = s.MergeShards(t.Context(), 0, 1)
 	assert.ErrorIs(t, err, weir.ErrShardClosed)
-	_, err = s.MergeShards(1, 9)
+	_, err = s.MergeShards(t.Context(), 1, 9)
 	assert.ErrorIs(t, err, weir.ErrShardNotFound)
 
-	child, err := s.MergeShards(4, 1)
+	child, err := s.MergeShards(t.Context(), 4, 1)
 	require.NoError(t, err)
 	assert.Equal(t, []weir.ShardID{4, 1}, s.Shards()[child].Parents)
 	requireCovered(t, s)
@@ -102,7 +102,7 @@ func TestStream_numbersOverASplit(t *testing.T) {
 		s := newStream(t, weir.Config{})
 		before, err := s.PutRecord(t.Context(), "k", nil)
 		require.NoError(t, err)
-		_, err = s.SplitShard(0, weir.HashKey{Hi: 1 << 63})
+		_, err = s.SplitShard(t.Context(), 0, weir.HashKey{Hi: 1 << 63})
 		require.NoError(t, err)
 		after, err := s.PutRecord(t.Context(), "k", nil)
 		require.NoError(t, err)
@@ -130,7 +130,7 @@ func TestStream_numbersOverManySplitsAtOnce(t *testing.T) {
 			last = at.SequenceNumber
 			sh := s.Shards()[at.ShardID]
 			middle := weir.HashKey{Hi: sh.HashKeyRange.Start.Hi/2 + sh.HashKeyRange.End.Hi/2, Lo: 1}
-			_, err = s.SplitShard(at.ShardID, middle)
+			_, err = s.SplitShard(t.Context(), at.ShardID, middle)
 			require.NoError(t, err)
 			at, err = s.PutRecord(t.Context(), "k", nil)
 			require.NoError(t, err)
@@ -157,7 +157,7 @@ func TestStream_closedShardVanishesAfterRetention(t *testing.T) {
 		_, err := s.PutRecord(t.Context(), "k", []byte("v"))
 		require.NoError(t, err)
 		time.Sleep(time.Hour)
-		_, err = s.SplitShard(0, weir.HashKey{Hi: 1 << 63})
+		_, err = s.SplitShard(t.Context(), 0, weir.HashKey{Hi: 1 << 63})
 		require.NoError(t, err)
 		it, err := s.Iterator(0, weir.TrimHorizon())
 		require.NoError(t, err)
@@ -181,10 +181,10 @@ func TestStream_shardFilters(t *testing.T) {
 		begin := time.Now()
 		s := newStream(t, weir.Config{Shards: 3})
 		time.Sleep(time.Hour)
-		_, err := s.SplitShard(0, hashKey(t, "1000")) // 3 and 4, after an hour
+		_, err := s.SplitShard(t.Context(), 0, hashKey(t, "1000")) // 3 and 4, after an hour
 		require.NoError(t, err)
 		time.Sleep(time.Hour)
-		_, err = s.MergeShards(1, 2) // 5, after two hours
+		_, err = s.MergeShards(t.Context(), 1, 2) // 5, after two hours
 		require.NoError(t, err)
 		time.Sleep(time.Hour)
 
@@ -208,7 +208,7 @@ func TestStream_shardFilters(t *testing.T) {
 			{"after an id", weir.ShardQuery{Filter: weir.ShardsAfterID, ShardID: 3}, []weir.ShardID{4, 5}},
 			{"a page", weir.ShardQuery{Filter: weir.ShardsAtLatest, From: 4, Limit: 1}, []weir.ShardID{4}},
 		} {
-			list, err := s.ListShards(c.q)
+			list, err := s.ListShards(t.Context(), c.q)
 			require.NoError(t, err)
 			var ids []weir.ShardID
 			for _, sh := range list {
@@ -216,9 +216,9 @@ func TestStream_shardFilters(t *testing.T) {
 			}
 			assert.Equal(t, c.want, ids, c.name)
 		}
-		_, err = s.ListShards(weir.ShardQuery{Filter: 99})
+		_, err = s.ListShards(t.Context(), weir.ShardQuery{Filter: 99})
 		assert.ErrorIs(t, err, weir.ErrInvalidArgument)
-		_, err = s.ListShards(weir.ShardQuery{Limit: -1})
+		_, err = s.ListShards(t.Context(), weir.ShardQuery{Limit: -1})
 		assert.ErrorIs(t, err, weir.ErrInvalidArgument)
 	})
 }
@@ -269,7 +269,7 @@ func reshardAtRandom(t *testing.T, s *weir.Stream, random *rand.Rand) {
 	i := random.IntN(len(open))
 	if random.IntN(2) == 0 && len(open) > 1 {
 		i = min(i, len(open)-2)
-		_, err := s.MergeShards(open[i].ID, open[i+1].ID)
+		_, err := s.MergeShards(t.Context(), open[i].ID, open[i+1].ID)
 		require.NoError(t, err)
 		return
 	}
@@ -277,7 +277,7 @@ func reshardAtRandom(t *testing.T, s *weir.Stream, random *rand.Rand) {
 	if keys.End.Hi-keys.Start.Hi < 8 {
 		return
 	}
-	_, err := s.SplitShard(open[i].ID, weir.HashKey{Hi: keys.Start.Hi + 1 + random.Uint64N(keys.End.Hi-keys.Start.Hi-1)})
+	_, err := s.SplitShard(t.Context(), open[i].ID, weir.HashKey{Hi: keys.Start.Hi + 1 + random.Uint64N(keys.End.Hi-keys.Start.Hi-1)})
 	require.NoError(t, err)
 }
 
@@ -352,7 +352,7 @@ func TestStream_yearOfDailyResharding(t *testing.T) {
 		for day := range 2 * 365 {
 			_, err := s.PutRecord(t.Context(), "k", []byte(fmt.Sprint(day)))
 			require.NoError(t, err)
-			_, err = s.Resize(1 + day%2)
+			_, err = s.Resize(t.Context(), 1+day%2)
 			require.NoError(t, err)
 			time.Sleep(24 * time.Hour)
 		}
@@ -443,7 +443,7 @@ func TestStream_resizeRules(t *testing.T) {
 		})
 	}
 	s := newStream(t, weir.Config{})
-	_, err := s.Resize(0)
+	_, err := s.Resize(t.Context(), 0)
 	require.ErrorIs(t, err, weir.ErrInvalidArgument)
 }
 
@@ -451,27 +451,27 @@ func TestStream_resizesPerDay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStream(t, weir.Config{})
 		for i := range 10 {
-			_, err := s.Resize(2 - i%2)
+			_, err := s.Resize(t.Context(), 2-i%2)
 			require.NoError(t, err)
 			time.Sleep(time.Hour)
 		}
-		_, err := s.Resize(2)
+		_, err := s.Resize(t.Context(), 2)
 		var refused *weir.LimitError
 		require.ErrorAs(t, err, &refused)
 		assert.Equal(t, weir.QuotaResizes, refused.Quota)
 		assert.Equal(t, 14*time.Hour, refused.RetryAfter)
 		time.Sleep(refused.RetryAfter - time.Nanosecond)
-		_, err = s.Resize(2)
+		_, err = s.Resize(t.Context(), 2)
 		require.Error(t, err)
 		time.Sleep(time.Nanosecond)
-		_, err = s.Resize(2)
+		_, err = s.Resize(t.Context(), 2)
 		require.NoError(t, err)
 	})
 }
 
 func TestStream_doublingSplitsEachShardOnce(t *testing.T) {
 	s := newStream(t, weir.Config{Shards: 3})
-	plan, err := s.Resize(6)
+	plan, err := s.Resize(t.Context(), 6)
 	require.NoError(t, err)
 	require.Len(t, plan, 3)
 	for i, step := range plan {
@@ -480,7 +480,7 @@ func TestStream_doublingSplitsEachShardOnce(t *testing.T) {
 	}
 	requireEven(t, s, 6)
 
-	plan, err = s.Resize(3)
+	plan, err = s.Resize(t.Context(), 3)
 	require.NoError(t, err)
 	require.Len(t, plan, 3)
 	for _, step := range plan {
@@ -502,7 +502,7 @@ func TestStream_resizeTakesTheFewestSteps(t *testing.T) {
 			require.NoError(t, err)
 			common := gcd(current, target) - 1 // boundaries that both layouts have
 			assert.Len(t, plan, current-1-common+target-1-common, "%d to %d", current, target)
-			done, err := s.Resize(target)
+			done, err := s.Resize(t.Context(), target)
 			require.NoError(t, err)
 			assert.Equal(t, plan, done)
 			requireEven(t, s, target)
@@ -531,12 +531,12 @@ func requireEven(t *testing.T, s *weir.Stream, n int) {
 
 func TestStream_resizeAfterUnevenSplits(t *testing.T) {
 	s := newStream(t, weir.Config{Limits: weir.Unlimited()})
-	_, err := s.SplitShard(0, hashKey(t, "123456789"))
+	_, err := s.SplitShard(t.Context(), 0, hashKey(t, "123456789"))
 	require.NoError(t, err)
-	_, err = s.SplitShard(2, weir.HashKey{Hi: math.MaxUint64})
+	_, err = s.SplitShard(t.Context(), 2, weir.HashKey{Hi: math.MaxUint64})
 	require.NoError(t, err)
 	for _, n := range []int{5, 7, 4, 9, 1} {
-		_, err = s.Resize(n)
+		_, err = s.Resize(t.Context(), n)
 		require.NoError(t, err)
 		requireEven(t, s, n)
 	}
@@ -544,18 +544,18 @@ func TestStream_resizeAfterUnevenSplits(t *testing.T) {
 
 func TestStream_shardTooNarrowToDouble(t *testing.T) {
 	s := newStream(t, weir.Config{})
-	_, err := s.SplitShard(0, hashKey(t, "2")) // 0 to 1: two hash keys
+	_, err := s.SplitShard(t.Context(), 0, hashKey(t, "2")) // 0 to 1: two hash keys
 	require.NoError(t, err)
-	_, err = s.Resize(4)
+	_, err = s.Resize(t.Context(), 4)
 	require.ErrorIs(t, err, weir.ErrInvalidArgument)
 	require.Len(t, s.Shards(), 3, "nothing was done")
 }
 
 func TestReshard_inWords(t *testing.T) {
 	s := newStream(t, weir.Config{})
-	split, err := s.Resize(2)
+	split, err := s.Resize(t.Context(), 2)
 	require.NoError(t, err)
-	merge, err := s.Resize(1)
+	merge, err := s.Resize(t.Context(), 1)
 	require.NoError(t, err)
 	assert.Equal(t, "[split shardId-000000000000 at 170141183460469231731687303715884105728 into "+
 		"shardId-000000000001 and shardId-000000000002]", fmt.Sprint(split))
@@ -565,14 +565,14 @@ func TestReshard_inWords(t *testing.T) {
 
 func TestStream_thousandsOfShards(t *testing.T) {
 	s := newStream(t, weir.Config{Shards: 1000})
-	_, err := s.Resize(2000)
+	_, err := s.Resize(t.Context(), 2000)
 	require.NoError(t, err)
 	requireEven(t, s, 2000)
 	requireCovered(t, s)
 
 	var all []weir.ShardID
 	for from := weir.ShardID(0); ; {
-		page, err := s.ListShards(weir.ShardQuery{From: from, Limit: 700})
+		page, err := s.ListShards(t.Context(), weir.ShardQuery{From: from, Limit: 700})
 		require.NoError(t, err)
 		for _, sh := range page {
 			all = append(all, sh.ID)

@@ -87,10 +87,10 @@ func TestStream_putsReleaseWhatExpired(t *testing.T) {
 func TestStream_vanishedShardFreesMaxBytes(t *testing.T) {
 	s, clock := clocked(t, weir.Config{MaxBytes: 1000})
 	mustPut(t, s, "k", text(900))
-	children, err := s.SplitShard(shard0, weir.HashKey{Hi: 1 << 63})
+	children, err := s.SplitShard(t.Context(), shard0, weir.HashKey{Hi: 1 << 63})
 	require.NoError(t, err)
 	clock.Advance(25 * time.Hour)
-	_, err = s.MergeShards(children[0], children[1])
+	_, err = s.MergeShards(t.Context(), children[0], children[1])
 	require.NoError(t, err)
 	require.NoError(t, weir.CheckInvariants(s))
 	mustPut(t, s, "k", text(900))
@@ -193,7 +193,7 @@ func TestStream_trimToNumbersOfAnyKind(t *testing.T) {
 	require.NoError(t, s.TrimTo(s.Shards()[0].StartingSequenceNumber))
 	assert.Len(t, readable(t, s, shard0), 3, "the starting number is before all records")
 
-	_, err = s.SplitShard(0, weir.HashKey{Hi: 1 << 63})
+	_, err = s.SplitShard(t.Context(), 0, weir.HashKey{Hi: 1 << 63})
 	require.NoError(t, err)
 	ending := s.Shards()[0].EndingSequenceNumber
 	require.NoError(t, s.TrimTo(ending))
@@ -297,7 +297,7 @@ func TestStream_idleShardAheadOfTheClockIsTrimmed(t *testing.T) {
 		_, err := s.Put(t.Context(), weir.Entry{PartitionKey: "k", ExplicitHashKey: &ranges[i].Start, Data: []byte("ahead")})
 		require.NoError(t, err)
 	}
-	_, err := s.MergeShards(1, 2)
+	_, err := s.MergeShards(t.Context(), 1, 2)
 	require.NoError(t, err)
 	clock.Advance(-tenYears)
 	for range 26 * 60 {

@@ -63,7 +63,7 @@ func TestStream_savedAndLoaded(t *testing.T) {
 					mustPut(t, s, fmt.Sprint("key-", random.IntN(9)), text(random.IntN(3000)))
 				}
 			}
-			_, err := s.RegisterConsumer("billing")
+			_, err := s.RegisterConsumer(t.Context(), "billing")
 			require.NoError(t, err)
 			require.NoError(t, setRecordBytes(s, 2<<20))
 			require.NoError(t, setRetention(s, 30*time.Hour))
@@ -159,7 +159,7 @@ func TestLoadStream_refusesDamage(t *testing.T) {
 	for i := range 20 {
 		mustPut(t, s, fmt.Sprint(i), "data")
 	}
-	_, err := s.SplitShard(0, weir.HashKey{Hi: 1 << 60})
+	_, err := s.SplitShard(t.Context(), 0, weir.HashKey{Hi: 1 << 60})
 	require.NoError(t, err)
 	b := saved(t, s)
 	for n := range b {

@@ -192,7 +192,7 @@ func TestSubscription_fanOutDelay(t *testing.T) {
 
 		assert.Equal(t, []string{"a"}, dataOf(mustNext(t, sub).Records))
 		assert.Equal(t, 70*time.Millisecond, time.Since(begin))
-		_, err := s.SplitShard(0, weir.HashKey{Hi: 1 << 63})
+		_, err := s.SplitShard(t.Context(), 0, weir.HashKey{Hi: 1 << 63})
 		require.NoError(t, err)
 		ev := mustNext(t, sub)
 		assert.Equal(t, []string{"b"}, dataOf(ev.Records))

@@ -111,7 +111,7 @@ func TestSubscription_refusesWhatItCannotRead(t *testing.T) {
 	_, err := s.Subscribe(ended, "c", 0, weir.Latest())
 	assert.ErrorIs(t, err, context.Canceled)
 
-	_, err = s.MergeShards(0, 1)
+	_, err = s.MergeShards(t.Context(), 0, 1)
 	require.NoError(t, err)
 	mustSubscribe(t, s, "c", 0, weir.TrimHorizon())
 	clock.Advance(weir.ServiceLimits().MinRetention)
@@ -150,7 +150,7 @@ func TestSubscription_endOfClosedShard(t *testing.T) {
 		for range records {
 			mustPut(t, s, "k", "a")
 		}
-		children, err := s.SplitShard(0, weir.HashKey{Hi: 1 << 63})
+		children, err := s.SplitShard(t.Context(), 0, weir.HashKey{Hi: 1 << 63})
 		require.NoError(t, err)
 		ev := mustNext(t, sub)
 		assert.Len(t, ev.Records, records, "they come with the last event")
@@ -170,7 +170,7 @@ func TestSubscription_closedShardFromItsEnd(t *testing.T) {
 	s, _ := clocked(t, weir.Config{Shards: 2})
 	mustRegister(t, s, "c")
 	mustPut(t, s, "k", "a")
-	child, err := s.MergeShards(0, 1)
+	child, err := s.MergeShards(t.Context(), 0, 1)
 	require.NoError(t, err)
 	for shard := range weir.ShardID(2) {
 		ev := mustNext(t, mustSubscribe(t, s, "c", shard, weir.Latest()))
@@ -190,7 +190,7 @@ func TestSubscription_closingWakesWaitingNext(t *testing.T) {
 		begin := time.Now()
 		go func() {
 			time.Sleep(time.Second)
-			_, err := s.SplitShard(0, weir.HashKey{Hi: 1 << 63})
+			_, err := s.SplitShard(t.Context(), 0, weir.HashKey{Hi: 1 << 63})
 			assert.NoError(t, err)
 		}()
 		assert.Len(t, mustNext(t, sub).Children, 2)
@@ -249,7 +249,7 @@ func TestSubscription_shardVanishesUnderneath(t *testing.T) {
 	mustRegister(t, s, "c")
 	sub := mustSubscribe(t, s, "c", 0, weir.TrimHorizon())
 	mustPut(t, s, "k", "a")
-	_, err := s.SplitShard(0, weir.HashKey{Hi: 1 << 63})
+	_, err := s.SplitShard(t.Context(), 0, weir.HashKey{Hi: 1 << 63})
 	require.NoError(t, err)
 	clock.Advance(25 * time.Hour)
 	s.Trim()

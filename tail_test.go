@@ -126,7 +126,7 @@ func TestReader_endsWithItsClosedShard(t *testing.T) {
 		mustPut(t, s, "k", "parent")
 		go func() {
 			time.Sleep(time.Second)
-			_, err := s.SplitShard(shard0, weir.HashKey{Hi: 1 << 63})
+			_, err := s.SplitShard(t.Context(), shard0, weir.HashKey{Hi: 1 << 63})
 			assert.NoError(t, err)
 			_, err = s.PutRecord(t.Context(), "k", []byte("child"))
 			assert.NoError(t, err)
@@ -231,10 +231,10 @@ func TestStream_allToTipFollowsChildrenThatThereWere(t *testing.T) {
 		clock.Advance(10 * time.Millisecond)
 	}
 	put()
-	children, err := s.SplitShard(shard0, weir.HashKey{Hi: 1 << 63})
+	children, err := s.SplitShard(t.Context(), shard0, weir.HashKey{Hi: 1 << 63})
 	require.NoError(t, err)
 	put()
-	_, err = s.MergeShards(children[0], children[1])
+	_, err = s.MergeShards(t.Context(), children[0], children[1])
 	require.NoError(t, err)
 	put()
 	var got []string
@@ -244,7 +244,7 @@ func TestStream_allToTipFollowsChildrenThatThereWere(t *testing.T) {
 		got = append(got, string(r.Data))
 		if !split { // children of later are not read
 			split = true
-			_, err := s.SplitShard(3, weir.HashKey{Hi: 1 << 63})
+			_, err := s.SplitShard(t.Context(), 3, weir.HashKey{Hi: 1 << 63})
 			require.NoError(t, err)
 			mustPut(t, s, "k", "later")
 		}

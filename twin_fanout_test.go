@@ -39,7 +39,7 @@ func (w *twins) consumerName() string { return pick(w.src, "a", "b", "a", "b", "
 func (w *twins) register() {
 	name := w.consumerName()
 	w.op = fmt.Sprintf("register consumer %q", name)
-	got, err := w.got.RegisterConsumer(name)
+	got, err := w.got.RegisterConsumer(w.t.Context(), name)
 	if w.sameFault(w.want.Register(name, w.now), nil, 0, err) {
 		w.equal(weir.Consumer{Name: name, CreatedAt: w.clock().UTC()}, got)
 	}
@@ -49,7 +49,7 @@ func (w *twins) register() {
 func (w *twins) deregister() {
 	name := w.consumerName()
 	w.op = fmt.Sprintf("deregister consumer %q", name)
-	w.sameFault(w.want.Deregister(name), nil, 0, w.got.DeregisterConsumer(name))
+	w.sameFault(w.want.Deregister(name), nil, 0, w.got.DeregisterConsumer(w.t.Context(), name))
 	_, err := w.got.DescribeConsumer(name)
 	w.equal(model.ConsumerNotFound, faultOf(err))
 	w.compareConsumers()

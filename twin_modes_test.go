@@ -83,7 +83,7 @@ func (w *twins) goOn(s *weir.Stream) (lost []weir.SequenceNumber) {
 		if !sh.ClosedAt.IsZero() {
 			continue
 		}
-		if _, err := s.SplitShard(sh.ID, sh.HashKeyRange.Middle()); err == nil {
+		if _, err := s.SplitShard(w.t.Context(), sh.ID, sh.HashKeyRange.Middle()); err == nil {
 			put()
 			i := slices.IndexFunc(s.Shards(), func(o weir.Shard) bool { return o.ID == sh.ID })
 			if i >= 0 {

@@ -38,7 +38,7 @@ func (w *twins) changeShards() {
 func (w *twins) split() {
 	id, at := w.shardID(), w.hash()
 	w.op = fmt.Sprintf("split shard %d at %v", id, at)
-	children, err := w.got.SplitShard(weir.ShardID(id), at)
+	children, err := w.got.SplitShard(w.t.Context(), weir.ShardID(id), at)
 	want, fault := w.want.Split(id, bigKey(at), w.now)
 	if w.sameFault(fault, nil, 0, err) {
 		w.equal(ids(want), children[:])
@@ -55,7 +55,7 @@ func (w *twins) merge() {
 		}
 	}
 	w.op = fmt.Sprintf("merge shards %d and %d", a, b)
-	child, err := w.got.MergeShards(weir.ShardID(a), weir.ShardID(b))
+	child, err := w.got.MergeShards(w.t.Context(), weir.ShardID(a), weir.ShardID(b))
 	want, fault := w.want.Merge(a, b, w.now)
 	if w.sameFault(fault, nil, 0, err) {
 		w.equal(ids(want), []weir.ShardID{child})
@@ -74,7 +74,7 @@ func (w *twins) resize() { w.resizeTo(w.target()) }
 func (w *twins) resizeTo(target int) []weir.Reshard {
 	w.op = fmt.Sprintf("resize %d shards to %d", len(w.want.Open()), target)
 	want, refusals, fault := w.want.PlanResize(target, w.now)
-	got, err := w.got.Resize(target)
+	got, err := w.got.Resize(w.t.Context(), target)
 	if w.sameResize(fault, refusals, err) {
 		w.carryOut(heldPlan{got, want})
 	}
@@ -171,7 +171,7 @@ func (w *twins) listShards() {
 		Filter: weir.ShardFilter(q.Filter), ShardID: weir.ShardID(q.ID), Time: at, Limit: q.Limit,
 	}
 	for again := true; again; {
-		got, err := w.got.ListShards(query)
+		got, err := w.got.ListShards(w.t.Context(), query)
 		want, fault := w.want.ListShards(q, w.now)
 		again = w.sameFault(fault, nil, 0, err) && q.Limit > 0 && len(want) == q.Limit
 		w.sameShards(want, got)

@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"iter"
 	"slices"
@@ -56,7 +57,7 @@ func (s *simulation) addConsumers(specs []workload.Consumer) error {
 			if !spec.FanOut {
 				s.sharing++
 			} else {
-				if _, err := s.stream.RegisterConsumer(c.registered()); err != nil {
+				if _, err := s.stream.RegisterConsumer(context.Background(), c.registered()); err != nil {
 					return fmt.Errorf("consumers[%d]: %w", i, err)
 				}
 			}
@@ -129,7 +130,7 @@ func (c *consumer) start() {
 	c.started = true
 	s := c.sim
 	if c.latest && s.stream.Settings().Retention != s.meter.retention {
-		if err := s.stream.Set(s.ctx, func(t *weir.Settings) { t.Retention = s.meter.retention }); err != nil {
+		if err := s.stream.Set(context.Background(), func(t *weir.Settings) { t.Retention = s.meter.retention }); err != nil {
 			s.fail(err)
 			return
 		}

@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/weirstream/weir"
@@ -20,7 +21,7 @@ func (s *simulation) reshard(r workload.Reshard) {
 		what, err = s.merge(r.Merge)
 	default:
 		why, what = "resize", fmt.Sprintf("resize to %d shards", r.Shards)
-		_, err = s.stream.Resize(r.Shards)
+		_, err = s.stream.Resize(context.Background(), r.Shards)
 	}
 	if err != nil {
 		s.meter.refusedReshard(RefusedReshard{At: s.now, What: what, Why: err.Error()})
@@ -41,7 +42,7 @@ func (s *simulation) split(which string) (what string, err error) {
 			return "split " + id.String(), weir.ErrShardNotFound
 		}
 	}
-	_, err = s.stream.SplitShard(sh.id, sh.keys.Middle())
+	_, err = s.stream.SplitShard(context.Background(), sh.id, sh.keys.Middle())
 	return "split " + sh.id.String(), err
 }
 
@@ -70,7 +71,7 @@ func (s *simulation) merge(which []string) (what string, err error) {
 	if err != nil {
 		return what, err
 	}
-	_, err = s.stream.MergeShards(lower, upper)
+	_, err = s.stream.MergeShards(context.Background(), lower, upper)
 	return what, err
 }
 
@@ -87,6 +88,6 @@ func (s *simulation) mergeColdest() (what string, err error) {
 		}
 	}
 	lower, upper := open[best].id, open[best+1].id
-	_, err = s.stream.MergeShards(lower, upper)
+	_, err = s.stream.MergeShards(context.Background(), lower, upper)
 	return fmt.Sprintf("merge %v and %v", lower, upper), err
 }

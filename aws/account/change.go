@@ -1,6 +1,7 @@
 package account
 
 import (
+	"context"
 	"time"
 
 	"github.com/weirstream/weir"
@@ -61,11 +62,11 @@ func (st *stream) carryOutLocked(ch *change) {
 		st.a.setStreamLocked(st.name, nil)
 		st.a.deleted.add(st.engine, ch.At)
 	case effectSplit:
-		_, _ = st.engine.SplitShard(ch.Shards[0], ch.HashKey)
+		_, _ = st.engine.SplitShard(context.Background(), ch.Shards[0], ch.HashKey)
 	case effectMerge:
-		_, _ = st.engine.MergeShards(ch.Shards[0], ch.Shards[1])
+		_, _ = st.engine.MergeShards(context.Background(), ch.Shards[0], ch.Shards[1])
 	case effectResize:
-		_, _ = st.engine.Resize(ch.Target)
+		_, _ = st.engine.Resize(context.Background(), ch.Target)
 	case effectEncrypt:
 		st.encrypt(ch.On, ch.KeyID)
 	case effectMode:

@@ -52,7 +52,7 @@ func (cons *consumer) beginLocked(now time.Time, status string) {
 // deregisterAllLocked deregisters the consumers of a stream that is deleted.
 func (st *stream) deregisterAllLocked() {
 	for _, cons := range st.consumers {
-		_ = st.engine.DeregisterConsumer(cons.name) // there is one, or it is DELETING
+		_ = st.engine.DeregisterConsumer(context.Background(), cons.name) // there is one, or it is DELETING
 	}
 	st.consumers = nil
 }
@@ -79,7 +79,7 @@ func registerStreamConsumer(c *control, in *RegisterStreamConsumerInput) (*Regis
 	if err := c.checkNewTags("consumer "+name, "consumer", nil, in.Tags); err != nil {
 		return nil, err
 	}
-	if _, err := st.engine.RegisterConsumer(name); err != nil {
+	if _, err := st.engine.RegisterConsumer(context.Background(), name); err != nil {
 		if errors.Is(err, weir.ErrInvalidArgument) {
 			return nil, invalid(quoted(name), "consumerName", "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+")
 		}
@@ -144,7 +144,7 @@ func (a *Account) DeregisterStreamConsumer(ctx context.Context, in *DeregisterSt
 			return nil, err
 		}
 		if cons.status != StatusDeleting {
-			_ = cons.st.engine.DeregisterConsumer(cons.name) // there is one
+			_ = cons.st.engine.DeregisterConsumer(ctx, cons.name) // there is one
 			cons.beginLocked(c.now, StatusDeleting)
 		}
 		return &DeregisterStreamConsumerOutput{}, nil

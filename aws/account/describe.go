@@ -42,7 +42,7 @@ func describeStream(c *control, in *DescribeStreamInput) (*DescribeStreamOutput,
 		EnhancedMonitoring: st.monitoring(), EncryptionType: st.encryptionType(), KeyId: st.keyID(),
 	}
 	if st.open.Load() {
-		shards, err := st.engine.ListShards(q)
+		shards, err := st.engine.ListShards(context.Background(), q)
 		if err != nil {
 			return nil, c.a.translate(err)
 		}

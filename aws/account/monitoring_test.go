@@ -77,7 +77,7 @@ func TestConsumerMetrics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, err := weir.NewStream("s", weir.Config{})
 		require.NoError(t, err)
-		_, err = s.RegisterConsumer("c")
+		_, err = s.RegisterConsumer(t.Context(), "c")
 		require.NoError(t, err)
 		_, err = s.PutRecord(t.Context(), "k", []byte("12345"))
 		require.NoError(t, err)

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -196,7 +197,7 @@ func (st *stream) reconcile() error {
 	}
 	for _, there := range st.engine.Consumers() {
 		if !wanted[there.Name] {
-			_ = st.engine.DeregisterConsumer(there.Name) // there is one
+			_ = st.engine.DeregisterConsumer(context.Background(), there.Name) // there is one
 		}
 		delete(wanted, there.Name)
 	}
@@ -204,7 +205,7 @@ func (st *stream) reconcile() error {
 		if !missing {
 			continue
 		}
-		if _, err := st.engine.RegisterConsumer(name); err != nil {
+		if _, err := st.engine.RegisterConsumer(context.Background(), name); err != nil {
 			return err
 		}
 	}

@@ -201,7 +201,7 @@ func TestAccount_savedBesideItsStreams(t *testing.T) {
 	l, err := account.Load(account.Config{}, settings, func(name string, c weir.Config) (*weir.Stream, error) {
 		s, err := weir.NewStream(name, c)
 		require.NoError(t, err)
-		_, err = s.RegisterConsumer("came")
+		_, err = s.RegisterConsumer(t.Context(), "came")
 		return s, err
 	})
 	require.NoError(t, err)

@@ -35,7 +35,7 @@ func listShards(c *control, in *ListShardsInput) (*ListShardsOutput, error) {
 	if err := st.needOpen(); err != nil {
 		return nil, err
 	}
-	shards, err := st.engine.ListShards(weir.ShardQuery{
+	shards, err := st.engine.ListShards(context.Background(), weir.ShardQuery{
 		Filter: weir.ShardFilter(token.Filter), ShardID: weir.ShardID(token.Shard), Time: token.time(),
 		From: weir.ShardID(token.From), Limit: limit + 1,
 	})
@@ -237,7 +237,7 @@ func (c *control) reshardable(name, arn *string, texts ...string) (*stream, []we
 
 // shard returns a shard that has not vanished.
 func (st *stream) shard(id weir.ShardID) (weir.Shard, bool) {
-	list, err := st.engine.ListShards(weir.ShardQuery{From: id, Limit: 1})
+	list, err := st.engine.ListShards(context.Background(), weir.ShardQuery{From: id, Limit: 1})
 	if err != nil || len(list) == 0 || list[0].ID != id {
 		return weir.Shard{}, false
 	}

@@ -270,7 +270,7 @@ func (k *Fake) reshardLocked(ch *chaos) {
 
 // oneLocked splits or merges a shard, and says which.
 func (k *Fake) oneLocked(s *weir.Stream, ch *chaos) string {
-	open, err := s.ListShards(weir.ShardQuery{Filter: weir.ShardsAtLatest})
+	open, err := s.ListShards(context.Background(), weir.ShardQuery{Filter: weir.ShardsAtLatest})
 	if err != nil || len(open) == 0 {
 		return ""
 	}

@@ -1,6 +1,7 @@
 package kinesistest
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
@@ -67,7 +68,7 @@ func (k *Fake) openShard(stream string, shard int) weir.Shard {
 // OpenShards returns the numbers of a stream's open shards by their hash keys.
 func (k *Fake) OpenShards(stream string) []int {
 	k.t.Helper()
-	open, err := k.need(stream).ListShards(weir.ShardQuery{Filter: weir.ShardsAtLatest})
+	open, err := k.need(stream).ListShards(context.Background(), weir.ShardQuery{Filter: weir.ShardsAtLatest})
 	if err != nil {
 		k.t.Fatalf("kinesistest: %v", err)
 	}

@@ -308,10 +308,10 @@ func (b *rebuilder) do(step *savedStep) error {
 	}
 	switch {
 	case step.Split != nil:
-		_, err := b.stream.SplitShard(*step.Split, *step.From)
+		_, err := b.stream.SplitShard(context.Background(), *step.Split, *step.From)
 		return err
 	case step.Merge != nil:
-		_, err := b.stream.MergeShards(step.Merge[0], step.Merge[1])
+		_, err := b.stream.MergeShards(context.Background(), step.Merge[0], step.Merge[1])
 		return err
 	}
 	return b.put(step)

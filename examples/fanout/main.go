@@ -46,7 +46,7 @@ func simulate(ctx context.Context, n int) (m weir.Snapshot, err error) {
 	}
 	its, subs := make([]weir.Iterator, n), make([]*weir.Subscription, n)
 	for i := range n {
-		c, err1 := s.RegisterConsumer(fmt.Sprintf("consumer-%d", i))
+		c, err1 := s.RegisterConsumer(ctx, fmt.Sprintf("consumer-%d", i))
 		sub, err2 := s.Subscribe(ctx, c.Name, 0, weir.TrimHorizon())
 		it, err3 := s.Iterator(0, weir.TrimHorizon())
 		if err := errors.Join(err1, err2, err3); err != nil {

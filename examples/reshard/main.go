@@ -34,7 +34,7 @@ func run(ctx context.Context, w io.Writer) error {
 	}
 	for _, target := range []int{4, 8, 6, 3, 5, 2} {
 		before := s.Capacity().OpenShards
-		steps, err := s.Resize(target)
+		steps, err := s.Resize(ctx, target)
 		if err != nil {
 			return err
 		}

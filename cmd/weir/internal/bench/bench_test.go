@@ -252,9 +252,9 @@ func TestRun_childOfAMergeWaitsForAParentThatIsNotBegun(t *testing.T) {
 	res := run(t, w, func(c *bench.Config) {
 		s, err := weir.NewStream("bench", weir.Config{Shards: 2, Limits: weir.Unlimited()})
 		require.NoError(t, err)
-		_, err = s.SplitShard(0, s.Shards()[0].HashKeyRange.Middle())
+		_, err = s.SplitShard(t.Context(), 0, s.Shards()[0].HashKeyRange.Middle())
 		require.NoError(t, err)
-		_, err = s.MergeShards(3, 1)
+		_, err = s.MergeShards(t.Context(), 3, 1)
 		require.NoError(t, err)
 		target = &laggard{Target: bench.NewEmbedded(s)}
 		c.Target = target

@@ -34,25 +34,25 @@ func (t embedded) count(counts *shardCounts) {
 
 // Split splits a shard in the middle.
 func (t embedded) Split(_ context.Context, shard Shard) error {
-	_, err := t.SplitShard(shard.ID, shard.Range.Middle())
+	_, err := t.SplitShard(context.Background(), shard.ID, shard.Range.Middle())
 	return err
 }
 
 // Merge merges two neighbours.
 func (t embedded) Merge(_ context.Context, lower, upper weir.ShardID) error {
-	_, err := t.MergeShards(lower, upper)
+	_, err := t.MergeShards(context.Background(), lower, upper)
 	return err
 }
 
 // Resize changes the number of shards.
 func (t embedded) Resize(_ context.Context, shards int) error {
-	_, err := t.Stream.Resize(shards)
+	_, err := t.Stream.Resize(context.Background(), shards)
 	return err
 }
 
 // Register registers a consumer.
 func (t embedded) Register(_ context.Context, consumer string) error {
-	_, err := t.RegisterConsumer(consumer)
+	_, err := t.RegisterConsumer(context.Background(), consumer)
 	return err
 }
 
