@@ -24,15 +24,14 @@ type history struct {
 	steps int
 
 	mu   sync.Mutex
-	puts map[string]weir.PutResult // by data, which is unique
+	puts map[string]weir.Placed // by data, which is unique
 }
 
 // produce puts records of one key, single or in batches, and checks that each
 // number exceeds the one before.
 func (h *history) produce(t *testing.T, key string, batch int) {
 	var last weir.SequenceNumber
-	seen := func(data string, r weir.PutResult) {
-		assert.NoError(t, r.Err)
+	seen := func(data string, r weir.Placed) {
 		assert.Positive(t, r.SequenceNumber.Compare(last), "%s: a put after another returned has the greater number", data)
 		last = r.SequenceNumber
 		h.mu.Lock()
@@ -56,7 +55,8 @@ func (h *history) produce(t *testing.T, key string, batch int) {
 		results, err := h.s.PutRecords(t.Context(), entries)
 		assert.NoError(t, err)
 		for i, r := range results {
-			seen(string(entries[i].Data), r)
+			assert.NoError(t, r.Err)
+			seen(string(entries[i].Data), r.Placed)
 		}
 	}
 }
@@ -199,7 +199,7 @@ func (h *history) look(t *testing.T, times int) {
 var producers = map[string]int{"a": 0, "b": 0, "c": 7, "d": 100, "user-1": 0, "partitionKey": 31}
 
 func TestStream_historyOfManyWorkers(t *testing.T) {
-	h := &history{steps: 3000, puts: make(map[string]weir.PutResult),
+	h := &history{steps: 3000, puts: make(map[string]weir.Placed),
 		s: newStream(t, weir.Config{Shards: 2, Limits: weir.Unlimited()})}
 	n := h.steps * len(producers)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

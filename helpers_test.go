@@ -48,7 +48,7 @@ func clocked(t testing.TB, c weir.Config) (*weir.Stream, *manualClock) {
 	return newStream(t, c), clock
 }
 
-func mustPut(t testing.TB, s *weir.Stream, key, data string) weir.PutResult {
+func mustPut(t testing.TB, s *weir.Stream, key, data string) weir.Placed {
 	t.Helper()
 	r, err := s.PutRecord(t.Context(), key, []byte(data))
 	require.NoError(t, err)

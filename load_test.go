@@ -494,7 +494,7 @@ func requireSavedAlike(t testing.TB, s, l *weir.Stream) {
 // requireContinuesBeyond checks what a put gave that went to a saved stream and
 // to the one that was loaded: the same shard, and a number that the saved one
 // cannot have given out.
-func requireContinuesBeyond(t testing.TB, s, l weir.PutResult) {
+func requireContinuesBeyond(t testing.TB, s, l weir.Placed) {
 	t.Helper()
 	require.Equal(t, s.ShardID, l.ShardID)
 	require.Equal(t, s.SequenceNumber.ShardCreated(), l.SequenceNumber.ShardCreated())

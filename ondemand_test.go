@@ -346,7 +346,7 @@ func TestOnDemand_putDoesBoundedWork(t *testing.T) {
 	require.NoError(t, whole.SetWarmThroughput(context.Background(), 5000))
 	clock.Advance(10*time.Minute + 90*time.Second)
 	wholeClock.Advance(10*time.Minute + 90*time.Second)
-	var puts []weir.PutResult
+	var puts []weir.Placed
 	for _, want := range []int{1028, 2052, 3076, 4100, 5124, 6148, 7172, 8192, 8192} {
 		put, err := s.PutRecord(t.Context(), fmt.Sprint(want), []byte("data"))
 		require.NoError(t, err)

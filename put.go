@@ -29,10 +29,10 @@ import (
 // limit of the shard PutRecord does not wait: it returns a [*LimitError], which
 // matches [ErrThroughputExceeded], and nothing is stored. What does not fit into
 // [Config.MaxBytes] is dealt with as [Config.WhenFull] says.
-func (s *Stream) PutRecord(ctx context.Context, key string, data []byte) (PutResult, error) {
+func (s *Stream) PutRecord(ctx context.Context, key string, data []byte) (Placed, error) {
 	now, err := s.begin(ctx)
 	if err != nil {
-		return PutResult{}, err
+		return Placed{}, err
 	}
 	return s.put(ctx, key, data, nil, now, false)
 }
@@ -40,13 +40,13 @@ func (s *Stream) PutRecord(ctx context.Context, key string, data []byte) (PutRes
 // Put is [Stream.PutRecord] with all that the service's operation of that name
 // takes: an explicit hash key and a sequence number for ordering. A number for
 // ordering that no put can have returned gives a [*SequenceNumberError].
-func (s *Stream) Put(ctx context.Context, e Entry) (PutResult, error) {
+func (s *Stream) Put(ctx context.Context, e Entry) (Placed, error) {
 	now, err := s.begin(ctx)
 	if err != nil {
-		return PutResult{}, err
+		return Placed{}, err
 	}
 	if err := s.checkOrdering(e.SequenceNumberForOrdering, now); err != nil {
-		return PutResult{}, err
+		return Placed{}, err
 	}
 	return s.put(ctx, e.PartitionKey, e.Data, e.ExplicitHashKey, now, false)
 }
@@ -54,9 +54,9 @@ func (s *Stream) Put(ctx context.Context, e Entry) (PutResult, error) {
 // put puts a record to the shard of explicit or, if that is nil, of key's hash. If
 // inLine is set, those who wait for the shard's quota come first, and a record that
 // a limit refuses keeps its room in memory.
-func (s *Stream) put(ctx context.Context, key string, data []byte, explicit *HashKey, now instant, inLine bool) (PutResult, error) {
+func (s *Stream) put(ctx context.Context, key string, data []byte, explicit *HashKey, now instant, inLine bool) (Placed, error) {
 	if err := s.checkRecord(key, data); err != nil {
-		return PutResult{}, err
+		return Placed{}, err
 	}
 	if d := s.scaled(now); d != nil {
 		explicit = d.next(s.routes.Load())
@@ -65,7 +65,7 @@ func (s *Stream) put(ctx context.Context, key string, data []byte, explicit *Has
 	if s.full.max > 0 {
 		var err error
 		if now, err = s.makeRoom(ctx, size, now); err != nil {
-			return PutResult{}, err
+			return Placed{}, err
 		}
 	}
 	sh := s.beginWrite(key, explicit)
@@ -76,7 +76,7 @@ func (s *Stream) put(ctx context.Context, key string, data []byte, explicit *Has
 				s.full.give(size)
 			}
 			sh.history.Add(now.second(), kindWriteThrottled, 1)
-			return PutResult{}, s.limitError(sh.shard, r)
+			return Placed{}, s.limitError(sh.shard, r)
 		}
 	}
 	ms, tidy := s.stamp(sh, now)
@@ -85,7 +85,7 @@ func (s *Stream) put(ctx context.Context, key string, data []byte, explicit *Has
 	if s.full.max > 0 {
 		s.dropExcess(now)
 	}
-	return PutResult{ShardID: sh.shard, SequenceNumber: sh.number(i, ms)}, nil
+	return Placed{ShardID: sh.shard, SequenceNumber: sh.number(i, ms)}, nil
 }
 
 // beginWrite returns the shard that takes a record, between its begin and end. The

@@ -21,10 +21,10 @@ import (
 //
 // It is [Config.Now] that says whether the wait is over, and a timer of package time
 // that says when to ask: while the stream's clock stands still, nothing passes.
-func (s *Stream) PutRecordWait(ctx context.Context, key string, data []byte) (PutResult, error) {
+func (s *Stream) PutRecordWait(ctx context.Context, key string, data []byte) (Placed, error) {
 	now, err := s.begin(ctx)
 	if err != nil {
-		return PutResult{}, err
+		return Placed{}, err
 	}
 	r, err := s.put(ctx, key, data, nil, now, true)
 	if _, over := err.(*LimitError); !over {
@@ -32,7 +32,7 @@ func (s *Stream) PutRecordWait(ctx context.Context, key string, data []byte) (Pu
 	}
 	q := waitingPut{stream: s, entries: []Entry{{PartitionKey: key, Data: data}}, results: []PutResult{{Err: err}}, single: true}
 	err = q.put(ctx, []int{0})
-	return q.results[0], err
+	return q.results[0].Placed, err
 }
 
 // PutRecordsWait is [Stream.PutRecords] for a caller who rather waits than be
@@ -263,7 +263,7 @@ func (q *waitingPut) store(sh *shard, entries []int, now instant) {
 	for _, i := range entries {
 		e := &q.entries[i]
 		at := sh.log.Append(e.PartitionKey, e.Data, ms)
-		q.results[i] = PutResult{ShardID: sh.shard, SequenceNumber: sh.number(at, ms)}
+		q.results[i] = PutResult{Placed: Placed{ShardID: sh.shard, SequenceNumber: sh.number(at, ms)}}
 	}
 	if !q.single {
 		sh.countBatch(before)

@@ -125,10 +125,15 @@ type Entry struct {
 // its partition key.
 func (e *Entry) Size() int { return len(e.PartitionKey) + len(e.Data) }
 
-// A PutResult says where a record went, or why it went nowhere.
-type PutResult struct {
+// Placed says where a record went.
+type Placed struct {
 	ShardID        ShardID
 	SequenceNumber SequenceNumber
+}
+
+// A PutResult says where a record of a batch went, or why it went nowhere.
+type PutResult struct {
+	Placed
 	// Err is why the record was refused; then the other fields mean nothing.
 	Err error
 }

@@ -141,7 +141,7 @@ func TestStream_numbersOverManySplitsAtOnce(t *testing.T) {
 }
 
 // arrivalOf reads back when a record arrived.
-func arrivalOf(t *testing.T, s *weir.Stream, at weir.PutResult) time.Time {
+func arrivalOf(t *testing.T, s *weir.Stream, at weir.Placed) time.Time {
 	t.Helper()
 	it, err := s.Iterator(at.ShardID, weir.AtSequence(at.SequenceNumber))
 	require.NoError(t, err)

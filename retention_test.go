@@ -114,7 +114,7 @@ func TestStream_memoryIncludesWhatIsNotReleased(t *testing.T) {
 
 func TestStream_trimTo(t *testing.T) {
 	s, clock := clocked(t, weir.Config{Limits: weir.Unlimited()})
-	var at []weir.PutResult
+	var at []weir.Placed
 	for i := range 6 {
 		at = append(at, mustPut(t, s, "k", fmt.Sprint(i)))
 		clock.Advance(time.Second)

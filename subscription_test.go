@@ -59,7 +59,7 @@ func TestSubscription_positions(t *testing.T) {
 	s, clock := clocked(t, weir.Config{})
 	mustRegister(t, s, "c")
 	start := s.Shards()[0].StartingSequenceNumber
-	var puts []weir.PutResult
+	var puts []weir.Placed
 	for i := range 4 {
 		puts = append(puts, mustPut(t, s, "k", fmt.Sprint(i)))
 		clock.Advance(time.Second)
@@ -234,7 +234,7 @@ func TestSubscription_droppedUnderneath(t *testing.T) {
 	})
 	mustRegister(t, s, "c")
 	sub := mustSubscribe(t, s, "c", 0, weir.TrimHorizon())
-	var last weir.PutResult
+	var last weir.Placed
 	for range 1000 {
 		last = mustPut(t, s, "k", text(99))
 	}

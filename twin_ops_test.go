@@ -94,7 +94,7 @@ func (w *twins) put() {
 		w.putForOrdering(e, entry)
 		return
 	}
-	var r weir.PutResult
+	var r weir.Placed
 	var err error
 	if entry.ExplicitHashKey == nil {
 		r, err = w.got.PutRecord(w.t.Context(), entry.PartitionKey, entry.Data)
@@ -104,7 +104,7 @@ func (w *twins) put() {
 	w.samePut(w.want.Put(e, w.now), entry, r, err)
 }
 
-func (w *twins) samePut(o model.Outcome, entry weir.Entry, r weir.PutResult, err error) {
+func (w *twins) samePut(o model.Outcome, entry weir.Entry, r weir.Placed, err error) {
 	w.t.Helper()
 	shard := weir.ShardID(o.Shard)
 	if !w.sameFault(o.Fault, o.Limits, shard, err) {
@@ -183,7 +183,7 @@ func (w *twins) putBatch() {
 	}
 	require.Len(w.t, results, n)
 	for i, r := range results {
-		w.samePut(outcomes[i], entries[i], r, r.Err)
+		w.samePut(outcomes[i], entries[i], r.Placed, r.Err)
 	}
 }
 

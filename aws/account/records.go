@@ -42,10 +42,10 @@ func (a *Account) PutRecord(ctx context.Context, in *PutRecordInput) (*PutRecord
 
 // PutRecordEntry is [Account.PutRecord] in the engine's types. encryption is
 // KMS while the stream is encrypted, else "".
-func (a *Account) PutRecordEntry(ctx context.Context, ref StreamRef, e weir.Entry) (r weir.PutResult, encryption string, err error) {
+func (a *Account) PutRecordEntry(ctx context.Context, ref StreamRef, e weir.Entry) (r weir.Placed, encryption string, err error) {
 	st, err := a.writable(ctx, ref, false)
 	if err != nil {
-		return weir.PutResult{}, "", err
+		return weir.Placed{}, "", err
 	}
 	return st.put(ctx, e)
 }
@@ -117,9 +117,9 @@ func (a *Account) writable(ctx context.Context, ref StreamRef, dry bool) (*strea
 }
 
 // put puts a record, and says what became of it and how records are encrypted.
-func (st *stream) put(ctx context.Context, e weir.Entry) (r weir.PutResult, encryption string, err error) {
+func (st *stream) put(ctx context.Context, e weir.Entry) (r weir.Placed, encryption string, err error) {
 	if r, err = st.engine.Put(ctx, e); err != nil {
-		return weir.PutResult{}, "", st.putRefused(err, []weir.Entry{e}, false)
+		return weir.Placed{}, "", st.putRefused(err, []weir.Entry{e}, false)
 	}
 	return r, st.putEncryption(), nil
 }

@@ -113,7 +113,7 @@ func appendCBORShardID(dst []byte, id weir.ShardID) []byte {
 }
 
 // appendCBORPutResult appends the output of PutRecord.
-func appendCBORPutResult(dst []byte, r *weir.PutResult, encryption string) []byte {
+func appendCBORPutResult(dst []byte, r *weir.Placed, encryption string) []byte {
 	dst = appendHead(dst, cborMap, 2+one(encryption != ""))
 	dst = appendCBORShardID(appendCBORText(dst, "ShardId"), r.ShardID)
 	dst = appendCBORText(appendCBORText(dst, "SequenceNumber"), r.SequenceNumber.String())

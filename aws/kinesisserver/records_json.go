@@ -158,7 +158,7 @@ func appendJSONEncryption(dst []byte, encryption string) []byte {
 }
 
 // appendJSONPutResult appends the output of PutRecord.
-func appendJSONPutResult(dst []byte, r *weir.PutResult, encryption string) []byte {
+func appendJSONPutResult(dst []byte, r *weir.Placed, encryption string) []byte {
 	dst = append(dst, `{"ShardId":"`...)
 	dst = appendShardID(dst, r.ShardID)
 	dst = append(dst, `","SequenceNumber":"`...)

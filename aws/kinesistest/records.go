@@ -227,7 +227,7 @@ func (k *Fake) look() {
 
 // Put puts a record through the engine's stream, past faults and without a
 // call, and fails the test if it is refused.
-func (k *Fake) Put(stream, key, data string) weir.PutResult {
+func (k *Fake) Put(stream, key, data string) weir.Placed {
 	k.t.Helper()
 	k.takeTurn("put "+stream+" "+key, []byte(data))
 	res, err := k.need(stream).PutRecord(context.Background(), key, []byte(data))

@@ -57,7 +57,7 @@ type stall struct {
 	done  atomic.Bool
 }
 
-func (s *stall) PutRecord(ctx context.Context, key string, data []byte) (weir.PutResult, error) {
+func (s *stall) PutRecord(ctx context.Context, key string, data []byte) (weir.Placed, error) {
 	if !time.Now().Before(s.at) && s.done.CompareAndSwap(false, true) {
 		time.Sleep(s.takes)
 	}
@@ -338,8 +338,8 @@ type broken struct{ bench.Target }
 
 var errBroken = errors.New("connection refused")
 
-func (broken) PutRecord(context.Context, string, []byte) (weir.PutResult, error) {
-	return weir.PutResult{}, errBroken
+func (broken) PutRecord(context.Context, string, []byte) (weir.Placed, error) {
+	return weir.Placed{}, errBroken
 }
 
 func (broken) PutRecords(context.Context, []weir.Entry) ([]weir.PutResult, error) {

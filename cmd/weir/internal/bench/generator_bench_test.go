@@ -20,8 +20,8 @@ type sink struct {
 	results []weir.PutResult
 }
 
-func (sink) PutRecord(context.Context, string, []byte) (weir.PutResult, error) {
-	return weir.PutResult{}, nil
+func (sink) PutRecord(context.Context, string, []byte) (weir.Placed, error) {
+	return weir.Placed{}, nil
 }
 
 func (s *sink) PutRecords(_ context.Context, entries []weir.Entry) ([]weir.PutResult, error) {

@@ -102,12 +102,11 @@ func (p *producer) send(ctx context.Context) ([]weir.PutResult, error) {
 		return p.run.config.Target.PutRecords(ctx, p.batch.entries)
 	}
 	e := &p.batch.entries[0]
-	result, err := p.run.config.Target.PutRecord(ctx, e.PartitionKey, e.Data)
+	placed, err := p.run.config.Target.PutRecord(ctx, e.PartitionKey, e.Data)
 	if err != nil && ctx.Err() != nil {
 		return nil, err
 	}
-	result.Err = err
-	p.results[0] = result
+	p.results[0] = weir.PutResult{Placed: placed, Err: err}
 	return p.results[:], nil
 }
 

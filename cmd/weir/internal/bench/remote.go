@@ -157,13 +157,13 @@ func (r *remote) Close(ctx context.Context) error {
 }
 
 // PutRecord puts one record.
-func (r *remote) PutRecord(ctx context.Context, key string, data []byte) (weir.PutResult, error) {
+func (r *remote) PutRecord(ctx context.Context, key string, data []byte) (weir.Placed, error) {
 	out, err := r.client.PutRecord(ctx, &kinesis.PutRecordInput{StreamName: &r.name, PartitionKey: &key, Data: data})
 	if err != nil {
-		return weir.PutResult{}, throttle(err)
+		return weir.Placed{}, throttle(err)
 	}
 	shard, err := weir.ParseShardID(aws.ToString(out.ShardId))
-	return weir.PutResult{ShardID: shard}, err
+	return weir.Placed{ShardID: shard}, err
 }
 
 // PutRecords puts records.
@@ -190,7 +190,7 @@ func (r *remote) PutRecords(ctx context.Context, entries []weir.Entry) ([]weir.P
 func resultOf(e *types.PutRecordsResultEntry) weir.PutResult {
 	if e.ErrorCode == nil {
 		shard, err := weir.ParseShardID(aws.ToString(e.ShardId))
-		return weir.PutResult{ShardID: shard, Err: err}
+		return weir.PutResult{Placed: weir.Placed{ShardID: shard}, Err: err}
 	}
 	code, text := *e.ErrorCode, aws.ToString(e.ErrorMessage)
 	if code == new(types.ProvisionedThroughputExceededException).ErrorCode() {

@@ -15,7 +15,7 @@ import (
 type Target interface {
 	// PutRecord and PutRecords are the service's operations. They keep nothing of
 	// what they are given.
-	PutRecord(ctx context.Context, key string, data []byte) (weir.PutResult, error)
+	PutRecord(ctx context.Context, key string, data []byte) (weir.Placed, error)
 	PutRecords(ctx context.Context, entries []weir.Entry) ([]weir.PutResult, error)
 
 	// Shards returns all shards, open ones and those that still can be read.
