@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/bits"
 	"slices"
+	"sort"
 	"time"
 
 	"github.com/weirstream/weir/internal/keyspace"
@@ -386,4 +388,171 @@ func (s *Stream) forgetExpiredLocked(now instant) {
 	}
 	all := slices.DeleteFunc(slices.Clone(routes.all), gone)
 	s.routes.Store(newRouting(all, routes.open, routes.next, past))
+}
+
+// A ShardQuery says which shards [Stream.ListShards] returns. The zero value
+// means all that have not vanished.
+type ShardQuery struct {
+	Filter ShardFilter
+	// ShardID is what [ShardsAfterID] compares with.
+	ShardID ShardID
+	// Time is what [ShardsAtTime] and [ShardsFromTime] compare with.
+	Time time.Time
+	// From leaves out shards with a smaller id: with Limit it pages through a
+	// long list, each page beginning one after the last id of the page before.
+	From ShardID
+	// Limit is how many shards to return at most. Zero means all.
+	Limit int
+}
+
+// A ShardFilter is one of the service's six ways to choose shards. A shard that
+// has vanished is chosen by none.
+type ShardFilter int
+
+const (
+	// ShardsFromTrimHorizon is every shard that can hold readable records, open or
+	// closed. The service's name is FROM_TRIM_HORIZON.
+	ShardsFromTrimHorizon ShardFilter = iota
+	// ShardsAtTrimHorizon is the shards that were open at the trim horizon:
+	// AT_TRIM_HORIZON.
+	ShardsAtTrimHorizon
+	// ShardsAtLatest is the shards that are open now: AT_LATEST.
+	ShardsAtLatest
+	// ShardsAtTime is the shards that were open at a time, both ends included:
+	// AT_TIMESTAMP. In the future that is the shards open now.
+	ShardsAtTime
+	// ShardsFromTime is the shards that were open at a time or later:
+	// FROM_TIMESTAMP.
+	ShardsFromTime
+	// ShardsAfterID is the shards with a greater id: AFTER_SHARD_ID.
+	ShardsAfterID
+	numShardFilters
+)
+
+// Shards returns the shards that have not vanished, open and closed, by id.
+func (s *Stream) Shards() []Shard {
+	shards, _ := s.ListShards(context.Background(), ShardQuery{})
+	return shards
+}
+
+// ListShards returns the shards that a query chooses, by id. The error matches
+// [ErrInvalidArgument] when the query names no filter or a negative limit.
+func (s *Stream) ListShards(ctx context.Context, q ShardQuery) ([]Shard, error) {
+	if err := checkContext(ctx); err != nil {
+		return nil, err
+	}
+	if q.Filter < 0 || q.Filter >= numShardFilters {
+		return nil, invalidf("shard filter", "%d is unknown", q.Filter)
+	}
+	if q.Limit < 0 {
+		return nil, invalidf("limit", "%d is negative", q.Limit)
+	}
+	s.reshard.Lock() // not between the two halves of a reshard
+	defer s.reshard.Unlock()
+	now := s.now()
+	s.catchUpLocked(now)
+	all, horizon := s.routes.Load().all, s.horizonMs(now)
+	from := sort.Search(len(all), func(i int) bool { return all[i].shard >= q.From })
+	var list []Shard
+	for _, sh := range all[from:] {
+		if q.Limit > 0 && len(list) == q.Limit {
+			break
+		}
+		if sh.chosen(q, horizon, s.created.ms()) {
+			list = append(list, sh.describe())
+		}
+	}
+	return list, nil
+}
+
+// chosen reports whether a query chooses the shard when what arrived at
+// horizonMs or before has expired. The stream was created at createdMs.
+func (sh *shard) chosen(q ShardQuery, horizonMs, createdMs int64) bool {
+	if sh.expired(horizonMs) {
+		return false
+	}
+	switch q.Filter {
+	case ShardsAtTrimHorizon:
+		return sh.openAt(max(horizonMs, createdMs))
+	case ShardsAtLatest:
+		return sh.ending.Load() == nil
+	case ShardsAtTime:
+		return sh.openAt(q.Time.UnixMilli())
+	case ShardsFromTime:
+		return sh.openSince(q.Time.UnixMilli())
+	case ShardsAfterID:
+		return sh.shard > q.ShardID
+	default:
+		return true
+	}
+}
+
+// openSince reports whether the shard was open at ms or later.
+func (sh *shard) openSince(ms int64) bool {
+	e := sh.ending.Load()
+	return e == nil || e.closedMs >= ms
+}
+
+func (sh *shard) openAt(ms int64) bool { return sh.opened <= ms && sh.openSince(ms) }
+
+// routing says which shard takes which hash keys. It is immutable: a reshard
+// publishes a new one.
+type routing struct {
+	// open is the shards that take writes, by hash key. Invariant: their ranges
+	// cover 0 to 2^128-1 exactly once.
+	open   []*shard
+	starts []HashKey // of open
+	// all is every shard that has not vanished, open or closed, by id.
+	all  []*shard
+	next ShardID // id of the next shard to be opened
+	// retired is here so that readers of metrics find each shard's counts in
+	// exactly one place: under all or in this.
+	retired retired
+}
+
+func newRouting(all, open []*shard, next ShardID, gone retired) *routing {
+	r := &routing{all: all, open: open, next: next, retired: gone, starts: make([]HashKey, len(open))}
+	for i, sh := range open {
+		r.starts[i] = sh.keys.Start
+	}
+	return r
+}
+
+// place returns the place in open of the shard that takes k. It guesses from an
+// even split of the key space, looks around, and searches only then.
+func (r *routing) place(k HashKey) int {
+	const nearby = 4
+	guess, _ := bits.Mul64(k.Hi, uint64(len(r.starts)))
+	i := int(guess)
+	for range nearby {
+		switch {
+		case k.less(r.starts[i]):
+			i--
+		case i+1 < len(r.starts) && !k.less(r.starts[i+1]):
+			i++
+		default:
+			return i
+		}
+	}
+	return sort.Search(len(r.starts), func(i int) bool { return k.less(r.starts[i]) }) - 1
+}
+
+// shard returns a shard that has not vanished, or nil.
+func (r *routing) shard(id ShardID) *shard {
+	i := sort.Search(len(r.all), func(i int) bool { return r.all[i].shard >= id })
+	if i == len(r.all) || r.all[i].shard != id {
+		return nil
+	}
+	return r.all[i]
+}
+
+// openFirstShards opens the stream's first n shards.
+func (s *Stream) openFirstShards(n int) {
+	shards := make([]*shard, n)
+	created := max(uint64(s.created.second()), s.opensAfter)
+	for i, keys := range EvenRanges(n) {
+		id := logID{created: created, shard: ShardID(i)}
+		shards[i] = newShard(s.shardKind(), id, keys, nil, s.created.ms())
+	}
+	s.routes.Store(newRouting(shards, shards, ShardID(n), retired{}))
 }

@@ -1,10 +1,17 @@
 package weir
 
 import (
+	"container/heap"
+	"context"
+	"fmt"
+	"math"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/weirstream/weir/internal/shardlog"
+	"github.com/weirstream/weir/internal/wait"
 )
 
 // retention returns how long records stay readable.
@@ -205,4 +212,295 @@ func (s *sightings) expire(horizonMs int64) (end uint64) {
 	}
 	*s = list
 	return end
+}
+
+// memoryBound keeps the records of all shards within Config.MaxBytes.
+type memoryBound struct {
+	max    int64 // zero: no bound, and held is not kept
+	policy FullPolicy
+	held   atomic.Int64 // data, keys and overhead of records held or about to be
+
+	room wait.List  // woken when memory is given back
+	line wait.Queue // puts that wait for room
+
+	dropping sync.Mutex // guards oldest and shard.dated; taken before a shard's mutex
+	oldest   datedHeap
+}
+
+// admit counts a record of size bytes as held, or reports that it does not fit.
+// Where the oldest records are to be dropped instead, that is done by dropExcess
+// once the record is stored, so that a record which a quota refuses drops nothing.
+func (m *memoryBound) admit(size int) bool {
+	n := int64(size) + RecordOverheadBytes
+	if m.policy == DropOldest {
+		if n <= m.max {
+			m.held.Add(n)
+		}
+		return n <= m.max
+	}
+	return m.hold(n)
+}
+
+// hold counts n bytes as held if there is room for them. It counts nothing that it
+// has to take back: another one would not find room meanwhile, and wait for a change
+// that does not come.
+func (m *memoryBound) hold(n int64) bool {
+	for {
+		held := m.held.Load()
+		if n > m.max-held {
+			return false
+		}
+		if m.held.CompareAndSwap(held, held+n) {
+			return true
+		}
+	}
+}
+
+// give takes back what admit counted.
+func (m *memoryBound) give(size int) { m.giveCopies(size, 1) }
+
+// admitCopies counts n records of size bytes as held, or reports that they do not
+// all fit, in which case none is counted. Without a bound it has nothing to count.
+func (m *memoryBound) admitCopies(size, n int) bool {
+	if m.max == 0 {
+		return true
+	}
+	each := int64(size) + RecordOverheadBytes
+	if m.policy == Wait && !m.line.Empty() {
+		return false // one after the other then, in line
+	}
+	return int64(n) <= m.max/each && m.hold(int64(n)*each)
+}
+
+// giveCopies takes back what admitCopies counted.
+func (m *memoryBound) giveCopies(size, n int) {
+	m.giveExtent(shardlog.Extent{Records: int64(n), Bytes: int64(n) * int64(size)})
+}
+
+// giveExtent takes back what was counted of records that are gone.
+func (m *memoryBound) giveExtent(gone shardlog.Extent) {
+	if m.max == 0 || gone.Records == 0 {
+		return
+	}
+	m.held.Add(-memoryOf(gone))
+	m.room.Wake()
+}
+
+// memoryOf returns what records count for against MaxBytes.
+func memoryOf(e shardlog.Extent) int64 { return e.Bytes + e.Records*RecordOverheadBytes }
+
+// makeRoom counts a record as held, waits for room if that is the policy, or refuses
+// the record. It returns when there was room. The stream has a bound; the caller
+// holds no shard's mutex.
+func (s *Stream) makeRoom(ctx context.Context, size int, now instant) (instant, error) {
+	if s.full.policy == Wait && int64(size)+RecordOverheadBytes <= s.full.max {
+		return s.waitForRoom(ctx, size, now)
+	}
+	if !s.findRoom(size, now) {
+		return now, ErrMemoryFull
+	}
+	return now, nil
+}
+
+// findRoom counts a record as held, or refuses it because it does not fit into
+// MaxBytes though what has expired is trimmed.
+func (s *Stream) findRoom(size int, now instant) bool {
+	if s.full.admit(size) {
+		return true
+	}
+	s.trimDated(now)
+	if s.full.admit(size) {
+		return true
+	}
+	s.history.Add(now.second(), kindRefusedRecords, 1)
+	return false
+}
+
+// waitForRoom counts a record as held when it fits and those who came before have
+// been served. When ctx ends first, the error says so and matches [ErrMemoryFull].
+func (s *Stream) waitForRoom(ctx context.Context, size int, now instant) (instant, error) {
+	m := &s.full
+	if m.line.Empty() && m.admit(size) {
+		return now, nil
+	}
+	turn := make(chan *wait.Ticket, 1)
+	ticket := m.line.Enter(turn)
+	defer m.line.Leave(ticket)
+	select {
+	case <-turn:
+	case <-ctx.Done():
+		return 0, s.gaveUpRoom(ctx)
+	}
+	for {
+		changed, now := m.room.Enter(), s.now()
+		expires := s.trimDated(now)
+		if m.admit(size) {
+			return now, nil
+		}
+		if !pauseFor(ctx, expires, changed, nil) {
+			return 0, s.gaveUpRoom(ctx)
+		}
+	}
+}
+
+// waitForSome returns how many of entries, from the first on, to put now. Where the
+// policy is to wait for room that is as many as have room, which they are counted
+// for, but one at least, which may be waited for; else it is all. An entry that has
+// no room gets its error in results; if ctx has ended, all do.
+func (s *Stream) waitForSome(ctx context.Context, entries []Entry, results []PutResult, now instant) (n int, at instant) {
+	if s.full.max == 0 || s.full.policy != Wait {
+		return len(entries), now
+	}
+	at, err := s.makeRoom(ctx, entries[0].Size(), now)
+	if err == ErrMemoryFull {
+		results[0].Err = err
+		return 1, now
+	}
+	if err != nil {
+		for i := range results {
+			results[i].Err = err
+		}
+		s.history.Add(now.second(), kindRefusedRecords, int64(len(results)-1))
+		return len(entries), now
+	}
+	for n = 1; n < len(entries) && s.full.line.Empty() && s.full.admit(entries[n].Size()); n++ {
+	}
+	return n, at
+}
+
+func (s *Stream) gaveUpRoom(ctx context.Context) error {
+	s.history.Add(s.now().second(), kindRefusedRecords, 1)
+	return fmt.Errorf("%w while waiting for memory: %w", context.Cause(ctx), ErrMemoryFull)
+}
+
+// dropExcess drops the oldest records of the stream until the rest fits into
+// MaxBytes, if that is its policy. Of shards whose oldest records are as old the one
+// with the lowest id gives way first, and goes on as long as no other has an older
+// one. The caller holds no shard's mutex.
+func (s *Stream) dropExcess(now instant) {
+	m := &s.full
+	if m.policy != DropOldest || m.held.Load() <= m.max {
+		return
+	}
+	m.dropping.Lock()
+	defer m.dropping.Unlock()
+	retention := s.retention()
+	horizon := horizonMs(now, retention)
+	for m.held.Load() > m.max {
+		first, next := m.oldest.settle()
+		if first == nil {
+			return // what is over the bound is about to be stored
+		}
+		if first.ms <= horizon {
+			m.giveExtent(first.sh.trim(now, retention))
+			continue
+		}
+		gone := first.sh.drop(m.held.Load()-m.max, next)
+		m.giveExtent(gone)
+		first.sh.history.Add(now.second(), kindDroppedRecords, gone.Records, gone.Bytes)
+	}
+}
+
+// trimDated trims, in a stream with a bound, what has expired, and returns how long
+// it is until the next record does.
+func (s *Stream) trimDated(now instant) (wait time.Duration) {
+	m, retention := &s.full, s.retention()
+	m.dropping.Lock()
+	defer m.dropping.Unlock()
+	for {
+		first, _ := m.oldest.settle()
+		if first == nil {
+			return time.Duration(never)
+		}
+		expired, isAhead := first.ms <= horizonMs(now, retention), first.ms-now.ms() > farAheadMs
+		if !expired && !isAhead {
+			return time.Duration(instant(first.ms*int64(time.Millisecond)).plus(retention) - now)
+		}
+		gone := first.sh.trim(now, retention)
+		if m.giveExtent(gone); isAhead && gone.Records == 0 {
+			// Its arrival says nothing, and by then it has expired.
+			return time.Duration(instant(retention).plus(retention / 512))
+		}
+	}
+}
+
+// date enters a shard that has records now into the order of the oldest.
+func (m *memoryBound) date(sh *shard) {
+	m.dropping.Lock()
+	defer m.dropping.Unlock()
+	if ms, ok := sh.log.Oldest(); ok && !sh.dated {
+		sh.dated = true
+		heap.Push(&m.oldest, dated{ms, sh})
+	}
+}
+
+// A datedHeap is the shards with records, the one with the oldest first, the lowest
+// id of several. A shard may be entered with an older record than it still has:
+// what is at the top is looked at before it is believed. So a record that goes
+// elsewhere, by retention, costs nothing here, and to find the oldest of n shards
+// takes the time of log n, not of n.
+type datedHeap []dated
+
+type dated struct {
+	ms int64 // arrival of the oldest record, or earlier
+	sh *shard
+}
+
+// settle brings the shard with the oldest record to the top and returns it, nil if
+// there is none, with the arrival of the oldest record in any other.
+func (h *datedHeap) settle() (first *dated, next int64) {
+	if !h.verify(0) {
+		return nil, math.MaxInt64
+	}
+	next = math.MaxInt64
+	for _, i := range [...]int{1, 2} {
+		for i < len(*h) && !h.verify(i) {
+		}
+		if i < len(*h) {
+			next = min(next, (*h)[i].ms)
+		}
+	}
+	return &(*h)[0], next
+}
+
+// verify makes the place of a heap hold what it says, and reports whether it holds
+// anything.
+func (h *datedHeap) verify(i int) bool {
+	for i < len(*h) {
+		d := &(*h)[i]
+		ms, ok := d.sh.log.Oldest()
+		switch {
+		case !ok:
+			d.sh.dated = false
+			heap.Remove(h, i)
+		case ms != d.ms:
+			d.ms = ms
+			heap.Fix(h, i)
+		default:
+			return true
+		}
+	}
+	return false
+}
+
+func (h datedHeap) Len() int      { return len(h) }
+func (h datedHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+func (h datedHeap) Less(i, j int) bool {
+	return h[i].ms < h[j].ms || h[i].ms == h[j].ms && h[i].sh.shard < h[j].sh.shard
+}
+func (h *datedHeap) Push(x any) { *h = append(*h, x.(dated)) }
+func (h *datedHeap) Pop() any {
+	last := len(*h) - 1
+	d := (*h)[last]
+	(*h)[last] = dated{}
+	*h = (*h)[:last]
+	return d
+}
+
+// drop drops the oldest record and those after it that did not arrive after ms,
+// until they count for need bytes.
+func (sh *shard) drop(need, ms int64) shardlog.Extent {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	return sh.log.TrimBytes(need, RecordOverheadBytes, ms)
 }

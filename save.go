@@ -2,11 +2,17 @@ package weir
 
 import (
 	"bufio"
+	"bytes"
+	"cmp"
+	"context"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"hash/crc32"
 	"io"
 	"slices"
+	"time"
 
 	"github.com/weirstream/weir/internal/shardlog"
 )
@@ -199,4 +205,280 @@ func writeFrame(w io.Writer, kind frameKind, parts ...[]byte) error {
 	}
 	_, err := w.Write(binary.LittleEndian.AppendUint32(nil, sum.Sum32()))
 	return err
+}
+
+// ErrDamaged says that what was to be loaded is no saved stream, or was cut off
+// or changed since it was saved.
+var ErrDamaged = errors.New("saved stream is damaged")
+
+// LoadStream returns the stream that [Stream.Save] wrote. Its name and the
+// settings that can be changed while running are the saved ones, and it is
+// hollow if that one was; the limits, the clock and all else are c's. Records
+// keep their sequence numbers and arrivals, so what expired meanwhile is gone;
+// iterators and positions from before remain valid. Counts other than those of
+// incoming records begin anew, and an on-demand stream begins with the shards
+// it has. The error matches [ErrDamaged], or is one of [NewStream].
+//
+// The run that saved the stream may have gone on, and given out numbers that
+// are lost with it. The loaded stream gives out none of them again. In each
+// open shard it leaves at least 2^40 indexes out, and the shards that it opens
+// count as created at least a minute later. So a position from after the save
+// is recognised: it is refused with an error that matches
+// [ErrInvalidSequenceNumber] or [ErrInvalidIterator], and never names what
+// comes next. A file may be loaded twice, if the times that c.Now tells differ.
+func LoadStream(r io.Reader, c Config) (*Stream, error) {
+	l := loader{in: bufio.NewReaderSize(r, 1<<16)}
+	magic := make([]byte, len(savedMagic))
+	if _, err := io.ReadFull(l.in, magic); err != nil || string(magic) != savedMagic && string(magic) != savedMagic1 {
+		return nil, damagedf("it does not begin with %q", savedMagic)
+	}
+	if err := l.stream(c); err != nil {
+		return nil, err
+	}
+	for range l.meta.Shards {
+		if err := l.shard(); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := l.frame(frameEnd); err != nil {
+		return nil, err
+	}
+	return l.finish()
+}
+
+func damagedf(format string, args ...any) error {
+	return fmt.Errorf("%w: "+format, append([]any{ErrDamaged}, args...)...)
+}
+
+// A loader is a stream that is being loaded.
+type loader struct {
+	in     *bufio.Reader
+	s      *Stream
+	now    instant // when it was begun
+	meta   savedStream
+	shards []*shard
+	saved  []savedShard
+}
+
+const (
+	// A loaded stream leaves out lostIndexes of each open shard, and
+	// lostIndexesPerMs more for each millisecond since it was saved: what was
+	// saved once may be loaded twice, and what the first of the two runs gave
+	// out is lost as well. Both are more than a shard takes in the time.
+	lostIndexes      = 1 << 40
+	lostIndexesPerMs = 1 << 18
+	// lostSeconds is how many seconds are left out before the shards that it
+	// opens next count as created, for the shards that a lost run may have
+	// opened.
+	lostSeconds = 60
+)
+
+// maxFrameBytes is more than any frame takes: a segment of the largest size.
+const maxFrameBytes = 2 * shardlog.MaxBlockBytes
+
+// frame reads a frame of a kind and returns its content.
+func (l *loader) frame(kind frameKind) ([]byte, error) {
+	head := make([]byte, 5)
+	if _, err := io.ReadFull(l.in, head); err != nil {
+		return nil, damagedf("it is cut off")
+	}
+	size := binary.LittleEndian.Uint32(head[1:])
+	if frameKind(head[0]) != kind || size > maxFrameBytes {
+		return nil, damagedf("there is %q of %d bytes where %q is due", head[0], size, byte(kind))
+	}
+	var content bytes.Buffer // grows with what is there, whatever size says
+	if n, _ := io.CopyN(&content, l.in, int64(size)+4); n < int64(size)+4 {
+		return nil, damagedf("it is cut off")
+	}
+	sum := crc32.NewIEEE()
+	sum.Write(head)
+	sum.Write(content.Bytes()[:size])
+	if binary.LittleEndian.Uint32(content.Bytes()[size:]) != sum.Sum32() {
+		return nil, damagedf("a checksum is wrong")
+	}
+	return content.Bytes()[:size:size], nil
+}
+
+func (l *loader) json(kind frameKind, v any) error {
+	content, err := l.frame(kind)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(content, v); err != nil {
+		return damagedf("%v", err)
+	}
+	return nil
+}
+
+// stream reads the stream's frame and makes a stream without shards.
+func (l *loader) stream(c Config) (err error) {
+	if err := l.json(frameStream, &l.meta); err != nil {
+		return err
+	}
+	m := &l.meta
+	if m.Shards < 1 || m.Shards > 2*maxShards || m.Created < 0 || m.Saved < 0 || m.Next < 0 || m.OpensAfter > uint64(maxSecond) || m.LastSecond > maxSecond {
+		return damagedf("%d shards, created at %d", m.Shards, m.Created)
+	}
+	if m.RecordBytes < 1 || m.RecordBytes > MaxRecordBytes {
+		return damagedf("records of %d bytes", m.RecordBytes)
+	}
+	c.Settings = Settings{
+		Mode: Mode(m.Mode), Distribution: Distribution(m.Distribution), WarmThroughput: m.Warm,
+		Retention: time.Duration(m.Retention), RecordBytes: int(m.RecordBytes),
+	}
+	c.Shards, c.Hollow = 1, m.Hollow
+	if l.s, err = NewStream(m.Name, c); err != nil {
+		return err
+	}
+	l.now = l.s.created
+	l.s.created = m.Created
+	l.s.resizes, l.s.switches = m.Resizes, m.Switches
+	for _, saved := range m.Consumers {
+		if _, err := l.s.RegisterConsumer(context.Background(), saved.Name); err != nil {
+			return fmt.Errorf("consumer %q: %w", saved.Name, err)
+		}
+		l.s.fanOut.consumers[len(l.s.fanOut.consumers)-1].created = saved.Created
+	}
+	return nil
+}
+
+// shard reads a shard's frame and those of its segments.
+func (l *loader) shard() error {
+	var m savedShard
+	if err := l.json(frameShard, &m); err != nil {
+		return err
+	}
+	if n := len(l.saved); n > 0 && m.ID <= l.saved[n-1].ID || m.ID >= l.meta.Next || !m.possible() {
+		return damagedf("%v is impossible", m.ID)
+	}
+	kind := l.s.shardKind()
+	sh := newShard(kind, logID{created: m.Created, shard: m.ID}, m.Keys, m.Parents, m.Opened)
+	sh.log = shardlog.Log{}
+	log, err := shardlog.Restore(&sh.log, kind.log, shardlog.State{
+		First: m.First, End: m.End, Bytes: m.Bytes, LastMs: m.LastMs, Gaps: m.Gaps,
+	}, l.skip(&m))
+	if err != nil {
+		return damagedf("%v: %v", m.ID, err)
+	}
+	for range m.Segments {
+		if err := l.segment(log); err != nil {
+			return fmt.Errorf("%v: %w", m.ID, err)
+		}
+	}
+	if err := log.Done(); err != nil {
+		return damagedf("%v: %v", m.ID, err)
+	}
+	sh.lastMs = m.LastMs
+	sh.batchRecords.Store(m.BatchRecords)
+	sh.batchBytes.Store(m.BatchBytes)
+	l.shards, l.saved = append(l.shards, sh), append(l.saved, m)
+	return nil
+}
+
+// skip returns how many indexes of a shard are left out.
+func (l *loader) skip(m *savedShard) uint64 {
+	if m.Ending != nil {
+		return 0 // its last number was given out
+	}
+	saved := cmp.Or(l.meta.Saved, l.meta.Created) // version 1 does not say when it was
+	return lostIndexes + lostIndexesPerMs*uint64(max(0, l.now.ms()-saved.ms()))
+}
+
+// possible reports whether what is said of a shard can be.
+func (m *savedShard) possible() bool {
+	return m.ID >= 0 && m.Created < maxCreated && m.Opened >= 0 && m.LastMs >= m.Opened && m.Bytes >= 0 &&
+		m.First >= 1 && m.First <= m.End && m.End <= closedShardIndex && !m.Keys.End.less(m.Keys.Start) &&
+		(m.Segments > 0 || m.First == m.End)
+}
+
+// segment reads a block of a shard's log.
+func (l *loader) segment(log *shardlog.Restorer) error {
+	content, err := l.frame(frameSegment)
+	if err != nil {
+		return err
+	}
+	var head shardlog.BlockHead
+	n, err := binary.Decode(content, binary.LittleEndian, &head)
+	if err != nil {
+		return damagedf("a block has %d bytes", len(content))
+	}
+	if err := log.Block(head, content[n:]); err != nil {
+		return damagedf("%v", err)
+	}
+	return nil
+}
+
+// finish puts the shards together.
+func (l *loader) finish() (*Stream, error) {
+	s := l.s
+	s.reshard.Lock()
+	routes := newRouting(l.shards, nil, l.meta.Next, retired{})
+	var open []*shard
+	for i, sh := range l.shards {
+		ending, err := l.ending(routes, i)
+		if err != nil {
+			s.reshard.Unlock()
+			return nil, err
+		}
+		if ending == nil {
+			open = append(open, sh)
+		} else {
+			sh.closed = true
+			sh.ending.Store(ending)
+		}
+		if s.full.max > 0 {
+			s.full.held.Add(memoryOf(sh.held()))
+			s.full.date(sh)
+		}
+	}
+	slices.SortFunc(open, func(a, b *shard) int { return a.keys.Start.Compare(b.keys.Start) })
+	s.routes.Store(newRouting(l.shards, open, l.meta.Next, retired{}))
+	now := l.now
+	s.opensAfter = max(uint64(max(now.second(), l.meta.LastSecond)), l.meta.OpensAfter) + lostSeconds
+	if s.mode() == OnDemand {
+		s.beginScalingLocked(now, len(open), l.meta.Warm, Distribution(l.meta.Distribution))
+	}
+	s.mark(l.meta.LastSecond)
+	s.reshard.Unlock()
+	if err := covered(open); err != nil {
+		return nil, err
+	}
+	s.dropExcess(now)
+	return s, nil
+}
+
+// ending returns the ending of a shard, or nil if it is open.
+func (l *loader) ending(routes *routing, i int) (*shardEnding, error) {
+	m := &l.saved[i]
+	if m.Ending == nil {
+		return nil, nil
+	}
+	e := &shardEnding{index: m.End, closedMs: m.Ending.ClosedMs, second: m.Ending.Second}
+	for _, id := range m.Ending.Children {
+		child := routes.shard(id)
+		if child == nil || id <= m.ID || child.created <= m.Created || !slices.Contains(child.parents, m.ID) {
+			return nil, damagedf("%v is not followed by %v", m.ID, id)
+		}
+		e.children = append(e.children, child)
+	}
+	if len(e.children) < 1 || len(e.children) > 2 || e.closedMs < m.LastMs || e.second >= maxCreated {
+		return nil, damagedf("the ending of %v is impossible", m.ID)
+	}
+	return e, nil
+}
+
+// covered checks that shards, in the order of their ranges, cover all hash keys
+// once.
+func covered(open []*shard) error {
+	next := HashKey{}
+	for i, sh := range open {
+		if sh.keys.Start != next || i > 0 && next == (HashKey{}) {
+			return damagedf("the open shards do not cover all hash keys once")
+		}
+		next = sh.keys.End.Add(1)
+	}
+	if next != (HashKey{}) || len(open) == 0 {
+		return damagedf("the open shards do not cover all hash keys once")
+	}
+	return nil
 }
