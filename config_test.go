@@ -68,8 +68,7 @@ func TestConfig_refusals(t *testing.T) {
 		config weir.Config
 		err    string
 	}{
-		{weir.Config{Shards: -1}, "Config.Shards: -1 is outside 1 to 100000"},
-		{weir.Config{Shards: 100_001}, "Config.Shards: 100001 is outside 1 to 100000"},
+		{weir.Config{Shards: -1}, "Config.Shards: -1 is less than 1"},
 		{weir.Config{MaxBytes: -1}, "Config.MaxBytes: -1 is negative"},
 		{weir.Config{WhenFull: 3}, "Config.WhenFull: 3 is none of Refuse, DropOldest and Wait"},
 		{weir.Config{WhenFull: -1}, "Config.WhenFull: -1 is none of Refuse, DropOldest and Wait"},
@@ -86,6 +85,23 @@ func TestConfig_refusals(t *testing.T) {
 		_, err := weir.NewStream("test", c.config)
 		assert.ErrorIs(t, err, weir.ErrInvalidArgument, c.err)
 		assert.EqualError(t, err, "stream test: "+c.err)
+	}
+}
+
+func TestConfig_tooManyShards(t *testing.T) {
+	_, err := weir.NewStream("test", weir.Config{Shards: 100_001})
+	require.ErrorIs(t, err, weir.ErrLimitExceeded)
+	assert.EqualError(t, err, "stream test: 100000 shards are the most")
+}
+
+// Of several fields that are out of bounds it is always the first one that is named.
+func TestConfig_namesTheSameFieldEachTime(t *testing.T) {
+	nan := rate.Limit(math.NaN())
+	for range 20 {
+		_, err := weir.Config{Limits: weir.Limits{
+			WriteBytesPerSecond: nan, ReadCallsPerSecond: nan, SubscriptionBytesPerSecond: nan,
+		}}.Resolved()
+		require.EqualError(t, err, "Limits.WriteBytesPerSecond: is not a number")
 	}
 }
 

@@ -266,15 +266,19 @@ func (e *LimitError) isThroughput() bool {
 }
 
 func (e *LimitError) Error() string {
+	of := "stream " + e.Stream + ": "
+	if e.Stream == "" { // it has no name yet
+		of = ""
+	}
 	switch {
 	case e.isThroughput():
 		return fmt.Sprintf("%s of stream %s: over %s, retry after %v", e.Shard, e.Stream, e.Quota, e.RetryAfter)
 	case e.RetryAfter > 0:
-		return fmt.Sprintf("stream %s: %d %s are the most, retry after %v", e.Stream, e.Most, e.Quota, e.RetryAfter)
+		return fmt.Sprintf("%s%d %s are the most, retry after %v", of, e.Most, e.Quota, e.RetryAfter)
 	case e.Quota == QuotaResizeDown:
-		return fmt.Sprintf("stream %s: %d are the %s", e.Stream, e.Most, e.Quota)
+		return fmt.Sprintf("%s%d are the %s", of, e.Most, e.Quota)
 	default:
-		return fmt.Sprintf("stream %s: %d %s are the most", e.Stream, e.Most, e.Quota)
+		return fmt.Sprintf("%s%d %s are the most", of, e.Most, e.Quota)
 	}
 }
 

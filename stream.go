@@ -134,8 +134,11 @@ func (c Config) withDefaults() Config {
 
 // check says which field of a resolved Config is out of bounds.
 func (c Config) check() error {
-	if c.Shards < 1 || c.Shards > maxShards {
-		return invalidf("Config.Shards", "%d is outside 1 to %d", c.Shards, maxShards)
+	if c.Shards < 1 {
+		return invalidf("Config.Shards", "%d is less than 1", c.Shards)
+	}
+	if c.Shards > maxShards {
+		return &LimitError{Quota: QuotaShards, Most: maxShards}
 	}
 	if c.MaxBytes < 0 {
 		return invalidf("Config.MaxBytes", "%d is negative", c.MaxBytes)

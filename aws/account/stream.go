@@ -157,11 +157,14 @@ func createStream(c *control, in *CreateStreamInput) (*CreateStreamOutput, error
 		tags: addTags(nil, in.Tags), suffixes: make(map[string]int64),
 	}
 	config.Now, config.After = st.clock.read, c.a.deleted.after[st.name]
+	if _, err := config.Resolved(); err != nil {
+		return nil, c.badStream(config.Shards, err)
+	}
 	st.clock.held.Store(&c.now)
 	st.engine, err = weir.NewStream(st.name, config)
 	st.clock.held.Store(nil)
-	if err != nil {
-		return nil, c.badStream(in, config.Shards, err)
+	if err != nil { // of all that it is made of only the name was not looked at
+		return nil, invalid(quoted(*in.StreamName), "streamName", "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+")
 	}
 	delete(c.a.deleted.after, st.name) // the new stream's numbers are greater
 	st.warm = WarmThroughput{int32(config.WarmThroughput), int32(config.WarmThroughput)}
@@ -170,24 +173,14 @@ func createStream(c *control, in *CreateStreamInput) (*CreateStreamOutput, error
 	return &CreateStreamOutput{}, nil
 }
 
-// maxStreamShards is how many shards the engine makes for a stream, whatever
-// the quota is.
-const maxStreamShards = 100_000
-
 // badStream words why the engine refused a new stream.
-func (c *control) badStream(in *CreateStreamInput, shards int, err error) error {
-	var bad *weir.ArgumentError
-	switch {
-	case !errors.As(err, &bad):
-		return c.a.translate(err)
-	case bad.Field == "stream name":
-		return invalid(quoted(*in.StreamName), "streamName", "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+")
-	case bad.Field == "Config.Shards":
+func (c *control) badStream(shards int, err error) error {
+	var over *weir.LimitError
+	if errors.As(err, &over) && over.Quota == weir.QuotaShards {
 		used, _ := c.inUse()
-		return errorf(CodeLimitExceeded, msgShardLimit, c.a.config.ID, c.a.config.Region, used, maxStreamShards, shards)
-	default:
-		return c.a.translate(err)
+		return errorf(CodeLimitExceeded, msgShardLimit, c.a.config.ID, c.a.config.Region, used, over.Most, shards)
 	}
+	return c.a.translate(err)
 }
 
 // checkCreate checks what a new stream is to be, and returns the engine's
