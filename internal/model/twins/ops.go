@@ -1,4 +1,4 @@
-package weir_test
+package twins
 
 import (
 	"cmp"
@@ -374,7 +374,7 @@ func (w *twins) setRetention() {
 	d := pick(w.src, time.Millisecond, 3*time.Millisecond, time.Second, time.Minute, time.Hour, 24*time.Hour, 25*time.Hour,
 		0, -time.Hour, 24*time.Hour-1, 8760*time.Hour, 8760*time.Hour+1, time.Duration(math.MaxInt64))
 	w.op = fmt.Sprintf("set retention to %v", d)
-	w.sameFault(w.want.SetRetention(d, w.now), nil, 0, setRetention(w.got, d))
+	w.sameFault(w.want.SetRetention(d, w.now), nil, 0, w.set(func(c *weir.Settings) { c.Retention = d }))
 }
 
 func (w *twins) rarely() {
@@ -386,7 +386,7 @@ func (w *twins) rarely() {
 	case 1:
 		n := pick(w.src, 1<<20, 10<<20, 1<<20-1, 10<<20+1, 0, -1)
 		w.op = fmt.Sprintf("set record bytes to %d", n)
-		w.sameFault(w.want.SetRecordBytes(n, w.now), nil, 0, setRecordBytes(w.got, n))
+		w.sameFault(w.want.SetRecordBytes(n, w.now), nil, 0, w.set(func(c *weir.Settings) { c.RecordBytes = n }))
 	default:
 		w.compareMetrics()
 	}

@@ -1,6 +1,7 @@
-package weir_test
+package twins
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -26,11 +27,16 @@ func (w *twins) changeMode() {
 	}
 }
 
+// set changes the stream's settings.
+func (w *twins) set(change func(*weir.Settings)) error {
+	return w.got.Set(context.Background(), change)
+}
+
 func (w *twins) setMode() {
 	mode := pick(w.src, weir.Provisioned, weir.OnDemand)
 	w.op = fmt.Sprintf("set mode to %v", mode)
 	wait, fault := w.want.SetMode(mode == weir.OnDemand, w.now)
-	err := setMode(w.got, mode)
+	err := w.set(func(c *weir.Settings) { c.Mode = mode })
 	w.sameFault(fault, nil, 0, err)
 	var often *weir.LimitError
 	if errors.As(err, &often) {
@@ -43,7 +49,7 @@ func (w *twins) setMode() {
 func (w *twins) setDistribution() {
 	d := pick(w.src, weir.DistributeAuto, weir.ByPartitionKey)
 	w.op = fmt.Sprintf("distribute %v", d)
-	w.sameFault(w.want.SetAuto(d == weir.DistributeAuto, w.now), nil, 0, setDistribution(w.got, d))
+	w.sameFault(w.want.SetAuto(d == weir.DistributeAuto, w.now), nil, 0, w.set(func(c *weir.Settings) { c.Distribution = d }))
 }
 
 func (w *twins) setWarm() {
@@ -104,13 +110,17 @@ func (w *twins) saveAndLoad() {
 	}
 	w.op = "save and load"
 	before := w.got
-	b := saved(w.t, before)
+	var file bytes.Buffer
+	require.NoError(w.t, before.Save(&file), w.op)
 	tokens := make(map[weir.Iterator]string)
 	for _, it := range w.iterators {
 		tokens[it.got] = before.Token(it.got)
 	}
 	lost := w.goOn(before)
-	w.got = loaded(w.t, b, w.engineConfig())
+	var err error
+	w.got, err = weir.LoadStream(&file, w.engineConfig())
+	require.NoError(w.t, err, w.op)
+	w.checkAtEnd(w.got)
 	for _, n := range lost {
 		_, err := w.got.Iterator(n.Shard(), weir.AfterSequence(n))
 		if !errors.Is(err, weir.ErrShardNotFound) {
