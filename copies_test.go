@@ -253,38 +253,6 @@ func TestStream_copiesArePublishedInOrder(t *testing.T) {
 	require.NoError(t, <-done)
 }
 
-func BenchmarkPutCopies(b *testing.B) {
-	for _, hollow := range []bool{false, true} {
-		for _, n := range []int{1, 1000} {
-			b.Run(fmt.Sprintf("hollow=%v/size=1KiB/n=%d", hollow, n), func(b *testing.B) {
-				s := benchStream(b, 8, weir.Config{Settings: weir.Settings{Retention: benchLive}, Hollow: hollow})
-				runWork(b, 1024, copiesWork(b, s, n))
-			})
-		}
-	}
-	b.Run("hollow=true/size=1KiB/n=1000/limits=finite", func(b *testing.B) {
-		s, err := weir.NewStream("bench", weir.Config{Settings: weir.Settings{Retention: benchLive}, Hollow: true, Limits: weir.Limits{
-			MinRetention: -1, WriteBytesPerSecond: 1e14, WriteRecordsPerSecond: 1e12,
-		}})
-		if err != nil {
-			b.Fatal(err)
-		}
-		runWork(b, 1024, copiesWork(b, s, 1000))
-	})
-}
-
-// copiesWork puts copies, n at a time; a unit is one record.
-func copiesWork(b *testing.B, s *weir.Stream, n int) work {
-	ctx, e := context.Background(), weir.Entry{PartitionKey: benchKey[0], Data: make([]byte, 1024-len(benchKey[0]))}
-	return func(units int) {
-		for range (units + n - 1) / n {
-			if _, err := s.PutCopies(ctx, e, n); err != nil {
-				b.Fatal(err)
-			}
-		}
-	}
-}
-
 // An endingContext ends when it has been asked a number of times.
 type endingContext struct {
 	context.Context

@@ -8,27 +8,6 @@ import (
 	"slices"
 )
 
-// WakeCheck returns a work that does what a put does for waiting readers when
-// there are none.
-func WakeCheck(s *Stream) func(n int) {
-	sh := s.routes.Load().open[0]
-	return func(n int) {
-		for range n {
-			sh.waiting.Wake()
-			s.waiting.Wake()
-		}
-	}
-}
-
-// Segments returns how many segments a stream's shards hold.
-func Segments(s *Stream) int {
-	n := 0
-	for _, sh := range s.routes.Load().all {
-		n += sh.log.BlockCount()
-	}
-	return n
-}
-
 // WithChecksums makes the checksums of a saved stream's frames right, as far as
 // there are frames.
 func WithChecksums(b []byte) []byte {
@@ -55,12 +34,6 @@ func ArenaBytes(s *Stream) int64 {
 		n += sh.log.MemoryBytes()
 	}
 	return n
-}
-
-// ZeroArenas makes a stream that has no records yet take zeroed memory for them.
-func ZeroArenas(s *Stream) *Stream {
-	s.newArena = func(n int) []byte { return make([]byte, n) }
-	return s
 }
 
 // ReadOn returns a reader that continues at saved positions or, if there are none,

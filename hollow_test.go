@@ -132,14 +132,3 @@ func TestHollow_loadRefusesRecordsThatAreTooLarge(t *testing.T) {
 	assert.ErrorIs(t, err, weir.ErrDamaged)
 	assert.ErrorContains(t, err, "record 1 of a block is impossible")
 }
-
-func BenchmarkHollow(b *testing.B) {
-	b.Run("put/size=1KiB", func(b *testing.B) {
-		runWork(b, 1024, putWork(b, benchStream(b, 8, weir.Config{Settings: weir.Settings{Retention: benchLive}, Hollow: true}), 1024))
-	})
-	b.Run("get/batch=10000", func(b *testing.B) {
-		s := benchStream(b, 1, weir.Config{Hollow: true})
-		copiesWork(b, s, 1000)(1_000_000)
-		runWork(b, 1024, readWork(b, s))
-	})
-}

@@ -203,9 +203,6 @@ type Stream struct {
 	limits  Limits           // immutable; resolved
 	config  Config           // immutable; resolved
 	full    memoryBound
-	// newArena makes the memory of blocks: [shardlog.NewArena], but for a benchmark that
-	// compares. Immutable.
-	newArena func(n int) []byte
 
 	retains     atomic.Int64 // a time.Duration; changed under reshard
 	recordBytes atomic.Int64 // largest record; changed under reshard
@@ -246,7 +243,7 @@ func NewStream(name string, c Config) (*Stream, error) {
 	if err := c.check(); err != nil {
 		return nil, fmt.Errorf("stream %s: %w", name, err)
 	}
-	s := &Stream{name: name, clock: c.Now, limits: c.Limits, config: c, newArena: shardlog.NewArena}
+	s := &Stream{name: name, clock: c.Now, limits: c.Limits, config: c}
 	s.created = s.now()
 	s.full = memoryBound{max: c.MaxBytes, policy: c.WhenFull}
 	s.retains.Store(int64(c.Retention))
@@ -264,7 +261,7 @@ func NewStream(name string, c Config) (*Stream, error) {
 func (s *Stream) shardKind() shardKind {
 	return shardKind{
 		limits: s.limits, large: s.recordBytes.Load() > mib, window: s.history.Window(),
-		log: shardlog.Options{Hollow: s.config.Hollow, NewArena: s.newArena},
+		log: shardlog.Options{Hollow: s.config.Hollow},
 	}
 }
 

@@ -1,0 +1,204 @@
+package goals_test
+
+import (
+	"flag"
+	"fmt"
+	"math"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+)
+
+var goalsFlag = flag.Bool("goals", false, "measure the goals and judge them; takes two minutes, 3 GiB and the machine alone")
+
+const (
+	rounds  = 5
+	parts   = 3                     // a round measures both sides so many times, in turn
+	minimum = 20 * time.Millisecond // length of one part
+	noise   = 0.1                   // by how much a must may be exceeded
+)
+
+// A goal is a ratio that must not be greater than must.
+type goal struct {
+	id, what string
+	must     float64
+	moonshot float64 // zero: there is none
+	busy     bool    // needs two processors, both of them for itself
+	measure  func(testing.TB) sample
+}
+
+// allGoals lists the goals in the order in which they are measured. Those that hold
+// a lot of memory come last.
+func allGoals() []goal {
+	return slices.Concat(putGoals(), readGoals(), wakingGoals(), fullGoals(), waitingGoals(), shardGoals(), rollOverGoals(), memoryGoals())
+}
+
+// A sample is what one goal measured, one value a round.
+type sample struct {
+	ratios   []float64
+	is, base []float64 // nanoseconds a unit, where there are such
+}
+
+func value(v float64) sample { return sample{ratios: []float64{v}} }
+
+func (s *sample) add(is, base float64) {
+	s.ratios, s.is, s.base = append(s.ratios, is/base), append(s.is, is), append(s.base, base)
+}
+
+// A work does n units of work.
+type work func(n int)
+
+// ratios measures how many times as long as a unit of base one of w takes. The two
+// take turns within a round, and which begins changes.
+func ratios(w, base work) (s sample) {
+	nw, nb := calibrate(w), calibrate(base)
+	for round := range rounds {
+		var tw, tb float64
+		for part := range parts {
+			if (round+part)%2 == 0 {
+				tw += perUnit(w, nw)
+				tb += perUnit(base, nb)
+			} else {
+				tb += perUnit(base, nb)
+				tw += perUnit(w, nw)
+			}
+		}
+		s.add(tw/parts, tb/parts)
+	}
+	return s
+}
+
+// calibrate finds how many units take about as long as one part.
+func calibrate(w work) int {
+	for n := 1; ; n *= 2 {
+		begin := time.Now()
+		w(n)
+		if d := time.Since(begin); d > minimum/2 {
+			return max(1, int(float64(n)*float64(minimum)/float64(d)))
+		}
+	}
+}
+
+func perUnit(w work, n int) float64 {
+	runtime.GC()
+	begin := time.Now()
+	w(n)
+	return float64(time.Since(begin).Nanoseconds()) / float64(n)
+}
+
+func median(v []float64) float64 {
+	v = slices.Sorted(slices.Values(v))
+	return v[len(v)/2]
+}
+
+// quantile returns the value below which the share p of d lies.
+func quantile(d []time.Duration, p float64) float64 {
+	slices.Sort(d)
+	return float64(d[int(float64(len(d))*p)])
+}
+
+// BenchmarkGoals reports the goals and judges nothing.
+func BenchmarkGoals(b *testing.B) {
+	for _, g := range allGoals() {
+		b.Run(fmt.Sprintf("goal=%s/%s", g.id, strings.ReplaceAll(g.what, "/", " ")), func(b *testing.B) {
+			s := g.measure(b)
+			b.ReportMetric(median(s.ratios), "ratio")
+			b.ReportMetric(g.must, "must")
+			if len(s.is) > 0 {
+				b.ReportMetric(median(s.is), "ns/unit")
+				b.ReportMetric(median(s.base), "base-ns/unit")
+			}
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+// TestMusts measures each goal once and fails if a must is missed by more than the
+// noise.
+func TestMusts(t *testing.T) {
+	if !*goalsFlag {
+		t.Skip("not measured: it wants the machine alone and the flag -goals")
+	}
+	var table strings.Builder
+	fmt.Fprintf(&table, "%d processors, medians of %d, %.0f %% of noise allowed; * uses two processors at once\n\n", runtime.GOMAXPROCS(0), rounds, 100*noise)
+	row := func(cells ...any) {
+		fmt.Fprintf(&table, "| %-8v | %-62v | %9v | %13v | %6v | %8v | %-8v |\n", cells...)
+	}
+	row("goal", "what", "measured", "range", "must", "moonshot", "")
+	row("---", "---", "--:", "--:", "--:", "--:", "---")
+	var missed []string
+	for _, g := range allGoals() {
+		mark, moonshot := "", "–"
+		if g.busy {
+			mark = "*"
+		}
+		if g.moonshot > 0 {
+			moonshot = figure(g.moonshot)
+		}
+		if g.busy && runtime.GOMAXPROCS(0) < 2 {
+			row(g.id+mark, g.what, "–", "–", figure(g.must), moonshot, "not here")
+			continue
+		}
+		s := g.measure(t)
+		is := median(s.ratios)
+		verdict := judge(is, g.must, g.moonshot)
+		if verdict == "MISSED" {
+			missed = append(missed, g.id+" "+g.what)
+		}
+		spread := figure(slices.Min(s.ratios)) + "–" + figure(slices.Max(s.ratios))
+		row(g.id+mark, g.what, figure(is), spread, figure(g.must), moonshot, verdict)
+	}
+	fmt.Println(table.String())
+	assert.Empty(t, missed, "musts that are missed by more than the noise")
+}
+
+// judge says how a value stands to its goal.
+func judge(is, must, moonshot float64) string {
+	switch {
+	case math.IsNaN(is) || is > must*(1+noise):
+		return "MISSED"
+	case is > must:
+		return "in noise"
+	case is <= moonshot:
+		return "moonshot"
+	default:
+		return "met"
+	}
+}
+
+// figure prints three digits.
+func figure(v float64) string {
+	switch {
+	case v >= 100 || v == 0:
+		return fmt.Sprintf("%.0f", v)
+	case v >= 10:
+		return fmt.Sprintf("%.1f", v)
+	case v >= 0.1:
+		return fmt.Sprintf("%.2f", v)
+	default:
+		return fmt.Sprintf("%.2g", v)
+	}
+}
+
+func TestJudge_allowsNoiseAboveTheMust(t *testing.T) {
+	for is, want := range map[float64]string{
+		0.1: "moonshot", 0.5: "moonshot", 0.51: "met", 2: "met", 2.01: "in noise", 2.2: "in noise", 2.21: "MISSED",
+	} {
+		assert.Equal(t, want, judge(is, 2, 0.5), is)
+	}
+	assert.Equal(t, "MISSED", judge(math.NaN(), 2, 0.5), "nothing was measured")
+}
+
+func TestRatios_areThoseOfTheTimes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		takes := func(each time.Duration) work { return func(n int) { time.Sleep(time.Duration(n) * each) } }
+		s := ratios(takes(time.Millisecond), takes(4*time.Millisecond))
+		assert.Equal(t, slices.Repeat([]float64{0.25}, rounds), s.ratios)
+		assert.Equal(t, slices.Repeat([]float64{1e6}, rounds), s.is)
+	})
+}
