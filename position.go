@@ -88,9 +88,7 @@ func (sh *shard) locateTime(ms int64, now instant) (shardlog.Cursor, error) {
 		return shardlog.Cursor{}, invalidf("timestamp", "%s lies in the future: the time is %s",
 			timeOfMs(ms).Format(time.RFC3339Nano), now.time().Format(time.RFC3339Nano))
 	}
-	c := shardlog.Cursor{Next: sh.log.First()}
-	sh.log.SkipTo(&c, ms-1)
-	return c, nil
+	return sh.log.SeekArrival(ms - 1), nil
 }
 
 // lostReason says why a number is refused that only a lost run can have given

@@ -169,9 +169,16 @@ func (b *Block) writeCopies(n, k int, key string, data []byte, ms int64) {
 }
 
 // searchTime returns the first of n records that arrived after ms, or n if there
-// is none.
-func (b *Block) searchTime(n int, ms int64) int {
-	lo, hi := 0, n
+// is none. until is when the record behind them arrived, or the last of them.
+//
+// The headers of a large block lie in twenty pages, which are seldom in a cache, and
+// each step of a binary search meets another one. So it guesses from an even rate,
+// looks around with growing steps, and searches what is left.
+func (b *Block) searchTime(n int, ms, until int64) int {
+	lo, hi := 0, n // what is sought lies in lo..hi
+	if ms >= b.baseMs && ms < until {
+		lo, hi = b.around(int(int64(n)*(ms-b.baseMs)/(until-b.baseMs)), n, ms)
+	}
 	for lo < hi {
 		mid := int(uint(lo+hi) >> 1)
 		if b.arrival(mid) > ms {
@@ -181,6 +188,31 @@ func (b *Block) searchTime(n int, ms int64) int {
 		}
 	}
 	return lo
+}
+
+// around returns bounds of the first of n records that arrived after ms, from
+// looking at the record i and at ever more distant ones on one side of it.
+func (b *Block) around(i, n int, ms int64) (lo, hi int) {
+	const nearby = 64 // headers; eight cache lines
+	lo, hi = 0, n
+	if b.arrival(i) > ms {
+		hi = i
+		for step := nearby; hi-step > lo; step *= 4 {
+			if i = hi - step; b.arrival(i) <= ms {
+				return i + 1, hi
+			}
+			hi = i
+		}
+		return lo, hi
+	}
+	lo = i + 1
+	for step := nearby; lo+step < hi; step *= 4 {
+		if i = lo + step; b.arrival(i) > ms {
+			return lo, i
+		}
+		lo = i + 1
+	}
+	return lo, hi
 }
 
 // fitting returns the end of the longest run of records from i, of the first n,

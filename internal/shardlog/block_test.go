@@ -108,7 +108,10 @@ func TestBlock_searches(t *testing.T) {
 			for want < n && arrivals[want] <= at {
 				want++
 			}
-			require.Equal(t, want, b.searchTime(n, at))
+			last := arrivals[n-1]
+			for _, until := range []int64{last, last + 1, last + 1000} {
+				require.Equal(t, want, b.searchTime(n, at, until))
+			}
 		}
 		for i := range n {
 			budget := random.IntN(60) - 1

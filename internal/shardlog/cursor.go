@@ -79,6 +79,14 @@ func (l *Log) SkipTo(c *Cursor, ms int64) {
 	}
 }
 
+// SeekArrival returns a cursor at the oldest record that is not trimmed and arrived
+// after ms, or where the next one will be that does.
+func (l *Log) SeekArrival(ms int64) Cursor {
+	c := Cursor{Next: l.first.Load()}
+	l.seekArrival(&c, ms)
+	return c
+}
+
 // seekArrival moves c up to the first record that arrived after ms, or to the
 // published end if there is none.
 func (l *Log) seekArrival(c *Cursor, ms int64) {
@@ -91,7 +99,13 @@ func (l *Log) seekArrival(c *Cursor, ms int64) {
 			continue
 		}
 		n := b.published(end, next)
-		i := b.searchTime(n, ms)
+		until := int64(0)
+		if next != nil {
+			until = next.baseMs
+		} else {
+			until = b.lastMs(n)
+		}
+		i := b.searchTime(n, ms, until)
 		if i == n && next != nil && next.from <= end {
 			b = next
 			continue

@@ -2,6 +2,7 @@ package shardlog_test
 
 import (
 	"math"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -123,4 +124,62 @@ func TestCursor_forgets(t *testing.T) {
 	again, j := c.Block()
 	assert.Same(t, b, again)
 	assert.Equal(t, i, j)
+}
+
+// Whatever the rate is like at which records arrive, a time is found where counting
+// finds it.
+func TestLog_seekArrivalFindsWhatCountingFinds(t *testing.T) {
+	const n = 30_000
+	rng := rand.New(rand.NewPCG(1, 2))
+	gaps := map[string]func(i int) int64{
+		"even":         func(int) int64 { return 3 },
+		"random":       func(int) int64 { return rng.Int64N(5) },
+		"all at once":  func(int) int64 { return 0 },
+		"batches":      func(i int) int64 { return int64(i%500/499) * 1000 },
+		"late burst":   func(i int) int64 { return map[bool]int64{true: 5000}[i < 100] },
+		"rare":         func(i int) int64 { return map[bool]int64{true: 1 << 20}[i%3000 == 2999] },
+		"slowing down": func(i int) int64 { return int64(i / 1000) },
+	}
+	for name, gap := range gaps {
+		t.Run(name, func(t *testing.T) {
+			var l shardlog.Log
+			l.Init(shardlog.Options{})
+			const begin = 1_000_000
+			arrivals, ms := []int64{}, int64(begin)
+			for i := range n {
+				arrivals = append(arrivals, ms)
+				l.Append("key", make([]byte, 100), ms)
+				ms += gap(i)
+			}
+			l.Publish()
+			l.TrimTo(1000)
+			place := func(ms int64) uint64 { // of the first after ms, and not trimmed
+				i := 999
+				for i < n && arrivals[i] <= ms {
+					i++
+				}
+				return uint64(i + 1)
+			}
+			for range 100 {
+				at := arrivals[rng.IntN(n)] + rng.Int64N(3) - 1
+				require.Equal(t, place(at), l.SeekArrival(at).Next, at)
+			}
+			for _, at := range []int64{0, begin - 1, begin, ms - 1, ms, ms + 1<<40} {
+				require.Equal(t, place(at), l.SeekArrival(at).Next, at)
+			}
+		})
+	}
+}
+
+func TestLog_seekArrivalOfAnEmptyLog(t *testing.T) {
+	var l shardlog.Log
+	l.Init(shardlog.Options{})
+	require.EqualValues(t, 1, l.SeekArrival(5).Next)
+	l.Append("k", nil, 3)
+	require.EqualValues(t, 1, l.SeekArrival(5).Next, "what is not published is not there")
+	l.Publish()
+	require.EqualValues(t, 2, l.SeekArrival(5).Next)
+	require.EqualValues(t, 1, l.SeekArrival(2).Next)
+	l.TrimTo(2)
+	require.EqualValues(t, 2, l.SeekArrival(2).Next)
 }
