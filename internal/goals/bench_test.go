@@ -20,7 +20,7 @@ func BenchmarkFloor(b *testing.B) {
 		b.Run("put/size="+size.name, func(b *testing.B) { runWork(b, size.n, floorPut(8, size.n)) })
 		b.Run("batch/size="+size.name, func(b *testing.B) { runWork(b, size.n, floorBatch(8, size.n)) })
 	}
-	b.Run("views", func(b *testing.B) { runWork(b, 100, floorViews(1_000_000)) })
+	b.Run("views", func(b *testing.B) { runWork(b, 100, floorViews(1_000_000, leave)) })
 	b.Run("md5", func(b *testing.B) { runWork(b, 0, floorMD5) })
 }
 
@@ -71,7 +71,7 @@ func BenchmarkGetRecords(b *testing.B) {
 	s := filledStream(b, 1_000_000)
 	for _, readers := range []int{1, 4, 16} {
 		b.Run(fmt.Sprintf("batch=10000/readers=%d", readers), func(b *testing.B) {
-			runWork(b, 116, parallel(readers, func() work { return readWork(b, s) }))
+			runWork(b, 116, parallel(readers, func() work { return readWork(b, s, leave) }))
 		})
 	}
 }
@@ -136,7 +136,7 @@ func BenchmarkHollow(b *testing.B) {
 	b.Run("get/batch=10000", func(b *testing.B) {
 		s := newStream(b, 1, weir.Config{Hollow: true})
 		copiesWork(b, s, 1000)(1_000_000)
-		runWork(b, 1024, readWork(b, s))
+		runWork(b, 1024, readWork(b, s, leave))
 	})
 }
 

@@ -127,7 +127,7 @@ func TestMusts(t *testing.T) {
 	var table strings.Builder
 	fmt.Fprintf(&table, "%d processors, medians of %d, %.0f %% of noise allowed; * uses two processors at once\n\n", runtime.GOMAXPROCS(0), rounds, 100*noise)
 	row := func(cells ...any) {
-		fmt.Fprintf(&table, "| %-8v | %-62v | %9v | %13v | %6v | %8v | %-8v |\n", cells...)
+		fmt.Fprintf(&table, "| %-8v | %-66v | %9v | %13v | %6v | %8v | %-8v |\n", cells...)
 	}
 	row("goal", "what", "measured", "range", "must", "moonshot", "")
 	row("---", "---", "--:", "--:", "--:", "--:", "---")

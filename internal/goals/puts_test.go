@@ -36,17 +36,17 @@ func putGoals() []goal {
 		{"4", "PutRecords of 500, 8 shards, a record ÷ that floor in batches", 1.3, 0.4, false, func(tb testing.TB) sample {
 			return ratios(batchWork(tb, newStream(tb, 8, weir.Config{Settings: weir.Settings{Retention: live}}), 100), floorBatch(8, 100))
 		}},
-		{"8", "8 producers ÷ 1, a record", 0.85, 0.6, true, func(tb testing.TB) sample {
+		{"8", "8 producers ÷ 1 beside a goroutine that spins, a record", 0.85, 0.6, true, func(tb testing.TB) sample {
 			s := newStream(tb, 8, weir.Config{Settings: weir.Settings{Retention: live}})
-			return ratios(parallel(8, func() work { return putWork(tb, s, 100) }), putWork(tb, s, 100))
+			return ratios(parallel(8, func() work { return putWork(tb, s, 100) }), besideSpin(putWork(tb, s, 100)))
 		}},
-		{"11", "PutRecord beside a replaying reader ÷ alone", 1.3, 1.15, true, func(tb testing.TB) sample {
+		{"11", "PutRecord beside a replaying reader ÷ beside a spinning goroutine", 1.3, 1.15, true, func(tb testing.TB) sample {
 			s := newStream(tb, 1, weir.Config{Settings: weir.Settings{Retention: live}})
-			return ratios(beside(tb, s, weir.TrimHorizon(), putWork(tb, s, 100)), putWork(tb, s, 100))
+			return ratios(besideReplay(tb, s, putWork(tb, s, 100)), besideSpin(putWork(tb, s, 100)))
 		}},
-		{"11", "PutRecord beside a reader at the tip ÷ alone", 3, 2, true, func(tb testing.TB) sample {
+		{"11", "PutRecord beside a reader at the tip ÷ beside a spinning goroutine", 3, 2, true, func(tb testing.TB) sample {
 			s := newStream(tb, 1, weir.Config{Settings: weir.Settings{Retention: live}})
-			return ratios(beside(tb, s, weir.Latest(), putWork(tb, s, 100)), putWork(tb, s, 100))
+			return ratios(besideTail(tb, s, putWork(tb, s, 100)), besideSpin(putWork(tb, s, 100)))
 		}},
 	}
 }
@@ -87,7 +87,12 @@ func readGoals() []goal {
 	}
 	return []goal{
 		{"9", "GetRecords of 10,000 views ÷ building such views", 1.2, 0.6, false, func(tb testing.TB) sample {
-			return ratios(readWork(tb, filledStream(tb, 1_000_000)), floorViews(1_000_000))
+			return ratios(readWork(tb, filledStream(tb, 1_000_000), leave), floorViews(1_000_000, leave))
+		}},
+		// What the comparison with other libraries measures as goal 10, where records
+		// that nobody looks at would count for nothing.
+		{"9", "the same with a look at each record's data", 1.2, 0, false, func(tb testing.TB) sample {
+			return ratios(readWork(tb, filledStream(tb, 1_000_000), touch), floorViews(1_000_000, touch))
 		}},
 		{"fan-out", "Subscription ÷ Reader, a record of a backlog", 1.5, 0, false, func(tb testing.TB) sample {
 			s := backlog(tb, 1)

@@ -94,8 +94,8 @@ func copiesWork(tb testing.TB, s *weir.Stream, n int) work {
 }
 
 // readWork reads a shard from end to end, again and again, in batches of 10,000
-// into a slice of its own.
-func readWork(tb testing.TB, s *weir.Stream) work {
+// into a slice of its own, and shows them to use.
+func readWork(tb testing.TB, s *weir.Stream, use func([]weir.Record)) work {
 	ctx := context.Background()
 	first := iterator(tb, s, weir.TrimHorizon())
 	var buf []weir.Record
@@ -108,6 +108,7 @@ func readWork(tb testing.TB, s *weir.Stream) work {
 				return
 			}
 			buf, it = batch.Records, batch.Next
+			use(buf)
 			if batch.MillisBehindLatest == 0 {
 				it = first
 			}
@@ -238,25 +239,45 @@ func replayWork(tb testing.TB, s *weir.Stream, open opener, sources int) work {
 	}
 }
 
-// beside does w while a reader reads the stream again and again, or follows its
-// tip.
-func beside(tb testing.TB, s *weir.Stream, from weir.Position, w work) work {
+// besideReplay does w while the stream's first shard is read from end to end, again
+// and again, into one slice.
+func besideReplay(tb testing.TB, s *weir.Stream, w work) work {
+	read := readWork(tb, s, leave)
+	return beside(w, func() { read(1) })
+}
+
+// besideTail does w while a reader follows the tip of the stream's first shard.
+func besideTail(tb testing.TB, s *weir.Stream, w work) work {
+	return func(n int) {
+		r, err := openReader(s, 0, weir.Latest())
+		if err != nil {
+			tb.Error(err)
+			return
+		}
+		defer r.close()
+		beside(w, func() {
+			if _, err := r.tryNext(); err != nil {
+				tb.Error(err)
+			}
+		})(n)
+	}
+}
+
+// besideSpin does w while a goroutine uses another processor and touches no memory:
+// the base of what uses two processors. On a machine that does nothing else, w takes
+// as long as alone. Where something else runs too, or two processors are all there
+// are for two goroutines and the garbage collector, both sides of a ratio have to
+// share alike.
+func besideSpin(w work) work { return beside(w, func() {}) }
+
+// beside does w while another goroutine does f again and again.
+func beside(w work, f func()) work {
 	return func(n int) {
 		var stop atomic.Bool
 		var wg sync.WaitGroup
 		wg.Go(func() {
 			for !stop.Load() {
-				r, err := openReader(s, 0, from)
-				if err != nil {
-					tb.Error(err)
-					return
-				}
-				for records, err := r.tryNext(); !stop.Load() && err == nil; records, err = r.tryNext() {
-					if len(records) == 0 && from == weir.TrimHorizon() {
-						break
-					}
-				}
-				r.close()
+				f()
 			}
 		})
 		w(n)
