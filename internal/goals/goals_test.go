@@ -18,8 +18,8 @@ var goalsFlag = flag.Bool("goals", false, "measure the goals and judge them; tak
 
 const (
 	rounds  = 5
-	parts   = 3                     // a round measures both sides so many times, in turn
-	minimum = 20 * time.Millisecond // length of one part
+	parts   = 2                     // a round measures both sides so many times, in turn
+	minimum = 60 * time.Millisecond // length of one part; in less, memory does not settle
 	noise   = 0.1                   // by how much a must may be exceeded
 )
 
