@@ -9,6 +9,7 @@ import (
 
 	"github.com/weirstream/weir/internal/seconds"
 	"github.com/weirstream/weir/internal/shardlog"
+	"github.com/weirstream/weir/internal/systime"
 	"github.com/weirstream/weir/internal/wait"
 )
 
@@ -57,8 +58,9 @@ type Config struct {
 	// of the earlier stream's shards. Zero means that there is none. It means
 	// nothing to [LoadStream].
 	After SequenceNumber
-	// Now tells the time. Nil means [time.Now]. It is called once at the
-	// beginning of each operation, by many goroutines at a time.
+	// Now tells the time. Nil means the system's, as [time.Now] tells it; that it
+	// was set is noticed within a millisecond. Now is called once at the beginning
+	// of each operation, by many goroutines at a time.
 	Now func() time.Time
 }
 
@@ -127,7 +129,7 @@ func (c Config) withDefaults() Config {
 		c.MetricsWindow = defaultMetricsWindow
 	}
 	if c.Now == nil {
-		c.Now = time.Now
+		c.Now = systime.New()
 	}
 	return c
 }
