@@ -164,7 +164,7 @@ func judge(is, must, moonshot float64) string {
 		return "MISSED"
 	case is > must:
 		return "in noise"
-	case is <= moonshot:
+	case moonshot > 0 && is <= moonshot:
 		return "moonshot"
 	default:
 		return "met"
@@ -192,6 +192,7 @@ func TestJudge_allowsNoiseAboveTheMust(t *testing.T) {
 		assert.Equal(t, want, judge(is, 2, 0.5), is)
 	}
 	assert.Equal(t, "MISSED", judge(math.NaN(), 2, 0.5), "nothing was measured")
+	assert.Equal(t, "met", judge(0, 2, 0), "there is no moonshot")
 }
 
 func TestRatios_areThoseOfTheTimes(t *testing.T) {

@@ -131,7 +131,7 @@ func shardGoals() []goal {
 			if _, err := s.Resize(context.Background(), 2000); err != nil {
 				tb.Fatal(err)
 			}
-			return value(float64(time.Since(begin).Milliseconds()))
+			return value(1000 * time.Since(begin).Seconds())
 		}},
 	}
 }

@@ -34,7 +34,7 @@ func wakingGoals() []goal {
 		return deliverWork(tb, s, openSubscription, n, batchWork(tb, s, 100))
 	}
 	return []goal{
-		{"12", "wake-up of a Reader, idle producer, p50 ÷ a channel's", 1.2, 0.7, true, waking(openReader, 1000, idle)},
+		{"12", "wake-up of a Reader, idle producer, p50 ÷ a channel's", 1.2, 0.7, true, waking(openReader, 2000, idle)},
 		{"13", "wake-up of a Reader, busy producer, p50 ÷ a channel's", 1.2, 0.15, true, waking(openReader, 4000, busy)},
 		{"14", "PutRecord ÷ PutRecord without looking for waiters", 1.05, 1.02, false, func(tb testing.TB) (s sample) {
 			const n = 500_000
