@@ -32,7 +32,7 @@ func BenchmarkOnDemand_growth(b *testing.B) {
 func grow(b *testing.B, shards int) (longest, total time.Duration) {
 	now := epoch
 	c := weir.Config{Settings: weir.Settings{Mode: weir.OnDemand}, Now: func() time.Time { return now }}
-	c.Limits.WriteBytesPerSecond = rate.Limit(10_240 << 20 / shards)
+	c.Limits.WriteBytesPerSecond = 10_240 << 20 / rate.Limit(shards)
 	c.Limits.OnDemandWriteBytesPerSecond = weir.Unlimited().OnDemandWriteBytesPerSecond
 	s, err := weir.NewStream("s", c)
 	if err != nil {
