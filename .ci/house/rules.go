@@ -1,0 +1,50 @@
+package main
+
+// rules say what may be, and why where it is an exception. Packages are named by
+// their directory; a name that ends in "/..." is all that lies below, too.
+type rules struct {
+	belowRoot map[string]string // who below internal/ may import the root, and why
+	aboveRoot map[string]string // who else may, and why
+	leaves    []string          // packages that import nothing of ours
+	families  map[string]string // exported type → its file, where that has another name
+
+	testFiles []string // of the root, named after no source file of its own
+
+	commentColumns, fileLines, functionLines int
+}
+
+var house = rules{
+	belowRoot: map[string]string{
+		"internal/model/twins": "a test kit: it drives the engine and its naive twin side by side",
+		"internal/goals":       "a test: it measures the engine",
+	},
+	aboveRoot: map[string]string{
+		"client":       "it is the way to the engine: all others take theirs from it",
+		"simulate":     "it drives the engine by hand, in virtual time",
+		"workload":     "it speaks of records and of how they are put",
+		"examples/...": "they show the engine to somebody who embeds it",
+		"aws/...":      "the account is the service's face, which has more operations than a client needs",
+		"cmd/...":      "the program wires everything together",
+		"metrics":      "its example asks a stream for its counts; the package itself is a leaf",
+	},
+	leaves: []string{"metrics"},
+	families: map[string]string{
+		"Batch": "iterator.go", "ChildShard": "iterator.go",
+		"Entry": "record.go", "Placed": "record.go", "PutResult": "record.go",
+		"Shard": "reshard.go", "Reshard": "reshard.go", "ShardQuery": "reshard.go", "ShardFilter": "reshard.go",
+		"ShardID": "sequence.go", "SequenceNumber": "sequence.go",
+		"Config": "stream.go", "Settings": "stream.go", "FullPolicy": "stream.go",
+		"Consumer": "fanout.go",
+		"Event":    "subscription.go", "SubscriptionActiveError": "subscription.go",
+		"Snapshot": "metrics.go", "ShardMetrics": "metrics.go", "ReaderMetrics": "metrics.go", "ConsumerMetrics": "metrics.go",
+		"Mode": "capacity.go", "Distribution": "capacity.go",
+		"Quota": "limits.go", "LimitError": "limits.go",
+		"Progress":      "positions.go",
+		"HashKeyRange":  "hashkey.go",
+		"ArgumentError": "errors.go", "IteratorExpiredError": "errors.go", "SequenceNumberError": "errors.go",
+	},
+	testFiles:      []string{"example_test.go", "export_test.go", "model_test.go", "concurrency_test.go"},
+	commentColumns: 80,
+	fileLines:      600,
+	functionLines:  100,
+}

@@ -1,0 +1,13 @@
+package weir
+
+import "example.com/weir/internal/part"
+
+type shard struct {
+	parts  []part.Part
+	stream *Stream
+}
+
+func (s *shard) add(n int) {
+	s.parts = append(s.parts, part.Part(n))
+	s.stream.Forgotten()
+}
