@@ -136,8 +136,8 @@ func TestMeasure_whatStandsBehindIt(t *testing.T) {
 	}
 	assert.Equal(t, []string{
 		"shard.go stream.go", // nothing depends on stream_shards.go
-		"shard.go -> stream.go: Forgotten Stream",
-		"stream.go -> shard.go: add shard",
+		"1 without shard.go -> stream.go: Forgotten Stream",
+		"1 without stream.go -> shard.go: add shard",
 	}, got[largestKnot])
 	assert.Equal(t, []string{"Config: Unused", "Stream: Forgotten (String)"}, got[unusedNames])
 	assert.Equal(t, []string{"long.go: lines 33"}, got[wideComments])

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"go/types"
 	"maps"
@@ -43,44 +44,50 @@ func outlivesFunctions(pkg *types.Package, o types.Object) bool {
 }
 
 // knot is the largest set of files that all depend on each other, in however many
-// steps; how many arrows the package has; and the arrows within the knot, of those
-// pairs that use each other, that are least used.
+// steps; how many arrows the package has; and which arrows are best turned around:
+// those without which the knot is smallest, and of these the least used.
 func (u *unit) knot() (files []string, arrows int, cuts []string) {
 	all := u.arrows()
-	next := make(map[string][]string)
-	for a := range all {
-		next[a.from] = append(next[a.from], a.to)
-	}
-	for _, f := range u.files {
-		if set := mutual(next, u.base(f.Pos())); len(set) > len(files) {
-			files = set
-		}
-	}
+	files = largest(all, arrow{})
 	type cut struct {
-		uses int
-		text string
+		knot, uses int
+		text       string
 	}
 	var found []cut
 	for a, names := range all {
-		if all[arrow{a.to, a.from}] == nil || !slices.Contains(files, a.from) || !slices.Contains(files, a.to) {
+		if !slices.Contains(files, a.from) || !slices.Contains(files, a.to) {
 			continue
 		}
-		n := 0
+		c := cut{knot: len(largest(all, a))}
 		for _, uses := range names {
-			n += uses
+			c.uses += uses
 		}
-		found = append(found, cut{n, fmt.Sprintf("%s -> %s: %s", a.from, a.to, strings.Join(slices.Sorted(maps.Keys(names)), " "))})
+		c.text = fmt.Sprintf("%d without %s -> %s: %s", c.knot, a.from, a.to, strings.Join(slices.Sorted(maps.Keys(names)), " "))
+		found = append(found, c)
 	}
 	slices.SortFunc(found, func(a, b cut) int {
-		if a.uses != b.uses {
-			return a.uses - b.uses
-		}
-		return strings.Compare(a.text, b.text)
+		return cmp.Or(a.knot-b.knot, a.uses-b.uses, strings.Compare(a.text, b.text))
 	})
 	for _, c := range found[:min(len(found), 12)] {
 		cuts = append(cuts, c.text)
 	}
 	return files, len(all), cuts
+}
+
+// largest is the largest knot that there is but for one arrow.
+func largest(all map[arrow]map[string]int, but arrow) (files []string) {
+	next := make(map[string][]string)
+	for a := range all {
+		if a != but {
+			next[a.from] = append(next[a.from], a.to)
+		}
+	}
+	for _, from := range slices.Sorted(maps.Keys(next)) {
+		if set := mutual(next, from); len(set) > len(files) {
+			files = set
+		}
+	}
+	return files
 }
 
 // mutual are the files that can be reached from one and reach it, and the file
