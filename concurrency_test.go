@@ -88,13 +88,14 @@ func (rd *reading) see(t *testing.T, r weir.Record) {
 
 // followStream reads the whole stream with a Reader until it has seen n records.
 func followStream(ctx context.Context, t *testing.T, s *weir.Stream, n int) {
-	r, err := s.ReadStream("reader", weir.TrimHorizon())
+	r, err := s.NewReader("reader", weir.TrimHorizon())
 	if !assert.NoError(t, err) {
 		return
 	}
 	defer r.Close()
 	for seen := newReading(); seen.n < n; {
-		records, err := r.Next(ctx)
+		b, err := r.Next(ctx)
+		records := b.Records
 		if !assert.NoError(t, err) {
 			return
 		}
@@ -111,7 +112,7 @@ func pollShards(ctx context.Context, t *testing.T, s *weir.Stream, n int) {
 	ended := make(map[weir.ShardID]bool)
 	var iterators []weir.Iterator
 	begin := func(id weir.ShardID) {
-		it, err := s.Iterator(id, weir.TrimHorizon())
+		it, err := s.Iterator(ctx, id, weir.TrimHorizon())
 		assert.NoError(t, err)
 		iterators = append(iterators, it)
 	}
@@ -147,7 +148,7 @@ func pollShards(ctx context.Context, t *testing.T, s *weir.Stream, n int) {
 
 // twoEnded notes the end of one parent of a merge and reports whether it was the
 // second.
-func twoEnded(ended map[weir.ShardID]bool, child weir.ChildShard) bool {
+func twoEnded(ended map[weir.ShardID]bool, child weir.Shard) bool {
 	second := ended[-1-child.ID]
 	ended[-1-child.ID] = true
 	return second
@@ -221,7 +222,7 @@ func TestStream_historyOfManyWorkers(t *testing.T) {
 
 	// What was acknowledged is what can be read, and nothing else.
 	end := newReading()
-	for r, err := range h.s.AllToTip(ctx, weir.TrimHorizon()) {
+	for r, err := range h.s.Records(ctx, weir.TrimHorizon().ToTip()) {
 		require.NoError(t, err)
 		end.see(t, r)
 		put, ok := h.puts[string(r.Data)]
@@ -244,7 +245,7 @@ func TestStream_historyWhileRecordsAreDropped(t *testing.T) {
 	for range 2 {
 		readers.Go(func() {
 			last := make(map[weir.ShardID]weir.SequenceNumber)
-			for r, err := range s.All(ctx, weir.TrimHorizon()) {
+			for r, err := range s.Records(ctx, weir.TrimHorizon()) {
 				if err != nil {
 					assert.ErrorIs(t, err, context.Canceled)
 					return

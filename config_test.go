@@ -152,7 +152,7 @@ func TestStream_putsAndReadsReadTheClockOnce(t *testing.T) {
 		"PutRecord":    func() error { _, err := s.PutRecord(t.Context(), "k", nil); return err },
 		"PutRecords":   func() error { _, err := s.PutRecords(t.Context(), []weir.Entry{{PartitionKey: "k"}}); return err },
 		"SetRetention": func() error { return setRetention(s, 25*time.Hour) },
-		"Iterator":     func() error { _, err := s.Iterator(shard0, weir.AtTime(epoch)); return err },
+		"Iterator":     func() error { _, err := s.Iterator(t.Context(), shard0, weir.AtTime(epoch)); return err },
 		"Trim":         func() error { s.Trim(); return nil },
 		"Snapshot":     func() error { s.Snapshot(); return nil },
 	} {

@@ -242,7 +242,7 @@ func TestStream_copiesArePublishedInOrder(t *testing.T) {
 		done <- err
 	}()
 	next := uint64(1)
-	for r, err := range s.Records(t.Context(), shard0, weir.TrimHorizon()) {
+	for r, err := range s.Records(t.Context(), weir.TrimHorizon().In(shard0)) {
 		require.NoError(t, err)
 		require.Equal(t, next, r.SequenceNumber.Index())
 		require.Equal(t, "kabc", r.PartitionKey+string(r.Data))

@@ -38,7 +38,7 @@ func TestDistribution_auto(t *testing.T) {
 	for _, sh := range s.Snapshot().Shards {
 		assert.EqualValues(t, 130, sh.Total.IncomingRecords)
 	}
-	for r, err := range s.AllToTip(ctx, weir.TrimHorizon()) {
+	for r, err := range s.Records(ctx, weir.TrimHorizon().ToTip()) {
 		require.NoError(t, err)
 		keys[r.PartitionKey]++
 	}

@@ -7,7 +7,7 @@
 //	…
 //	at, err := s.PutRecord(ctx, "user-42", []byte("hello"))
 //	…
-//	for r, err := range s.AllToTip(ctx, weir.TrimHorizon()) {
+//	for r, err := range s.Records(ctx, weir.TrimHorizon().ToTip()) {
 //		…
 //	}
 //
@@ -30,16 +30,22 @@
 //
 // # Reading
 //
-// There are two ways. [Stream.Iterator] and [Stream.GetRecords] are the service's
-// operations: a position in one shard that expires after five minutes, batches
-// that spend the shard's read quota, never a wait. [Stream.Records] and
-// [Stream.All] are loops over one shard or the whole stream that wait for more
-// without polling and spend no quota; [Stream.RecordsToTip] and
-// [Stream.AllToTip] end where the stream ends. A [Reader] is what they are made
-// of: batches, an age for the metrics, and [Positions] to resume from, which say
-// how far each shard was read and what memory can be given back with
-// [Stream.TrimToPositions]. Registered consumers have a throughput of their own:
-// [Stream.RegisterConsumer] and [Stream.Subscribe].
+// A [Position] says where to begin, and how: the trim horizon, [Latest], a time, a
+// sequence number, or where a reader stood before, [Resume]; in one shard, to the
+// tip and no further, or so that losing records is an error.
+//
+// There are three ways to read. [Stream.Iterator] and [Stream.GetRecords] are the
+// service's operations: an iterator is a position in one shard that expires after
+// five minutes; each call spends the shard's read quota and never waits. A [Reader]
+// reads one shard or the whole stream, each key in order, waits for more without
+// polling and spends no quota; [Stream.Records] is a loop over its records.
+// Registered consumers have a throughput of their own: [Stream.RegisterConsumer]
+// and [Stream.Subscribe]. All three give a [Batch] at a time, which says where to
+// read on and how far behind that is.
+//
+// A reader says how far it is behind, how many records had gone before it came to
+// them, and its [Positions]: how far each shard was read, to be saved, resumed
+// from, and for [Stream.TrimToPositions] to give memory back.
 //
 // Records are views of the stream's memory. They stay valid for as long as they
 // are held, but must not be written to, and hold a block of up to a MiB; see

@@ -55,8 +55,12 @@ var (
 	// ErrSubscriptionTakenOver says that a subscription ended because the same
 	// consumer subscribed to the same shard again.
 	ErrSubscriptionTakenOver = errors.New("subscription taken over")
-	// ErrSubscriptionClosed says that a subscription was used after its Close.
-	ErrSubscriptionClosed = errors.New("subscription closed")
+	// ErrClosed says that a [Reader] or a [Subscription] was used after its Close, or
+	// that something was put after [Stream.EndWrites].
+	ErrClosed = errors.New("closed")
+	// ErrRecordsLost says that records had gone before a reader came to them, which
+	// was told to be [Position.Strict]. The error is a [*RecordsLostError].
+	ErrRecordsLost = errors.New("records lost")
 )
 
 // An ArgumentError says which argument was refused and why. It matches
@@ -105,3 +109,22 @@ func (e *SequenceNumberError) Error() string {
 
 // Is reports whether target is [ErrInvalidSequenceNumber].
 func (e *SequenceNumberError) Is(target error) bool { return target == ErrInvalidSequenceNumber }
+
+// A RecordsLostError says which records a reader has lost: they expired, or were
+// dropped or trimmed, before it came to them. It matches [ErrRecordsLost]. The
+// reader goes on behind them.
+type RecordsLostError struct {
+	Stream  string
+	Shard   ShardID
+	Records int64 // how many
+	// From and To name the first and the last of them. The second of arrival that
+	// they encode is not that of the records, which nobody knows any more.
+	From, To SequenceNumber
+}
+
+func (e *RecordsLostError) Error() string {
+	return fmt.Sprintf("%s of stream %s: %d records are gone unread, %s to %s", e.Shard, e.Stream, e.Records, e.From, e.To)
+}
+
+// Is reports whether target is [ErrRecordsLost].
+func (e *RecordsLostError) Is(target error) bool { return target == ErrRecordsLost }

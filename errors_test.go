@@ -53,10 +53,10 @@ func TestErrors_eachMatchesItsSentinelOnly(t *testing.T) {
 	assert.Equal(t, &weir.LimitError{
 		Quota: weir.QuotaWriteRecords, Stream: "test", Shard: children[0], RetryAfter: time.Second}, over)
 
-	_, missing := s.Iterator(9, weir.TrimHorizon())
+	_, missing := s.Iterator(ctx, 9, weir.TrimHorizon())
 	assert.Equal(t, weir.ErrShardNotFound, matches(t, missing))
 	assert.EqualError(t, missing, "shardId-000000000009 of stream test: shard not found")
-	_, negative := s.Iterator(-1, weir.TrimHorizon())
+	_, negative := s.Iterator(ctx, -1, weir.TrimHorizon())
 	assert.Equal(t, weir.ErrShardNotFound, matches(t, negative))
 	_, closed := s.SplitShard(t.Context(), shard0, weir.HashKey{Lo: 2})
 	assert.Equal(t, weir.ErrShardClosed, matches(t, closed))
@@ -64,7 +64,7 @@ func TestErrors_eachMatchesItsSentinelOnly(t *testing.T) {
 	assert.Equal(t, weir.ErrInvalidIterator, matches(t, foreign))
 	_, zero := s.GetRecords(ctx, weir.Iterator{}, 0)
 	assert.Equal(t, weir.ErrInvalidIterator, matches(t, zero))
-	_, number := s.Iterator(children[0], weir.AtSequence(s.Shards()[1].StartingSequenceNumber))
+	_, number := s.Iterator(ctx, children[0], weir.AtSequence(s.Shards()[1].StartingSequenceNumber))
 	assert.Equal(t, weir.ErrInvalidSequenceNumber, matches(t, number))
 
 	clock.Advance(301 * time.Second)
@@ -73,7 +73,7 @@ func TestErrors_eachMatchesItsSentinelOnly(t *testing.T) {
 	assert.EqualError(t, expired,
 		"shard iterator expired: issued 2026-11-02T10:00:00Z, used 2026-11-02T10:05:01Z, lives 5m0s")
 	clock.Advance(24 * time.Hour)
-	_, vanished := s.Iterator(shard0, weir.TrimHorizon())
+	_, vanished := s.Iterator(ctx, shard0, weir.TrimHorizon())
 	assert.Equal(t, weir.ErrShardNotFound, matches(t, vanished))
 }
 
@@ -115,7 +115,7 @@ func TestSequenceNumberError_saysWhatIsWrong(t *testing.T) {
 		"did not come from this stream":                                other.Shards()[0].StartingSequenceNumber,
 	}
 	for reason, n := range numbers {
-		_, err := s.Iterator(shard0, weir.AfterSequence(n))
+		_, err := s.Iterator(t.Context(), shard0, weir.AfterSequence(n))
 		var bad *weir.SequenceNumberError
 		require.ErrorAs(t, err, &bad)
 		assert.Equal(t, &weir.SequenceNumberError{Text: n.String(), Reason: reason, Shard: shard0, Encodes: n.Shard()}, bad)
@@ -131,7 +131,7 @@ func TestStream_nilContext(t *testing.T) {
 	require.NoError(t, err)
 	mustPut(t, s, "k", "v")
 	entries := []weir.Entry{{PartitionKey: "k"}}
-	reader, err := s.ReadShard("r", shard0, weir.TrimHorizon())
+	reader, err := s.NewReader("r", weir.TrimHorizon().In(shard0))
 	require.NoError(t, err)
 	defer reader.Close()
 	sub, err := s.Subscribe(t.Context(), "c", shard0, weir.TrimHorizon())
@@ -148,7 +148,10 @@ func TestStream_nilContext(t *testing.T) {
 		"GetRecords":     of(s.GetRecords(none, mustIterator(t, s, shard0, weir.TrimHorizon()), 1)),
 		"AppendRecords":  of(s.AppendRecords(none, nil, mustIterator(t, s, shard0, weir.TrimHorizon()), 1)),
 		"Subscribe":      of(s.Subscribe(none, "c", shard0, weir.TrimHorizon())),
+		"Iterator":       of(s.Iterator(none, shard0, weir.TrimHorizon())),
+		"IteratorAge":    of(s.IteratorAge(none, mustIterator(t, s, shard0, weir.TrimHorizon()))),
 		"Reader":         of(reader.Next(none)),
+		"NextBatch":      of(reader.NextBatch(none, 1, 0)),
 		"Subscription":   of(sub.Next(none)),
 	} {
 		var bad *weir.ArgumentError
@@ -156,10 +159,9 @@ func TestStream_nilContext(t *testing.T) {
 		assert.EqualError(t, err, "context: is nil", name)
 	}
 	for name, loop := range map[string]iter.Seq2[weir.Record, error]{
-		"Records":      s.Records(none, shard0, weir.TrimHorizon()),
-		"RecordsToTip": s.RecordsToTip(none, shard0, weir.TrimHorizon()),
-		"All":          s.All(none, weir.TrimHorizon()),
-		"AllToTip":     s.AllToTip(none, weir.TrimHorizon()),
+		"of a shard":  s.Records(none, weir.TrimHorizon().In(shard0)),
+		"of a stream": s.Records(none, weir.TrimHorizon()),
+		"to the tip":  s.Records(none, weir.TrimHorizon().ToTip()),
 	} {
 		n := 0
 		for _, err := range loop {

@@ -86,7 +86,7 @@ func ExampleStream_GetRecords() {
 			log.Fatal(err)
 		}
 	}
-	it, err := s.Iterator(0, weir.TrimHorizon())
+	it, err := s.Iterator(ctx, 0, weir.TrimHorizon())
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -122,7 +122,7 @@ func ExampleStream_Records() {
 			}
 		}
 	}()
-	for r, err := range s.Records(ctx, 0, weir.TrimHorizon()) {
+	for r, err := range s.Records(ctx, weir.TrimHorizon().In(0)) {
 		if err != nil {
 			log.Fatal(err)
 		}
@@ -137,8 +137,8 @@ func ExampleStream_Records() {
 	// user-1 /buy
 }
 
-// All keeps the order of each key, also over a split.
-func ExampleStream_All() {
+// The whole stream keeps the order of each key, also over a split.
+func ExampleStream_Records_order() {
 	s := newExample(weir.Config{})
 	ctx := context.Background()
 	put := func(data string) {
@@ -153,7 +153,7 @@ func ExampleStream_All() {
 	}
 	put("after the split")
 
-	for r, err := range s.All(ctx, weir.TrimHorizon()) {
+	for r, err := range s.Records(ctx, weir.TrimHorizon()) {
 		if err != nil {
 			log.Fatal(err)
 		}

@@ -36,12 +36,6 @@ func ArenaBytes(s *Stream) int64 {
 	return n
 }
 
-// ReadOn returns a reader that continues at saved positions or, if there are none,
-// begins at another one.
-func ReadOn(s *Stream, saved Positions, from Position) (*Reader, error) {
-	return s.readOn("", saved, from)
-}
-
 // OpenShards returns how many open shards a stream has, without carrying out what
 // has fallen due in on-demand mode.
 func OpenShards(s *Stream) int { return len(s.routes.Load().open) }

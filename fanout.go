@@ -47,18 +47,6 @@ func (s *Stream) RegisterConsumer(ctx context.Context, name string) (Consumer, e
 	return c.describe(), nil
 }
 
-// DescribeConsumer returns the registered consumer of that name. The error
-// matches [ErrConsumerNotFound].
-func (s *Stream) DescribeConsumer(name string) (Consumer, error) {
-	s.fanOut.mu.Lock()
-	defer s.fanOut.mu.Unlock()
-	c, err := s.consumerLocked(name)
-	if err != nil {
-		return Consumer{}, err
-	}
-	return c.describe(), nil
-}
-
 // Consumers returns the registered consumers in the order of their registration.
 func (s *Stream) Consumers() []Consumer {
 	s.fanOut.mu.Lock()
@@ -90,6 +78,13 @@ func (s *Stream) DeregisterConsumer(ctx context.Context, name string) error {
 	}
 	return nil
 }
+
+// The service's typical time from a put to a read, for [Config.GetRecordsDelay]
+// and [Config.FanOutDelay].
+const (
+	TypicalGetRecordsDelay = 200 * time.Millisecond // with one reader that polls
+	TypicalFanOutDelay     = 70 * time.Millisecond
+)
 
 // fanOut is the registered consumers of a stream.
 type fanOut struct {

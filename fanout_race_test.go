@@ -95,8 +95,8 @@ func produce(t *testing.T, s *weir.Stream, acknowledged map[string]int, producer
 }
 
 // observer counts the records of each key and checks that none is out of order.
-func observer(t *testing.T, seen map[string]int) func(ev weir.Event) {
-	return func(ev weir.Event) {
+func observer(t *testing.T, seen map[string]int) func(ev weir.Batch) {
+	return func(ev weir.Batch) {
 		for _, r := range ev.Records {
 			assert.Equal(t, strconv.Itoa(seen[r.PartitionKey]), string(r.Data), "%s in %v", r.PartitionKey, ev.Shard)
 			seen[r.PartitionKey]++
@@ -114,12 +114,12 @@ type follower struct {
 
 	mu     sync.Mutex // guards what follows
 	walk   *lineage.Walk[weir.ShardID]
-	handle func(weir.Event)
+	handle func(weir.Batch)
 }
 
 // follow begins to read the stream from its beginning, until ctx ends. One event
 // is handled at a time.
-func follow(ctx context.Context, t *testing.T, s *weir.Stream, consumer string, wg *sync.WaitGroup, handle func(weir.Event)) {
+func follow(ctx context.Context, t *testing.T, s *weir.Stream, consumer string, wg *sync.WaitGroup, handle func(weir.Batch)) {
 	var listing []lineage.Shard[weir.ShardID]
 	for _, d := range s.Shards() {
 		listing = append(listing, lineage.Shard[weir.ShardID]{ID: d.ID, Parents: d.Parents})
@@ -159,13 +159,13 @@ func (f *follower) read(ctx context.Context, shard weir.ShardID) {
 			if f.took(ctx, ev); ev.Children != nil {
 				return
 			}
-			from = weir.AfterSequence(ev.ContinuationSequenceNumber)
+			from = ev.Continue
 		}
 	}
 }
 
 // took handles an event, and begins what follows the last one of a shard.
-func (f *follower) took(ctx context.Context, ev weir.Event) {
+func (f *follower) took(ctx context.Context, ev weir.Batch) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.handle(ev)
@@ -235,7 +235,7 @@ func TestSubscription_manyAtOnce(t *testing.T) {
 				}
 				n += len(ev.Records)
 				if n%7 == 0 { // continue in another subscription
-					sub, err = s.Subscribe(t.Context(), name, 0, weir.AfterSequence(ev.ContinuationSequenceNumber))
+					sub, err = s.Subscribe(t.Context(), name, 0, ev.Continue)
 					assert.NoError(t, err)
 				}
 				s.Snapshot()

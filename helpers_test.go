@@ -57,12 +57,12 @@ func mustPut(t testing.TB, s *weir.Stream, key, data string) weir.Placed {
 
 func mustIterator(t testing.TB, s *weir.Stream, shard weir.ShardID, from weir.Position) weir.Iterator {
 	t.Helper()
-	it, err := s.Iterator(shard, from)
+	it, err := s.Iterator(t.Context(), shard, from)
 	require.NoError(t, err)
 	return it
 }
 
-func mustGet(t testing.TB, s *weir.Stream, it weir.Iterator, limit int) weir.Batch {
+func mustGet(t testing.TB, s *weir.Stream, it weir.Iterator, limit int) weir.Page {
 	t.Helper()
 	b, err := s.GetRecords(t.Context(), it, limit)
 	require.NoError(t, err)
@@ -83,7 +83,7 @@ func dataOf(records []weir.Record) []string {
 func readable(t testing.TB, s *weir.Stream, shard weir.ShardID) []string {
 	t.Helper()
 	list := []string{}
-	for r, err := range s.RecordsToTip(t.Context(), shard, weir.TrimHorizon()) {
+	for r, err := range s.Records(t.Context(), weir.TrimHorizon().In(shard).ToTip()) {
 		require.NoError(t, err)
 		list = append(list, string(r.Data))
 	}

@@ -1,13 +1,240 @@
 package weir
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
 	"slices"
 	"time"
 
 	"github.com/weirstream/weir/internal/quota"
 	"github.com/weirstream/weir/internal/shardlog"
 )
+
+// A Position says where to begin reading, and how. Its zero value is the trim
+// horizon of the whole stream.
+//
+// A position is made by [TrimHorizon], [Latest], [AtTime], [AtSequence],
+// [AfterSequence] or, for one that was saved, [Resume]. What else a reader is to
+// know is asked of the position: [Position.In], [Position.ToTip],
+// [Position.Strict]. An iterator and a subscription read one shard from one place
+// on, so they take none of that but In, of the same shard.
+type Position struct {
+	kind   positionKind
+	one    bool // reads one shard, which is shard
+	toTip  bool
+	strict bool
+	shard  ShardID
+	number SequenceNumber // for atSequence and afterSequence
+	ms     int64          // for atTime; Unix milliseconds
+	saved  *Positions     // nil or not empty; where a whole stream is gone on with
+}
+
+type positionKind uint8
+
+const (
+	trimHorizon positionKind = iota
+	latest
+	atTime
+	atSequence
+	afterSequence
+)
+
+// TrimHorizon is the oldest record that is still readable.
+func TrimHorizon() Position { return Position{kind: trimHorizon} }
+
+// Latest is just after the newest record: what is put from now on.
+func Latest() Position { return Position{kind: latest} }
+
+// AtTime is the first record that arrived at t or later, t taken to the
+// millisecond. A time before the trim horizon means the trim horizon; one after
+// the newest record means the tip; one in the future is refused with an error
+// that matches [ErrInvalidArgument].
+func AtTime(t time.Time) Position { return Position{kind: atTime, ms: instantOf(t).ms()} }
+
+// AtSequence is the record with number n, or the next one that is readable if
+// that record is trimmed or n lies between two records. The shard's starting
+// sequence number is its beginning. A number beyond the newest record is a
+// place to wait for. A number that was given out after the stream was saved
+// that was loaded since is refused with an error that matches
+// [ErrInvalidSequenceNumber].
+func AtSequence(n SequenceNumber) Position { return Position{kind: atSequence, number: n} }
+
+// AfterSequence is the record that follows the one with number n. After the
+// ending number of a closed shard there is none: who reads from there learns at
+// once that the shard has ended, and its children.
+func AfterSequence(n SequenceNumber) Position { return Position{kind: afterSequence, number: n} }
+
+// Resume is where a reader stood that gave saved: reading goes on there, nothing
+// left out that can still be read and nothing repeated. Shards that were opened
+// since are begun in their turn, and what saved says of shards that have vanished
+// has expired. If saved is empty, Resume is otherwise, and what otherwise was asked
+// beside the place holds in any case.
+func Resume(saved Positions, otherwise Position) Position {
+	if len(saved) > 0 {
+		saved = slices.Clone(saved)
+		otherwise.saved = &saved
+	}
+	return otherwise
+}
+
+// In is the same position in one shard: a reader of it reads that shard and no
+// other. A sequence number makes sense there only.
+func (p Position) In(shard ShardID) Position {
+	p.one, p.shard = true, shard
+	return p
+}
+
+// ToTip is the same position for a reader that does not wait: it ends with
+// [io.EOF] where the shards ended when it was made.
+func (p Position) ToTip() Position {
+	p.toTip = true
+	return p
+}
+
+// Strict is the same position for a reader that is to say so when it has lost
+// records: its Next returns a [*RecordsLostError] then.
+func (p Position) Strict() Position {
+	p.strict = true
+	return p
+}
+
+// Kind returns the kind of position by the service's word: TRIM_HORIZON, LATEST,
+// AT_TIMESTAMP, AT_SEQUENCE_NUMBER or AFTER_SEQUENCE_NUMBER. Where [Resume] goes on
+// with saved positions, of which the service knows nothing, it is empty.
+func (p Position) Kind() string {
+	switch {
+	case p.saved != nil:
+		return ""
+	case p.kind == latest:
+		return "LATEST"
+	case p.kind == atTime:
+		return "AT_TIMESTAMP"
+	case p.kind == atSequence:
+		return "AT_SEQUENCE_NUMBER"
+	case p.kind == afterSequence:
+		return "AFTER_SEQUENCE_NUMBER"
+	default:
+		return "TRIM_HORIZON"
+	}
+}
+
+// Number returns the sequence number of an [AtSequence] or [AfterSequence], and
+// zero for all others.
+func (p Position) Number() SequenceNumber { return p.number }
+
+// Time returns the time of an [AtTime], to the millisecond and in UTC, and zero for
+// all others.
+func (p Position) Time() time.Time {
+	if p.kind != atTime {
+		return time.Time{}
+	}
+	return timeOfMs(p.ms)
+}
+
+// String returns the position in the service's words.
+func (p Position) String() string {
+	text := p.Kind()
+	switch {
+	case p.saved != nil:
+		text = "positions " + p.saved.String()
+	case p.kind == atTime:
+		text += " " + p.Time().Format(time.RFC3339Nano)
+	case p.kind == atSequence, p.kind == afterSequence:
+		text += " " + p.number.String()
+	}
+	if p.one {
+		text += " in " + p.shard.String()
+	}
+	if p.toTip {
+		text += " to the tip"
+	}
+	if p.strict {
+		text += ", strict"
+	}
+	return text
+}
+
+// checkPlain checks that p is one place in a shard, as iterators and subscriptions
+// take it.
+func (p Position) checkPlain(shard ShardID) error {
+	switch {
+	case p.saved != nil || p.toTip || p.strict:
+		return invalidf("position", "%v is for readers", p)
+	case p.one && p.shard != shard:
+		return invalidf("position", "%v is not in %v", p, shard)
+	}
+	return nil
+}
+
+// locate returns where p lies in the shard.
+func (sh *shard) locate(p Position, now instant) (shardlog.Cursor, error) {
+	switch p.kind {
+	case latest:
+		return shardlog.Cursor{Next: sh.log.End()}, nil
+	case atTime:
+		return sh.locateTime(p.ms, now)
+	case atSequence, afterSequence:
+		i, err := sh.locateNumber(p.number)
+		if p.kind == afterSequence {
+			i++
+		}
+		return shardlog.Cursor{Next: sh.clampToEnd(max(1, i))}, err
+	default:
+		return shardlog.Cursor{Next: sh.log.First()}, nil
+	}
+}
+
+func (sh *shard) locateTime(ms int64, now instant) (shardlog.Cursor, error) {
+	if ms > now.ms() {
+		return shardlog.Cursor{}, inFuture(ms, now)
+	}
+	return sh.log.SeekArrival(ms - 1), nil
+}
+
+func inFuture(ms int64, now instant) error {
+	return invalidf("timestamp", "%s lies in the future: the time is %s",
+		timeOfMs(ms).Format(time.RFC3339Nano), now.time().Format(time.RFC3339Nano))
+}
+
+// lostReason says why a number is refused that only a lost run can have given
+// out.
+const lostReason = "was given out after the stream was saved that was loaded since; what it named is lost"
+
+// locateNumber returns the index that n encodes, if n is a number of this shard.
+func (sh *shard) locateNumber(n SequenceNumber) (uint64, error) {
+	refuse := func(encodes ShardID, reason string) (uint64, error) {
+		return 0, &SequenceNumberError{Text: cmp.Or(n.String(), "0"), Reason: reason, Shard: sh.shard, Encodes: encodes}
+	}
+	p, ok := n.decode()
+	switch {
+	case !ok:
+		return refuse(sh.shard, "is invalid")
+	case p.shard != sh.shard:
+		return refuse(p.shard, fmt.Sprintf("belongs to %s, not to %s", p.shard, sh.shard))
+	case p.version != sequenceVersion || p.created != sh.created:
+		return refuse(sh.shard, "did not come from this stream")
+	}
+	if _, lost := sh.log.Lost(p.index); lost {
+		return refuse(sh.shard, lostReason)
+	}
+	if e := sh.ending.Load(); p.index == closedShardIndex && (e == nil || p.time != e.second) {
+		// The ending number of a lost run, in which the shard was closed.
+		return refuse(sh.shard, lostReason)
+	}
+	return p.index, nil
+}
+
+// clampToEnd keeps an index from lying beyond the end of a closed shard.
+func (sh *shard) clampToEnd(i uint64) uint64 {
+	if e := sh.ending.Load(); e != nil && i > e.index {
+		return e.index
+	}
+	return i
+}
 
 // An Iterator is a shard iterator: a position in a shard that expires
 // [Limits.IteratorLifetime] after its issue. Until then it can be used any
@@ -35,17 +262,29 @@ func (it Iterator) IssuedAt() time.Time { return it.issued.time() }
 // Iterator issues an iterator for a shard. The error matches [ErrShardNotFound],
 // [ErrInvalidArgument] for a timestamp in the future, or
 // [ErrInvalidSequenceNumber] for a number that is not one of this shard.
-func (s *Stream) Iterator(shard ShardID, from Position) (Iterator, error) {
-	now := s.now()
-	sh, err := s.readable(shard, now)
+func (s *Stream) Iterator(ctx context.Context, shard ShardID, from Position) (Iterator, error) {
+	now, err := s.begin(ctx)
 	if err != nil {
 		return Iterator{}, err
 	}
-	c, err := sh.locate(from, now)
+	sh, c, err := s.locate(shard, from, now)
 	if err != nil {
 		return Iterator{}, err
 	}
 	return Iterator{stream: s, shard: shard, created: sh.created, issued: now, cursor: c}, nil
+}
+
+// locate returns a shard that has not vanished, and where a position lies in it.
+func (s *Stream) locate(id ShardID, from Position, now instant) (*shard, shardlog.Cursor, error) {
+	if err := from.checkPlain(id); err != nil {
+		return nil, shardlog.Cursor{}, err
+	}
+	sh, err := s.readable(id, now)
+	if err != nil {
+		return nil, shardlog.Cursor{}, err
+	}
+	c, err := sh.locate(from, now)
+	return sh, c, err
 }
 
 // readable returns a shard that has not vanished.
@@ -57,26 +296,36 @@ func (s *Stream) readable(id ShardID, now instant) (*shard, error) {
 	return sh, nil
 }
 
-// A Batch is what one read of a shard returns.
+// A Batch is what one read of a shard gave: a page of GetRecords, an event of a
+// subscription, or what a [Reader] read.
 type Batch struct {
-	// Records are in the order of their sequence numbers. There may be none.
+	Shard ShardID
+	// Last says that the shard is closed and that nothing follows. Then there are
+	// Children, unless it was closed by [Stream.EndWrites].
+	Last bool
+	// Records are in the order of their sequence numbers. There may be none. What
+	// overwrites the slice is said where the batch comes from; the records in it may
+	// be kept as [Record] says.
 	Records []Record
+	// Continue is where the shard is read on: after the last of Records or, when
+	// there are none, after the number before the place where they were looked for.
+	// In the last batch of a closed shard it is behind the shard's ending number.
+	Continue Position
+	// Behind is how long ago the last of Records arrived, in whole milliseconds,
+	// zero when the shard has no more. In an event without Records it is the age of
+	// the oldest record that waits to be given.
+	Behind time.Duration
+	// Children are the shards that follow a closed one, as [Stream.ListShards]
+	// describes them. They are given in its last batch only.
+	Children []Shard
+}
+
+// A Page is what a call of GetRecords returns.
+type Page struct {
+	Batch
 	// Next continues after the last record. It is the zero Iterator when the
 	// shard is closed and has been read to its end.
 	Next Iterator
-	// MillisBehindLatest is how long ago the last of Records arrived, in
-	// milliseconds, or 0 when the shard has no more.
-	MillisBehindLatest int64
-	// Children are the shards that follow a closed one. They are given with the
-	// zero Next.
-	Children []ChildShard
-}
-
-// A ChildShard is a shard that a split or a merge opened.
-type ChildShard struct {
-	ID           ShardID
-	Parents      []ShardID // one after a split, two after a merge
-	HashKeyRange HashKeyRange
 }
 
 // pageRecords is how many records GetRecords returns when no limit is asked for.
@@ -87,47 +336,80 @@ const pageRecords = 10_000
 // returns at most [Limits.ReadBytes], so a batch may hold fewer records than
 // there are. Limit 0 means 10,000. Past the quota it returns a [*LimitError] and
 // the iterator stays valid.
-func (s *Stream) GetRecords(ctx context.Context, it Iterator, limit int) (Batch, error) {
+func (s *Stream) GetRecords(ctx context.Context, it Iterator, limit int) (Page, error) {
 	return s.AppendRecords(ctx, nil, it, limit)
 }
 
-// AppendRecords is [Stream.GetRecords] into the caller's slice: the batch's
+// AppendRecords is [Stream.GetRecords] into the caller's slice: the page's
 // Records are dst with the records appended. A caller that passes the same slice
 // each time, cut to length zero, reads without allocating.
-func (s *Stream) AppendRecords(ctx context.Context, dst []Record, it Iterator, limit int) (Batch, error) {
+func (s *Stream) AppendRecords(ctx context.Context, dst []Record, it Iterator, limit int) (Page, error) {
 	now, err := s.begin(ctx)
 	if err != nil {
-		return Batch{}, err
+		return Page{}, err
 	}
 	return s.getRecords(dst, it, limit, now)
 }
 
-func (s *Stream) getRecords(dst []Record, it Iterator, limit int, now instant) (Batch, error) {
+func (s *Stream) getRecords(dst []Record, it Iterator, limit int, now instant) (Page, error) {
 	sh, limit, err := s.checkRead(it, limit, now)
 	if err != nil {
-		return Batch{}, err
+		return Page{}, err
 	}
 	if r := sh.admitRead(now); r.Kind != quota.None {
 		sh.history.Add(now.second(), kindReadThrottled, 1)
-		return Batch{}, s.limitError(sh.shard, r)
+		return Page{}, s.limitError(sh.shard, r)
 	}
 	horizon := s.horizonMs(now)
 	if s.config.GetRecordsDelay > 0 {
 		limit = sh.visible(&it.cursor, horizon, now, s.config.GetRecordsDelay, limit)
 	}
 	before := len(dst)
-	var b Batch
+	var p Page
 	var size int
-	b.Records, size = sh.read(dst, &it.cursor, horizon, limit, s.limits.ReadBytes)
-	b.MillisBehindLatest = sh.behindLatest(&it.cursor, b.Records[before:], now)
-	sh.chargeRead(now, len(b.Records)-before, size, b.MillisBehindLatest)
+	p.Shard = it.shard
+	p.Records, size = sh.read(dst, &it.cursor, horizon, limit, s.limits.ReadBytes)
+	read := p.Records[before:]
+	behind := sh.behindLatest(&it.cursor, read, now)
+	p.Behind = time.Duration(behind) * time.Millisecond
+	sh.chargeRead(now, len(read), size, behind)
 	if sh.finished(&it.cursor) {
-		b.Children = sh.children()
-		return b, nil
+		sh.endBatch(&p.Batch)
+		return p, nil
 	}
+	p.Continue = sh.after(&it.cursor, read)
 	it.issued = now
-	b.Next = it
-	return b, nil
+	p.Next = it
+	return p, nil
+}
+
+// after returns the position behind the records just read, which ended at c.
+func (sh *shard) after(c *shardlog.Cursor, records []Record) Position {
+	if n := len(records); n > 0 {
+		return AfterSequence(records[n-1].SequenceNumber)
+	}
+	return AfterSequence(sh.numberBefore(*c))
+}
+
+// numberBefore returns the number of the record before c or, where that is not
+// known any more or never was, another one after which c follows.
+func (sh *shard) numberBefore(c shardlog.Cursor) SequenceNumber {
+	i, ms, ok := sh.log.ArrivalBefore(c)
+	if ok {
+		return sh.number(i, ms)
+	}
+	return newSequenceNumber(sh.created, sh.shard, i, sh.created)
+}
+
+// endBatch makes a batch the last one of the shard, which is closed.
+func (sh *shard) endBatch(b *Batch) {
+	b.Last, b.Continue = true, AfterSequence(sh.endingNumber())
+	if children := sh.ending.Load().children; len(children) > 0 {
+		b.Children = make([]Shard, len(children))
+		for i, child := range children {
+			b.Children[i] = child.describe()
+		}
+	}
 }
 
 // IteratorAge returns how long ago the oldest record arrived that can be read and
@@ -135,11 +417,14 @@ func (s *Stream) getRecords(dst []Record, it Iterator, limit int, now instant) (
 // none. It spends no read quota, and works for an iterator that has expired: a
 // reader that was away for long is who asks. The error matches [ErrInvalidIterator]
 // or [ErrShardNotFound].
-func (s *Stream) IteratorAge(it Iterator) (time.Duration, error) {
+func (s *Stream) IteratorAge(ctx context.Context, it Iterator) (time.Duration, error) {
+	now, err := s.begin(ctx)
+	if err != nil {
+		return 0, err
+	}
 	if it.stream != s {
 		return 0, ErrInvalidIterator
 	}
-	now := s.now()
 	sh, err := s.readable(it.shard, now)
 	if err != nil {
 		return 0, err
@@ -155,6 +440,23 @@ func (sh *shard) ageMs(c shardlog.Cursor, horizon int64, now instant) int64 {
 		return max(0, now.ms()-ms)
 	}
 	return 0
+}
+
+// visible returns how many records from c on, at most most, have arrived delay
+// ago or longer. It moves c up to the oldest readable record.
+func (sh *shard) visible(c *shardlog.Cursor, horizon int64, now instant, delay time.Duration, most int) int {
+	if delay == 0 {
+		return most
+	}
+	sh.log.SkipTo(c, horizon)
+	var hidden shardlog.Cursor
+	sh.log.SkipTo(&hidden, horizonMs(now, delay))
+	if hidden.Next <= c.Next {
+		return 0
+	}
+	// Not by their indexes, of which some may have no record.
+	there := sh.log.Before(hidden).Records - sh.log.Before(*c).Records
+	return int(min(int64(most), there))
 }
 
 // checkRead checks a read's arguments, and returns its shard and limit.
@@ -206,12 +508,115 @@ func (sh *shard) behindLatest(c *shardlog.Cursor, records []Record, now instant)
 	return max(0, now.ms()-records[len(records)-1].ArrivalTime.UnixMilli())
 }
 
-// children returns the shards that follow a closed one.
-func (sh *shard) children() []ChildShard {
-	e := sh.ending.Load()
-	children := make([]ChildShard, len(e.children))
-	for i, child := range e.children {
-		children[i] = ChildShard{child.shard, slices.Clone(child.parents), child.keys}
+// A token is an iterator as text: base64 of the version, the stream's creation,
+// the shard's number and creation, the position, when it was issued, the
+// stream's name, and a checksum of all that. It says everything a read needs, so
+// it may be sent to another process that holds the same stream. It is opaque,
+// not secret: the checksum tells damage from a token, no more.
+const (
+	tokenVersion  = 1
+	tokenFixed    = 1 + 8 + 4 + 8 + 8 + 8 // bytes before the name
+	tokenChecksum = 8
+)
+
+// Token returns it as opaque text of at most 512 characters, which
+// [Stream.ParseToken] reads, or "" if it is not an iterator of this stream.
+func (s *Stream) Token(it Iterator) string {
+	if it.stream != s {
+		return ""
 	}
-	return children
+	b := make([]byte, 0, tokenFixed+len(s.name)+tokenChecksum)
+	b = append(b, tokenVersion)
+	b = binary.BigEndian.AppendUint64(b, uint64(s.created))
+	b = binary.BigEndian.AppendUint32(b, uint32(it.shard))
+	b = binary.BigEndian.AppendUint64(b, it.created)
+	b = binary.BigEndian.AppendUint64(b, s.beforeGap(it))
+	b = binary.BigEndian.AppendUint64(b, uint64(it.issued))
+	b = append(b, s.name...)
+	sum := sha256.Sum256(b)
+	return base64.StdEncoding.EncodeToString(append(b, sum[:tokenChecksum]...))
+}
+
+// beforeGap returns the index that an iterator reads next or, behind a gap, the
+// one that the gap begins with. It is as good until there is a record behind
+// the gap, and is not taken for a lost one when the stream is saved and loaded
+// before that.
+func (s *Stream) beforeGap(it Iterator) uint64 {
+	sh := s.routes.Load().shard(it.shard)
+	if sh == nil {
+		return it.cursor.Next
+	}
+	return sh.log.Previous(it.cursor.Next) + 1
+}
+
+// TokenStream returns the name of the stream that a token reads. The error
+// matches [ErrInvalidIterator].
+func TokenStream(token string) (string, error) {
+	b, err := decodeToken(token)
+	if err != nil {
+		return "", err
+	}
+	return string(b[tokenFixed:]), nil
+}
+
+// decodeToken returns a token's bytes without the checksum.
+func decodeToken(token string) ([]byte, error) {
+	b, err := base64.StdEncoding.Strict().DecodeString(token)
+	if err != nil || len(token) != base64.StdEncoding.EncodedLen(len(b)) || // it skips line breaks
+		len(b) < tokenFixed+tokenChecksum || b[0] != tokenVersion {
+		return nil, fmt.Errorf("%w: %q is not a token", ErrInvalidIterator, abbreviate(token))
+	}
+	b, check := b[:len(b)-tokenChecksum], b[len(b)-tokenChecksum:]
+	if sum := sha256.Sum256(b); string(sum[:tokenChecksum]) != string(check) {
+		return nil, fmt.Errorf("%w: the token is damaged", ErrInvalidIterator)
+	}
+	return b, nil
+}
+
+// ParseToken returns the iterator that a token stands for. The error matches
+// [ErrInvalidIterator] when it is no token or one of another stream; a token of
+// an earlier stream of the same name counts as such, and one whose shard has
+// vanished gives [ErrShardNotFound]. One that was given out by a run that is
+// lost, see [LoadStream], matches [ErrInvalidSequenceNumber] as well. Whether
+// the iterator has expired is for the read to say.
+func (s *Stream) ParseToken(token string) (Iterator, error) {
+	b, err := decodeToken(token)
+	if err != nil {
+		return Iterator{}, err
+	}
+	if string(b[tokenFixed:]) != s.name || instant(binary.BigEndian.Uint64(b[1:])) != s.created {
+		return Iterator{}, fmt.Errorf("%w: the token belongs to another stream", ErrInvalidIterator)
+	}
+	it := Iterator{
+		stream: s, shard: ShardID(binary.BigEndian.Uint32(b[9:])), created: binary.BigEndian.Uint64(b[13:]),
+		cursor: shardlog.Cursor{Next: binary.BigEndian.Uint64(b[21:])}, issued: instant(binary.BigEndian.Uint64(b[29:])),
+	}
+	sh := s.routes.Load().shard(it.shard)
+	if sh == nil {
+		return Iterator{}, s.shardNotFound(it.shard)
+	}
+	if it.cursor.Next == 0 || it.cursor.Next > closedShardIndex+1 {
+		return Iterator{}, fmt.Errorf("%w: the token belongs to another stream", ErrInvalidIterator)
+	}
+	if err := sh.checkLost(it); err != nil {
+		return Iterator{}, err
+	}
+	return it, nil
+}
+
+// checkLost refuses an iterator of the shard that a lost run gave out.
+func (sh *shard) checkLost(it Iterator) error {
+	reason := ""
+	if g, lost := sh.log.Lost(it.cursor.Next); lost && it.cursor.Next > g.From {
+		reason = lostReason
+	}
+	if sh.created != it.created { // of the same stream, so the shard was another one
+		reason = "did not come from this stream"
+	}
+	if reason == "" {
+		return nil
+	}
+	n := newSequenceNumber(it.created, sh.shard, it.cursor.Next, it.created)
+	return fmt.Errorf("%w: %w", ErrInvalidIterator,
+		&SequenceNumberError{Text: n.String(), Reason: reason, Shard: sh.shard, Encodes: sh.shard})
 }

@@ -43,7 +43,7 @@ func holdPositions(t testing.TB, s *weir.Stream, number weir.SequenceNumber) hel
 	held := heldPositions{number: number}
 	b := mustGet(t, s, mustIterator(t, s, shard0, weir.TrimHorizon()), 0)
 	held.token = s.Token(b.Next)
-	r, err := s.ReadStream("", weir.TrimHorizon())
+	r, err := s.NewReader("", weir.TrimHorizon())
 	require.NoError(t, err)
 	defer r.Close()
 	_, err = r.TryNext()
@@ -58,7 +58,7 @@ func holdPositions(t testing.TB, s *weir.Stream, number weir.SequenceNumber) hel
 	ev, ok, err := sub.TryNext()
 	require.NoError(t, err)
 	require.True(t, ok)
-	held.event = ev.ContinuationSequenceNumber
+	held.event = ev.Continue.Number()
 	return held
 }
 
@@ -75,24 +75,24 @@ func (p heldPositions) resumed(t testing.TB, s *weir.Stream) (data map[string][]
 		}
 		data[form] = dataOf(mustGet(t, s, it, 0).Records)
 	}
-	it, err := s.Iterator(shard0, weir.AfterSequence(p.number))
+	it, err := s.Iterator(t.Context(), shard0, weir.AfterSequence(p.number))
 	iterate("after", it, err)
-	it, err = s.Iterator(shard0, weir.AtSequence(p.number))
+	it, err = s.Iterator(t.Context(), shard0, weir.AtSequence(p.number))
 	iterate("at", it, err)
 	if len(data["at"]) > 0 {
 		data["at"] = data["at"][1:]
 	}
-	it, err = s.Iterator(shard0, weir.AfterSequence(p.event))
+	it, err = s.Iterator(t.Context(), shard0, weir.AfterSequence(p.event))
 	iterate("event", it, err)
 	it, err = s.ParseToken(p.token)
 	iterate("token", it, err)
-	if r, err := s.ResumeStream("", p.reader); err != nil {
+	if r, err := s.NewReader("", weir.Resume(p.reader, weir.TrimHorizon())); err != nil {
 		errs["reader"] = err
 	} else {
 		defer r.Close()
-		list, err := r.TryNext()
+		b, err := r.TryNext()
 		require.NoError(t, err)
-		data["reader"] = dataOf(list)
+		data["reader"] = dataOf(b.Records)
 	}
 	return data, errs
 }
@@ -248,9 +248,9 @@ func TestLoadStream_refusesNumbersOfLostShards(t *testing.T) {
 				if !again && n.Shard() != parent.ID {
 					want = weir.ErrShardNotFound
 				}
-				_, err = l.Iterator(n.Shard(), weir.AfterSequence(n))
+				_, err = l.Iterator(t.Context(), n.Shard(), weir.AfterSequence(n))
 				assert.ErrorIs(t, err, want, "round %d, split again: %v", round, again)
-				_, err = l.ResumeStream("", weir.Positions{n})
+				_, err = l.NewReader("", weir.Resume(weir.Positions{n}, weir.TrimHorizon()))
 				assert.ErrorIs(t, err, want, "round %d, split again: %v", round, again)
 			}
 		}
@@ -362,12 +362,12 @@ func TestConfig_after(t *testing.T) {
 		s = newStream(t, c)
 		n := mustPut(t, s, "k", "new").SequenceNumber
 		assert.Positive(t, n.Compare(old))
-		_, err := s.Iterator(shard0, weir.AfterSequence(old))
+		_, err := s.Iterator(t.Context(), shard0, weir.AfterSequence(old))
 		assert.ErrorIs(t, err, weir.ErrInvalidSequenceNumber)
 		assert.ErrorContains(t, err, "did not come from this stream")
 		_, err = s.ParseToken(token)
 		assert.ErrorIs(t, err, weir.ErrInvalidIterator)
-		_, err = s.ResumeStream("", weir.Positions{old})
+		_, err = s.NewReader("", weir.Resume(weir.Positions{old}, weir.TrimHorizon()))
 		assert.ErrorIs(t, err, weir.ErrInvalidSequenceNumber)
 	}
 }

@@ -122,7 +122,7 @@ func TestStream_readToTheTipEndsThereThoughRecordsAreDropped(t *testing.T) {
 	}
 	clock.Advance(time.Second)
 	seen := 0
-	for r, err := range s.RecordsToTip(t.Context(), shard0, weir.TrimHorizon()) {
+	for r, err := range s.Records(t.Context(), weir.TrimHorizon().In(shard0).ToTip()) {
 		require.NoError(t, err)
 		require.LessOrEqual(t, r.SequenceNumber.Index(), uint64(n))
 		if seen++; seen == 1 {
@@ -396,7 +396,7 @@ func TestWait_batchLargerThanMaxBytes(t *testing.T) {
 					done <- err
 				}()
 				var seen []weir.Record
-				for r, err := range s.All(t.Context(), weir.TrimHorizon()) {
+				for r, err := range s.Records(t.Context(), weir.TrimHorizon()) {
 					require.NoError(t, err)
 					seen = append(seen, r)
 					require.NoError(t, s.TrimTo(r.SequenceNumber))

@@ -58,6 +58,11 @@ type ReaderMetrics struct {
 	Records int64         `json:"records"`
 	Bytes   int64         `json:"bytes"`
 	Age     time.Duration `json:"age_ns"` // how long ago the oldest record it was not given arrived
+	// RecordsBehind and BytesBehind are what it is still to be given, and Lost is
+	// what had gone before it came there: see [Reader.Behind] and [Reader.Lost].
+	RecordsBehind int64 `json:"records_behind"`
+	BytesBehind   int64 `json:"bytes_behind"`
+	Lost          int64 `json:"lost"`
 }
 
 // ConsumerMetrics are the metrics of a registered consumer.
@@ -147,7 +152,11 @@ func (set *readerSet) metrics(now instant) []ReaderMetrics {
 func (r *Reader) metrics(now instant) ReaderMetrics {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	m := ReaderMetrics{Name: r.name, Records: r.records, Bytes: r.bytes, Age: r.ageLocked(now)}
+	behind := r.behindLocked(now)
+	m := ReaderMetrics{
+		Name: r.name, Records: r.records, Bytes: r.bytes, Age: r.ageLocked(now),
+		RecordsBehind: behind.Records, BytesBehind: behind.Bytes, Lost: r.lostLocked(now),
+	}
 	for _, at := range r.cursors {
 		m.Shards = append(m.Shards, at.sh.shard)
 	}

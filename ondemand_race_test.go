@@ -42,7 +42,7 @@ func TestOnDemand_nothingLostWhateverHappens(t *testing.T) {
 			}
 			require.NoError(t, weir.CheckInvariants(s))
 			got := map[string][]string{}
-			for r, err := range s.AllToTip(t.Context(), weir.TrimHorizon()) {
+			for r, err := range s.Records(t.Context(), weir.TrimHorizon().ToTip()) {
 				require.NoError(t, err)
 				got[r.PartitionKey] = append(got[r.PartitionKey], string(r.Data))
 			}
@@ -120,7 +120,7 @@ func TestOnDemand_producersWhileScaling(t *testing.T) {
 	clock.Advance(2 * time.Hour)
 	require.NotEmpty(t, s.Shards())
 	got := map[string]int{}
-	for r, err := range s.AllToTip(t.Context(), weir.TrimHorizon()) {
+	for r, err := range s.Records(t.Context(), weir.TrimHorizon().ToTip()) {
 		require.NoError(t, err)
 		got[string(r.Data)]++
 	}

@@ -365,7 +365,7 @@ func TestOnDemand_putDoesBoundedWork(t *testing.T) {
 		require.Equal(t, want[i].Children, got[i].Children)
 	}
 	n := 0
-	for r, err := range s.AllToTip(t.Context(), weir.TrimHorizon()) {
+	for r, err := range s.Records(t.Context(), weir.TrimHorizon().ToTip()) {
 		require.NoError(t, err)
 		require.NotEmpty(t, r.Data)
 		n++

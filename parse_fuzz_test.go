@@ -85,13 +85,13 @@ func FuzzPosition(f *testing.F) {
 		}
 		for _, sh := range s.Shards() {
 			for _, p := range []weir.Position{weir.AtSequence(n), weir.AfterSequence(n)} {
-				it, err := s.Iterator(sh.ID, p)
+				it, err := s.Iterator(t.Context(), sh.ID, p)
 				if err != nil {
 					require.ErrorIs(t, err, weir.ErrInvalidSequenceNumber)
 					continue
 				}
 				mustGet(t, s, it, 0)
-				r, err := s.ReadShard("", sh.ID, p)
+				r, err := s.NewReader("", p.In(sh.ID))
 				require.NoError(t, err)
 				_, err = r.TryNext()
 				require.NoError(t, err)

@@ -1,8 +1,11 @@
 package weir
 
 import (
+	"iter"
+	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/weirstream/weir/internal/lineage"
 	"github.com/weirstream/weir/internal/shardlog"
@@ -19,52 +22,24 @@ import (
 // The zero value is no positions.
 type Positions []SequenceNumber
 
-// Progress is how far a shard has been read.
-type Progress int
-
-const (
-	// NotBegun is that nothing of the shard has been read.
-	NotBegun Progress = iota
-	// Begun is that the shard is being read, though it may not have given a record.
-	Begun
-	// Finished is that the shard was closed and has been read to its end, or that it
-	// was closed before the place from which the stream is read.
-	Finished
-)
-
-// String returns the progress in words.
-func (p Progress) String() string {
-	switch p {
-	case Begun:
-		return "begun"
-	case Finished:
-		return "finished"
-	default:
-		return "not begun"
-	}
-}
-
-// Of returns how far a shard has been read, and the number to continue after: no
-// number if the shard is not begun, its starting number if it is begun and gave no
-// record, else the last record's, and its ending number if it is finished. Of a
-// record that has been trimmed the number has another second than it had; it
-// still names the same place.
+// Of returns the number after which a shard is to be read on, and whether there is
+// nothing to come: no number if the shard is not begun, its starting number if it
+// is begun and gave no record, else the last record's, and its ending number if it
+// is finished. A shard is finished when it was closed and has been read to its end,
+// or when it was closed before the place from which the stream is read. Of a record
+// that has been trimmed the number has another second than it had; it still names
+// the same place.
 //
 // Of a shard that had vanished when the positions were taken nothing is known, and
 // Of says that it is not begun; so do positions that were saved before finished
 // shards were part of them.
-func (p Positions) Of(shard ShardID) (Progress, SequenceNumber) {
+func (p Positions) Of(shard ShardID) (n SequenceNumber, finished bool) {
 	for _, n := range p {
-		parts, ok := n.decode()
-		switch {
-		case !ok || parts.shard != shard:
-		case parts.index == closedShardIndex:
-			return Finished, n
-		default:
-			return Begun, n
+		if parts, ok := n.decode(); ok && parts.shard == shard {
+			return n, parts.index == closedShardIndex
 		}
 	}
-	return NotBegun, SequenceNumber{}
+	return SequenceNumber{}, false
 }
 
 // String returns the numbers separated by commas.
@@ -103,59 +78,162 @@ func ParsePositions(text string) (Positions, error) {
 }
 
 // Positions returns how far the reader has read: all records that Next returned
-// are covered, the batch in hand included.
+// are covered, the batch in hand included. Those of a reader of one shard speak of
+// that shard only.
 func (r *Reader) Positions() Positions {
+	if r.isNone() {
+		return nil
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var p Positions
-	for _, at := range r.cursors {
-		p = append(p, at.sh.numberBefore(at.cursor.Next))
+	for _, at := range slices.Concat(r.cursors, r.stopped) {
+		p = append(p, at.sh.numberBefore(at.cursor))
 	}
 	switch {
-	case r.walk != nil:
-		return append(p, r.finishedLocked()...)
-	case len(p) == 0:
+	case r.walk == nil && len(p) == 0:
 		return Positions{r.only.endingNumber()}
-	default:
+	case r.walk == nil:
 		return p
 	}
-}
-
-// finishedLocked returns the ending numbers of the shards that were read to their
-// end and have not vanished: those that the walk still needs, and those from which
-// one comes that was begun or read.
-func (r *Reader) finishedLocked() (p Positions) {
-	reading, before := make(map[ShardID]bool), make(map[ShardID]bool)
-	for _, at := range r.cursors {
-		reading[at.sh.shard] = true
-	}
-	for _, sh := range slices.Backward(r.stream.routes.Load().all) { // children before their parents
-		finished := before[sh.shard] || r.walk.Over(sh.shard)
-		if !finished && !reading[sh.shard] {
-			continue
-		}
-		for _, parent := range sh.parents {
-			before[parent] = true
-		}
+	for sh, far := range r.progressLocked() {
 		// A shard whose children are open already may have no ending yet, for a moment.
-		if n := sh.endingNumber(); finished && !n.IsZero() {
+		if n := sh.endingNumber(); far == finished && !n.IsZero() {
 			p = append(p, n)
 		}
 	}
 	return p
 }
 
-// ResumeStream returns a reader of the whole stream that continues where the
-// reader stood that gave the positions: nothing is left out that has not expired
-// and nothing repeated. Shards that were opened since are begun in their turn.
-// The error matches [ErrInvalidSequenceNumber] or [ErrShardNotFound] when a number
-// is not one of this stream, and [ErrInvalidArgument] when there are no positions
-// or they contradict each other.
-func (s *Stream) ResumeStream(name string, p Positions) (*Reader, error) {
-	if len(p) == 0 {
-		return nil, invalidf("positions", "there are none")
+// A progress says how far a shard has been read.
+type progress int
+
+const (
+	notBegun progress = iota
+	begun
+	finished
+)
+
+// progressLocked yields how far a reader of the whole stream is with each shard
+// that has not vanished, children before their parents. Those are finished that
+// the walk still needs as such, and those from which one comes that was begun.
+func (r *Reader) progressLocked() iter.Seq2[*shard, progress] {
+	return func(yield func(*shard, progress) bool) {
+		reading, before := make(map[ShardID]bool), make(map[ShardID]bool)
+		for _, at := range slices.Concat(r.cursors, r.stopped) {
+			reading[at.sh.shard] = true
+		}
+		for _, sh := range slices.Backward(r.stream.routes.Load().all) {
+			far := notBegun
+			switch {
+			case before[sh.shard] || r.walk.Over(sh.shard):
+				far = finished
+			case reading[sh.shard]:
+				far = begun
+			}
+			if far != notBegun {
+				for _, parent := range sh.parents {
+					before[parent] = true
+				}
+			}
+			if !yield(sh, far) {
+				return
+			}
+		}
 	}
-	return s.readOn(name, p, TrimHorizon())
+}
+
+// Age returns how long ago the oldest record that the reader has not been given
+// yet arrived, or zero when there is none.
+func (r *Reader) Age() time.Duration {
+	if r.isNone() {
+		return 0
+	}
+	now := r.stream.now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.ageLocked(now)
+}
+
+func (r *Reader) ageLocked(now instant) time.Duration {
+	age, horizon := int64(0), r.stream.horizonMs(now)
+	for _, at := range r.cursors {
+		age = max(age, at.sh.ageMs(at.cursor, horizon, now))
+	}
+	return time.Duration(age) * time.Millisecond
+}
+
+// Behind returns how many records there are now that the reader is still to be
+// given, and the bytes of their data and partition keys. It looks at every shard.
+func (r *Reader) Behind() (records, bytes int64) {
+	if r.isNone() {
+		return 0, 0
+	}
+	now := r.stream.now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e := r.behindLocked(now)
+	return e.Records, e.Bytes
+}
+
+func (r *Reader) behindLocked(now instant) (sum shardlog.Extent) {
+	horizonMs := r.stream.horizonMs(now)
+	for _, at := range r.cursors {
+		sum = sum.Plus(at.sh.from(at.cursor, r.tip(at.sh), horizonMs))
+	}
+	if r.walk == nil {
+		return sum
+	}
+	for sh, far := range r.progressLocked() {
+		if far == notBegun {
+			sum = sum.Plus(sh.from(shardlog.Cursor{Next: 1}, r.tip(sh), horizonMs))
+		}
+	}
+	return sum
+}
+
+// tip returns the index before which a shard is read.
+func (r *Reader) tip(sh *shard) uint64 {
+	if r.tips == nil {
+		return math.MaxUint64
+	}
+	return r.tips[sh.shard]
+}
+
+// from returns the readable records from c on and before an index.
+func (sh *shard) from(c shardlog.Cursor, end uint64, horizonMs int64) shardlog.Extent {
+	sh.log.SkipTo(&c, horizonMs)
+	if end = min(end, sh.log.End()); end <= c.Next {
+		return shardlog.Extent{}
+	}
+	return sh.log.Before(shardlog.Cursor{Next: end}).Minus(sh.log.Before(c))
+}
+
+// Lost returns how many records expired, or were dropped or trimmed, before the
+// reader came to them, in the shards that it has begun. What had gone when it was
+// made is not lost, unless its position names a number behind which it was: that of
+// [AtSequence] and [AfterSequence], and those of [Resume]. Of a shard that has
+// vanished since positions were saved nobody knows how much was lost.
+func (r *Reader) Lost() int64 {
+	if r.isNone() {
+		return 0
+	}
+	now := r.stream.now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.lostLocked(now)
+}
+
+// lostLocked returns what the reader has lost, what it has not come to yet
+// included.
+func (r *Reader) lostLocked(now instant) int64 {
+	lost, horizonMs := r.lost, r.stream.horizonMs(now)
+	for _, at := range r.cursors {
+		c := at.cursor
+		at.sh.log.SkipTo(&c, horizonMs)
+		lost += at.sh.log.Between(at.cursor.Next, min(c.Next, r.tip(at.sh)))
+	}
+	return lost
 }
 
 // resume continues at positions.
@@ -181,7 +259,7 @@ func (r *Reader) resume(p Positions, routes *routing, horizonMs int64) error {
 	for id := range r.walk.Ready() {
 		sh, c := routes.shard(id), shardlog.Cursor{Next: 1}
 		if at, ok := places[id]; ok {
-			c.Next = sh.clampToEnd(min(at.index, closedShardIndex-1) + 1)
+			c = at.cursor()
 		}
 		r.cursors = append(r.cursors, &shardCursor{sh, c})
 	}
@@ -193,6 +271,11 @@ func (r *Reader) resume(p Positions, routes *routing, horizonMs int64) error {
 type place struct {
 	sh    *shard
 	index uint64
+}
+
+// cursor returns where the shard is read on.
+func (p place) cursor() shardlog.Cursor {
+	return shardlog.Cursor{Next: p.sh.clampToEnd(min(p.index, closedShardIndex-1) + 1)}
 }
 
 // finished reports whether the shard was read to its end.

@@ -2,6 +2,7 @@ package weir_test
 
 import (
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -18,10 +19,21 @@ import (
 // progress returns what positions say of the first n shards.
 func progress(p weir.Positions, n int) (list []string) {
 	for id := range n {
-		state, _ := p.Of(weir.ShardID(id))
-		list = append(list, state.String())
+		list = append(list, howFar(p, weir.ShardID(id)))
 	}
 	return list
+}
+
+// howFar returns what positions say of a shard in words.
+func howFar(p weir.Positions, id weir.ShardID) string {
+	switch n, finished := p.Of(id); {
+	case finished:
+		return "finished"
+	case n.IsZero():
+		return "not begun"
+	default:
+		return "begun"
+	}
 }
 
 // A shard that is not begun can be told from one that is finished at every step of
@@ -35,12 +47,13 @@ func TestPositions_tellHowFarAShardWasRead(t *testing.T) {
 		require.NoError(t, err)
 		return r.SequenceNumber
 	}
-	r, err := s.ReadStream("", weir.TrimHorizon())
+	r, err := s.NewReader("", weir.TrimHorizon())
 	require.NoError(t, err)
 	defer r.Close()
 	read := func() weir.Positions {
-		records, err := r.TryNext()
+		b, err := r.TryNext()
 		require.NoError(t, err)
+		records := b.Records
 		require.Len(t, records, 1)
 		p := r.Positions()
 		again, err := weir.ParsePositions(p.String())
@@ -50,7 +63,7 @@ func TestPositions_tellHowFarAShardWasRead(t *testing.T) {
 	}
 	requireOf := func(p weir.Positions, shard weir.ShardID, want weir.SequenceNumber) {
 		t.Helper()
-		_, n := p.Of(shard)
+		n, _ := p.Of(shard)
 		require.Equal(t, want.String(), n.String())
 	}
 	requireOf(r.Positions(), 0, s.Shards()[0].StartingSequenceNumber)
@@ -84,8 +97,9 @@ func TestPositions_tellHowFarAShardWasRead(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []string{done, done, done, begun, waits, waits}, progress(r.Positions(), 6),
 		"its end was not met yet")
-	records, err := r.TryNext()
+	b, err := r.TryNext()
 	require.NoError(t, err)
+	records := b.Records
 	require.Empty(t, records)
 	assert.Equal(t, []string{done, done, done, done, begun, begun}, progress(r.Positions(), 6))
 }
@@ -100,13 +114,13 @@ func TestPositions_mergeThatWaits(t *testing.T) {
 	}
 	_, err := s.MergeShards(t.Context(), 0, 1)
 	require.NoError(t, err)
-	r, err := s.ReadStream("", weir.TrimHorizon())
+	r, err := s.NewReader("", weir.TrimHorizon())
 	require.NoError(t, err)
 	defer r.Close()
 	_, err = r.TryNext()
 	require.NoError(t, err)
 	assert.Equal(t, []string{"finished", "begun", "not begun"}, progress(r.Positions(), 3))
-	again, err := s.ResumeStream("", r.Positions())
+	again, err := s.NewReader("", weir.Resume(r.Positions(), weir.TrimHorizon()))
 	require.NoError(t, err)
 	defer again.Close()
 	assert.Equal(t, []string{"finished", "begun", "not begun"}, progress(again.Positions(), 3))
@@ -125,7 +139,7 @@ func TestPositions_readerThatBeginsLate(t *testing.T) {
 		if from == "time" {
 			at = weir.AtTime(clock.Now())
 		}
-		r, err := s.ReadStream("", at)
+		r, err := s.NewReader("", at)
 		require.NoError(t, err)
 		assert.Equal(t, []string{"finished", "finished", "finished", "begun"}, progress(r.Positions(), 4), from)
 		r.Close()
@@ -135,7 +149,7 @@ func TestPositions_readerThatBeginsLate(t *testing.T) {
 func TestPositions_ofOneShard(t *testing.T) {
 	s, _ := clocked(t, weir.Config{Limits: weir.Unlimited()})
 	at := mustPut(t, s, "k", "v")
-	r, err := s.ReadShard("", 0, weir.TrimHorizon())
+	r, err := s.NewReader("", weir.TrimHorizon().In(0))
 	require.NoError(t, err)
 	defer r.Close()
 	_, err = r.TryNext()
@@ -143,8 +157,11 @@ func TestPositions_ofOneShard(t *testing.T) {
 	assert.Equal(t, weir.Positions{at.SequenceNumber}, r.Positions())
 	_, err = s.SplitShard(t.Context(), 0, weir.HashKey{Hi: 1 << 63})
 	require.NoError(t, err)
+	b, err := r.TryNext()
+	require.NoError(t, err)
+	assert.True(t, b.Last)
 	_, err = r.TryNext()
-	require.Error(t, err, "the end")
+	require.ErrorIs(t, err, io.EOF)
 	assert.Equal(t, []string{"finished", "not begun"}, progress(r.Positions(), 2))
 }
 
@@ -156,12 +173,13 @@ func TestPositions_withoutTheFinishedShards(t *testing.T) {
 	require.NoError(t, err)
 	mustPut(t, s, "k", "new")
 	shards := s.Shards()
-	r, err := s.ResumeStream("", weir.Positions{shards[1].StartingSequenceNumber, shards[2].StartingSequenceNumber})
+	r, err := s.NewReader("", weir.Resume(weir.Positions{shards[1].StartingSequenceNumber, shards[2].StartingSequenceNumber}, weir.TrimHorizon()))
 	require.NoError(t, err)
 	defer r.Close()
 	assert.Equal(t, []string{"finished", "begun", "begun"}, progress(r.Positions(), 3))
-	records, err := r.TryNext()
+	b, err := r.TryNext()
 	require.NoError(t, err)
+	records := b.Records
 	assert.Equal(t, []string{"new"}, dataOf(records))
 }
 
@@ -171,7 +189,7 @@ func TestPositions_agreeOverRandomResharding(t *testing.T) {
 	for seed := range uint64(200) {
 		random := rand.New(rand.NewPCG(seed, 6))
 		s, clock := clocked(t, weir.Config{Shards: 1 + random.IntN(3), Limits: weir.Unlimited()})
-		r, err := s.ReadStream("", weir.TrimHorizon())
+		r, err := s.NewReader("", weir.TrimHorizon())
 		require.NoError(t, err)
 		last := map[weir.ShardID]uint64{}
 		for range 80 {
@@ -183,8 +201,9 @@ func TestPositions_agreeOverRandomResharding(t *testing.T) {
 			case 5:
 				clock.Advance(time.Duration(random.IntN(9)) * time.Hour)
 			case 6:
-				records, err := r.TryNext()
+				b, err := r.TryNext()
 				require.NoError(t, err)
+				records := b.Records
 				for _, record := range records {
 					last[record.ShardID()] = record.SequenceNumber.Index()
 				}
@@ -193,18 +212,18 @@ func TestPositions_agreeOverRandomResharding(t *testing.T) {
 			}
 			p, shards := r.Positions(), s.Shards()
 			for _, d := range shards {
-				state, n := p.Of(d.ID)
+				n, _ := p.Of(d.ID)
 				waits := slices.ContainsFunc(d.Parents, func(id weir.ShardID) bool {
-					state, _ := p.Of(id)
-					return state == weir.Begun || state == weir.NotBegun && !anyVanished([]weir.ShardID{id}, shards)
+					far := howFar(p, id)
+					return far == "begun" || far == "not begun" && !anyVanished([]weir.ShardID{id}, shards)
 				})
-				switch state {
-				case weir.NotBegun:
+				switch howFar(p, d.ID) {
+				case "not begun":
 					require.Zero(t, last[d.ID], "seed %d, %v", seed, d.ID)
 					if !waits { // the reader is on its way through shards that have vanished
 						require.True(t, anyVanished(d.Parents, shards), "seed %d, %v", seed, d.ID)
 					}
-				case weir.Begun:
+				case "begun":
 					require.False(t, waits, "seed %d, %v", seed, d.ID)
 					require.GreaterOrEqual(t, n.Index(), last[d.ID], "seed %d, %v", seed, d.ID)
 				default:
@@ -245,13 +264,15 @@ func TestStream_resumesBesideAShorterRetention(t *testing.T) {
 		for range i * 500 {
 			s.Settings()
 		}
-		r, err := s.ResumeStream("", positions)
+		r, err := s.NewReader("", weir.Resume(positions, weir.TrimHorizon()))
 		require.NoError(t, err)
 		wg.Wait()
 		var got int
-		for records := []weir.Record{{}}; len(records) > 0; got += len(records) {
-			records, err = r.TryNext()
+		for more := true; more; {
+			b, err := r.TryNext()
 			require.NoError(t, err)
+			got += len(b.Records)
+			more = len(b.Records) > 0
 		}
 		assert.Equal(t, 1, got, "times that the record was given")
 		r.Close()
@@ -276,11 +297,12 @@ func TestReader_continuesOrBegins(t *testing.T) {
 				saved = weir.Positions{at.SequenceNumber}
 			}
 		}
-		r, err := weir.ReadOn(s, saved, test.from)
+		r, err := s.NewReader("", weir.Resume(saved, test.from))
 		require.NoError(t, err)
 		mustPut(t, s, "k", "2")
-		records, err := r.TryNext()
+		b, err := r.TryNext()
 		require.NoError(t, err)
+		records := b.Records
 		assert.Equal(t, test.want, dataOf(records))
 		r.Close()
 	}
@@ -324,13 +346,13 @@ func TestStream_trimToPositionsOverASplit(t *testing.T) {
 	for i := range 3 {
 		mustPut(t, s, "k", strconv.Itoa(i))
 	}
-	slow, err := s.ReadStream("", weir.TrimHorizon())
+	slow, err := s.NewReader("", weir.TrimHorizon())
 	require.NoError(t, err)
 	defer slow.Close()
 	_, err = s.SplitShard(t.Context(), 0, weir.HashKey{Hi: 1 << 63})
 	require.NoError(t, err)
 	child := mustPut(t, s, "k", "3").ShardID
-	quick, err := s.ReadStream("", weir.TrimHorizon())
+	quick, err := s.NewReader("", weir.TrimHorizon())
 	require.NoError(t, err)
 	defer quick.Close()
 	for range 2 {
@@ -346,8 +368,9 @@ func TestStream_trimToPositionsOverASplit(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, s.TrimToPositions(quick.Positions(), slow.Positions()))
 	assert.Equal(t, []int{0, 1}, left())
-	records, err := slow.TryNext()
+	b, err := slow.TryNext()
 	require.NoError(t, err)
+	records := b.Records
 	assert.Equal(t, []string{"3"}, dataOf(records))
 	clock.Advance(25 * time.Hour)
 	s.Trim()
@@ -364,13 +387,14 @@ func TestStream_trimToPositionsWhileReading(t *testing.T) {
 		var read [2]map[weir.SequenceNumber]bool
 		var next [2]map[string]int
 		for i := range readers {
-			r, err := s.ReadStream("", weir.TrimHorizon())
+			r, err := s.NewReader("", weir.TrimHorizon())
 			require.NoError(t, err)
 			readers[i], read[i], next[i] = r, map[weir.SequenceNumber]bool{}, map[string]int{}
 		}
 		take := func(i int) bool {
-			records, err := readers[i].TryNext()
+			b, err := readers[i].TryNext()
 			require.NoError(t, err)
+			records := b.Records
 			for _, record := range records {
 				require.Equal(t, strconv.Itoa(next[i][record.PartitionKey]), string(record.Data), "seed %d", seed)
 				next[i][record.PartitionKey]++

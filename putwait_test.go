@@ -168,7 +168,7 @@ func TestStream_waitersSurviveAReshard(t *testing.T) {
 			last[key] = r.SequenceNumber
 		}
 		n := 0
-		for _, err := range s.AllToTip(t.Context(), weir.TrimHorizon()) {
+		for _, err := range s.Records(t.Context(), weir.TrimHorizon().ToTip()) {
 			require.NoError(t, err)
 			n++
 		}

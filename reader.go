@@ -2,7 +2,7 @@ package weir
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"io"
 	"iter"
 	"slices"
@@ -16,20 +16,26 @@ import (
 
 // A Reader reads one shard, or a whole stream in order, straight from memory: it
 // is no call of the service, spends no read quota, and waits for records without
-// polling. Use it from one goroutine at a time; [Reader.Age] and [Reader.Close]
-// may be called from any.
+// polling. Read with it from one goroutine at a time; its other methods may be
+// called from any. A nil Reader reads nothing: its Next returns an error that
+// matches [ErrInvalidArgument].
 type Reader struct {
 	stream *Stream
 	name   string
 	only   *shard // what it reads, unless that is the whole stream
+	strict bool   // losing records is an error
 	// tips, unless nil, says at which index to stop in each shard. Shards that are
 	// not in it are not read.
 	tips map[ShardID]uint64
+	// trimmed says where shards begin that had lost records before the reader was
+	// made and that it begins later: these it has not lost.
+	trimmed map[ShardID]uint64
 
 	closing wait.List // waits for Close
 
 	mu      sync.Mutex     // guards what follows; never held while waiting
 	cursors []*shardCursor // the shards being read
+	stopped []*shardCursor // those that were read to their tip
 	turn    int            // the cursor to begin the next read with
 	// walk says what to begin when a shard is read to its end; nil if the reader ends
 	// with its one shard. Invariant: it has the shards of cursors as ready ones.
@@ -37,6 +43,7 @@ type Reader struct {
 	closed  bool
 	records int64
 	bytes   int64
+	lost    int64
 
 	batch []Record
 }
@@ -47,53 +54,40 @@ type shardCursor struct {
 	cursor shardlog.Cursor
 }
 
-// readerBatchRecords and readerBatchBytes are how much a Reader takes at once.
 const (
+	// readerBatchRecords is how many records Next takes at once.
 	readerBatchRecords = 256
-	readerBatchBytes   = 10 * mib
+	// readerBatchBytes bounds what is taken from a shard at once.
+	readerBatchBytes = 10 * mib
 )
 
-// ErrReaderClosed says that a [Reader] was closed.
-var ErrReaderClosed = errors.New("reader closed")
-
-// ReadShard returns a reader of one shard. Close it when it is not needed any
-// more: until then its age is part of the stream's metrics under name, which may
-// be empty.
-func (s *Stream) ReadShard(name string, shard ShardID, from Position) (*Reader, error) {
-	now := s.now()
-	sh, err := s.readable(shard, now)
-	if err != nil {
-		return nil, err
+// NewReader returns a reader that begins at a position. Of the whole stream each
+// key's records come in the order in which they were put, over any number of
+// splits and merges, because a shard is begun only when its parents are read to
+// their end; a sequence number is a position in one shard and needs [Position.In].
+//
+// Close the reader when it is not needed any more: until then it is part of the
+// stream's metrics under name, which may be empty.
+//
+// The error is one of [Stream.Iterator] or, where positions are resumed, matches
+// [ErrInvalidSequenceNumber] when they are not of this stream, and
+// [ErrInvalidArgument] when they contradict each other.
+func (s *Stream) NewReader(name string, from Position) (*Reader, error) {
+	r := &Reader{stream: s, name: name, strict: from.strict}
+	if from.toTip {
+		r.tips = s.tips()
 	}
-	c, err := sh.locate(from, now)
-	if err != nil {
-		return nil, err
-	}
-	r := &Reader{stream: s, name: name, only: sh, cursors: []*shardCursor{{sh, c}}}
-	s.readers.add(r)
-	return r, nil
-}
-
-// ReadStream returns a reader of the whole stream. Each key's records come in
-// the order in which they were put, over any number of splits and merges,
-// because a shard is begun only when its parents are read to their end. from is
-// the trim horizon, latest or a time. Close the reader as [Stream.ReadShard]
-// says.
-func (s *Stream) ReadStream(name string, from Position) (*Reader, error) {
-	return s.readOn(name, nil, from)
-}
-
-// readOn returns a reader of the whole stream that continues at saved positions
-// or, if there are none, begins at another one. Clock, retention and shards are
-// looked at once: what has vanished for one shard has for all.
-func (s *Stream) readOn(name string, saved Positions, from Position) (*Reader, error) {
+	// Clock, retention and shards are looked at once: what has vanished for one shard
+	// has for all.
 	now := s.now()
 	routes, horizonMs := s.routes.Load(), s.horizonMs(now)
-	r := &Reader{stream: s, name: name}
 	var err error
-	if len(saved) > 0 {
-		err = r.resume(saved, routes, horizonMs)
-	} else {
+	switch {
+	case from.one:
+		err = r.beginShard(from, routes, now, horizonMs)
+	case from.saved != nil:
+		err = r.resume(*from.saved, routes, horizonMs)
+	default:
 		err = r.begin(from, routes, now, horizonMs)
 	}
 	if err != nil {
@@ -101,6 +95,54 @@ func (s *Stream) readOn(name string, saved Positions, from Position) (*Reader, e
 	}
 	s.readers.add(r)
 	return r, nil
+}
+
+// tips returns the index after the newest record of each shard. It waits for a
+// reshard that is under way: between the first put into a child and the end of
+// its parents a reader would stop before the child.
+func (s *Stream) tips() map[ShardID]uint64 {
+	s.reshard.Lock()
+	defer s.reshard.Unlock()
+	tips := make(map[ShardID]uint64)
+	for _, sh := range s.routes.Load().all {
+		tips[sh.shard] = sh.log.End()
+	}
+	return tips
+}
+
+// beginShard begins to read one shard.
+func (r *Reader) beginShard(from Position, routes *routing, now instant, horizonMs int64) error {
+	sh := routes.shard(from.shard)
+	if sh == nil || sh.expired(horizonMs) {
+		return r.stream.shardNotFound(from.shard)
+	}
+	if from.saved != nil {
+		places, err := r.stream.locatePositions(*from.saved, routes, horizonMs)
+		if err != nil {
+			return err
+		}
+		if at, ok := places[sh.shard]; ok {
+			r.only, r.cursors = sh, []*shardCursor{{sh, at.cursor()}}
+			return nil
+		}
+	}
+	at, err := sh.enter(from, now, horizonMs)
+	if err != nil {
+		return err
+	}
+	r.only, r.cursors = sh, []*shardCursor{at}
+	return nil
+}
+
+// enter returns the place of a reader that begins at a position. One that names a
+// number stands there, even if the record is gone; one that does not begins with
+// what there is.
+func (sh *shard) enter(from Position, now instant, horizonMs int64) (*shardCursor, error) {
+	c, err := sh.locate(from, now)
+	if from.kind != atSequence && from.kind != afterSequence {
+		sh.log.SkipTo(&c, horizonMs)
+	}
+	return &shardCursor{sh, c}, err
 }
 
 // begin begins with the shards that can hold records from a position on and none
@@ -111,20 +153,36 @@ func (r *Reader) begin(from Position, routes *routing, now instant, horizonMs in
 	case atSequence, afterSequence:
 		return invalidf("position", "%v belongs to one shard; a stream is read from the trim horizon, latest or a time", from)
 	case atTime:
+		if from.ms > now.ms() {
+			return inFuture(from.ms, now)
+		}
 		list = routes.closedAfter(max(horizonMs, from.ms-1))
 	case trimHorizon:
 		list = routes.closedAfter(horizonMs)
 	}
 	r.walk = lineage.New(kin(list), lineage.Start[ShardID]{})
 	for id := range r.walk.Ready() {
-		sh := routes.shard(id)
-		c, err := sh.locate(from, now)
+		at, err := routes.shard(id).enter(from, now, horizonMs)
 		if err != nil {
 			return err
 		}
-		r.cursors = append(r.cursors, &shardCursor{sh, c})
+		r.cursors = append(r.cursors, at)
 	}
+	r.trimmed = firstOf(list)
 	return nil
+}
+
+// firstOf returns where shards begin that have been trimmed; nil if none has.
+func firstOf(list []*shard) (first map[ShardID]uint64) {
+	for _, sh := range list {
+		if i := sh.log.First(); i > 1 {
+			if first == nil {
+				first = make(map[ShardID]uint64)
+			}
+			first[sh.shard] = i
+		}
+	}
+	return first
 }
 
 // closedAfter returns the shards that are open, or were closed later than ms.
@@ -148,23 +206,84 @@ func kin(shards []*shard) []lineage.Shard[ShardID] {
 }
 
 // Next returns the next records of one shard, in order, and waits for some when
-// there are none. It returns [io.EOF] when a closed shard is read to its end
-// (a whole stream has no end), or the context's error. The slice is overwritten
-// by the next call; the records in it may be kept as [Record] says.
-func (r *Reader) Next(ctx context.Context) ([]Record, error) {
+// there are none. The slice is overwritten by the next call.
+//
+// A reader of one shard gives the last batch of a closed shard, with its children,
+// even if it has no records, and then [io.EOF]. A reader of the whole stream
+// follows the children itself and gives no last batches; it gets io.EOF when the
+// stream has been read to the end that [Stream.EndWrites] or [Position.ToTip] gave
+// it. Next also returns the context's error, one that matches [ErrClosed], and a
+// [*RecordsLostError] when the reader is to be strict; after that it goes on.
+func (r *Reader) Next(ctx context.Context) (Batch, error) {
+	if err := r.check(ctx); err != nil {
+		return Batch{}, err
+	}
+	return r.next(ctx, readerBatchRecords)
+}
+
+// NextBatch is [Reader.Next] for at most so many records of one shard, for which it
+// waits longer: once there is a first one, until there are that many, or linger has
+// passed, or the shard or the context ends.
+func (r *Reader) NextBatch(ctx context.Context, most int, linger time.Duration) (Batch, error) {
+	if err := r.check(ctx); err != nil {
+		return Batch{}, err
+	}
+	if most < 1 {
+		return Batch{}, invalidf("most records", "%d is less than 1", most)
+	}
+	if linger < 0 {
+		return Batch{}, invalidf("linger", "%v is negative", linger)
+	}
+	b, err := r.next(ctx, most)
+	if err != nil || linger == 0 || len(b.Records) >= most || b.Last {
+		return b, err
+	}
+	timer := time.NewTimer(linger)
+	defer timer.Stop()
 	for {
-		if err := checkContext(ctx); err != nil {
-			return nil, err
+		changed, closed := r.changes().Enter(), r.closing.Enter()
+		if r.more(&b, most) {
+			return b, nil
 		}
-		records, err := r.TryNext()
-		if len(records) > 0 || err != nil {
-			return records, err
+		select {
+		case <-changed:
+		case <-closed:
+			return b, nil
+		case <-timer.C:
+			return b, nil
+		case <-ctx.Done():
+			return b, nil
+		}
+	}
+}
+
+// check checks what Next is called with.
+func (r *Reader) check(ctx context.Context) error {
+	if r.isNone() {
+		return errNoReader()
+	}
+	return checkContext(ctx)
+}
+
+func errNoReader() error { return invalidf("reader", "is none; NewReader makes one") }
+
+// isNone reports whether NewReader did not make the reader.
+func (r *Reader) isNone() bool { return r == nil || r.stream == nil }
+
+func (r *Reader) next(ctx context.Context, most int) (Batch, error) {
+	for {
+		if err := ctx.Err(); err != nil {
+			return Batch{}, err
+		}
+		b, err := r.try(most)
+		if len(b.Records) > 0 || b.Last || err != nil {
+			return b, err
 		}
 		// Enter, then look again: what was put in between is not missed.
 		changed, closed := r.changes().Enter(), r.closing.Enter()
-		records, err = r.TryNext()
-		if len(records) > 0 || err != nil {
-			return records, err
+		b, err = r.try(most)
+		if len(b.Records) > 0 || b.Last || err != nil {
+			return b, err
 		}
 		select {
 		case <-changed:
@@ -174,15 +293,26 @@ func (r *Reader) Next(ctx context.Context) ([]Record, error) {
 	}
 }
 
-// TryNext is [Reader.Next] without the waiting: it returns no records when there
-// are none now.
-func (r *Reader) TryNext() ([]Record, error) {
+// TryNext is [Reader.Next] without the waiting: it returns a zero Batch when there
+// is nothing now.
+func (r *Reader) TryNext() (Batch, error) {
+	if r.isNone() {
+		return Batch{}, errNoReader()
+	}
+	return r.try(readerBatchRecords)
+}
+
+func (r *Reader) try(most int) (Batch, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
-		return nil, ErrReaderClosed
+		return Batch{}, r.errClosed()
 	}
-	return r.nextLocked(r.stream.now())
+	return r.nextLocked(r.stream.now(), most)
+}
+
+func (r *Reader) errClosed() error {
+	return fmt.Errorf("reader %q of stream %s: %w", r.name, r.stream.name, ErrClosed)
 }
 
 // changes returns what to wait for.
@@ -194,22 +324,32 @@ func (r *Reader) changes() *wait.List {
 }
 
 // nextLocked reads from the shards in turn until one has records.
-func (r *Reader) nextLocked(now instant) ([]Record, error) {
+func (r *Reader) nextLocked(now instant, most int) (Batch, error) {
 	horizonMs := r.stream.horizonMs(now)
 	for tried := 0; tried < len(r.cursors); tried++ {
 		if r.turn >= len(r.cursors) {
 			r.turn = 0
 		}
 		at := r.cursors[r.turn]
-		if r.readLocked(at, now, horizonMs) {
-			r.turn++
-			return r.batch, nil
+		r.batch = r.batch[:0]
+		if err := r.readLocked(at, now, horizonMs, most); err != nil {
+			return Batch{}, err
 		}
+		finished := at.sh.finished(&at.cursor)
 		switch {
-		case at.sh.finished(&at.cursor):
+		case finished && r.only != nil:
+			b := r.batchLocked(at, now)
+			at.sh.endBatch(&b)
+			r.cursors = nil
+			return b, nil
+		case len(r.batch) > 0:
+			r.turn++
+			return r.batchLocked(at, now), nil
+		case finished:
 			r.endShardLocked(r.turn)
 			tried = -1 // children may have been added
-		case r.wanted(at) == 0:
+		case r.wanted(at, most) == 0:
+			r.stopped = append(r.stopped, at)
 			r.removeLocked(r.turn)
 			tried = -1
 		default:
@@ -217,46 +357,122 @@ func (r *Reader) nextLocked(now instant) ([]Record, error) {
 		}
 	}
 	if len(r.cursors) == 0 {
-		return nil, io.EOF
+		return Batch{}, io.EOF
 	}
-	return nil, nil
+	return Batch{}, nil
 }
 
-// readLocked reads from one shard into r.batch and reports whether there was
-// anything.
-func (r *Reader) readLocked(at *shardCursor, now instant, horizonMs int64) bool {
-	wanted := r.wanted(at)
+// batchLocked returns the batch that was just read from a shard.
+func (r *Reader) batchLocked(at *shardCursor, now instant) Batch {
+	behind := at.sh.behindLatest(&at.cursor, r.batch, now)
+	return Batch{
+		Shard: at.sh.shard, Records: r.batch, Continue: at.sh.after(&at.cursor, r.batch),
+		Behind: time.Duration(behind) * time.Millisecond,
+	}
+}
+
+// more reads on into a batch, and reports whether that is not to be prolonged.
+func (r *Reader) more(b *Batch, most int) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.stream.now()
+	i := slices.IndexFunc(r.cursors, func(at *shardCursor) bool { return at.sh.shard == b.Shard })
+	if r.closed || i < 0 {
+		return true
+	}
+	at := r.cursors[i]
+	r.batch = b.Records
+	if err := r.readLocked(at, now, r.stream.horizonMs(now), most-len(b.Records)); err != nil {
+		return true // the next call meets it again
+	}
+	finished := at.sh.finished(&at.cursor)
+	*b = r.batchLocked(at, now)
+	if finished && r.only != nil {
+		at.sh.endBatch(b)
+		r.cursors = nil
+	}
+	return finished || len(b.Records) >= most || r.wanted(at, most) == 0
+}
+
+// readLocked reads up to so many records of one shard onto r.batch. Where a strict
+// reader has lost records it stops: before them if there is anything in r.batch
+// then, else behind them. It returns an error if it stops before it has read any.
+func (r *Reader) readLocked(at *shardCursor, now instant, horizonMs int64, most int) error {
+	wanted := r.wanted(at, most)
 	if wanted == 0 {
-		return false
+		return nil
 	}
-	var size int
-	r.batch, size = at.sh.read(r.batch[:0], &at.cursor, horizonMs, wanted, readerBatchBytes)
+	sh, begin, c, before := at.sh, at.cursor.Next, at.cursor, len(r.batch)
+	batch, size := sh.read(r.batch, &c, horizonMs, wanted, readerBatchBytes)
 	if r.tips != nil { // trimming may have moved the cursor towards the tip, and the read beyond it
-		for n := len(r.batch); n > 0 && r.batch[n-1].SequenceNumber.Index() >= r.tips[at.sh.shard]; n-- {
-			size -= r.batch[n-1].Size()
-			r.batch = r.batch[:n-1]
+		c.Next = min(c.Next, r.tips[sh.shard])
+		batch, size = cut(batch, size, before, c.Next)
+	}
+	lost := sh.log.Between(begin, c.Next) - int64(len(batch)-before)
+	if lost > 0 && r.strict {
+		from, to := sh.missing(begin, c.Next, batch[before:])
+		if from == begin {
+			return r.loseLocked(at, from, to)
 		}
+		c.Next, lost = from, 0
+		batch, size = cut(batch, size, before, from)
 	}
+	at.cursor, r.batch = c, batch
+	r.lost += lost
+	if n := len(batch) - before; n > 0 {
+		r.records += int64(n)
+		r.bytes += int64(size)
+		sh.countTail(now, n, size)
+	}
+	return nil
+}
+
+// cut takes the records with index i and above out of a batch, down to so many.
+func cut(batch []Record, size, least int, i uint64) ([]Record, int) {
+	for n := len(batch); n > least && batch[n-1].SequenceNumber.Index() >= i; n-- {
+		size -= batch[n-1].Size()
+		batch = batch[:n-1]
+	}
+	return batch, size
+}
+
+// missing returns the first indexes, from one to before another, of which the shard
+// had records that are not among those that were read from i on and before end.
+func (sh *shard) missing(i, end uint64, records []Record) (from, to uint64) {
+	for n := range records {
+		at := records[n].SequenceNumber.Index()
+		if sh.log.Between(i, at) > 0 {
+			return i, at
+		}
+		i = at + 1
+	}
+	return i, end
+}
+
+// loseLocked returns the error that says what is lost. Unless there are records to
+// be given first, the reader goes on behind that.
+func (r *Reader) loseLocked(at *shardCursor, from, to uint64) error {
+	sh := at.sh
+	n := sh.log.Between(from, to)
 	if len(r.batch) == 0 {
-		return false
+		r.lost += n
+		at.cursor.Next = to
 	}
-	r.records += int64(len(r.batch))
-	r.bytes += int64(size)
-	at.sh.countTail(now, len(r.batch), size)
-	return true
+	number := func(i uint64) SequenceNumber { return newSequenceNumber(sh.created, sh.shard, i, sh.created) }
+	return &RecordsLostError{Stream: r.stream.name, Shard: sh.shard, Records: n, From: number(from), To: number(to - 1)}
 }
 
 // wanted returns how many records to read from a shard at once: none at its tip
 // if the reader stops there.
-func (r *Reader) wanted(at *shardCursor) int {
+func (r *Reader) wanted(at *shardCursor, most int) int {
 	if r.tips == nil {
-		return readerBatchRecords
+		return most
 	}
 	tip := r.tips[at.sh.shard]
 	if at.cursor.Next >= tip {
 		return 0
 	}
-	return int(min(readerBatchRecords, tip-at.cursor.Next))
+	return int(min(uint64(most), tip-at.cursor.Next))
 }
 
 func (r *Reader) removeLocked(place int) {
@@ -270,39 +486,25 @@ func (r *Reader) removeLocked(place int) {
 func (r *Reader) endShardLocked(place int) {
 	sh := r.cursors[place].sh
 	r.removeLocked(place)
-	if r.walk == nil {
-		return
-	}
 	children := sh.ending.Load().children
 	begin := r.walk.Ended(sh.shard, kin(children)...)
-	r.walk.Forget(sh.shard) // the reader looks at no other listing
+	if len(children) > 0 {
+		r.walk.Forget(sh.shard) // the reader looks at no other listing
+	}
 	for _, child := range children {
 		if slices.Contains(begin, child.shard) {
-			r.cursors = append(r.cursors, &shardCursor{child, shardlog.Cursor{Next: 1}})
+			c := shardlog.Cursor{Next: max(1, r.trimmed[child.shard])}
+			r.cursors = append(r.cursors, &shardCursor{child, c})
 		}
 	}
 }
 
-// Age returns how long ago the oldest record that the reader has not been given
-// yet arrived, or zero when there is none.
-func (r *Reader) Age() time.Duration {
-	now := r.stream.now()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.ageLocked(now)
-}
-
-func (r *Reader) ageLocked(now instant) time.Duration {
-	age, horizon := int64(0), r.stream.horizonMs(now)
-	for _, at := range r.cursors {
-		age = max(age, at.sh.ageMs(at.cursor, horizon, now))
-	}
-	return time.Duration(age) * time.Millisecond
-}
-
-// Close ends the reader, a waiting Next included, which returns
-// [ErrReaderClosed], and takes it out of the stream's metrics.
+// Close ends the reader, a waiting Next included, which returns an error that
+// matches [ErrClosed], and takes it out of the stream's metrics.
 func (r *Reader) Close() {
+	if r.isNone() {
+		return
+	}
 	r.mu.Lock()
 	r.closed = true
 	r.mu.Unlock()
@@ -325,95 +527,34 @@ func (set *readerSet) add(r *Reader) {
 func (set *readerSet) remove(r *Reader) {
 	set.mu.Lock()
 	defer set.mu.Unlock()
-	for i := range set.readers {
-		if set.readers[i] == r {
-			set.readers = append(set.readers[:i], set.readers[i+1:]...)
-			return
-		}
-	}
+	set.readers = slices.DeleteFunc(set.readers, func(other *Reader) bool { return other == r })
 }
 
-// Records reads one shard from a position on and waits for more until ctx ends,
-// which is the last thing it yields, or the shard is closed and read to its end.
+// Records yields the records from a position on, as a [Reader] reads them, and
+// waits for more until ctx ends, which is the last thing it yields, or until there
+// is no more to come: where the one shard ends, the stream, or the position does.
 // An error is yielded once, last, with a zero Record.
-func (s *Stream) Records(ctx context.Context, shard ShardID, from Position) iter.Seq2[Record, error] {
+func (s *Stream) Records(ctx context.Context, from Position) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
-		r, err := s.ReadShard("", shard, from)
-		yieldAll(ctx, r, err, yield)
-	}
-}
-
-// All reads the whole stream from a position on, each key in the order in which
-// it was put, over any number of splits and merges, and waits for more until ctx
-// ends. from is the trim horizon, latest or a time.
-func (s *Stream) All(ctx context.Context, from Position) iter.Seq2[Record, error] {
-	return func(yield func(Record, error) bool) {
-		r, err := s.ReadStream("", from)
-		yieldAll(ctx, r, err, yield)
-	}
-}
-
-// RecordsToTip is [Stream.Records] without the waiting: it ends where the shard
-// ended when the loop began.
-func (s *Stream) RecordsToTip(ctx context.Context, shard ShardID, from Position) iter.Seq2[Record, error] {
-	return func(yield func(Record, error) bool) {
-		tips := s.tips()
-		r, err := s.ReadShard("", shard, from)
-		yieldAll(ctx, r.stopAt(tips), err, yield)
-	}
-}
-
-// AllToTip is [Stream.All] without the waiting: it ends where the shards ended
-// when the loop began.
-func (s *Stream) AllToTip(ctx context.Context, from Position) iter.Seq2[Record, error] {
-	return func(yield func(Record, error) bool) {
-		tips := s.tips()
-		r, err := s.ReadStream("", from)
-		yieldAll(ctx, r.stopAt(tips), err, yield)
-	}
-}
-
-// tips returns the index after the newest record of each shard. It waits for a
-// reshard that is under way: between the first put into a child and the end of
-// its parents a reader would stop before the child.
-func (s *Stream) tips() map[ShardID]uint64 {
-	s.reshard.Lock()
-	defer s.reshard.Unlock()
-	tips := make(map[ShardID]uint64)
-	for _, sh := range s.routes.Load().all {
-		tips[sh.shard] = sh.log.End()
-	}
-	return tips
-}
-
-// stopAt makes a new reader, unless nil, stop at tips.
-func (r *Reader) stopAt(tips map[ShardID]uint64) *Reader {
-	if r != nil {
-		r.tips = tips
-	}
-	return r
-}
-
-// yieldAll yields what r reads until it ends or the caller stops, and closes r.
-// If err is not nil, that is all it yields.
-func yieldAll(ctx context.Context, r *Reader, err error, yield func(Record, error) bool) {
-	if err != nil {
-		yield(Record{}, err)
-		return
-	}
-	defer r.Close()
-	for {
-		records, err := r.Next(ctx)
-		if err == io.EOF {
-			return
-		}
+		r, err := s.NewReader("", from)
 		if err != nil {
 			yield(Record{}, err)
 			return
 		}
-		for i := range records {
-			if !yield(records[i], nil) {
+		defer r.Close()
+		for {
+			b, err := r.Next(ctx)
+			if err == io.EOF {
 				return
+			}
+			if err != nil {
+				yield(Record{}, err)
+				return
+			}
+			for i := range b.Records {
+				if !yield(b.Records[i], nil) {
+					return
+				}
 			}
 		}
 	}

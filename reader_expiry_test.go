@@ -22,12 +22,13 @@ func TestReader_orderWhileShardsVanish(t *testing.T) {
 		clock := newClock()
 		s, err := weir.NewStream("x", weir.Config{Now: clock.Now, Shards: 1 + random.IntN(3), Limits: weir.Unlimited()})
 		require.NoError(t, err)
-		r, err := s.ReadStream("", weir.TrimHorizon())
+		r, err := s.NewReader("", weir.TrimHorizon())
 		require.NoError(t, err)
 		put, last := map[string]int{}, map[string]int{}
 		take := func() bool {
-			records, err := r.TryNext()
+			b, err := r.TryNext()
 			require.NoError(t, err, "seed %d", seed)
+			records := b.Records
 			for _, record := range records {
 				n, err := strconv.Atoi(string(record.Data))
 				require.NoError(t, err)
@@ -67,7 +68,7 @@ func TestReader_orderWhileShardsVanish(t *testing.T) {
 
 func TestStream_resumesPastAParentThatExpired(t *testing.T) {
 	s, clock := clocked(t, weir.Config{})
-	r, err := s.ReadStream("", weir.TrimHorizon())
+	r, err := s.NewReader("", weir.TrimHorizon())
 	require.NoError(t, err)
 	mustPut(t, s, "k", "old")
 	_, err = r.TryNext()
@@ -77,27 +78,28 @@ func TestStream_resumesPastAParentThatExpired(t *testing.T) {
 	require.NoError(t, err)
 	clock.Advance(25 * time.Hour) // expired, and not forgotten
 	mustPut(t, s, "k", "new")
-	r, err = s.ResumeStream("", positions)
+	r, err = s.NewReader("", weir.Resume(positions, weir.TrimHorizon()))
 	require.NoError(t, err)
-	records, err := r.TryNext()
+	b, err := r.TryNext()
 	require.NoError(t, err)
+	records := b.Records
 	assert.Equal(t, []string{"new"}, dataOf(records))
 }
 
 func TestStream_resumeRefusesContradictions(t *testing.T) {
 	s := newStream(t, weir.Config{Shards: 2})
 	starting := func(i int) weir.SequenceNumber { return s.Shards()[i].StartingSequenceNumber }
-	_, err := s.ResumeStream("", weir.Positions{starting(0), starting(0)})
+	_, err := s.NewReader("", weir.Resume(weir.Positions{starting(0), starting(0)}, weir.TrimHorizon()))
 	assert.ErrorIs(t, err, weir.ErrInvalidArgument, "one shard twice")
 	_, err = s.SplitShard(t.Context(), shard0, hashKey(t, "1000"))
 	require.NoError(t, err)
-	_, err = s.ResumeStream("", weir.Positions{starting(0), starting(2)})
+	_, err = s.NewReader("", weir.Resume(weir.Positions{starting(0), starting(2)}, weir.TrimHorizon()))
 	assert.ErrorIs(t, err, weir.ErrInvalidArgument, "a parent and its child")
 }
 
 func TestReader_closeEndsAWaitingNext(t *testing.T) {
 	s := newStream(t, weir.Config{})
-	r, err := s.ReadShard("", shard0, weir.Latest())
+	r, err := s.NewReader("", weir.Latest().In(shard0))
 	require.NoError(t, err)
 	done := make(chan error)
 	go func() {
@@ -105,5 +107,5 @@ func TestReader_closeEndsAWaitingNext(t *testing.T) {
 		done <- err
 	}()
 	r.Close()
-	require.ErrorIs(t, <-done, weir.ErrReaderClosed)
+	require.ErrorIs(t, <-done, weir.ErrClosed)
 }

@@ -75,8 +75,8 @@ func TestStream_resizeIsBoundedWhateverTheLimits(t *testing.T) {
 
 func TestStream_timesOutOfRange(t *testing.T) {
 	s, _ := clocked(t, weir.Config{})
-	_, err := s.Iterator(shard0, weir.AtTime(time.Unix(1<<62, 0)))
+	_, err := s.Iterator(t.Context(), shard0, weir.AtTime(time.Unix(1<<62, 0)))
 	assert.ErrorIs(t, err, weir.ErrInvalidArgument, "the far future is the future")
-	_, err = s.Iterator(shard0, weir.AtTime(time.Unix(-1<<62, 0)))
+	_, err = s.Iterator(t.Context(), shard0, weir.AtTime(time.Unix(-1<<62, 0)))
 	assert.NoError(t, err)
 }

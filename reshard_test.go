@@ -143,7 +143,7 @@ func TestStream_numbersOverManySplitsAtOnce(t *testing.T) {
 // arrivalOf reads back when a record arrived.
 func arrivalOf(t *testing.T, s *weir.Stream, at weir.Placed) time.Time {
 	t.Helper()
-	it, err := s.Iterator(at.ShardID, weir.AtSequence(at.SequenceNumber))
+	it, err := s.Iterator(t.Context(), at.ShardID, weir.AtSequence(at.SequenceNumber))
 	require.NoError(t, err)
 	batch, err := s.GetRecords(t.Context(), it, 1)
 	require.NoError(t, err)
@@ -159,7 +159,7 @@ func TestStream_closedShardVanishesAfterRetention(t *testing.T) {
 		time.Sleep(time.Hour)
 		_, err = s.SplitShard(t.Context(), 0, weir.HashKey{Hi: 1 << 63})
 		require.NoError(t, err)
-		it, err := s.Iterator(0, weir.TrimHorizon())
+		it, err := s.Iterator(t.Context(), 0, weir.TrimHorizon())
 		require.NoError(t, err)
 		token := s.Token(it)
 
@@ -167,7 +167,7 @@ func TestStream_closedShardVanishesAfterRetention(t *testing.T) {
 		assert.Len(t, s.Shards(), 3)
 		time.Sleep(time.Nanosecond)
 		assert.Len(t, s.Shards(), 2)
-		_, err = s.Iterator(0, weir.TrimHorizon())
+		_, err = s.Iterator(t.Context(), 0, weir.TrimHorizon())
 		assert.ErrorIs(t, err, weir.ErrShardNotFound)
 		s.Trim()
 		_, err = s.ParseToken(token)
@@ -230,7 +230,7 @@ func TestReader_orderOverRandomResharding(t *testing.T) {
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 1))
 			s := newStream(t, weir.Config{Shards: 1 + random.IntN(4), Limits: weir.Unlimited()})
-			r, err := s.ReadStream("", weir.TrimHorizon())
+			r, err := s.NewReader("", weir.TrimHorizon())
 			require.NoError(t, err)
 			seen := map[string][]byte{}
 			put := map[string]byte{}
@@ -284,8 +284,9 @@ func reshardAtRandom(t *testing.T, s *weir.Stream, random *rand.Rand) {
 // readSome reads one batch and reports whether there was one.
 func readSome(t *testing.T, r *weir.Reader, seen map[string][]byte) bool {
 	t.Helper()
-	records, err := r.TryNext()
+	b, err := r.TryNext()
 	require.NoError(t, err)
+	records := b.Records
 	for _, record := range records {
 		seen[record.PartitionKey] = append(seen[record.PartitionKey], record.Data...)
 	}
@@ -300,7 +301,7 @@ func resumed(t *testing.T, s *weir.Stream, r *weir.Reader) *weir.Reader {
 	p, err := weir.ParsePositions(text)
 	require.NoError(t, err)
 	require.Equal(t, text, p.String())
-	r, err = s.ResumeStream("", p)
+	r, err = s.NewReader("", weir.Resume(p, weir.TrimHorizon()))
 	require.NoError(t, err)
 	return r
 }
@@ -308,16 +309,14 @@ func resumed(t *testing.T, s *weir.Stream, r *weir.Reader) *weir.Reader {
 func TestStream_resumeRefusals(t *testing.T) {
 	s := newStream(t, weir.Config{Shards: 2})
 	other := newStream(t, weir.Config{Shards: 2, Now: func() time.Time { return time.Unix(1, 0) }})
-	_, err := s.ResumeStream("", nil)
-	assert.ErrorIs(t, err, weir.ErrInvalidArgument)
-	_, err = s.ResumeStream("", weir.Positions{other.Shards()[0].StartingSequenceNumber})
+	_, err := s.NewReader("", weir.Resume(weir.Positions{other.Shards()[0].StartingSequenceNumber}, weir.TrimHorizon()))
 	assert.ErrorIs(t, err, weir.ErrInvalidSequenceNumber)
 	_, err = weir.ParsePositions("49,x")
 	assert.ErrorIs(t, err, weir.ErrInvalidSequenceNumber)
 	none, err := weir.ParsePositions("")
 	assert.NoError(t, err)
 	assert.Empty(t, none)
-	_, err = s.ReadStream("", weir.AtSequence(s.Shards()[0].StartingSequenceNumber))
+	_, err = s.NewReader("", weir.AtSequence(s.Shards()[0].StartingSequenceNumber))
 	assert.ErrorIs(t, err, weir.ErrInvalidArgument)
 }
 
@@ -326,7 +325,7 @@ func TestReader_resumesAfterShardsVanished(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStream(t, weir.Config{Shards: 2, Limits: weir.Unlimited()})
 		random := rand.New(rand.NewPCG(7, 7))
-		r, err := s.ReadStream("", weir.TrimHorizon())
+		r, err := s.NewReader("", weir.TrimHorizon())
 		require.NoError(t, err)
 		positions := r.Positions()
 		for range 40 {
@@ -336,7 +335,7 @@ func TestReader_resumesAfterShardsVanished(t *testing.T) {
 			require.NoError(t, err)
 		}
 		s.Trim()
-		r, err = s.ResumeStream("", positions)
+		r, err = s.NewReader("", weir.Resume(positions, weir.TrimHorizon()))
 		require.NoError(t, err)
 		seen := map[string][]byte{}
 		for readSome(t, r, seen) {
@@ -357,7 +356,7 @@ func TestStream_yearOfDailyResharding(t *testing.T) {
 			time.Sleep(24 * time.Hour)
 		}
 		day := 365
-		for r, err := range s.AllToTip(t.Context(), weir.TrimHorizon()) {
+		for r, err := range s.Records(t.Context(), weir.TrimHorizon().ToTip()) {
 			require.NoError(t, err)
 			day++
 			require.Equal(t, fmt.Sprint(day), string(r.Data))
@@ -398,7 +397,7 @@ func TestStream_reshardingUnderLoad(t *testing.T) {
 	}
 	next := map[string]int{}
 	total := 0
-	for r, err := range s.All(ctx, weir.TrimHorizon()) {
+	for r, err := range s.Records(ctx, weir.TrimHorizon()) {
 		require.NoError(t, err)
 		require.Equal(t, fmt.Sprint(next[r.PartitionKey]), string(r.Data), r.PartitionKey)
 		next[r.PartitionKey]++

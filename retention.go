@@ -69,8 +69,8 @@ func (sh *shard) trimTo(i uint64) shardlog.Extent {
 // them here. Empty positions have begun nothing, and no positions at all trim
 // nothing.
 //
-// The error is what [Stream.ResumeStream] returns for positions that are not of
-// this stream or give a shard twice; nothing is trimmed then.
+// The error is what [Stream.NewReader] returns for positions that are not of this
+// stream or give a shard twice; nothing is trimmed then.
 func (s *Stream) TrimToPositions(p ...Positions) error {
 	routes, horizonMs := s.routes.Load(), s.horizonMs(s.now())
 	var least map[ShardID]uint64

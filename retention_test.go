@@ -120,7 +120,7 @@ func TestStream_trimTo(t *testing.T) {
 		clock.Advance(time.Second)
 	}
 	old := mustIterator(t, s, shard0, weir.TrimHorizon())
-	reader, err := s.ReadStream("", weir.TrimHorizon())
+	reader, err := s.NewReader("", weir.TrimHorizon())
 	require.NoError(t, err)
 	defer reader.Close()
 
@@ -137,9 +137,9 @@ func TestStream_trimTo(t *testing.T) {
 	assert.Zero(t, snap.Total.DroppedRecords)
 	assert.EqualValues(t, 6, snap.Total.IncomingRecords)
 
-	records, err := reader.TryNext()
+	batch, err := reader.TryNext()
 	require.NoError(t, err)
-	assert.Equal(t, []string{"3", "4", "5"}, dataOf(records))
+	assert.Equal(t, []string{"3", "4", "5"}, dataOf(batch.Records))
 	require.NoError(t, s.TrimTo(at[5].SequenceNumber))
 	assert.Empty(t, readable(t, s, shard0))
 	assert.Zero(t, s.Snapshot().MemoryBytes, "the segment has gone with its last record")
@@ -167,7 +167,7 @@ func TestStream_trimToReleasesSegments(t *testing.T) {
 // recordAt returns the record of shard 0 with an index.
 func recordAt(t *testing.T, s *weir.Stream, index uint64) weir.Record {
 	t.Helper()
-	for r, err := range s.RecordsToTip(t.Context(), shard0, weir.TrimHorizon()) {
+	for r, err := range s.Records(t.Context(), weir.TrimHorizon().In(shard0).ToTip()) {
 		require.NoError(t, err)
 		if r.SequenceNumber.Index() == index {
 			return r
@@ -201,7 +201,7 @@ func TestStream_trimToNumbersOfAnyKind(t *testing.T) {
 	b := mustGet(t, s, mustIterator(t, s, shard0, weir.TrimHorizon()), 0)
 	assert.Len(t, b.Children, 2, "a shard without records is there until it vanishes")
 	clock.Advance(24 * time.Hour)
-	_, err = s.Iterator(shard0, weir.TrimHorizon())
+	_, err = s.Iterator(t.Context(), shard0, weir.TrimHorizon())
 	require.ErrorIs(t, err, weir.ErrShardNotFound)
 	assert.NoError(t, s.TrimTo(ending), "what has vanished is trimmed")
 }
@@ -221,7 +221,7 @@ func TestStream_trimToWhileInUse(t *testing.T) {
 	for range 2 {
 		wg.Go(func() {
 			last := uint64(0)
-			for r, err := range s.Records(t.Context(), shard0, weir.TrimHorizon()) {
+			for r, err := range s.Records(t.Context(), weir.TrimHorizon().In(shard0)) {
 				if !assert.NoError(t, err) || !assert.Less(t, last, r.SequenceNumber.Index()) ||
 					!assert.Equal(t, "data", string(r.Data)) {
 					return
@@ -250,7 +250,7 @@ func putAhead(t *testing.T, s *weir.Stream, clock *manualClock) {
 
 // allData returns the data of all records that can be read.
 func allData(t *testing.T, s *weir.Stream) (list []string) {
-	for r, err := range s.AllToTip(t.Context(), weir.TrimHorizon()) {
+	for r, err := range s.Records(t.Context(), weir.TrimHorizon().ToTip()) {
 		require.NoError(t, err)
 		list = append(list, string(r.Data))
 	}

@@ -39,7 +39,7 @@ func loaded(t testing.TB, b []byte, c weir.Config) *weir.Stream {
 func allRecords(t testing.TB, s *weir.Stream) []weir.Record {
 	t.Helper()
 	var list []weir.Record
-	for r, err := range s.AllToTip(t.Context(), weir.TrimHorizon()) {
+	for r, err := range s.Records(t.Context(), weir.TrimHorizon().ToTip()) {
 		require.NoError(t, err)
 		list = append(list, r)
 	}

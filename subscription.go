@@ -13,6 +13,7 @@ import (
 
 	"github.com/weirstream/weir/internal/quota"
 	"github.com/weirstream/weir/internal/shardlog"
+	"github.com/weirstream/weir/internal/wait"
 )
 
 // A SubscriptionActiveError says which subscription stood in the way of another
@@ -32,38 +33,18 @@ func (e *SubscriptionActiveError) Error() string {
 // Is reports whether target is [ErrSubscriptionActive].
 func (e *SubscriptionActiveError) Is(target error) bool { return target == ErrSubscriptionActive }
 
-// An Event is what a subscription gives at a time: records, or the news that
-// there are none.
-type Event struct {
-	Shard ShardID
-	// Records are in the order of their sequence numbers. There may be none. The
-	// slice is overwritten by the next call of Next; the records in it may be kept
-	// as [Record] says.
-	Records []Record
-	// ContinuationSequenceNumber is what to continue after, with [AfterSequence],
-	// when the subscription has ended: the last record's number or, when nothing
-	// was read yet, the number before the position that was subscribed from. It is
-	// zero in the last event of a closed shard.
-	ContinuationSequenceNumber SequenceNumber
-	// MillisBehindLatest is how long ago the last of Records arrived, in
-	// milliseconds, or 0 when the shard has no more. Without Records it is the age
-	// of the oldest record that waits to be given.
-	MillisBehindLatest int64
-	// Children are the shards that follow a closed one. They are given in its last
-	// event, and only there.
-	Children []ChildShard
-}
-
 // A Subscription reads one shard for a registered consumer, with a throughput of
 // its own. It lives for [Limits.SubscriptionLifetime]. Use it from one goroutine
 // at a time; [Subscription.Close] may be called from any.
 type Subscription struct {
-	stream   *Stream // immutable, likewise down to out
+	stream   *Stream // immutable, likewise down to overAt
 	consumer *consumer
 	sh       *shard
 	begun    instant
 	overAt   instant // when its life is over
-	out      *outlet
+
+	ended wait.List // woken when it ends from outside
+	batch []Record  // overwritten by each event
 
 	mu     sync.Mutex // guards what follows; never held while waiting
 	cursor shardlog.Cursor
@@ -90,19 +71,15 @@ func (s *Stream) Subscribe(ctx context.Context, consumer string, shard ShardID, 
 	if err != nil {
 		return nil, err
 	}
-	sh, err := s.readable(shard, now)
+	sh, c, err := s.locate(shard, from, now)
 	if err != nil {
 		return nil, err
 	}
-	c, err := sh.locate(from, now)
-	if err != nil {
-		return nil, err
-	}
-	return s.subscribe(consumer, shardCursor{sh, c}, now, new(outlet))
+	return s.subscribe(consumer, shardCursor{sh, c}, now)
 }
 
 // subscribe begins a subscription whose first event is due at once.
-func (s *Stream) subscribe(name string, at shardCursor, now instant, out *outlet) (*Subscription, error) {
+func (s *Stream) subscribe(name string, at shardCursor, now instant) (*Subscription, error) {
 	s.fanOut.mu.Lock()
 	defer s.fanOut.mu.Unlock()
 	c, err := s.consumerLocked(name)
@@ -117,7 +94,7 @@ func (s *Stream) subscribe(name string, at shardCursor, now instant, out *outlet
 		return nil, err
 	}
 	sub := &Subscription{
-		stream: s, consumer: c, sh: at.sh, begun: now, overAt: now.plus(s.limits.SubscriptionLifetime), out: out,
+		stream: s, consumer: c, sh: at.sh, begun: now, overAt: now.plus(s.limits.SubscriptionLifetime),
 		cursor: at.cursor, bucket: quota.NewBucket(s.limits.SubscriptionBytesPerSecond), idleAt: now,
 	}
 	if s.limits.IdleEventInterval == math.MaxInt64 {
@@ -137,60 +114,122 @@ func (sub *Subscription) admit(now instant) error {
 	return &SubscriptionActiveError{Consumer: sub.consumer.name, Stream: s.name, Shard: sub.sh.shard, RetryAfter: wait}
 }
 
+// isNone reports whether Subscribe did not make the subscription.
+func (sub *Subscription) isNone() bool { return sub == nil || sub.stream == nil }
+
 // ShardID returns the shard that it reads.
-func (sub *Subscription) ShardID() ShardID { return sub.sh.shard }
+func (sub *Subscription) ShardID() ShardID {
+	if sub.isNone() {
+		return 0
+	}
+	return sub.sh.shard
+}
 
 // Consumer returns the consumer that it reads for.
-func (sub *Subscription) Consumer() Consumer { return sub.consumer.describe() }
+func (sub *Subscription) Consumer() Consumer {
+	if sub.isNone() {
+		return Consumer{}
+	}
+	return sub.consumer.describe()
+}
 
-// Next returns the next event and waits for it. Records are given as soon as they
+// Next returns the next event and waits for it. The slice of its records is
+// overwritten by the next call. Records are given as soon as they
 // are put; when there are none, an event without records comes at once after
 // Subscribe and then every [Limits.IdleEventInterval]. Past
 // [Limits.SubscriptionBytesPerSecond] Next waits.
 //
-// It returns [io.EOF] when the subscription's life is over, to be continued with
-// [AfterSequence] of the last continuation number, and after the last event of a
-// closed shard, which has Children and no continuation number. It returns the
-// context's error, and errors that match [ErrSubscriptionTakenOver],
-// [ErrConsumerNotFound] or [ErrSubscriptionClosed].
-func (sub *Subscription) Next(ctx context.Context) (Event, error) {
-	return sub.out.next(ctx, sub.stream, sub)
+// It returns [io.EOF] when the subscription's life is over, to be subscribed to
+// again from where the last event says to continue, and after the last event of a
+// closed shard. It returns the context's error, and errors that match
+// [ErrSubscriptionTakenOver], [ErrConsumerNotFound] or [ErrClosed].
+func (sub *Subscription) Next(ctx context.Context) (Batch, error) {
+	for {
+		if err := checkContext(ctx); err != nil {
+			return Batch{}, err
+		}
+		ev, first, err := sub.poll()
+		if err != nil || first.wait == 0 {
+			return ev, err
+		}
+		// Enter, then look again: what changes in between is not missed.
+		var appended <-chan struct{}
+		if first.appended != nil {
+			appended = first.appended.Enter()
+		}
+		ended := sub.ended.Enter()
+		ev, again, err := sub.poll()
+		if err != nil || again.wait == 0 {
+			return ev, err
+		}
+		if again.appended == first.appended {
+			pauseFor(ctx, again.wait, appended, ended)
+		}
+	}
+}
+
+// A pause is what there is to wait for when no event is due. The stream's clock
+// decides; timers only say when to look at it again.
+type pause struct {
+	wait     time.Duration // the longest to wait; zero only if there is nothing to wait for
+	appended *wait.List    // what a change of may bring an event sooner; nil if none can
+}
+
+// pauseFor waits for d or a change, and reports whether one of them came before the
+// end of ctx. A d of never is no wait at all.
+func pauseFor(ctx context.Context, d time.Duration, changed, ended <-chan struct{}) bool {
+	var due <-chan time.Time
+	if d < time.Duration(never) {
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		due = timer.C
+	}
+	select {
+	case <-changed:
+	case <-ended:
+	case <-due:
+	case <-ctx.Done():
+		return false
+	}
+	return true
 }
 
 // TryNext is [Subscription.Next] without the waiting: it reports whether an event
 // was due. It is for callers who move the clock themselves.
-func (sub *Subscription) TryNext() (Event, bool, error) {
-	ev, p, err := sub.poll(sub.stream.now())
+func (sub *Subscription) TryNext() (Batch, bool, error) {
+	ev, p, err := sub.poll()
 	return ev, err == nil && p.wait == 0, err
 }
 
 // Events yields events until the subscription ends, and closes it. What Next
-// returns in the end is yielded last, with a zero Event, unless it is [io.EOF].
-func (sub *Subscription) Events(ctx context.Context) iter.Seq2[Event, error] {
-	return func(yield func(Event, error) bool) {
+// returns in the end is yielded last, with a zero Batch, unless it is [io.EOF].
+func (sub *Subscription) Events(ctx context.Context) iter.Seq2[Batch, error] {
+	return func(yield func(Batch, error) bool) {
 		defer sub.Close()
-		yieldEvents(ctx, sub.Next, yield)
-	}
-}
-
-func yieldEvents(ctx context.Context, next func(context.Context) (Event, error), yield func(Event, error) bool) {
-	for {
-		ev, err := next(ctx)
-		if err == io.EOF || !yield(ev, err) || err != nil {
-			return
+		for {
+			ev, err := sub.Next(ctx)
+			if err == io.EOF || !yield(ev, err) || err != nil {
+				return
+			}
 		}
 	}
 }
 
 // Close ends the subscription, a waiting Next included.
-func (sub *Subscription) Close() { sub.end(ErrSubscriptionClosed) }
+func (sub *Subscription) Close() {
+	if sub.isNone() {
+		return
+	}
+	sub.end(fmt.Errorf("subscription of consumer %q to %s of stream %s: %w",
+		sub.consumer.name, sub.sh.shard, sub.stream.name, ErrClosed))
+}
 
 // end ends the subscription, unless it has ended, and wakes its Next.
 func (sub *Subscription) end(err error) {
 	sub.mu.Lock()
 	sub.endLocked(err)
 	sub.mu.Unlock()
-	sub.out.ended.Wake()
+	sub.ended.Wake()
 }
 
 // endLocked ends the subscription. It lets go of the segment it stood in, so that
@@ -210,20 +249,24 @@ func (sub *Subscription) over(now instant) bool {
 }
 
 // poll returns the event that is due, or how long to pause.
-func (sub *Subscription) poll(now instant) (Event, pause, error) {
+func (sub *Subscription) poll() (Batch, pause, error) {
+	if sub.isNone() {
+		return Batch{}, pause{}, invalidf("subscription", "is none; Subscribe makes one")
+	}
+	now := sub.stream.now()
 	sub.mu.Lock()
 	defer sub.mu.Unlock()
 	if now >= sub.overAt {
 		sub.endLocked(io.EOF)
 	}
 	if sub.err != nil {
-		return Event{}, pause{}, sub.err
+		return Batch{}, pause{}, sub.err
 	}
 	ev, size, p := sub.readLocked(now)
 	if p.wait > 0 {
 		if due := min(sub.idleAt, sub.overAt); due > now {
 			p.wait = min(p.wait, time.Duration(due-now))
-			return Event{}, p, nil
+			return Batch{}, p, nil
 		}
 		ev = sub.idleLocked(now)
 	}
@@ -236,47 +279,48 @@ func (sub *Subscription) poll(now instant) (Event, pause, error) {
 
 // readLocked returns an event with records and how many bytes they have, or the
 // last event of a closed shard, or how long to pause.
-func (sub *Subscription) readLocked(now instant) (Event, int, pause) {
+func (sub *Subscription) readLocked(now instant) (Batch, int, pause) {
 	if now < sub.ready {
-		return Event{}, 0, pause{wait: time.Duration(sub.ready - now)}
+		return Batch{}, 0, pause{wait: time.Duration(sub.ready - now)}
 	}
 	sh, c := sub.sh, sub.cursor
 	s, horizon := sub.stream, sub.stream.horizonMs(now)
 	most := sh.visible(&c, horizon, now, s.config.FanOutDelay, s.limits.EventRecords)
-	records, size := sh.read(sub.out.batch[:0], &c, horizon, most, sub.eventBytesLocked(now))
-	sub.out.batch = records
+	records, size := sh.read(sub.batch[:0], &c, horizon, most, sub.eventBytesLocked(now))
+	sub.batch = records
 	finished := sh.finished(&c)
 	if len(records) == 0 && !finished {
 		sub.cursor = c
-		return Event{}, 0, sh.untilVisible(&c, now, s.config.FanOutDelay)
+		return Batch{}, 0, sh.untilVisible(&c, now, s.config.FanOutDelay)
 	}
 	if wait := sub.payLocked(now, size); wait > 0 {
 		sub.ready = now.plus(wait)
-		return Event{}, 0, pause{wait: wait}
+		return Batch{}, 0, pause{wait: wait}
 	}
 	sub.cursor, sub.ready = c, 0
-	ev := Event{Shard: sh.shard, Records: records, MillisBehindLatest: sh.behindLatest(&c, records, now)}
+	behind := time.Duration(sh.behindLatest(&c, records, now)) * time.Millisecond
+	ev := Batch{Shard: sh.shard, Records: records, Behind: behind}
 	if finished {
-		ev.Children = sh.children()
+		sh.endBatch(&ev)
 		sub.endLocked(io.EOF)
 	} else {
-		ev.ContinuationSequenceNumber = records[len(records)-1].SequenceNumber
+		ev.Continue = sh.after(&c, records)
 	}
 	return ev, size, pause{}
 }
 
 // idleLocked returns an event without records.
-func (sub *Subscription) idleLocked(now instant) Event {
-	return Event{
-		Shard:                      sub.sh.shard,
-		ContinuationSequenceNumber: sub.sh.numberBefore(sub.cursor.Next),
-		MillisBehindLatest:         sub.behindLocked(now),
+func (sub *Subscription) idleLocked(now instant) Batch {
+	return Batch{
+		Shard:    sub.sh.shard,
+		Continue: sub.sh.after(&sub.cursor, nil),
+		Behind:   time.Duration(sub.behindLocked(now)) * time.Millisecond,
 	}
 }
 
 // countLocked counts an event with size bytes.
-func (sub *Subscription) countLocked(now instant, ev *Event, size int) {
-	sub.consumer.countEvent(now, len(ev.Records), size, ev.MillisBehindLatest)
+func (sub *Subscription) countLocked(now instant, ev *Batch, size int) {
+	sub.consumer.countEvent(now, len(ev.Records), size, ev.Behind.Milliseconds())
 	if len(ev.Records) > 0 {
 		sub.sh.countTail(now, len(ev.Records), size)
 	}
@@ -292,6 +336,17 @@ func (sub *Subscription) behind(now instant) int64 {
 
 func (sub *Subscription) behindLocked(now instant) int64 {
 	return sub.sh.ageMs(sub.cursor, sub.stream.horizonMs(now), now)
+}
+
+// untilVisible returns the pause after which the record at c, if there is one,
+// has arrived delay ago.
+func (sh *shard) untilVisible(c *shardlog.Cursor, now instant, delay time.Duration) pause {
+	p := pause{wait: time.Duration(never), appended: &sh.waiting}
+	if ms, ok := sh.log.ArrivalAt(*c); ok {
+		at := instant(ms * int64(time.Millisecond)).plus(delay)
+		p.wait = max(1, time.Duration(at-now))
+	}
+	return p
 }
 
 // eventBytesLocked returns how large the next event may be: what the bucket can

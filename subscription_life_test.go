@@ -102,7 +102,7 @@ func TestSubscription_livesFiveMinutes(t *testing.T) {
 	mustPut(t, s, "k", "a")
 	ev := mustNext(t, sub)
 	assert.Equal(t, []string{"a"}, dataOf(ev.Records))
-	last := ev.ContinuationSequenceNumber
+	last := ev.Continue.Number()
 	mustPut(t, s, "k", "b")
 	assert.Len(t, s.Snapshot().Consumers[0].Shards, 1)
 	clock.Advance(time.Nanosecond)
@@ -147,12 +147,12 @@ func TestSubscription_idleEvents(t *testing.T) {
 		mustRegister(t, s, "c")
 		start := s.Shards()[0].StartingSequenceNumber
 		sub := mustSubscribe(t, s, "c", 0, weir.TrimHorizon())
-		assert.Equal(t, weir.Event{ContinuationSequenceNumber: start}, mustNext(t, sub))
+		assert.Equal(t, weir.Batch{Continue: weir.AfterSequence(start)}, mustNext(t, sub))
 		time.Sleep(3 * time.Second)
 		a := mustPut(t, s, "k", "a")
 		assert.Len(t, mustNext(t, sub).Records, 1)
 		began := time.Now()
-		assert.Equal(t, weir.Event{ContinuationSequenceNumber: a.SequenceNumber}, mustNext(t, sub))
+		assert.Equal(t, weir.Batch{Continue: weir.AfterSequence(a.SequenceNumber)}, mustNext(t, sub))
 		assert.Equal(t, 5*time.Second, time.Since(began))
 
 		time.Sleep(20 * time.Second)
@@ -217,10 +217,10 @@ func TestSubscription_contextAndCloseEndNext(t *testing.T) {
 		}()
 		time.Sleep(time.Second)
 		sub.Close()
-		assert.ErrorIs(t, <-ended, weir.ErrSubscriptionClosed)
+		assert.ErrorIs(t, <-ended, weir.ErrClosed)
 		sub.Close()
 		_, _, err = sub.TryNext()
-		assert.ErrorIs(t, err, weir.ErrSubscriptionClosed)
+		assert.ErrorIs(t, err, weir.ErrClosed)
 	})
 }
 
@@ -233,7 +233,7 @@ func TestSubscription_leavingTheLoopClosesIt(t *testing.T) {
 	}
 	assert.Empty(t, s.Snapshot().Consumers[0].Shards)
 	for _, err := range sub.Events(t.Context()) {
-		assert.ErrorIs(t, err, weir.ErrSubscriptionClosed)
+		assert.ErrorIs(t, err, weir.ErrClosed)
 	}
 }
 

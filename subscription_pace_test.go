@@ -149,7 +149,7 @@ func TestSubscription_waitIsNotProlonged(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, ok)
 	assert.Len(t, ev.Records, 1)
-	assert.Equal(t, int64(100), ev.MillisBehindLatest)
+	assert.Equal(t, 100*time.Millisecond, ev.Behind)
 }
 
 // A record larger than a second's worth passes when the bucket is full and is
@@ -169,7 +169,7 @@ func TestSubscription_largeRecordIsPaidFor(t *testing.T) {
 		idle := mustNext(t, sub)
 		assert.Empty(t, idle.Records)
 		assert.Equal(t, 5*time.Second, time.Since(begin))
-		assert.Equal(t, int64(5000), idle.MillisBehindLatest, "there is more, and it waits")
+		assert.Equal(t, 5*time.Second, idle.Behind, "there is more, and it waits")
 		ev := mustNext(t, sub)
 		for len(ev.Records) == 0 {
 			ev = mustNext(t, sub)
@@ -219,7 +219,7 @@ func TestSubscription_manualClock(t *testing.T) {
 	mustRegister(t, s, "c")
 	sub := mustSubscribe(t, s, "c", 0, weir.Latest())
 	mustNext(t, sub)
-	got := make(chan weir.Event, 1)
+	got := make(chan weir.Batch, 1)
 	go func() {
 		ev, err := sub.Next(t.Context())
 		assert.NoError(t, err)

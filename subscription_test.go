@@ -15,7 +15,7 @@ import (
 )
 
 // drain returns the data of what a subscription can give now, and its last event.
-func drain(t testing.TB, sub *weir.Subscription) (data []string, last weir.Event) {
+func drain(t testing.TB, sub *weir.Subscription) (data []string, last weir.Batch) {
 	t.Helper()
 	data = []string{}
 	for {
@@ -48,8 +48,8 @@ func TestSubscription_givesRecordsAsTheyArePut(t *testing.T) {
 		}()
 		ev := mustNext(t, sub)
 		assert.Equal(t, []string{"a"}, dataOf(ev.Records))
-		assert.Equal(t, ev.Records[0].SequenceNumber, ev.ContinuationSequenceNumber)
-		assert.Zero(t, ev.MillisBehindLatest)
+		assert.Equal(t, ev.Records[0].SequenceNumber, ev.Continue.Number())
+		assert.Zero(t, ev.Behind)
 		assert.Nil(t, ev.Children)
 		assert.Equal(t, time.Second, time.Since(begin), "nothing polls")
 	})
@@ -83,7 +83,7 @@ func TestSubscription_positions(t *testing.T) {
 		sub := mustSubscribe(t, s, "c", 0, c.from)
 		data, last := drain(t, sub)
 		assert.Equal(t, c.want, data, "%v", c.from)
-		assert.Equal(t, puts[3].SequenceNumber, last.ContinuationSequenceNumber, "%v", c.from)
+		assert.Equal(t, puts[3].SequenceNumber, last.Continue.Number(), "%v", c.from)
 		clock.Advance(5 * time.Second)
 	}
 }
@@ -130,13 +130,13 @@ func TestSubscription_latestMissesNothing(t *testing.T) {
 		}
 		sub := mustSubscribe(t, s, "c", 0, weir.Latest())
 		idle := mustNext(t, mustSubscribe(t, s, "d", 0, weir.Latest()))
-		assert.False(t, idle.ContinuationSequenceNumber.IsZero())
+		assert.False(t, idle.Continue.Number().IsZero())
 		mustPut(t, s, "k", "new")
 		data, _ := drain(t, sub)
 		assert.Equal(t, []string{"new"}, data)
 
 		clock.Advance(5 * time.Second)
-		resumed := mustSubscribe(t, s, "d", 0, weir.AfterSequence(idle.ContinuationSequenceNumber))
+		resumed := mustSubscribe(t, s, "d", 0, idle.Continue)
 		data, _ = drain(t, resumed)
 		assert.Equal(t, []string{"new"}, data)
 	}
@@ -154,7 +154,8 @@ func TestSubscription_endOfClosedShard(t *testing.T) {
 		require.NoError(t, err)
 		ev := mustNext(t, sub)
 		assert.Len(t, ev.Records, records, "they come with the last event")
-		assert.True(t, ev.ContinuationSequenceNumber.IsZero())
+		assert.Equal(t, weir.AfterSequence(s.Shards()[0].EndingSequenceNumber), ev.Continue)
+		assert.True(t, ev.Last)
 		require.Len(t, ev.Children, 2)
 		for i, child := range ev.Children {
 			assert.Equal(t, children[i], child.ID)
@@ -174,7 +175,8 @@ func TestSubscription_closedShardFromItsEnd(t *testing.T) {
 	require.NoError(t, err)
 	for shard := range weir.ShardID(2) {
 		ev := mustNext(t, mustSubscribe(t, s, "c", shard, weir.Latest()))
-		assert.Equal(t, weir.Event{Shard: shard, Children: ev.Children}, ev)
+		ending := weir.AfterSequence(s.Shards()[shard].EndingSequenceNumber)
+		assert.Equal(t, weir.Batch{Shard: shard, Last: true, Continue: ending, Children: ev.Children}, ev)
 		require.Len(t, ev.Children, 1)
 		assert.Equal(t, child, ev.Children[0].ID)
 		assert.Equal(t, []weir.ShardID{0, 1}, ev.Children[0].Parents)
@@ -223,9 +225,9 @@ func TestSubscription_trimmedUnderneath(t *testing.T) {
 	long.Trim()
 	ev := mustNext(t, sub)
 	assert.Empty(t, ev.Records)
-	assert.Equal(t, b.SequenceNumber.Index(), ev.ContinuationSequenceNumber.Index(), "what expired is behind it")
+	assert.Equal(t, b.SequenceNumber.Index(), ev.Continue.Number().Index(), "what expired is behind it")
 	c := mustPut(t, long, "k", "c")
-	assert.Equal(t, c.SequenceNumber, mustNext(t, sub).ContinuationSequenceNumber)
+	assert.Equal(t, c.SequenceNumber, mustNext(t, sub).Continue.Number())
 }
 
 func TestSubscription_droppedUnderneath(t *testing.T) {
@@ -240,7 +242,7 @@ func TestSubscription_droppedUnderneath(t *testing.T) {
 	}
 	ev := mustNext(t, sub)
 	assert.Len(t, ev.Records, 10)
-	assert.Equal(t, last.SequenceNumber, ev.ContinuationSequenceNumber)
+	assert.Equal(t, last.SequenceNumber, ev.Continue.Number())
 }
 
 // A shard that vanishes while it is read ends with its children all the same.

@@ -18,19 +18,19 @@ import (
 // tailers are the ways to wait for the records of a stream of one shard.
 var tailers = map[string]func(context.Context, *weir.Stream, weir.Position) iter.Seq2[weir.Record, error]{
 	"Records": func(ctx context.Context, s *weir.Stream, from weir.Position) iter.Seq2[weir.Record, error] {
-		return s.Records(ctx, shard0, from)
+		return s.Records(ctx, from.In(shard0))
 	},
 	"All": func(ctx context.Context, s *weir.Stream, from weir.Position) iter.Seq2[weir.Record, error] {
-		return s.All(ctx, from)
+		return s.Records(ctx, from)
 	},
 	"Reader.Next": func(ctx context.Context, s *weir.Stream, from weir.Position) iter.Seq2[weir.Record, error] {
 		return func(yield func(weir.Record, error) bool) {
-			r, err := s.ReadShard("reader", shard0, from)
+			r, err := s.NewReader("reader", from.In(shard0))
 			for err == nil {
 				defer r.Close()
-				var records []weir.Record
-				records, err = r.Next(ctx)
-				for _, r := range records {
+				var b weir.Batch
+				b, err = r.Next(ctx)
+				for _, r := range b.Records {
 					if !yield(r, nil) {
 						return
 					}
@@ -104,10 +104,10 @@ func TestReader_yieldsABadPositionOnce(t *testing.T) {
 		records iter.Seq2[weir.Record, error]
 		want    error
 	}{
-		"missing shard":   {s.Records(t.Context(), 7, weir.TrimHorizon()), weir.ErrShardNotFound},
-		"number of a all": {s.All(t.Context(), weir.AtSequence(number)), weir.ErrInvalidArgument},
-		"future":          {s.AllToTip(t.Context(), weir.AtTime(epoch.Add(time.Hour))), weir.ErrInvalidArgument},
-		"no number":       {s.RecordsToTip(t.Context(), 0, weir.AtSequence(weir.SequenceNumber{})), weir.ErrInvalidSequenceNumber},
+		"missing shard":   {s.Records(t.Context(), weir.TrimHorizon().In(7)), weir.ErrShardNotFound},
+		"number of a all": {s.Records(t.Context(), weir.AtSequence(number)), weir.ErrInvalidArgument},
+		"future":          {s.Records(t.Context(), weir.AtTime(epoch.Add(time.Hour)).ToTip()), weir.ErrInvalidArgument},
+		"no number":       {s.Records(t.Context(), weir.AtSequence(weir.SequenceNumber{}).In(0).ToTip()), weir.ErrInvalidSequenceNumber},
 	} {
 		n := 0
 		for r, err := range c.records {
@@ -132,20 +132,26 @@ func TestReader_endsWithItsClosedShard(t *testing.T) {
 			assert.NoError(t, err)
 		}()
 		var got []string
-		for r, err := range s.Records(t.Context(), shard0, weir.TrimHorizon()) {
+		for r, err := range s.Records(t.Context(), weir.TrimHorizon().In(shard0)) {
 			require.NoError(t, err)
 			got = append(got, string(r.Data))
 		}
 		assert.Equal(t, []string{"parent"}, got)
-		r, err := s.ReadShard("", shard0, weir.Latest())
+		r, err := s.NewReader("", weir.Latest().In(shard0))
 		require.NoError(t, err)
+		b, err := r.Next(t.Context())
+		require.NoError(t, err)
+		shards := s.Shards()
+		assert.Equal(t, weir.Batch{
+			Last: true, Continue: weir.AfterSequence(shards[0].EndingSequenceNumber), Children: shards[1:],
+		}, b, "the last batch, without records")
 		_, err = r.Next(t.Context())
 		assert.Equal(t, io.EOF, err)
 		r.Close()
 		_, err = r.Next(t.Context())
 		assert.Error(t, err)
 
-		for r, err := range s.All(t.Context(), weir.TrimHorizon()) { // follows the children
+		for r, err := range s.Records(t.Context(), weir.TrimHorizon()) { // follows the children
 			require.NoError(t, err)
 			if string(r.Data) == "child" {
 				break
@@ -160,9 +166,9 @@ func TestReader_manyWaitersAreAllWoken(t *testing.T) {
 		seen := make(chan string, 64)
 		for i := range 16 {
 			go func() {
-				from := s.All(t.Context(), weir.Latest())
+				from := s.Records(t.Context(), weir.Latest())
 				if i%2 == 0 {
-					from = s.Records(t.Context(), s.ShardOf("k"), weir.Latest())
+					from = s.Records(t.Context(), weir.Latest().In(s.ShardOf("k")))
 				}
 				for r := range from {
 					seen <- string(r.Data)
@@ -183,7 +189,7 @@ func TestReader_isNotWokenByOtherShards(t *testing.T) {
 		woken := false
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() {
-			for _, err := range s.Records(ctx, 1-s.ShardOf("k"), weir.Latest()) {
+			for _, err := range s.Records(ctx, weir.Latest().In(1-s.ShardOf("k"))) {
 				woken = err == nil
 			}
 		}()
@@ -198,10 +204,10 @@ func TestReader_isNotWokenByOtherShards(t *testing.T) {
 func TestStream_readsToTheTipEndThoughProducersGoOn(t *testing.T) {
 	for name, read := range map[string]func(*weir.Stream) iter.Seq2[weir.Record, error]{
 		"RecordsToTip": func(s *weir.Stream) iter.Seq2[weir.Record, error] {
-			return s.RecordsToTip(t.Context(), shard0, weir.TrimHorizon())
+			return s.Records(t.Context(), weir.TrimHorizon().In(shard0).ToTip())
 		},
 		"AllToTip": func(s *weir.Stream) iter.Seq2[weir.Record, error] {
-			return s.AllToTip(t.Context(), weir.TrimHorizon())
+			return s.Records(t.Context(), weir.TrimHorizon().ToTip())
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -239,7 +245,7 @@ func TestStream_allToTipFollowsChildrenThatThereWere(t *testing.T) {
 	put()
 	var got []string
 	split := false
-	for r, err := range s.AllToTip(t.Context(), weir.TrimHorizon()) {
+	for r, err := range s.Records(t.Context(), weir.TrimHorizon().ToTip()) {
 		require.NoError(t, err)
 		got = append(got, string(r.Data))
 		if !split { // children of later are not read
@@ -254,7 +260,7 @@ func TestStream_allToTipFollowsChildrenThatThereWere(t *testing.T) {
 
 func TestReader_dropOldestWhileReading(t *testing.T) {
 	s, _ := clocked(t, weir.Config{MaxBytes: 100 * (10 + overhead), WhenFull: weir.DropOldest, Limits: weir.Unlimited()})
-	r, err := s.ReadShard("slow", shard0, weir.TrimHorizon())
+	r, err := s.NewReader("slow", weir.TrimHorizon().In(shard0))
 	require.NoError(t, err)
 	defer r.Close()
 	last, n := uint64(0), 0
@@ -263,8 +269,9 @@ func TestReader_dropOldestWhileReading(t *testing.T) {
 		if i%700 != 699 {
 			continue
 		}
-		records, err := r.TryNext()
+		b, err := r.TryNext()
 		require.NoError(t, err)
+		records := b.Records
 		require.Len(t, records, 100, "all that is held")
 		for _, r := range records {
 			assert.Greater(t, r.SequenceNumber.Index(), last)
@@ -281,7 +288,7 @@ func TestReader_dropOldestWhileReading(t *testing.T) {
 func TestReader_age(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStream(t, weir.Config{})
-		r, err := s.ReadShard("reader", shard0, weir.TrimHorizon())
+		r, err := s.NewReader("reader", weir.TrimHorizon().In(shard0))
 		require.NoError(t, err)
 		defer r.Close()
 		assert.Zero(t, r.Age())

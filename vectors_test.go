@@ -164,7 +164,7 @@ func TestSequenceNumber_smallOnesBelongToShard0(t *testing.T) {
 	s := newStream(t, weir.Config{Shards: 2})
 	n, err := weir.ParseSequenceNumber("5")
 	require.NoError(t, err)
-	_, err = s.Iterator(1, weir.AtSequence(n))
+	_, err = s.Iterator(t.Context(), 1, weir.AtSequence(n))
 	var refused *weir.SequenceNumberError
 	require.ErrorAs(t, err, &refused)
 	assert.Equal(t, []weir.ShardID{1, 0}, []weir.ShardID{refused.Shard, refused.Encodes})

@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"cmp"
+	"context"
 	"slices"
 	"time"
 
@@ -198,7 +199,7 @@ func (c *consumer) age() (age time.Duration) {
 		if sh.stored == 0 {
 			continue
 		}
-		if it, err := c.sim.stream.Iterator(sh.id, weir.TrimHorizon()); err == nil {
+		if it, err := c.sim.stream.Iterator(context.Background(), sh.id, weir.TrimHorizon()); err == nil {
 			age = max(age, c.sim.ageOf(it))
 		}
 	}

@@ -79,7 +79,7 @@ func (r *reader) resume() weir.Position {
 
 // renew issues an iterator for where the reader stands.
 func (r *reader) renew() {
-	it, err := r.c.sim.stream.Iterator(r.sh.id, r.resume())
+	it, err := r.c.sim.stream.Iterator(context.Background(), r.sh.id, r.resume())
 	if err != nil && !errors.Is(err, weir.ErrShardNotFound) {
 		r.c.sim.fail(err)
 	}
@@ -106,7 +106,7 @@ func (r *reader) poll() {
 	s.batch = batch.Records
 	r.sh.busy = true
 	r.sh.second.ReadCalls++
-	n, bytes := r.take(batch.Records, batch.MillisBehindLatest)
+	n, bytes := r.take(batch.Records, batch.Behind)
 	r.sh.second.ReadRecords += n
 	r.sh.second.ReadBytes += bytes
 	r.iterator, r.closing = batch.Next, batch.Next.IsZero()
@@ -138,9 +138,9 @@ func (r *reader) refused(err error) {
 }
 
 // take notes what the reader was given.
-func (r *reader) take(records []weir.Record, behind int64) (n, bytes int64) {
+func (r *reader) take(records []weir.Record, behind time.Duration) (n, bytes int64) {
 	c, s := r.c, r.c.sim
-	c.second.BehindLatest = max(c.second.BehindLatest, time.Duration(behind)*time.Millisecond)
+	c.second.BehindLatest = max(c.second.BehindLatest, behind)
 	if len(records) > 0 {
 		for i := range records {
 			bytes += int64(records[i].Size())
@@ -214,14 +214,14 @@ func (r *reader) pull() {
 		s.queue.add(s.now, pollDue, r, 0)
 	case err != nil:
 		s.fail(err)
-	case !ok || len(ev.Records) == 0 && ev.Children == nil:
+	case !ok || len(ev.Records) == 0 && !ev.Last:
 		r.rest()
 	default:
-		n, bytes := r.take(ev.Records, ev.MillisBehindLatest)
+		n, bytes := r.take(ev.Records, ev.Behind)
 		r.sh.busy = true
 		r.sh.second.FanOutRecords += n
 		r.sh.second.FanOutBytes += bytes
-		r.closing = ev.Children != nil
+		r.closing = ev.Last
 		r.process()
 	}
 }
@@ -282,7 +282,7 @@ func (r *reader) age() time.Duration {
 
 // ageOf returns the age of an iterator, zero if its shard has vanished.
 func (s *simulation) ageOf(it weir.Iterator) time.Duration {
-	age, err := s.stream.IteratorAge(it)
+	age, err := s.stream.IteratorAge(context.Background(), it)
 	if err != nil {
 		return 0
 	}

@@ -40,7 +40,7 @@ func (a *Account) GetShardIterator(ctx context.Context, in *GetShardIteratorInpu
 	if err := st.takeIterator(shard); err != nil {
 		return nil, err
 	}
-	it, err := st.engine.Iterator(shard, from)
+	it, err := st.engine.Iterator(ctx, shard, from)
 	if err != nil {
 		return nil, st.positionRefused(err, shard, at)
 	}

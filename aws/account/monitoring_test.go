@@ -39,7 +39,7 @@ func TestStreamMetrics(t *testing.T) {
 		_, err = s.PutRecord(t.Context(), "k", nil) // throttled
 		require.ErrorIs(t, err, weir.ErrThroughputExceeded)
 		time.Sleep(1500 * time.Millisecond)
-		it, err := s.Iterator(0, weir.TrimHorizon())
+		it, err := s.Iterator(t.Context(), 0, weir.TrimHorizon())
 		require.NoError(t, err)
 		for _, limit := range []int{2, 4} { // two of four: 10 bytes, not at the tip
 			_, err = s.GetRecords(t.Context(), it, limit)

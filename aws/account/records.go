@@ -225,7 +225,7 @@ func (a *Account) AppendRecords(ctx context.Context, dst []weir.Record, in *GetR
 	}
 	out := &GetRecordsOutput{
 		Records: b.Records, EncryptionTypes: st.encryptionTypes(b.Records),
-		MillisBehindLatest: b.MillisBehindLatest, ChildShards: childrenOf(b.Children),
+		MillisBehindLatest: b.Behind.Milliseconds(), ChildShards: childrenOf(b.Children),
 	}
 	if !b.Next.IsZero() {
 		out.NextShardIterator = st.token(b.Next)

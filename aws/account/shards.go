@@ -333,7 +333,7 @@ func rangeOf(r weir.HashKeyRange) HashKeyRange {
 }
 
 // childrenOf describes the shards that follow a closed one; nil if it is open.
-func childrenOf(list []weir.ChildShard) []ChildShard {
+func childrenOf(list []weir.Shard) []ChildShard {
 	var children []ChildShard
 	for _, sh := range list {
 		child := ChildShard{ShardId: sh.ID.String(), HashKeyRange: rangeOf(sh.HashKeyRange)}

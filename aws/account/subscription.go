@@ -51,7 +51,7 @@ func (a *Account) SubscribeToShard(ctx context.Context, in *SubscribeToShardInpu
 		return nil, err
 	}
 	if value(in.DryRun) {
-		return nil, st.drySubscribe(shard, from, at)
+		return nil, st.drySubscribe(ctx, shard, from, at)
 	}
 	sub, err := st.engine.Subscribe(ctx, cons.name, shard, from)
 	if err != nil {
@@ -83,8 +83,8 @@ func (a *Account) subscriber(text, shard string) (*consumer, error) {
 }
 
 // drySubscribe says what a subscription would have said.
-func (st *stream) drySubscribe(shard weir.ShardID, from weir.Position, at startingAt) error {
-	if _, err := st.engine.Iterator(shard, from); err != nil {
+func (st *stream) drySubscribe(ctx context.Context, shard weir.ShardID, from weir.Position, at startingAt) error {
+	if _, err := st.engine.Iterator(ctx, shard, from); err != nil {
 		return st.positionRefused(err, shard, at)
 	}
 	return errorf(CodeDryRun, msgDryRun)
@@ -144,18 +144,21 @@ func (s *Subscription) TryNext() (*SubscribeToShardEvent, error) {
 func (s *Subscription) Close() { s.sub.Close() }
 
 func (s *Subscription) ended(err error) error {
-	if err == io.EOF || errors.Is(err, weir.ErrSubscriptionClosed) {
+	if err == io.EOF || errors.Is(err, weir.ErrClosed) {
 		return io.EOF
 	}
 	return s.st.subscribeRefused(err, s.consumer, s.sub.ShardID(), startingAt{})
 }
 
-func (s *Subscription) event(ev weir.Event) *SubscribeToShardEvent {
-	return &SubscribeToShardEvent{
+func (s *Subscription) event(ev weir.Batch) *SubscribeToShardEvent {
+	out := &SubscribeToShardEvent{
 		Records: ev.Records, EncryptionTypes: s.st.encryptionTypes(ev.Records),
-		ContinuationSequenceNumber: ev.ContinuationSequenceNumber.String(),
-		MillisBehindLatest:         ev.MillisBehindLatest, ChildShards: childrenOf(ev.Children),
+		MillisBehindLatest: ev.Behind.Milliseconds(), ChildShards: childrenOf(ev.Children),
 	}
+	if !ev.Last {
+		out.ContinuationSequenceNumber = ev.Continue.Number().String()
+	}
+	return out
 }
 
 // untilChange returns a context that ends when a change of the stream falls due

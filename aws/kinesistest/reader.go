@@ -76,7 +76,7 @@ func (k *Fake) measure(r *readerState) Reader {
 	if !r.Last.IsZero() {
 		from = weir.AfterSequence(r.Last)
 	}
-	for rec, err := range s.RecordsToTip(context.Background(), r.Shard, from) {
+	for rec, err := range s.Records(context.Background(), from.In(r.Shard).ToTip()) {
 		if err != nil {
 			break
 		}

@@ -158,10 +158,10 @@ func (l *streamLog) drain() {
 	defer r.Close()
 	for {
 		batch, err := r.TryNext()
-		if err != nil || len(batch) == 0 {
+		if err != nil || len(batch.Records) == 0 {
 			break
 		}
-		for _, rec := range batch {
+		for _, rec := range batch.Records {
 			l.records = append(l.records, Record{Record: rec, Stream: l.stream.Name()})
 			l.last[rec.ShardID()] = rec.SequenceNumber
 		}
@@ -176,10 +176,7 @@ func (l *streamLog) drain() {
 }
 
 func (l *streamLog) reader() (*weir.Reader, error) {
-	if l.at == nil {
-		return l.stream.ReadStream("", weir.TrimHorizon())
-	}
-	return l.stream.ResumeStream("", l.at)
+	return l.stream.NewReader("", weir.Resume(l.at, weir.TrimHorizon()))
 }
 
 func (l *streamLog) lookAtShards() {

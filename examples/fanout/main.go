@@ -48,7 +48,7 @@ func simulate(ctx context.Context, n int) (m weir.Snapshot, err error) {
 	for i := range n {
 		c, err1 := s.RegisterConsumer(ctx, fmt.Sprintf("consumer-%d", i))
 		sub, err2 := s.Subscribe(ctx, c.Name, 0, weir.TrimHorizon())
-		it, err3 := s.Iterator(0, weir.TrimHorizon())
+		it, err3 := s.Iterator(ctx, 0, weir.TrimHorizon())
 		if err := errors.Join(err1, err2, err3); err != nil {
 			return m, err
 		}

@@ -22,7 +22,7 @@ func main() {
 		}
 		fmt.Println(at.ShardID, at.SequenceNumber)
 	}
-	for r, err := range s.AllToTip(ctx, weir.TrimHorizon()) { // s.All waits for more
+	for r, err := range s.Records(ctx, weir.TrimHorizon().ToTip()) { // without ToTip it waits for more
 		if err != nil {
 			log.Fatal(err)
 		}

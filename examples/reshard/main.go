@@ -66,7 +66,7 @@ func produce(ctx context.Context, s *weir.Stream, producer int) {
 // that are not the next one of their key.
 func verify(ctx context.Context, s *weir.Stream) (records, outOfOrder int, err error) {
 	next := make(map[string]int)
-	for r, err := range s.AllToTip(ctx, weir.TrimHorizon()) {
+	for r, err := range s.Records(ctx, weir.TrimHorizon().ToTip()) {
 		if err != nil {
 			return records, outOfOrder, err
 		}

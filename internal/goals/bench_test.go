@@ -81,7 +81,7 @@ func BenchmarkReader(b *testing.B) {
 	ctx := context.Background()
 	runWork(b, 116, func(n int) {
 		for n > 0 {
-			for range s.AllToTip(ctx, weir.TrimHorizon()) {
+			for range s.Records(ctx, weir.TrimHorizon().ToTip()) {
 				if n--; n == 0 {
 					break
 				}

@@ -109,7 +109,7 @@ func readWork(tb testing.TB, s *weir.Stream, use func([]weir.Record)) work {
 			}
 			buf, it = batch.Records, batch.Next
 			use(buf)
-			if batch.MillisBehindLatest == 0 {
+			if batch.Behind == 0 {
 				it = first
 			}
 		}
@@ -117,7 +117,7 @@ func readWork(tb testing.TB, s *weir.Stream, use func([]weir.Record)) work {
 }
 
 func iterator(tb testing.TB, s *weir.Stream, from weir.Position) weir.Iterator {
-	it, err := s.Iterator(0, from)
+	it, err := s.Iterator(context.Background(), 0, from)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -134,9 +134,17 @@ type source interface {
 
 type readerSource struct{ *weir.Reader }
 
-func (r readerSource) next(ctx context.Context) ([]weir.Record, error) { return r.Next(ctx) }
-func (r readerSource) tryNext() ([]weir.Record, error)                 { return r.TryNext() }
-func (r readerSource) close()                                          { r.Close() }
+func (r readerSource) next(ctx context.Context) ([]weir.Record, error) {
+	b, err := r.Next(ctx)
+	return b.Records, err
+}
+
+func (r readerSource) tryNext() ([]weir.Record, error) {
+	b, err := r.TryNext()
+	return b.Records, err
+}
+
+func (r readerSource) close() { r.Close() }
 
 type subscriptionSource struct{ *weir.Subscription }
 
@@ -156,7 +164,7 @@ func (s subscriptionSource) close() { s.Close() }
 type opener func(s *weir.Stream, i int, from weir.Position) (source, error)
 
 func openReader(s *weir.Stream, _ int, from weir.Position) (source, error) {
-	r, err := s.ReadShard("", 0, from)
+	r, err := s.NewReader("", from.In(0))
 	return readerSource{r}, err
 }
 

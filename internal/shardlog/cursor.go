@@ -151,6 +151,32 @@ func (l *Log) ArrivalOf(i uint64) (ms int64, ok bool) {
 	return ms, ok
 }
 
+// ArrivalBefore returns the index before c, gaps left out, and the arrival of the
+// record that has it, as [Log.ArrivalOf] does.
+func (l *Log) ArrivalBefore(c Cursor) (i uint64, ms int64, ok bool) {
+	i = l.Previous(c.Next)
+	c.Next = i
+	if ms, ok = l.arrival(&c); c.Next != i {
+		return i, 0, false
+	}
+	return i, ms, ok
+}
+
+// Between returns how many records there are or were from index i on and before
+// index j, trimmed ones included. It is exact also where [Log.Before] is not.
+func (l *Log) Between(i, j uint64) int64 {
+	if j <= i {
+		return 0
+	}
+	n := j - i
+	for _, g := range l.gaps {
+		if from, to := max(i, g.From), min(j, g.To); from < to {
+			n -= to - from
+		}
+	}
+	return int64(n)
+}
+
 // Before returns how many of the published records lie before c, trimmed ones
 // included, and their bytes.
 func (l *Log) Before(c Cursor) Extent {

@@ -40,12 +40,12 @@ func (l *weirLog) putBatch(batch []record) error {
 func (l *weirLog) read(s *sink) error {
 	buf := make([]weir.Record, 0, readBatch)
 	for _, shard := range l.stream.Shards() {
-		it, err := l.stream.Iterator(shard.ID, weir.TrimHorizon())
+		it, err := l.stream.Iterator(context.Background(), shard.ID, weir.TrimHorizon())
 		for more := true; more; {
 			if err != nil {
 				return err
 			}
-			var b weir.Batch
+			var b weir.Page
 			b, err = l.stream.AppendRecords(context.Background(), buf[:0], it, readBatch)
 			for i := range b.Records {
 				s.take(b.Records[i].Data)
@@ -57,19 +57,19 @@ func (l *weirLog) read(s *sink) error {
 }
 
 func (l *weirLog) follow(ctx context.Context, ready func(), got func([]byte)) error {
-	r, err := l.stream.ReadStream("follower", weir.TrimHorizon())
+	r, err := l.stream.NewReader("follower", weir.TrimHorizon())
 	if err != nil {
 		return err
 	}
 	defer r.Close()
 	ready()
 	for {
-		records, err := r.Next(ctx)
+		b, err := r.Next(ctx)
 		if err != nil {
 			return ended(ctx, err)
 		}
-		for i := range records {
-			got(records[i].Data)
+		for i := range b.Records {
+			got(b.Records[i].Data)
 		}
 	}
 }

@@ -12,7 +12,7 @@ func (w *twins) readAll() {
 	w.compareCapacity() // listing shards below does the same
 	w.op = "read all"
 	whole := make(map[weir.ShardID][]weir.Record)
-	for r, err := range w.got.AllToTip(w.t.Context(), weir.TrimHorizon()) {
+	for r, err := range w.got.Records(w.t.Context(), weir.TrimHorizon().ToTip()) {
 		require.NoError(w.t, err)
 		for _, child := range w.got.Shards() {
 			if child.ID == r.ShardID() {
@@ -28,7 +28,7 @@ func (w *twins) readAll() {
 		id := weir.ShardID(sh.ID)
 		want := w.want.Readable(sh.ID, w.now)
 		var records []weir.Record
-		for r, err := range w.got.RecordsToTip(w.t.Context(), id, weir.TrimHorizon()) {
+		for r, err := range w.got.Records(w.t.Context(), weir.TrimHorizon().In(id).ToTip()) {
 			require.NoError(w.t, err)
 			records = append(records, r)
 		}

@@ -122,7 +122,7 @@ func (w *twins) saveAndLoad() {
 	require.NoError(w.t, err, w.op)
 	w.checkAtEnd(w.got)
 	for _, n := range lost {
-		_, err := w.got.Iterator(n.Shard(), weir.AfterSequence(n))
+		_, err := w.got.Iterator(w.t.Context(), n.Shard(), weir.AfterSequence(n))
 		if !errors.Is(err, weir.ErrShardNotFound) {
 			require.ErrorIs(w.t, err, weir.ErrInvalidSequenceNumber, "%s: %v was given out after the save", w.op, n)
 		}

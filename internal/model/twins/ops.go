@@ -240,7 +240,7 @@ func (w *twins) issue() {
 	id := w.shardID()
 	p, position := w.position()
 	w.op = fmt.Sprintf("iterator of shard %d, %v", id, position)
-	got, err := w.got.Iterator(weir.ShardID(id), position)
+	got, err := w.got.Iterator(w.t.Context(), weir.ShardID(id), position)
 	want, fault := w.want.Iterator(id, p, w.now)
 	if w.sameFault(fault, nil, 0, err) {
 		w.hold(heldIterator{got, want})
@@ -271,7 +271,7 @@ func (w *twins) get() {
 	b, err := w.got.GetRecords(w.t.Context(), it.got, limit)
 	page, limits, fault := w.want.GetRecords(it.want, limit, w.now)
 	if !w.sameFault(fault, limits, weir.ShardID(it.want.Shard), err) {
-		w.equal(weir.Batch{}, b)
+		w.equal(weir.Page{}, b)
 		return
 	}
 	w.samePage(page, b)
@@ -295,22 +295,21 @@ func (w *twins) viaToken(it *heldIterator) bool {
 	return true
 }
 
-func (w *twins) samePage(page model.Page, b weir.Batch) {
+func (w *twins) samePage(page model.Page, b weir.Page) {
 	w.t.Helper()
 	w.sameRecords(page.Records, b.Records)
-	w.equal(page.Behind, b.MillisBehindLatest)
+	w.equal(page.Behind, b.Behind.Milliseconds())
 	w.equal(page.Next == nil, b.Next.IsZero())
 	w.sameChildren(page.Children, b.Children)
 }
 
-func (w *twins) sameChildren(want []int, got []weir.ChildShard) {
+func (w *twins) sameChildren(want []int, got []weir.Shard) {
 	w.t.Helper()
-	require.Len(w.t, got, len(want), w.op)
-	for i, id := range want {
-		child := w.want.Shard(id)
-		keys := weir.HashKeyRange{Start: keyOfBig(child.Start), End: keyOfBig(child.End)}
-		w.equal(weir.ChildShard{ID: weir.ShardID(id), Parents: ids(child.Parents), HashKeyRange: keys}, got[i])
+	var children []*model.Shard
+	for _, id := range want {
+		children = append(children, w.want.Shard(id))
 	}
+	w.sameShards(children, got)
 }
 
 // trimTo gives up the records of a shard up to one of them, or tries to.
@@ -331,7 +330,7 @@ func (w *twins) age() {
 	}
 	it := w.iterators[w.src.byte()%len(w.iterators)]
 	w.op = fmt.Sprintf("age of an iterator of shard %d", it.want.Shard)
-	got, err := w.got.IteratorAge(it.got)
+	got, err := w.got.IteratorAge(w.t.Context(), it.got)
 	want, fault := w.want.IteratorAge(it.want, w.now)
 	w.sameFault(fault, nil, 0, err)
 	w.equal(time.Duration(want)*time.Millisecond, got)

@@ -49,7 +49,7 @@ func (w *twins) beginReader() {
 	p, position := w.position()
 	w.op = fmt.Sprintf("read the stream from %v", position)
 	want, fault := w.want.Traverse(p, w.now)
-	got, err := w.got.ReadStream("", position)
+	got, err := w.got.NewReader("", position)
 	if w.sameFault(fault, nil, 0, err) {
 		w.holdReader(heldReader{got, want})
 	}
@@ -70,8 +70,9 @@ func (w *twins) holdReader(r heldReader) {
 func (w *twins) readSome(r heldReader, batches int) bool {
 	w.op = "read the stream"
 	for range batches {
-		records, err := r.got.TryNext()
+		b, err := r.got.TryNext()
 		require.NoError(w.t, err, w.op)
+		records := b.Records
 		if len(records) == 0 {
 			require.Zero(w.t, r.want.Rest(w.now), "%s at %v: the reader leaves records out", w.op, w.clock().UTC())
 			return false
@@ -106,11 +107,10 @@ func (w *twins) compareProgress(r heldReader) {
 	p := r.got.Positions()
 	for _, sh := range w.want.Shards(w.now) {
 		least, most, all := r.want.Given(sh.ID, w.now)
-		progress, n := p.Of(weir.ShardID(sh.ID))
-		switch progress {
-		case weir.Finished:
+		switch n, finished := p.Of(weir.ShardID(sh.ID)); {
+		case finished:
 			require.True(w.t, all, "%s: %v is not read to its end", w.op, sh.ID)
-		case weir.Begun:
+		case !n.IsZero():
 			given, ok := w.want.Shard(sh.ID).Place(n.Index())
 			require.True(w.t, ok, "%s: %v: a position in a gap", w.op, sh.ID)
 			require.GreaterOrEqual(w.t, int(given), least, "%s: %v", w.op, sh.ID)
@@ -132,7 +132,7 @@ func (w *twins) resume(p heldPlace) heldReader {
 	w.op = "resume at " + p.text
 	positions, err := weir.ParsePositions(p.text)
 	require.NoError(w.t, err, w.op)
-	got, err := w.got.ResumeStream("", positions)
+	got, err := w.got.NewReader("", weir.Resume(positions, weir.TrimHorizon()))
 	require.NoError(w.t, err, w.op)
 	return heldReader{got, p.want.Clone()}
 }

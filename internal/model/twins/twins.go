@@ -221,7 +221,7 @@ func faultOf(err error) model.Fault {
 		weir.ErrWrongMode:             model.WrongMode,
 		weir.ErrConsumerExists:        model.ConsumerExists, weir.ErrConsumerNotFound: model.ConsumerNotFound,
 		weir.ErrSubscriptionActive:    model.Active,
-		weir.ErrSubscriptionTakenOver: model.TakenOver, weir.ErrSubscriptionClosed: model.SubscriptionShut,
+		weir.ErrSubscriptionTakenOver: model.TakenOver, weir.ErrClosed: model.SubscriptionShut,
 		io.EOF: model.SubscriptionEnded,
 	}
 	if err == nil {

@@ -17,7 +17,7 @@ func main() {
 	if _, err := s.PutRecord(ctx, "user-1", []byte("hello")); err != nil {
 		log.Fatal(err)
 	}
-	for r, err := range s.AllToTip(ctx, weir.TrimHorizon()) {
+	for r, err := range s.Records(ctx, weir.TrimHorizon().ToTip()) {
 		if err != nil {
 			log.Fatal(err)
 		}

@@ -368,7 +368,7 @@ func (c *consumer) unread(put int64) int64 {
 }
 
 // follow begins the shards that are next when one was read to its end.
-func (c *consumer) follow(ctx context.Context, shard weir.ShardID, children []weir.ChildShard) error {
+func (c *consumer) follow(ctx context.Context, shard weir.ShardID, children []weir.Shard) error {
 	due := c.ended(shard, children)
 	for i := 0; i < len(due); i++ {
 		reader, err := c.reader(ctx, due[i], TrimHorizon)
@@ -385,7 +385,7 @@ func (c *consumer) follow(ctx context.Context, shard weir.ShardID, children []we
 }
 
 // ended notes that a shard has ended, and returns which shards are to be begun.
-func (c *consumer) ended(shard weir.ShardID, children []weir.ChildShard) []weir.ShardID {
+func (c *consumer) ended(shard weir.ShardID, children []weir.Shard) []weir.ShardID {
 	next := make([]lineage.Shard[weir.ShardID], len(children))
 	for i, child := range children {
 		next[i] = lineage.Shard[weir.ShardID]{ID: child.ID, Parents: child.Parents}

@@ -67,8 +67,8 @@ func (f Start) position() weir.Position {
 }
 
 // Poll returns a reader that calls GetRecords.
-func (t embedded) Poll(_ context.Context, shard weir.ShardID, from Start, limit int) (Reader, error) {
-	it, err := t.Iterator(shard, from.position())
+func (t embedded) Poll(ctx context.Context, shard weir.ShardID, from Start, limit int) (Reader, error) {
+	it, err := t.Iterator(ctx, shard, from.position())
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +90,7 @@ type embeddedPoll struct {
 func (p *embeddedPoll) Next(ctx context.Context) (Batch, error) {
 	b, err := p.stream.AppendRecords(ctx, p.records[:0], p.it, p.limit)
 	if errors.Is(err, weir.ErrIteratorExpired) {
-		if err = p.renew(); err != nil {
+		if err = p.renew(ctx); err != nil {
 			return Batch{}, err
 		}
 		b, err = p.stream.AppendRecords(ctx, p.records[:0], p.it, p.limit)
@@ -103,13 +103,13 @@ func (p *embeddedPoll) Next(ctx context.Context) (Batch, error) {
 		p.last = b.Records[n-1].SequenceNumber
 	}
 	return Batch{
-		Records: b.Records, Behind: time.Duration(b.MillisBehindLatest) * time.Millisecond,
+		Records: b.Records, Behind: b.Behind,
 		Ended: b.Next.IsZero(), Children: b.Children,
 	}, nil
 }
 
 // renew replaces the iterator by one that stands where it stood.
-func (p *embeddedPoll) renew() (err error) {
+func (p *embeddedPoll) renew(ctx context.Context) (err error) {
 	from := weir.TrimHorizon()
 	switch {
 	case !p.last.IsZero():
@@ -117,7 +117,7 @@ func (p *embeddedPoll) renew() (err error) {
 	case p.from == Latest:
 		from = weir.AtTime(p.opened)
 	}
-	p.it, err = p.stream.Iterator(p.it.ShardID(), from)
+	p.it, err = p.stream.Iterator(ctx, p.it.ShardID(), from)
 	return err
 }
 
@@ -130,7 +130,7 @@ func (t embedded) Subscribe(ctx context.Context, consumer string, shard weir.Sha
 	if err != nil {
 		return nil, err
 	}
-	return &embeddedSubscription{t.Stream, consumer, sub, weir.SequenceNumber{}}, nil
+	return &embeddedSubscription{t.Stream, consumer, sub, weir.Position{}}, nil
 }
 
 // An embeddedSubscription is renewed when its life is over.
@@ -138,7 +138,7 @@ type embeddedSubscription struct {
 	stream   *weir.Stream
 	consumer string
 	sub      *weir.Subscription
-	last     weir.SequenceNumber // to continue after
+	from     weir.Position // to continue from
 }
 
 // Next returns the next event.
@@ -153,15 +153,15 @@ func (s *embeddedSubscription) Next(ctx context.Context) (Batch, error) {
 	if err != nil {
 		return Batch{}, err
 	}
-	s.last = e.ContinuationSequenceNumber
+	s.from = e.Continue
 	return Batch{
-		Records: e.Records, Behind: time.Duration(e.MillisBehindLatest) * time.Millisecond,
-		Ended: len(e.Children) > 0, Children: e.Children,
+		Records: e.Records, Behind: e.Behind,
+		Ended: e.Last, Children: e.Children,
 	}, nil
 }
 
 func (s *embeddedSubscription) renew(ctx context.Context) error {
-	sub, err := s.stream.Subscribe(ctx, s.consumer, s.sub.ShardID(), weir.AfterSequence(s.last))
+	sub, err := s.stream.Subscribe(ctx, s.consumer, s.sub.ShardID(), s.from)
 	if err != nil {
 		return err
 	}

@@ -94,11 +94,11 @@ func appendRecords(dst []weir.Record, records []types.Record) []weir.Record {
 
 func millis(n *int64) time.Duration { return time.Duration(aws.ToInt64(n)) * time.Millisecond }
 
-func childrenOf(list []types.ChildShard) (children []weir.ChildShard, err error) {
+func childrenOf(list []types.ChildShard) (children []weir.Shard, err error) {
 	for _, c := range list {
 		id, err1 := weir.ParseShardID(aws.ToString(c.ShardId))
 		parents, err2 := parentsOf(append([]string(nil), c.ParentShards...))
-		children = append(children, weir.ChildShard{ID: id, Parents: parents})
+		children = append(children, weir.Shard{ID: id, Parents: parents})
 		err = errors.Join(err, err1, err2)
 	}
 	return children, err

@@ -74,5 +74,5 @@ type Batch struct {
 	Behind  time.Duration // how old the last record is; zero at the tip
 	// Ended says that the shard is closed and read to its end. Children follow it.
 	Ended    bool
-	Children []weir.ChildShard
+	Children []weir.Shard
 }

@@ -27,16 +27,16 @@ func newConsumer(r *run, reader *weir.Reader) *consumer {
 // loop reads until ctx ends, and then to the tip of the shard.
 func (c *consumer) loop(ctx context.Context) error {
 	for {
-		records, err := c.reader.Next(ctx)
+		b, err := c.reader.Next(ctx)
 		if err != nil && ctx.Err() != nil {
-			if records, err = c.reader.TryNext(); err == nil && len(records) == 0 {
+			if b, err = c.reader.TryNext(); err == nil && len(b.Records) == 0 {
 				return nil
 			}
 		}
 		if err != nil {
 			return err
 		}
-		if err := c.handle(records); err != nil {
+		if err := c.handle(b.Records); err != nil {
 			return err
 		}
 	}

@@ -129,7 +129,7 @@ func newRun(c Config) (*run, error) {
 		r.producers = append(r.producers, newProducer(r))
 	}
 	for _, shard := range stream.Shards() {
-		reader, err := stream.ReadShard("status-counts/"+shard.ID.String(), shard.ID, weir.TrimHorizon())
+		reader, err := stream.NewReader("status-counts/"+shard.ID.String(), weir.TrimHorizon().In(shard.ID))
 		if err != nil {
 			return nil, err
 		}
