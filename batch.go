@@ -43,13 +43,17 @@ func (s *Stream) putBatch(entries []Entry, results []PutResult, inOrder bool, no
 	defer s.giveBatch(b)
 	b.entries, b.results, b.inOrder = entries, results, inOrder
 	b.list()
-	if d := s.scaled(now); d != nil {
+	if d := s.scaled(now); d != nil && !s.ended() {
 		b.deal(d, s.routes.Load())
 	}
 	if s.full.max > 0 && s.full.policy != Wait {
 		b.makeRoom(now)
 	}
 	for routes := s.routes.Load(); len(b.items) > 0; routes = s.laterRoutes() {
+		if len(routes.open) == 0 {
+			b.refuseEnded()
+			break
+		}
 		b.group(routes)
 		b.put(routes, now)
 	}
@@ -60,6 +64,9 @@ func (s *Stream) putBatch(entries []Entry, results []PutResult, inOrder bool, no
 
 // checkBatch checks what refuses the call as a whole.
 func (s *Stream) checkBatch(entries []Entry) error {
+	if s.ended() {
+		return s.errEnded()
+	}
 	if len(entries) == 0 || len(entries) > s.limits.BatchRecords {
 		return invalidf("records", "there are %d; 1 to %d are allowed", len(entries), s.limits.BatchRecords)
 	}
@@ -266,6 +273,15 @@ func (b *batch) admit(sh *shard, head *int32, now instant) (refused int64) {
 		}
 	}
 	return refused
+}
+
+// refuseEnded refuses all items because writes have ended.
+func (b *batch) refuseEnded() {
+	err := b.stream.errEnded()
+	for i := range b.items {
+		b.results[b.items[i].entry] = PutResult{Err: err}
+		b.stream.full.give(b.entries[b.items[i].entry].Size())
+	}
 }
 
 // refuseAll refuses the items from one on.

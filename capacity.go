@@ -191,7 +191,7 @@ func (s *Stream) catchUpLocked(now instant) { s.scaleLocked(now, math.MaxInt) }
 // the next call, before the machine is told anything else.
 func (s *Stream) scaleLocked(now instant, most int) {
 	c := s.scaling.Load()
-	if c == nil {
+	if c == nil || s.ended() {
 		return
 	}
 	if !c.machine.Behind() {
@@ -408,8 +408,13 @@ func (d *dealer) next(routes *routing) *HashKey { return routes.dealt(d.take(1))
 // take takes the turns of n records, and returns the first.
 func (d *dealer) take(n int) (first uint64) { return d.dealt.Add(uint64(n)) - uint64(n) }
 
-// dealt returns a hash key of the shard whose turn it is.
-func (r *routing) dealt(turn uint64) *HashKey { return &r.starts[turn%uint64(len(r.starts))] }
+// dealt returns a hash key of the shard whose turn it is, or nil if none is open.
+func (r *routing) dealt(turn uint64) *HashKey {
+	if len(r.starts) == 0 {
+		return nil
+	}
+	return &r.starts[turn%uint64(len(r.starts))]
+}
 
 // mayLackKey reports whether records need no partition key.
 func (s *Stream) mayLackKey() bool { return s.dealer() != nil }

@@ -26,7 +26,8 @@
 // outcome each. Both refuse what a limit of the shard does not let through, with
 // an error that matches [ErrThroughputExceeded] and says when to try again;
 // [Stream.PutRecordWait] and [Stream.PutRecordsWait] wait for room instead.
-// [Stream.Put] takes what the service's operation takes besides.
+// [Stream.Put] takes what the service's operation takes besides. [Stream.EndWrites]
+// ends the writing, so that those who read come to an end.
 //
 // # Reading
 //

@@ -69,6 +69,10 @@ func (s *Stream) put(ctx context.Context, key string, data []byte, explicit *Has
 		}
 	}
 	sh := s.beginWrite(key, explicit)
+	if sh == nil {
+		s.full.give(size)
+		return Placed{}, s.errEnded()
+	}
 	if sh.quota.Limited() {
 		if r := sh.admit(now, size, inLine); r.Kind != quota.None {
 			sh.abandon()
@@ -88,10 +92,14 @@ func (s *Stream) put(ctx context.Context, key string, data []byte, explicit *Has
 	return Placed{ShardID: sh.shard, SequenceNumber: sh.number(i, ms)}, nil
 }
 
-// beginWrite returns the shard that takes a record, between its begin and end. The
-// hash is spared where there is one shard only to choose from.
+// beginWrite returns the shard that takes a record, between its begin and end, or
+// nil when writes have ended. The hash is spared where there is one shard only to
+// choose from.
 func (s *Stream) beginWrite(key string, explicit *HashKey) *shard {
 	for routes := s.routes.Load(); ; routes = s.laterRoutes() {
+		if len(routes.open) == 0 {
+			return nil
+		}
 		sh := routes.open[0]
 		if len(routes.open) > 1 {
 			sh = routes.open[routes.place(hashKey(key, explicit))]
@@ -246,7 +254,7 @@ func (s *Stream) putEach(ctx context.Context, e *Entry, n int, d *dealer, now in
 			first = err
 		}
 		if _, limited := err.(*LimitError); err != nil && !limited && err != ErrMemoryFull {
-			return stored, err // the context has ended while it waited
+			return stored, err // the context has ended while it waited, or writes have
 		}
 		if err == ErrMemoryFull {
 			s.refuseRest(n-i-1, d, now)
@@ -269,6 +277,9 @@ func (s *Stream) refuseRest(n int, d *dealer, now instant) {
 // copy refused that comes first in that order, or the context's.
 func (s *Stream) dealCopies(ctx context.Context, e *Entry, n int, d *dealer, now instant) (stored int, first error) {
 	routes := s.routes.Load()
+	if len(routes.open) == 0 {
+		return 0, s.errEnded()
+	}
 	shards, turn := len(routes.starts), d.take(n)
 	refused := n
 	for i := range min(n, shards) {
@@ -306,6 +317,9 @@ func (s *Stream) putCopiesTo(ctx context.Context, e *Entry, explicit *HashKey, n
 // one, all that are left of a call are counted as throttled.
 func (s *Stream) putSome(e *Entry, explicit *HashKey, n, left int, now instant) (stored int, err error) {
 	sh := s.beginWrite(e.PartitionKey, explicit)
+	if sh == nil {
+		return 0, s.errEnded()
+	}
 	stored = n
 	if sh.quota.Limited() {
 		var r quota.Refusal

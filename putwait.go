@@ -133,6 +133,9 @@ func (q *waitingPut) put(ctx context.Context, entries []int) error {
 	// Each line has an entry at least, and tells of its turn once.
 	turns := make(chan *wait.Ticket, len(entries))
 	lines := q.lineUp(q.stream.routes.Load(), entries, turns)
+	if len(lines) == 0 {
+		return q.refuseEnded(entries)
+	}
 	for len(lines) > 0 {
 		l, err := q.next(ctx, lines, turns)
 		if err != nil {
@@ -141,7 +144,16 @@ func (q *waitingPut) put(ctx context.Context, entries []int) error {
 		}
 		if !q.putLine(l) {
 			// Before the turn is passed on, so that who comes next stays behind.
-			lines = append(lines, q.lineUp(q.stream.laterRoutes(), l.left, turns)...)
+			moved := q.lineUp(q.stream.laterRoutes(), l.left, turns)
+			if len(moved) == 0 {
+				var left []int
+				for _, l := range lines {
+					left, l.left = append(left, l.left...), nil
+				}
+				q.giveUp(lines)
+				return q.refuseEnded(left)
+			}
+			lines = append(lines, moved...)
 			l.left = nil
 		}
 		if len(l.left) == 0 {
@@ -152,8 +164,23 @@ func (q *waitingPut) put(ctx context.Context, entries []int) error {
 	return nil
 }
 
-// lineUp divides entries by shard and takes a place in the line of each.
+// refuseEnded refuses entries, which have room in memory, because writes have
+// ended.
+func (q *waitingPut) refuseEnded(entries []int) error {
+	err := q.stream.errEnded()
+	for _, i := range entries {
+		q.results[i] = PutResult{Err: err}
+		q.stream.full.give(q.entries[i].Size())
+	}
+	return err
+}
+
+// lineUp divides entries by shard and takes a place in the line of each. There are
+// no lines when writes have ended.
 func (q *waitingPut) lineUp(routes *routing, entries []int, turns chan<- *wait.Ticket) (lines []*lineup) {
+	if len(routes.open) == 0 {
+		return nil
+	}
 	dealer, byShard := q.stream.dealer(), make(map[*shard]*lineup)
 	for _, i := range entries {
 		explicit := q.entries[i].ExplicitHashKey

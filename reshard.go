@@ -34,15 +34,20 @@ type Shard struct {
 // IsOpen reports whether the shard takes writes.
 func (d Shard) IsOpen() bool { return d.EndingSequenceNumber.IsZero() }
 
-// ShardOf returns the open shard that takes a partition key's records.
+// ShardOf returns the open shard that takes a partition key's records, or -1 after
+// [Stream.EndWrites].
 func (s *Stream) ShardOf(key string) ShardID { return s.ShardOfHashKey(HashPartitionKey(key)) }
 
-// ShardOfHashKey returns the open shard that takes records of a hash key.
+// ShardOfHashKey returns the open shard that takes records of a hash key, or -1
+// after [Stream.EndWrites].
 func (s *Stream) ShardOfHashKey(k HashKey) ShardID {
 	if s.mode() == OnDemand { // or the clock would be read for nothing
 		s.catchUp(s.now())
 	}
 	routes := s.routes.Load()
+	if len(routes.open) == 0 {
+		return -1
+	}
 	return routes.open[routes.place(k)].shard
 }
 
@@ -176,6 +181,9 @@ func (s *Stream) planLocked(target int, now instant) ([]plan.Step, error) {
 		return nil, err
 	}
 	routes := s.routes.Load()
+	if len(routes.open) == 0 {
+		return nil, s.errEnded()
+	}
 	if target < 1 {
 		return nil, invalidf("target shard count", "%d is less than 1", target)
 	}
@@ -255,6 +263,36 @@ func (s *Stream) reshardLocked(steps []plan.Step, now instant) {
 		c.carryOut(step)
 	}
 	c.publish()
+}
+
+// EndWrites closes all open shards for good, without children: the stream takes no
+// more records, and whoever reads it gets [io.EOF] when it has read what there is.
+// What is put later, or waits for room or quota, is refused with an error that
+// matches [ErrClosed]; there is nothing left to split, merge or resize. The last
+// pages and events of the shards have no children. Records expire as ever, and the
+// stream can be saved. To end the writes again does nothing.
+func (s *Stream) EndWrites(ctx context.Context) error {
+	now, err := s.begin(ctx)
+	if err != nil {
+		return err
+	}
+	s.reshard.Lock()
+	defer s.reshard.Unlock()
+	s.catchUpLocked(now)
+	c := &shardChange{stream: s, kind: s.shardKind(), now: now, routes: s.routes.Load()}
+	for _, sh := range c.routes.open {
+		c.replace([]*shard{sh})
+	}
+	c.publish()
+	s.full.room.Wake()
+	return nil
+}
+
+// ended reports whether the stream takes no more records.
+func (s *Stream) ended() bool { return len(s.routes.Load().open) == 0 }
+
+func (s *Stream) errEnded() error {
+	return fmt.Errorf("writes of stream %s have ended: %w", s.name, ErrClosed)
 }
 
 // A shardChange is one or more splits and merges of one moment, from the
@@ -499,7 +537,7 @@ func (sh *shard) openAt(ms int64) bool { return sh.opened <= ms && sh.openSince(
 // publishes a new one.
 type routing struct {
 	// open is the shards that take writes, by hash key. Invariant: their ranges
-	// cover 0 to 2^128-1 exactly once.
+	// cover 0 to 2^128-1 exactly once, until [Stream.EndWrites] leaves none.
 	open   []*shard
 	starts []HashKey // of open
 	// all is every shard that has not vanished, open or closed, by id.
@@ -518,7 +556,8 @@ func newRouting(all, open []*shard, next ShardID, gone retired) *routing {
 	return r
 }
 
-// place returns the place in open of the shard that takes k. It guesses from an
+// place returns the place in open of the shard that takes k; there must be open
+// ones. It guesses from an
 // even split of the key space, looks around, and searches only then.
 func (r *routing) place(k HashKey) int {
 	const nearby = 4

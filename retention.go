@@ -334,6 +334,9 @@ func (s *Stream) waitForRoom(ctx context.Context, size int, now instant) (instan
 	for {
 		changed, now := m.room.Enter(), s.now()
 		expires := s.trimDated(now)
+		if s.ended() {
+			return 0, s.errEnded()
+		}
 		if m.admit(size) {
 			return now, nil
 		}

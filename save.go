@@ -52,6 +52,8 @@ type savedStream struct {
 	Shards       int
 	LastSecond   int64 `json:",omitempty"` // the latest in which something was put
 
+	Ended bool `json:",omitempty"` // no shard is open, nor will one be
+
 	Saved      instant `json:",omitempty"`
 	OpensAfter uint64  `json:",omitempty"` // the second that shards count as created after
 }
@@ -127,7 +129,7 @@ func (s *Stream) hold() (savedStream, []heldShard) {
 	meta := savedStream{
 		Name: s.name, Created: s.created, Retention: int64(t.Retention), RecordBytes: int64(t.RecordBytes),
 		Mode: int32(t.Mode), Distribution: int32(t.Distribution), Warm: t.WarmThroughput,
-		Saved: now, OpensAfter: s.opensAfter,
+		Ended: s.ended(), Saved: now, OpensAfter: s.opensAfter,
 		Hollow: s.config.Hollow, Next: s.routes.Load().next, Resizes: slices.Clone(s.resizes), Switches: slices.Clone(s.switches),
 	}
 	for _, c := range s.Consumers() {
@@ -316,7 +318,7 @@ func (l *loader) stream(c Config) (err error) {
 		return err
 	}
 	m := &l.meta
-	if m.Shards < 1 || m.Shards > 2*maxShards || m.Created < 0 || m.Saved < 0 || m.Next < 0 || m.OpensAfter > uint64(maxSecond) || m.LastSecond > maxSecond {
+	if m.Shards < 1 && !m.Ended || m.Shards < 0 || m.Shards > 2*maxShards || m.Created < 0 || m.Saved < 0 || m.Next < 0 || m.OpensAfter > uint64(maxSecond) || m.LastSecond > maxSecond {
 		return damagedf("%d shards, created at %d", m.Shards, m.Created)
 	}
 	if m.RecordBytes < 1 || m.RecordBytes > MaxRecordBytes {
@@ -435,12 +437,15 @@ func (l *loader) finish() (*Stream, error) {
 	s.routes.Store(newRouting(l.shards, open, l.meta.Next, retired{}))
 	now := l.now
 	s.opensAfter = max(uint64(max(now.second(), l.meta.LastSecond)), l.meta.OpensAfter) + lostSeconds
-	if s.mode() == OnDemand {
+	if s.mode() == OnDemand && !l.meta.Ended {
 		s.beginScalingLocked(now, len(open), l.meta.Warm, Distribution(l.meta.Distribution))
 	}
 	s.mark(l.meta.LastSecond)
 	s.reshard.Unlock()
-	if err := covered(open); err != nil {
+	if l.meta.Ended && len(open) > 0 {
+		return nil, damagedf("%d shards are open, though writes have ended", len(open))
+	}
+	if err := covered(open); err != nil && !l.meta.Ended {
 		return nil, err
 	}
 	s.dropExcess(now)
@@ -461,7 +466,7 @@ func (l *loader) ending(routes *routing, i int) (*shardEnding, error) {
 		}
 		e.children = append(e.children, child)
 	}
-	if len(e.children) < 1 || len(e.children) > 2 || e.closedMs < m.LastMs || e.second >= maxCreated {
+	if len(e.children) < 1 && !l.meta.Ended || len(e.children) > 2 || e.closedMs < m.LastMs || e.second >= maxCreated {
 		return nil, damagedf("the ending of %v is impossible", m.ID)
 	}
 	return e, nil

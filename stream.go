@@ -369,6 +369,9 @@ func (s *Stream) checkChangeLocked(was, to Settings, now instant) error {
 	if n := to.RecordBytes; n != was.RecordBytes && (n < mib || n > MaxRecordBytes) {
 		return invalidf("RecordBytes", "%d is outside %d to %d", n, mib, MaxRecordBytes)
 	}
+	if to.Mode != was.Mode && s.ended() {
+		return s.errEnded()
+	}
 	if to.Mode != was.Mode {
 		return s.countSwitchLocked(now)
 	}
