@@ -124,12 +124,17 @@ func (p Position) Kind() string {
 
 // Number returns the sequence number of an [AtSequence] or [AfterSequence], and
 // zero for all others.
-func (p Position) Number() SequenceNumber { return p.number }
+func (p Position) Number() SequenceNumber {
+	if p.saved != nil {
+		return SequenceNumber{}
+	}
+	return p.number
+}
 
 // Time returns the time of an [AtTime], to the millisecond and in UTC, and zero for
 // all others.
 func (p Position) Time() time.Time {
-	if p.kind != atTime {
+	if p.kind != atTime || p.saved != nil {
 		return time.Time{}
 	}
 	return timeOfMs(p.ms)
@@ -391,16 +396,6 @@ func (sh *shard) after(c *shardlog.Cursor, records []Record) Position {
 	return AfterSequence(sh.numberBefore(*c))
 }
 
-// numberBefore returns the number of the record before c or, where that is not
-// known any more or never was, another one after which c follows.
-func (sh *shard) numberBefore(c shardlog.Cursor) SequenceNumber {
-	i, ms, ok := sh.log.ArrivalBefore(c)
-	if ok {
-		return sh.number(i, ms)
-	}
-	return newSequenceNumber(sh.created, sh.shard, i, sh.created)
-}
-
 // endBatch makes a batch the last one of the shard, which is closed.
 func (sh *shard) endBatch(b *Batch) {
 	b.Last, b.Continue = true, AfterSequence(sh.endingNumber())
@@ -430,33 +425,6 @@ func (s *Stream) IteratorAge(ctx context.Context, it Iterator) (time.Duration, e
 		return 0, err
 	}
 	return time.Duration(sh.ageMs(it.cursor, s.horizonMs(now), now)) * time.Millisecond, nil
-}
-
-// ageMs returns how many milliseconds ago the first record from c on arrived that
-// arrived after horizon, or 0 if there is none.
-func (sh *shard) ageMs(c shardlog.Cursor, horizon int64, now instant) int64 {
-	sh.log.SkipTo(&c, horizon)
-	if ms, ok := sh.log.ArrivalAt(c); ok {
-		return max(0, now.ms()-ms)
-	}
-	return 0
-}
-
-// visible returns how many records from c on, at most most, have arrived delay
-// ago or longer. It moves c up to the oldest readable record.
-func (sh *shard) visible(c *shardlog.Cursor, horizon int64, now instant, delay time.Duration, most int) int {
-	if delay == 0 {
-		return most
-	}
-	sh.log.SkipTo(c, horizon)
-	var hidden shardlog.Cursor
-	sh.log.SkipTo(&hidden, horizonMs(now, delay))
-	if hidden.Next <= c.Next {
-		return 0
-	}
-	// Not by their indexes, of which some may have no record.
-	there := sh.log.Before(hidden).Records - sh.log.Before(*c).Records
-	return int(min(int64(most), there))
 }
 
 // checkRead checks a read's arguments, and returns its shard and limit.
@@ -497,15 +465,6 @@ func (sh *shard) chargeRead(now instant, records, size int, behind int64) {
 		sh.readMu.Unlock()
 	}
 	sh.countRead(now, records, size, behind)
-}
-
-// behindLatest returns how many milliseconds ago the last of the records just
-// read arrived, or 0 when c has reached the tip.
-func (sh *shard) behindLatest(c *shardlog.Cursor, records []Record, now instant) int64 {
-	if len(records) == 0 || c.Next >= sh.log.End() {
-		return 0
-	}
-	return max(0, now.ms()-records[len(records)-1].ArrivalTime.UnixMilli())
 }
 
 // A token is an iterator as text: base64 of the version, the stream's creation,

@@ -1,6 +1,7 @@
 package weir_test
 
 import (
+	"bytes"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -21,6 +22,119 @@ func tenRecords(t *testing.T) (s *weir.Stream, clock *manualClock, numbers []wei
 		clock.Advance(500 * time.Millisecond)
 	}
 	return s, clock, numbers
+}
+
+func TestPosition_canBeRead(t *testing.T) {
+	s, _ := clocked(t, weir.Config{})
+	n := mustPut(t, s, "k", "v").SequenceNumber
+	saved := weir.Positions{n}
+	for _, row := range []struct {
+		p          weir.Position
+		kind, text string
+		number     weir.SequenceNumber
+		at         time.Time
+	}{
+		{p: weir.Position{}, kind: "TRIM_HORIZON", text: "TRIM_HORIZON"},
+		{p: weir.TrimHorizon().In(3), kind: "TRIM_HORIZON", text: "TRIM_HORIZON in shardId-000000000003"},
+		{p: weir.Latest().ToTip(), kind: "LATEST", text: "LATEST to the tip"},
+		{p: weir.AtTime(epoch.Add(1234567)), kind: "AT_TIMESTAMP", text: "AT_TIMESTAMP 2026-11-02T10:00:00.001Z", at: epoch.Add(time.Millisecond)},
+		{p: weir.AtSequence(n).Strict(), kind: "AT_SEQUENCE_NUMBER", text: "AT_SEQUENCE_NUMBER " + n.String() + ", strict", number: n},
+		{p: weir.AfterSequence(n).In(0).ToTip().Strict(), kind: "AFTER_SEQUENCE_NUMBER", number: n,
+			text: "AFTER_SEQUENCE_NUMBER " + n.String() + " in shardId-000000000000 to the tip, strict"},
+		{p: weir.Resume(nil, weir.Latest().In(1)), kind: "LATEST", text: "LATEST in shardId-000000000001"},
+		{p: weir.Resume(saved, weir.Latest().In(1)), text: "positions " + n.String() + " in shardId-000000000001"},
+		{p: weir.Resume(saved, weir.AfterSequence(n)), text: "positions " + n.String()},
+	} {
+		assert.Equal(t, row.kind, row.p.Kind(), row.text)
+		assert.Equal(t, row.text, row.p.String())
+		assert.Equal(t, row.number, row.p.Number(), row.text)
+		assert.Equal(t, row.at, row.p.Time(), row.text)
+	}
+	kept := weir.Resume(saved, weir.Latest())
+	saved[0] = weir.SequenceNumber{}
+	assert.Equal(t, "positions "+n.String(), kept.String(), "it has its own")
+}
+
+// An iterator and a subscription stand at one place in one shard.
+func TestPosition_ofReadersIsRefusedElsewhere(t *testing.T) {
+	s, _ := clocked(t, weir.Config{Shards: 2})
+	mustRegister(t, s, "c")
+	n := mustPut(t, s, "k", "v").SequenceNumber
+	for text, from := range map[string]weir.Position{
+		"position: TRIM_HORIZON to the tip is for readers":                               weir.TrimHorizon().ToTip(),
+		"position: LATEST, strict is for readers":                                        weir.Latest().Strict(),
+		"position: positions " + n.String() + " is for readers":                          weir.Resume(weir.Positions{n}, weir.Latest()),
+		"position: LATEST in shardId-000000000001 is not in " + weir.ShardID(0).String(): weir.Latest().In(1),
+	} {
+		_, err := s.Iterator(t.Context(), 0, from)
+		require.ErrorIs(t, err, weir.ErrInvalidArgument)
+		assert.EqualError(t, err, text)
+		_, err = s.Subscribe(t.Context(), "c", 0, from)
+		assert.EqualError(t, err, text)
+	}
+	mustIterator(t, s, 1, weir.Latest().In(1))
+	mustSubscribe(t, s, "c", 1, weir.Latest().In(1))
+}
+
+func TestBatch_continuesWhereItEnded(t *testing.T) {
+	s, _, numbers := tenRecords(t)
+	page := mustGet(t, s, mustIterator(t, s, shard0, weir.AfterSequence(numbers[3])), 2)
+	assert.Equal(t, weir.AfterSequence(numbers[5]), page.Continue)
+	assert.Equal(t, shard0, page.Shard)
+	page = mustGet(t, s, mustIterator(t, s, shard0, page.Continue), 0)
+	assert.Equal(t, []string{"6", "7", "8", "9"}, dataOf(page.Records))
+	page = mustGet(t, s, mustIterator(t, s, shard0, page.Continue), 0)
+	assert.Empty(t, page.Records)
+	assert.Equal(t, weir.AfterSequence(numbers[9]), page.Continue, "nothing was read")
+	assert.False(t, page.Last)
+	children, err := s.SplitShard(t.Context(), shard0, weir.HashKey{Hi: 1 << 63})
+	require.NoError(t, err)
+	for range 2 {
+		page = mustGet(t, s, mustIterator(t, s, shard0, page.Continue), 0)
+		assert.Equal(t, weir.AfterSequence(s.Shards()[0].EndingSequenceNumber), page.Continue)
+		assert.True(t, page.Last)
+		assert.True(t, page.Next.IsZero())
+		assert.Len(t, page.Children, 2, "who reads on from the end learns them again")
+	}
+	r, err := s.NewReader("", page.Continue.In(shard0))
+	require.NoError(t, err)
+	b, err := r.TryNext()
+	require.NoError(t, err)
+	assert.Equal(t, page.Batch, b)
+	mustRegister(t, s, "c")
+	assert.Equal(t, page.Batch, mustNext(t, mustSubscribe(t, s, "c", shard0, page.Continue)))
+	assert.Equal(t, children[0], b.Children[0].ID)
+}
+
+// A stream that was loaded has indexes without records, which must not be counted
+// as visible, as lost or as waiting to be read.
+func TestStream_countsNoIndexesWithoutRecords(t *testing.T) {
+	s, clock := clocked(t, weir.Config{})
+	first := putMany(t, s, "old", 3)[0]
+	var saved bytes.Buffer
+	require.NoError(t, s.Save(&saved))
+	s, err := weir.LoadStream(&saved, weir.Config{Now: clock.Now, GetRecordsDelay: time.Second, FanOutDelay: time.Second})
+	require.NoError(t, err)
+	putMany(t, s, "new", 2)
+	clock.Advance(time.Second)
+	hidden := putMany(t, s, "hidden", 1)[0]
+	require.Greater(t, hidden.Index(), first.Index()+1000, "the test needs a gap")
+
+	want := []string{"old0", "old1", "old2", "new0", "new1"}
+	assert.Equal(t, want, dataOf(mustGet(t, s, mustIterator(t, s, shard0, weir.TrimHorizon()), 0).Records))
+	mustRegister(t, s, "c")
+	assert.Equal(t, want, dataOf(mustNext(t, mustSubscribe(t, s, "c", shard0, weir.TrimHorizon())).Records))
+
+	r, err := s.NewReader("", weir.AfterSequence(first).In(shard0))
+	require.NoError(t, err)
+	records, bytes := r.Behind()
+	assert.EqualValues(t, 5, records)
+	assert.EqualValues(t, 5+4*4+7, bytes)
+	require.NoError(t, s.TrimTo(hidden))
+	assert.EqualValues(t, 5, r.Lost())
+	_, err = r.TryNext()
+	require.NoError(t, err)
+	assert.EqualValues(t, 5, r.Lost())
 }
 
 func TestStream_positions(t *testing.T) {

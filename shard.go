@@ -224,6 +224,52 @@ func (sh *shard) expect(c *shardlog.Cursor, n, bytes, maxRecords, maxBytes int) 
 	return max(n, int(min(there, fitting)))
 }
 
+// visible returns how many records from c on, at most most, have arrived delay
+// ago or longer. It moves c up to the oldest readable record.
+func (sh *shard) visible(c *shardlog.Cursor, horizon int64, now instant, delay time.Duration, most int) int {
+	if delay == 0 {
+		return most
+	}
+	sh.log.SkipTo(c, horizon)
+	var hidden shardlog.Cursor
+	sh.log.SkipTo(&hidden, horizonMs(now, delay))
+	if hidden.Next <= c.Next {
+		return 0
+	}
+	// Not by their indexes, of which some may have no record.
+	there := sh.log.Before(hidden).Records - sh.log.Before(*c).Records
+	return int(min(int64(most), there))
+}
+
+// numberBefore returns the number of the record before c or, where that is not
+// known any more or never was, another one after which c follows.
+func (sh *shard) numberBefore(c shardlog.Cursor) SequenceNumber {
+	i, ms, ok := sh.log.ArrivalBefore(c)
+	if ok {
+		return sh.number(i, ms)
+	}
+	return newSequenceNumber(sh.created, sh.shard, i, sh.created)
+}
+
+// behindLatest returns how many milliseconds ago the last of the records just
+// read arrived, or 0 when c has reached the tip.
+func (sh *shard) behindLatest(c *shardlog.Cursor, records []Record, now instant) int64 {
+	if len(records) == 0 || c.Next >= sh.log.End() {
+		return 0
+	}
+	return max(0, now.ms()-records[len(records)-1].ArrivalTime.UnixMilli())
+}
+
+// ageMs returns how many milliseconds ago the first record from c on arrived that
+// arrived after horizon, or 0 if there is none.
+func (sh *shard) ageMs(c shardlog.Cursor, horizon int64, now instant) int64 {
+	sh.log.SkipTo(&c, horizon)
+	if ms, ok := sh.log.ArrivalAt(c); ok {
+		return max(0, now.ms()-ms)
+	}
+	return 0
+}
+
 // finished reports whether c has passed the last record of a closed shard.
 func (sh *shard) finished(c *shardlog.Cursor) bool {
 	e := sh.ending.Load()

@@ -37,6 +37,44 @@ func again(t *testing.T, l *shardlog.Log, skip uint64) *shardlog.Log {
 
 const far = uint64(1) << 40
 
+func TestLog_betweenAndArrivalBefore(t *testing.T) {
+	l := again(t, tens(3, 2000), far)
+	for range 2 {
+		l.Append("k", nil, 1000)
+	}
+	l.Publish()
+	all := indexes(l)
+	between := func(i, j uint64) (n int64) {
+		for _, at := range all {
+			if i <= at && at < j {
+				n++
+			}
+		}
+		return n
+	}
+	ends := []uint64{1, 2, 3, 4, 5, far, 3 + far, 4 + far, 5 + far, 6 + far}
+	for trimmed := range 2 {
+		for _, i := range ends {
+			for _, j := range ends {
+				assert.Equal(t, between(i, j), l.Between(i, j), "%d to %d", i, j)
+			}
+		}
+		for _, i := range ends {
+			c := shardlog.Cursor{Next: i}
+			l.Take(&c, 1, math.MaxInt, true) // it remembers the block
+			c.Next = i
+			before, ms, ok := l.ArrivalBefore(c)
+			want, known := l.ArrivalOf(l.Previous(i))
+			assert.Equal(t, l.Previous(i), before)
+			assert.Equal(t, want, ms, "before %d", i)
+			assert.Equal(t, known, ok, "before %d", i)
+		}
+		if trimmed == 0 {
+			l.TrimTo(4 + far)
+		}
+	}
+}
+
 // A log is restored again and again, now and then before anything was appended.
 func TestRestore_leavesGaps(t *testing.T) {
 	l := tens(3, 2000)
