@@ -167,6 +167,69 @@ func ExampleStream_Records_order() {
 	// shardId-000000000002: after the split
 }
 
+// A program that saves its positions goes on where it stopped, or begins.
+func ExampleResume() {
+	s := newExample(weir.Config{})
+	ctx := context.Background()
+	var saved weir.Positions // nothing yet
+	for run := range 2 {
+		for i := range 3 {
+			if _, err := s.PutRecord(ctx, "user-1", fmt.Appendf(nil, "%d in run %d", i, run)); err != nil {
+				log.Fatal(err)
+			}
+		}
+		r, err := s.NewReader("example", weir.Resume(saved, weir.TrimHorizon()))
+		if err != nil {
+			log.Fatal(err)
+		}
+		b, err := r.NextBatch(ctx, 2, time.Millisecond)
+		if err != nil {
+			log.Fatal(err)
+		}
+		for _, record := range b.Records {
+			fmt.Printf("%s\n", record.Data)
+		}
+		behind, _ := r.Behind()
+		fmt.Println(behind, "to come,", r.Lost(), "lost")
+		saved = r.Positions()
+		r.Close()
+	}
+	// Output:
+	// 0 in run 0
+	// 1 in run 0
+	// 1 to come, 0 lost
+	// 2 in run 0
+	// 0 in run 1
+	// 2 to come, 0 lost
+}
+
+// Readers come to an end when nothing more can be put.
+func ExampleStream_EndWrites() {
+	s := newExample(weir.Config{Shards: 2})
+	ctx := context.Background()
+	for i := range 3 {
+		if _, err := s.PutRecord(ctx, "user-1", fmt.Appendf(nil, "job %d", i)); err != nil {
+			log.Fatal(err)
+		}
+	}
+	if err := s.EndWrites(ctx); err != nil {
+		log.Fatal(err)
+	}
+	for r, err := range s.Records(ctx, weir.TrimHorizon()) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("%s\n", r.Data)
+	}
+	_, err := s.PutRecord(ctx, "user-1", nil)
+	fmt.Println(errors.Is(err, weir.ErrClosed))
+	// Output:
+	// job 0
+	// job 1
+	// job 2
+	// true
+}
+
 func ExampleStream_Snapshot() {
 	s := newExample(weir.Config{Limits: weir.Limits{WriteRecordsPerSecond: 3}})
 	for range 5 {
