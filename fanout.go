@@ -20,10 +20,10 @@ type Consumer struct {
 	CreatedAt time.Time `json:"created_at"`
 }
 
-// RegisterConsumer registers a consumer. Its name has 1 to 128 of the characters
-// a-z A-Z 0-9 . _ and -, and is the only one of that name on the stream; else the
-// error matches [ErrInvalidArgument] or [ErrConsumerExists]. It matches
-// [ErrLimitExceeded] when the stream has [Limits.Consumers] already.
+// RegisterConsumer registers a consumer. Its name has 1 to 128 of the
+// characters a-z A-Z 0-9 . _ and -, and is the only one of that name on the
+// stream; else the error matches [ErrInvalidArgument] or [ErrConsumerExists].
+// It matches [ErrLimitExceeded] when the stream has [Limits.Consumers] already.
 func (s *Stream) RegisterConsumer(ctx context.Context, name string) (Consumer, error) {
 	if err := checkContext(ctx); err != nil {
 		return Consumer{}, err
@@ -47,7 +47,8 @@ func (s *Stream) RegisterConsumer(ctx context.Context, name string) (Consumer, e
 	return c.describe(), nil
 }
 
-// Consumers returns the registered consumers in the order of their registration.
+// Consumers returns the registered consumers in the order of their
+// registration.
 func (s *Stream) Consumers() []Consumer {
 	s.fanOut.mu.Lock()
 	defer s.fanOut.mu.Unlock()
@@ -97,8 +98,8 @@ type consumer struct {
 	name    string  // immutable
 	created instant // immutable
 	history seconds.History
-	// subscriptions has the last subscription to each shard, which may have ended.
-	// Guarded by fanOut.mu.
+	// subscriptions has the last subscription to each shard, which may have
+	// ended. Guarded by fanOut.mu.
 	subscriptions map[ShardID]*Subscription
 	sweepAt       int // how many subscriptions there are when ended ones are next swept out
 }
@@ -122,13 +123,14 @@ func (s *Stream) consumerError(name string, err error) error {
 	return fmt.Errorf("consumer %q of stream %s: %w", name, s.name, err)
 }
 
-// fewSubscriptions is how many subscriptions of a consumer are not worth sweeping.
+// fewSubscriptions is how many subscriptions of a consumer are not worth
+// sweeping.
 const fewSubscriptions = 64
 
-// enterLocked makes sub the consumer's subscription to its shard. The one before
-// it is taken over. Subscriptions to shards that nobody reads any more are swept
-// out when there are twice as many as after the last time, so that the map stays
-// bounded at a constant cost. The caller holds fanOut.mu.
+// enterLocked makes sub the consumer's subscription to its shard. The one
+// before it is taken over. Subscriptions to shards that nobody reads any more
+// are swept out when there are twice as many as after the last time, so that
+// the map stays bounded at a constant cost. The caller holds fanOut.mu.
 func (c *consumer) enterLocked(sub *Subscription, now instant) {
 	s := sub.stream
 	if before := c.subscriptions[sub.sh.shard]; before != nil && before.over(now) {

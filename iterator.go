@@ -18,10 +18,10 @@ import (
 // horizon of the whole stream.
 //
 // A position is made by [TrimHorizon], [Latest], [AtTime], [AtSequence],
-// [AfterSequence] or, for one that was saved, [Resume]. What else a reader is to
-// know is asked of the position: [Position.In], [Position.ToTip],
-// [Position.Strict]. An iterator and a subscription read one shard from one place
-// on, so they take none of that but In, of the same shard.
+// [AfterSequence] or, for one that was saved, [Resume]. What else a reader is
+// to know is asked of the position: [Position.In], [Position.ToTip],
+// [Position.Strict]. An iterator and a subscription read one shard from one
+// place on, so they take none of that but In, of the same shard.
 type Position struct {
 	kind   positionKind
 	one    bool // reads one shard, which is shard
@@ -68,11 +68,11 @@ func AtSequence(n SequenceNumber) Position { return Position{kind: atSequence, n
 // once that the shard has ended, and its children.
 func AfterSequence(n SequenceNumber) Position { return Position{kind: afterSequence, number: n} }
 
-// Resume is where a reader stood that gave saved: reading goes on there, nothing
-// left out that can still be read and nothing repeated. Shards that were opened
-// since are begun in their turn, and what saved says of shards that have vanished
-// has expired. If saved is empty, Resume is otherwise, and what otherwise was asked
-// beside the place holds in any case.
+// Resume is where a reader stood that gave saved: reading goes on there,
+// nothing left out that can still be read and nothing repeated. Shards that
+// were opened since are begun in their turn, and what saved says of shards that
+// have vanished has expired. If saved is empty, Resume is otherwise, and what
+// otherwise was asked beside the place holds in any case.
 func Resume(saved Positions, otherwise Position) Position {
 	if len(saved) > 0 {
 		saved = slices.Clone(saved)
@@ -102,9 +102,10 @@ func (p Position) Strict() Position {
 	return p
 }
 
-// Kind returns the kind of position by the service's word: TRIM_HORIZON, LATEST,
-// AT_TIMESTAMP, AT_SEQUENCE_NUMBER or AFTER_SEQUENCE_NUMBER. Where [Resume] goes on
-// with saved positions, of which the service knows nothing, it is empty.
+// Kind returns the kind of position by the service's word: TRIM_HORIZON,
+// LATEST, AT_TIMESTAMP, AT_SEQUENCE_NUMBER or AFTER_SEQUENCE_NUMBER. Where
+// [Resume] goes on with saved positions, of which the service knows nothing, it
+// is empty.
 func (p Position) Kind() string {
 	switch {
 	case p.saved != nil:
@@ -131,8 +132,8 @@ func (p Position) Number() SequenceNumber {
 	return p.number
 }
 
-// Time returns the time of an [AtTime], to the millisecond and in UTC, and zero for
-// all others.
+// Time returns the time of an [AtTime], to the millisecond and in UTC, and zero
+// for all others.
 func (p Position) Time() time.Time {
 	if p.kind != atTime || p.saved != nil {
 		return time.Time{}
@@ -163,8 +164,8 @@ func (p Position) String() string {
 	return text
 }
 
-// checkPlain checks that p is one place in a shard, as iterators and subscriptions
-// take it.
+// checkPlain checks that p is one place in a shard, as iterators and
+// subscriptions take it.
 func (p Position) checkPlain(shard ShardID) error {
 	switch {
 	case p.saved != nil || p.toTip || p.strict:
@@ -209,7 +210,8 @@ func inFuture(ms int64, now instant) error {
 // out.
 const lostReason = "was given out after the stream was saved that was loaded since; what it named is lost"
 
-// locateNumber returns the index that n encodes, if n is a number of this shard.
+// locateNumber returns the index that n encodes, if n is a number of this
+// shard.
 func (sh *shard) locateNumber(n SequenceNumber) (uint64, error) {
 	refuse := func(encodes ShardID, reason string) (uint64, error) {
 		return 0, &SequenceNumberError{Text: cmp.Or(n.String(), "0"), Reason: reason, Shard: sh.shard, Encodes: encodes}
@@ -244,8 +246,8 @@ func (sh *shard) clampToEnd(i uint64) uint64 {
 // An Iterator is a shard iterator: a position in a shard that expires
 // [Limits.IteratorLifetime] after its issue. Until then it can be used any
 // number of times, and gives the records from the same position each time,
-// those that arrived meanwhile included. The zero value is no iterator. Iterators
-// are values and may be copied; [Stream.Token] turns one into text.
+// those that arrived meanwhile included. The zero value is no iterator.
+// Iterators are values and may be copied; [Stream.Token] turns one into text.
 type Iterator struct {
 	stream  *Stream // nil in the zero value
 	shard   ShardID
@@ -264,8 +266,8 @@ func (it Iterator) ShardID() ShardID { return it.shard }
 // IssuedAt returns when it was issued.
 func (it Iterator) IssuedAt() time.Time { return it.issued.time() }
 
-// Iterator issues an iterator for a shard. The error matches [ErrShardNotFound],
-// [ErrInvalidArgument] for a timestamp in the future, or
+// Iterator issues an iterator for a shard. The error matches
+// [ErrShardNotFound], [ErrInvalidArgument] for a timestamp in the future, or
 // [ErrInvalidSequenceNumber] for a number that is not one of this shard.
 func (s *Stream) Iterator(ctx context.Context, shard ShardID, from Position) (Iterator, error) {
 	now, err := s.begin(ctx)
@@ -279,7 +281,8 @@ func (s *Stream) Iterator(ctx context.Context, shard ShardID, from Position) (It
 	return Iterator{stream: s, shard: shard, created: sh.created, issued: now, cursor: c}, nil
 }
 
-// locate returns a shard that has not vanished, and where a position lies in it.
+// locate returns a shard that has not vanished, and where a position lies in
+// it.
 func (s *Stream) locate(id ShardID, from Position, now instant) (*shard, shardlog.Cursor, error) {
 	if err := from.checkPlain(id); err != nil {
 		return nil, shardlog.Cursor{}, err
@@ -305,20 +308,21 @@ func (s *Stream) readable(id ShardID, now instant) (*shard, error) {
 // subscription, or what a [Reader] read.
 type Batch struct {
 	Shard ShardID
-	// Last says that the shard is closed and that nothing follows. Then there are
-	// Children, unless it was closed by [Stream.EndWrites].
+	// Last says that the shard is closed and that nothing follows. Then there
+	// are Children, unless it was closed by [Stream.EndWrites].
 	Last bool
-	// Records are in the order of their sequence numbers. There may be none. What
-	// overwrites the slice is said where the batch comes from; the records in it may
-	// be kept as [Record] says.
+	// Records are in the order of their sequence numbers. There may be none.
+	// What overwrites the slice is said where the batch comes from; the records
+	// in it may be kept as [Record] says.
 	Records []Record
-	// Continue is where the shard is read on: after the last of Records or, when
-	// there are none, after the number before the place where they were looked for.
-	// In the last batch of a closed shard it is behind the shard's ending number.
+	// Continue is where the shard is read on: after the last of Records or,
+	// when there are none, after the number before the place where they were
+	// looked for. In the last batch of a closed shard it is behind the shard's
+	// ending number.
 	Continue Position
-	// Behind is how long ago the last of Records arrived, in whole milliseconds,
-	// zero when the shard has no more. In an event without Records it is the age of
-	// the oldest record that waits to be given.
+	// Behind is how long ago the last of Records arrived, in whole
+	// milliseconds, zero when the shard has no more. In an event without
+	// Records it is the age of the oldest record that waits to be given.
 	Behind time.Duration
 	// Children are the shards that follow a closed one, as [Stream.ListShards]
 	// describes them. They are given in its last batch only.
@@ -333,21 +337,22 @@ type Page struct {
 	Next Iterator
 }
 
-// pageRecords is how many records GetRecords returns when no limit is asked for.
+// pageRecords is how many records GetRecords returns when no limit is asked
+// for.
 const pageRecords = 10_000
 
-// GetRecords returns up to limit records from the iterator's position on, as one
-// call of the service: it never waits, it spends the shard's read quota, and it
-// returns at most [Limits.ReadBytes], so a batch may hold fewer records than
-// there are. Limit 0 means 10,000. Past the quota it returns a [*LimitError] and
-// the iterator stays valid.
+// GetRecords returns up to limit records from the iterator's position on, as
+// one call of the service: it never waits, it spends the shard's read quota,
+// and it returns at most [Limits.ReadBytes], so a batch may hold fewer records
+// than there are. Limit 0 means 10,000. Past the quota it returns a
+// [*LimitError] and the iterator stays valid.
 func (s *Stream) GetRecords(ctx context.Context, it Iterator, limit int) (Page, error) {
 	return s.AppendRecords(ctx, nil, it, limit)
 }
 
 // AppendRecords is [Stream.GetRecords] into the caller's slice: the page's
-// Records are dst with the records appended. A caller that passes the same slice
-// each time, cut to length zero, reads without allocating.
+// Records are dst with the records appended. A caller that passes the same
+// slice each time, cut to length zero, reads without allocating.
 func (s *Stream) AppendRecords(ctx context.Context, dst []Record, it Iterator, limit int) (Page, error) {
 	now, err := s.begin(ctx)
 	if err != nil {
@@ -407,11 +412,11 @@ func (sh *shard) endBatch(b *Batch) {
 	}
 }
 
-// IteratorAge returns how long ago the oldest record arrived that can be read and
-// that the iterator has not given out yet, in whole milliseconds; zero if there is
-// none. It spends no read quota, and works for an iterator that has expired: a
-// reader that was away for long is who asks. The error matches [ErrInvalidIterator]
-// or [ErrShardNotFound].
+// IteratorAge returns how long ago the oldest record arrived that can be read
+// and that the iterator has not given out yet, in whole milliseconds; zero if
+// there is none. It spends no read quota, and works for an iterator that has
+// expired: a reader that was away for long is who asks. The error matches
+// [ErrInvalidIterator] or [ErrShardNotFound].
 func (s *Stream) IteratorAge(ctx context.Context, it Iterator) (time.Duration, error) {
 	now, err := s.begin(ctx)
 	if err != nil {
@@ -469,9 +474,9 @@ func (sh *shard) chargeRead(now instant, records, size int, behind int64) {
 
 // A token is an iterator as text: base64 of the version, the stream's creation,
 // the shard's number and creation, the position, when it was issued, the
-// stream's name, and a checksum of all that. It says everything a read needs, so
-// it may be sent to another process that holds the same stream. It is opaque,
-// not secret: the checksum tells damage from a token, no more.
+// stream's name, and a checksum of all that. It says everything a read needs,
+// so it may be sent to another process that holds the same stream. It is
+// opaque, not secret: the checksum tells damage from a token, no more.
 const (
 	tokenVersion  = 1
 	tokenFixed    = 1 + 8 + 4 + 8 + 8 + 8 // bytes before the name

@@ -106,8 +106,8 @@ func TestBatch_continuesWhereItEnded(t *testing.T) {
 	assert.Equal(t, children[0], b.Children[0].ID)
 }
 
-// A stream that was loaded has indexes without records, which must not be counted
-// as visible, as lost or as waiting to be read.
+// A stream that was loaded has indexes without records, which must not be
+// counted as visible, as lost or as waiting to be read.
 func TestStream_countsNoIndexesWithoutRecords(t *testing.T) {
 	s, clock := clocked(t, weir.Config{})
 	first := putMany(t, s, "old", 3)[0]

@@ -14,25 +14,25 @@ import (
 // Positions says how far a whole stream has been read: for each shard that was
 // begun the number of the last record given out, or its starting number when
 // there was none yet, and for each shard that was read to its end its ending
-// number. Shards that are not begun, and those that have vanished, are left out.
-// [Positions.Of] says it for one shard.
+// number. Shards that are not begun, and those that have vanished, are left
+// out. [Positions.Of] says it for one shard.
 //
-// It prints as text, is read back by [ParsePositions], and can be kept for as long
-// as the stream: what has been trimmed meanwhile is left out when reading resumes.
-// The zero value is no positions.
+// It prints as text, is read back by [ParsePositions], and can be kept for as
+// long as the stream: what has been trimmed meanwhile is left out when reading
+// resumes. The zero value is no positions.
 type Positions []SequenceNumber
 
-// Of returns the number after which a shard is to be read on, and whether there is
-// nothing to come: no number if the shard is not begun, its starting number if it
-// is begun and gave no record, else the last record's, and its ending number if it
-// is finished. A shard is finished when it was closed and has been read to its end,
-// or when it was closed before the place from which the stream is read. Of a record
-// that has been trimmed the number has another second than it had; it still names
-// the same place.
+// Of returns the number after which a shard is to be read on, and whether there
+// is nothing to come: no number if the shard is not begun, its starting number
+// if it is begun and gave no record, else the last record's, and its ending
+// number if it is finished. A shard is finished when it was closed and has been
+// read to its end, or when it was closed before the place from which the stream
+// is read. Of a record that has been trimmed the number has another second than
+// it had; it still names the same place.
 //
-// Of a shard that had vanished when the positions were taken nothing is known, and
-// Of says that it is not begun; so do positions that were saved before finished
-// shards were part of them.
+// Of a shard that had vanished when the positions were taken nothing is known,
+// and Of says that it is not begun; so do positions that were saved before
+// finished shards were part of them.
 func (p Positions) Of(shard ShardID) (n SequenceNumber, finished bool) {
 	for _, n := range p {
 		if parts, ok := n.decode(); ok && parts.shard == shard {
@@ -78,8 +78,8 @@ func ParsePositions(text string) (Positions, error) {
 }
 
 // Positions returns how far the reader has read: all records that Next returned
-// are covered, the batch in hand included. Those of a reader of one shard speak of
-// that shard only.
+// are covered, the batch in hand included. Those of a reader of one shard speak
+// of that shard only.
 func (r *Reader) Positions() Positions {
 	if r.isNone() {
 		return nil
@@ -97,7 +97,8 @@ func (r *Reader) Positions() Positions {
 		return p
 	}
 	for sh, far := range r.progressLocked() {
-		// A shard whose children are open already may have no ending yet, for a moment.
+		// A shard whose children are open already may have no ending yet, for a
+		// moment.
 		if n := sh.endingNumber(); far == finished && !n.IsZero() {
 			p = append(p, n)
 		}
@@ -164,7 +165,8 @@ func (r *Reader) ageLocked(now instant) time.Duration {
 }
 
 // Behind returns how many records there are now that the reader is still to be
-// given, and the bytes of their data and partition keys. It looks at every shard.
+// given, and the bytes of their data and partition keys. It looks at every
+// shard.
 func (r *Reader) Behind() (records, bytes int64) {
 	if r.isNone() {
 		return 0, 0
@@ -210,10 +212,10 @@ func (sh *shard) from(c shardlog.Cursor, end uint64, horizonMs int64) shardlog.E
 }
 
 // Lost returns how many records expired, or were dropped or trimmed, before the
-// reader came to them, in the shards that it has begun. What had gone when it was
-// made is not lost, unless its position names a number behind which it was: that of
-// [AtSequence] and [AfterSequence], and those of [Resume]. Of a shard that has
-// vanished since positions were saved nobody knows how much was lost.
+// reader came to them, in the shards that it has begun. What had gone when it
+// was made is not lost, unless its position names a number behind which it was:
+// that of [AtSequence] and [AfterSequence], and those of [Resume]. Of a shard
+// that has vanished since positions were saved nobody knows how much was lost.
 func (r *Reader) Lost() int64 {
 	if r.isNone() {
 		return 0
@@ -301,8 +303,8 @@ func (s *Stream) locatePositions(p Positions, routes *routing, horizonMs int64) 
 	return places, nil
 }
 
-// locateNumber returns the shard and the index that n encodes, or no shard if it
-// has vanished.
+// locateNumber returns the shard and the index that n encodes, or no shard if
+// it has vanished.
 func (s *Stream) locateNumber(n SequenceNumber, routes *routing, horizonMs int64) (*shard, uint64, error) {
 	parts, ok := n.decode()
 	if !ok {

@@ -36,8 +36,8 @@ func howFar(p weir.Positions, id weir.ShardID) string {
 	}
 }
 
-// A shard that is not begun can be told from one that is finished at every step of
-// the way over a split and a merge.
+// A shard that is not begun can be told from one that is finished at every step
+// of the way over a split and a merge.
 func TestPositions_tellHowFarAShardWasRead(t *testing.T) {
 	const waits, begun, done = "not begun", "begun", "finished"
 	s, _ := clocked(t, weir.Config{Limits: weir.Unlimited()})
@@ -183,8 +183,9 @@ func TestPositions_withoutTheFinishedShards(t *testing.T) {
 	assert.Equal(t, []string{"new"}, dataOf(records))
 }
 
-// Over any history what positions say of the shards agrees with itself: a shard is
-// begun or finished exactly if all its parents are finished or have vanished.
+// Over any history what positions say of the shards agrees with itself: a shard
+// is begun or finished exactly if all its parents are finished or have
+// vanished.
 func TestPositions_agreeOverRandomResharding(t *testing.T) {
 	for seed := range uint64(200) {
 		random := rand.New(rand.NewPCG(seed, 6))
@@ -243,8 +244,8 @@ func anyVanished(ids []weir.ShardID, shards []weir.Shard) bool {
 }
 
 // The retention was looked at once for each position and once more for the
-// shards that follow. If it was shortened in between, a shard was read on that had
-// vanished for its children: they were begun at once, and again at its end.
+// shards that follow. If it was shortened in between, a shard was read on that
+// had vanished for its children: they were begun at once, and again at its end.
 func TestStream_resumesBesideAShorterRetention(t *testing.T) {
 	const shards = 1000
 	for i := range 20 {
@@ -340,7 +341,8 @@ func TestStream_trimToPositions(t *testing.T) {
 }
 
 // Shards that all have finished are trimmed entirely, though the positions that
-// tell it are of what follows them; shards that one has not begun are not trimmed.
+// tell it are of what follows them; shards that one has not begun are not
+// trimmed.
 func TestStream_trimToPositionsOverASplit(t *testing.T) {
 	s, clock := clocked(t, weir.Config{Limits: weir.Unlimited()})
 	for i := range 3 {
@@ -377,8 +379,8 @@ func TestStream_trimToPositionsOverASplit(t *testing.T) {
 	require.NoError(t, s.TrimToPositions(quick.Positions(), slow.Positions()), "a parent that has vanished")
 }
 
-// Readers that trim to what both have read miss nothing, and what both have read
-// is gone.
+// Readers that trim to what both have read miss nothing, and what both have
+// read is gone.
 func TestStream_trimToPositionsWhileReading(t *testing.T) {
 	for seed := range uint64(100) {
 		random := rand.New(rand.NewPCG(seed, 7))

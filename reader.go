@@ -14,21 +14,21 @@ import (
 	"github.com/weirstream/weir/internal/wait"
 )
 
-// A Reader reads one shard, or a whole stream in order, straight from memory: it
-// is no call of the service, spends no read quota, and waits for records without
-// polling. Read with it from one goroutine at a time; its other methods may be
-// called from any. A nil Reader reads nothing: its Next returns an error that
-// matches [ErrInvalidArgument].
+// A Reader reads one shard, or a whole stream in order, straight from memory:
+// it is no call of the service, spends no read quota, and waits for records
+// without polling. Read with it from one goroutine at a time; its other methods
+// may be called from any. A nil Reader reads nothing: its Next returns an error
+// that matches [ErrInvalidArgument].
 type Reader struct {
 	stream *Stream
 	name   string
 	only   *shard // what it reads, unless that is the whole stream
 	strict bool   // losing records is an error
-	// tips, unless nil, says at which index to stop in each shard. Shards that are
-	// not in it are not read.
+	// tips, unless nil, says at which index to stop in each shard. Shards that
+	// are not in it are not read.
 	tips map[ShardID]uint64
-	// trimmed says where shards begin that had lost records before the reader was
-	// made and that it begins later: these it has not lost.
+	// trimmed says where shards begin that had lost records before the reader
+	// was made and that it begins later: these it has not lost.
 	trimmed map[ShardID]uint64
 
 	closing wait.List // waits for Close
@@ -37,8 +37,9 @@ type Reader struct {
 	cursors []*shardCursor // the shards being read
 	stopped []*shardCursor // those that were read to their tip
 	turn    int            // the cursor to begin the next read with
-	// walk says what to begin when a shard is read to its end; nil if the reader ends
-	// with its one shard. Invariant: it has the shards of cursors as ready ones.
+	// walk says what to begin when a shard is read to its end; nil if the
+	// reader ends with its one shard. Invariant: it has the shards of cursors
+	// as ready ones.
 	walk    *lineage.Walk[ShardID]
 	closed  bool
 	records int64
@@ -61,24 +62,25 @@ const (
 	readerBatchBytes = 10 * mib
 )
 
-// NewReader returns a reader that begins at a position. Of the whole stream each
-// key's records come in the order in which they were put, over any number of
-// splits and merges, because a shard is begun only when its parents are read to
-// their end; a sequence number is a position in one shard and needs [Position.In].
+// NewReader returns a reader that begins at a position. Of the whole stream
+// each key's records come in the order in which they were put, over any number
+// of splits and merges, because a shard is begun only when its parents are read
+// to their end; a sequence number is a position in one shard and needs
+// [Position.In].
 //
 // Close the reader when it is not needed any more: until then it is part of the
 // stream's metrics under name, which may be empty.
 //
-// The error is one of [Stream.Iterator] or, where positions are resumed, matches
-// [ErrInvalidSequenceNumber] when they are not of this stream, and
+// The error is one of [Stream.Iterator] or, where positions are resumed,
+// matches [ErrInvalidSequenceNumber] when they are not of this stream, and
 // [ErrInvalidArgument] when they contradict each other.
 func (s *Stream) NewReader(name string, from Position) (*Reader, error) {
 	r := &Reader{stream: s, name: name, strict: from.strict}
 	if from.toTip {
 		r.tips = s.tips()
 	}
-	// Clock, retention and shards are looked at once: what has vanished for one shard
-	// has for all.
+	// Clock, retention and shards are looked at once: what has vanished for one
+	// shard has for all.
 	now := s.now()
 	routes, horizonMs := s.routes.Load(), s.horizonMs(now)
 	var err error
@@ -134,9 +136,9 @@ func (r *Reader) beginShard(from Position, routes *routing, now instant, horizon
 	return nil
 }
 
-// enter returns the place of a reader that begins at a position. One that names a
-// number stands there, even if the record is gone; one that does not begins with
-// what there is.
+// enter returns the place of a reader that begins at a position. One that names
+// a number stands there, even if the record is gone; one that does not begins
+// with what there is.
 func (sh *shard) enter(from Position, now instant, horizonMs int64) (*shardCursor, error) {
 	c, err := sh.locate(from, now)
 	if from.kind != atSequence && from.kind != afterSequence {
@@ -145,8 +147,8 @@ func (sh *shard) enter(from Position, now instant, horizonMs int64) (*shardCurso
 	return &shardCursor{sh, c}, err
 }
 
-// begin begins with the shards that can hold records from a position on and none
-// of whose parents can.
+// begin begins with the shards that can hold records from a position on and
+// none of whose parents can.
 func (r *Reader) begin(from Position, routes *routing, now instant, horizonMs int64) error {
 	list := routes.open
 	switch from.kind {
@@ -208,12 +210,13 @@ func kin(shards []*shard) []lineage.Shard[ShardID] {
 // Next returns the next records of one shard, in order, and waits for some when
 // there are none. The slice is overwritten by the next call.
 //
-// A reader of one shard gives the last batch of a closed shard, with its children,
-// even if it has no records, and then [io.EOF]. A reader of the whole stream
-// follows the children itself and gives no last batches; it gets io.EOF when the
-// stream has been read to the end that [Stream.EndWrites] or [Position.ToTip] gave
-// it. Next also returns the context's error, one that matches [ErrClosed], and a
-// [*RecordsLostError] when the reader is to be strict; after that it goes on.
+// A reader of one shard gives the last batch of a closed shard, with its
+// children, even if it has no records, and then [io.EOF]. A reader of the whole
+// stream follows the children itself and gives no last batches; it gets io.EOF
+// when the stream has been read to the end that [Stream.EndWrites] or
+// [Position.ToTip] gave it. Next also returns the context's error, one that
+// matches [ErrClosed], and a [*RecordsLostError] when the reader is to be
+// strict; after that it goes on.
 func (r *Reader) Next(ctx context.Context) (Batch, error) {
 	if err := r.check(ctx); err != nil {
 		return Batch{}, err
@@ -221,9 +224,9 @@ func (r *Reader) Next(ctx context.Context) (Batch, error) {
 	return r.next(ctx, readerBatchRecords)
 }
 
-// NextBatch is [Reader.Next] for at most so many records of one shard, for which it
-// waits longer: once there is a first one, until there are that many, or linger has
-// passed, or the shard or the context ends.
+// NextBatch is [Reader.Next] for at most so many records of one shard, for
+// which it waits longer: once there is a first one, until there are that many,
+// or linger has passed, or the shard or the context ends.
 func (r *Reader) NextBatch(ctx context.Context, most int, linger time.Duration) (Batch, error) {
 	if err := r.check(ctx); err != nil {
 		return Batch{}, err
@@ -293,8 +296,8 @@ func (r *Reader) next(ctx context.Context, most int) (Batch, error) {
 	}
 }
 
-// TryNext is [Reader.Next] without the waiting: it returns a zero Batch when there
-// is nothing now.
+// TryNext is [Reader.Next] without the waiting: it returns a zero Batch when
+// there is nothing now.
 func (r *Reader) TryNext() (Batch, error) {
 	if r.isNone() {
 		return Batch{}, errNoReader()
@@ -394,9 +397,10 @@ func (r *Reader) more(b *Batch, most int) bool {
 	return finished || len(b.Records) >= most || r.wanted(at, most) == 0
 }
 
-// readLocked reads up to so many records of one shard onto r.batch. Where a strict
-// reader has lost records it stops: before them if there is anything in r.batch
-// then, else behind them. It returns an error if it stops before it has read any.
+// readLocked reads up to so many records of one shard onto r.batch. Where a
+// strict reader has lost records it stops: before them if there is anything in
+// r.batch then, else behind them. It returns an error if it stops before it has
+// read any.
 func (r *Reader) readLocked(at *shardCursor, now instant, horizonMs int64, most int) error {
 	wanted := r.wanted(at, most)
 	if wanted == 0 {
@@ -436,8 +440,9 @@ func cut(batch []Record, size, least int, i uint64) ([]Record, int) {
 	return batch, size
 }
 
-// missing returns the first indexes, from one to before another, of which the shard
-// had records that are not among those that were read from i on and before end.
+// missing returns the first indexes, from one to before another, of which the
+// shard had records that are not among those that were read from i on and
+// before end.
 func (sh *shard) missing(i, end uint64, records []Record) (from, to uint64) {
 	for n := range records {
 		at := records[n].SequenceNumber.Index()
@@ -449,8 +454,8 @@ func (sh *shard) missing(i, end uint64, records []Record) (from, to uint64) {
 	return i, end
 }
 
-// loseLocked returns the error that says what is lost. Unless there are records to
-// be given first, the reader goes on behind that.
+// loseLocked returns the error that says what is lost. Unless there are records
+// to be given first, the reader goes on behind that.
 func (r *Reader) loseLocked(at *shardCursor, from, to uint64) error {
 	sh := at.sh
 	n := sh.log.Between(from, to)
@@ -481,8 +486,8 @@ func (r *Reader) removeLocked(place int) {
 
 // endShardLocked replaces the shard at a place, which has been read to its end,
 // by those of its children whose parents have all been read. Shards that vanish
-// before the reader comes to them change nothing: it knows them by their parents,
-// and reads them to their end, without records.
+// before the reader comes to them change nothing: it knows them by their
+// parents, and reads them to their end, without records.
 func (r *Reader) endShardLocked(place int) {
 	sh := r.cursors[place].sh
 	r.removeLocked(place)
@@ -531,9 +536,9 @@ func (set *readerSet) remove(r *Reader) {
 }
 
 // Records yields the records from a position on, as a [Reader] reads them, and
-// waits for more until ctx ends, which is the last thing it yields, or until there
-// is no more to come: where the one shard ends, the stream, or the position does.
-// An error is yielded once, last, with a zero Record.
+// waits for more until ctx ends, which is the last thing it yields, or until
+// there is no more to come: where the one shard ends, the stream, or the
+// position does. An error is yielded once, last, with a zero Record.
 func (s *Stream) Records(ctx context.Context, from Position) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		r, err := s.NewReader("", from)

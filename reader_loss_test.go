@@ -30,7 +30,8 @@ func (n *tally) mustPut(t *testing.T, key string) {
 	n.all = append(n.all, at.SequenceNumber)
 }
 
-// act does something at random that puts records, takes them away, or moves keys.
+// act does something at random that puts records, takes them away, or moves
+// keys.
 func (n *tally) act(t *testing.T, random *rand.Rand, clock *manualClock, expiring bool) {
 	switch random.IntN(8) {
 	case 0, 1, 2, 3:
@@ -60,8 +61,8 @@ func drainReader(t *testing.T, r *weir.Reader) (given int) {
 	}
 }
 
-// Whatever happens to the stream, what a reader was given and what it lost is what
-// could be read when it was made and what was put since.
+// Whatever happens to the stream, what a reader was given and what it lost is
+// what could be read when it was made and what was put since.
 func TestReader_lostAgreesWithACount(t *testing.T) {
 	for seed := range uint64(600) {
 		random := rand.New(rand.NewPCG(seed, 11))
@@ -199,8 +200,8 @@ func TestReader_strict(t *testing.T) {
 	assert.EqualValues(t, 2, r.Lost())
 }
 
-// Beside a stream that drops, a strict reader is told of exactly the records that
-// it is not given.
+// Beside a stream that drops, a strict reader is told of exactly the records
+// that it is not given.
 func TestReader_strictBesideWriters(t *testing.T) {
 	const records = 4000
 	s, err := weir.NewStream("test", weir.Config{MaxBytes: 30 * (8 + overhead), WhenFull: weir.DropOldest, Limits: weir.Unlimited()})
@@ -356,7 +357,8 @@ func TestReader_noneIsAnError(t *testing.T) {
 	assert.ErrorIs(t, err, weir.ErrInvalidArgument)
 }
 
-// A reader that stops at the tip says where it stands, and another goes on there.
+// A reader that stops at the tip says where it stands, and another goes on
+// there.
 func TestReader_positionsAtTheTip(t *testing.T) {
 	s, _ := clocked(t, weir.Config{Shards: 2, Limits: weir.Unlimited()})
 	for i := range 20 {

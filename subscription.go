@@ -33,9 +33,9 @@ func (e *SubscriptionActiveError) Error() string {
 // Is reports whether target is [ErrSubscriptionActive].
 func (e *SubscriptionActiveError) Is(target error) bool { return target == ErrSubscriptionActive }
 
-// A Subscription reads one shard for a registered consumer, with a throughput of
-// its own. It lives for [Limits.SubscriptionLifetime]. Use it from one goroutine
-// at a time; [Subscription.Close] may be called from any.
+// A Subscription reads one shard for a registered consumer, with a throughput
+// of its own. It lives for [Limits.SubscriptionLifetime]. Use it from one
+// goroutine at a time; [Subscription.Close] may be called from any.
 type Subscription struct {
 	stream   *Stream // immutable, likewise down to overAt
 	consumer *consumer
@@ -61,8 +61,8 @@ type Subscription struct {
 //
 // A consumer has one subscription a shard. Within [Limits.SubscribeTakeover] of
 // one that began, ended or not, another one is refused with a
-// [*SubscriptionActiveError]; after that it takes over, and the older one's Next
-// returns an error that matches [ErrSubscriptionTakenOver]. Close the
+// [*SubscriptionActiveError]; after that it takes over, and the older one's
+// Next returns an error that matches [ErrSubscriptionTakenOver]. Close the
 // subscription when it is not needed any more.
 //
 // The error matches [ErrConsumerNotFound], or what [Stream.Iterator] returns.
@@ -140,8 +140,8 @@ func (sub *Subscription) Consumer() Consumer {
 // [Limits.SubscriptionBytesPerSecond] Next waits.
 //
 // It returns [io.EOF] when the subscription's life is over, to be subscribed to
-// again from where the last event says to continue, and after the last event of a
-// closed shard. It returns the context's error, and errors that match
+// again from where the last event says to continue, and after the last event of
+// a closed shard. It returns the context's error, and errors that match
 // [ErrSubscriptionTakenOver], [ErrConsumerNotFound] or [ErrClosed].
 func (sub *Subscription) Next(ctx context.Context) (Batch, error) {
 	for {
@@ -175,8 +175,8 @@ type pause struct {
 	appended *wait.List    // what a change of may bring an event sooner; nil if none can
 }
 
-// pauseFor waits for d or a change, and reports whether one of them came before the
-// end of ctx. A d of never is no wait at all.
+// pauseFor waits for d or a change, and reports whether one of them came before
+// the end of ctx. A d of never is no wait at all.
 func pauseFor(ctx context.Context, d time.Duration, changed, ended <-chan struct{}) bool {
 	var due <-chan time.Time
 	if d < time.Duration(never) {
@@ -194,8 +194,8 @@ func pauseFor(ctx context.Context, d time.Duration, changed, ended <-chan struct
 	return true
 }
 
-// TryNext is [Subscription.Next] without the waiting: it reports whether an event
-// was due. It is for callers who move the clock themselves.
+// TryNext is [Subscription.Next] without the waiting: it reports whether an
+// event was due. It is for callers who move the clock themselves.
 func (sub *Subscription) TryNext() (Batch, bool, error) {
 	ev, p, err := sub.poll()
 	return ev, err == nil && p.wait == 0, err
@@ -232,8 +232,8 @@ func (sub *Subscription) end(err error) {
 	sub.ended.Wake()
 }
 
-// endLocked ends the subscription. It lets go of the segment it stood in, so that
-// it keeps no memory alive.
+// endLocked ends the subscription. It lets go of the segment it stood in, so
+// that it keeps no memory alive.
 func (sub *Subscription) endLocked(err error) {
 	if sub.err == nil {
 		sub.err = err
@@ -385,7 +385,8 @@ func (sub *Subscription) payLocked(now instant, size int) time.Duration {
 	return 0
 }
 
-// bucketTimeLocked returns the time to give to the bucket, which never goes back.
+// bucketTimeLocked returns the time to give to the bucket, which never goes
+// back.
 func (sub *Subscription) bucketTimeLocked(now instant) time.Time {
 	sub.latest = max(sub.latest, now)
 	return sub.latest.time()
