@@ -19,10 +19,10 @@ import (
 
 // tailers are the ways to wait for the records of a stream of one shard.
 var tailers = map[string]func(context.Context, *weir.Stream, weir.Position) iter.Seq2[weir.Record, error]{
-	"Records": func(ctx context.Context, s *weir.Stream, from weir.Position) iter.Seq2[weir.Record, error] {
+	"shard": func(ctx context.Context, s *weir.Stream, from weir.Position) iter.Seq2[weir.Record, error] {
 		return s.Records(ctx, from.In(shard0))
 	},
-	"All": func(ctx context.Context, s *weir.Stream, from weir.Position) iter.Seq2[weir.Record, error] {
+	"stream": func(ctx context.Context, s *weir.Stream, from weir.Position) iter.Seq2[weir.Record, error] {
 		return s.Records(ctx, from)
 	},
 	"Reader.Next": func(ctx context.Context, s *weir.Stream, from weir.Position) iter.Seq2[weir.Record, error] {
@@ -205,10 +205,10 @@ func TestReader_isNotWokenByOtherShards(t *testing.T) {
 
 func TestStream_readsToTheTipEndThoughProducersGoOn(t *testing.T) {
 	for name, read := range map[string]func(*weir.Stream) iter.Seq2[weir.Record, error]{
-		"RecordsToTip": func(s *weir.Stream) iter.Seq2[weir.Record, error] {
+		"of a shard": func(s *weir.Stream) iter.Seq2[weir.Record, error] {
 			return s.Records(t.Context(), weir.TrimHorizon().In(shard0).ToTip())
 		},
-		"AllToTip": func(s *weir.Stream) iter.Seq2[weir.Record, error] {
+		"of a stream": func(s *weir.Stream) iter.Seq2[weir.Record, error] {
 			return s.Records(t.Context(), weir.TrimHorizon().ToTip())
 		},
 	} {
