@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/weirstream/weir/internal/clock"
 	"github.com/weirstream/weir/internal/md5lanes"
 	"github.com/weirstream/weir/internal/quota"
 )
@@ -38,7 +39,7 @@ func (s *Stream) PutRecords(ctx context.Context, entries []Entry) ([]PutResult, 
 // results. If inOrder is set, those who wait for quota come first, and a record that
 // is refused for throughput keeps the later ones of its shard from overtaking it,
 // and its room in memory.
-func (s *Stream) putBatch(entries []Entry, results []PutResult, inOrder bool, now instant) {
+func (s *Stream) putBatch(entries []Entry, results []PutResult, inOrder bool, now clock.Instant) {
 	b := s.takeBatch()
 	defer s.giveBatch(b)
 	b.entries, b.results, b.inOrder = entries, results, inOrder
@@ -137,7 +138,7 @@ func (b *batch) list() {
 // makeRoom refuses the items that do not fit into MaxBytes, in their order and
 // before a limit is asked: a record that is then throttled gives its room back,
 // but not to this batch.
-func (b *batch) makeRoom(now instant) {
+func (b *batch) makeRoom(now clock.Instant) {
 	kept := b.items[:0]
 	for _, item := range b.items {
 		if b.stream.findRoom(b.entries[item.entry].Size(), now) {
@@ -206,7 +207,7 @@ func (b *batch) group(routes *routing) {
 
 // put puts each shard's items, and keeps as items those whose shard was closed
 // meanwhile.
-func (b *batch) put(routes *routing, now instant) {
+func (b *batch) put(routes *routing, now clock.Instant) {
 	var later []batchItem
 	for _, place := range b.touched {
 		head := b.heads[place]
@@ -223,7 +224,7 @@ func (b *batch) put(routes *routing, now instant) {
 }
 
 // putTo puts a list of items into a shard, which is between begin and end.
-func (b *batch) putTo(sh *shard, head int32, now instant) {
+func (b *batch) putTo(sh *shard, head int32, now clock.Instant) {
 	s, throttled := b.stream, int64(0)
 	if sh.quota.Limited() {
 		throttled = b.admit(sh, &head, now)
@@ -238,7 +239,7 @@ func (b *batch) putTo(sh *shard, head int32, now instant) {
 		s.after(sh, sh.end(now, s.retention()), tidy, now)
 	}
 	if throttled > 0 {
-		sh.history.Add(now.second(), kindWriteThrottled, throttled, throttled)
+		sh.history.Add(now.Second(), kindWriteThrottled, throttled, throttled)
 	}
 }
 
@@ -256,7 +257,7 @@ func (b *batch) appendTo(sh *shard, head int32, ms int64) {
 
 // admit takes the items that a write limit refuses out of a list, and returns how
 // many there are.
-func (b *batch) admit(sh *shard, head *int32, now instant) (refused int64) {
+func (b *batch) admit(sh *shard, head *int32, now clock.Instant) (refused int64) {
 	for link := head; *link != noItem; {
 		item := &b.items[*link]
 		r := sh.admit(now, b.entries[item.entry].Size(), b.inOrder)

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/weirstream/weir/internal/clock"
 	"github.com/weirstream/weir/internal/scale"
 )
 
@@ -104,7 +105,7 @@ func (s *Stream) mode() Mode {
 
 // switchLocked changes the mode. A stream that becomes on-demand has neither warm
 // throughput nor a dealer yet.
-func (s *Stream) switchLocked(m Mode, now instant) {
+func (s *Stream) switchLocked(m Mode, now clock.Instant) {
 	if m == OnDemand {
 		s.beginScalingLocked(now, len(s.routes.Load().open), 0, ByPartitionKey)
 	} else {
@@ -114,13 +115,13 @@ func (s *Stream) switchLocked(m Mode, now instant) {
 
 // countSwitchLocked counts a mode switch, or refuses it because there were too many
 // in 24 hours.
-func (s *Stream) countSwitchLocked(now instant) error {
+func (s *Stream) countSwitchLocked(now clock.Instant) error {
 	most := s.limits.ModeSwitchesPerDay
-	s.switches = slices.DeleteFunc(s.switches, func(at instant) bool { return now-at >= instant(day) })
+	s.switches = slices.DeleteFunc(s.switches, func(at clock.Instant) bool { return now-at >= clock.Instant(day) })
 	if n := len(s.switches); n >= most {
 		return &LimitError{
 			Quota: QuotaModeSwitches, Stream: s.name, Most: most,
-			RetryAfter: time.Duration(s.switches[n-most] + instant(day) - now),
+			RetryAfter: time.Duration(s.switches[n-most] + clock.Instant(day) - now),
 		}
 	}
 	s.switches = append(s.switches, now)
@@ -153,7 +154,7 @@ const stepsPerPut = 1024
 // scaled carries out what has fallen due, as far as a put does, and returns who
 // deals records to shards in turn; nil if keys decide. Every put calls it once.
 // On a provisioned stream it costs one atomic load.
-func (s *Stream) scaled(now instant) *dealer {
+func (s *Stream) scaled(now clock.Instant) *dealer {
 	if s.scaling.Load() != nil {
 		return s.scaledOnDemand(now)
 	}
@@ -161,7 +162,7 @@ func (s *Stream) scaled(now instant) *dealer {
 }
 
 // scaledOnDemand is apart, so that scaled is small enough to be inlined.
-func (s *Stream) scaledOnDemand(now instant) *dealer {
+func (s *Stream) scaledOnDemand(now clock.Instant) *dealer {
 	c := s.scaling.Load()
 	if c == nil { // just switched to provisioned mode
 		return nil
@@ -175,7 +176,7 @@ func (s *Stream) scaledOnDemand(now instant) *dealer {
 }
 
 // catchUp carries out all that has fallen due.
-func (s *Stream) catchUp(now instant) {
+func (s *Stream) catchUp(now clock.Instant) {
 	if c := s.scaling.Load(); c != nil && int64(now) >= c.due.Load() {
 		s.reshard.Lock()
 		s.catchUpLocked(now)
@@ -184,12 +185,12 @@ func (s *Stream) catchUp(now instant) {
 }
 
 // catchUpLocked is catchUp for who holds reshard.
-func (s *Stream) catchUpLocked(now instant) { s.scaleLocked(now, math.MaxInt) }
+func (s *Stream) catchUpLocked(now clock.Instant) { s.scaleLocked(now, math.MaxInt) }
 
 // scaleLocked asks the machine what has fallen due and carries it out, at most
 // so many splits and merges, each at the time it was due. What is left is for
 // the next call, before the machine is told anything else.
-func (s *Stream) scaleLocked(now instant, most int) {
+func (s *Stream) scaleLocked(now clock.Instant, most int) {
 	c := s.scaling.Load()
 	if c == nil || s.ended() {
 		return
@@ -198,12 +199,12 @@ func (s *Stream) scaleLocked(now instant, most int) {
 		if int64(now) < c.due.Load() {
 			return
 		}
-		c.machine.Tell(now.minute(), s.loadsLocked())
+		c.machine.Tell(now.Minute(), s.loadsLocked())
 	}
 	for most > 0 && c.machine.Behind() {
 		todo := c.machine.Next(most)
 		most -= len(todo.Steps)
-		s.reshardLocked(todo.Steps, minuteStart(todo.Minute))
+		s.reshardLocked(todo.Steps, clock.MinuteStart(todo.Minute))
 	}
 	c.publishLocked()
 }
@@ -213,7 +214,7 @@ func (s *Stream) scaleLocked(now instant, most int) {
 // the peak.
 func (c *scaling) publishLocked() {
 	if !c.machine.Behind() {
-		c.due.Store(int64(minuteStart(c.machine.Due())))
+		c.due.Store(int64(clock.MinuteStart(c.machine.Due())))
 	}
 	peak := c.machine.Peak()
 	c.peak.Store(&peak)
@@ -254,12 +255,12 @@ func inheritLoad(parents, children []*shard) {
 
 // beginScalingLocked makes the stream an on-demand one that keeps so many
 // shards.
-func (s *Stream) beginScalingLocked(now instant, kept, warm int, d Distribution) {
+func (s *Stream) beginScalingLocked(now clock.Instant, kept, warm int, d Distribution) {
 	routes, l := s.routes.Load(), s.limits
 	c := &scaling{machine: scale.New(scale.Limits{
 		BytesPerSecond: float64(l.WriteBytesPerSecond), RecordsPerSecond: float64(l.WriteRecordsPerSecond),
 		MostShards: l.onDemandShards(),
-	}, routes.planned(), int64(routes.next), kept, float64(warm)*mib, now.minute())}
+	}, routes.planned(), int64(routes.next), kept, float64(warm)*mib, now.Minute())}
 	c.warm.Store(int64(warm))
 	if d == DistributeAuto {
 		c.dealer.Store(new(dealer))

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/weirstream/weir/internal/clock"
 	"github.com/weirstream/weir/internal/seconds"
 )
 
@@ -95,8 +96,8 @@ type fanOut struct {
 
 // A consumer is a registered consumer with its subscriptions.
 type consumer struct {
-	name    string  // immutable
-	created instant // immutable
+	name    string        // immutable
+	created clock.Instant // immutable
 	history seconds.History
 	// subscriptions has the last subscription to each shard, which may have
 	// ended. Guarded by fanOut.mu.
@@ -104,7 +105,7 @@ type consumer struct {
 	sweepAt       int // how many subscriptions there are when ended ones are next swept out
 }
 
-func (c *consumer) describe() Consumer { return Consumer{c.name, c.created.time()} }
+func (c *consumer) describe() Consumer { return Consumer{c.name, c.created.Time()} }
 
 // placeLocked returns the place of a consumer in the list, or -1.
 func (f *fanOut) placeLocked(name string) int {
@@ -131,7 +132,7 @@ const fewSubscriptions = 64
 // before it is taken over. Subscriptions to shards that nobody reads any more
 // are swept out when there are twice as many as after the last time, so that
 // the map stays bounded at a constant cost. The caller holds fanOut.mu.
-func (c *consumer) enterLocked(sub *Subscription, now instant) {
+func (c *consumer) enterLocked(sub *Subscription, now clock.Instant) {
 	s := sub.stream
 	if before := c.subscriptions[sub.sh.shard]; before != nil && before.over(now) {
 		before.end(io.EOF) // or a clock that is set back would revive it
@@ -141,7 +142,7 @@ func (c *consumer) enterLocked(sub *Subscription, now instant) {
 	}
 	if len(c.subscriptions) >= max(c.sweepAt, fewSubscriptions) {
 		for id, old := range c.subscriptions {
-			if old.over(now) && now >= old.begun.plus(s.limits.SubscribeTakeover) {
+			if old.over(now) && now >= old.begun.Plus(s.limits.SubscribeTakeover) {
 				delete(c.subscriptions, id)
 			}
 		}
@@ -151,7 +152,7 @@ func (c *consumer) enterLocked(sub *Subscription, now instant) {
 }
 
 // active returns the subscriptions of a consumer that have not ended.
-func (f *fanOut) active(c *consumer, now instant) []*Subscription {
+func (f *fanOut) active(c *consumer, now clock.Instant) []*Subscription {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var list []*Subscription

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/weirstream/weir/internal/clock"
 	"github.com/weirstream/weir/internal/quota"
 	"github.com/weirstream/weir/internal/shardlog"
 )
@@ -53,7 +54,7 @@ func Latest() Position { return Position{kind: latest} }
 // millisecond. A time before the trim horizon means the trim horizon; one after
 // the newest record means the tip; one in the future is refused with an error
 // that matches [ErrInvalidArgument].
-func AtTime(t time.Time) Position { return Position{kind: atTime, ms: instantOf(t).ms()} }
+func AtTime(t time.Time) Position { return Position{kind: atTime, ms: clock.Of(t).Ms()} }
 
 // AtSequence is the record with number n, or the next one that is readable if
 // that record is trimmed or n lies between two records. The shard's starting
@@ -138,7 +139,7 @@ func (p Position) Time() time.Time {
 	if p.kind != atTime || p.saved != nil {
 		return time.Time{}
 	}
-	return timeOfMs(p.ms)
+	return clock.TimeOfMs(p.ms)
 }
 
 // String returns the position in the service's words.
@@ -177,7 +178,7 @@ func (p Position) checkPlain(shard ShardID) error {
 }
 
 // locate returns where p lies in the shard.
-func (sh *shard) locate(p Position, now instant) (shardlog.Cursor, error) {
+func (sh *shard) locate(p Position, now clock.Instant) (shardlog.Cursor, error) {
 	switch p.kind {
 	case latest:
 		return shardlog.Cursor{Next: sh.log.End()}, nil
@@ -194,16 +195,16 @@ func (sh *shard) locate(p Position, now instant) (shardlog.Cursor, error) {
 	}
 }
 
-func (sh *shard) locateTime(ms int64, now instant) (shardlog.Cursor, error) {
-	if ms > now.ms() {
+func (sh *shard) locateTime(ms int64, now clock.Instant) (shardlog.Cursor, error) {
+	if ms > now.Ms() {
 		return shardlog.Cursor{}, inFuture(ms, now)
 	}
 	return sh.log.SeekArrival(ms - 1), nil
 }
 
-func inFuture(ms int64, now instant) error {
+func inFuture(ms int64, now clock.Instant) error {
 	return invalidf("timestamp", "%s lies in the future: the time is %s",
-		timeOfMs(ms).Format(time.RFC3339Nano), now.time().Format(time.RFC3339Nano))
+		clock.TimeOfMs(ms).Format(time.RFC3339Nano), now.Time().Format(time.RFC3339Nano))
 }
 
 // lostReason says why a number is refused that only a lost run can have given
@@ -252,7 +253,7 @@ type Iterator struct {
 	stream  *Stream // nil in the zero value
 	shard   ShardID
 	created uint64 // of the shard
-	issued  instant
+	issued  clock.Instant
 	cursor  shardlog.Cursor
 }
 
@@ -264,7 +265,7 @@ func (it Iterator) IsZero() bool { return it.stream == nil }
 func (it Iterator) ShardID() ShardID { return it.shard }
 
 // IssuedAt returns when it was issued.
-func (it Iterator) IssuedAt() time.Time { return it.issued.time() }
+func (it Iterator) IssuedAt() time.Time { return it.issued.Time() }
 
 // Iterator issues an iterator for a shard. The error matches
 // [ErrShardNotFound], [ErrInvalidArgument] for a timestamp in the future, or
@@ -283,7 +284,7 @@ func (s *Stream) Iterator(ctx context.Context, shard ShardID, from Position) (It
 
 // locate returns a shard that has not vanished, and where a position lies in
 // it.
-func (s *Stream) locate(id ShardID, from Position, now instant) (*shard, shardlog.Cursor, error) {
+func (s *Stream) locate(id ShardID, from Position, now clock.Instant) (*shard, shardlog.Cursor, error) {
 	if err := from.checkPlain(id); err != nil {
 		return nil, shardlog.Cursor{}, err
 	}
@@ -296,7 +297,7 @@ func (s *Stream) locate(id ShardID, from Position, now instant) (*shard, shardlo
 }
 
 // readable returns a shard that has not vanished.
-func (s *Stream) readable(id ShardID, now instant) (*shard, error) {
+func (s *Stream) readable(id ShardID, now clock.Instant) (*shard, error) {
 	sh := s.routes.Load().shard(id)
 	if sh == nil || sh.expired(s.horizonMs(now)) {
 		return nil, s.shardNotFound(id)
@@ -361,13 +362,13 @@ func (s *Stream) AppendRecords(ctx context.Context, dst []Record, it Iterator, l
 	return s.getRecords(dst, it, limit, now)
 }
 
-func (s *Stream) getRecords(dst []Record, it Iterator, limit int, now instant) (Page, error) {
+func (s *Stream) getRecords(dst []Record, it Iterator, limit int, now clock.Instant) (Page, error) {
 	sh, limit, err := s.checkRead(it, limit, now)
 	if err != nil {
 		return Page{}, err
 	}
 	if r := sh.admitRead(now); r.Kind != quota.None {
-		sh.history.Add(now.second(), kindReadThrottled, 1)
+		sh.history.Add(now.Second(), kindReadThrottled, 1)
 		return Page{}, s.limitError(sh.shard, r)
 	}
 	horizon := s.horizonMs(now)
@@ -433,13 +434,13 @@ func (s *Stream) IteratorAge(ctx context.Context, it Iterator) (time.Duration, e
 }
 
 // checkRead checks a read's arguments, and returns its shard and limit.
-func (s *Stream) checkRead(it Iterator, limit int, now instant) (*shard, int, error) {
+func (s *Stream) checkRead(it Iterator, limit int, now clock.Instant) (*shard, int, error) {
 	if it.stream != s {
 		return nil, 0, ErrInvalidIterator
 	}
-	if now-it.issued > instant(s.limits.IteratorLifetime) {
+	if now-it.issued > clock.Instant(s.limits.IteratorLifetime) {
 		return nil, 0, &IteratorExpiredError{
-			Issued: it.issued.time(), Used: now.time(), Lifetime: s.limits.IteratorLifetime,
+			Issued: it.issued.Time(), Used: now.Time(), Lifetime: s.limits.IteratorLifetime,
 		}
 	}
 	if limit < 0 || limit > s.limits.ReadRecords {
@@ -453,7 +454,7 @@ func (s *Stream) checkRead(it Iterator, limit int, now instant) (*shard, int, er
 }
 
 // admitRead admits one call of GetRecords, or says what refuses it.
-func (sh *shard) admitRead(now instant) quota.Refusal {
+func (sh *shard) admitRead(now clock.Instant) quota.Refusal {
 	if !sh.reads.Limited() {
 		return quota.Refusal{}
 	}
@@ -463,7 +464,7 @@ func (sh *shard) admitRead(now instant) quota.Refusal {
 }
 
 // chargeRead counts what a call of GetRecords returned, and pays for it.
-func (sh *shard) chargeRead(now instant, records, size int, behind int64) {
+func (sh *shard) chargeRead(now clock.Instant, records, size int, behind int64) {
 	if sh.reads.Limited() {
 		sh.readMu.Lock()
 		sh.reads.Charge(size)
@@ -548,12 +549,12 @@ func (s *Stream) ParseToken(token string) (Iterator, error) {
 	if err != nil {
 		return Iterator{}, err
 	}
-	if string(b[tokenFixed:]) != s.name || instant(binary.BigEndian.Uint64(b[1:])) != s.created {
+	if string(b[tokenFixed:]) != s.name || clock.Instant(binary.BigEndian.Uint64(b[1:])) != s.created {
 		return Iterator{}, fmt.Errorf("%w: the token belongs to another stream", ErrInvalidIterator)
 	}
 	it := Iterator{
 		stream: s, shard: ShardID(binary.BigEndian.Uint32(b[9:])), created: binary.BigEndian.Uint64(b[13:]),
-		cursor: shardlog.Cursor{Next: binary.BigEndian.Uint64(b[21:])}, issued: instant(binary.BigEndian.Uint64(b[29:])),
+		cursor: shardlog.Cursor{Next: binary.BigEndian.Uint64(b[21:])}, issued: clock.Instant(binary.BigEndian.Uint64(b[29:])),
 	}
 	sh := s.routes.Load().shard(it.shard)
 	if sh == nil {

@@ -11,6 +11,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/weirstream/weir/internal/clock"
 	"github.com/weirstream/weir/internal/seconds"
 	"github.com/weirstream/weir/internal/shardlog"
 	"github.com/weirstream/weir/metrics"
@@ -84,7 +85,7 @@ func (s *Stream) Snapshot() Snapshot {
 	s.catchUp(now)
 	horizon := s.horizonMs(now)
 	routes := s.routes.Load()
-	snap := Snapshot{Stream: s.name, At: now.time(), Capacity: s.capacity(), Total: routes.retired.total}
+	snap := Snapshot{Stream: s.name, At: now.Time(), Capacity: s.capacity(), Total: routes.retired.total}
 	snap.Total.Add(streamCounts(s.history.Totals()))
 	for _, sh := range routes.all {
 		m := sh.metrics(horizon)
@@ -138,7 +139,7 @@ func (sh *shard) metrics(horizonMs int64) ShardMetrics {
 }
 
 // metrics returns the metrics of all readers.
-func (set *readerSet) metrics(now instant) []ReaderMetrics {
+func (set *readerSet) metrics(now clock.Instant) []ReaderMetrics {
 	set.mu.Lock()
 	readers := slices.Clone(set.readers)
 	set.mu.Unlock()
@@ -149,7 +150,7 @@ func (set *readerSet) metrics(now instant) []ReaderMetrics {
 	return list
 }
 
-func (r *Reader) metrics(now instant) ReaderMetrics {
+func (r *Reader) metrics(now clock.Instant) ReaderMetrics {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	behind := r.behindLocked(now)
@@ -164,7 +165,7 @@ func (r *Reader) metrics(now instant) ReaderMetrics {
 }
 
 // metrics returns the metrics of all consumers.
-func (f *fanOut) metrics(now instant) []ConsumerMetrics {
+func (f *fanOut) metrics(now clock.Instant) []ConsumerMetrics {
 	f.mu.Lock()
 	consumers := slices.Clone(f.consumers)
 	f.mu.Unlock()
@@ -248,13 +249,13 @@ type secondsFrom struct {
 	counts map[int64]*metrics.Counts
 }
 
-func newSecondsFrom(from time.Time, now instant, window int64) secondsFrom {
+func newSecondsFrom(from time.Time, now clock.Instant, window int64) secondsFrom {
 	return secondsFrom{firstSecond(from, now, window), make(map[int64]*metrics.Counts)}
 }
 
 // firstSecond returns the first second from a time on that lies in the window.
-func firstSecond(from time.Time, now instant, window int64) int64 {
-	return max(from.Unix(), now.second()-window+1)
+func firstSecond(from time.Time, now clock.Instant, window int64) int64 {
+	return max(from.Unix(), now.Second()-window+1)
 }
 
 // addStream adds what the stream and its shards counted. What vanished shards
@@ -468,12 +469,12 @@ func (s *Stream) mark(second int64) bool {
 }
 
 // countBatch counts one PutRecords.
-func (s *Stream) countBatch(now instant, results []PutResult) {
+func (s *Stream) countBatch(now clock.Instant, results []PutResult) {
 	stored := int64(0)
 	if slices.ContainsFunc(results, func(r PutResult) bool { return r.Err == nil }) {
 		stored = 1
 	}
-	s.history.Add(now.second(), kindPutCalls, 1, int64(len(results)), stored)
+	s.history.Add(now.Second(), kindPutCalls, 1, int64(len(results)), stored)
 }
 
 // countBatch counts what a PutRecords put into the shard since before. The
@@ -485,26 +486,26 @@ func (sh *shard) countBatch(before seconds.Intake) {
 }
 
 // countRead counts a call of GetRecords that succeeded.
-func (sh *shard) countRead(now instant, records, bytes int, ageMs int64) {
-	sh.history.Add(now.second(), kindReadCalls, 1, int64(records), int64(bytes), ageMs)
+func (sh *shard) countRead(now clock.Instant, records, bytes int, ageMs int64) {
+	sh.history.Add(now.Second(), kindReadCalls, 1, int64(records), int64(bytes), ageMs)
 	sh.lastAge.Store(ageMs)
 }
 
 // countTail counts records given to a reader other than GetRecords.
-func (sh *shard) countTail(now instant, records, bytes int) {
-	sh.history.Add(now.second(), kindTailRecords, int64(records), int64(bytes))
+func (sh *shard) countTail(now clock.Instant, records, bytes int) {
+	sh.history.Add(now.Second(), kindTailRecords, int64(records), int64(bytes))
 }
 
 // countSubscribe counts a call of Subscribe.
-func (c *consumer) countSubscribe(now instant, err error) {
+func (c *consumer) countSubscribe(now clock.Instant, err error) {
 	kind := kindSubscribed
 	if err != nil {
 		kind = kindSubscribeRefused
 	}
-	c.history.Add(now.second(), kind, 1)
+	c.history.Add(now.Second(), kind, 1)
 }
 
 // countEvent counts an event with so many records and bytes.
-func (c *consumer) countEvent(now instant, records, bytes int, behindMs int64) {
-	c.history.Add(now.second(), kindEvents, 1, int64(records), int64(bytes), behindMs, behindMs)
+func (c *consumer) countEvent(now clock.Instant, records, bytes int, behindMs int64) {
+	c.history.Add(now.Second(), kindEvents, 1, int64(records), int64(bytes), behindMs, behindMs)
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/weirstream/weir/internal/clock"
 	"github.com/weirstream/weir/internal/lineage"
 	"github.com/weirstream/weir/internal/shardlog"
 )
@@ -156,7 +157,7 @@ func (r *Reader) Age() time.Duration {
 	return r.ageLocked(now)
 }
 
-func (r *Reader) ageLocked(now instant) time.Duration {
+func (r *Reader) ageLocked(now clock.Instant) time.Duration {
 	age, horizon := int64(0), r.stream.horizonMs(now)
 	for _, at := range r.cursors {
 		age = max(age, at.sh.ageMs(at.cursor, horizon, now))
@@ -178,7 +179,7 @@ func (r *Reader) Behind() (records, bytes int64) {
 	return e.Records, e.Bytes
 }
 
-func (r *Reader) behindLocked(now instant) (sum shardlog.Extent) {
+func (r *Reader) behindLocked(now clock.Instant) (sum shardlog.Extent) {
 	horizonMs := r.stream.horizonMs(now)
 	for _, at := range r.cursors {
 		sum = sum.Plus(at.sh.from(at.cursor, r.tip(at.sh), horizonMs))
@@ -228,7 +229,7 @@ func (r *Reader) Lost() int64 {
 
 // lostLocked returns what the reader has lost, what it has not come to yet
 // included.
-func (r *Reader) lostLocked(now instant) int64 {
+func (r *Reader) lostLocked(now clock.Instant) int64 {
 	lost, horizonMs := r.lost, r.stream.horizonMs(now)
 	for _, at := range r.cursors {
 		c := at.cursor

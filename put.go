@@ -3,6 +3,7 @@ package weir
 import (
 	"context"
 
+	"github.com/weirstream/weir/internal/clock"
 	"github.com/weirstream/weir/internal/quota"
 )
 
@@ -54,7 +55,7 @@ func (s *Stream) Put(ctx context.Context, e Entry) (Placed, error) {
 // put puts a record to the shard of explicit or, if that is nil, of key's hash. If
 // inLine is set, those who wait for the shard's quota come first, and a record that
 // a limit refuses keeps its room in memory.
-func (s *Stream) put(ctx context.Context, key string, data []byte, explicit *HashKey, now instant, inLine bool) (Placed, error) {
+func (s *Stream) put(ctx context.Context, key string, data []byte, explicit *HashKey, now clock.Instant, inLine bool) (Placed, error) {
 	if err := s.checkRecord(key, data); err != nil {
 		return Placed{}, err
 	}
@@ -79,7 +80,7 @@ func (s *Stream) put(ctx context.Context, key string, data []byte, explicit *Has
 			if !inLine {
 				s.full.give(size)
 			}
-			sh.history.Add(now.second(), kindWriteThrottled, 1)
+			sh.history.Add(now.Second(), kindWriteThrottled, 1)
 			return Placed{}, s.limitError(sh.shard, r)
 		}
 	}
@@ -120,8 +121,8 @@ func (s *Stream) laterRoutes() *routing {
 // stamp returns the arrival of what is put into a shard, which is between begin
 // and end. It reports whether this is the first put of a second on the stream. The
 // stream's mark is made here, before anything of that second is published.
-func (s *Stream) stamp(sh *shard, now instant) (ms int64, tidy bool) {
-	ms, newSecond := sh.stamp(now.ms())
+func (s *Stream) stamp(sh *shard, now clock.Instant) (ms int64, tidy bool) {
+	ms, newSecond := sh.stamp(now.Ms())
 	if newSecond {
 		tidy = s.mark(markSecond(ms))
 	}
@@ -129,7 +130,7 @@ func (s *Stream) stamp(sh *shard, now instant) (ms int64, tidy bool) {
 }
 
 // after does what a write brought about: it holds no shard's mutex.
-func (s *Stream) after(sh *shard, e effect, tidy bool, now instant) {
+func (s *Stream) after(sh *shard, e effect, tidy bool, now clock.Instant) {
 	if s.full.max > 0 {
 		s.full.giveExtent(e.freed)
 		if e.first {
@@ -170,7 +171,7 @@ func (s *Stream) checkRecord(key string, data []byte) error {
 // version 1 or 2, its time must not lie in the future, and its index not be
 // beyond a closed shard's. A clock that stepped back does not make numbers that
 // puts returned before refusable.
-func (s *Stream) checkOrdering(n SequenceNumber, now instant) error {
+func (s *Stream) checkOrdering(n SequenceNumber, now clock.Instant) error {
 	if n.IsZero() {
 		return nil
 	}
@@ -178,7 +179,7 @@ func (s *Stream) checkOrdering(n SequenceNumber, now instant) error {
 		return invalidf("sequence number for ordering", "is not possible while the stream distributes records itself")
 	}
 	p, ok := n.decode()
-	if !ok || p.version < 1 || int64(p.time) > max(now.second(), s.marks.Last()) {
+	if !ok || p.version < 1 || int64(p.time) > max(now.Second(), s.marks.Last()) {
 		return &SequenceNumberError{Text: n.String(), Reason: "is invalid for ordering"}
 	}
 	return nil
@@ -211,7 +212,7 @@ func (s *Stream) PutCopies(ctx context.Context, e Entry, n int) (stored int, err
 	return s.putCopies(ctx, &e, n, now)
 }
 
-func (s *Stream) putCopies(ctx context.Context, e *Entry, n int, now instant) (stored int, err error) {
+func (s *Stream) putCopies(ctx context.Context, e *Entry, n int, now clock.Instant) (stored int, err error) {
 	if err := s.checkRecord(e.PartitionKey, e.Data); err != nil {
 		return 0, err
 	}
@@ -238,7 +239,7 @@ const (
 
 // putEach puts copies one by one. What follows one that memory refused is refused
 // too: nothing gives room at the same moment.
-func (s *Stream) putEach(ctx context.Context, e *Entry, n int, d *dealer, now instant) (stored int, first error) {
+func (s *Stream) putEach(ctx context.Context, e *Entry, n int, d *dealer, now clock.Instant) (stored int, first error) {
 	for i := range n {
 		if i%singlesAtOnce == 0 && ctx.Err() != nil {
 			return stored, ctx.Err()
@@ -266,8 +267,8 @@ func (s *Stream) putEach(ctx context.Context, e *Entry, n int, d *dealer, now in
 
 // refuseRest counts n copies that do not fit into MaxBytes, as if each had been
 // put.
-func (s *Stream) refuseRest(n int, d *dealer, now instant) {
-	s.history.Add(now.second(), kindRefusedRecords, int64(n))
+func (s *Stream) refuseRest(n int, d *dealer, now clock.Instant) {
+	s.history.Add(now.Second(), kindRefusedRecords, int64(n))
 	if d != nil {
 		d.take(n)
 	}
@@ -275,7 +276,7 @@ func (s *Stream) refuseRest(n int, d *dealer, now instant) {
 
 // dealCopies deals copies to the open shards in turn. The error is the one of the
 // copy refused that comes first in that order, or the context's.
-func (s *Stream) dealCopies(ctx context.Context, e *Entry, n int, d *dealer, now instant) (stored int, first error) {
+func (s *Stream) dealCopies(ctx context.Context, e *Entry, n int, d *dealer, now clock.Instant) (stored int, first error) {
 	routes := s.routes.Load()
 	if len(routes.open) == 0 {
 		return 0, s.errEnded()
@@ -299,7 +300,7 @@ func (s *Stream) dealCopies(ctx context.Context, e *Entry, n int, d *dealer, now
 // putCopiesTo puts as many of n copies as the write limits let pass to the shard of
 // explicit or, if that is nil, of the key's hash. The error is what refused the
 // next, or the context's.
-func (s *Stream) putCopiesTo(ctx context.Context, e *Entry, explicit *HashKey, n int, now instant) (stored int, err error) {
+func (s *Stream) putCopiesTo(ctx context.Context, e *Entry, explicit *HashKey, n int, now clock.Instant) (stored int, err error) {
 	for stored < n {
 		if err := ctx.Err(); err != nil {
 			return stored, err
@@ -315,7 +316,7 @@ func (s *Stream) putCopiesTo(ctx context.Context, e *Entry, explicit *HashKey, n
 
 // putSome puts as many of n copies as the write limits let pass. If they refuse
 // one, all that are left of a call are counted as throttled.
-func (s *Stream) putSome(e *Entry, explicit *HashKey, n, left int, now instant) (stored int, err error) {
+func (s *Stream) putSome(e *Entry, explicit *HashKey, n, left int, now clock.Instant) (stored int, err error) {
 	sh := s.beginWrite(e.PartitionKey, explicit)
 	if sh == nil {
 		return 0, s.errEnded()
@@ -335,7 +336,7 @@ func (s *Stream) putSome(e *Entry, explicit *HashKey, n, left int, now instant) 
 		s.after(sh, sh.end(now, s.retention()), tidy, now)
 	}
 	if err != nil {
-		sh.history.Add(now.second(), kindWriteThrottled, int64(left-stored))
+		sh.history.Add(now.Second(), kindWriteThrottled, int64(left-stored))
 	}
 	return stored, err
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/weirstream/weir/internal/clock"
 	"github.com/weirstream/weir/internal/quota"
 	"github.com/weirstream/weir/internal/wait"
 )
@@ -283,7 +284,7 @@ func (q *waitingPut) putLine(l *lineup) bool {
 }
 
 // store appends entries that may pass to a shard, which is between begin and end.
-func (q *waitingPut) store(sh *shard, entries []int, now instant) {
+func (q *waitingPut) store(sh *shard, entries []int, now clock.Instant) {
 	s := q.stream
 	ms, tidy := s.stamp(sh, now)
 	before := sh.appended()

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/weirstream/weir/internal/clock"
 	"github.com/weirstream/weir/internal/lineage"
 	"github.com/weirstream/weir/internal/shardlog"
 	"github.com/weirstream/weir/internal/wait"
@@ -113,7 +114,7 @@ func (s *Stream) tips() map[ShardID]uint64 {
 }
 
 // beginShard begins to read one shard.
-func (r *Reader) beginShard(from Position, routes *routing, now instant, horizonMs int64) error {
+func (r *Reader) beginShard(from Position, routes *routing, now clock.Instant, horizonMs int64) error {
 	sh := routes.shard(from.shard)
 	if sh == nil || sh.expired(horizonMs) {
 		return r.stream.shardNotFound(from.shard)
@@ -139,7 +140,7 @@ func (r *Reader) beginShard(from Position, routes *routing, now instant, horizon
 // enter returns the place of a reader that begins at a position. One that names
 // a number stands there, even if the record is gone; one that does not begins
 // with what there is.
-func (sh *shard) enter(from Position, now instant, horizonMs int64) (*shardCursor, error) {
+func (sh *shard) enter(from Position, now clock.Instant, horizonMs int64) (*shardCursor, error) {
 	c, err := sh.locate(from, now)
 	if from.kind != atSequence && from.kind != afterSequence {
 		sh.log.SkipTo(&c, horizonMs)
@@ -149,13 +150,13 @@ func (sh *shard) enter(from Position, now instant, horizonMs int64) (*shardCurso
 
 // begin begins with the shards that can hold records from a position on and
 // none of whose parents can.
-func (r *Reader) begin(from Position, routes *routing, now instant, horizonMs int64) error {
+func (r *Reader) begin(from Position, routes *routing, now clock.Instant, horizonMs int64) error {
 	list := routes.open
 	switch from.kind {
 	case atSequence, afterSequence:
 		return invalidf("position", "%v belongs to one shard; a stream is read from the trim horizon, latest or a time", from)
 	case atTime:
-		if from.ms > now.ms() {
+		if from.ms > now.Ms() {
 			return inFuture(from.ms, now)
 		}
 		list = routes.closedAfter(max(horizonMs, from.ms-1))
@@ -327,7 +328,7 @@ func (r *Reader) changes() *wait.List {
 }
 
 // nextLocked reads from the shards in turn until one has records.
-func (r *Reader) nextLocked(now instant, most int) (Batch, error) {
+func (r *Reader) nextLocked(now clock.Instant, most int) (Batch, error) {
 	horizonMs := r.stream.horizonMs(now)
 	for tried := 0; tried < len(r.cursors); tried++ {
 		if r.turn >= len(r.cursors) {
@@ -366,7 +367,7 @@ func (r *Reader) nextLocked(now instant, most int) (Batch, error) {
 }
 
 // batchLocked returns the batch that was just read from a shard.
-func (r *Reader) batchLocked(at *shardCursor, now instant) Batch {
+func (r *Reader) batchLocked(at *shardCursor, now clock.Instant) Batch {
 	behind := at.sh.behindLatest(&at.cursor, r.batch, now)
 	return Batch{
 		Shard: at.sh.shard, Records: r.batch, Continue: at.sh.after(&at.cursor, r.batch),
@@ -401,7 +402,7 @@ func (r *Reader) more(b *Batch, most int) bool {
 // strict reader has lost records it stops: before them if there is anything in
 // r.batch then, else behind them. It returns an error if it stops before it has
 // read any.
-func (r *Reader) readLocked(at *shardCursor, now instant, horizonMs int64, most int) error {
+func (r *Reader) readLocked(at *shardCursor, now clock.Instant, horizonMs int64, most int) error {
 	wanted := r.wanted(at, most)
 	if wanted == 0 {
 		return nil

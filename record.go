@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 	"unsafe"
 
+	"github.com/weirstream/weir/internal/clock"
 	"github.com/weirstream/weir/internal/shardlog"
 )
 
@@ -59,7 +60,7 @@ func appendViews(dst []Record, c *shardlog.Cursor, n int, id logID) []Record {
 		h := b.Header(i)
 		if now := b.BaseMs() + h.Delta(); now != ms { // often many arrive at once
 			ms = now
-			arrival, zeroth = timeOfMs(ms), id.number(0, ms)
+			arrival, zeroth = clock.TimeOfMs(ms), id.number(0, ms)
 		}
 		key, end := at+h.KeyLen(), h.End()
 		r := &dst[place]
@@ -91,7 +92,7 @@ func appendHollow(dst []Record, c *shardlog.Cursor, n int, id logID) []Record {
 		h := b.Header(i)
 		if now := b.BaseMs() + h.Delta(); now != ms {
 			ms = now
-			arrival, zeroth = timeOfMs(ms), id.number(0, ms)
+			arrival, zeroth = clock.TimeOfMs(ms), id.number(0, ms)
 		}
 		key, data := h.KeyLen(), h.End()-at-h.KeyLen()
 		r := &dst[place]

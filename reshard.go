@@ -9,6 +9,7 @@ import (
 	"sort"
 	"time"
 
+	"github.com/weirstream/weir/internal/clock"
 	"github.com/weirstream/weir/internal/keyspace"
 	"github.com/weirstream/weir/internal/plan"
 )
@@ -176,7 +177,7 @@ func reshards(steps []plan.Step) (list []Reshard) {
 }
 
 // planLocked checks the rules and plans. The caller holds reshard.
-func (s *Stream) planLocked(target int, now instant) ([]plan.Step, error) {
+func (s *Stream) planLocked(target int, now clock.Instant) ([]plan.Step, error) {
 	if err := s.provisionedLocked(); err != nil {
 		return nil, err
 	}
@@ -207,7 +208,7 @@ func (r *routing) planned() []plan.Shard {
 }
 
 // checkResizeLocked checks the service's rules for a target.
-func (s *Stream) checkResizeLocked(current, target int, now instant) error {
+func (s *Stream) checkResizeLocked(current, target int, now clock.Instant) error {
 	factor := float64(s.limits.ResizeFactor)
 	over := func(q Quota, most int) error { return &LimitError{Quota: q, Stream: s.name, Most: most} }
 	switch {
@@ -225,19 +226,19 @@ func (s *Stream) checkResizeLocked(current, target int, now instant) error {
 }
 
 // checkResizesLocked checks how many resizes there were in 24 hours.
-func (s *Stream) checkResizesLocked(now instant) error {
-	s.resizes = slices.DeleteFunc(s.resizes, func(at instant) bool { return now-at >= instant(day) })
+func (s *Stream) checkResizesLocked(now clock.Instant) error {
+	s.resizes = slices.DeleteFunc(s.resizes, func(at clock.Instant) bool { return now-at >= clock.Instant(day) })
 	if len(s.resizes) < s.limits.ResizesPerDay {
 		return nil
 	}
 	return &LimitError{
 		Quota: QuotaResizes, Stream: s.name, Most: s.limits.ResizesPerDay,
-		RetryAfter: time.Duration(s.resizes[0] + instant(day) - now),
+		RetryAfter: time.Duration(s.resizes[0] + clock.Instant(day) - now),
 	}
 }
 
 // openShardLocked returns an open shard. The caller holds reshard.
-func (s *Stream) openShardLocked(id ShardID, now instant) (*shard, error) {
+func (s *Stream) openShardLocked(id ShardID, now clock.Instant) (*shard, error) {
 	sh, err := s.readable(id, now)
 	if err != nil {
 		return nil, err
@@ -254,7 +255,7 @@ func (s *Stream) shardNotFound(id ShardID) error {
 
 // reshardLocked carries out splits and merges, all of one moment. The caller
 // holds reshard. now may have passed: what was put since stays where it is.
-func (s *Stream) reshardLocked(steps []plan.Step, now instant) {
+func (s *Stream) reshardLocked(steps []plan.Step, now clock.Instant) {
 	if len(steps) == 0 {
 		return
 	}
@@ -302,7 +303,7 @@ func (s *Stream) errEnded() error {
 type shardChange struct {
 	stream *Stream
 	kind   shardKind
-	now    instant
+	now    clock.Instant
 	routes *routing // before the change
 	opened []*shard // by the change, by id, some of them closed by it too
 	closed []*shard
@@ -335,7 +336,7 @@ func (c *shardChange) shard(id int64) *shard {
 // exceed theirs.
 func (c *shardChange) replace(parents []*shard, ranges ...HashKeyRange) {
 	var ids []ShardID
-	ending := shardEnding{closedMs: c.now.ms()}
+	ending := shardEnding{closedMs: c.now.Ms()}
 	for _, parent := range parents {
 		ids = append(ids, parent.shard)
 		ending.closedMs = max(ending.closedMs, parent.close())
@@ -410,7 +411,7 @@ func (sh *shard) finish(e shardEnding) {
 
 // forgetExpiredLocked removes closed shards whose last record has expired. The
 // caller holds reshard.
-func (s *Stream) forgetExpiredLocked(now instant) {
+func (s *Stream) forgetExpiredLocked(now clock.Instant) {
 	horizon := s.horizonMs(now)
 	routes := s.routes.Load()
 	gone := func(sh *shard) bool { return sh.expired(horizon) }
@@ -496,7 +497,7 @@ func (s *Stream) ListShards(ctx context.Context, q ShardQuery) ([]Shard, error) 
 		if q.Limit > 0 && len(list) == q.Limit {
 			break
 		}
-		if sh.chosen(q, horizon, s.created.ms()) {
+		if sh.chosen(q, horizon, s.created.Ms()) {
 			list = append(list, sh.describe())
 		}
 	}
@@ -588,10 +589,10 @@ func (r *routing) shard(id ShardID) *shard {
 // openFirstShards opens the stream's first n shards.
 func (s *Stream) openFirstShards(n int) {
 	shards := make([]*shard, n)
-	created := max(uint64(s.created.second()), s.opensAfter)
+	created := max(uint64(s.created.Second()), s.opensAfter)
 	for i, keys := range EvenRanges(n) {
 		id := logID{created: created, shard: ShardID(i)}
-		shards[i] = newShard(s.shardKind(), id, keys, nil, s.created.ms())
+		shards[i] = newShard(s.shardKind(), id, keys, nil, s.created.Ms())
 	}
 	s.routes.Store(newRouting(shards, shards, ShardID(n), retired{}))
 }

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/weirstream/weir/internal/clock"
 	"github.com/weirstream/weir/internal/shardlog"
 	"github.com/weirstream/weir/internal/wait"
 )
@@ -18,7 +19,7 @@ import (
 func (s *Stream) retention() time.Duration { return time.Duration(s.retains.Load()) }
 
 // retainLocked changes the retention.
-func (s *Stream) retainLocked(d time.Duration, now instant) {
+func (s *Stream) retainLocked(d time.Duration, now clock.Instant) {
 	s.trimLocked(now) // with the old retention: what expired stays expired
 	s.retains.Store(int64(d))
 	s.trimLocked(now)
@@ -121,7 +122,7 @@ const tidyShards = 64
 
 // tidy trims some shards, in turn, closed ones and idle ones among them, which
 // no put would trim. It is called once in each second that is put in.
-func (s *Stream) tidy(now instant) {
+func (s *Stream) tidy(now clock.Instant) {
 	if !s.reshard.TryLock() {
 		return
 	}
@@ -136,7 +137,7 @@ func (s *Stream) tidy(now instant) {
 
 // trimLocked trims every shard and forgets those that have vanished. The caller
 // holds reshard.
-func (s *Stream) trimLocked(now instant) {
+func (s *Stream) trimLocked(now clock.Instant) {
 	for _, sh := range s.routes.Load().all {
 		s.trimShard(sh, now)
 	}
@@ -145,9 +146,9 @@ func (s *Stream) trimLocked(now instant) {
 
 // trimShard trims a shard if its oldest record has expired, or lies far ahead
 // of the clock.
-func (s *Stream) trimShard(sh *shard, now instant) {
+func (s *Stream) trimShard(sh *shard, now clock.Instant) {
 	retention := s.retention()
-	if ms, ok := sh.log.Oldest(); ok && (ms <= horizonMs(now, retention) || ms-now.ms() > farAheadMs) {
+	if ms, ok := sh.log.Oldest(); ok && (ms <= clock.HorizonMs(now, retention) || ms-now.Ms() > farAheadMs) {
 		s.full.giveExtent(sh.trim(now, retention))
 	}
 }
@@ -175,15 +176,15 @@ type sightings []sighting
 // lie there voids them: the clock has come back, or they were taken by callers
 // that had been asleep while it went on. It reports whether another note was
 // begun. The caller is between begin and end, or holds mu.
-func (sh *shard) look(now instant, retention time.Duration) (gone shardlog.Extent, begun bool) {
-	if sh.lastMs-now.ms() <= farAheadMs {
+func (sh *shard) look(now clock.Instant, retention time.Duration) (gone shardlog.Extent, begun bool) {
+	if sh.lastMs-now.Ms() <= farAheadMs {
 		sh.ahead = nil
 		return gone, false
 	}
 	const portions = 1024 // of the retention, so that there are no more sightings
-	begun = sh.ahead.isDue(now.ms())
-	sh.ahead.add(now.ms(), retention.Milliseconds()/portions, sh.log.End())
-	return sh.log.TrimTo(sh.ahead.expire(horizonMs(now, retention))), begun
+	begun = sh.ahead.isDue(now.Ms())
+	sh.ahead.add(now.Ms(), retention.Milliseconds()/portions, sh.log.End())
+	return sh.log.TrimTo(sh.ahead.expire(clock.HorizonMs(now, retention))), begun
 }
 
 // isDue reports whether no sighting can be extended to a reading.
@@ -292,7 +293,7 @@ func memoryOf(e shardlog.Extent) int64 { return e.Bytes + e.Records*RecordOverhe
 // makeRoom counts a record as held, waits for room if that is the policy, or refuses
 // the record. It returns when there was room. The stream has a bound; the caller
 // holds no shard's mutex.
-func (s *Stream) makeRoom(ctx context.Context, size int, now instant) (instant, error) {
+func (s *Stream) makeRoom(ctx context.Context, size int, now clock.Instant) (clock.Instant, error) {
 	if s.full.policy == Wait && int64(size)+RecordOverheadBytes <= s.full.max {
 		return s.waitForRoom(ctx, size, now)
 	}
@@ -304,7 +305,7 @@ func (s *Stream) makeRoom(ctx context.Context, size int, now instant) (instant, 
 
 // findRoom counts a record as held, or refuses it because it does not fit into
 // MaxBytes though what has expired is trimmed.
-func (s *Stream) findRoom(size int, now instant) bool {
+func (s *Stream) findRoom(size int, now clock.Instant) bool {
 	if s.full.admit(size) {
 		return true
 	}
@@ -312,13 +313,13 @@ func (s *Stream) findRoom(size int, now instant) bool {
 	if s.full.admit(size) {
 		return true
 	}
-	s.history.Add(now.second(), kindRefusedRecords, 1)
+	s.history.Add(now.Second(), kindRefusedRecords, 1)
 	return false
 }
 
 // waitForRoom counts a record as held when it fits and those who came before have
 // been served. When ctx ends first, the error says so and matches [ErrMemoryFull].
-func (s *Stream) waitForRoom(ctx context.Context, size int, now instant) (instant, error) {
+func (s *Stream) waitForRoom(ctx context.Context, size int, now clock.Instant) (clock.Instant, error) {
 	m := &s.full
 	if m.line.Empty() && m.admit(size) {
 		return now, nil
@@ -350,7 +351,7 @@ func (s *Stream) waitForRoom(ctx context.Context, size int, now instant) (instan
 // policy is to wait for room that is as many as have room, which they are counted
 // for, but one at least, which may be waited for; else it is all. An entry that has
 // no room gets its error in results; if ctx has ended, all do.
-func (s *Stream) waitForSome(ctx context.Context, entries []Entry, results []PutResult, now instant) (n int, at instant) {
+func (s *Stream) waitForSome(ctx context.Context, entries []Entry, results []PutResult, now clock.Instant) (n int, at clock.Instant) {
 	if s.full.max == 0 || s.full.policy != Wait {
 		return len(entries), now
 	}
@@ -363,7 +364,7 @@ func (s *Stream) waitForSome(ctx context.Context, entries []Entry, results []Put
 		for i := range results {
 			results[i].Err = err
 		}
-		s.history.Add(now.second(), kindRefusedRecords, int64(len(results)-1))
+		s.history.Add(now.Second(), kindRefusedRecords, int64(len(results)-1))
 		return len(entries), now
 	}
 	for n = 1; n < len(entries) && s.full.line.Empty() && s.full.admit(entries[n].Size()); n++ {
@@ -372,7 +373,7 @@ func (s *Stream) waitForSome(ctx context.Context, entries []Entry, results []Put
 }
 
 func (s *Stream) gaveUpRoom(ctx context.Context) error {
-	s.history.Add(s.now().second(), kindRefusedRecords, 1)
+	s.history.Add(s.now().Second(), kindRefusedRecords, 1)
 	return fmt.Errorf("%w while waiting for memory: %w", context.Cause(ctx), ErrMemoryFull)
 }
 
@@ -380,7 +381,7 @@ func (s *Stream) gaveUpRoom(ctx context.Context) error {
 // MaxBytes, if that is its policy. Of shards whose oldest records are as old the one
 // with the lowest id gives way first, and goes on as long as no other has an older
 // one. The caller holds no shard's mutex.
-func (s *Stream) dropExcess(now instant) {
+func (s *Stream) dropExcess(now clock.Instant) {
 	m := &s.full
 	if m.policy != DropOldest || m.held.Load() <= m.max {
 		return
@@ -388,7 +389,7 @@ func (s *Stream) dropExcess(now instant) {
 	m.dropping.Lock()
 	defer m.dropping.Unlock()
 	retention := s.retention()
-	horizon := horizonMs(now, retention)
+	horizon := clock.HorizonMs(now, retention)
 	for m.held.Load() > m.max {
 		first, next := m.oldest.settle()
 		if first == nil {
@@ -400,29 +401,29 @@ func (s *Stream) dropExcess(now instant) {
 		}
 		gone := first.sh.drop(m.held.Load()-m.max, next)
 		m.giveExtent(gone)
-		first.sh.history.Add(now.second(), kindDroppedRecords, gone.Records, gone.Bytes)
+		first.sh.history.Add(now.Second(), kindDroppedRecords, gone.Records, gone.Bytes)
 	}
 }
 
 // trimDated trims, in a stream with a bound, what has expired, and returns how long
 // it is until the next record does.
-func (s *Stream) trimDated(now instant) (wait time.Duration) {
+func (s *Stream) trimDated(now clock.Instant) (wait time.Duration) {
 	m, retention := &s.full, s.retention()
 	m.dropping.Lock()
 	defer m.dropping.Unlock()
 	for {
 		first, _ := m.oldest.settle()
 		if first == nil {
-			return time.Duration(never)
+			return time.Duration(clock.Never)
 		}
-		expired, isAhead := first.ms <= horizonMs(now, retention), first.ms-now.ms() > farAheadMs
+		expired, isAhead := first.ms <= clock.HorizonMs(now, retention), first.ms-now.Ms() > farAheadMs
 		if !expired && !isAhead {
-			return time.Duration(instant(first.ms*int64(time.Millisecond)).plus(retention) - now)
+			return time.Duration(clock.Instant(first.ms*int64(time.Millisecond)).Plus(retention) - now)
 		}
 		gone := first.sh.trim(now, retention)
 		if m.giveExtent(gone); isAhead && gone.Records == 0 {
 			// Its arrival says nothing, and by then it has expired.
-			return time.Duration(instant(retention).plus(retention / 512))
+			return time.Duration(clock.Instant(retention).Plus(retention / 512))
 		}
 	}
 }

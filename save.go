@@ -14,6 +14,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/weirstream/weir/internal/clock"
 	"github.com/weirstream/weir/internal/shardlog"
 )
 
@@ -38,15 +39,15 @@ const (
 // savedStream is what is saved of a stream beside its shards.
 type savedStream struct {
 	Name         string
-	Created      instant
+	Created      clock.Instant
 	Retention    int64
 	RecordBytes  int64
 	Mode         int32 // a Mode
 	Distribution int32 // a Distribution
 	Warm         int
 	Next         ShardID
-	Resizes      []instant       `json:",omitempty"`
-	Switches     []instant       `json:",omitempty"`
+	Resizes      []clock.Instant `json:",omitempty"`
+	Switches     []clock.Instant `json:",omitempty"`
 	Consumers    []savedConsumer `json:",omitempty"`
 	Hollow       bool            `json:",omitempty"` // segments have headers only
 	Shards       int
@@ -54,13 +55,13 @@ type savedStream struct {
 
 	Ended bool `json:",omitempty"` // no shard is open, nor will one be
 
-	Saved      instant `json:",omitempty"`
-	OpensAfter uint64  `json:",omitempty"` // the second that shards count as created after
+	Saved      clock.Instant `json:",omitempty"`
+	OpensAfter uint64        `json:",omitempty"` // the second that shards count as created after
 }
 
 type savedConsumer struct {
 	Name    string
-	Created instant
+	Created clock.Instant
 }
 
 // savedShard is what is saved of a shard beside its segments.
@@ -133,7 +134,7 @@ func (s *Stream) hold() (savedStream, []heldShard) {
 		Hollow: s.config.Hollow, Next: s.routes.Load().next, Resizes: slices.Clone(s.resizes), Switches: slices.Clone(s.switches),
 	}
 	for _, c := range s.Consumers() {
-		meta.Consumers = append(meta.Consumers, savedConsumer{c.Name, instant(c.CreatedAt.UnixNano())})
+		meta.Consumers = append(meta.Consumers, savedConsumer{c.Name, clock.Instant(c.CreatedAt.UnixNano())})
 	}
 	var shards []heldShard
 	for _, sh := range s.routes.Load().all {
@@ -256,7 +257,7 @@ func damagedf(format string, args ...any) error {
 type loader struct {
 	in     *bufio.Reader
 	s      *Stream
-	now    instant // when it was begun
+	now    clock.Instant // when it was begun
 	meta   savedStream
 	shards []*shard
 	saved  []savedShard
@@ -318,7 +319,7 @@ func (l *loader) stream(c Config) (err error) {
 		return err
 	}
 	m := &l.meta
-	if m.Shards < 1 && !m.Ended || m.Shards < 0 || m.Shards > 2*maxShards || m.Created < 0 || m.Saved < 0 || m.Next < 0 || m.OpensAfter > uint64(maxSecond) || m.LastSecond > maxSecond {
+	if m.Shards < 1 && !m.Ended || m.Shards < 0 || m.Shards > 2*maxShards || m.Created < 0 || m.Saved < 0 || m.Next < 0 || m.OpensAfter > uint64(clock.MaxSecond) || m.LastSecond > clock.MaxSecond {
 		return damagedf("%d shards, created at %d", m.Shards, m.Created)
 	}
 	if m.RecordBytes < 1 || m.RecordBytes > MaxRecordBytes {
@@ -383,7 +384,7 @@ func (l *loader) skip(m *savedShard) uint64 {
 		return 0 // its last number was given out
 	}
 	saved := cmp.Or(l.meta.Saved, l.meta.Created) // version 1 does not say when it was
-	return lostIndexes + lostIndexesPerMs*uint64(max(0, l.now.ms()-saved.ms()))
+	return lostIndexes + lostIndexesPerMs*uint64(max(0, l.now.Ms()-saved.Ms()))
 }
 
 // possible reports whether what is said of a shard can be.
@@ -436,7 +437,7 @@ func (l *loader) finish() (*Stream, error) {
 	slices.SortFunc(open, func(a, b *shard) int { return a.keys.Start.Compare(b.keys.Start) })
 	s.routes.Store(newRouting(l.shards, open, l.meta.Next, retired{}))
 	now := l.now
-	s.opensAfter = max(uint64(max(now.second(), l.meta.LastSecond)), l.meta.OpensAfter) + lostSeconds
+	s.opensAfter = max(uint64(max(now.Second(), l.meta.LastSecond)), l.meta.OpensAfter) + lostSeconds
 	if s.mode() == OnDemand && !l.meta.Ended {
 		s.beginScalingLocked(now, len(open), l.meta.Warm, Distribution(l.meta.Distribution))
 	}

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/weirstream/weir/internal/clock"
 	"github.com/weirstream/weir/internal/quota"
 	"github.com/weirstream/weir/internal/scale"
 	"github.com/weirstream/weir/internal/seconds"
@@ -102,7 +103,7 @@ func (sh *shard) begin() bool {
 // admit takes a record's share of the write limits, or says what refuses it. If
 // inLine is set, those who wait for quota come first. The caller is between begin
 // and end.
-func (sh *shard) admit(now instant, size int, inLine bool) quota.Refusal {
+func (sh *shard) admit(now clock.Instant, size int, inLine bool) quota.Refusal {
 	if inLine && !sh.line.Empty() {
 		return quota.Refusal{Kind: sh.owed, Wait: 1}
 	}
@@ -131,13 +132,13 @@ type effect struct {
 
 // end shows readers what was appended since begin, releases what has expired, and
 // lets go of the mutex.
-func (sh *shard) end(now instant, retention time.Duration) (e effect) {
+func (sh *shard) end(now clock.Instant, retention time.Duration) (e effect) {
 	e.first = sh.log.First() == sh.log.End()
 	sh.log.Publish()
 	if sh.log.BlockCount() > 1 {
-		e.freed = sh.log.TrimBlocks(horizonMs(now, retention))
+		e.freed = sh.log.TrimBlocks(clock.HorizonMs(now, retention))
 	}
-	if sh.ahead != nil || sh.lastMs-now.ms() > farAheadMs {
+	if sh.ahead != nil || sh.lastMs-now.Ms() > farAheadMs {
 		var gone shardlog.Extent
 		gone, e.ahead = sh.look(now, retention)
 		e.freed = e.freed.Plus(gone)
@@ -150,11 +151,11 @@ func (sh *shard) end(now instant, retention time.Duration) (e effect) {
 func (sh *shard) abandon() { sh.mu.Unlock() }
 
 // trim makes what has expired unreadable for good, and returns how much that was.
-func (sh *shard) trim(now instant, retention time.Duration) shardlog.Extent {
+func (sh *shard) trim(now clock.Instant, retention time.Duration) shardlog.Extent {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	gone, _ := sh.look(now, retention)
-	return gone.Plus(sh.log.TrimExpired(horizonMs(now, retention)))
+	return gone.Plus(sh.log.TrimExpired(clock.HorizonMs(now, retention)))
 }
 
 // held returns the records that are not trimmed.
@@ -184,10 +185,10 @@ func (sh *shard) describe() Shard {
 	d := Shard{
 		ID: sh.shard, HashKeyRange: sh.keys, Parents: slices.Clone(sh.parents),
 		StartingSequenceNumber: sh.startingNumber(), EndingSequenceNumber: sh.endingNumber(),
-		OpenedAt: timeOfMs(sh.opened),
+		OpenedAt: clock.TimeOfMs(sh.opened),
 	}
 	if e := sh.ending.Load(); e != nil {
-		d.ClosedAt = timeOfMs(e.closedMs)
+		d.ClosedAt = clock.TimeOfMs(e.closedMs)
 		for _, child := range e.children {
 			d.Children = append(d.Children, child.shard)
 		}
@@ -226,13 +227,13 @@ func (sh *shard) expect(c *shardlog.Cursor, n, bytes, maxRecords, maxBytes int) 
 
 // visible returns how many records from c on, at most most, have arrived delay
 // ago or longer. It moves c up to the oldest readable record.
-func (sh *shard) visible(c *shardlog.Cursor, horizon int64, now instant, delay time.Duration, most int) int {
+func (sh *shard) visible(c *shardlog.Cursor, horizon int64, now clock.Instant, delay time.Duration, most int) int {
 	if delay == 0 {
 		return most
 	}
 	sh.log.SkipTo(c, horizon)
 	var hidden shardlog.Cursor
-	sh.log.SkipTo(&hidden, horizonMs(now, delay))
+	sh.log.SkipTo(&hidden, clock.HorizonMs(now, delay))
 	if hidden.Next <= c.Next {
 		return 0
 	}
@@ -253,19 +254,19 @@ func (sh *shard) numberBefore(c shardlog.Cursor) SequenceNumber {
 
 // behindLatest returns how many milliseconds ago the last of the records just
 // read arrived, or 0 when c has reached the tip.
-func (sh *shard) behindLatest(c *shardlog.Cursor, records []Record, now instant) int64 {
+func (sh *shard) behindLatest(c *shardlog.Cursor, records []Record, now clock.Instant) int64 {
 	if len(records) == 0 || c.Next >= sh.log.End() {
 		return 0
 	}
-	return max(0, now.ms()-records[len(records)-1].ArrivalTime.UnixMilli())
+	return max(0, now.Ms()-records[len(records)-1].ArrivalTime.UnixMilli())
 }
 
 // ageMs returns how many milliseconds ago the first record from c on arrived that
 // arrived after horizon, or 0 if there is none.
-func (sh *shard) ageMs(c shardlog.Cursor, horizon int64, now instant) int64 {
+func (sh *shard) ageMs(c shardlog.Cursor, horizon int64, now clock.Instant) int64 {
 	sh.log.SkipTo(&c, horizon)
 	if ms, ok := sh.log.ArrivalAt(c); ok {
-		return max(0, now.ms()-ms)
+		return max(0, now.Ms()-ms)
 	}
 	return 0
 }

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/weirstream/weir/internal/clock"
 	"github.com/weirstream/weir/internal/seconds"
 	"github.com/weirstream/weir/internal/shardlog"
 	"github.com/weirstream/weir/internal/systime"
@@ -154,7 +155,7 @@ func (c Config) check() error {
 	if c.GetRecordsDelay < 0 {
 		return invalidf("Config.GetRecordsDelay", "%v is negative", c.GetRecordsDelay)
 	}
-	if p, ok := c.After.decode(); !c.After.IsZero() && (!ok || p.version != sequenceVersion || p.created > uint64(maxSecond)) {
+	if p, ok := c.After.decode(); !c.After.IsZero() && (!ok || p.version != sequenceVersion || p.created > uint64(clock.MaxSecond)) {
 		return invalidf("Config.After", "%v is not the number of a stream", c.After)
 	}
 	if c.FanOutDelay < 0 {
@@ -200,7 +201,7 @@ func (t Settings) check(field string, l Limits) error {
 // by any number of goroutines at a time.
 type Stream struct {
 	name    string           // immutable
-	created instant          // immutable
+	created clock.Instant    // immutable
 	clock   func() time.Time // immutable
 	limits  Limits           // immutable; resolved
 	config  Config           // immutable; resolved
@@ -216,9 +217,9 @@ type Stream struct {
 	// them. Taken before a shard's mutex.
 	reshard sync.Mutex
 	// What follows is guarded by reshard.
-	resizes  []instant // of the last 24 hours
-	switches []instant // of the mode, of the last 24 hours
-	tidied   int       // shards that tidy has looked after
+	resizes  []clock.Instant // of the last 24 hours
+	switches []clock.Instant // of the mode, of the last 24 hours
+	tidied   int             // shards that tidy has looked after
 	// opensAfter is a second that shards count as created later than, so that
 	// their numbers are none that an earlier stream or a lost run gave out.
 	opensAfter uint64
@@ -271,7 +272,7 @@ func (s *Stream) shardKind() shardKind {
 func (s *Stream) Name() string { return s.name }
 
 // CreatedAt returns when the stream was created, in UTC.
-func (s *Stream) CreatedAt() time.Time { return s.created.time() }
+func (s *Stream) CreatedAt() time.Time { return s.created.Time() }
 
 // Config returns the configuration with its defaults filled in and the settings as
 // they are now.
@@ -326,7 +327,7 @@ func (s *Stream) Set(ctx context.Context, change func(*Settings)) error {
 }
 
 // set changes settings unless they are not what they were.
-func (s *Stream) set(was, to Settings, now instant) (done bool, err error) {
+func (s *Stream) set(was, to Settings, now clock.Instant) (done bool, err error) {
 	s.reshard.Lock()
 	defer s.reshard.Unlock()
 	s.catchUpLocked(now)
@@ -358,7 +359,7 @@ func (s *Stream) set(was, to Settings, now instant) (done bool, err error) {
 }
 
 // checkChangeLocked says what is wrong with a change of settings.
-func (s *Stream) checkChangeLocked(was, to Settings, now instant) error {
+func (s *Stream) checkChangeLocked(was, to Settings, now clock.Instant) error {
 	if to.Mode == Provisioned && (to.Distribution == DistributeAuto || to.WarmThroughput != 0) {
 		return fmt.Errorf("%v distribution and %d MiB/s of warm throughput of stream %s: %w",
 			to.Distribution, to.WarmThroughput, s.name, ErrWrongMode)
@@ -410,8 +411,14 @@ func isNameByte(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '.' || c == '_' || c == '-'
 }
 
+func (s *Stream) now() clock.Instant { return clock.Of(s.clock()) }
+
+// horizonMs returns the arrival, in Unix milliseconds, at or before which
+// records have expired at now.
+func (s *Stream) horizonMs(now clock.Instant) int64 { return clock.HorizonMs(now, s.retention()) }
+
 // begin reads the clock for an operation, unless its context has ended.
-func (s *Stream) begin(ctx context.Context) (instant, error) {
+func (s *Stream) begin(ctx context.Context) (clock.Instant, error) {
 	if err := checkContext(ctx); err != nil {
 		return 0, err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/weirstream/weir/internal/clock"
 	"github.com/weirstream/weir/internal/quota"
 	"github.com/weirstream/weir/internal/shardlog"
 	"github.com/weirstream/weir/internal/wait"
@@ -40,8 +41,8 @@ type Subscription struct {
 	stream   *Stream // immutable, likewise down to overAt
 	consumer *consumer
 	sh       *shard
-	begun    instant
-	overAt   instant // when its life is over
+	begun    clock.Instant
+	overAt   clock.Instant // when its life is over
 
 	ended wait.List // woken when it ends from outside
 	batch []Record  // overwritten by each event
@@ -49,9 +50,9 @@ type Subscription struct {
 	mu     sync.Mutex // guards what follows; never held while waiting
 	cursor shardlog.Cursor
 	bucket *rate.Limiter // nil when unlimited
-	latest instant       // clock reading given to bucket last; never falls
-	ready  instant       // when bucket has what the next event takes; zero when not known to lack it
-	idleAt instant       // when the next event is due, records or not
+	latest clock.Instant // clock reading given to bucket last; never falls
+	ready  clock.Instant // when bucket has what the next event takes; zero when not known to lack it
+	idleAt clock.Instant // when the next event is due, records or not
 	err    error         // why it ended; nil while it runs
 }
 
@@ -79,7 +80,7 @@ func (s *Stream) Subscribe(ctx context.Context, consumer string, shard ShardID, 
 }
 
 // subscribe begins a subscription whose first event is due at once.
-func (s *Stream) subscribe(name string, at shardCursor, now instant) (*Subscription, error) {
+func (s *Stream) subscribe(name string, at shardCursor, now clock.Instant) (*Subscription, error) {
 	s.fanOut.mu.Lock()
 	defer s.fanOut.mu.Unlock()
 	c, err := s.consumerLocked(name)
@@ -94,20 +95,20 @@ func (s *Stream) subscribe(name string, at shardCursor, now instant) (*Subscript
 		return nil, err
 	}
 	sub := &Subscription{
-		stream: s, consumer: c, sh: at.sh, begun: now, overAt: now.plus(s.limits.SubscriptionLifetime),
+		stream: s, consumer: c, sh: at.sh, begun: now, overAt: now.Plus(s.limits.SubscriptionLifetime),
 		cursor: at.cursor, bucket: quota.NewBucket(s.limits.SubscriptionBytesPerSecond), idleAt: now,
 	}
 	if s.limits.IdleEventInterval == math.MaxInt64 {
-		sub.idleAt = never
+		sub.idleAt = clock.Never
 	}
 	c.enterLocked(sub, now)
 	return sub, nil
 }
 
 // admit says whether another subscription may follow this one.
-func (sub *Subscription) admit(now instant) error {
+func (sub *Subscription) admit(now clock.Instant) error {
 	s := sub.stream
-	wait := time.Duration(sub.begun.plus(s.limits.SubscribeTakeover) - now)
+	wait := time.Duration(sub.begun.Plus(s.limits.SubscribeTakeover) - now)
 	if wait <= 0 {
 		return nil
 	}
@@ -179,7 +180,7 @@ type pause struct {
 // the end of ctx. A d of never is no wait at all.
 func pauseFor(ctx context.Context, d time.Duration, changed, ended <-chan struct{}) bool {
 	var due <-chan time.Time
-	if d < time.Duration(never) {
+	if d < time.Duration(clock.Never) {
 		timer := time.NewTimer(d)
 		defer timer.Stop()
 		due = timer.C
@@ -242,7 +243,7 @@ func (sub *Subscription) endLocked(err error) {
 }
 
 // over reports whether the subscription has ended or is about to.
-func (sub *Subscription) over(now instant) bool {
+func (sub *Subscription) over(now clock.Instant) bool {
 	sub.mu.Lock()
 	defer sub.mu.Unlock()
 	return sub.err != nil || now >= sub.overAt
@@ -270,8 +271,8 @@ func (sub *Subscription) poll() (Batch, pause, error) {
 		}
 		ev = sub.idleLocked(now)
 	}
-	if sub.idleAt != never {
-		sub.idleAt = now.plus(sub.stream.limits.IdleEventInterval)
+	if sub.idleAt != clock.Never {
+		sub.idleAt = now.Plus(sub.stream.limits.IdleEventInterval)
 	}
 	sub.countLocked(now, &ev, size)
 	return ev, pause{}, nil
@@ -279,7 +280,7 @@ func (sub *Subscription) poll() (Batch, pause, error) {
 
 // readLocked returns an event with records and how many bytes they have, or the
 // last event of a closed shard, or how long to pause.
-func (sub *Subscription) readLocked(now instant) (Batch, int, pause) {
+func (sub *Subscription) readLocked(now clock.Instant) (Batch, int, pause) {
 	if now < sub.ready {
 		return Batch{}, 0, pause{wait: time.Duration(sub.ready - now)}
 	}
@@ -294,7 +295,7 @@ func (sub *Subscription) readLocked(now instant) (Batch, int, pause) {
 		return Batch{}, 0, sh.untilVisible(&c, now, s.config.FanOutDelay)
 	}
 	if wait := sub.payLocked(now, size); wait > 0 {
-		sub.ready = now.plus(wait)
+		sub.ready = now.Plus(wait)
 		return Batch{}, 0, pause{wait: wait}
 	}
 	sub.cursor, sub.ready = c, 0
@@ -310,7 +311,7 @@ func (sub *Subscription) readLocked(now instant) (Batch, int, pause) {
 }
 
 // idleLocked returns an event without records.
-func (sub *Subscription) idleLocked(now instant) Batch {
+func (sub *Subscription) idleLocked(now clock.Instant) Batch {
 	return Batch{
 		Shard:    sub.sh.shard,
 		Continue: sub.sh.after(&sub.cursor, nil),
@@ -319,7 +320,7 @@ func (sub *Subscription) idleLocked(now instant) Batch {
 }
 
 // countLocked counts an event with size bytes.
-func (sub *Subscription) countLocked(now instant, ev *Batch, size int) {
+func (sub *Subscription) countLocked(now clock.Instant, ev *Batch, size int) {
 	sub.consumer.countEvent(now, len(ev.Records), size, ev.Behind.Milliseconds())
 	if len(ev.Records) > 0 {
 		sub.sh.countTail(now, len(ev.Records), size)
@@ -328,22 +329,22 @@ func (sub *Subscription) countLocked(now instant, ev *Batch, size int) {
 
 // behind returns how old the oldest record is that was not given yet, in
 // milliseconds.
-func (sub *Subscription) behind(now instant) int64 {
+func (sub *Subscription) behind(now clock.Instant) int64 {
 	sub.mu.Lock()
 	defer sub.mu.Unlock()
 	return sub.behindLocked(now)
 }
 
-func (sub *Subscription) behindLocked(now instant) int64 {
+func (sub *Subscription) behindLocked(now clock.Instant) int64 {
 	return sub.sh.ageMs(sub.cursor, sub.stream.horizonMs(now), now)
 }
 
 // untilVisible returns the pause after which the record at c, if there is one,
 // has arrived delay ago.
-func (sh *shard) untilVisible(c *shardlog.Cursor, now instant, delay time.Duration) pause {
-	p := pause{wait: time.Duration(never), appended: &sh.waiting}
+func (sh *shard) untilVisible(c *shardlog.Cursor, now clock.Instant, delay time.Duration) pause {
+	p := pause{wait: time.Duration(clock.Never), appended: &sh.waiting}
 	if ms, ok := sh.log.ArrivalAt(*c); ok {
-		at := instant(ms * int64(time.Millisecond)).plus(delay)
+		at := clock.Instant(ms * int64(time.Millisecond)).Plus(delay)
 		p.wait = max(1, time.Duration(at-now))
 	}
 	return p
@@ -352,7 +353,7 @@ func (sh *shard) untilVisible(c *shardlog.Cursor, now instant, delay time.Durati
 // eventBytesLocked returns how large the next event may be: what the bucket can
 // hold or, once the event has waited for the bucket, what it holds, so that
 // records that were put meanwhile do not prolong the wait.
-func (sub *Subscription) eventBytesLocked(now instant) int {
+func (sub *Subscription) eventBytesLocked(now clock.Instant) int {
 	most := sub.stream.limits.EventBytes
 	if sub.bucket == nil {
 		return most
@@ -369,7 +370,7 @@ func (sub *Subscription) eventBytesLocked(now instant) int {
 // payLocked takes an event of size bytes from the bucket, or returns how long
 // until there is enough. An event larger than the bucket passes when that is
 // full, and leaves a debt.
-func (sub *Subscription) payLocked(now instant, size int) time.Duration {
+func (sub *Subscription) payLocked(now clock.Instant, size int) time.Duration {
 	if sub.bucket == nil {
 		return 0
 	}
@@ -387,7 +388,7 @@ func (sub *Subscription) payLocked(now instant, size int) time.Duration {
 
 // bucketTimeLocked returns the time to give to the bucket, which never goes
 // back.
-func (sub *Subscription) bucketTimeLocked(now instant) time.Time {
+func (sub *Subscription) bucketTimeLocked(now clock.Instant) time.Time {
 	sub.latest = max(sub.latest, now)
-	return sub.latest.time()
+	return sub.latest.Time()
 }
