@@ -163,3 +163,33 @@ func (f *fanOut) active(c *consumer, now clock.Instant) []*Subscription {
 	}
 	return list
 }
+
+// What a registered consumer's history counts.
+const (
+	kindSubscribed       = iota // subscriptions begun
+	kindSubscribeRefused        // calls of Subscribe refused
+	kindEvents                  // events given out
+	kindEventRecords            // records in them
+	kindEventBytes
+	kindBehindSum // milliseconds that events were behind, summed up
+	consumerSums
+)
+
+const (
+	kindBehind = consumerSums + iota // the most that an event was behind
+	consumerKinds
+)
+
+// countSubscribe counts a call of Subscribe.
+func (c *consumer) countSubscribe(now clock.Instant, err error) {
+	kind := kindSubscribed
+	if err != nil {
+		kind = kindSubscribeRefused
+	}
+	c.history.Add(now.Second(), kind, 1)
+}
+
+// countEvent counts an event with so many records and bytes.
+func (c *consumer) countEvent(now clock.Instant, records, bytes int, behindMs int64) {
+	c.history.Add(now.Second(), kindEvents, 1, int64(records), int64(bytes), behindMs, behindMs)
+}

@@ -1,7 +1,6 @@
 package weir
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -207,43 +206,6 @@ func inFuture(ms int64, now clock.Instant) error {
 		clock.TimeOfMs(ms).Format(time.RFC3339Nano), now.Time().Format(time.RFC3339Nano))
 }
 
-// lostReason says why a number is refused that only a lost run can have given
-// out.
-const lostReason = "was given out after the stream was saved that was loaded since; what it named is lost"
-
-// locateNumber returns the index that n encodes, if n is a number of this
-// shard.
-func (sh *shard) locateNumber(n SequenceNumber) (uint64, error) {
-	refuse := func(encodes ShardID, reason string) (uint64, error) {
-		return 0, &SequenceNumberError{Text: cmp.Or(n.String(), "0"), Reason: reason, Shard: sh.shard, Encodes: encodes}
-	}
-	p, ok := n.decode()
-	switch {
-	case !ok:
-		return refuse(sh.shard, "is invalid")
-	case p.shard != sh.shard:
-		return refuse(p.shard, fmt.Sprintf("belongs to %s, not to %s", p.shard, sh.shard))
-	case p.version != sequenceVersion || p.created != sh.created:
-		return refuse(sh.shard, "did not come from this stream")
-	}
-	if _, lost := sh.log.Lost(p.index); lost {
-		return refuse(sh.shard, lostReason)
-	}
-	if e := sh.ending.Load(); p.index == closedShardIndex && (e == nil || p.time != e.second) {
-		// The ending number of a lost run, in which the shard was closed.
-		return refuse(sh.shard, lostReason)
-	}
-	return p.index, nil
-}
-
-// clampToEnd keeps an index from lying beyond the end of a closed shard.
-func (sh *shard) clampToEnd(i uint64) uint64 {
-	if e := sh.ending.Load(); e != nil && i > e.index {
-		return e.index
-	}
-	return i
-}
-
 // An Iterator is a shard iterator: a position in a shard that expires
 // [Limits.IteratorLifetime] after its issue. Until then it can be used any
 // number of times, and gives the records from the same position each time,
@@ -294,15 +256,6 @@ func (s *Stream) locate(id ShardID, from Position, now clock.Instant) (*shard, s
 	}
 	c, err := sh.locate(from, now)
 	return sh, c, err
-}
-
-// readable returns a shard that has not vanished.
-func (s *Stream) readable(id ShardID, now clock.Instant) (*shard, error) {
-	sh := s.routes.Load().shard(id)
-	if sh == nil || sh.expired(s.horizonMs(now)) {
-		return nil, s.shardNotFound(id)
-	}
-	return sh, nil
 }
 
 // A Batch is what one read of a shard gave: a page of GetRecords, an event of a

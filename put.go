@@ -1,10 +1,15 @@
 package weir
 
 import (
+	"cmp"
 	"context"
+	"fmt"
+	"slices"
+	"time"
 
 	"github.com/weirstream/weir/internal/clock"
 	"github.com/weirstream/weir/internal/quota"
+	"github.com/weirstream/weir/internal/wait"
 )
 
 // The way of a put. What is indented happens within, in this order.
@@ -144,11 +149,6 @@ func (s *Stream) after(sh *shard, e effect, tidy bool, now clock.Instant) {
 	}
 }
 
-// limitError makes an error of what a shard refused.
-func (s *Stream) limitError(id ShardID, r quota.Refusal) *LimitError {
-	return &LimitError{Quota: quotaOf[r.Kind], Stream: s.name, Shard: id, RetryAfter: r.Wait}
-}
-
 func hashKey(key string, explicit *HashKey) HashKey {
 	if explicit != nil {
 		return *explicit
@@ -185,158 +185,310 @@ func (s *Stream) checkOrdering(n SequenceNumber, now clock.Instant) error {
 	return nil
 }
 
-// PutCopies puts n records that are all like e, as n calls of [Stream.Put] at one
-// reading of the clock would, and returns how many were stored. If a limit refused
-// the others, err is the error of the first one refused: a [*LimitError], or
-// [ErrMemoryFull]. When ctx ends, which is looked at now and then, the rest is not
-// put, and err is the context's or, where copies waited for memory, matches its
-// cause and [ErrMemoryFull].
+// PutRecordWait is [Stream.PutRecord] for a caller who rather waits than be
+// refused: past a write limit it waits until there is room or ctx ends. Those who
+// wait for a shard are served in the order in which they came, over a split or merge
+// too, and puts that do not wait do not overtake them; each costs the same however
+// many wait. When ctx ends the error matches its cause and the [*LimitError] that it
+// waited for, and the quota is as if it had not been there. Metrics count a record
+// that has to wait as throttled once.
 //
-// It is for simulations and load: the limits are asked once for a million records,
-// and a record costs a few nanoseconds on a stream with [Config.Hollow]. Only where
-// the records do not all fit into [Config.MaxBytes] are they put one by one.
-//
-// Metrics know the records as n calls of PutRecord. An n below 1 gives an
-// [*ArgumentError].
-func (s *Stream) PutCopies(ctx context.Context, e Entry, n int) (stored int, err error) {
+// It is [Config.Now] that says whether the wait is over, and a timer of package time
+// that says when to ask: while the stream's clock stands still, nothing passes.
+func (s *Stream) PutRecordWait(ctx context.Context, key string, data []byte) (Placed, error) {
 	now, err := s.begin(ctx)
 	if err != nil {
-		return 0, err
+		return Placed{}, err
 	}
-	if n < 1 {
-		return 0, invalidf("copies", "%d is less than 1", n)
+	r, err := s.put(ctx, key, data, nil, now, true)
+	if _, over := err.(*LimitError); !over {
+		return r, err
 	}
-	if err := s.checkOrdering(e.SequenceNumberForOrdering, now); err != nil {
-		return 0, err
-	}
-	return s.putCopies(ctx, &e, n, now)
+	q := waitingPut{stream: s, entries: []Entry{{PartitionKey: key, Data: data}}, results: []PutResult{{Err: err}}, single: true}
+	err = q.put(ctx, []int{0})
+	return q.results[0].Placed, err
 }
 
-func (s *Stream) putCopies(ctx context.Context, e *Entry, n int, now clock.Instant) (stored int, err error) {
-	if err := s.checkRecord(e.PartitionKey, e.Data); err != nil {
-		return 0, err
-	}
-	d := s.scaled(now)
-	if !s.full.admitCopies(e.Size(), n) {
-		return s.putEach(ctx, e, n, d, now)
-	}
-	if d != nil {
-		stored, err = s.dealCopies(ctx, e, n, d, now)
-	} else {
-		stored, err = s.putCopiesTo(ctx, e, e.ExplicitHashKey, n, now)
-	}
-	s.full.giveCopies(e.Size(), n-stored)
-	return stored, err
-}
-
-const (
-	// singlesAtOnce is how many copies are put one by one between two looks at the
-	// context.
-	singlesAtOnce = 256
-	// copiesAtOnce is how many are put together.
-	copiesAtOnce = 1 << 20
-)
-
-// putEach puts copies one by one. What follows one that memory refused is refused
-// too: nothing gives room at the same moment.
-func (s *Stream) putEach(ctx context.Context, e *Entry, n int, d *dealer, now clock.Instant) (stored int, first error) {
-	for i := range n {
-		if i%singlesAtOnce == 0 && ctx.Err() != nil {
-			return stored, ctx.Err()
-		}
-		if s.full.policy == Wait && i > 0 { // the one before may have waited
-			now = s.now()
-		}
-		_, err := s.put(ctx, e.PartitionKey, e.Data, e.ExplicitHashKey, now, false)
-		switch {
-		case err == nil:
-			stored++
-		case first == nil:
-			first = err
-		}
-		if _, limited := err.(*LimitError); err != nil && !limited && err != ErrMemoryFull {
-			return stored, err // the context has ended while it waited, or writes have
-		}
-		if err == ErrMemoryFull {
-			s.refuseRest(n-i-1, d, now)
-			break
-		}
-	}
-	return stored, first
-}
-
-// refuseRest counts n copies that do not fit into MaxBytes, as if each had been
-// put.
-func (s *Stream) refuseRest(n int, d *dealer, now clock.Instant) {
-	s.history.Add(now.Second(), kindRefusedRecords, int64(n))
-	if d != nil {
-		d.take(n)
-	}
-}
-
-// dealCopies deals copies to the open shards in turn. The error is the one of the
-// copy refused that comes first in that order, or the context's.
-func (s *Stream) dealCopies(ctx context.Context, e *Entry, n int, d *dealer, now clock.Instant) (stored int, first error) {
-	routes := s.routes.Load()
-	if len(routes.open) == 0 {
-		return 0, s.errEnded()
-	}
-	shards, turn := len(routes.starts), d.take(n)
-	refused := n
-	for i := range min(n, shards) {
-		share := (n-i-1)/shards + 1
-		k, err := s.putCopiesTo(ctx, e, routes.dealt(turn+uint64(i)), share, now)
-		stored += k
-		if err != nil && err == ctx.Err() {
-			return stored, err
-		}
-		if at := i + k*shards; err != nil && at < refused {
-			refused, first = at, err
-		}
-	}
-	return stored, first
-}
-
-// putCopiesTo puts as many of n copies as the write limits let pass to the shard of
-// explicit or, if that is nil, of the key's hash. The error is what refused the
-// next, or the context's.
-func (s *Stream) putCopiesTo(ctx context.Context, e *Entry, explicit *HashKey, n int, now clock.Instant) (stored int, err error) {
-	for stored < n {
-		if err := ctx.Err(); err != nil {
-			return stored, err
-		}
-		k, err := s.putSome(e, explicit, min(n-stored, copiesAtOnce), n-stored, now)
-		stored += k
-		if err != nil {
-			return stored, err
-		}
-	}
-	return stored, nil
-}
-
-// putSome puts as many of n copies as the write limits let pass. If they refuse
-// one, all that are left of a call are counted as throttled.
-func (s *Stream) putSome(e *Entry, explicit *HashKey, n, left int, now clock.Instant) (stored int, err error) {
-	sh := s.beginWrite(e.PartitionKey, explicit)
-	if sh == nil {
-		return 0, s.errEnded()
-	}
-	stored = n
-	if sh.quota.Limited() {
-		var r quota.Refusal
-		if stored, r = sh.quota.TakeMost(int64(now), e.Size(), n); stored < n {
-			err = s.limitError(sh.shard, r)
-		}
-	}
-	if stored == 0 {
-		sh.abandon()
-	} else {
-		ms, tidy := s.stamp(sh, now)
-		sh.log.AppendCopies(e.PartitionKey, e.Data, ms, stored)
-		s.after(sh, sh.end(now, s.retention()), tidy, now)
+// PutRecordsWait is [Stream.PutRecords] for a caller who rather waits than be
+// refused: it waits for the quota of each shard as [Stream.PutRecordWait] does, and
+// keeps the order of entries within each shard. Metrics know it as one call.
+//
+// The error is nil if and only if all records are stored; the results say what became
+// of each. When ctx ends while records wait, it matches the context's cause and the
+// limit that was waited for, and what is left is not stored. Else it is why the first
+// record that is not stored is not: one that does not fit into [Config.MaxBytes] gives
+// [ErrMemoryFull].
+func (s *Stream) PutRecordsWait(ctx context.Context, entries []Entry) ([]PutResult, error) {
+	begin, err := s.begin(ctx)
+	if err == nil {
+		err = s.checkBatch(entries)
 	}
 	if err != nil {
-		sh.history.Add(now.Second(), kindWriteThrottled, int64(left-stored))
+		return nil, err
 	}
-	return stored, err
+	q := waitingPut{stream: s, entries: entries, results: make([]PutResult, len(entries))}
+	defer func() { s.countBatch(begin, q.results) }()
+	now := begin
+	for from, n := 0, 0; from < len(entries); from += n {
+		n, now = s.waitForSome(ctx, entries[from:], q.results[from:], now)
+		s.putBatch(entries[from:from+n], q.results[from:from+n], true, now)
+		if refused := q.refused(from, from+n); len(refused) > 0 {
+			if err := q.put(ctx, refused); err != nil {
+				q.refuseFrom(from+n, err)
+				return q.results, err
+			}
+			now = s.now()
+		}
+	}
+	return q.results, q.firstError()
+}
+
+// patience bounds how long a record waits for others, so that they are put
+// together instead of one by one as soon as the first may pass.
+const patience = 20 * time.Millisecond
+
+// slowClock is the shortest time after which a stream's clock is looked at again that
+// has not got as far as a timer.
+const slowClock = time.Millisecond
+
+// A waitingPut is a call that waits for quota. What it waits for has its room in
+// memory already.
+type waitingPut struct {
+	stream  *Stream
+	entries []Entry
+	results []PutResult
+	single  bool // it counts as a PutRecord
+}
+
+// A lineup is the part of a waiting put that waits for one shard: records in their
+// order, which are put one after the other as the quota allows.
+type lineup struct {
+	sh     *shard
+	left   []int // entries not stored, in order
+	ticket *wait.Ticket
+	debt   quota.Debt
+	owed   int       // how many of left, from the first on, the debt is for
+	due    time.Time // when to look whether it is paid off, by package time
+	err    *LimitError
+}
+
+// refused returns those of the entries of a range that a limit refused.
+func (q *waitingPut) refused(from, to int) (refused []int) {
+	for i := from; i < to; i++ {
+		if _, over := q.results[i].Err.(*LimitError); over {
+			refused = append(refused, i)
+		}
+	}
+	return refused
+}
+
+// refuseFrom says of the entries from one on, which were not begun, why.
+func (q *waitingPut) refuseFrom(from int, err error) {
+	for i := from; i < len(q.results); i++ {
+		q.results[i].Err = err
+	}
+}
+
+// firstError returns why the first record that is not stored is not.
+func (q *waitingPut) firstError() error {
+	for i := range q.results {
+		if err := q.results[i].Err; err != nil {
+			return fmt.Errorf("records[%d]: %w", i, err)
+		}
+	}
+	return nil
+}
+
+// put puts entries, whose results carry the limit that refused them, as the quotas
+// of their shards allow. It lets the part of each shard have its turn; where a shard
+// was closed meanwhile, its part moves on to the children. When ctx ends it returns
+// an error that says which limit it waited for.
+func (q *waitingPut) put(ctx context.Context, entries []int) error {
+	// Each line has an entry at least, and tells of its turn once.
+	turns := make(chan *wait.Ticket, len(entries))
+	lines := q.lineUp(q.stream.routes.Load(), entries, turns)
+	if len(lines) == 0 {
+		return q.refuseEnded(entries)
+	}
+	for len(lines) > 0 {
+		l, err := q.next(ctx, lines, turns)
+		if err != nil {
+			q.giveUp(lines)
+			return err
+		}
+		if !q.putLine(l) {
+			// Before the turn is passed on, so that who comes next stays behind.
+			moved := q.lineUp(q.stream.laterRoutes(), l.left, turns)
+			if len(moved) == 0 {
+				var left []int
+				for _, l := range lines {
+					left, l.left = append(left, l.left...), nil
+				}
+				q.giveUp(lines)
+				return q.refuseEnded(left)
+			}
+			lines = append(lines, moved...)
+			l.left = nil
+		}
+		if len(l.left) == 0 {
+			l.sh.line.Leave(l.ticket)
+			lines = slices.DeleteFunc(lines, func(o *lineup) bool { return o == l })
+		}
+	}
+	return nil
+}
+
+// refuseEnded refuses entries, which have room in memory, because writes have
+// ended.
+func (q *waitingPut) refuseEnded(entries []int) error {
+	err := q.stream.errEnded()
+	for _, i := range entries {
+		q.results[i] = PutResult{Err: err}
+		q.stream.full.give(q.entries[i].Size())
+	}
+	return err
+}
+
+// lineUp divides entries by shard and takes a place in the line of each. There are
+// no lines when writes have ended.
+func (q *waitingPut) lineUp(routes *routing, entries []int, turns chan<- *wait.Ticket) (lines []*lineup) {
+	if len(routes.open) == 0 {
+		return nil
+	}
+	dealer, byShard := q.stream.dealer(), make(map[*shard]*lineup)
+	for _, i := range entries {
+		explicit := q.entries[i].ExplicitHashKey
+		if dealer != nil {
+			explicit = dealer.next(routes)
+		}
+		sh := routes.open[routes.place(hashKey(q.entries[i].PartitionKey, explicit))]
+		l := byShard[sh]
+		if l == nil {
+			l = &lineup{sh: sh, err: q.results[i].Err.(*LimitError)}
+			byShard[sh] = l
+			lines = append(lines, l)
+		}
+		l.left = append(l.left, i)
+	}
+	for _, l := range lines {
+		l.ticket = l.sh.line.Enter(turns)
+	}
+	return lines
+}
+
+// next waits until one of lines has its turn, is to look whether its debt is paid
+// off, or has a debt to a shard that takes no more; or until ctx ends.
+func (q *waitingPut) next(ctx context.Context, lines []*lineup, turns <-chan *wait.Ticket) (*lineup, error) {
+	var first *lineup // of those that have a debt
+	for {
+		// Enter, then look: a reshard in between is not missed.
+		resharded := q.stream.resharded.Enter()
+		if first = soonest(lines); first != nil && first.sh.ending.Load() != nil {
+			return first, nil
+		}
+		var due <-chan time.Time
+		if first != nil {
+			timer := time.NewTimer(time.Until(first.due))
+			defer timer.Stop() // there are few reshards while it waits
+			due = timer.C
+		}
+		select {
+		case t := <-turns: // of one of lines: a line that is left has had its turn
+			return lines[slices.IndexFunc(lines, func(l *lineup) bool { return l.ticket == t })], nil
+		case <-due:
+			return first, nil
+		case <-resharded:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%w while waiting: %w", context.Cause(ctx), cmp.Or(first, lines[0]).err)
+		}
+	}
+}
+
+// soonest returns which of lines that have a debt is to be looked at first: one to
+// a shard that takes no more, or the one that is due. It is nil if none has.
+func soonest(lines []*lineup) (first *lineup) {
+	for _, l := range lines {
+		switch {
+		case l.owed == 0:
+		case l.sh.ending.Load() != nil:
+			return l
+		case first == nil || l.due.Before(first.due):
+			first = l
+		}
+	}
+	return first
+}
+
+// putLine puts what of a line is paid for and what the quota lets pass besides, and
+// takes a debt for what comes next. It reports whether the shard is open; if not,
+// nothing is put, and there is no debt to a shard that takes no more.
+func (q *waitingPut) putLine(l *lineup) bool {
+	sh, now := l.sh, q.stream.now()
+	if !sh.begin() {
+		return false
+	}
+	if left := sh.quota.Left(&l.debt, int64(now)); left > 0 {
+		// The stream's clock decides; the timer only said when to look.
+		l.due = time.Now().Add(max(left, slowClock))
+		sh.abandon()
+		return true
+	}
+	passed := l.owed
+	for passed < len(l.left) && sh.admit(now, q.entries[l.left[passed]].Size(), false).Kind == quota.None {
+		passed++
+	}
+	stored := l.left[:passed]
+	l.left, l.owed, l.debt = l.left[passed:], 0, quota.Debt{}
+	for l.owed < len(l.left) && (l.owed == 0 || l.debt.Wait < patience) {
+		sh.quota.Owe(&l.debt, int64(now), q.entries[l.left[l.owed]].Size())
+		l.owed++
+	}
+	if l.owed > 0 {
+		sh.owed = l.debt.By
+		l.due = time.Now().Add(l.debt.Wait)
+		l.err = q.stream.limitError(sh.shard, quota.Refusal{Kind: l.debt.By, Wait: l.debt.Wait})
+	}
+	if passed == 0 {
+		sh.abandon()
+		return true
+	}
+	q.store(sh, stored, now)
+	return true
+}
+
+// store appends entries that may pass to a shard, which is between begin and end.
+func (q *waitingPut) store(sh *shard, entries []int, now clock.Instant) {
+	s := q.stream
+	ms, tidy := s.stamp(sh, now)
+	before := sh.appended()
+	for _, i := range entries {
+		e := &q.entries[i]
+		at := sh.log.Append(e.PartitionKey, e.Data, ms)
+		q.results[i] = PutResult{Placed: Placed{ShardID: sh.shard, SequenceNumber: sh.number(at, ms)}}
+	}
+	if !q.single {
+		sh.countBatch(before)
+	}
+	s.after(sh, sh.end(now, s.retention()), tidy, now)
+	if s.full.max > 0 {
+		s.dropExcess(now)
+	}
+}
+
+// giveUp leaves all lines, gives room and quota back, and says of each record that
+// is not stored what it waited for.
+func (q *waitingPut) giveUp(lines []*lineup) {
+	now := q.stream.now()
+	for _, l := range lines {
+		l.sh.mu.Lock()
+		l.sh.quota.Forgive(&l.debt, int64(now))
+		l.sh.mu.Unlock()
+		l.sh.line.Leave(l.ticket)
+		for _, i := range l.left {
+			q.results[i] = PutResult{Err: l.err}
+			if q.stream.full.max > 0 {
+				q.stream.full.give(q.entries[i].Size())
+			}
+		}
+	}
 }

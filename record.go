@@ -76,7 +76,7 @@ func appendViews(dst []Record, c *shardlog.Cursor, n int, id logID) []Record {
 // zeros is the key and the data of every record that a hollow stream gives out.
 // It is never written, so no two streams share anything that changes; and being
 // all zero it takes no memory but that of the pages somebody reads.
-var zeros [MaxRecordBytes]byte
+var zeros [shardlog.MaxRecordBytes]byte
 
 // appendHollow is appendViews for a log that holds headers only.
 func appendHollow(dst []Record, c *shardlog.Cursor, n int, id logID) []Record {
@@ -138,6 +138,10 @@ type PutResult struct {
 	// Err is why the record was refused; then the other fields mean nothing.
 	Err error
 }
+
+// RecordOverheadBytes is what a record takes in memory beyond its data and its
+// partition key.
+const RecordOverheadBytes = shardlog.HeaderBytes
 
 // MaxPartitionKeyLength is how many characters a partition key may have.
 const MaxPartitionKeyLength = 256

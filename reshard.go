@@ -14,27 +14,6 @@ import (
 	"github.com/weirstream/weir/internal/plan"
 )
 
-// A Shard describes one shard of a stream.
-type Shard struct {
-	ID           ShardID
-	HashKeyRange HashKeyRange
-	// Parents are the shards that were closed to open this one: none for the
-	// stream's first shards, one after a split, two after a merge (the lower
-	// hash key range first). They may have vanished since.
-	Parents []ShardID
-	// Children are the shards that were opened when this one was closed.
-	Children []ShardID
-	// StartingSequenceNumber is less than every record's of the shard,
-	// EndingSequenceNumber greater. The latter is zero while the shard is open.
-	StartingSequenceNumber, EndingSequenceNumber SequenceNumber
-	// OpenedAt and ClosedAt are when it began and ceased to take writes.
-	// ClosedAt is zero while the shard is open.
-	OpenedAt, ClosedAt time.Time
-}
-
-// IsOpen reports whether the shard takes writes.
-func (d Shard) IsOpen() bool { return d.EndingSequenceNumber.IsZero() }
-
 // ShardOf returns the open shard that takes a partition key's records, or -1 after
 // [Stream.EndWrites].
 func (s *Stream) ShardOf(key string) ShardID { return s.ShardOfHashKey(HashPartitionKey(key)) }
@@ -595,4 +574,13 @@ func (s *Stream) openFirstShards(n int) {
 		shards[i] = newShard(s.shardKind(), id, keys, nil, s.created.Ms())
 	}
 	s.routes.Store(newRouting(shards, shards, ShardID(n), retired{}))
+}
+
+// readable returns a shard that has not vanished.
+func (s *Stream) readable(id ShardID, now clock.Instant) (*shard, error) {
+	sh := s.routes.Load().shard(id)
+	if sh == nil || sh.expired(s.horizonMs(now)) {
+		return nil, s.shardNotFound(id)
+	}
+	return sh, nil
 }

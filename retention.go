@@ -55,14 +55,6 @@ func (s *Stream) TrimTo(n SequenceNumber) error {
 	return nil
 }
 
-// trimTo trims the shard up to and including an index, or all that it has, and
-// returns what that was.
-func (sh *shard) trimTo(i uint64) shardlog.Extent {
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	return sh.log.TrimTo(i + 1)
-}
-
 // TrimToPositions gives back the memory of what all of some readers have read, as
 // [Stream.TrimTo] does: each shard is trimmed up to the least of the positions
 // given, entirely if all have finished it, and not at all if one has not begun
@@ -151,68 +143,6 @@ func (s *Stream) trimShard(sh *shard, now clock.Instant) {
 	if ms, ok := sh.log.Oldest(); ok && (ms <= clock.HorizonMs(now, retention) || ms-now.Ms() > farAheadMs) {
 		s.full.giveExtent(sh.trim(now, retention))
 	}
-}
-
-// Arrivals never fall, so after a clock that had gone far ahead is set back all
-// that is put into a shard arrives, by its stamp, at the time to which the
-// clock had gone. Kept until retention has passed since then, it would be kept
-// for years. So where the newest arrival is more than farAheadMs ahead of a
-// reading of the clock, that reading counts instead: what is in the shard by
-// then was put then or before, and expires when retention has passed since.
-const farAheadMs = int64(24 * time.Hour / time.Millisecond)
-
-// A sighting says that the records before an index were there at a reading of
-// the clock that lay far behind them.
-type sighting struct {
-	ms  int64
-	end uint64
-}
-
-// sightings are those of a shard. Both fields rise from one to the next.
-type sightings []sighting
-
-// look takes note of a reading of the clock that lies far behind the newest
-// arrival, and trims what expired by the notes taken. A reading that does not
-// lie there voids them: the clock has come back, or they were taken by callers
-// that had been asleep while it went on. It reports whether another note was
-// begun. The caller is between begin and end, or holds mu.
-func (sh *shard) look(now clock.Instant, retention time.Duration) (gone shardlog.Extent, begun bool) {
-	if sh.lastMs-now.Ms() <= farAheadMs {
-		sh.ahead = nil
-		return gone, false
-	}
-	const portions = 1024 // of the retention, so that there are no more sightings
-	begun = sh.ahead.isDue(now.Ms())
-	sh.ahead.add(now.Ms(), retention.Milliseconds()/portions, sh.log.End())
-	return sh.log.TrimTo(sh.ahead.expire(clock.HorizonMs(now, retention))), begun
-}
-
-// isDue reports whether no sighting can be extended to a reading.
-func (s sightings) isDue(ms int64) bool { return len(s) == 0 || s[len(s)-1].ms < ms }
-
-// add takes note of the records before an index at a reading. It is taken for
-// up to apartMs later than it is, so that one sighting serves many puts.
-func (s *sightings) add(ms, apartMs int64, end uint64) {
-	list := *s
-	for len(list) > 0 && list[len(list)-1].ms > ms+apartMs { // the clock was set back again
-		list = list[:len(list)-1]
-	}
-	if list.isDue(ms) {
-		list = append(list, sighting{ms + apartMs, end})
-	}
-	list[len(list)-1].end = end
-	*s = list
-}
-
-// expire takes out the sightings up to horizonMs, and returns the index before
-// which all has expired with them; zero if none has.
-func (s *sightings) expire(horizonMs int64) (end uint64) {
-	list := *s
-	for len(list) > 0 && list[0].ms <= horizonMs {
-		end, list = list[0].end, list[1:]
-	}
-	*s = list
-	return end
 }
 
 // memoryBound keeps the records of all shards within Config.MaxBytes.
@@ -341,7 +271,7 @@ func (s *Stream) waitForRoom(ctx context.Context, size int, now clock.Instant) (
 		if m.admit(size) {
 			return now, nil
 		}
-		if !pauseFor(ctx, expires, changed, nil) {
+		if !wait.Pause(ctx, expires, changed, nil) {
 			return 0, s.gaveUpRoom(ctx)
 		}
 	}
@@ -501,10 +431,20 @@ func (h *datedHeap) Pop() any {
 	return d
 }
 
-// drop drops the oldest record and those after it that did not arrive after ms,
-// until they count for need bytes.
-func (sh *shard) drop(need, ms int64) shardlog.Extent {
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	return sh.log.TrimBytes(need, RecordOverheadBytes, ms)
-}
+// A FullPolicy says what a stream does when [Config.MaxBytes] is reached.
+type FullPolicy int
+
+const (
+	// Refuse refuses the put with [ErrMemoryFull].
+	Refuse FullPolicy = iota
+	// DropOldest trims the oldest records of the stream, whatever their shard, to
+	// make room. How many were dropped is a metric. To find them takes a put into a
+	// full stream time in proportion to the logarithm of the number of shards.
+	DropOldest
+	// Wait lets the put wait, first come, first served, until records have
+	// expired or were trimmed, or until its context ends: the error matches the
+	// context's cause and [ErrMemoryFull] then. The records of a batch wait one
+	// after the other, so it may be larger than MaxBytes. A record that is larger
+	// is refused with [ErrMemoryFull] at once.
+	Wait
+)

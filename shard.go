@@ -1,6 +1,8 @@
 package weir
 
 import (
+	"cmp"
+	"fmt"
 	"math"
 	"slices"
 	"sync"
@@ -13,6 +15,7 @@ import (
 	"github.com/weirstream/weir/internal/seconds"
 	"github.com/weirstream/weir/internal/shardlog"
 	"github.com/weirstream/weir/internal/wait"
+	"github.com/weirstream/weir/metrics"
 )
 
 // A shard is one ordered log of records with the hash key range that it takes
@@ -283,3 +286,236 @@ func (sh *shard) expired(horizonMs int64) bool {
 	e := sh.ending.Load()
 	return e != nil && e.closedMs <= horizonMs
 }
+
+// What a shard's history counts.
+const (
+	kindWriteThrottled = iota // records that a write limit refused
+	kindBatchThrottled        // those of them that PutRecords carried
+	kindDroppedRecords        // records dropped for MaxBytes
+	kindDroppedBytes
+	kindTailRecords // records given to readers other than GetRecords
+	kindTailBytes
+	kindReadThrottled // calls of GetRecords that a read limit refused
+	kindReadCalls     // calls of GetRecords that succeeded
+	kindReadRecords   // records that they returned
+	kindReadBytes
+	shardSums
+)
+
+const (
+	kindReadAge = shardSums + iota // greatest iterator age of a GetRecords, milliseconds
+	shardKinds
+)
+
+// takenCounts returns what a shard or a stream took in.
+func takenCounts(in seconds.Intake) metrics.Counts {
+	return metrics.Counts{
+		IncomingRecords: in.Records, IncomingBytes: in.Bytes,
+		PutRecordRecords: in.Records - in.BatchRecords, PutRecordBytes: in.Bytes - in.BatchBytes,
+	}
+}
+
+// shardCounts returns what a shard's history counted.
+func shardCounts(n []int64) metrics.Counts {
+	return metrics.Counts{
+		WriteThrottled: n[kindWriteThrottled], PutRecordsThrottled: n[kindBatchThrottled],
+		DroppedRecords: n[kindDroppedRecords], DroppedBytes: n[kindDroppedBytes],
+		OutgoingRecords: n[kindReadRecords] + n[kindTailRecords],
+		OutgoingBytes:   n[kindReadBytes] + n[kindTailBytes],
+		GetRecordsCalls: n[kindReadCalls], GetRecordsRecords: n[kindReadRecords], GetRecordsBytes: n[kindReadBytes],
+		ReadThrottled: n[kindReadThrottled], IteratorAgeMillis: n[kindReadAge],
+	}
+}
+
+// retired is what vanished shards counted while they were there.
+type retired struct {
+	total metrics.Counts
+	taken seconds.Intake
+}
+
+func (t *retired) add(sh *shard) {
+	in := sh.takenIn()
+	t.total.Add(takenCounts(in))
+	t.total.Add(shardCounts(sh.history.Totals()))
+	t.taken = t.taken.Plus(in)
+}
+
+// takenIn returns what the shard ever took in, as far as it is published.
+func (sh *shard) takenIn() seconds.Intake { return sh.intakeOf(sh.log.Published()) }
+
+// appended returns what the shard ever took in, published or not. The caller
+// holds mu.
+func (sh *shard) appended() seconds.Intake { return sh.intakeOf(sh.log.Appended()) }
+
+func (sh *shard) intakeOf(all shardlog.Extent) seconds.Intake {
+	return seconds.Intake{
+		Records: all.Records, Bytes: all.Bytes,
+		BatchRecords: sh.batchRecords.Load(), BatchBytes: sh.batchBytes.Load(),
+	}
+}
+
+// mark marks the beginning of the second of lastMs, and reports whether that
+// was not done yet. The caller is between begin and end.
+func (sh *shard) mark() bool {
+	sh.markMs = (sh.lastMs/1000 + 1) * 1000
+	return sh.marks.Mark(markSecond(sh.lastMs), sh.appended())
+}
+
+// markSecond returns the second that marks know an arrival by: the first two of
+// 1970 share one, because zero stands for no mark.
+func markSecond(ms int64) int64 { return max(ms/1000, 1) }
+
+// countBatch counts what a PutRecords put into the shard since before. The
+// caller holds mu.
+func (sh *shard) countBatch(before seconds.Intake) {
+	put := sh.appended().Since(before)
+	sh.batchRecords.Store(before.BatchRecords + put.Records)
+	sh.batchBytes.Store(before.BatchBytes + put.Bytes)
+}
+
+// countRead counts a call of GetRecords that succeeded.
+func (sh *shard) countRead(now clock.Instant, records, bytes int, ageMs int64) {
+	sh.history.Add(now.Second(), kindReadCalls, 1, int64(records), int64(bytes), ageMs)
+	sh.lastAge.Store(ageMs)
+}
+
+// countTail counts records given to a reader other than GetRecords.
+func (sh *shard) countTail(now clock.Instant, records, bytes int) {
+	sh.history.Add(now.Second(), kindTailRecords, int64(records), int64(bytes))
+}
+
+// trimTo trims the shard up to and including an index, or all that it has, and
+// returns what that was.
+func (sh *shard) trimTo(i uint64) shardlog.Extent {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	return sh.log.TrimTo(i + 1)
+}
+
+// Arrivals never fall, so after a clock that had gone far ahead is set back all
+// that is put into a shard arrives, by its stamp, at the time to which the
+// clock had gone. Kept until retention has passed since then, it would be kept
+// for years. So where the newest arrival is more than farAheadMs ahead of a
+// reading of the clock, that reading counts instead: what is in the shard by
+// then was put then or before, and expires when retention has passed since.
+const farAheadMs = int64(24 * time.Hour / time.Millisecond)
+
+// A sighting says that the records before an index were there at a reading of
+// the clock that lay far behind them.
+type sighting struct {
+	ms  int64
+	end uint64
+}
+
+// sightings are those of a shard. Both fields rise from one to the next.
+type sightings []sighting
+
+// look takes note of a reading of the clock that lies far behind the newest
+// arrival, and trims what expired by the notes taken. A reading that does not
+// lie there voids them: the clock has come back, or they were taken by callers
+// that had been asleep while it went on. It reports whether another note was
+// begun. The caller is between begin and end, or holds mu.
+func (sh *shard) look(now clock.Instant, retention time.Duration) (gone shardlog.Extent, begun bool) {
+	if sh.lastMs-now.Ms() <= farAheadMs {
+		sh.ahead = nil
+		return gone, false
+	}
+	const portions = 1024 // of the retention, so that there are no more sightings
+	begun = sh.ahead.isDue(now.Ms())
+	sh.ahead.add(now.Ms(), retention.Milliseconds()/portions, sh.log.End())
+	return sh.log.TrimTo(sh.ahead.expire(clock.HorizonMs(now, retention))), begun
+}
+
+// isDue reports whether no sighting can be extended to a reading.
+func (s sightings) isDue(ms int64) bool { return len(s) == 0 || s[len(s)-1].ms < ms }
+
+// add takes note of the records before an index at a reading. It is taken for
+// up to apartMs later than it is, so that one sighting serves many puts.
+func (s *sightings) add(ms, apartMs int64, end uint64) {
+	list := *s
+	for len(list) > 0 && list[len(list)-1].ms > ms+apartMs { // the clock was set back again
+		list = list[:len(list)-1]
+	}
+	if list.isDue(ms) {
+		list = append(list, sighting{ms + apartMs, end})
+	}
+	list[len(list)-1].end = end
+	*s = list
+}
+
+// expire takes out the sightings up to horizonMs, and returns the index before
+// which all has expired with them; zero if none has.
+func (s *sightings) expire(horizonMs int64) (end uint64) {
+	list := *s
+	for len(list) > 0 && list[0].ms <= horizonMs {
+		end, list = list[0].end, list[1:]
+	}
+	*s = list
+	return end
+}
+
+// drop drops the oldest record and those after it that did not arrive after ms,
+// until they count for need bytes.
+func (sh *shard) drop(need, ms int64) shardlog.Extent {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	return sh.log.TrimBytes(need, RecordOverheadBytes, ms)
+}
+
+// A Shard describes one shard of a stream.
+type Shard struct {
+	ID           ShardID
+	HashKeyRange HashKeyRange
+	// Parents are the shards that were closed to open this one: none for the
+	// stream's first shards, one after a split, two after a merge (the lower
+	// hash key range first). They may have vanished since.
+	Parents []ShardID
+	// Children are the shards that were opened when this one was closed.
+	Children []ShardID
+	// StartingSequenceNumber is less than every record's of the shard,
+	// EndingSequenceNumber greater. The latter is zero while the shard is open.
+	StartingSequenceNumber, EndingSequenceNumber SequenceNumber
+	// OpenedAt and ClosedAt are when it began and ceased to take writes.
+	// ClosedAt is zero while the shard is open.
+	OpenedAt, ClosedAt time.Time
+}
+
+// IsOpen reports whether the shard takes writes.
+func (d Shard) IsOpen() bool { return d.EndingSequenceNumber.IsZero() }
+
+// locateNumber returns the index that n encodes, if n is a number of this
+// shard.
+func (sh *shard) locateNumber(n SequenceNumber) (uint64, error) {
+	refuse := func(encodes ShardID, reason string) (uint64, error) {
+		return 0, &SequenceNumberError{Text: cmp.Or(n.String(), "0"), Reason: reason, Shard: sh.shard, Encodes: encodes}
+	}
+	p, ok := n.decode()
+	switch {
+	case !ok:
+		return refuse(sh.shard, "is invalid")
+	case p.shard != sh.shard:
+		return refuse(p.shard, fmt.Sprintf("belongs to %s, not to %s", p.shard, sh.shard))
+	case p.version != sequenceVersion || p.created != sh.created:
+		return refuse(sh.shard, "did not come from this stream")
+	}
+	if _, lost := sh.log.Lost(p.index); lost {
+		return refuse(sh.shard, lostReason)
+	}
+	if e := sh.ending.Load(); p.index == closedShardIndex && (e == nil || p.time != e.second) {
+		// The ending number of a lost run, in which the shard was closed.
+		return refuse(sh.shard, lostReason)
+	}
+	return p.index, nil
+}
+
+// clampToEnd keeps an index from lying beyond the end of a closed shard.
+func (sh *shard) clampToEnd(i uint64) uint64 {
+	if e := sh.ending.Load(); e != nil && i > e.index {
+		return e.index
+	}
+	return i
+}
+
+// lostReason says why a number is refused that only a lost run can have given
+// out.
+const lostReason = "was given out after the stream was saved that was loaded since; what it named is lost"

@@ -3,11 +3,13 @@ package weir
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/weirstream/weir/internal/clock"
+	"github.com/weirstream/weir/internal/quota"
 	"github.com/weirstream/weir/internal/seconds"
 	"github.com/weirstream/weir/internal/shardlog"
 	"github.com/weirstream/weir/internal/systime"
@@ -86,29 +88,7 @@ type Settings struct {
 	RecordBytes int
 }
 
-// A FullPolicy says what a stream does when [Config.MaxBytes] is reached.
-type FullPolicy int
-
 const (
-	// Refuse refuses the put with [ErrMemoryFull].
-	Refuse FullPolicy = iota
-	// DropOldest trims the oldest records of the stream, whatever their shard, to
-	// make room. How many were dropped is a metric. To find them takes a put into a
-	// full stream time in proportion to the logarithm of the number of shards.
-	DropOldest
-	// Wait lets the put wait, first come, first served, until records have
-	// expired or were trimmed, or until its context ends: the error matches the
-	// context's cause and [ErrMemoryFull] then. The records of a batch wait one
-	// after the other, so it may be larger than MaxBytes. A record that is larger
-	// is refused with [ErrMemoryFull] at once.
-	Wait
-)
-
-const (
-	// RecordOverheadBytes is what a record takes in memory beyond its data and
-	// its partition key.
-	RecordOverheadBytes = shardlog.HeaderBytes
-
 	defaultMetricsWindow = 5 * time.Minute
 	maxMetricsWindow     = 24 * time.Hour
 	maxStreamNameLength  = 128
@@ -431,4 +411,43 @@ func checkContext(ctx context.Context) error {
 		return invalidf("context", "is nil")
 	}
 	return ctx.Err()
+}
+
+// What a stream's history counts, beside those of its shards.
+const (
+	kindRefusedRecords = iota // records refused for MaxBytes
+	kindPutCalls              // PutRecords calls
+	kindPutCallRecords        // records in them
+	kindPutCallsStored        // those calls that stored a record
+	streamSums
+)
+
+// mark marks the beginning of a second in which something is put, and reports
+// whether that was not done yet.
+func (s *Stream) mark(second int64) bool {
+	if second <= s.marks.Last() {
+		return false
+	}
+	s.marking.Lock()
+	defer s.marking.Unlock()
+	routes := s.routes.Load()
+	before := routes.retired.taken
+	for _, sh := range routes.all {
+		before = before.Plus(sh.takenIn())
+	}
+	return s.marks.Mark(second, before)
+}
+
+// countBatch counts one PutRecords.
+func (s *Stream) countBatch(now clock.Instant, results []PutResult) {
+	stored := int64(0)
+	if slices.ContainsFunc(results, func(r PutResult) bool { return r.Err == nil }) {
+		stored = 1
+	}
+	s.history.Add(now.Second(), kindPutCalls, 1, int64(len(results)), stored)
+}
+
+// limitError makes an error of what a shard refused.
+func (s *Stream) limitError(id ShardID, r quota.Refusal) *LimitError {
+	return &LimitError{Quota: quotaOf[r.Kind], Stream: s.name, Shard: id, RetryAfter: r.Wait}
 }

@@ -164,7 +164,7 @@ func (sub *Subscription) Next(ctx context.Context) (Batch, error) {
 			return ev, err
 		}
 		if again.appended == first.appended {
-			pauseFor(ctx, again.wait, appended, ended)
+			wait.Pause(ctx, again.wait, appended, ended)
 		}
 	}
 }
@@ -174,25 +174,6 @@ func (sub *Subscription) Next(ctx context.Context) (Batch, error) {
 type pause struct {
 	wait     time.Duration // the longest to wait; zero only if there is nothing to wait for
 	appended *wait.List    // what a change of may bring an event sooner; nil if none can
-}
-
-// pauseFor waits for d or a change, and reports whether one of them came before
-// the end of ctx. A d of never is no wait at all.
-func pauseFor(ctx context.Context, d time.Duration, changed, ended <-chan struct{}) bool {
-	var due <-chan time.Time
-	if d < time.Duration(clock.Never) {
-		timer := time.NewTimer(d)
-		defer timer.Stop()
-		due = timer.C
-	}
-	select {
-	case <-changed:
-	case <-ended:
-	case <-due:
-	case <-ctx.Done():
-		return false
-	}
-	return true
 }
 
 // TryNext is [Subscription.Next] without the waiting: it reports whether an
