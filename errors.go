@@ -50,7 +50,7 @@ var (
 	ErrConsumerNotFound = errors.New("consumer not found")
 	// ErrSubscriptionActive says that a subscription of the same consumer to the
 	// same shard began less than [Limits.SubscribeTakeover] ago. The error is a
-	// [*SubscriptionActiveError]. The service calls it ResourceInUse.
+	// [*LimitError]. The service calls it ResourceInUse.
 	ErrSubscriptionActive = errors.New("subscription active")
 	// ErrSubscriptionTakenOver says that a subscription ended because the same
 	// consumer subscribed to the same shard again.

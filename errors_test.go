@@ -149,7 +149,6 @@ func TestStream_nilContext(t *testing.T) {
 		"AppendRecords":  of(s.AppendRecords(none, nil, mustIterator(t, s, shard0, weir.TrimHorizon()), 1)),
 		"Subscribe":      of(s.Subscribe(none, "c", shard0, weir.TrimHorizon())),
 		"Iterator":       of(s.Iterator(none, shard0, weir.TrimHorizon())),
-		"IteratorAge":    of(s.IteratorAge(none, mustIterator(t, s, shard0, weir.TrimHorizon()))),
 		"Reader":         of(reader.Next(none)),
 		"NextBatch":      of(reader.NextBatch(none, 1, 0)),
 		"Subscription":   of(sub.Next(none)),

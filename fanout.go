@@ -81,13 +81,6 @@ func (s *Stream) DeregisterConsumer(ctx context.Context, name string) error {
 	return nil
 }
 
-// The service's typical time from a put to a read, for [Config.GetRecordsDelay]
-// and [Config.FanOutDelay].
-const (
-	TypicalGetRecordsDelay = 200 * time.Millisecond // with one reader that polls
-	TypicalFanOutDelay     = 70 * time.Millisecond
-)
-
 // fanOut is the registered consumers of a stream.
 type fanOut struct {
 	mu        sync.Mutex // guards consumers and their subscriptions; taken before a Subscription's

@@ -372,7 +372,7 @@ func (f *follower) begin(ctx context.Context, shards []weir.ShardID) {
 func (f *follower) read(ctx context.Context, shard weir.ShardID) {
 	for from := weir.TrimHorizon(); ; {
 		sub, err := f.stream.Subscribe(ctx, f.consumer, shard, from)
-		var active *weir.SubscriptionActiveError
+		var active *weir.LimitError
 		switch {
 		case ctx.Err() != nil:
 			return

@@ -18,9 +18,6 @@ type HashKey struct {
 	Hi, Lo uint64
 }
 
-// MaxHashKey is 2^128 - 1, the end of the last shard's range.
-func MaxHashKey() HashKey { return HashKey{^uint64(0), ^uint64(0)} }
-
 // HashPartitionKey returns the hash key of a partition key: the MD5 of its
 // UTF-8 bytes.
 func HashPartitionKey(key string) HashKey {
@@ -104,7 +101,7 @@ func (r HashKeyRange) Contains(k HashKey) bool { return !k.less(r.Start) && !r.E
 // Middle returns where the upper half of r begins; where the number of keys is
 // odd the lower half is the larger one. It is the key at which a shard is split
 // into halves, if [HashKeyRange.CanSplitAt] agrees. For a range of one key it is
-// the key behind it, and 0 behind [MaxHashKey].
+// the key behind it, and 0 behind 2^128 - 1.
 func (r HashKeyRange) Middle() HashKey {
 	return HashKey(r.inKeyspace().Middle())
 }
@@ -118,7 +115,7 @@ func (r HashKeyRange) CanSplitAt(k HashKey) bool {
 
 // Adjoins reports whether o begins right behind the end of r, so that shards
 // with these ranges can be merged, r's as the lower one. The key space is no
-// ring: nothing begins behind [MaxHashKey].
+// ring: nothing begins behind 2^128 - 1.
 func (r HashKeyRange) Adjoins(o HashKeyRange) bool {
 	return r.inKeyspace().Adjoins(o.inKeyspace())
 }

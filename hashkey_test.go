@@ -16,10 +16,10 @@ func keys(start, end uint64) weir.HashKeyRange {
 
 // lastKeys is the range of the n greatest hash keys.
 func lastKeys(n uint64) weir.HashKeyRange {
-	return weir.HashKeyRange{Start: weir.MaxHashKey().Sub(n - 1), End: weir.MaxHashKey()}
+	return weir.HashKeyRange{Start: maxHashKey.Sub(n - 1), End: maxHashKey}
 }
 
-func allKeys() weir.HashKeyRange { return weir.HashKeyRange{End: weir.MaxHashKey()} }
+func allKeys() weir.HashKeyRange { return weir.HashKeyRange{End: maxHashKey} }
 
 func TestHashKeyRange_middleIsWhereTheUpperHalfBegins(t *testing.T) {
 	const top = 1 << 63
@@ -34,9 +34,9 @@ func TestHashKeyRange_middleIsWhereTheUpperHalfBegins(t *testing.T) {
 		{keys(7, 10), weir.HashKey{Lo: 9}},
 		{keys(5, 5), weir.HashKey{Lo: 6}}, // one key: the one behind it
 		{lastKeys(1), weir.HashKey{}},
-		{lastKeys(2), weir.MaxHashKey()},
+		{lastKeys(2), maxHashKey},
 		{allKeys(), weir.HashKey{Hi: top}},
-		{weir.HashKeyRange{Start: weir.HashKey{Hi: top}, End: weir.MaxHashKey()}, weir.HashKey{Hi: top | top>>1}},
+		{weir.HashKeyRange{Start: weir.HashKey{Hi: top}, End: maxHashKey}, weir.HashKey{Hi: top | top>>1}},
 		{ // the lower words borrow, and carry
 			weir.HashKeyRange{Start: weir.HashKey{Hi: 1, Lo: ^uint64(0)}, End: weir.HashKey{Hi: 4, Lo: 0}},
 			weir.HashKey{Hi: 3, Lo: 0},
@@ -56,7 +56,7 @@ func TestHashKeyRange_middleOfEvenRangesIsTheNextBoundary(t *testing.T) {
 }
 
 func TestHashKeyRange_canSplitAtWhereBothPartsHaveTwoKeys(t *testing.T) {
-	last := weir.MaxHashKey()
+	last := maxHashKey
 	for _, c := range []struct {
 		keys weir.HashKeyRange
 		at   weir.HashKey
@@ -108,8 +108,8 @@ func TestHashKeyRange_adjoinsTheOneRightBehindIt(t *testing.T) {
 		{keys(10, 19), keys(0, 9), false}, // the upper one first
 		{keys(5, 5), keys(6, 6), true},
 		{keys(5, 5), keys(5, 5), false},
-		{keys(0, ^uint64(0)), weir.HashKeyRange{Start: weir.HashKey{Hi: 1}, End: weir.MaxHashKey()}, true},
-		{keys(0, 9), weir.HashKeyRange{Start: weir.HashKey{Hi: 1, Lo: 10}, End: weir.MaxHashKey()}, false},
+		{keys(0, ^uint64(0)), weir.HashKeyRange{Start: weir.HashKey{Hi: 1}, End: maxHashKey}, true},
+		{keys(0, 9), weir.HashKeyRange{Start: weir.HashKey{Hi: 1, Lo: 10}, End: maxHashKey}, false},
 		{lastKeys(1), keys(0, 9), false}, // no neighbours around the end
 		{allKeys(), allKeys(), false},
 	} {

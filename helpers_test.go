@@ -118,3 +118,6 @@ func setRetention(s *weir.Stream, d time.Duration) error {
 func setRecordBytes(s *weir.Stream, n int) error {
 	return s.Set(context.Background(), func(c *weir.Settings) { c.RecordBytes = n })
 }
+
+// maxHashKey is 2^128 - 1, where the last shard's range ends.
+var maxHashKey = weir.HashKey{}.Sub(1)

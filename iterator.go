@@ -366,19 +366,17 @@ func (sh *shard) endBatch(b *Batch) {
 	}
 }
 
-// IteratorAge returns how long ago the oldest record arrived that can be read
-// and that the iterator has not given out yet, in whole milliseconds; zero if
-// there is none. It spends no read quota, and works for an iterator that has
-// expired: a reader that was away for long is who asks. The error matches
-// [ErrInvalidIterator] or [ErrShardNotFound].
-func (s *Stream) IteratorAge(ctx context.Context, it Iterator) (time.Duration, error) {
-	now, err := s.begin(ctx)
-	if err != nil {
-		return 0, err
-	}
-	if it.stream != s {
+// Age returns how long ago the oldest record arrived that can be read and that the
+// iterator has not given out yet, in whole milliseconds; zero if there is none. It
+// spends no read quota, and works for an iterator that has expired: a reader that
+// was away for long is who asks. The error matches [ErrInvalidIterator] for the
+// zero value, or [ErrShardNotFound].
+func (it Iterator) Age() (time.Duration, error) {
+	s := it.stream
+	if s == nil {
 		return 0, ErrInvalidIterator
 	}
+	now := s.now()
 	sh, err := s.readable(it.shard, now)
 	if err != nil {
 		return 0, err

@@ -225,6 +225,9 @@ const (
 	QuotaWriteRecords Quota = "write records per second"
 	QuotaReadBytes    Quota = "read bytes per second"
 	QuotaReadCalls    Quota = "read calls per second"
+	// QuotaSubscriptions is of one consumer and one shard: a subscription began less
+	// than [Limits.SubscribeTakeover] ago.
+	QuotaSubscriptions Quota = "new subscriptions of a consumer"
 	// The quotas of a stream.
 	QuotaConsumers    Quota = "consumers"
 	QuotaShards       Quota = "shards"
@@ -243,11 +246,12 @@ var quotaOf = [...]Quota{
 }
 
 // A LimitError says which limit refused a call or a record. It matches
-// [ErrThroughputExceeded] if that is one of throughput, else [ErrLimitExceeded].
+// [ErrThroughputExceeded] if that is one of throughput, [ErrSubscriptionActive] if it
+// is QuotaSubscriptions, else [ErrLimitExceeded].
 type LimitError struct {
 	Quota  Quota
 	Stream string
-	Shard  ShardID // of a quota of throughput
+	Shard  ShardID // of a quota of throughput, or of QuotaSubscriptions
 	// Most is the limit, where it is a count: of QuotaResizeDown the fewest.
 	Most int
 	// RetryAfter is how long until the same may succeed: never zero for a quota of
@@ -271,7 +275,7 @@ func (e *LimitError) Error() string {
 		of = ""
 	}
 	switch {
-	case e.isThroughput():
+	case e.isThroughput(), e.Quota == QuotaSubscriptions:
 		return fmt.Sprintf("%s of stream %s: over %s, retry after %v", e.Shard, e.Stream, e.Quota, e.RetryAfter)
 	case e.RetryAfter > 0:
 		return fmt.Sprintf("%s%d %s are the most, retry after %v", of, e.Most, e.Quota, e.RetryAfter)
@@ -282,11 +286,15 @@ func (e *LimitError) Error() string {
 	}
 }
 
-// Is reports whether target is [ErrThroughputExceeded] or [ErrLimitExceeded],
-// whichever e is one of.
+// Is reports whether target is [ErrThroughputExceeded], [ErrSubscriptionActive] or
+// [ErrLimitExceeded], whichever e is one of.
 func (e *LimitError) Is(target error) bool {
-	if e.isThroughput() {
+	switch {
+	case e.isThroughput():
 		return target == ErrThroughputExceeded
+	case e.Quota == QuotaSubscriptions:
+		return target == ErrSubscriptionActive
+	default:
+		return target == ErrLimitExceeded
 	}
-	return target == ErrLimitExceeded
 }

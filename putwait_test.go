@@ -478,7 +478,7 @@ func TestPutRecordsWait_shardsDoNotWaitForEachOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStream(t, weir.Config{Shards: 2, Limits: weir.Limits{WriteRecordsPerSecond: 10}})
 		began := time.Now()
-		low, high := weir.HashKey{}, weir.MaxHashKey()
+		low, high := weir.HashKey{}, maxHashKey
 		_, err := s.PutRecordsWait(t.Context(), repeat(weir.Entry{PartitionKey: "k", ExplicitHashKey: &low}, 10))
 		require.NoError(t, err)
 		go func() {

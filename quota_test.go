@@ -95,7 +95,7 @@ func TestStream_quotasAreTheShards(t *testing.T) {
 	assert.Equal(t, 1000, n)
 	other := weir.Entry{PartitionKey: "k", ExplicitHashKey: new(weir.HashKey)}
 	if s.ShardOf("k") == s.ShardOfHashKey(weir.HashKey{}) {
-		*other.ExplicitHashKey = weir.MaxHashKey()
+		*other.ExplicitHashKey = maxHashKey
 	}
 	_, err := s.Put(t.Context(), other)
 	assert.NoError(t, err)

@@ -353,8 +353,8 @@ func TestReader_noneIsAnError(t *testing.T) {
 	}
 	_, err = s.Iterator(none, 0, weir.TrimHorizon())
 	assert.ErrorIs(t, err, weir.ErrInvalidArgument)
-	_, err = s.IteratorAge(none, weir.Iterator{})
-	assert.ErrorIs(t, err, weir.ErrInvalidArgument)
+	_, err = weir.Iterator{}.Age()
+	assert.ErrorIs(t, err, weir.ErrInvalidIterator)
 }
 
 // A reader that stops at the tip says where it stands, and another goes on

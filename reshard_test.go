@@ -34,7 +34,7 @@ func requireCovered(t *testing.T, s *weir.Stream) {
 		require.Equal(t, next, sh.HashKeyRange.Start, "gap or overlap before %v", sh.ID)
 		next = sh.HashKeyRange.End.Add(1)
 	}
-	require.Equal(t, weir.MaxHashKey(), open[len(open)-1].HashKeyRange.End)
+	require.Equal(t, maxHashKey, open[len(open)-1].HashKeyRange.End)
 }
 
 func TestStream_splitBounds(t *testing.T) {

@@ -51,8 +51,8 @@ type Config struct {
 	// GetRecordsDelay and FanOutDelay are how long after its arrival a record
 	// stays invisible to [Stream.GetRecords] and to subscriptions of registered
 	// consumers, to the millisecond. Zero means not at all: delivery takes
-	// microseconds. [TypicalGetRecordsDelay] and [TypicalFanOutDelay] are the
-	// service's, for tests that should meet them. A [Reader] knows no delay.
+	// microseconds. The service's typical ones, for tests that should meet them, are
+	// 200 ms with one reader that polls, and 70 ms. A [Reader] knows no delay.
 	GetRecordsDelay, FanOutDelay time.Duration
 	// After is a number of an earlier stream of the same name: the first shards
 	// count as created in a later second than the shard of that number, so that

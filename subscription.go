@@ -17,23 +17,6 @@ import (
 	"github.com/weirstream/weir/internal/wait"
 )
 
-// A SubscriptionActiveError says which subscription stood in the way of another
-// one. It matches [ErrSubscriptionActive].
-type SubscriptionActiveError struct {
-	Consumer   string
-	Stream     string
-	Shard      ShardID
-	RetryAfter time.Duration // how long until a new one takes over; never zero
-}
-
-func (e *SubscriptionActiveError) Error() string {
-	return fmt.Sprintf("%s of stream %s: another subscription of consumer %q began just now, retry after %v",
-		e.Shard, e.Stream, e.Consumer, e.RetryAfter)
-}
-
-// Is reports whether target is [ErrSubscriptionActive].
-func (e *SubscriptionActiveError) Is(target error) bool { return target == ErrSubscriptionActive }
-
 // A Subscription reads one shard for a registered consumer, with a throughput
 // of its own. It lives for [Limits.SubscriptionLifetime]. Use it from one
 // goroutine at a time; [Subscription.Close] may be called from any.
@@ -62,7 +45,7 @@ type Subscription struct {
 //
 // A consumer has one subscription a shard. Within [Limits.SubscribeTakeover] of
 // one that began, ended or not, another one is refused with a
-// [*SubscriptionActiveError]; after that it takes over, and the older one's
+// [*LimitError]; after that it takes over, and the older one's
 // Next returns an error that matches [ErrSubscriptionTakenOver]. Close the
 // subscription when it is not needed any more.
 //
@@ -112,7 +95,7 @@ func (sub *Subscription) admit(now clock.Instant) error {
 	if wait <= 0 {
 		return nil
 	}
-	return &SubscriptionActiveError{Consumer: sub.consumer.name, Stream: s.name, Shard: sub.sh.shard, RetryAfter: wait}
+	return &LimitError{Quota: QuotaSubscriptions, Stream: s.name, Shard: sub.sh.shard, RetryAfter: wait}
 }
 
 // isNone reports whether Subscribe did not make the subscription.
@@ -124,14 +107,6 @@ func (sub *Subscription) ShardID() ShardID {
 		return 0
 	}
 	return sub.sh.shard
-}
-
-// Consumer returns the consumer that it reads for.
-func (sub *Subscription) Consumer() Consumer {
-	if sub.isNone() {
-		return Consumer{}
-	}
-	return sub.consumer.describe()
 }
 
 // Next returns the next event and waits for it. The slice of its records is

@@ -181,7 +181,7 @@ func TestSubscription_largeRecordIsPaidFor(t *testing.T) {
 
 func TestSubscription_fanOutDelay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newStream(t, weir.Config{FanOutDelay: weir.TypicalFanOutDelay, GetRecordsDelay: weir.TypicalGetRecordsDelay})
+		s := newStream(t, weir.Config{FanOutDelay: 70 * time.Millisecond, GetRecordsDelay: 200 * time.Millisecond})
 		mustRegister(t, s, "c")
 		sub, it := mustSubscribe(t, s, "c", 0, weir.Latest()), mustIterator(t, s, 0, weir.Latest())
 		mustNext(t, sub)

@@ -38,7 +38,6 @@ func TestSubscription_givesRecordsAsTheyArePut(t *testing.T) {
 		mustRegister(t, s, "c")
 		sub := mustSubscribe(t, s, "c", 0, weir.Latest())
 		assert.Equal(t, shard0, sub.ShardID())
-		assert.Equal(t, "c", sub.Consumer().Name)
 		assert.Empty(t, mustNext(t, sub).Records, "the first event comes at once")
 		begin := time.Now()
 		go func() {
@@ -270,14 +269,14 @@ func TestSubscription_takeover(t *testing.T) {
 		clock.Advance(age - clock.Now().Sub(epoch))
 		_, err := s.Subscribe(t.Context(), "c", 0, weir.Latest())
 		require.ErrorIs(t, err, weir.ErrSubscriptionActive)
-		var active *weir.SubscriptionActiveError
+		var active *weir.LimitError
 		require.ErrorAs(t, err, &active)
-		assert.Equal(t, &weir.SubscriptionActiveError{
-			Consumer: "c", Stream: "test", Shard: 0, RetryAfter: 5*time.Second - age,
+		assert.Equal(t, &weir.LimitError{
+			Quota: weir.QuotaSubscriptions, Stream: "test", Shard: 0, RetryAfter: 5*time.Second - age,
 		}, active)
 	}
-	assert.EqualError(t, &weir.SubscriptionActiveError{Consumer: "c", Stream: "test", RetryAfter: time.Second},
-		`shardId-000000000000 of stream test: another subscription of consumer "c" began just now, retry after 1s`)
+	assert.EqualError(t, &weir.LimitError{Quota: weir.QuotaSubscriptions, Stream: "test", RetryAfter: time.Second},
+		"shardId-000000000000 of stream test: over new subscriptions of a consumer, retry after 1s")
 	_, ok, err := first.TryNext()
 	require.NoError(t, err)
 	assert.True(t, ok)

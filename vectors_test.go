@@ -39,7 +39,7 @@ func TestStream_partitionKeyVectors(t *testing.T) {
 // Reference 4.2.
 func TestStream_hashKeyRangesAtCreation(t *testing.T) {
 	last := "340282366920938463463374607431768211455"
-	assert.Equal(t, last, weir.MaxHashKey().String())
+	assert.Equal(t, last, maxHashKey.String())
 	for n, want := range map[int]struct{ step, lastStart string }{
 		1: {"340282366920938463463374607431768211456", "0"},
 		2: {"170141183460469231731687303715884105728", "170141183460469231731687303715884105728"},

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/workload"
 )
 
@@ -39,8 +38,8 @@ const (
 	MaxStep = time.Second
 
 	// FanOutDelay is how long after its arrival a record is given to a consumer with
-	// enhanced fan-out that waits for it. It is [weir.TypicalFanOutDelay].
-	FanOutDelay = weir.TypicalFanOutDelay
+	// enhanced fan-out that waits for it. It is the service's typical one.
+	FanOutDelay = 70 * time.Millisecond
 )
 
 // lastYear is the last one to begin in: the stream's clock ends in 2262.

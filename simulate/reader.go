@@ -233,11 +233,11 @@ func (r *reader) subscribe() bool {
 	}
 	c, s := r.c, r.c.sim
 	sub, err := s.stream.Subscribe(context.Background(), c.registered(), r.sh.id, r.resume())
-	active, soon := err.(*weir.SubscriptionActiveError)
+	active, soon := err.(*weir.LimitError)
 	switch {
 	case err == nil:
 		r.sub = sub
-	case soon:
+	case soon && active.Quota == weir.QuotaSubscriptions:
 		s.queue.add(s.now+active.RetryAfter, pollDue, r, 0)
 	default:
 		r.refused(err)
@@ -282,7 +282,7 @@ func (r *reader) age() time.Duration {
 
 // ageOf returns the age of an iterator, zero if its shard has vanished.
 func (s *simulation) ageOf(it weir.Iterator) time.Duration {
-	age, err := s.stream.IteratorAge(context.Background(), it)
+	age, err := it.Age()
 	if err != nil {
 		return 0
 	}

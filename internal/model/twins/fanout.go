@@ -70,7 +70,7 @@ func (w *twins) subscribe() {
 	want, wait, fault := w.want.Subscribe(name, id, p, w.now)
 	got, err := w.got.Subscribe(w.t.Context(), name, weir.ShardID(id), position)
 	if fault == model.Active {
-		var active *weir.SubscriptionActiveError
+		var active *weir.LimitError
 		require.ErrorAs(w.t, err, &active, w.op)
 		w.equal(wait, active.RetryAfter)
 	}

@@ -330,7 +330,7 @@ func (w *twins) age() {
 	}
 	it := w.iterators[w.src.byte()%len(w.iterators)]
 	w.op = fmt.Sprintf("age of an iterator of shard %d", it.want.Shard)
-	got, err := w.got.IteratorAge(w.t.Context(), it.got)
+	got, err := it.got.Age()
 	want, fault := w.want.IteratorAge(it.want, w.now)
 	w.sameFault(fault, nil, 0, err)
 	w.equal(time.Duration(want)*time.Millisecond, got)
