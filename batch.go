@@ -10,14 +10,14 @@ import (
 )
 
 // PutRecords puts up to [Limits.BatchRecords] records of up to
-// [Limits.BatchBytes] together, and returns one result for each, in the order of
-// entries. A record that a limit refuses does not stop the others: its result
-// carries the error, and the records of a shard that are stored keep the order
-// they have in entries. The error is not nil, and nothing is stored, when the
-// call as a whole is refused: too many or no records, too many bytes, or an entry
-// with a bad key or too much data. Where [Config.WhenFull] is [Wait], records are
-// put bit by bit as there is room; if ctx ends meanwhile, the results of all that are
-// left match its cause and [ErrMemoryFull].
+// [Limits.BatchBytes] together, and returns one result for each, in the order
+// of entries. A record that a limit refuses does not stop the others: its
+// result carries the error, and the records of a shard that are stored keep the
+// order they have in entries. The error is not nil, and nothing is stored, when
+// the call as a whole is refused: too many or no records, too many bytes, or an
+// entry with a bad key or too much data. Where [Config.WhenFull] is [Wait],
+// records are put bit by bit as there is room; if ctx ends meanwhile, the
+// results of all that are left match its cause and [ErrMemoryFull].
 func (s *Stream) PutRecords(ctx context.Context, entries []Entry) ([]PutResult, error) {
 	now, err := s.begin(ctx)
 	if err == nil {
@@ -36,9 +36,9 @@ func (s *Stream) PutRecords(ctx context.Context, entries []Entry) ([]PutResult, 
 }
 
 // putBatch puts entries that have been checked, with an outcome for each in
-// results. If inOrder is set, those who wait for quota come first, and a record that
-// is refused for throughput keeps the later ones of its shard from overtaking it,
-// and its room in memory.
+// results. If inOrder is set, those who wait for quota come first, and a record
+// that is refused for throughput keeps the later ones of its shard from
+// overtaking it, and its room in memory.
 func (s *Stream) putBatch(entries []Entry, results []PutResult, inOrder bool, now clock.Instant) {
 	b := s.takeBatch()
 	defer s.giveBatch(b)
@@ -255,8 +255,8 @@ func (b *batch) appendTo(sh *shard, head int32, ms int64) {
 	}
 }
 
-// admit takes the items that a write limit refuses out of a list, and returns how
-// many there are.
+// admit takes the items that a write limit refuses out of a list, and returns
+// how many there are.
 func (b *batch) admit(sh *shard, head *int32, now clock.Instant) (refused int64) {
 	for link := head; *link != noItem; {
 		item := &b.items[*link]
@@ -301,16 +301,17 @@ func (b *batch) refuse(item *batchItem, err error) {
 	}
 }
 
-// PutCopies puts n records that are all like e, as n calls of [Stream.Put] at one
-// reading of the clock would, and returns how many were stored. If a limit refused
-// the others, err is the error of the first one refused: a [*LimitError], or
-// [ErrMemoryFull]. When ctx ends, which is looked at now and then, the rest is not
-// put, and err is the context's or, where copies waited for memory, matches its
-// cause and [ErrMemoryFull].
+// PutCopies puts n records that are all like e, as n calls of [Stream.Put] at
+// one reading of the clock would, and returns how many were stored. If a limit
+// refused the others, err is the error of the first one refused: a
+// [*LimitError], or [ErrMemoryFull]. When ctx ends, which is looked at now and
+// then, the rest is not put, and err is the context's or, where copies waited
+// for memory, matches its cause and [ErrMemoryFull].
 //
-// It is for simulations and load: the limits are asked once for a million records,
-// and a record costs a few nanoseconds on a stream with [Config.Hollow]. Only where
-// the records do not all fit into [Config.MaxBytes] are they put one by one.
+// It is for simulations and load: the limits are asked once for a million
+// records, and a record costs a few nanoseconds on a stream with
+// [Config.Hollow]. Only where the records do not all fit into [Config.MaxBytes]
+// are they put one by one.
 //
 // Metrics know the records as n calls of PutRecord. An n below 1 gives an
 // [*ArgumentError].
@@ -353,8 +354,8 @@ const (
 	copiesAtOnce = 1 << 20
 )
 
-// putEach puts copies one by one. What follows one that memory refused is refused
-// too: nothing gives room at the same moment.
+// putEach puts copies one by one. What follows one that memory refused is
+// refused too: nothing gives room at the same moment.
 func (s *Stream) putEach(ctx context.Context, e *Entry, n int, d *dealer, now clock.Instant) (stored int, first error) {
 	for i := range n {
 		if i%singlesAtOnce == 0 && ctx.Err() != nil {
@@ -390,8 +391,8 @@ func (s *Stream) refuseRest(n int, d *dealer, now clock.Instant) {
 	}
 }
 
-// dealCopies deals copies to the open shards in turn. The error is the one of the
-// copy refused that comes first in that order, or the context's.
+// dealCopies deals copies to the open shards in turn. The error is the one of
+// the copy refused that comes first in that order, or the context's.
 func (s *Stream) dealCopies(ctx context.Context, e *Entry, n int, d *dealer, now clock.Instant) (stored int, first error) {
 	routes := s.routes.Load()
 	if len(routes.open) == 0 {
@@ -413,9 +414,9 @@ func (s *Stream) dealCopies(ctx context.Context, e *Entry, n int, d *dealer, now
 	return stored, first
 }
 
-// putCopiesTo puts as many of n copies as the write limits let pass to the shard of
-// explicit or, if that is nil, of the key's hash. The error is what refused the
-// next, or the context's.
+// putCopiesTo puts as many of n copies as the write limits let pass to the
+// shard of explicit or, if that is nil, of the key's hash. The error is what
+// refused the next, or the context's.
 func (s *Stream) putCopiesTo(ctx context.Context, e *Entry, explicit *HashKey, n int, now clock.Instant) (stored int, err error) {
 	for stored < n {
 		if err := ctx.Err(); err != nil {

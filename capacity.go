@@ -27,23 +27,24 @@ import (
 //   - Throughput is what was put into a shard during one minute of the clock,
 //     divided by 60; refused records do not count, and a shard counts for its
 //     limit at most. Bytes and records are treated alike.
-//   - A shard that was above its share, half of its limit, for a minute is split in
-//     the middle of its range 10 minutes after the end of that minute. So
-//     twice the traffic always finds room once a peak has lasted, and traffic that
-//     more than doubles is throttled for 10 to 12 minutes.
-//   - A shard is also split if it covers so much of the key space that even traffic
-//     would overrun it at double the stream's peak of the last 30 days, at the
-//     warm throughput, or at the 4 shards that a stream begins with. That takes
-//     effect likewise, in as many halvings as it needs.
-//   - At the end of each hour of the clock neighbours are merged, each shard once,
-//     that stayed at or below a quarter of one shard's limit together for all of
-//     the hour, unless one of the rules above would split them again.
+//   - A shard that was above its share, half of its limit, for a minute is
+//     split in the middle of its range 10 minutes after the end of that minute.
+//     So twice the traffic always finds room once a peak has lasted, and
+//     traffic that more than doubles is throttled for 10 to 12 minutes.
+//   - A shard is also split if it covers so much of the key space that even
+//     traffic would overrun it at double the stream's peak of the last 30 days,
+//     at the warm throughput, or at the 4 shards that a stream begins with.
+//     That takes effect likewise, in as many halvings as it needs.
+//   - At the end of each hour of the clock neighbours are merged, each shard
+//     once, that stayed at or below a quarter of one shard's limit together for
+//     all of the hour, unless one of the rules above would split them again.
 //   - A peak is forgotten 30 days after the end of its hour. A stream that was
-//     switched from provisioned mode, or was given [Config.Shards], keeps that many
-//     shards for as long.
-//   - A split is in vain if at the child's next peak the other child has no tenth of
-//     the load of both, as with a single hot key. After three such splits in a row
-//     the shard is left as it is, until it was below its share for an hour.
+//     switched from provisioned mode, or was given [Config.Shards], keeps that
+//     many shards for as long.
+//   - A split is in vain if at the child's next peak the other child has no
+//     tenth of the load of both, as with a single hot key. After three such
+//     splits in a row the shard is left as it is, until it was below its share
+//     for an hour.
 //   - There are never more shards than [Limits.OnDemandWriteBytesPerSecond] is
 //     worth, unless the stream came with more; the busiest are split first.
 //
@@ -103,8 +104,8 @@ func (s *Stream) mode() Mode {
 	return OnDemand
 }
 
-// switchLocked changes the mode. A stream that becomes on-demand has neither warm
-// throughput nor a dealer yet.
+// switchLocked changes the mode. A stream that becomes on-demand has neither
+// warm throughput nor a dealer yet.
 func (s *Stream) switchLocked(m Mode, now clock.Instant) {
 	if m == OnDemand {
 		s.beginScalingLocked(now, len(s.routes.Load().open), 0, ByPartitionKey)
@@ -113,8 +114,8 @@ func (s *Stream) switchLocked(m Mode, now clock.Instant) {
 	}
 }
 
-// countSwitchLocked counts a mode switch, or refuses it because there were too many
-// in 24 hours.
+// countSwitchLocked counts a mode switch, or refuses it because there were too
+// many in 24 hours.
 func (s *Stream) countSwitchLocked(now clock.Instant) error {
 	most := s.limits.ModeSwitchesPerDay
 	s.switches = slices.DeleteFunc(s.switches, func(at clock.Instant) bool { return now-at >= clock.Instant(day) })
@@ -295,8 +296,8 @@ func (s *Stream) provisionedLocked() error {
 // one gives [ErrWrongMode]. More than before is there 10 to 11 minutes later.
 // The same or less releases capacity, after as long: the stream forgets its
 // peaks but the last hour's and merges shards until it has what it was asked
-// for here, or double that peak if that is more. [Stream.Set] does this for another
-// value than before.
+// for here, or double that peak if that is more. [Stream.Set] does this for
+// another value than before.
 func (s *Stream) SetWarmThroughput(ctx context.Context, mibPerSecond int) error {
 	now, err := s.begin(ctx)
 	if err != nil {
@@ -409,7 +410,8 @@ func (d *dealer) next(routes *routing) *HashKey { return routes.dealt(d.take(1))
 // take takes the turns of n records, and returns the first.
 func (d *dealer) take(n int) (first uint64) { return d.dealt.Add(uint64(n)) - uint64(n) }
 
-// dealt returns a hash key of the shard whose turn it is, or nil if none is open.
+// dealt returns a hash key of the shard whose turn it is, or nil if none is
+// open.
 func (r *routing) dealt(turn uint64) *HashKey {
 	if len(r.starts) == 0 {
 		return nil

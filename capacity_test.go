@@ -51,8 +51,9 @@ func TestWarm_throughputBeforeASpike(t *testing.T) {
 	})
 }
 
-// A release forgets the peak of the first seconds, which needs 16 shards, but not
-// that of the last hour, and takes effect at the end of the eleventh minute.
+// A release forgets the peak of the first seconds, which needs 16 shards, but
+// not that of the last hour, and takes effect at the end of the eleventh
+// minute.
 func TestWarm_release(t *testing.T) {
 	tests := []struct {
 		name     string

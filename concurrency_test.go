@@ -61,8 +61,8 @@ func (h *history) produce(t *testing.T, key string, batch int) {
 	}
 }
 
-// A reading is what one reader saw: by key how far it got, and by shard the last
-// number.
+// A reading is what one reader saw: by key how far it got, and by shard the
+// last number.
 type reading struct {
 	n    int
 	next map[string]int
@@ -86,7 +86,8 @@ func (rd *reading) see(t *testing.T, r weir.Record) {
 	rd.n++
 }
 
-// followStream reads the whole stream with a Reader until it has seen n records.
+// followStream reads the whole stream with a Reader until it has seen n
+// records.
 func followStream(ctx context.Context, t *testing.T, s *weir.Stream, n int) {
 	r, err := s.NewReader("reader", weir.TrimHorizon())
 	if !assert.NoError(t, err) {
@@ -146,8 +147,8 @@ func pollShards(ctx context.Context, t *testing.T, s *weir.Stream, n int) {
 	}
 }
 
-// twoEnded notes the end of one parent of a merge and reports whether it was the
-// second.
+// twoEnded notes the end of one parent of a merge and reports whether it was
+// the second.
 func twoEnded(ended map[weir.ShardID]bool, child weir.Shard) bool {
 	second := ended[-1-child.ID]
 	ended[-1-child.ID] = true
@@ -236,8 +237,8 @@ func TestStream_historyOfManyWorkers(t *testing.T) {
 	require.NoError(t, weir.CheckInvariants(h.s))
 }
 
-// With DropOldest readers may miss records, but see none twice nor out of order,
-// and what is held stays exact.
+// With DropOldest readers may miss records, but see none twice nor out of
+// order, and what is held stays exact.
 func TestStream_historyWhileRecordsAreDropped(t *testing.T) {
 	s := newStream(t, weir.Config{Shards: 3, Limits: weir.Unlimited(), MaxBytes: 50_000, WhenFull: weir.DropOldest})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -303,8 +304,8 @@ func TestStream_quotasHoldUnderContention(t *testing.T) {
 	assert.EqualValues(t, 1000, s.Snapshot().Total.WriteThrottled)
 }
 
-// While a vanished shard is forgotten its counts move from one place to another.
-// Metrics must see them in exactly one of the two.
+// While a vanished shard is forgotten its counts move from one place to
+// another. Metrics must see them in exactly one of the two.
 func TestStream_totalsNeverFallWhileShardsVanish(t *testing.T) {
 	s, clock := clocked(t, weir.Config{Limits: weir.Unlimited()})
 	var workers sync.WaitGroup

@@ -94,7 +94,8 @@ func TestConfig_tooManyShards(t *testing.T) {
 	assert.EqualError(t, err, "stream test: 100000 shards are the most")
 }
 
-// Of several fields that are out of bounds it is always the first one that is named.
+// Of several fields that are out of bounds it is always the first one that is
+// named.
 func TestConfig_namesTheSameFieldEachTime(t *testing.T) {
 	nan := rate.Limit(math.NaN())
 	for range 20 {

@@ -17,8 +17,9 @@ import (
 	"github.com/weirstream/weir"
 )
 
-// A pair is two streams of the same configuration and clock. One is given copies,
-// the other the same records one by one; all they ever answer must be the same.
+// A pair is two streams of the same configuration and clock. One is given
+// copies, the other the same records one by one; all they ever answer must be
+// the same.
 type pair struct {
 	t              *testing.T
 	random         *rand.Rand
@@ -228,7 +229,8 @@ func TestStream_putCopiesRefusals(t *testing.T) {
 	assert.EqualValues(t, math.MaxInt-4, s.Snapshot().Total.RefusedRecords)
 }
 
-// What a reader sees while copies are put is a whole number of records, in order.
+// What a reader sees while copies are put is a whole number of records, in
+// order.
 func TestStream_copiesArePublishedInOrder(t *testing.T) {
 	const n, calls = 5000, 20
 	s := newStream(t, weir.Config{Limits: weir.Unlimited()})
@@ -266,8 +268,8 @@ func (c *endingContext) Err() error {
 	return nil
 }
 
-// PutCopies looks at its context whichever way the copies go, and returns what was
-// stored before it ended.
+// PutCopies looks at its context whichever way the copies go, and returns what
+// was stored before it ended.
 func TestStream_putCopiesWhoseContextEnds(t *testing.T) {
 	const much = 1 << 20 // copies are put to one shard together
 	for _, c := range []struct {
@@ -307,8 +309,9 @@ func TestStream_putCopiesThatTheClockEnds(t *testing.T) {
 	assert.Zero(t, stored)
 }
 
-// Copies that wait for memory are put at the time at which there is room: the quota
-// took the time of the call for a clock that was set back, and filled anew.
+// Copies that wait for memory are put at the time at which there is room: the
+// quota took the time of the call for a clock that was set back, and filled
+// anew.
 func TestStream_putCopiesThatWaitForMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStream(t, weir.Config{MaxBytes: 10 * (1 + overhead), WhenFull: weir.Wait, Settings: weir.Settings{Retention: 10 * time.Second},

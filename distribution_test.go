@@ -91,8 +91,8 @@ func TestDistribution_balanceUnderConcurrency(t *testing.T) {
 	}
 }
 
-// Under automatic distribution a load that one key would throttle passes, and all
-// shards are split at once.
+// Under automatic distribution a load that one key would throttle passes, and
+// all shards are split at once.
 func TestOnDemand_automaticDistributionHasNoHotKey(t *testing.T) {
 	c := onDemandConfig()
 	c.Distribution = weir.DistributeAuto

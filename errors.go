@@ -17,9 +17,9 @@ var (
 	// the record: nothing happened, and the same may succeed later. The error is
 	// a [*LimitError]. The service calls it ProvisionedThroughputExceeded.
 	ErrThroughputExceeded = errors.New("throughput exceeded")
-	// ErrLimitExceeded says that a limit refused the call that is no throughput: how
-	// many consumers or shards there may be, or how often a stream may be changed.
-	// The error is a [*LimitError]. The service has the same name for it.
+	// ErrLimitExceeded says that a limit refused the call that is no throughput:
+	// how many consumers or shards there may be, or how often a stream may be
+	// changed. The error is a [*LimitError]. The service has the same name for it.
 	ErrLimitExceeded = errors.New("limit exceeded")
 	// ErrWrongMode says that the operation is for streams in the other capacity
 	// mode.
@@ -55,8 +55,8 @@ var (
 	// ErrSubscriptionTakenOver says that a subscription ended because the same
 	// consumer subscribed to the same shard again.
 	ErrSubscriptionTakenOver = errors.New("subscription taken over")
-	// ErrClosed says that a [Reader] or a [Subscription] was used after its Close, or
-	// that something was put after [Stream.EndWrites].
+	// ErrClosed says that a [Reader] or a [Subscription] was used after its Close,
+	// or that something was put after [Stream.EndWrites].
 	ErrClosed = errors.New("closed")
 	// ErrRecordsLost says that records had gone before a reader came to them, which
 	// was told to be [Position.Strict]. The error is a [*RecordsLostError].
@@ -110,9 +110,9 @@ func (e *SequenceNumberError) Error() string {
 // Is reports whether target is [ErrInvalidSequenceNumber].
 func (e *SequenceNumberError) Is(target error) bool { return target == ErrInvalidSequenceNumber }
 
-// A RecordsLostError says which records a reader has lost: they expired, or were
-// dropped or trimmed, before it came to them. It matches [ErrRecordsLost]. The
-// reader goes on behind them.
+// A RecordsLostError says which records a reader has lost: they expired, or
+// were dropped or trimmed, before it came to them. It matches [ErrRecordsLost].
+// The reader goes on behind them.
 type RecordsLostError struct {
 	Stream  string
 	Shard   ShardID

@@ -26,8 +26,8 @@ func WithChecksums(b []byte) []byte {
 // ZeroToken returns the token that the zero iterator would have as one of s.
 func ZeroToken(s *Stream) string { return s.Token(Iterator{stream: s}) }
 
-// ArenaBytes returns the memory of all segments that a stream holds on to, those
-// of closed shards included.
+// ArenaBytes returns the memory of all segments that a stream holds on to,
+// those of closed shards included.
 func ArenaBytes(s *Stream) int64 {
 	var n int64
 	for _, sh := range s.routes.Load().all {
@@ -36,8 +36,8 @@ func ArenaBytes(s *Stream) int64 {
 	return n
 }
 
-// OpenShards returns how many open shards a stream has, without carrying out what
-// has fallen due in on-demand mode.
+// OpenShards returns how many open shards a stream has, without carrying out
+// what has fallen due in on-demand mode.
 func OpenShards(s *Stream) int { return len(s.routes.Load().open) }
 
 // CheckOldest compares what the heap of oldest records says with a look at all

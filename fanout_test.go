@@ -250,8 +250,9 @@ func TestFanout_subscriptionsAreForgotten(t *testing.T) {
 	assert.Len(t, s.Snapshot().Consumers[0].Shards, 0)
 }
 
-// Whatever is split and merged meanwhile, and however often the subscriptions are
-// renewed: every acknowledged record once, each key in the order of its puts.
+// Whatever is split and merged meanwhile, and however often the subscriptions
+// are renewed: every acknowledged record once, each key in the order of its
+// puts.
 func TestSubscription_everyRecordOnceInOrder(t *testing.T) {
 	seed := *seedFlag
 	if seed == 0 {
@@ -308,8 +309,8 @@ func TestSubscription_everyRecordOnceInOrder(t *testing.T) {
 	})
 }
 
-// produce puts records with rising numbers for each key until stopped, and notes
-// how many were acknowledged.
+// produce puts records with rising numbers for each key until stopped, and
+// notes how many were acknowledged.
 func produce(t *testing.T, s *weir.Stream, acknowledged map[string]int, producer string, keys int, stopped <-chan struct{}) {
 	for i := 0; ; i++ {
 		select {
@@ -335,8 +336,8 @@ func observer(t *testing.T, seen map[string]int) func(ev weir.Batch) {
 	}
 }
 
-// A follower reads a whole stream through subscriptions, each shard in a goroutine
-// of its own, parents before children.
+// A follower reads a whole stream through subscriptions, each shard in a
+// goroutine of its own, parents before children.
 type follower struct {
 	t        *testing.T
 	stream   *weir.Stream
@@ -348,8 +349,8 @@ type follower struct {
 	handle func(weir.Batch)
 }
 
-// follow begins to read the stream from its beginning, until ctx ends. One event
-// is handled at a time.
+// follow begins to read the stream from its beginning, until ctx ends. One
+// event is handled at a time.
 func follow(ctx context.Context, t *testing.T, s *weir.Stream, consumer string, wg *sync.WaitGroup, handle func(weir.Batch)) {
 	var listing []lineage.Shard[weir.ShardID]
 	for _, d := range s.Shards() {

@@ -100,8 +100,8 @@ func (r HashKeyRange) Contains(k HashKey) bool { return !k.less(r.Start) && !r.E
 
 // Middle returns where the upper half of r begins; where the number of keys is
 // odd the lower half is the larger one. It is the key at which a shard is split
-// into halves, if [HashKeyRange.CanSplitAt] agrees. For a range of one key it is
-// the key behind it, and 0 behind 2^128 - 1.
+// into halves, if [HashKeyRange.CanSplitAt] agrees. For a range of one key it
+// is the key behind it, and 0 behind 2^128 - 1.
 func (r HashKeyRange) Middle() HashKey {
 	return HashKey(r.inKeyspace().Middle())
 }
@@ -131,8 +131,8 @@ func (r HashKeyRange) inKeyspace() keyspace.Range {
 }
 
 // EvenRanges divides the key space into n ranges as the service does: each is
-// floor(2^128/n) wide, and the last one takes what is left. It returns nil if n is
-// not positive.
+// floor(2^128/n) wide, and the last one takes what is left. It returns nil if n
+// is not positive.
 func EvenRanges(n int) (ranges []HashKeyRange) {
 	for _, r := range keyspace.Even(n) {
 		ranges = append(ranges, HashKeyRange{HashKey(r.Start), HashKey(r.End)})

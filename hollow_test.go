@@ -55,8 +55,8 @@ func TestHollow_readBudget(t *testing.T) {
 	assert.Equal(t, 5*time.Second, requireLimit(t, err, "read bytes per second"))
 }
 
-// Of each record there are eight bytes, and some free space; in a large one's case
-// the beginning of a segment comes on top.
+// Of each record there are eight bytes, and some free space; in a large one's
+// case the beginning of a segment comes on top.
 func TestHollow_memoryOfARecord(t *testing.T) {
 	for _, c := range []struct{ size, n, most int }{
 		{1, 1_000_000, 9}, {1 << 10, 1_000_000, 9}, {64 << 10, 100_000, 10}, {1 << 20, 10_000, 10}, {10 << 20, 1000, 16},

@@ -366,11 +366,11 @@ func (sh *shard) endBatch(b *Batch) {
 	}
 }
 
-// Age returns how long ago the oldest record arrived that can be read and that the
-// iterator has not given out yet, in whole milliseconds; zero if there is none. It
-// spends no read quota, and works for an iterator that has expired: a reader that
-// was away for long is who asks. The error matches [ErrInvalidIterator] for the
-// zero value, or [ErrShardNotFound].
+// Age returns how long ago the oldest record arrived that can be read and that
+// the iterator has not given out yet, in whole milliseconds; zero if there is
+// none. It spends no read quota, and works for an iterator that has expired: a
+// reader that was away for long is who asks. The error matches
+// [ErrInvalidIterator] for the zero value, or [ErrShardNotFound].
 func (it Iterator) Age() (time.Duration, error) {
 	s := it.stream
 	if s == nil {

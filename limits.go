@@ -118,8 +118,9 @@ type Limits struct {
 	ModeSwitchesPerDay int
 }
 
-// ServiceLimits returns the service's own limits: what the zero value of each field
-// means. Those of events are not published by the service and are our choice.
+// ServiceLimits returns the service's own limits: what the zero value of each
+// field means. Those of events are not published by the service and are our
+// choice.
 func ServiceLimits() Limits {
 	return Limits{
 		WriteBytesPerSecond: 1 * mib, WriteRecordsPerSecond: 1000,
@@ -138,7 +139,8 @@ func ServiceLimits() Limits {
 
 // Unlimited returns limits that are all lifted. What remains are the bounds of
 // the format, keys of 1 to 256 characters and records of 10 MiB, and what is no
-// quota: the size of a subscription's events and how often an idle one gives one.
+// quota: the size of a subscription's events and how often an idle one gives
+// one.
 func Unlimited() Limits {
 	l := liftedLimits()
 	l.IdleEventInterval, l.EventBytes, l.EventRecords = 0, 0, 0
@@ -162,9 +164,9 @@ func liftedLimits() Limits {
 	}
 }
 
-// withDefaults replaces zeros by the service's limits and negative values by the
-// lifted ones. It goes by field, so that a new one needs its numbers above and
-// nothing else.
+// withDefaults replaces zeros by the service's limits and negative values by
+// the lifted ones. It goes by field, so that a new one needs its numbers above
+// and nothing else.
 func (l Limits) withDefaults() Limits {
 	service, lifted := ServiceLimits(), liftedLimits()
 	to := reflect.ValueOf(&l).Elem()
@@ -225,8 +227,8 @@ const (
 	QuotaWriteRecords Quota = "write records per second"
 	QuotaReadBytes    Quota = "read bytes per second"
 	QuotaReadCalls    Quota = "read calls per second"
-	// QuotaSubscriptions is of one consumer and one shard: a subscription began less
-	// than [Limits.SubscribeTakeover] ago.
+	// QuotaSubscriptions is of one consumer and one shard: a subscription began
+	// less than [Limits.SubscribeTakeover] ago.
 	QuotaSubscriptions Quota = "new subscriptions of a consumer"
 	// The quotas of a stream.
 	QuotaConsumers    Quota = "consumers"
@@ -246,8 +248,8 @@ var quotaOf = [...]Quota{
 }
 
 // A LimitError says which limit refused a call or a record. It matches
-// [ErrThroughputExceeded] if that is one of throughput, [ErrSubscriptionActive] if it
-// is QuotaSubscriptions, else [ErrLimitExceeded].
+// [ErrThroughputExceeded] if that is one of throughput, [ErrSubscriptionActive]
+// if it is QuotaSubscriptions, else [ErrLimitExceeded].
 type LimitError struct {
 	Quota  Quota
 	Stream string
@@ -286,8 +288,8 @@ func (e *LimitError) Error() string {
 	}
 }
 
-// Is reports whether target is [ErrThroughputExceeded], [ErrSubscriptionActive] or
-// [ErrLimitExceeded], whichever e is one of.
+// Is reports whether target is [ErrThroughputExceeded], [ErrSubscriptionActive]
+// or [ErrLimitExceeded], whichever e is one of.
 func (e *LimitError) Is(target error) bool {
 	switch {
 	case e.isThroughput():

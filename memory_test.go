@@ -111,8 +111,8 @@ func TestStream_recordThatAQuotaRefusesDropsNothing(t *testing.T) {
 	assert.Zero(t, s.Snapshot().Total.DroppedRecords)
 }
 
-// A reader that stops at the tip read as many records as were missing to the tip
-// when it began a batch, even if the first of those were dropped meanwhile.
+// A reader that stops at the tip read as many records as were missing to the
+// tip when it began a batch, even if the first of those were dropped meanwhile.
 func TestStream_readToTheTipEndsThereThoughRecordsAreDropped(t *testing.T) {
 	const n = 300 // more than a reader takes at once
 	s, clock := clocked(t, weir.Config{MaxBytes: n * (4 + overhead), WhenFull: weir.DropOldest,
@@ -134,8 +134,8 @@ func TestStream_readToTheTipEndsThereThoughRecordsAreDropped(t *testing.T) {
 	assert.Equal(t, 256, seen, "the rest was dropped before it was read")
 }
 
-// The heap of the oldest records agrees with a look at all shards, whatever becomes
-// of them: they fill, empty, expire, are split, merged and forgotten.
+// The heap of the oldest records agrees with a look at all shards, whatever
+// becomes of them: they fill, empty, expire, are split, merged and forgotten.
 func TestStream_oldestRecordIsFoundAmongAllShards(t *testing.T) {
 	base := seed(t)
 	for history := range 20 {
@@ -210,8 +210,8 @@ var fullPuts = map[string]func(context.Context, *weir.Stream) error{
 	},
 }
 
-// fullStream returns a stream that is full with two records, a second apart, whose
-// puts wait.
+// fullStream returns a stream that is full with two records, a second apart,
+// whose puts wait.
 func fullStream(t *testing.T) (s *weir.Stream, first weir.SequenceNumber) {
 	s = newStream(t, weir.Config{MaxBytes: 2 * (3 + overhead), WhenFull: weir.Wait,
 		Settings: weir.Settings{Retention: time.Hour}, Limits: weir.Limits{MinRetention: -1}})
@@ -311,7 +311,8 @@ func TestWait_firstComeFirstServed(t *testing.T) {
 	})
 }
 
-// What would fit waits none the less behind a larger record that came before it.
+// What would fit waits none the less behind a larger record that came before
+// it.
 func TestWait_nobodyOvertakesALargerRecord(t *testing.T) {
 	for way, put := range fullPuts {
 		t.Run(way, func(t *testing.T) {
@@ -333,7 +334,8 @@ func TestWait_nobodyOvertakesALargerRecord(t *testing.T) {
 	}
 }
 
-// A batch has its turn for one record; the next comes after who stands behind it.
+// A batch has its turn for one record; the next comes after who stands behind
+// it.
 func TestWait_batchTakesOneTurnARecord(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, _ := fullStream(t)
@@ -375,8 +377,8 @@ func TestWait_recordThatNeverFitsIsRefusedAtOnce(t *testing.T) {
 	})
 }
 
-// A batch that is larger than MaxBytes goes through bit by bit as a reader trims
-// what it has read, and what the reader holds stays as it was.
+// A batch that is larger than MaxBytes goes through bit by bit as a reader
+// trims what it has read, and what the reader holds stays as it was.
 func TestWait_batchLargerThanMaxBytes(t *testing.T) {
 	const n = 50
 	for _, waits := range []bool{false, true} {

@@ -34,8 +34,8 @@ func onDemandConfig() weir.Config {
 }
 
 // A demand is what is put in one second: n records of size bytes, spread evenly
-// over the lower share-th part of the key space; all under one hash key if share
-// is zero.
+// over the lower share-th part of the key space; all under one hash key if
+// share is zero.
 type demand struct{ n, size, share int }
 
 func (d demand) entries() []weir.Entry {
@@ -48,8 +48,8 @@ func (d demand) entries() []weir.Entry {
 	return entries
 }
 
-// A rig drives a stream with a demand second by second, and notes when the number
-// of shards changed and when records were refused.
+// A rig drives a stream with a demand second by second, and notes when the
+// number of shards changed and when records were refused.
 type rig struct {
 	t       *testing.T
 	s       *weir.Stream
@@ -124,8 +124,8 @@ func always(d demand) func(int) demand { return func(int) demand { return d } }
 
 const hour = 3600
 
-// The stream begins on the hour with 4 shards of 1,000 bytes/s. 16 records of 125
-// bytes are 500 for each shard, which is its share.
+// The stream begins on the hour with 4 shards of 1,000 bytes/s. 16 records of
+// 125 bytes are 500 for each shard, which is its share.
 func TestCapacity_loadCurves(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -187,8 +187,8 @@ func ramp(size int) func(int) demand {
 	return func(second int) demand { return demand{16, size * (second / 60), 1} }
 }
 
-// decline loads a quarter of the key space beyond its share, and less after 1800
-// seconds.
+// decline loads a quarter of the key space beyond its share, and less after
+// 1800 seconds.
 func decline(size int) func(int) demand {
 	return func(second int) demand {
 		if second < 1800 {
@@ -208,8 +208,8 @@ func minuteInFive(d func(int) demand) func(int) demand {
 	}
 }
 
-// wave rises from 0.4 to 2.8 shards' limits until noon and falls again. Only the
-// first minute of each hour has load.
+// wave rises from 0.4 to 2.8 shards' limits until noon and falls again. Only
+// the first minute of each hour has load.
 func wave(second int) demand {
 	if second%hour >= 60 {
 		return demand{}
@@ -337,8 +337,9 @@ func TestOnDemand_unlimitedShardsNeverSplit(t *testing.T) {
 	assert.NoError(t, err)
 }
 
-// However far a stream grows, a put carries out a bounded part of it, and the rest
-// takes effect at the time it was due too. Records find their way meanwhile.
+// However far a stream grows, a put carries out a bounded part of it, and the
+// rest takes effect at the time it was due too. Records find their way
+// meanwhile.
 func TestOnDemand_putDoesBoundedWork(t *testing.T) {
 	s, clock := clocked(t, weir.Config{Settings: weir.Settings{Mode: weir.OnDemand}, Limits: weir.Limits{OnDemandWriteBytesPerSecond: weir.Unlimited().OnDemandWriteBytesPerSecond}})
 	whole, wholeClock := clocked(t, weir.Config{Settings: weir.Settings{Mode: weir.OnDemand}, Limits: weir.Limits{OnDemandWriteBytesPerSecond: weir.Unlimited().OnDemandWriteBytesPerSecond}})
@@ -373,8 +374,8 @@ func TestOnDemand_putDoesBoundedWork(t *testing.T) {
 	assert.Len(t, puts, n)
 }
 
-// What came into a shard counts once, also if the shard is split by a later put of
-// the same minute.
+// What came into a shard counts once, also if the shard is split by a later put
+// of the same minute.
 func TestOnDemand_loadOfAMinuteOutlivesASplit(t *testing.T) {
 	s, clock := clocked(t, weir.Config{Settings: weir.Settings{Mode: weir.OnDemand}, Limits: weir.Limits{OnDemandWriteBytesPerSecond: weir.Unlimited().OnDemandWriteBytesPerSecond}})
 	require.NoError(t, s.SetWarmThroughput(context.Background(), 5000))

@@ -33,8 +33,8 @@ import (
 // PutRecord appends a record to the shard whose hash key range holds the MD5 of
 // key, and returns where it went. data is copied; it may be empty. Past a write
 // limit of the shard PutRecord does not wait: it returns a [*LimitError], which
-// matches [ErrThroughputExceeded], and nothing is stored. What does not fit into
-// [Config.MaxBytes] is dealt with as [Config.WhenFull] says.
+// matches [ErrThroughputExceeded], and nothing is stored. What does not fit
+// into [Config.MaxBytes] is dealt with as [Config.WhenFull] says.
 func (s *Stream) PutRecord(ctx context.Context, key string, data []byte) (Placed, error) {
 	now, err := s.begin(ctx)
 	if err != nil {
@@ -57,9 +57,9 @@ func (s *Stream) Put(ctx context.Context, e Entry) (Placed, error) {
 	return s.put(ctx, e.PartitionKey, e.Data, e.ExplicitHashKey, now, false)
 }
 
-// put puts a record to the shard of explicit or, if that is nil, of key's hash. If
-// inLine is set, those who wait for the shard's quota come first, and a record that
-// a limit refuses keeps its room in memory.
+// put puts a record to the shard of explicit or, if that is nil, of key's hash.
+// If inLine is set, those who wait for the shard's quota come first, and a
+// record that a limit refuses keeps its room in memory.
 func (s *Stream) put(ctx context.Context, key string, data []byte, explicit *HashKey, now clock.Instant, inLine bool) (Placed, error) {
 	if err := s.checkRecord(key, data); err != nil {
 		return Placed{}, err
@@ -98,9 +98,9 @@ func (s *Stream) put(ctx context.Context, key string, data []byte, explicit *Has
 	return Placed{ShardID: sh.shard, SequenceNumber: sh.number(i, ms)}, nil
 }
 
-// beginWrite returns the shard that takes a record, between its begin and end, or
-// nil when writes have ended. The hash is spared where there is one shard only to
-// choose from.
+// beginWrite returns the shard that takes a record, between its begin and end,
+// or nil when writes have ended. The hash is spared where there is one shard
+// only to choose from.
 func (s *Stream) beginWrite(key string, explicit *HashKey) *shard {
 	for routes := s.routes.Load(); ; routes = s.laterRoutes() {
 		if len(routes.open) == 0 {
@@ -124,8 +124,8 @@ func (s *Stream) laterRoutes() *routing {
 }
 
 // stamp returns the arrival of what is put into a shard, which is between begin
-// and end. It reports whether this is the first put of a second on the stream. The
-// stream's mark is made here, before anything of that second is published.
+// and end. It reports whether this is the first put of a second on the stream.
+// The stream's mark is made here, before anything of that second is published.
 func (s *Stream) stamp(sh *shard, now clock.Instant) (ms int64, tidy bool) {
 	ms, newSecond := sh.stamp(now.Ms())
 	if newSecond {
@@ -186,15 +186,16 @@ func (s *Stream) checkOrdering(n SequenceNumber, now clock.Instant) error {
 }
 
 // PutRecordWait is [Stream.PutRecord] for a caller who rather waits than be
-// refused: past a write limit it waits until there is room or ctx ends. Those who
-// wait for a shard are served in the order in which they came, over a split or merge
-// too, and puts that do not wait do not overtake them; each costs the same however
-// many wait. When ctx ends the error matches its cause and the [*LimitError] that it
-// waited for, and the quota is as if it had not been there. Metrics count a record
-// that has to wait as throttled once.
+// refused: past a write limit it waits until there is room or ctx ends. Those
+// who wait for a shard are served in the order in which they came, over a split
+// or merge too, and puts that do not wait do not overtake them; each costs the
+// same however many wait. When ctx ends the error matches its cause and the
+// [*LimitError] that it waited for, and the quota is as if it had not been
+// there. Metrics count a record that has to wait as throttled once.
 //
-// It is [Config.Now] that says whether the wait is over, and a timer of package time
-// that says when to ask: while the stream's clock stands still, nothing passes.
+// It is [Config.Now] that says whether the wait is over, and a timer of package
+// time that says when to ask: while the stream's clock stands still, nothing
+// passes.
 func (s *Stream) PutRecordWait(ctx context.Context, key string, data []byte) (Placed, error) {
 	now, err := s.begin(ctx)
 	if err != nil {
@@ -210,14 +211,15 @@ func (s *Stream) PutRecordWait(ctx context.Context, key string, data []byte) (Pl
 }
 
 // PutRecordsWait is [Stream.PutRecords] for a caller who rather waits than be
-// refused: it waits for the quota of each shard as [Stream.PutRecordWait] does, and
-// keeps the order of entries within each shard. Metrics know it as one call.
+// refused: it waits for the quota of each shard as [Stream.PutRecordWait] does,
+// and keeps the order of entries within each shard. Metrics know it as one
+// call.
 //
-// The error is nil if and only if all records are stored; the results say what became
-// of each. When ctx ends while records wait, it matches the context's cause and the
-// limit that was waited for, and what is left is not stored. Else it is why the first
-// record that is not stored is not: one that does not fit into [Config.MaxBytes] gives
-// [ErrMemoryFull].
+// The error is nil if and only if all records are stored; the results say what
+// became of each. When ctx ends while records wait, it matches the context's
+// cause and the limit that was waited for, and what is left is not stored. Else
+// it is why the first record that is not stored is not: one that does not fit
+// into [Config.MaxBytes] gives [ErrMemoryFull].
 func (s *Stream) PutRecordsWait(ctx context.Context, entries []Entry) ([]PutResult, error) {
 	begin, err := s.begin(ctx)
 	if err == nil {
@@ -247,12 +249,12 @@ func (s *Stream) PutRecordsWait(ctx context.Context, entries []Entry) ([]PutResu
 // together instead of one by one as soon as the first may pass.
 const patience = 20 * time.Millisecond
 
-// slowClock is the shortest time after which a stream's clock is looked at again that
-// has not got as far as a timer.
+// slowClock is the shortest time after which a stream's clock is looked at
+// again that has not got as far as a timer.
 const slowClock = time.Millisecond
 
-// A waitingPut is a call that waits for quota. What it waits for has its room in
-// memory already.
+// A waitingPut is a call that waits for quota. What it waits for has its room
+// in memory already.
 type waitingPut struct {
 	stream  *Stream
 	entries []Entry
@@ -260,8 +262,8 @@ type waitingPut struct {
 	single  bool // it counts as a PutRecord
 }
 
-// A lineup is the part of a waiting put that waits for one shard: records in their
-// order, which are put one after the other as the quota allows.
+// A lineup is the part of a waiting put that waits for one shard: records in
+// their order, which are put one after the other as the quota allows.
 type lineup struct {
 	sh     *shard
 	left   []int // entries not stored, in order
@@ -299,10 +301,10 @@ func (q *waitingPut) firstError() error {
 	return nil
 }
 
-// put puts entries, whose results carry the limit that refused them, as the quotas
-// of their shards allow. It lets the part of each shard have its turn; where a shard
-// was closed meanwhile, its part moves on to the children. When ctx ends it returns
-// an error that says which limit it waited for.
+// put puts entries, whose results carry the limit that refused them, as the
+// quotas of their shards allow. It lets the part of each shard have its turn;
+// where a shard was closed meanwhile, its part moves on to the children. When
+// ctx ends it returns an error that says which limit it waited for.
 func (q *waitingPut) put(ctx context.Context, entries []int) error {
 	// Each line has an entry at least, and tells of its turn once.
 	turns := make(chan *wait.Ticket, len(entries))
@@ -349,8 +351,8 @@ func (q *waitingPut) refuseEnded(entries []int) error {
 	return err
 }
 
-// lineUp divides entries by shard and takes a place in the line of each. There are
-// no lines when writes have ended.
+// lineUp divides entries by shard and takes a place in the line of each. There
+// are no lines when writes have ended.
 func (q *waitingPut) lineUp(routes *routing, entries []int, turns chan<- *wait.Ticket) (lines []*lineup) {
 	if len(routes.open) == 0 {
 		return nil
@@ -376,8 +378,8 @@ func (q *waitingPut) lineUp(routes *routing, entries []int, turns chan<- *wait.T
 	return lines
 }
 
-// next waits until one of lines has its turn, is to look whether its debt is paid
-// off, or has a debt to a shard that takes no more; or until ctx ends.
+// next waits until one of lines has its turn, is to look whether its debt is
+// paid off, or has a debt to a shard that takes no more; or until ctx ends.
 func (q *waitingPut) next(ctx context.Context, lines []*lineup, turns <-chan *wait.Ticket) (*lineup, error) {
 	var first *lineup // of those that have a debt
 	for {
@@ -404,8 +406,8 @@ func (q *waitingPut) next(ctx context.Context, lines []*lineup, turns <-chan *wa
 	}
 }
 
-// soonest returns which of lines that have a debt is to be looked at first: one to
-// a shard that takes no more, or the one that is due. It is nil if none has.
+// soonest returns which of lines that have a debt is to be looked at first: one
+// to a shard that takes no more, or the one that is due. It is nil if none has.
 func soonest(lines []*lineup) (first *lineup) {
 	for _, l := range lines {
 		switch {
@@ -419,9 +421,9 @@ func soonest(lines []*lineup) (first *lineup) {
 	return first
 }
 
-// putLine puts what of a line is paid for and what the quota lets pass besides, and
-// takes a debt for what comes next. It reports whether the shard is open; if not,
-// nothing is put, and there is no debt to a shard that takes no more.
+// putLine puts what of a line is paid for and what the quota lets pass besides,
+// and takes a debt for what comes next. It reports whether the shard is open;
+// if not, nothing is put, and there is no debt to a shard that takes no more.
 func (q *waitingPut) putLine(l *lineup) bool {
 	sh, now := l.sh, q.stream.now()
 	if !sh.begin() {
@@ -456,7 +458,8 @@ func (q *waitingPut) putLine(l *lineup) bool {
 	return true
 }
 
-// store appends entries that may pass to a shard, which is between begin and end.
+// store appends entries that may pass to a shard, which is between begin and
+// end.
 func (q *waitingPut) store(sh *shard, entries []int, now clock.Instant) {
 	s := q.stream
 	ms, tidy := s.stamp(sh, now)
@@ -475,8 +478,8 @@ func (q *waitingPut) store(sh *shard, entries []int, now clock.Instant) {
 	}
 }
 
-// giveUp leaves all lines, gives room and quota back, and says of each record that
-// is not stored what it waited for.
+// giveUp leaves all lines, gives room and quota back, and says of each record
+// that is not stored what it waited for.
 func (q *waitingPut) giveUp(lines []*lineup) {
 	now := q.stream.now()
 	for _, l := range lines {

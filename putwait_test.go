@@ -194,8 +194,8 @@ func drainQuota(t testing.TB, s *weir.Stream, n int) {
 	require.Equal(t, n, stored)
 }
 
-// waiters puts rounds records of each of n waiters, one after the other, and returns
-// when all are stored. The waiters begin in their order.
+// waiters puts rounds records of each of n waiters, one after the other, and
+// returns when all are stored. The waiters begin in their order.
 func waiters(t *testing.T, s *weir.Stream, n, rounds int, apart time.Duration) {
 	t.Helper()
 	var all sync.WaitGroup
@@ -237,8 +237,8 @@ func TestPutRecordWait_firstComeFirstServed(t *testing.T) {
 	})
 }
 
-// The cost of a record is the same whether ten wait beside it or five hundred, in
-// real time as well.
+// The cost of a record is the same whether ten wait beside it or five hundred,
+// in real time as well.
 func TestPutRecordWait_costDoesNotDependOnTheOthers(t *testing.T) {
 	for _, n := range []int{10, 500} {
 		s, readings := counted(t, weir.Config{Limits: weir.Limits{WriteRecordsPerSecond: 20_000}})
@@ -284,8 +284,8 @@ func TestPutRecordWait_isNotStarvedByOthers(t *testing.T) {
 	})
 }
 
-// A context that ends while it waits says what ended it and which limit it waited
-// for, and leaves nothing behind, neither in memory nor in the quota.
+// A context that ends while it waits says what ended it and which limit it
+// waited for, and leaves nothing behind, neither in memory nor in the quota.
 func TestPutRecordWait_contextThatEnds(t *testing.T) {
 	cause := errors.New("the shop is closing")
 	puts := map[string]func(context.Context, *weir.Stream) error{
@@ -353,7 +353,8 @@ func TestPutRecordWait_deadlineIsTheError(t *testing.T) {
 	})
 }
 
-// The stream's clock decides when a record passes; timers only say when to look.
+// The stream's clock decides when a record passes; timers only say when to
+// look.
 func TestPutRecordWait_goesByTheStreamsClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, clock := clocked(t, weir.Config{Limits: weir.Limits{WriteRecordsPerSecond: 10}})
@@ -472,8 +473,8 @@ func TestPutRecordsWait_distributedInTurn(t *testing.T) {
 	})
 }
 
-// The records of one shard do not wait for those of another, neither for its quota
-// nor for who stands in line there.
+// The records of one shard do not wait for those of another, neither for its
+// quota nor for who stands in line there.
 func TestPutRecordsWait_shardsDoNotWaitForEachOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStream(t, weir.Config{Shards: 2, Limits: weir.Limits{WriteRecordsPerSecond: 10}})
@@ -515,8 +516,8 @@ func repeat(e weir.Entry, n int) []weir.Entry {
 	return entries
 }
 
-// The error is nil if and only if all is stored, and it is found in the error what
-// is not, whatever happens when memory is full.
+// The error is nil if and only if all is stored, and it is found in the error
+// what is not, whatever happens when memory is full.
 func TestPutRecordsWait_errorSaysWhetherAllIsStored(t *testing.T) {
 	for _, c := range []struct {
 		policy weir.FullPolicy

@@ -23,7 +23,8 @@ func requireLimit(t *testing.T, err error, limit string) time.Duration {
 	return over.RetryAfter
 }
 
-// puts puts records of a size until one is refused, and returns how many passed.
+// puts puts records of a size until one is refused, and returns how many
+// passed.
 func puts(t *testing.T, s *weir.Stream, size int) (n int, err error) {
 	t.Helper()
 	data := make([]byte, size-1)
@@ -161,8 +162,8 @@ func TestStream_recordLargerThanItsBucketPassesWhenFull(t *testing.T) {
 	mustPut(t, s, "k", text(4999))
 }
 
-// The burst of large records is for streams that admit them: setting the default
-// record size once more must not change what passes.
+// The burst of large records is for streams that admit them: setting the
+// default record size once more must not change what passes.
 func TestStream_settingDefaultRecordBytesAddsNoBurst(t *testing.T) {
 	s, _ := clocked(t, weir.Config{Limits: weir.Limits{WriteBytesPerSecond: 1000}})
 	require.NoError(t, setRecordBytes(s, mib))
@@ -231,9 +232,9 @@ func TestStream_readOfASecondsWorthIsFree(t *testing.T) {
 	assert.Equal(t, 500*time.Millisecond, requireLimit(t, err, "read bytes per second"))
 }
 
-// A read that returned more than the bucket held used to leave in the bucket what
-// flowed in while it was paid for, so that a reader who came back as soon as it
-// might got twice the limit.
+// A read that returned more than the bucket held used to leave in the bucket
+// what flowed in while it was paid for, so that a reader who came back as soon
+// as it might got twice the limit.
 func TestStream_readersGetNoMoreThanTheLimitForLong(t *testing.T) {
 	s, clock := filled(t, 1)
 	it := mustIterator(t, s, shard0, weir.TrimHorizon())
@@ -254,8 +255,8 @@ func TestStream_readersGetNoMoreThanTheLimitForLong(t *testing.T) {
 	assert.GreaterOrEqual(t, total, 2*mib*int(span/time.Second)-3*mib)
 }
 
-// Reads that overlap are all admitted before the first is paid for. Each must be
-// paid for none the less.
+// Reads that overlap are all admitted before the first is paid for. Each must
+// be paid for none the less.
 func TestStream_overlappingReadsPayOneAfterTheOther(t *testing.T) {
 	s, _ := filled(t, 10)
 	it := mustIterator(t, s, shard0, weir.TrimHorizon())
@@ -276,8 +277,8 @@ func TestStream_overlappingReadsPayOneAfterTheOther(t *testing.T) {
 	assert.Equal(t, time.Duration(n)*5*time.Second, requireLimit(t, err, "read bytes per second"))
 }
 
-// A limiter that was given an earlier time used to count the time up to the later
-// one twice.
+// A limiter that was given an earlier time used to count the time up to the
+// later one twice.
 func TestStream_readingsOutOfOrderRefillNothing(t *testing.T) {
 	s, clock := clocked(t, weir.Config{})
 	passed := 0
@@ -308,8 +309,8 @@ func TestStream_retryAfterSpansReadingsOutOfOrder(t *testing.T) {
 	assert.Equal(t, time.Second+200*time.Millisecond, requireLimit(t, err, "read calls per second"))
 }
 
-// After a clock was set back quotas go on from what they were, instead of standing
-// still until it is made up for.
+// After a clock was set back quotas go on from what they were, instead of
+// standing still until it is made up for.
 func TestStream_clockThatIsSetBack(t *testing.T) {
 	s, clock := clocked(t, weir.Config{})
 	_, err := puts(t, s, 1)

@@ -13,10 +13,10 @@ import (
 
 // A Record is one unit of data in a stream, as reads return it. PartitionKey
 // and Data are views of the stream's memory: they are immutable, stay valid as
-// long as they are held, even after the record was trimmed, and keep up to 1 MiB
-// alive meanwhile. Use [Record.Clone] for what is to be kept for long. Callers
-// must not write to Data. On a stream with [Config.Hollow] both have their length
-// but zero bytes only.
+// long as they are held, even after the record was trimmed, and keep up to 1
+// MiB alive meanwhile. Use [Record.Clone] for what is to be kept for long.
+// Callers must not write to Data. On a stream with [Config.Hollow] both have
+// their length but zero bytes only.
 type Record struct {
 	SequenceNumber SequenceNumber
 	// PartitionKey is the producer's key. It is empty only for a record that was
@@ -31,8 +31,8 @@ type Record struct {
 // ShardID returns the shard that the record was read from.
 func (r Record) ShardID() ShardID { return r.SequenceNumber.Shard() }
 
-// Size returns what the record counts for against limits, in bytes: its data and
-// its partition key.
+// Size returns what the record counts for against limits, in bytes: its data
+// and its partition key.
 func (r Record) Size() int { return len(r.PartitionKey) + len(r.Data) }
 
 // Clone returns a copy that shares no memory with the stream.
@@ -42,8 +42,8 @@ func (r Record) Clone() Record {
 	return r
 }
 
-// appendViews appends the n records that c is at to dst, which has room for them,
-// as views of the log's memory.
+// appendViews appends the n records that c is at to dst, which has room for
+// them, as views of the log's memory.
 func appendViews(dst []Record, c *shardlog.Cursor, n int, id logID) []Record {
 	b, i := c.Block()
 	if b.IsHollow() {
@@ -154,8 +154,8 @@ func checkKey(key string) error {
 	return checkLongKey(key)
 }
 
-// isASCII reports whether s, which must not be empty, has ASCII characters only.
-// Eight bytes at a time it costs a third of what utf8.ValidString does.
+// isASCII reports whether s, which must not be empty, has ASCII characters
+// only. Eight bytes at a time it costs a third of what utf8.ValidString does.
 func isASCII(s string) bool {
 	b := unsafe.Slice(unsafe.StringData(s), len(s))
 	var all uint64

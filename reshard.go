@@ -14,8 +14,8 @@ import (
 	"github.com/weirstream/weir/internal/plan"
 )
 
-// ShardOf returns the open shard that takes a partition key's records, or -1 after
-// [Stream.EndWrites].
+// ShardOf returns the open shard that takes a partition key's records, or -1
+// after [Stream.EndWrites].
 func (s *Stream) ShardOf(key string) ShardID { return s.ShardOfHashKey(HashPartitionKey(key)) }
 
 // ShardOfHashKey returns the open shard that takes records of a hash key, or -1
@@ -245,12 +245,13 @@ func (s *Stream) reshardLocked(steps []plan.Step, now clock.Instant) {
 	c.publish()
 }
 
-// EndWrites closes all open shards for good, without children: the stream takes no
-// more records, and whoever reads it gets [io.EOF] when it has read what there is.
-// What is put later, or waits for room or quota, is refused with an error that
-// matches [ErrClosed]; there is nothing left to split, merge or resize. The last
-// pages and events of the shards have no children. Records expire as ever, and the
-// stream can be saved. To end the writes again does nothing.
+// EndWrites closes all open shards for good, without children: the stream takes
+// no more records, and whoever reads it gets [io.EOF] when it has read what
+// there is. What is put later, or waits for room or quota, is refused with an
+// error that matches [ErrClosed]; there is nothing left to split, merge or
+// resize. The last pages and events of the shards have no children. Records
+// expire as ever, and the stream can be saved. To end the writes again does
+// nothing.
 func (s *Stream) EndWrites(ctx context.Context) error {
 	now, err := s.begin(ctx)
 	if err != nil {

@@ -95,8 +95,8 @@ func TestStream_splitAndMergeRefusals(t *testing.T) {
 	requireCovered(t, s)
 }
 
-// The numbers of children exceed those of their parents, and the ending number of
-// a parent and the starting numbers of its children are one second apart.
+// The numbers of children exceed those of their parents, and the ending number
+// of a parent and the starting numbers of its children are one second apart.
 func TestStream_numbersOverASplit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStream(t, weir.Config{})
@@ -488,8 +488,8 @@ func TestStream_doublingSplitsEachShardOnce(t *testing.T) {
 	requireEven(t, s, 3)
 }
 
-// Any other target is reached by one split for each boundary that is missing and
-// one merge for each that is not wanted.
+// Any other target is reached by one split for each boundary that is missing
+// and one merge for each that is not wanted.
 func TestStream_resizeTakesTheFewestSteps(t *testing.T) {
 	for current := 1; current <= 12; current++ {
 		for target := (current + 1) / 2; target <= 2*current; target++ {

@@ -55,15 +55,15 @@ func (s *Stream) TrimTo(n SequenceNumber) error {
 	return nil
 }
 
-// TrimToPositions gives back the memory of what all of some readers have read, as
-// [Stream.TrimTo] does: each shard is trimmed up to the least of the positions
-// given, entirely if all have finished it, and not at all if one has not begun
-// it. It is for programs that save the positions of all their readers and give
-// them here. Empty positions have begun nothing, and no positions at all trim
-// nothing.
+// TrimToPositions gives back the memory of what all of some readers have read,
+// as [Stream.TrimTo] does: each shard is trimmed up to the least of the
+// positions given, entirely if all have finished it, and not at all if one has
+// not begun it. It is for programs that save the positions of all their readers
+// and give them here. Empty positions have begun nothing, and no positions at
+// all trim nothing.
 //
-// The error is what [Stream.NewReader] returns for positions that are not of this
-// stream or give a shard twice; nothing is trimmed then.
+// The error is what [Stream.NewReader] returns for positions that are not of
+// this stream or give a shard twice; nothing is trimmed then.
 func (s *Stream) TrimToPositions(p ...Positions) error {
 	routes, horizonMs := s.routes.Load(), s.horizonMs(s.now())
 	var least map[ShardID]uint64
@@ -159,8 +159,9 @@ type memoryBound struct {
 }
 
 // admit counts a record of size bytes as held, or reports that it does not fit.
-// Where the oldest records are to be dropped instead, that is done by dropExcess
-// once the record is stored, so that a record which a quota refuses drops nothing.
+// Where the oldest records are to be dropped instead, that is done by
+// dropExcess once the record is stored, so that a record which a quota refuses
+// drops nothing.
 func (m *memoryBound) admit(size int) bool {
 	n := int64(size) + RecordOverheadBytes
 	if m.policy == DropOldest {
@@ -172,9 +173,9 @@ func (m *memoryBound) admit(size int) bool {
 	return m.hold(n)
 }
 
-// hold counts n bytes as held if there is room for them. It counts nothing that it
-// has to take back: another one would not find room meanwhile, and wait for a change
-// that does not come.
+// hold counts n bytes as held if there is room for them. It counts nothing that
+// it has to take back: another one would not find room meanwhile, and wait for
+// a change that does not come.
 func (m *memoryBound) hold(n int64) bool {
 	for {
 		held := m.held.Load()
@@ -190,8 +191,9 @@ func (m *memoryBound) hold(n int64) bool {
 // give takes back what admit counted.
 func (m *memoryBound) give(size int) { m.giveCopies(size, 1) }
 
-// admitCopies counts n records of size bytes as held, or reports that they do not
-// all fit, in which case none is counted. Without a bound it has nothing to count.
+// admitCopies counts n records of size bytes as held, or reports that they do
+// not all fit, in which case none is counted. Without a bound it has nothing to
+// count.
 func (m *memoryBound) admitCopies(size, n int) bool {
 	if m.max == 0 {
 		return true
@@ -220,9 +222,9 @@ func (m *memoryBound) giveExtent(gone shardlog.Extent) {
 // memoryOf returns what records count for against MaxBytes.
 func memoryOf(e shardlog.Extent) int64 { return e.Bytes + e.Records*RecordOverheadBytes }
 
-// makeRoom counts a record as held, waits for room if that is the policy, or refuses
-// the record. It returns when there was room. The stream has a bound; the caller
-// holds no shard's mutex.
+// makeRoom counts a record as held, waits for room if that is the policy, or
+// refuses the record. It returns when there was room. The stream has a bound;
+// the caller holds no shard's mutex.
 func (s *Stream) makeRoom(ctx context.Context, size int, now clock.Instant) (clock.Instant, error) {
 	if s.full.policy == Wait && int64(size)+RecordOverheadBytes <= s.full.max {
 		return s.waitForRoom(ctx, size, now)
@@ -247,8 +249,9 @@ func (s *Stream) findRoom(size int, now clock.Instant) bool {
 	return false
 }
 
-// waitForRoom counts a record as held when it fits and those who came before have
-// been served. When ctx ends first, the error says so and matches [ErrMemoryFull].
+// waitForRoom counts a record as held when it fits and those who came before
+// have been served. When ctx ends first, the error says so and matches
+// [ErrMemoryFull].
 func (s *Stream) waitForRoom(ctx context.Context, size int, now clock.Instant) (clock.Instant, error) {
 	m := &s.full
 	if m.line.Empty() && m.admit(size) {
@@ -277,10 +280,10 @@ func (s *Stream) waitForRoom(ctx context.Context, size int, now clock.Instant) (
 	}
 }
 
-// waitForSome returns how many of entries, from the first on, to put now. Where the
-// policy is to wait for room that is as many as have room, which they are counted
-// for, but one at least, which may be waited for; else it is all. An entry that has
-// no room gets its error in results; if ctx has ended, all do.
+// waitForSome returns how many of entries, from the first on, to put now. Where
+// the policy is to wait for room that is as many as have room, which they are
+// counted for, but one at least, which may be waited for; else it is all. An
+// entry that has no room gets its error in results; if ctx has ended, all do.
 func (s *Stream) waitForSome(ctx context.Context, entries []Entry, results []PutResult, now clock.Instant) (n int, at clock.Instant) {
 	if s.full.max == 0 || s.full.policy != Wait {
 		return len(entries), now
@@ -308,9 +311,9 @@ func (s *Stream) gaveUpRoom(ctx context.Context) error {
 }
 
 // dropExcess drops the oldest records of the stream until the rest fits into
-// MaxBytes, if that is its policy. Of shards whose oldest records are as old the one
-// with the lowest id gives way first, and goes on as long as no other has an older
-// one. The caller holds no shard's mutex.
+// MaxBytes, if that is its policy. Of shards whose oldest records are as old
+// the one with the lowest id gives way first, and goes on as long as no other
+// has an older one. The caller holds no shard's mutex.
 func (s *Stream) dropExcess(now clock.Instant) {
 	m := &s.full
 	if m.policy != DropOldest || m.held.Load() <= m.max {
@@ -335,8 +338,8 @@ func (s *Stream) dropExcess(now clock.Instant) {
 	}
 }
 
-// trimDated trims, in a stream with a bound, what has expired, and returns how long
-// it is until the next record does.
+// trimDated trims, in a stream with a bound, what has expired, and returns how
+// long it is until the next record does.
 func (s *Stream) trimDated(now clock.Instant) (wait time.Duration) {
 	m, retention := &s.full, s.retention()
 	m.dropping.Lock()
@@ -368,11 +371,11 @@ func (m *memoryBound) date(sh *shard) {
 	}
 }
 
-// A datedHeap is the shards with records, the one with the oldest first, the lowest
-// id of several. A shard may be entered with an older record than it still has:
-// what is at the top is looked at before it is believed. So a record that goes
-// elsewhere, by retention, costs nothing here, and to find the oldest of n shards
-// takes the time of log n, not of n.
+// A datedHeap is the shards with records, the one with the oldest first, the
+// lowest id of several. A shard may be entered with an older record than it
+// still has: what is at the top is looked at before it is believed. So a record
+// that goes elsewhere, by retention, costs nothing here, and to find the oldest
+// of n shards takes the time of log n, not of n.
 type datedHeap []dated
 
 type dated struct {
@@ -380,8 +383,8 @@ type dated struct {
 	sh *shard
 }
 
-// settle brings the shard with the oldest record to the top and returns it, nil if
-// there is none, with the arrival of the oldest record in any other.
+// settle brings the shard with the oldest record to the top and returns it, nil
+// if there is none, with the arrival of the oldest record in any other.
 func (h *datedHeap) settle() (first *dated, next int64) {
 	if !h.verify(0) {
 		return nil, math.MaxInt64
@@ -397,8 +400,8 @@ func (h *datedHeap) settle() (first *dated, next int64) {
 	return &(*h)[0], next
 }
 
-// verify makes the place of a heap hold what it says, and reports whether it holds
-// anything.
+// verify makes the place of a heap hold what it says, and reports whether it
+// holds anything.
 func (h *datedHeap) verify(i int) bool {
 	for i < len(*h) {
 		d := &(*h)[i]

@@ -206,8 +206,8 @@ func TestStream_trimToNumbersOfAnyKind(t *testing.T) {
 	assert.NoError(t, s.TrimTo(ending), "what has vanished is trimmed")
 }
 
-// Readers, a writer and a trimmer at once: a reader misses what is trimmed before
-// it comes there, and nothing else.
+// Readers, a writer and a trimmer at once: a reader misses what is trimmed
+// before it comes there, and nothing else.
 func TestStream_trimToWhileInUse(t *testing.T) {
 	const n = 50_000
 	s := newStream(t, weir.Config{Limits: weir.Unlimited()})
@@ -257,9 +257,9 @@ func allData(t *testing.T, s *weir.Stream) (list []string) {
 	return list
 }
 
-// Arrivals never fall, so all that is put after the clock went ahead and back is
-// stamped ten years ahead. It expires a day after the clock's reading at its put
-// nevertheless, or a thousandth of that later.
+// Arrivals never fall, so all that is put after the clock went ahead and back
+// is stamped ten years ahead. It expires a day after the clock's reading at its
+// put nevertheless, or a thousandth of that later.
 func TestStream_clockThatWentAheadDoesNotKeepRecordsForYears(t *testing.T) {
 	s, clock := clocked(t, weir.Config{Limits: weir.Unlimited()})
 	mustPut(t, s, "k", "before")
@@ -287,8 +287,8 @@ func TestStream_clockThatWentAheadDoesNotKeepRecordsForYears(t *testing.T) {
 	assert.Zero(t, s.Snapshot().RecordsHeld)
 }
 
-// A shard that nobody puts into is looked after by puts into others, as ever: what
-// it holds expires a day after it was found to lie ahead.
+// A shard that nobody puts into is looked after by puts into others, as ever:
+// what it holds expires a day after it was found to lie ahead.
 func TestStream_idleShardAheadOfTheClockIsTrimmed(t *testing.T) {
 	s, clock := clocked(t, weir.Config{Shards: 3, MaxBytes: 1 << 20, Limits: weir.Unlimited()})
 	clock.Advance(tenYears)
@@ -322,8 +322,8 @@ func TestStream_fullStreamAheadOfTheClockGetsRoom(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// A caller that read the clock, was suspended over a weekend and puts then takes
-// nothing from what was put since.
+// A caller that read the clock, was suspended over a weekend and puts then
+// takes nothing from what was put since.
 func TestStream_putByAnOldReadingExpiresNothing(t *testing.T) {
 	s, clock := clocked(t, weir.Config{Limits: weir.Unlimited()})
 	clock.Advance(72 * time.Hour)
@@ -340,8 +340,8 @@ func TestStream_putByAnOldReadingExpiresNothing(t *testing.T) {
 	assert.Empty(t, allData(t, s))
 }
 
-// A clock that is back by no more than a day, or is so again before what was put
-// has expired, keeps it until a day after its arrival.
+// A clock that is back by no more than a day, or is so again before what was
+// put has expired, keeps it until a day after its arrival.
 func TestStream_clockThatIsBackByADay(t *testing.T) {
 	for _, c := range []struct {
 		back time.Duration

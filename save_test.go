@@ -82,7 +82,8 @@ func TestStream_savedAndLoaded(t *testing.T) {
 	}
 }
 
-// requireContinues checks that a loaded stream goes on where the saved one stood.
+// requireContinues checks that a loaded stream goes on where the saved one
+// stood.
 func requireContinues(t *testing.T, s, l *weir.Stream, random *rand.Rand) {
 	t.Helper()
 	open := openShards(t, s)
@@ -114,8 +115,8 @@ func TestStream_savedInOnDemandMode(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// Whoever asked last, or whether anybody did, what is saved is the stream with all
-// that had fallen due.
+// Whoever asked last, or whether anybody did, what is saved is the stream with
+// all that had fallen due.
 func TestStream_savedWithWhatHasFallenDue(t *testing.T) {
 	clock := newClock()
 	c := onDemandConfig()
@@ -127,8 +128,8 @@ func TestStream_savedWithWhatHasFallenDue(t *testing.T) {
 	assert.Equal(t, s.Shards(), l.Shards())
 }
 
-// A put may have been given a number of a second that the clock, set back since,
-// has not reached again.
+// A put may have been given a number of a second that the clock, set back
+// since, has not reached again.
 func TestStream_loadedAcceptsItsNumbersForOrdering(t *testing.T) {
 	clock := newClock()
 	c := weir.Config{Now: clock.Now}

@@ -158,8 +158,8 @@ func (n SequenceNumber) ShardCreated() time.Time {
 	return time.Unix(int64(parts.created), 0).UTC()
 }
 
-// Follows reports whether n is the number that a shard gives out right after prev
-// within the same second.
+// Follows reports whether n is the number that a shard gives out right after
+// prev within the same second.
 func (n SequenceNumber) Follows(prev SequenceNumber) bool {
 	return n.words.Lo == prev.words.Lo && n.words.Hi == prev.words.Hi && !prev.IsZero() &&
 		n.words.Mid > prev.words.Mid && n.words.Mid-prev.words.Mid == 1<<indexShift

@@ -22,8 +22,8 @@ import (
 // writes for. It knows no stream: it is told what it needs, and returns what
 // happened for the stream to act on.
 //
-// A put writes to it between [shard.begin] and [shard.end], which hold its mutex.
-// Readers take no lock: they follow what the log publishes.
+// A put writes to it between [shard.begin] and [shard.end], which hold its
+// mutex. Readers take no lock: they follow what the log publishes.
 //
 // Invariant: arrival times never fall.
 type shard struct {
@@ -104,8 +104,8 @@ func (sh *shard) begin() bool {
 }
 
 // admit takes a record's share of the write limits, or says what refuses it. If
-// inLine is set, those who wait for quota come first. The caller is between begin
-// and end.
+// inLine is set, those who wait for quota come first. The caller is between
+// begin and end.
 func (sh *shard) admit(now clock.Instant, size int, inLine bool) quota.Refusal {
 	if inLine && !sh.line.Empty() {
 		return quota.Refusal{Kind: sh.owed, Wait: 1}
@@ -114,8 +114,8 @@ func (sh *shard) admit(now clock.Instant, size int, inLine bool) quota.Refusal {
 }
 
 // stamp returns the arrival of what is put at ms: never earlier than what the
-// shard holds already. It reports whether a second begins with it in which nothing
-// was put yet. The caller is between begin and end, and puts something.
+// shard holds already. It reports whether a second begins with it in which
+// nothing was put yet. The caller is between begin and end, and puts something.
 func (sh *shard) stamp(ms int64) (arrival int64, newSecond bool) {
 	if ms > sh.lastMs {
 		sh.lastMs = ms
@@ -133,8 +133,8 @@ type effect struct {
 	ahead bool            // the clock is far behind: it is time to look after other shards
 }
 
-// end shows readers what was appended since begin, releases what has expired, and
-// lets go of the mutex.
+// end shows readers what was appended since begin, releases what has expired,
+// and lets go of the mutex.
 func (sh *shard) end(now clock.Instant, retention time.Duration) (e effect) {
 	e.first = sh.log.First() == sh.log.End()
 	sh.log.Publish()
@@ -153,7 +153,8 @@ func (sh *shard) end(now clock.Instant, retention time.Duration) (e effect) {
 // abandon lets go of the mutex when nothing was appended since begin.
 func (sh *shard) abandon() { sh.mu.Unlock() }
 
-// trim makes what has expired unreadable for good, and returns how much that was.
+// trim makes what has expired unreadable for good, and returns how much that
+// was.
 func (sh *shard) trim(now clock.Instant, retention time.Duration) shardlog.Extent {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
@@ -264,8 +265,8 @@ func (sh *shard) behindLatest(c *shardlog.Cursor, records []Record, now clock.In
 	return max(0, now.Ms()-records[len(records)-1].ArrivalTime.UnixMilli())
 }
 
-// ageMs returns how many milliseconds ago the first record from c on arrived that
-// arrived after horizon, or 0 if there is none.
+// ageMs returns how many milliseconds ago the first record from c on arrived
+// that arrived after horizon, or 0 if there is none.
 func (sh *shard) ageMs(c shardlog.Cursor, horizon int64, now clock.Instant) int64 {
 	sh.log.SkipTo(&c, horizon)
 	if ms, ok := sh.log.ArrivalAt(c); ok {
@@ -280,8 +281,8 @@ func (sh *shard) finished(c *shardlog.Cursor) bool {
 	return e != nil && c.Next >= e.index
 }
 
-// expired reports whether the shard is closed and its last record cannot be read
-// any more.
+// expired reports whether the shard is closed and its last record cannot be
+// read any more.
 func (sh *shard) expired(horizonMs int64) bool {
 	e := sh.ending.Load()
 	return e != nil && e.closedMs <= horizonMs

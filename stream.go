@@ -23,8 +23,8 @@ type Config struct {
 	// Shards is how many open shards to begin with, their hash key ranges even.
 	// Zero means 1 or, in on-demand mode, 4 or what WarmThroughput needs.
 	Shards int
-	// Settings are what can be changed while the stream is in use: here they say how
-	// it begins.
+	// Settings are what can be changed while the stream is in use: here they say
+	// how it begins.
 	Settings
 	// Limits are the quotas. The zero value means the service's; [Unlimited]
 	// lifts them all.
@@ -39,20 +39,20 @@ type Config struct {
 	// Hollow makes the stream keep of each record its size, its place and its
 	// arrival, but neither key nor data: reads return as many zero bytes, for the
 	// partition key too. A record of up to 64 KiB then takes eight bytes of memory,
-	// one of 10 MiB sixty. It is for simulations and load tests of what stands around
-	// a stream. All else is as usual, MaxBytes included, which counts records as if
-	// they were whole; a key still decides the shard, and a stream that is saved
-	// stays hollow.
+	// one of 10 MiB sixty. It is for simulations and load tests of what stands
+	// around a stream. All else is as usual, MaxBytes included, which counts
+	// records as if they were whole; a key still decides the shard, and a stream
+	// that is saved stays hollow.
 	Hollow bool
 	// MetricsWindow is how far back metrics keep single seconds. Zero means five
 	// minutes; at most 24 hours. Totals and peaks are kept for good. A second takes
 	// some 150 bytes of each shard that is written and read in it.
 	MetricsWindow time.Duration
-	// GetRecordsDelay and FanOutDelay are how long after its arrival a record
-	// stays invisible to [Stream.GetRecords] and to subscriptions of registered
+	// GetRecordsDelay and FanOutDelay are how long after its arrival a record stays
+	// invisible to [Stream.GetRecords] and to subscriptions of registered
 	// consumers, to the millisecond. Zero means not at all: delivery takes
-	// microseconds. The service's typical ones, for tests that should meet them, are
-	// 200 ms with one reader that polls, and 70 ms. A [Reader] knows no delay.
+	// microseconds. The service's typical ones, for tests that should meet them,
+	// are 200 ms with one reader that polls, and 70 ms. A [Reader] knows no delay.
 	GetRecordsDelay, FanOutDelay time.Duration
 	// After is a number of an earlier stream of the same name: the first shards
 	// count as created in a later second than the shard of that number, so that
@@ -82,9 +82,9 @@ type Settings struct {
 	// Retention is how long records stay readable. Zero means 24 hours. It must lie
 	// within [Limits.MinRetention] and [Limits.MaxRetention].
 	Retention time.Duration
-	// RecordBytes is how large a record may be, data and partition key together. Zero
-	// means [Limits.RecordBytes]; it can be changed to 1 MiB to 10 MiB, as on the
-	// service.
+	// RecordBytes is how large a record may be, data and partition key together.
+	// Zero means [Limits.RecordBytes]; it can be changed to 1 MiB to 10 MiB, as on
+	// the service.
 	RecordBytes int
 }
 
@@ -147,15 +147,16 @@ func (c Config) check() error {
 	return c.Settings.check("Config.", c.Limits)
 }
 
-// Resolved returns what [NewStream] makes of c: zeros replaced by what they mean. The
-// error says which field is out of bounds, and matches [ErrInvalidArgument].
+// Resolved returns what [NewStream] makes of c: zeros replaced by what they
+// mean. The error says which field is out of bounds, and matches
+// [ErrInvalidArgument].
 func (c Config) Resolved() (Config, error) {
 	c = c.withDefaults()
 	return c, c.check()
 }
 
-// check says which of resolved settings is out of bounds. field comes before its
-// name.
+// check says which of resolved settings is out of bounds. field comes before
+// its name.
 func (t Settings) check(field string, l Limits) error {
 	switch most := float64(l.OnDemandWriteBytesPerSecond) / mib; {
 	case !t.Mode.valid():
@@ -240,7 +241,8 @@ func NewStream(name string, c Config) (*Stream, error) {
 	return s, nil
 }
 
-// shardKind returns what a shard that is opened now has in common with the others.
+// shardKind returns what a shard that is opened now has in common with the
+// others.
 func (s *Stream) shardKind() shardKind {
 	return shardKind{
 		limits: s.limits, large: s.recordBytes.Load() > mib, window: s.history.Window(),
@@ -254,8 +256,8 @@ func (s *Stream) Name() string { return s.name }
 // CreatedAt returns when the stream was created, in UTC.
 func (s *Stream) CreatedAt() time.Time { return s.created.Time() }
 
-// Config returns the configuration with its defaults filled in and the settings as
-// they are now.
+// Config returns the configuration with its defaults filled in and the settings
+// as they are now.
 func (s *Stream) Config() Config {
 	c := s.config
 	c.Settings = s.Settings()
@@ -274,20 +276,21 @@ func (s *Stream) Settings() Settings {
 	return t
 }
 
-// Set changes settings, at once, and all of them or none. change is given those there
-// are and may be called more than once, if others change some at the same time. The
-// error is an [*ArgumentError] for what is out of bounds.
+// Set changes settings, at once, and all of them or none. change is given those
+// there are and may be called more than once, if others change some at the same
+// time. The error is an [*ArgumentError] for what is out of bounds.
 //
-// Mode: the shards stay as they are; to provisioned mode they come as the caller's,
-// to on-demand mode as the capacity to begin with. [Limits.ModeSwitchesPerDay] bounds
-// how often it is switched, with a [*LimitError]. Provisioned mode drops the warm
-// throughput, and what is for on-demand streams gives [ErrWrongMode].
+// Mode: the shards stay as they are; to provisioned mode they come as the
+// caller's, to on-demand mode as the capacity to begin with.
+// [Limits.ModeSwitchesPerDay] bounds how often it is switched, with a
+// [*LimitError]. Provisioned mode drops the warm throughput, and what is for
+// on-demand streams gives [ErrWrongMode].
 //
 // Distribution: records already stored stay where they are; producers without a
 // partition key fail as soon as it is [ByPartitionKey] again.
 //
-// Retention: what had expired before stays unreadable when it grows; what is older
-// becomes unreadable when it shrinks.
+// Retention: what had expired before stays unreadable when it grows; what is
+// older becomes unreadable when it shrinks.
 func (s *Stream) Set(ctx context.Context, change func(*Settings)) error {
 	now, err := s.begin(ctx)
 	if err != nil {

@@ -212,8 +212,8 @@ func TestSubscription_fanOutDelay(t *testing.T) {
 	})
 }
 
-// With a clock that a test moves, Next returns when data arrives, and a timer that
-// fires early decides nothing.
+// With a clock that a test moves, Next returns when data arrives, and a timer
+// that fires early decides nothing.
 func TestSubscription_manualClock(t *testing.T) {
 	s, clock := clocked(t, weir.Config{Limits: weir.Limits{IdleEventInterval: 10 * time.Millisecond}})
 	mustRegister(t, s, "c")

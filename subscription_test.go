@@ -14,7 +14,8 @@ import (
 	"github.com/weirstream/weir"
 )
 
-// drain returns the data of what a subscription can give now, and its last event.
+// drain returns the data of what a subscription can give now, and its last
+// event.
 func drain(t testing.TB, sub *weir.Subscription) (data []string, last weir.Batch) {
 	t.Helper()
 	data = []string{}

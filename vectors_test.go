@@ -158,8 +158,8 @@ func TestShardID_text(t *testing.T) {
 	assert.Equal(t, "shardId-000000000007", weir.ShardID(7).String())
 }
 
-// Numbers that are too small for any form are taken for the oldest one, of shard
-// 0: as observed for "5" on shard 1.
+// Numbers that are too small for any form are taken for the oldest one, of
+// shard 0: as observed for "5" on shard 1.
 func TestSequenceNumber_smallOnesBelongToShard0(t *testing.T) {
 	s := newStream(t, weir.Config{Shards: 2})
 	n, err := weir.ParseSequenceNumber("5")

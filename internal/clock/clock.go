@@ -1,5 +1,5 @@
-// Package clock is readings of a stream's clock and their arithmetic. It reads no
-// clock itself.
+// Package clock is readings of a stream's clock and their arithmetic. It reads
+// no clock itself.
 package clock
 
 import (

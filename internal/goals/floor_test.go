@@ -100,8 +100,8 @@ func floorMD5(n int) {
 
 var floorSum [md5.Size]byte
 
-// floorViews builds records out of memory that is laid out for it, and shows them to
-// use.
+// floorViews builds records out of memory that is laid out for it, and shows
+// them to use.
 func floorViews(records int, use func([]weir.Record)) work {
 	type header struct {
 		end, key uint32
@@ -179,8 +179,8 @@ func mutexAndSlice(n int) any {
 	return l
 }
 
-// leave and touch are what to do with records that were read: nothing, or to look at
-// one byte of each.
+// leave and touch are what to do with records that were read: nothing, or to
+// look at one byte of each.
 func leave([]weir.Record) {}
 
 func touch(records []weir.Record) {

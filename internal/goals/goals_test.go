@@ -32,8 +32,8 @@ type goal struct {
 	measure  func(testing.TB) sample
 }
 
-// allGoals lists the goals in the order in which they are measured. Those that hold
-// a lot of memory come last.
+// allGoals lists the goals in the order in which they are measured. Those that
+// hold a lot of memory come last.
 func allGoals() []goal {
 	return slices.Concat(putGoals(), readGoals(), wakingGoals(), fullGoals(), waitingGoals(), shardGoals(), rollOverGoals(), memoryGoals())
 }
@@ -53,8 +53,8 @@ func (s *sample) add(is, base float64) {
 // A work does n units of work.
 type work func(n int)
 
-// ratios measures how many times as long as a unit of base one of w takes. The two
-// take turns within a round, and which begins changes.
+// ratios measures how many times as long as a unit of base one of w takes. The
+// two take turns within a round, and which begins changes.
 func ratios(w, base work) (s sample) {
 	nw, nb := calibrate(w), calibrate(base)
 	for round := range rounds {
@@ -118,8 +118,8 @@ func BenchmarkGoals(b *testing.B) {
 	}
 }
 
-// TestMusts measures each goal once and fails if a must is missed by more than the
-// noise.
+// TestMusts measures each goal once and fails if a must is missed by more than
+// the noise.
 func TestMusts(t *testing.T) {
 	if !*goalsFlag {
 		t.Skip("not measured: it wants the machine alone and the flag -goals")

@@ -13,8 +13,8 @@ import (
 
 const tenMillion = 10_000_000
 
-// A tenMillionStream is a stream of one shard that holds ten million records of 100
-// bytes, and what the heap was without and with it. It takes 1.3 GiB.
+// A tenMillionStream is a stream of one shard that holds ten million records of
+// 100 bytes, and what the heap was without and with it. It takes 1.3 GiB.
 type tenMillionStream struct {
 	*weir.Stream
 	blocks          int
@@ -33,10 +33,10 @@ func (m *tenMillionStream) fill(tb testing.TB) *tenMillionStream {
 	return m
 }
 
-// slowlyFilledStream returns a stream of one shard into which n records of 100 bytes
-// have been put in batches of 500, one each 5 ms, as its clock says: filled as fast
-// as it goes, all would have arrived in so few milliseconds that a seek by time finds
-// what it needs in the processor's cache.
+// slowlyFilledStream returns a stream of one shard into which n records of 100
+// bytes have been put in batches of 500, one each 5 ms, as its clock says:
+// filled as fast as it goes, all would have arrived in so few milliseconds that
+// a seek by time finds what it needs in the processor's cache.
 func slowlyFilledStream(tb testing.TB, n int) *weir.Stream {
 	const each = 5 * time.Millisecond
 	at, filling := time.Now().Add(-time.Duration(n/500+1)*each), true
@@ -52,7 +52,8 @@ func slowlyFilledStream(tb testing.TB, n int) *weir.Stream {
 	return s
 }
 
-// blocksOf returns how many blocks a shard has that holds n records of 100 bytes.
+// blocksOf returns how many blocks a shard has that holds n records of 100
+// bytes.
 func blocksOf(n int) int {
 	var l shardlog.Log
 	l.Init(shardlog.Options{})
@@ -63,8 +64,8 @@ func blocksOf(n int) int {
 	return l.BlockCount()
 }
 
-// memoryGoals are what ten million records take, and how long it takes to find one
-// of them. All but the last share one stream.
+// memoryGoals are what ten million records take, and how long it takes to find
+// one of them. All but the last share one stream.
 func memoryGoals() []goal {
 	shared := new(tenMillionStream)
 	seek := func(positions func([]weir.Record) []weir.Position) func(testing.TB) sample {
@@ -99,8 +100,8 @@ func memoryGoals() []goal {
 	}
 }
 
-// gcTime returns how long a forced collection takes, the median of as many as fit
-// into half a second, and of five at least.
+// gcTime returns how long a forced collection takes, the median of as many as
+// fit into half a second, and of five at least.
 func gcTime() time.Duration {
 	var times []float64
 	for first := time.Now(); len(times) < rounds || time.Since(first) < time.Second/2; {

@@ -62,8 +62,8 @@ func allocations(w work) float64 {
 	return float64(after.Mallocs-before.Mallocs) / units
 }
 
-// fullGoals compare a put into a stream that is full and drops its oldest records
-// with one into a stream whose records expire.
+// fullGoals compare a put into a stream that is full and drops its oldest
+// records with one into a stream whose records expire.
 func fullGoals() (list []goal) {
 	for _, shards := range []int{1, 8, 64, 1024} {
 		what := fmt.Sprintf("PutRecord, %d shards, full and dropping ÷ expiring", shards)

@@ -80,7 +80,8 @@ func batchWork(tb testing.TB, s *weir.Stream, size int) work {
 	}
 }
 
-// copiesWork puts copies of a record of 1 KiB, n at a time; a unit is one record.
+// copiesWork puts copies of a record of 1 KiB, n at a time; a unit is one
+// record.
 func copiesWork(tb testing.TB, s *weir.Stream, n int) work {
 	ctx, e := context.Background(), weir.Entry{PartitionKey: keys[0], Data: make([]byte, 1024-len(keys[0]))}
 	return func(units int) {
@@ -217,9 +218,9 @@ func deliverWork(tb testing.TB, s *weir.Stream, open opener, sources int, put wo
 	}
 }
 
-// replayWork reads a backlog from its beginning as often as it takes, by several
-// sources at a time; a unit is 1.6 million records that they gave out together, so
-// that to open the sources weighs nothing.
+// replayWork reads a backlog from its beginning as often as it takes, by
+// several sources at a time; a unit is 1.6 million records that they gave out
+// together, so that to open the sources weighs nothing.
 func replayWork(tb testing.TB, s *weir.Stream, open opener, sources int) work {
 	const unit = 1_600_000
 	return func(n int) {
@@ -247,8 +248,8 @@ func replayWork(tb testing.TB, s *weir.Stream, open opener, sources int) work {
 	}
 }
 
-// besideReplay does w while the stream's first shard is read from end to end, again
-// and again, into one slice.
+// besideReplay does w while the stream's first shard is read from end to end,
+// again and again, into one slice.
 func besideReplay(tb testing.TB, s *weir.Stream, w work) work {
 	read := readWork(tb, s, leave)
 	return beside(w, func() { read(1) })
@@ -271,11 +272,11 @@ func besideTail(tb testing.TB, s *weir.Stream, w work) work {
 	}
 }
 
-// besideSpin does w while a goroutine uses another processor and touches no memory:
-// the base of what uses two processors. On a machine that does nothing else, w takes
-// as long as alone. Where something else runs too, or two processors are all there
-// are for two goroutines and the garbage collector, both sides of a ratio have to
-// share alike.
+// besideSpin does w while a goroutine uses another processor and touches no
+// memory: the base of what uses two processors. On a machine that does nothing
+// else, w takes as long as alone. Where something else runs too, or two
+// processors are all there are for two goroutines and the garbage collector,
+// both sides of a ratio have to share alike.
 func besideSpin(w work) work { return beside(w, func() {}) }
 
 // beside does w while another goroutine does f again and again.

@@ -9,7 +9,8 @@ import (
 	"github.com/weirstream/weir"
 )
 
-// waitingGoals say that who waits for quota costs the same however many others do.
+// waitingGoals say that who waits for quota costs the same however many others
+// do.
 func waitingGoals() []goal {
 	return []goal{{"waiting", "processor time of a put that waits for quota, 500 waiters ÷ 5", 1.5, 0, false, func(tb testing.TB) (s sample) {
 		for range rounds {
@@ -19,8 +20,8 @@ func waitingGoals() []goal {
 	}}}
 }
 
-// waitCost has so many goroutines put records into a shard whose quota is used up,
-// and returns the processor time that a record takes in nanoseconds.
+// waitCost has so many goroutines put records into a shard whose quota is used
+// up, and returns the processor time that a record takes in nanoseconds.
 func waitCost(tb testing.TB, waiters int) float64 {
 	const perSecond, records = 5000, 2500
 	limits := weir.Unlimited()

@@ -12,8 +12,8 @@ import (
 	"github.com/weirstream/weir/internal/wait"
 )
 
-// wakingGoals compare how long a record takes from a put to who waits for it with
-// the same over a Go channel, and say what those who wait cost.
+// wakingGoals compare how long a record takes from a put to who waits for it
+// with the same over a Go channel, and say what those who wait cost.
 func wakingGoals() []goal {
 	waking := func(open opener, n int, pause func()) func(testing.TB) sample {
 		return func(tb testing.TB) (s sample) {
@@ -75,9 +75,9 @@ func busy() {
 	}
 }
 
-// latencies hands n records to a source that waits and n messages to a goroutine
-// that waits on a channel, in turn so that both meet the same scheduler, and returns
-// how long each was under way.
+// latencies hands n records to a source that waits and n messages to a
+// goroutine that waits on a channel, in turn so that both meet the same
+// scheduler, and returns how long each was under way.
 func latencies(tb testing.TB, open opener, n int, pause func()) (records, messages []time.Duration) {
 	s, ctx := register(tb, newStream(tb, 1, weir.Config{}), 1), context.Background()
 	src, err := open(s, 0, weir.TrimHorizon())
@@ -120,8 +120,8 @@ func latencies(tb testing.TB, open opener, n int, pause func()) (records, messag
 	return records, messages
 }
 
-// rollOverGoals compare the append in ten thousand that has to begin a block with
-// the same where the block's memory is zeroed there and then.
+// rollOverGoals compare the append in ten thousand that has to begin a block
+// with the same where the block's memory is zeroed there and then.
 func rollOverGoals() []goal {
 	return []goal{{"19", "p99.99 of an append, a million a second ÷ on zeroed memory", 0.5, 0.25, false, func(testing.TB) (s sample) {
 		const n = 1_500_000
@@ -133,8 +133,8 @@ func rollOverGoals() []goal {
 	}}}
 }
 
-// logWork appends records of 100 bytes to a log as a put does, and trims what is
-// old.
+// logWork appends records of 100 bytes to a log as a put does, and trims what
+// is old.
 func logWork(newArena func(int) []byte) work {
 	var mu sync.Mutex
 	l, data := new(shardlog.Log), make([]byte, 100)
@@ -151,7 +151,8 @@ func logWork(newArena func(int) []byte) work {
 	}
 }
 
-// paced does n units of work at a million a second and returns how long each took.
+// paced does n units of work at a million a second and returns how long each
+// took.
 func paced(n int, w work) []time.Duration {
 	taken := make([]time.Duration, n)
 	begin := time.Now()

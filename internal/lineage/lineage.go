@@ -1,9 +1,9 @@
 // Package lineage says which shards of a stream may be read: parents before
 // their children, each shard once.
 //
-// A [Walk] is a pure machine. It reads nothing and knows no stream: whoever reads
-// tells it what there is and what has been read, and learns what to begin. What
-// it is told may be late. This is what it promises:
+// A [Walk] is a pure machine. It reads nothing and knows no stream: whoever
+// reads tells it what there is and what has been read, and learns what to
+// begin. What it is told may be late. This is what it promises:
 //
 //  1. A shard is begun when all its parents are over, and not before. A shard is
 //     over when it has been read to its end, has vanished, or was not to be read.
@@ -26,9 +26,9 @@
 //  10. A shard that has ended takes no memory from when it is forgotten, or a later
 //     listing lacks it, and its children are begun.
 //
-// Ids rise: a child has a greater one than its parents. Listings are given in the
-// order in which they were made. What contradicts this never panics, but may keep
-// a shard from being begun.
+// Ids rise: a child has a greater one than its parents. Listings are given in
+// the order in which they were made. What contradicts this never panics, but
+// may keep a shard from being begun.
 package lineage
 
 import (
@@ -55,8 +55,8 @@ type Start[ID cmp.Ordered] struct {
 	Begun, Ended []Shard[ID]
 }
 
-// A Walk goes through the shards of a stream. Make one with [New]. It is for one
-// goroutine at a time.
+// A Walk goes through the shards of a stream. Make one with [New]. It is for
+// one goroutine at a time.
 type Walk[ID cmp.Ordered] struct {
 	shards  map[ID]*shard[ID]
 	waiting int  // shards in stage waiting that are to be handed out
@@ -65,23 +65,23 @@ type Walk[ID cmp.Ordered] struct {
 
 // shard is what a walk knows of one shard.
 //
-// Invariants: pending counts the parents that are not over, and each of those has
-// the shard among its children; a shard is in stage waiting between calls only if
-// pending is above zero.
+// Invariants: pending counts the parents that are not over, and each of those
+// has the shard among its children; a shard is in stage waiting between calls
+// only if pending is above zero.
 type shard[ID cmp.Ordered] struct {
 	id     ID
 	stage  stage
 	passed bool // not to be handed out: over as soon as its parents are
-	// unlisted says that it had vanished before it was known. In place of its parents
-	// it has those that may be its ancestors, by promise 6.
+	// unlisted says that it had vanished before it was known. In place of its
+	// parents it has those that may be its ancestors, by promise 6.
 	unlisted bool
 	pending  int          // parents that are not over
 	parents  []*shard[ID] // until it is begun or over
 	children []*shard[ID] // that wait for it, until it is over
 	unbegun  int          // children that are known and not begun or over
 	// ended says that its children are known, because it was read to its end;
-	// forgotten that nobody will speak of it again. With both it is let go of as soon
-	// as unbegun is zero.
+	// forgotten that nobody will speak of it again. With both it is let go of as
+	// soon as unbegun is zero.
 	ended, forgotten bool
 }
 
@@ -95,9 +95,9 @@ const (
 	over
 )
 
-// New returns a walk through the shards of a listing, which are those that are to
-// be read: what it lacks does not count. A reader that begins at the tip lists
-// the open shards, another one all that can hold what it wants. What
+// New returns a walk through the shards of a listing, which are those that are
+// to be read: what it lacks does not count. A reader that begins at the tip
+// lists the open shards, another one all that can hold what it wants. What
 // [Walk.Ready] gives is to be begun, or to be gone on with if it was begun
 // before.
 //
@@ -151,8 +151,8 @@ func ancestors[ID cmp.Ordered](listing []Shard[ID], from Start[ID]) map[ID]bool 
 	return found
 }
 
-// A view is what a listing says: which shards there are, up to the youngest that
-// it has. Of younger ones it says nothing.
+// A view is what a listing says: which shards there are, up to the youngest
+// that it has. Of younger ones it says nothing.
 type view[ID cmp.Ordered] struct {
 	listed   map[ID]bool
 	youngest ID
@@ -174,8 +174,8 @@ func (v view[ID]) lacks(id ID) bool {
 	return len(v.listed) > 0 && id <= v.youngest && !v.listed[id]
 }
 
-// List tells of all shards that there are, or were when the listing was made, and
-// returns those that are to be begun, by id.
+// List tells of all shards that there are, or were when the listing was made,
+// and returns those that are to be begun, by id.
 func (w *Walk[ID]) List(listing []Shard[ID]) (begin []ID) {
 	w.hear(listing, newView(listing))
 	return w.take()
@@ -233,10 +233,10 @@ func (w *Walk[ID]) Opened(shards ...Shard[ID]) (begin []ID) {
 	return w.take()
 }
 
-// Ended tells that a shard has been read to its end, and which shards follow it,
-// as far as the caller knows. It returns those that are to be begun now, by id.
-// Where somebody else read the shard, before its turn, it is passed over as if it
-// had vanished. To tell it twice does no harm.
+// Ended tells that a shard has been read to its end, and which shards follow
+// it, as far as the caller knows. It returns those that are to be begun now, by
+// id. Where somebody else read the shard, before its turn, it is passed over as
+// if it had vanished. To tell it twice does no harm.
 func (w *Walk[ID]) Ended(id ID, children ...Shard[ID]) (begin []ID) {
 	sh := w.shard(id)
 	sh.ended = true
@@ -248,9 +248,10 @@ func (w *Walk[ID]) Ended(id ID, children ...Shard[ID]) (begin []ID) {
 	return w.take()
 }
 
-// Forget tells that a shard has vanished, or that nobody will speak of it again:
-// if it is not over, it is over without having been read to its end, though not
-// before its parents. It returns the shards that are to be begun now, by id.
+// Forget tells that a shard has vanished, or that nobody will speak of it
+// again: if it is not over, it is over without having been read to its end,
+// though not before its parents. It returns the shards that are to be begun
+// now, by id.
 func (w *Walk[ID]) Forget(id ID) (begin []ID) {
 	sh := w.shard(id)
 	sh.forgotten = true
@@ -279,8 +280,8 @@ func (w *Walk[ID]) Waits(id ID) bool {
 // Waiting returns how many shards are known and not yet to be read.
 func (w *Walk[ID]) Waiting() int { return w.waiting }
 
-// Over reports whether a shard is known to be over. One that the walk has let go
-// of, by promise 10, is not known.
+// Over reports whether a shard is known to be over. One that the walk has let
+// go of, by promise 10, is not known.
 func (w *Walk[ID]) Over(id ID) bool {
 	sh := w.shards[id]
 	return sh != nil && sh.stage == over

@@ -88,10 +88,10 @@ func TestWalk_vanishedParentOfAMerge(t *testing.T) {
 
 // A reader that lags behind retention meets a merge one of whose parents has
 // vanished while what the other one came from is still being read. To ask the
-// stream what the child descends from leads nowhere then: the way up is cut where
-// the parent vanished, the child seems to wait for nothing, and is delivered
-// before the records in hand of its ancestor. The walk goes by what it was told
-// before.
+// stream what the child descends from leads nowhere then: the way up is cut
+// where the parent vanished, the child seems to wait for nothing, and is
+// delivered before the records in hand of its ancestor. The walk goes by what
+// it was told before.
 func TestWalk_childWaitsBehindAVanishedParentForTheGrandparent(t *testing.T) {
 	whole := []shard{sh(1), sh(2), sh(3, 1), sh(4, 1), sh(5, 2, 3), sh(6, 4, 5), sh(7, 6)}
 	t.Run("that was listed", func(t *testing.T) {
@@ -179,8 +179,8 @@ func TestWalk_goesOnWhereAnotherOneWas(t *testing.T) {
 	})
 }
 
-// A reader that follows splits and merges for years, and forgets what it has read,
-// remembers what it is about to read and no more.
+// A reader that follows splits and merges for years, and forgets what it has
+// read, remembers what it is about to read and no more.
 func TestWalk_takesMemoryForWhatIsAhead(t *testing.T) {
 	w := walk(sh(0), sh(1))
 	for id := 2; id < 3000; id += 3 { // two shards are merged, and the one split
@@ -395,7 +395,8 @@ func (h *history) ancestors(id int) map[int]bool {
 	return all
 }
 
-// read reads some shard to its end, if it has one, or finds that it has vanished.
+// read reads some shard to its end, if it has one, or finds that it has
+// vanished.
 func (h *history) read() bool {
 	var closed []int
 	for _, id := range ready(h.w) {

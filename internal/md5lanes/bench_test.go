@@ -81,8 +81,8 @@ func benchmarkSums(b *testing.B, impl md5lanes.Implementation, keys []string) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(keys)), "ns/key")
 }
 
-// standardSum is the best that a caller can do without this package. A conversion
-// to []byte would allocate for the longer keys.
+// standardSum is the best that a caller can do without this package. A
+// conversion to []byte would allocate for the longer keys.
 func standardSum(key string) [16]byte {
 	return md5.Sum(unsafe.Slice(unsafe.StringData(key), len(key)))
 }

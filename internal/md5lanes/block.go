@@ -95,16 +95,17 @@ func wordAt(key string, i int) uint32 {
 	return uint32(four[0]) | uint32(four[1])<<8 | uint32(four[2])<<16 | uint32(four[3])<<24
 }
 
-// endOf returns the last word of a key of at least four bytes: the none to three
-// bytes that are left over, and the end mark. It takes the last four bytes, which
-// are all the key's own, and shifts those out that an earlier word has.
+// endOf returns the last word of a key of at least four bytes: the none to
+// three bytes that are left over, and the end mark. It takes the last four
+// bytes, which are all the key's own, and shifts those out that an earlier word
+// has.
 func endOf(key string) uint32 {
 	four := uint64(endMark)<<32 | uint64(wordAt(key, len(key)-4))
 	return uint32(four >> (32 - 8*(uint(len(key))%4)))
 }
 
-// shortWord returns the end of a key that is shorter than a word: all of it, and
-// the end mark.
+// shortWord returns the end of a key that is shorter than a word: all of it,
+// and the end mark.
 func shortWord(key string) uint32 {
 	last := uint32(endMark)
 	for i := len(key) - 1; i >= 0; i-- {

@@ -7,9 +7,9 @@
 // its chain; there the package saves only what crypto/md5 does around it.
 //
 // A key of at most 55 bytes fits one block of MD5, together with its padding,
-// and only such keys are hashed here. Longer ones are left to crypto/md5, and so
-// are all single keys where there is no assembly: the build tag purego leaves it
-// out, and only amd64 has any.
+// and only such keys are hashed here. Longer ones are left to crypto/md5, and
+// so are all single keys where there is no assembly: the build tag purego
+// leaves it out, and only amd64 has any.
 package md5lanes
 
 import (

@@ -70,9 +70,9 @@ func (s *Stream) SetWarm(mib int, now int64) Fault {
 	return OK
 }
 
-// Load makes of the stream what a saved one is after it is loaded: what cannot be
-// read is gone, limits and counts begin anew, and so does an on-demand stream, with
-// the shards it has. Subscriptions are none.
+// Load makes of the stream what a saved one is after it is loaded: what cannot
+// be read is gone, limits and counts begin anew, and so does an on-demand
+// stream, with the shards it has. Subscriptions are none.
 func (s *Stream) Load(now int64) {
 	s.CatchUp(now)
 	s.forget(now)

@@ -1,16 +1,17 @@
 // Package model is a naive twin of the engine, for tests: slices, linear
-// searches, big integers, no locks. It keeps every record for good and works out
-// at each call which of them can be seen. It is written from the documentation
-// and from the reference of the service, with types of its own, so that it does
-// not share the engine's mistakes; where the two give different answers one of
-// them is wrong. Only when an on-demand stream splits and merges it does not work
-// out again: it asks a machine of internal/scale, as the engine does.
+// searches, big integers, no locks. It keeps every record for good and works
+// out at each call which of them can be seen. It is written from the
+// documentation and from the reference of the service, with types of its own,
+// so that it does not share the engine's mistakes; where the two give different
+// answers one of them is wrong. Only when an on-demand stream splits and merges
+// it does not work out again: it asks a machine of internal/scale, as the
+// engine does.
 //
 // Time is an argument of each call, in Unix nanoseconds. Buckets are whole
 // numbers, so quotas are exact; the rates of a [Config] are whole numbers too.
-// The engine lets pass what a bucket lacks less than a nanosecond of refill for,
-// and so does the model. The engine's own buckets are floating point, so the two
-// agree for clocks of whole microseconds, not of nanoseconds.
+// The engine lets pass what a bucket lacks less than a nanosecond of refill
+// for, and so does the model. The engine's own buckets are floating point, so
+// the two agree for clocks of whole microseconds, not of nanoseconds.
 package model
 
 import (

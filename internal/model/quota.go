@@ -112,8 +112,8 @@ func (sh *Shard) takeRead(now int64) (refusing []Limit) {
 }
 
 // chargeRead pays for what a call returned: from the bucket if that holds so
-// much, else by locking the shard for as long as size takes at the limit, at the
-// end of which the bucket has no whole token.
+// much, else by locking the shard for as long as size takes at the limit, at
+// the end of which the bucket has no whole token.
 func (sh *Shard) chargeRead(size int, now int64) {
 	b := &sh.readBytes
 	if !b.limits() || size == 0 {

@@ -42,8 +42,8 @@ func (s *Stream) shard(id int, now int64) *Shard {
 	return s.shards[id]
 }
 
-// vanished: a closed shard lives as long after its closing as a record after its
-// arrival.
+// vanished: a closed shard lives as long after its closing as a record after
+// its arrival.
 func (s *Stream) vanished(sh *Shard, now int64) bool {
 	return sh.gone || sh.Closed && s.expired(sh.ClosedAt, now)
 }

@@ -11,10 +11,10 @@ import (
 )
 
 // What is modelled of on-demand mode is all around the decisions: what came in
-// during each minute, and what a split or merge of that time does to the shards.
-// The decisions are those of the machine that the engine asks too; whether it keeps
-// its promises is for its own tests. Here it is told each minute by itself for two
-// hours, however seldom the engine asks it.
+// during each minute, and what a split or merge of that time does to the
+// shards. The decisions are those of the machine that the engine asks too;
+// whether it keeps its promises is for its own tests. Here it is told each
+// minute by itself for two hours, however seldom the engine asks it.
 
 const minute = int64(60e9)
 

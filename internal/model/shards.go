@@ -185,8 +185,8 @@ func (s *Stream) heldMemory(now int64) int64 {
 	return bytes + records*recordOverhead
 }
 
-// hasRoom reports whether a record fits into MaxBytes, all older ones dropped if
-// they may be.
+// hasRoom reports whether a record fits into MaxBytes, all older ones dropped
+// if they may be.
 func (s *Stream) hasRoom(size int, now int64) bool {
 	need := int64(size + recordOverhead)
 	if s.config.MaxBytes == 0 {
@@ -209,8 +209,8 @@ func (s *Stream) dropExcess(now int64) {
 	}
 }
 
-// dropFrom drops the oldest record, of the lowest shard if there are several, and
-// what follows it there as long as no other shard has an older one.
+// dropFrom drops the oldest record, of the lowest shard if there are several,
+// and what follows it there as long as no other shard has an older one.
 func (s *Stream) dropFrom(now int64) {
 	var from *Shard
 	other := int64(1) << 62 // the oldest arrival in another shard

@@ -95,7 +95,8 @@ func TestTraversal_findsWhatIsWrong(t *testing.T) {
 	assert.Zero(t, tr.Rest(second))
 }
 
-// 1,000 bytes a second are a shard's limit; 31,000 in a minute are above its share.
+// 1,000 bytes a second are a shard's limit; 31,000 in a minute are above its
+// share.
 func TestStream_scales(t *testing.T) {
 	c := resizable()
 	c.Shards, c.WriteBytes, c.OnDemandBytes, c.OnDemand = 4, 1000, 20_000, true

@@ -7,8 +7,8 @@ import (
 
 // A Traversal follows a reader of the whole stream, and says what is wrong with
 // what that gives. The order between shards is the reader's choice, as long as
-// parents come before their children; so each hash's records come in the order in
-// which they were put, each of them once, and none is left out.
+// parents come before their children; so each hash's records come in the order
+// in which they were put, each of them once, and none is left out.
 type Traversal struct {
 	stream *Stream
 	next   map[int]int    // by shard: the index of the record it gives next, from 0
@@ -80,9 +80,9 @@ func (t *Traversal) Take(id int, records []Record, now int64) error {
 	return nil
 }
 
-// Given returns between which counts the number of records lies that a reader has
-// behind it in a shard: those that it gave, and those and the ones that expired
-// since. It also returns whether these are all there will ever be.
+// Given returns between which counts the number of records lies that a reader
+// has behind it in a shard: those that it gave, and those and the ones that
+// expired since. It also returns whether these are all there will ever be.
 func (t *Traversal) Given(id int, now int64) (least, most int, all bool) {
 	sh := t.stream.shards[id]
 	return t.next[id], t.place(sh, now), sh.Closed && len(t.rest(sh, now)) == 0

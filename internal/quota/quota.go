@@ -1,7 +1,7 @@
-// Package quota is the limits of one shard: buckets that fill at a rate, and what
-// the service does when they are empty. It knows no shard, takes no lock and reads
-// no clock: whoever calls it holds the lock that guards the quota, and says what
-// time it is.
+// Package quota is the limits of one shard: buckets that fill at a rate, and
+// what the service does when they are empty. It knows no shard, takes no lock
+// and reads no clock: whoever calls it holds the lock that guards the quota,
+// and says what time it is.
 package quota
 
 import (
@@ -40,8 +40,8 @@ const (
 	longestWait = 100 * 365 * 24 * time.Hour
 )
 
-// NewBucket returns a full bucket that holds one second of r, at least one token,
-// or nil if r is infinite.
+// NewBucket returns a full bucket that holds one second of r, at least one
+// token, or nil if r is infinite.
 func NewBucket(r rate.Limit) *rate.Limiter { return newBucket(r, float64(r)) }
 
 func newBucket(r rate.Limit, size float64) *rate.Limiter {
@@ -51,8 +51,9 @@ func newBucket(r rate.Limit, size float64) *rate.Limiter {
 	return rate.NewLimiter(r, max(1, int(math.Min(size, math.MaxInt))))
 }
 
-// Until returns how long from now it takes until b holds n tokens or, if it cannot
-// hold so many, is full: zero if it is so far, never less than a nanosecond if not.
+// Until returns how long from now it takes until b holds n tokens or, if it
+// cannot hold so many, is full: zero if it is so far, never less than a
+// nanosecond if not.
 func Until(b *rate.Limiter, now time.Time, n int) time.Duration {
 	missing := float64(min(n, b.Burst())) - b.TokensAt(now)
 	if missing <= 0 {
@@ -80,9 +81,10 @@ func takeUpTo(b *rate.Limiter, now time.Time, n int) {
 }
 
 // A Clock makes of the stream's clock one that never goes back, which is what
-// buckets need. Readings of several goroutines may come in a wrong order; the clock
-// stands still then. One that is more than a second back is a step of the clock
-// itself, after which time goes on from where it stood. The zero value is ready.
+// buckets need. Readings of several goroutines may come in a wrong order; the
+// clock stands still then. One that is more than a second back is a step of the
+// clock itself, after which time goes on from where it stood. The zero value is
+// ready.
 type Clock struct {
 	last  int64 // given out last, Unix nanoseconds
 	shift int64 // from a reading to what is given out
@@ -90,8 +92,8 @@ type Clock struct {
 
 const longestDisorder = int64(time.Second)
 
-// Read returns the time for a reading in Unix nanoseconds, and how far the reading
-// is behind it.
+// Read returns the time for a reading in Unix nanoseconds, and how far the
+// reading is behind it.
 func (c *Clock) Read(now int64) (at time.Time, behind time.Duration) {
 	if now+c.shift < c.last-longestDisorder {
 		c.shift = c.last - now

@@ -7,7 +7,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Reads is the limits of a shard's shared readers. The zero value limits nothing.
+// Reads is the limits of a shard's shared readers. The zero value limits
+// nothing.
 type Reads struct {
 	calls   *rate.Limiter // nil when unlimited
 	bytes   *rate.Limiter // nil when unlimited
@@ -23,8 +24,8 @@ func NewReads(callsPerSecond, bytesPerSecond rate.Limit) Reads {
 // Limited reports whether there is any limit.
 func (q *Reads) Limited() bool { return q.calls != nil || q.bytes != nil }
 
-// Take admits one call at a reading of the stream's clock in Unix nanoseconds, or
-// says what refuses it.
+// Take admits one call at a reading of the stream's clock in Unix nanoseconds,
+// or says what refuses it.
 func (q *Reads) Take(now int64) Refusal {
 	at, behind := q.clock.Read(now)
 	if wait := q.blocked.Sub(at); wait > 0 {
@@ -38,7 +39,8 @@ func (q *Reads) Take(now int64) Refusal {
 
 // Charge pays for size bytes that a call returned: from the bucket if it holds
 // them, else by blocking the shard for as long as size takes at the limit. The
-// bucket is empty afterwards, and calls that overlapped pay one after the other.
+// bucket is empty afterwards, and calls that overlapped pay one after the
+// other.
 func (q *Reads) Charge(size int) {
 	at := q.clock.time()
 	if q.bytes == nil || size == 0 || q.bytes.AllowN(at, size) {

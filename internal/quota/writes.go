@@ -34,8 +34,8 @@ func (w *Writes) AdmitLarge() {
 	}
 }
 
-// Take takes one record of size bytes at a reading of the stream's clock, in Unix
-// nanoseconds, from all buckets; or nothing, and returns what refused it.
+// Take takes one record of size bytes at a reading of the stream's clock, in
+// Unix nanoseconds, from all buckets; or nothing, and returns what refused it.
 func (w *Writes) Take(now int64, size int) Refusal {
 	at, behind := w.clock.Read(now)
 	r := w.take(at, size)
@@ -58,8 +58,8 @@ func (w *Writes) take(at time.Time, size int) Refusal {
 	return Refusal{}
 }
 
-// payer returns the bucket of bytes that decides about a record of size bytes: the
-// one for large records if the other could never hold it.
+// payer returns the bucket of bytes that decides about a record of size bytes:
+// the one for large records if the other could never hold it.
 func (w *Writes) payer(size int) *rate.Limiter {
 	if w.bytes != nil && size > w.bytes.Burst() && w.burst != nil {
 		return w.burst
@@ -85,9 +85,9 @@ func (w *Writes) TakeMost(now int64, size, n int) (passed int, r Refusal) {
 	return passed, Refusal{}
 }
 
-// takeMost takes records, at most n and none that take would refuse, and returns
-// how many: all that pass but those that do so only because a bucket lacks less
-// than a nanosecond's worth, or is full and smaller than a record.
+// takeMost takes records, at most n and none that take would refuse, and
+// returns how many: all that pass but those that do so only because a bucket
+// lacks less than a nanosecond's worth, or is full and smaller than a record.
 func (w *Writes) takeMost(at time.Time, size, n int) int {
 	n = holds(w.payer(size), at, size, holds(w.records, at, 1, n))
 	takeTimes(w.records, at, 1, n)
@@ -121,8 +121,8 @@ func takeTimes(b *rate.Limiter, now time.Time, size, n int) {
 	}
 }
 
-// A Debt is what records took in advance: they may pass when it is paid off. The
-// zero value is none.
+// A Debt is what records took in advance: they may pass when it is paid off.
+// The zero value is none.
 type Debt struct {
 	// Wait is how long that takes from the reading at which the latest record took
 	// its share.
@@ -140,9 +140,9 @@ type share struct {
 	tokens int
 }
 
-// Owe takes one record of size bytes although the buckets do not hold it, and adds
-// it to d. Whoever comes later finds them emptier by so much, so nobody overtakes a
-// record that waits for its debt to be paid off.
+// Owe takes one record of size bytes although the buckets do not hold it, and
+// adds it to d. Whoever comes later finds them emptier by so much, so nobody
+// overtakes a record that waits for its debt to be paid off.
 func (w *Writes) Owe(d *Debt, now int64, size int) {
 	at, behind := w.clock.Read(now)
 	wait, by := time.Duration(0), WriteRecords
@@ -191,8 +191,8 @@ func (d *Debt) owe(b *rate.Limiter, at time.Time, n int) {
 	}
 }
 
-// Left returns how long it is from a reading of the clock until d is paid off: zero
-// if it is.
+// Left returns how long it is from a reading of the clock until d is paid off:
+// zero if it is.
 func (w *Writes) Left(d *Debt, now int64) time.Duration {
 	at, behind := w.clock.Read(now)
 	if left := d.due.Sub(at); left > 0 {

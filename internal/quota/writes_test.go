@@ -28,8 +28,8 @@ func TestWrites_zeroValueLimitsNothing(t *testing.T) {
 	assert.True(t, bytes.Limited())
 }
 
-// Each row takes all that a full shard lets pass of one size, and then looks around
-// the moment from which on the next passes.
+// Each row takes all that a full shard lets pass of one size, and then looks
+// around the moment from which on the next passes.
 func TestWrites_takeAtTheLimit(t *testing.T) {
 	for _, c := range []struct {
 		name           string
@@ -178,8 +178,8 @@ func TestWrites_oweWaitsAsLongAsARefusalSays(t *testing.T) {
 	}
 }
 
-// A record after the other is owed, waited for and passes: the rate is met to the
-// nanosecond however long that goes on.
+// A record after the other is owed, waited for and passes: the rate is met to
+// the nanosecond however long that goes on.
 func TestWrites_chainOfDebtsHasTheRate(t *testing.T) {
 	for _, c := range []struct {
 		name           string
@@ -232,8 +232,9 @@ func TestWrites_debtsAddUp(t *testing.T) {
 	assert.InDelta(t, time.Second, d.Wait, float64(2*time.Millisecond))
 }
 
-// Nobody overtakes a record that has taken its share in advance: what comes later
-// waits longer, a small record after a large one too, which draws on another bucket.
+// Nobody overtakes a record that has taken its share in advance: what comes
+// later waits longer, a small record after a large one too, which draws on
+// another bucket.
 func TestWrites_nobodyOvertakesADebt(t *testing.T) {
 	for _, size := range []int{mib / 2, mib, 2 * mib, 10 * mib} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
@@ -258,8 +259,8 @@ func TestWrites_nobodyOvertakesADebt(t *testing.T) {
 	}
 }
 
-// What waits beside others, small and large, gets no more than the rate together
-// with them.
+// What waits beside others, small and large, gets no more than the rate
+// together with them.
 func TestWrites_debtsAndTakesTogetherKeepTheRate(t *testing.T) {
 	random := random(t)
 	for range 100 {
@@ -282,8 +283,8 @@ func TestWrites_debtsAndTakesTogetherKeepTheRate(t *testing.T) {
 	}
 }
 
-// One who gives up leaves the quota as if he had never been there, whichever limit
-// he waited for, and whenever he does.
+// One who gives up leaves the quota as if he had never been there, whichever
+// limit he waited for, and whenever he does.
 func TestWrites_forgivenDebtLeavesNoTrace(t *testing.T) {
 	random := random(t)
 	for range 2000 {
@@ -313,8 +314,8 @@ func TestWrites_forgivenDebtLeavesNoTrace(t *testing.T) {
 	}
 }
 
-// A debt that was to be paid off by now is given back all the same if its record
-// did not pass, and the bucket holds no more than it can.
+// A debt that was to be paid off by now is given back all the same if its
+// record did not pass, and the bucket holds no more than it can.
 func TestWrites_forgivenAfterItWasDue(t *testing.T) {
 	w := NewWrites(10, rate.Inf)
 	w.TakeMost(start, 1, 10)

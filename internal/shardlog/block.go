@@ -7,10 +7,10 @@ import (
 	"unsafe"
 )
 
-// A Block is one stretch of a log's records in one arena that holds no pointers.
-// Partition keys and data fill the arena from its beginning, one record after the
-// other; a header of eight bytes for each record fills it from its end. It is full
-// when the two would meet.
+// A Block is one stretch of a log's records in one arena that holds no
+// pointers. Partition keys and data fill the arena from its beginning, one
+// record after the other; a header of eight bytes for each record fills it from
+// its end. It is full when the two would meet.
 //
 //	| key data | key data | key data |  ...free...  | header 2 | header 1 | header 0 |
 //
@@ -37,9 +37,9 @@ type Block struct {
 var released = new(Block)
 
 // A Header packs what is known of one record: from the right the length of its
-// partition key (11 bits, at most 256 characters of 4 bytes), the end of its data
-// in the arena (25 bits), and its arrival in milliseconds after the block's first
-// (28 bits, three days).
+// partition key (11 bits, at most 256 characters of 4 bytes), the end of its
+// data in the arena (25 bits), and its arrival in milliseconds after the
+// block's first (28 bits, three days).
 type Header uint64
 
 const (
@@ -96,12 +96,14 @@ func (b *Block) BaseMs() int64 { return b.baseMs }
 // IsHollow reports whether the block holds headers only.
 func (b *Block) IsHollow() bool { return b.hollow }
 
-// Key returns the bytes from at to end of the arena as a string, without copying.
+// Key returns the bytes from at to end of the arena as a string, without
+// copying.
 func (b *Block) Key(at, end int) string {
 	return unsafe.String(unsafe.SliceData(b.arena[at:end]), end-at)
 }
 
-// Data returns the bytes from at to end of the arena, without room to append to.
+// Data returns the bytes from at to end of the arena, without room to append
+// to.
 func (b *Block) Data(at, end int) []byte { return b.arena[at:end:end] }
 
 // arrival returns the arrival of record i in Unix milliseconds.
@@ -168,12 +170,13 @@ func (b *Block) writeCopies(n, k int, key string, data []byte, ms int64) {
 	}
 }
 
-// searchTime returns the first of n records that arrived after ms, or n if there
-// is none. until is when the record behind them arrived, or the last of them.
+// searchTime returns the first of n records that arrived after ms, or n if
+// there is none. until is when the record behind them arrived, or the last of
+// them.
 //
-// The headers of a large block lie in twenty pages, which are seldom in a cache, and
-// each step of a binary search meets another one. So it guesses from an even rate,
-// looks around with growing steps, and searches what is left.
+// The headers of a large block lie in twenty pages, which are seldom in a
+// cache, and each step of a binary search meets another one. So it guesses from
+// an even rate, looks around with growing steps, and searches what is left.
 func (b *Block) searchTime(n int, ms, until int64) int {
 	lo, hi := 0, n // what is sought lies in lo..hi
 	if ms >= b.baseMs && ms < until {
@@ -234,27 +237,28 @@ func (b *Block) fitting(i, n, budget int) int {
 	return lo
 }
 
-// Blocks begin small, so that a log that is hardly used costs next to nothing, and
-// quadruple while they fill up.
+// Blocks begin small, so that a log that is hardly used costs next to nothing,
+// and quadruple while they fill up.
 const (
 	firstArenaBytes = 4 << 10
 	fullArenaBytes  = 1 << 20
 )
 
-// arenaBytes returns how large an arena to ask for when the one before was filled
-// with so many bytes and the first record takes size bytes. A block may also end
-// because its records lie days apart; then it was hardly filled, and the next one
-// is small.
+// arenaBytes returns how large an arena to ask for when the one before was
+// filled with so many bytes and the first record takes size bytes. A block may
+// also end because its records lie days apart; then it was hardly filled, and
+// the next one is small.
 func arenaBytes(filled, size int) int {
 	n := min(max(firstArenaBytes, 4*filled), fullArenaBytes)
 	return max(n, size+headerBytes+1)
 }
 
-// NewArena returns n bytes, but one, of which n is at least one, that need not be zero: readers see nothing of
-// an arena but what was written, and zeroing a MiB takes as long as a thousand
-// puts, all of which the one that begins a block would have to wait for. A
-// strings.Builder is the way to such memory: the first byte is made its string and
-// never touched again, the others belong to nobody else.
+// NewArena returns n bytes, but one, of which n is at least one, that need not
+// be zero: readers see nothing of an arena but what was written, and zeroing a
+// MiB takes as long as a thousand puts, all of which the one that begins a
+// block would have to wait for. A strings.Builder is the way to such memory:
+// the first byte is made its string and never touched again, the others belong
+// to nobody else.
 func NewArena(n int) []byte {
 	var b strings.Builder
 	b.Grow(n)

@@ -49,8 +49,8 @@ func TestBlock_spansAsManyMillisecondsAsAHeaderHolds(t *testing.T) {
 	}
 }
 
-// Blocks that are not hollow hold records of any size up to the largest, and are
-// filled to the last byte.
+// Blocks that are not hollow hold records of any size up to the largest, and
+// are filled to the last byte.
 func TestBlock_holdsTheLargestRecord(t *testing.T) {
 	var l Log
 	l.Init(Options{})
@@ -135,8 +135,8 @@ func TestNewArena_hasItsBytesButOne(t *testing.T) {
 	}
 }
 
-// Blocks quadruple while they fill up, to a MiB, and begin small again where one
-// ended for its age.
+// Blocks quadruple while they fill up, to a MiB, and begin small again where
+// one ended for its age.
 func TestArenaBytes(t *testing.T) {
 	for _, row := range []struct{ filled, size, want int }{
 		{0, 0, 4 << 10}, {1 << 10, 0, 4 << 10}, {1<<10 + 1, 0, 4<<10 + 4}, {1 << 20, 5, 1 << 20}, {4 << 20, 5, 1 << 20},

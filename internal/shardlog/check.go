@@ -116,8 +116,8 @@ func checkNeighbours(before, b *Block) error {
 	return nil
 }
 
-// checkTiling checks that the headers of n records tile the arena, or what would be
-// in it if the block were not hollow.
+// checkTiling checks that the headers of n records tile the arena, or what
+// would be in it if the block were not hollow.
 func (b *Block) checkTiling(n int) error {
 	end, delta := 0, int64(0)
 	kept := b.used

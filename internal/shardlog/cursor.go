@@ -1,8 +1,8 @@
 package shardlog
 
 // A Cursor is a position in a log: the index of the next record to be read. It
-// remembers the block it was last seen in, which spares a lookup. The zero value
-// with a Next is ready for any log.
+// remembers the block it was last seen in, which spares a lookup. The zero
+// value with a Next is ready for any log.
 type Cursor struct {
 	Next  uint64
 	block *Block // nil or any block of the log
@@ -12,8 +12,8 @@ type Cursor struct {
 // alive.
 func (c *Cursor) Forget() { c.block = nil }
 
-// Block returns where the run lies that [Log.Take] found, and the place in it of
-// its first record.
+// Block returns where the run lies that [Log.Take] found, and the place in it
+// of its first record.
 func (c *Cursor) Block() (b *Block, i int) { return c.block, int(c.Next - c.block.base) }
 
 // before returns the records of the log before a cursor that is settled.
@@ -22,10 +22,11 @@ func (c *Cursor) before() Extent {
 	return Extent{b.records + int64(i), b.bytes + int64(b.Start(i))}
 }
 
-// settle moves c.block to the block that holds the record c.Next, and returns the
-// index after the last published record of that block: if that is not greater than
-// c.Next there is no such record yet. A position in a trimmed block moves up to the
-// oldest record that is left, one in a gap to the record behind it.
+// settle moves c.block to the block that holds the record c.Next, and returns
+// the index after the last published record of that block: if that is not
+// greater than c.Next there is no such record yet. A position in a trimmed
+// block moves up to the oldest record that is left, one in a gap to the record
+// behind it.
 func (l *Log) settle(c *Cursor) uint64 {
 	b := c.block
 	if b == nil || c.Next < b.base {
@@ -58,9 +59,9 @@ func (l *Log) settle(c *Cursor) uint64 {
 
 // seek looks c.Next up in the index, without regard to c.block.
 func (l *Log) seek(c *Cursor) *Block {
-	// The tail first: if the index is empty after that, whatever lay before the tail
-	// has been trimmed. In the other order blocks may be added in between, and the
-	// tail be the second of them.
+	// The tail first: if the index is empty after that, whatever lay before the
+	// tail has been trimmed. In the other order blocks may be added in between, and
+	// the tail be the second of them.
 	tail := l.tail.Load()
 	b := byNumber(l.lookup.Load(), c.Next)
 	if b == nil {
@@ -70,8 +71,8 @@ func (l *Log) seek(c *Cursor) *Block {
 	return b
 }
 
-// SkipTo moves c up to the oldest record that is not trimmed and arrived after ms,
-// or to where the next one will be that does.
+// SkipTo moves c up to the oldest record that is not trimmed and arrived after
+// ms, or to where the next one will be that does.
 func (l *Log) SkipTo(c *Cursor, ms int64) {
 	c.Next = max(c.Next, l.first.Load())
 	if at, ok := l.arrival(c); ok && at <= ms {
@@ -79,8 +80,8 @@ func (l *Log) SkipTo(c *Cursor, ms int64) {
 	}
 }
 
-// SeekArrival returns a cursor at the oldest record that is not trimmed and arrived
-// after ms, or where the next one will be that does.
+// SeekArrival returns a cursor at the oldest record that is not trimmed and
+// arrived after ms, or where the next one will be that does.
 func (l *Log) SeekArrival(ms int64) Cursor {
 	c := Cursor{Next: l.first.Load()}
 	l.seekArrival(&c, ms)
@@ -124,8 +125,8 @@ func (l *Log) byArrival(ms int64) *Block {
 	return tail
 }
 
-// ArrivalAt returns when the record at c arrived, in Unix milliseconds, if there
-// is one. Where the record is trimmed that is the oldest one that is not.
+// ArrivalAt returns when the record at c arrived, in Unix milliseconds, if
+// there is one. Where the record is trimmed that is the oldest one that is not.
 func (l *Log) ArrivalAt(c Cursor) (ms int64, ok bool) {
 	c.Next = max(c.Next, l.first.Load())
 	return l.arrival(&c)
@@ -141,8 +142,8 @@ func (l *Log) arrival(c *Cursor) (ms int64, ok bool) {
 // Oldest returns the arrival of the oldest record that is not trimmed.
 func (l *Log) Oldest() (ms int64, ok bool) { return l.ArrivalAt(Cursor{}) }
 
-// ArrivalOf returns when the record with index i arrived, if that is known: until
-// its block is released, which may be later than it is trimmed.
+// ArrivalOf returns when the record with index i arrived, if that is known:
+// until its block is released, which may be later than it is trimmed.
 func (l *Log) ArrivalOf(i uint64) (ms int64, ok bool) {
 	c := Cursor{Next: i}
 	if ms, ok = l.arrival(&c); c.Next != i {
@@ -151,8 +152,8 @@ func (l *Log) ArrivalOf(i uint64) (ms int64, ok bool) {
 	return ms, ok
 }
 
-// ArrivalBefore returns the index before c, gaps left out, and the arrival of the
-// record that has it, as [Log.ArrivalOf] does.
+// ArrivalBefore returns the index before c, gaps left out, and the arrival of
+// the record that has it, as [Log.ArrivalOf] does.
 func (l *Log) ArrivalBefore(c Cursor) (i uint64, ms int64, ok bool) {
 	i = l.Previous(c.Next)
 	c.Next = i
@@ -183,9 +184,9 @@ func (l *Log) Before(c Cursor) Extent {
 	return l.before(min(max(c.Next, l.first.Load()), l.end.Load()))
 }
 
-// Take finds a run of records from c on that lie in one block: at most `most` of
-// at most budget bytes together or, if alone is set, one whatever its size. It
-// returns how many they are and their bytes; c is then at the first of them,
+// Take finds a run of records from c on that lie in one block: at most `most`
+// of at most budget bytes together or, if alone is set, one whatever its size.
+// It returns how many they are and their bytes; c is then at the first of them,
 // for [Cursor.Block] to say where that is. The caller moves c.Next.
 //
 // The run comes back through the cursor and not as a value of its own because a

@@ -11,8 +11,8 @@ import (
 	"github.com/weirstream/weir/internal/shardlog"
 )
 
-// tens returns a log of n published records of so many bytes, the first of which
-// arrived at 10, the second at 20 and so on.
+// tens returns a log of n published records of so many bytes, the first of
+// which arrived at 10, the second at 20 and so on.
 func tens(n, size int) *shardlog.Log {
 	l := new(shardlog.Log)
 	l.Init(shardlog.Options{})
@@ -126,8 +126,8 @@ func TestCursor_forgets(t *testing.T) {
 	assert.Equal(t, i, j)
 }
 
-// Whatever the rate is like at which records arrive, a time is found where counting
-// finds it.
+// Whatever the rate is like at which records arrive, a time is found where
+// counting finds it.
 func TestLog_seekArrivalFindsWhatCountingFinds(t *testing.T) {
 	const n = 30_000
 	rng := rand.New(rand.NewPCG(1, 2))

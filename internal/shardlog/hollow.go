@@ -2,17 +2,18 @@ package shardlog
 
 import "encoding/binary"
 
-// hollowArenaBytes returns how large an arena of headers to ask for when the one
-// before was filled with so many bytes, and the records before and the next one
-// have so many bytes together: no larger than such records can fill before the
-// ends of their data do not fit into a header any more.
+// hollowArenaBytes returns how large an arena of headers to ask for when the
+// one before was filled with so many bytes, and the records before and the next
+// one have so many bytes together: no larger than such records can fill before
+// the ends of their data do not fit into a header any more.
 func hollowArenaBytes(filled, records, bytes int) int {
 	n := min(max(firstArenaBytes, 4*filled), fullArenaBytes)
 	most := maxBlockBytes / max(1, bytes/records)
 	return min(n, headerBytes*(most+1))
 }
 
-// hollowRoom returns how many records of size bytes have room after the first n.
+// hollowRoom returns how many records of size bytes have room after the first
+// n.
 func (b *Block) hollowRoom(n, size int) int {
 	headers := len(b.arena)/headerBytes - n
 	return min(headers, (maxBlockBytes-1-b.used)/max(1, size))

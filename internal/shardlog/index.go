@@ -8,8 +8,8 @@ import (
 
 // An index finds the block of a record by the record's index or its arrival. It
 // has one entry a block, not one a record: inside a block records are found by
-// arithmetic and binary search. The writers change a tree of their own and publish
-// immutable clones of it.
+// arithmetic and binary search. The writers change a tree of their own and
+// publish immutable clones of it.
 type index = btree.BTreeG[indexEntry]
 
 // indexEntry is a block with its first record's index and arrival. Both rise
@@ -36,8 +36,8 @@ func newIndex() *index {
 
 func entryOf(b *Block) indexEntry { return indexEntry{base: b.base, baseMs: b.baseMs, block: b} }
 
-// lastBefore returns the last block whose first record is not beyond pivot, or the
-// oldest block if there is none, or nil if the index is empty.
+// lastBefore returns the last block whose first record is not beyond pivot, or
+// the oldest block if there is none, or nil if the index is empty.
 func lastBefore(x *index, pivot indexEntry) *Block {
 	if x == nil {
 		return nil

@@ -1,13 +1,13 @@
-// Package shardlog is one ordered log of records in memory: what a shard is made
-// of. It knows keys, data, sizes and arrival times; it knows no stream, no quota
-// and no clock.
+// Package shardlog is one ordered log of records in memory: what a shard is
+// made of. It knows keys, data, sizes and arrival times; it knows no stream, no
+// quota and no clock.
 //
 // Writing has two steps. [Log.Append] adds a record, [Log.Publish] shows it to
 // readers; what must be on disk before anybody sees it is made so in between.
-// Whoever holds the lock that guards a log calls the methods that write. Readers
-// hold a [Cursor] and take no lock: a writer fills a record in, then stores the
-// index up to which records are published, and a reader loads that index and
-// touches only what lies below it.
+// Whoever holds the lock that guards a log calls the methods that write.
+// Readers hold a [Cursor] and take no lock: a writer fills a record in, then
+// stores the index up to which records are published, and a reader loads that
+// index and touches only what lies below it.
 //
 // What a reader finds are views of the log's memory. They stay valid after the
 // record is trimmed, because a block is left to the garbage collector.
@@ -30,9 +30,9 @@ type Options struct {
 // A Log is one ordered log of records, each with an index. Indexes rise by one
 // from 1 on, but for gaps that [Restore] leaves.
 //
-// Invariants: arrival times never fall; the record with index i lies in the last
-// block whose base is at most i; index i is readable from the moment in which end
-// passes it until first does.
+// Invariants: arrival times never fall; the record with index i lies in the
+// last block whose base is at most i; index i is readable from the moment in
+// which end passes it until first does.
 type Log struct {
 	options Options // immutable
 
@@ -66,8 +66,8 @@ func (l *Log) init(o Options) {
 	l.options = o
 }
 
-// begin makes b, which has no records, the active block of a log whose oldest and
-// newest record lie before index end.
+// begin makes b, which has no records, the active block of a log whose oldest
+// and newest record lie before index end.
 func (l *Log) begin(b *Block, end uint64) {
 	l.active, l.next = b, b.base
 	l.tail.Store(b)
@@ -75,15 +75,15 @@ func (l *Log) begin(b *Block, end uint64) {
 	l.end.Store(end)
 }
 
-// First returns the oldest index that is not trimmed. There may be no record with
-// that index yet.
+// First returns the oldest index that is not trimmed. There may be no record
+// with that index yet.
 func (l *Log) First() uint64 { return l.first.Load() }
 
 // End returns the index after the newest published record.
 func (l *Log) End() uint64 { return l.end.Load() }
 
-// An Extent is how many records something holds, and how many bytes their keys and
-// data have together.
+// An Extent is how many records something holds, and how many bytes their keys
+// and data have together.
 type Extent struct{ Records, Bytes int64 }
 
 // Plus returns e and o together.
@@ -114,10 +114,10 @@ func (l *Log) Held() Extent {
 	return l.Appended().Minus(l.trimmed)
 }
 
-// Append adds a record that arrived at ms, in Unix milliseconds, without showing
-// it to readers, and returns its index. ms must not lie before the arrival of the
-// record before. key has at most 2047 bytes, key and data have at most
-// [MaxRecordBytes].
+// Append adds a record that arrived at ms, in Unix milliseconds, without
+// showing it to readers, and returns its index. ms must not lie before the
+// arrival of the record before. key has at most 2047 bytes, key and data have
+// at most [MaxRecordBytes].
 func (l *Log) Append(key string, data []byte, ms int64) uint64 {
 	size := len(key) + len(data)
 	if !l.active.fits(l.n, size, ms) {
@@ -134,8 +134,8 @@ func (l *Log) Append(key string, data []byte, ms int64) uint64 {
 	return i
 }
 
-// AppendCopies appends n records that are all alike, and returns the index of the
-// first.
+// AppendCopies appends n records that are all alike, and returns the index of
+// the first.
 func (l *Log) AppendCopies(key string, data []byte, ms int64, n int) uint64 {
 	i, size := l.next, len(key)+len(data)
 	for n > 0 {
@@ -249,8 +249,8 @@ func (l *Log) TrimExpired(ms int64) Extent {
 	return l.trimTo(&c)
 }
 
-// TrimBlocks is TrimExpired for whole blocks only: at most calls it looks at one
-// number, so every append can afford it.
+// TrimBlocks is TrimExpired for whole blocks only: at most calls it looks at
+// one number, so every append can afford it.
 func (l *Log) TrimBlocks(ms int64) (gone Extent) {
 	for l.ring.n > 1 && l.ring.at(1).baseMs <= ms {
 		// Whatever the oldest block holds arrived no later than the next block's first.
@@ -266,8 +266,8 @@ func (l *Log) TrimBlocks(ms int64) (gone Extent) {
 }
 
 // TrimBytes trims the oldest published record and those after it that did not
-// arrive after ms, until the trimmed ones count for need bytes, each with so much
-// overhead.
+// arrive after ms, until the trimmed ones count for need bytes, each with so
+// much overhead.
 func (l *Log) TrimBytes(need, overhead, ms int64) Extent {
 	c := l.oldest()
 	var counted int64
@@ -286,9 +286,9 @@ func (l *Log) TrimBytes(need, overhead, ms int64) Extent {
 	return l.trimTo(&c)
 }
 
-// dropBlocks lets go of the blocks below the trim horizon. A dropped block is left
-// to the garbage collector, because readers may hold views of it. Its link is made
-// to say so, or one stale cursor would keep all that followed alive.
+// dropBlocks lets go of the blocks below the trim horizon. A dropped block is
+// left to the garbage collector, because readers may hold views of it. Its link
+// is made to say so, or one stale cursor would keep all that followed alive.
 func (l *Log) dropBlocks() {
 	first := l.first.Load()
 	var dropped []*Block

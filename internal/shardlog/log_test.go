@@ -69,8 +69,8 @@ func arenas(n int) shardlog.Options {
 	return shardlog.Options{NewArena: func(int) []byte { return make([]byte, n) }}
 }
 
-// What is not published can be read by nobody, whatever lies in between: a block
-// that has a successor, or the successor itself.
+// What is not published can be read by nobody, whatever lies in between: a
+// block that has a successor, or the successor itself.
 func TestLog_publishesBehindWhatIsAppended(t *testing.T) {
 	var l shardlog.Log
 	l.Init(shardlog.Options{})
@@ -162,9 +162,9 @@ func dataAt(i uint64) []byte {
 
 func arrivalAt(i uint64) int64 { return int64(i / 7) }
 
-// One writer appends, publishes late, trims and now and then trims all there is;
-// readers see each record right, in order, and pass over nothing but what was
-// trimmed.
+// One writer appends, publishes late, trims and now and then trims all there
+// is; readers see each record right, in order, and pass over nothing but what
+// was trimmed.
 func TestLog_readersBesideAWriter(t *testing.T) {
 	base := seed(t)
 	const last = 12_000
@@ -269,8 +269,8 @@ func (r *raceReader) step(random *rand.Rand) error {
 	return nil
 }
 
-// A log that always holds a record says so at any moment, also to a reader whose
-// block is released while it looks.
+// A log that always holds a record says so at any moment, also to a reader
+// whose block is released while it looks.
 func TestLog_neverLooksEmptyBesideAWriter(t *testing.T) {
 	var (
 		l       shardlog.Log

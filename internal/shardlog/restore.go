@@ -6,9 +6,9 @@ import (
 	"unicode/utf8"
 )
 
-// A Gap is indexes that no record has or will have: from From on, before To. A log
-// that was restored has one, because the run that it was saved by may have gone on
-// and given those indexes out.
+// A Gap is indexes that no record has or will have: from From on, before To. A
+// log that was restored has one, because the run that it was saved by may have
+// gone on and given those indexes out.
 type Gap struct{ From, To uint64 }
 
 // A State is what is saved of a log beside its blocks.
@@ -34,16 +34,17 @@ type SavedBlock struct {
 	Data, Headers []byte
 }
 
-// State returns the log as far as it is published. The caller holds the writers'
-// lock.
+// State returns the log as far as it is published. The caller holds the
+// writers' lock.
 func (l *Log) State(lastMs int64) State {
 	return State{
 		First: l.first.Load(), End: l.end.Load(), Bytes: l.Published().Bytes, LastMs: lastMs, Gaps: l.gaps,
 	}
 }
 
-// Blocks returns the blocks of the published records that are not trimmed, oldest
-// first. The caller holds the writers' lock; the memory it gets may be read without.
+// Blocks returns the blocks of the published records that are not trimmed,
+// oldest first. The caller holds the writers' lock; the memory it gets may be
+// read without.
 func (l *Log) Blocks() []SavedBlock {
 	var list []SavedBlock
 	for i := range l.ring.n {
@@ -91,9 +92,9 @@ type Restorer struct {
 	resume uint64 // index of the next record
 }
 
-// Restore begins to make l, which must be the zero Log, the one that was saved as
-// s. Its next record will have an index that is larger by skip than the one after
-// the newest record's. It returns an error if s cannot be.
+// Restore begins to make l, which must be the zero Log, the one that was saved
+// as s. Its next record will have an index that is larger by skip than the one
+// after the newest record's. It returns an error if s cannot be.
 func Restore(l *Log, o Options, s State, skip uint64) (*Restorer, error) {
 	switch {
 	case s.First < 1 || s.First > s.End || s.Bytes < 0 || s.LastMs < 0 || s.End > maxIndex:
@@ -132,8 +133,8 @@ func Restore(l *Log, o Options, s State, skip uint64) (*Restorer, error) {
 // maxIndex bounds indexes well below what a sequence number holds.
 const maxIndex = 1 << 62
 
-// Block adds a block, whose arena is the data, unless the log is hollow, and the
-// headers. It keeps the arena.
+// Block adds a block, whose arena is the data, unless the log is hollow, and
+// the headers. It keeps the arena.
 func (r *Restorer) Block(h BlockHead, arena []byte) error {
 	l := r.log
 	kept := uint64(h.Used)

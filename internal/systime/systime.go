@@ -6,26 +6,26 @@ import (
 	"time"
 )
 
-// maxAge is how long the monotonic clock is trusted to run beside the wall clock.
-// Where the wall clock is set it takes as long until that is seen.
+// maxAge is how long the monotonic clock is trusted to run beside the wall
+// clock. Where the wall clock is set it takes as long until that is seen.
 const maxAge = time.Millisecond
 
-// New returns a function that tells the time as [time.Now] does, in UTC, without a
-// reading of the monotonic clock in it. It may be called by any number of
-// goroutines at a time.
+// New returns a function that tells the time as [time.Now] does, in UTC,
+// without a reading of the monotonic clock in it. It may be called by any
+// number of goroutines at a time.
 //
 // time.Now reads two clocks, the wall clock and the monotonic one. Here the
-// monotonic one is read alone, and how far the other one is ahead of it is asked
-// for again after a millisecond. Calls that lie further apart than that take longer
-// than time.Now, but then nobody is in a hurry.
+// monotonic one is read alone, and how far the other one is ahead of it is
+// asked for again after a millisecond. Calls that lie further apart than that
+// take longer than time.Now, but then nobody is in a hurry.
 func New() func() time.Time {
 	c := &clock{base: time.Now()}
 	c.ahead.Store(c.base.UnixNano())
 	return c.now
 }
 
-// A clock is how the wall clock relates to the monotonic one. The two atomics need
-// not be of the same asking: either is right.
+// A clock is how the wall clock relates to the monotonic one. The two atomics
+// need not be of the same asking: either is right.
 type clock struct {
 	base  time.Time    // immutable; what the monotonic clock is counted from
 	ahead atomic.Int64 // Unix nanoseconds of the wall clock, less those since base

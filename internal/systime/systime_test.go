@@ -35,8 +35,8 @@ func TestNew_changesOverToABubble(t *testing.T) {
 	assert.False(t, now().Before(outside))
 }
 
-// What it says lies between two readings of time.Now, but for the moment between
-// the two that time.Now itself takes.
+// What it says lies between two readings of time.Now, but for the moment
+// between the two that time.Now itself takes.
 func TestNew_agreesWithTheWallClock(t *testing.T) {
 	const slack = time.Second / 4 // for who is interrupted in that moment
 	now := systime.New()

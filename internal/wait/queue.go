@@ -6,9 +6,9 @@ import (
 )
 
 // A Queue is those who wait for their turn, first come, first served. It has
-// neither a goroutine nor a timer: whoever has the turn passes it on. To enter, to
-// leave and to pass the turn on cost the same however many wait. The zero value is
-// ready.
+// neither a goroutine nor a timer: whoever has the turn passes it on. To enter,
+// to leave and to pass the turn on cost the same however many wait. The zero
+// value is ready.
 type Queue struct {
 	mu    sync.Mutex // guards what follows and the tickets' fields
 	taken bool       // somebody has the turn
@@ -26,8 +26,8 @@ type Ticket struct {
 }
 
 // Enter takes a ticket at the end of the line. turn is sent the ticket when its
-// turn comes, which may be at once; it must have room, because nobody waits for its
-// reader.
+// turn comes, which may be at once; it must have room, because nobody waits for
+// its reader.
 func (q *Queue) Enter(turn chan<- *Ticket) *Ticket {
 	t := &Ticket{turn: turn}
 	q.mu.Lock()
@@ -49,7 +49,8 @@ func (q *Queue) Empty() bool {
 	return !q.taken
 }
 
-// Leave gives up a ticket: the turn, if the ticket has it, goes to who comes next.
+// Leave gives up a ticket: the turn, if the ticket has it, goes to who comes
+// next.
 func (q *Queue) Leave(t *Ticket) {
 	if next := q.leave(t); next != nil {
 		next.turn <- next

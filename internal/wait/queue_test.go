@@ -94,9 +94,9 @@ func TestQueue_ticketsOfSeveralQueuesShareAChannel(t *testing.T) {
 	}
 }
 
-// Many come and go at any moment, also at the very moment in which they are given
-// the turn. The turn is never had by two and never lost: else the bubble would end
-// in a deadlock.
+// Many come and go at any moment, also at the very moment in which they are
+// given the turn. The turn is never had by two and never lost: else the bubble
+// would end in a deadlock.
 func TestQueue_nobodyIsLostAndNoTwoHaveTheTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const workers, rounds = 16, 300

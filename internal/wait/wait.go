@@ -12,7 +12,8 @@ import (
 // waits for costs one atomic load. The zero value is ready.
 //
 // The order that makes it safe: a waiter enters the list, then looks whether
-// what it waits for is there already; a writer publishes, then looks at the list.
+// what it waits for is there already; a writer publishes, then looks at the
+// list.
 type List struct {
 	waiting atomic.Bool
 	mu      sync.Mutex    // guards changed

@@ -280,8 +280,8 @@ func (w *twins) get() {
 	}
 }
 
-// viaToken takes an iterator through its text. It reports whether there is still
-// its shard.
+// viaToken takes an iterator through its text. It reports whether there is
+// still its shard.
 func (w *twins) viaToken(it *heldIterator) bool {
 	parsed, err := w.got.ParseToken(w.got.Token(it.got))
 	if err != nil {

@@ -102,7 +102,8 @@ func (w *twins) keepPlace(r heldReader) {
 	}
 }
 
-// compareProgress compares what positions say of each shard with what was given.
+// compareProgress compares what positions say of each shard with what was
+// given.
 func (w *twins) compareProgress(r heldReader) {
 	p := r.got.Positions()
 	for _, sh := range w.want.Shards(w.now) {

@@ -100,8 +100,8 @@ func (w *twins) plan() {
 	}
 }
 
-// resizeAsPlanned resizes to a target that was planned before. If the shards have
-// not changed since, that takes the steps of the plan.
+// resizeAsPlanned resizes to a target that was planned before. If the shards
+// have not changed since, that takes the steps of the plan.
 func (w *twins) resizeAsPlanned() {
 	p := heldPlan{}
 	if len(w.plans) > 0 {
@@ -189,7 +189,8 @@ func (w *twins) compareShards() {
 	w.sameShards(want, w.got.Shards())
 }
 
-// sameShards fails the test unless descriptions are those of the model's shards.
+// sameShards fails the test unless descriptions are those of the model's
+// shards.
 func (w *twins) sameShards(shards []*model.Shard, got []weir.Shard) {
 	w.t.Helper()
 	var want []weir.Shard

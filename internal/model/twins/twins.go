@@ -1,6 +1,6 @@
 // Package twins does the same operations on a stream and on its model, side by
-// side, and fails a test at the first different answer. It needs a stream's public
-// methods, and a check of its invariants that the caller hands in.
+// side, and fails a test at the first different answer. It needs a stream's
+// public methods, and a check of its invariants that the caller hands in.
 package twins
 
 import (
@@ -70,9 +70,9 @@ func (s *source) oneIn(n int) bool { return s.below(n) == n-1 }
 
 func pick[T any](s *source, from ...T) T { return from[s.below(len(from))] }
 
-// Run does what the bytes say on a stream and its model, and fails the test at the
-// first different answer, or when check finds the stream's invariants broken. Any
-// bytes will do.
+// Run does what the bytes say on a stream and its model, and fails the test at
+// the first different answer, or when check finds the stream's invariants
+// broken. Any bytes will do.
 func Run(t testing.TB, hollow bool, ops []byte, check func(*weir.Stream) error) {
 	w := newTwins(t, hollow, &source{ops}, check)
 	for len(w.src.bytes) > 0 {
@@ -106,8 +106,8 @@ func newTwins(t testing.TB, hollow bool, src *source, check func(*weir.Stream) e
 	return w
 }
 
-// checkAtEnd checks a stream's invariants once more when the test ends, also if it
-// has been saved and left by then.
+// checkAtEnd checks a stream's invariants once more when the test ends, also if
+// it has been saved and left by then.
 func (w *twins) checkAtEnd(s *weir.Stream) {
 	w.t.Cleanup(func() { require.NoError(w.t, w.check(s)) })
 }
