@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log"
 
 	"github.com/weirstream/weir"
 )
@@ -13,26 +14,32 @@ import (
 // closed and read to its end.
 func ExampleStream_Subscribe() {
 	ctx := context.Background()
-	s, _ := weir.NewStream("invoices", weir.Config{})
-	s.RegisterConsumer(context.Background(), "billing")
-	s.PutRecord(ctx, "acme", []byte("first"))
-
+	s := newExample(weir.Config{})
+	put := func(data string) {
+		if _, err := s.PutRecord(ctx, "acme", []byte(data)); err != nil {
+			log.Fatal(err)
+		}
+	}
+	if _, err := s.RegisterConsumer(ctx, "billing"); err != nil {
+		log.Fatal(err)
+	}
+	put("first")
 	sub, err := s.Subscribe(ctx, "billing", 0, weir.TrimHorizon())
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
 	defer sub.Close()
-	s.PutRecord(ctx, "acme", []byte("second"))
-	s.SplitShard(context.Background(), 0, weir.HashKey{Hi: 1 << 63})
+	put("second")
+	if _, err := s.SplitShard(ctx, 0, weir.HashKey{Hi: 1 << 63}); err != nil {
+		log.Fatal(err)
+	}
 	for {
 		ev, err := sub.Next(ctx)
 		if err == io.EOF {
 			break
 		}
 		if err != nil {
-			fmt.Println(err)
-			return
+			log.Fatal(err)
 		}
 		for _, r := range ev.Records {
 			fmt.Printf("%s: %s\n", r.PartitionKey, r.Data)

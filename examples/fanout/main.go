@@ -60,8 +60,12 @@ func simulate(ctx context.Context, n int) (m weir.Snapshot, err error) {
 		}
 		for _, i := range random.Perm(n) {
 			if random.IntN(second) == 0 { // each polls about once a second
-				if batch, err := s.GetRecords(ctx, its[i], 0); err == nil { // else throttled
+				batch, err := s.GetRecords(ctx, its[i], 0)
+				switch {
+				case err == nil:
 					its[i] = batch.Next
+				case !errors.Is(err, weir.ErrThroughputExceeded): // else it polls again
+					return m, err
 				}
 			}
 			if _, _, err := subs[i].TryNext(); err != nil {

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -49,8 +50,14 @@ func put(ctx context.Context, s *weir.Stream, records int) error {
 		for i := range entries {
 			entries[i] = weir.Entry{PartitionKey: fmt.Sprint("order-", i), Data: []byte("1 weir")}
 		}
-		if _, err := s.PutRecords(ctx, entries); err != nil {
+		results, err := s.PutRecords(ctx, entries)
+		if err != nil {
 			return err
+		}
+		for _, r := range results { // what is throttled is lost here
+			if r.Err != nil && !errors.Is(r.Err, weir.ErrThroughputExceeded) {
+				return r.Err
+			}
 		}
 	}
 	return nil

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -69,7 +70,12 @@ func run(ctx context.Context, w io.Writer) error {
 // second puts what is asked for in one second. What is throttled is lost here.
 func second(ctx context.Context, s *weir.Stream, demand int) error {
 	entries := slices.Repeat([]weir.Entry{{Data: zeros[:]}}, demand<<10/recordBytes)
-	_, err := s.PutRecords(ctx, entries)
+	results, err := s.PutRecords(ctx, entries)
+	for _, r := range results {
+		if r.Err != nil && !errors.Is(r.Err, weir.ErrThroughputExceeded) {
+			return r.Err
+		}
+	}
 	return err
 }
 

@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -29,8 +30,9 @@ func run(ctx context.Context, w io.Writer) error {
 		return err
 	}
 	var producing sync.WaitGroup
+	var failed [producers]error
 	for p := range producers {
-		producing.Go(func() { produce(ctx, s, p) })
+		producing.Go(func() { failed[p] = produce(ctx, s, p) })
 	}
 	for _, target := range []int{4, 8, 6, 3, 5, 2} {
 		before := s.Capacity().OpenShards
@@ -41,6 +43,9 @@ func run(ctx context.Context, w io.Writer) error {
 		fmt.Fprintf(w, "%d shards to %d in %d steps\n", before, target, len(steps))
 	}
 	producing.Wait()
+	if err := errors.Join(failed[:]...); err != nil {
+		return err
+	}
 	records, outOfOrder, err := verify(ctx, s)
 	if err != nil {
 		return err
@@ -50,16 +55,17 @@ func run(ctx context.Context, w io.Writer) error {
 }
 
 // produce puts numbered records, each number once for each of its keys.
-func produce(ctx context.Context, s *weir.Stream, producer int) {
+func produce(ctx context.Context, s *weir.Stream, producer int) error {
 	for n := range recordsEach {
 		entries := make([]weir.Entry, keysEach)
 		for k := range entries {
 			entries[k] = weir.Entry{PartitionKey: fmt.Sprintf("%d-%d", producer, k), Data: strconv.AppendInt(nil, int64(n), 10)}
 		}
 		if _, err := s.PutRecordsWait(ctx, entries); err != nil {
-			log.Fatal(err)
+			return err
 		}
 	}
+	return nil
 }
 
 // verify reads the whole stream, parents before children, and counts the records

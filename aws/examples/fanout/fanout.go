@@ -43,7 +43,7 @@ func Follow(ctx context.Context, c *kinesis.Client, consumerARN, shard string, h
 // read reads a subscription to its end, and returns where to go on. What the
 // stream failed with makes no difference to that.
 func read(s *kinesis.SubscribeToShardEventStream, at *types.StartingPosition, handle func(...types.Record)) (*types.StartingPosition, bool) {
-	defer s.Close()
+	defer s.Close() // it says no more than that the stream was cut off
 	for e := range s.Events() {
 		event, ok := e.(*types.SubscribeToShardEventStreamMemberSubscribeToShardEvent)
 		if !ok {

@@ -24,8 +24,11 @@ type mock struct {
 func (m *mock) GetShardIterator(_ context.Context, in *kinesis.GetShardIteratorInput, _ ...func(*kinesis.Options)) (*kinesis.GetShardIteratorOutput, error) {
 	at := 0
 	if in.ShardIteratorType == types.ShardIteratorTypeAfterSequenceNumber {
-		at, _ = strconv.Atoi(*in.StartingSequenceNumber)
-		at++
+		last, err := strconv.Atoi(*in.StartingSequenceNumber)
+		if err != nil {
+			return nil, err
+		}
+		at = last + 1
 	}
 	return &kinesis.GetShardIteratorOutput{ShardIterator: aws.String(strconv.Itoa(at))}, nil
 }
@@ -34,7 +37,10 @@ func (m *mock) GetRecords(_ context.Context, in *kinesis.GetRecordsInput, _ ...f
 	if m.reads++; m.reads == 3 {
 		return nil, &types.ExpiredIteratorException{}
 	}
-	at, _ := strconv.Atoi(*in.ShardIterator)
+	at, err := strconv.Atoi(*in.ShardIterator)
+	if err != nil {
+		return nil, err
+	}
 	end := min(at+2, len(m.records))
 	out := &kinesis.GetRecordsOutput{Records: m.records[at:end], MillisBehindLatest: aws.Int64(0)}
 	if end < len(m.records) {

@@ -19,15 +19,19 @@ import (
 )
 
 // consume polls all shards of a stream, each after its parents: what a consumer
-// has to do for every key to arrive in order.
-func consume(ctx context.Context, c *kinesis.Client, stream string, handle func(...types.Record)) {
+// has to do for every key to arrive in order. It returns when ctx ends, with nil, or
+// when a call fails.
+func consume(ctx context.Context, c *kinesis.Client, stream string, handle func(...types.Record)) error {
+	polling, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
 	var readers sync.WaitGroup
 	defer readers.Wait()
 	read := make(map[string]chan struct{}) // closed when the shard is read to its end
-	for ctx.Err() == nil {
-		list, err := c.ListShards(ctx, &kinesis.ListShardsInput{StreamName: &stream})
+	for polling.Err() == nil {
+		list, err := c.ListShards(polling, &kinesis.ListShardsInput{StreamName: &stream})
 		if err != nil {
-			continue
+			fail(err)
+			break
 		}
 		for _, sh := range list.Shards {
 			if read[*sh.ShardId] != nil {
@@ -45,20 +49,26 @@ func consume(ctx context.Context, c *kinesis.Client, stream string, handle func(
 				for _, parent := range parents {
 					select {
 					case <-parent:
-					case <-ctx.Done():
+					case <-polling.Done():
 						return
 					}
 				}
-				if poller.Poll(ctx, c, stream, *sh.ShardId, handle) == nil {
-					close(done)
+				if err := poller.Poll(polling, c, stream, *sh.ShardId, handle); err != nil {
+					fail(err)
+					return
 				}
+				close(done)
 			})
 		}
 		select {
-		case <-ctx.Done():
+		case <-polling.Done():
 		case <-time.After(10 * time.Second):
 		}
 	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	return context.Cause(polling)
 }
 
 // Records for 24 minutes, with something split or merged every two.
@@ -68,7 +78,7 @@ func TestConsumer_whileResharding(t *testing.T) {
 		check := k.Checker("orders", kinesistest.ExactlyOnce())
 		ctx, cancel := context.WithCancel(t.Context())
 		var background sync.WaitGroup
-		background.Go(func() { consume(ctx, k.Client(), "orders", check.Saw) })
+		background.Go(func() { assert.NoError(t, consume(ctx, k.Client(), "orders", check.Saw)) })
 		background.Go(func() { k.Generate("orders", kinesistest.Load{Records: 3000, Over: 24 * time.Minute}) })
 
 		for range 12 {
