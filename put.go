@@ -17,16 +17,16 @@ import (
 //	PutRecord, Put, PutRecords, PutCopies        (and their waiting forms)
 //	  begin                  context; the one reading of the clock
 //	  checkRecord            key, size, number for ordering
-//	  attendTo               what has fallen due; whose turn it is
-//	  makeRoom               memory, or wait for it               retention.go
+//	  scaled                 what has fallen due; whose turn it is
+//	  makeRoom               memory, or wait for it             retention.go
 //	  beginWrite             which shard, its mutex
 //	    shard.begin            closed meanwhile? look again
-//	    shard.admit            the write limits                   internal/quota
+//	    shard.admit            the write limits                 internal/quota
 //	    stamp                  arrival; marks of the second
-//	    log.Append             into the newest block              internal/shardlog
+//	    log.Append             into the newest block            internal/shardlog
 //	    shard.end              publish, release what expired
 //	  after                  memory back, wake readers, tidy
-//	  dropExcess             the oldest records of any shard      retention.go
+//	  dropExcess             the oldest records of any shard    retention.go
 //
 // A batch does the part from beginWrite to after once for each shard.
 

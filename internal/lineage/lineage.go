@@ -5,26 +5,29 @@
 // reads tells it what there is and what has been read, and learns what to
 // begin. What it is told may be late. This is what it promises:
 //
-//  1. A shard is begun when all its parents are over, and not before. A shard is
-//     over when it has been read to its end, has vanished, or was not to be read.
+//  1. A shard is begun when all its parents are over, and not before. A shard
+//     is over when it has been read to its end, has vanished, or was not to be
+//     read.
 //  2. A shard is begun once, however often and by whatever way it is heard of.
-//  3. Every shard that it hears of is begun in the end, if the reading goes on:
-//     nothing that can hold records is left out.
+//  3. Every shard that it hears of is begun in the end, if the reading goes
+//     on: nothing that can hold records is left out.
 //  4. The child of a merge waits for both parents, whichever of them names it.
-//  5. A shard that vanishes before it was begun is passed over, but not before its
-//     own parents are over: its children wait for what came before it.
-//  6. A parent that a listing lacks, though it has a younger shard, has vanished
-//     and counts as read. If older shards are not over that the listing lacks as
-//     well, the parent may descend from them: they and their children come first.
-//  7. A parent that only its child has named is waited for until it is heard of,
-//     forgotten, or found to have vanished by 6.
-//  8. A listing that is late changes nothing that was known before it. It ends no
-//     shard: one that it lacks is begun all the same, and whoever finds that it
-//     has vanished says so with [Walk.Forget].
-//  9. A walk that is made from what another one had begun and ended goes on where
-//     that one was. What comes before a shard that was begun or ended is over.
-//  10. A shard that has ended takes no memory from when it is forgotten, or a later
-//     listing lacks it, and its children are begun.
+//  5. A shard that vanishes before it was begun is passed over, but not before
+//     its own parents are over: its children wait for what came before it.
+//  6. A parent that a listing lacks, though it has a younger shard, has
+//     vanished and counts as read. If older shards are not over that the
+//     listing lacks as well, the parent may descend from them: they and their
+//     children come first.
+//  7. A parent that only its child has named is waited for until it is heard
+//     of, forgotten, or found to have vanished by 6.
+//  8. A listing that is late changes nothing that was known before it. It ends
+//     no shard: one that it lacks is begun all the same, and whoever finds
+//     that it has vanished says so with [Walk.Forget].
+//  9. A walk that is made from what another one had begun and ended goes on
+//     where that one was. What comes before a shard that was begun or ended is
+//     over.
+//  10. A shard that has ended takes no memory from when it is forgotten, or a
+//     later listing lacks it, and its children are begun.
 //
 // Ids rise: a child has a greater one than its parents. Listings are given in
 // the order in which they were made. What contradicts this never panics, but

@@ -12,7 +12,7 @@ import (
 // record after the other; a header of eight bytes for each record fills it from
 // its end. It is full when the two would meet.
 //
-//	| key data | key data | key data |  ...free...  | header 2 | header 1 | header 0 |
+//	| key data | key data | ..free.. | header 2 | header 1 | header 0 |
 //
 // In a hollow log the arena holds headers only, and used and the ends in the
 // headers say where keys and data would be.
