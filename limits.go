@@ -281,8 +281,10 @@ func (e *LimitError) Error() string {
 		return fmt.Sprintf("%s of stream %s: over %s, retry after %v", e.Shard, e.Stream, e.Quota, e.RetryAfter)
 	case e.RetryAfter > 0:
 		return fmt.Sprintf("%s%d %s are the most, retry after %v", of, e.Most, e.Quota, e.RetryAfter)
+	case e.Quota == QuotaResizeUp:
+		return fmt.Sprintf("%s%d shards are the most after one resize", of, e.Most)
 	case e.Quota == QuotaResizeDown:
-		return fmt.Sprintf("%s%d are the %s", of, e.Most, e.Quota)
+		return fmt.Sprintf("%s%d shards are the fewest after one resize", of, e.Most)
 	default:
 		return fmt.Sprintf("%s%d %s are the most", of, e.Most, e.Quota)
 	}

@@ -125,7 +125,7 @@ func TestRun_refusedReshards(t *testing.T) {
 		},
 	}, 0)
 	assert.Equal(t, []simulate.RefusedReshard{
-		{At: time.Second, What: "resize to 5 shards", Why: "stream simulated: 4 shards after one resize are the most"},
+		{At: time.Second, What: "resize to 5 shards", Why: "4 shards are the most after one resize"},
 		{At: 2 * time.Second, What: "split shardId-000000000007", Why: "shard not found"},
 		{At: 3 * time.Second, What: "merge shardId-000000000001 and shardId-000000000000",
 			Why: "shards: shardId-000000000001 and shardId-000000000000 are not an adjacent pair, the lower one first"},

@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/weirstream/weir"
@@ -24,10 +25,21 @@ func (s *simulation) reshard(r workload.Reshard) {
 		_, err = s.stream.Resize(context.Background(), r.Shards)
 	}
 	if err != nil {
-		s.meter.refusedReshard(RefusedReshard{At: s.now, What: what, Why: err.Error()})
+		s.meter.refusedReshard(RefusedReshard{At: s.now, What: what, Why: whyRefused(err)})
 		return
 	}
 	s.refreshShards(why)
+}
+
+// whyRefused words why a reshard was refused. There is one stream only, so it is not
+// named.
+func whyRefused(err error) string {
+	if over := (*weir.LimitError)(nil); errors.As(err, &over) {
+		nameless := *over
+		nameless.Stream = ""
+		return nameless.Error()
+	}
+	return err.Error()
 }
 
 // split splits a shard in the middle, named or the busiest.
