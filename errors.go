@@ -101,6 +101,8 @@ type SequenceNumberError struct {
 	Reason  string  // such as "did not come from this stream"
 	Shard   ShardID // the shard it was used with
 	Encodes ShardID // the shard it belongs to; differs from Shard when that is the reason
+	// Malformed says that no stream can have given the number out.
+	Malformed bool
 }
 
 func (e *SequenceNumberError) Error() string {

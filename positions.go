@@ -309,7 +309,7 @@ func (s *Stream) locatePositions(p Positions, routes *routing, horizonMs int64) 
 func (s *Stream) locateNumber(n SequenceNumber, routes *routing, horizonMs int64) (*shard, uint64, error) {
 	parts, ok := n.decode()
 	if !ok {
-		return nil, 0, &SequenceNumberError{Text: n.String(), Reason: "is invalid", Shard: parts.shard, Encodes: parts.shard}
+		return nil, 0, &SequenceNumberError{Text: n.String(), Reason: "is invalid", Shard: parts.shard, Encodes: parts.shard, Malformed: true}
 	}
 	if parts.shard >= routes.next {
 		return nil, 0, s.shardNotFound(parts.shard)

@@ -85,7 +85,7 @@ func (n SequenceNumber) atIndex(i uint64) SequenceNumber {
 func ParseSequenceNumber(s string) (SequenceNumber, error) {
 	var w u192.Int
 	if !w.Parse(s) {
-		return SequenceNumber{}, &SequenceNumberError{Text: s, Reason: "is not a sequence number"}
+		return SequenceNumber{}, &SequenceNumberError{Text: s, Reason: "is not a sequence number", Malformed: true}
 	}
 	return SequenceNumber{w}, nil
 }

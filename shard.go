@@ -487,10 +487,12 @@ func (d Shard) IsOpen() bool { return d.EndingSequenceNumber.IsZero() }
 // locateNumber returns the index that n encodes, if n is a number of this
 // shard.
 func (sh *shard) locateNumber(n SequenceNumber) (uint64, error) {
-	refuse := func(encodes ShardID, reason string) (uint64, error) {
-		return 0, &SequenceNumberError{Text: cmp.Or(n.String(), "0"), Reason: reason, Shard: sh.shard, Encodes: encodes}
-	}
 	p, ok := n.decode()
+	refuse := func(encodes ShardID, reason string) (uint64, error) {
+		return 0, &SequenceNumberError{
+			Text: cmp.Or(n.String(), "0"), Reason: reason, Shard: sh.shard, Encodes: encodes, Malformed: !ok,
+		}
+	}
 	switch {
 	case !ok:
 		return refuse(sh.shard, "is invalid")

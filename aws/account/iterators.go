@@ -138,7 +138,7 @@ func (st *stream) positionRefused(err error, shard weir.ShardID, at startingAt) 
 		return st.a.translate(err)
 	case e.Encodes != e.Shard:
 		return errorf(CodeInvalidArgument, msgNumberOfOther, e.Encodes, e.Shard)
-	case e.Reason == "is invalid":
+	case e.Malformed:
 		return errorf(CodeInvalidArgument, msgNumberInvalid, value(at.number), shard, st.name, st.a.config.ID)
 	default:
 		return errorf(CodeInvalidArgument, msgNumberForeign, value(at.number), shard, st.name, st.a.config.ID)
