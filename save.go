@@ -100,6 +100,9 @@ type heldShard struct {
 // call, and puts go on meanwhile. What is given out after that, numbers and
 // positions, is lost with the stream: the one that is loaded refuses it.
 func (s *Stream) Save(w io.Writer) error {
+	if w == nil {
+		return invalidf("writer", "is nil")
+	}
 	meta, shards := s.hold()
 	out := bufio.NewWriterSize(w, 1<<16)
 	if _, err := out.WriteString(savedMagic); err != nil {
@@ -230,6 +233,9 @@ var ErrDamaged = errors.New("saved stream is damaged")
 // [ErrInvalidSequenceNumber] or [ErrInvalidIterator], and never names what
 // comes next. A file may be loaded twice, if the times that c.Now tells differ.
 func LoadStream(r io.Reader, c Config) (*Stream, error) {
+	if r == nil {
+		return nil, invalidf("reader", "is nil")
+	}
 	l := loader{in: bufio.NewReaderSize(r, 1<<16)}
 	magic := make([]byte, len(savedMagic))
 	if _, err := io.ReadFull(l.in, magic); err != nil || string(magic) != savedMagic && string(magic) != savedMagic1 {

@@ -244,3 +244,11 @@ func FuzzLoadStream(f *testing.F) {
 		allRecords(t, l)
 	})
 }
+
+func TestStream_nilReadersAndWriters(t *testing.T) {
+	s := newStream(t, weir.Config{})
+	assert.EqualError(t, s.Save(nil), "writer: is nil")
+	_, err := weir.LoadStream(nil, weir.Config{})
+	assert.EqualError(t, err, "reader: is nil")
+	assert.ErrorIs(t, err, weir.ErrInvalidArgument)
+}

@@ -179,7 +179,8 @@ func (t Settings) check(field string, l Limits) error {
 }
 
 // A Stream is a named set of shards in this process. All methods may be called
-// by any number of goroutines at a time.
+// by any number of goroutines at a time. It is made by [NewStream] or
+// [LoadStream]; the zero value is no stream, and its methods may panic.
 type Stream struct {
 	name    string           // immutable
 	created clock.Instant    // immutable
