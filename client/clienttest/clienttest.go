@@ -31,7 +31,7 @@ type Capability string
 const (
 	// Bubble is to live in the time of a testing/synctest bubble. Without it tests
 	// that let iterators expire and shards vanish are left out, and the others take
-	// the time that they take.
+	// the time that they take, side by side.
 	Bubble Capability = "Bubble"
 	// Limits is to have the service's limits of throughput.
 	Limits Capability = "Limits"
@@ -103,6 +103,7 @@ func (k kit) run(t *testing.T, test test) {
 			}
 		}
 		if slices.Contains(k.lacks, Bubble) {
+			t.Parallel() // most of the time they wait
 			test.run(&stand{T: t, kit: k})
 			return
 		}

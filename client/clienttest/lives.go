@@ -63,14 +63,14 @@ func livesNoMore(st *stand) {
 	r := st.read(0, weir.TrimHorizon())
 	st.split(0)
 	time.Sleep(25 * time.Hour)
-	_, err := st.stream.Read(st.Context(), 0, weir.TrimHorizon(), st.as)
+	_, err := st.tryRead(0, weir.TrimHorizon(), st.as)
 	require.ErrorIs(st, err, weir.ErrShardNotFound)
-	// Who reads it meanwhile learns that, or that it has ended.
+	// Who reads it meanwhile learns that, or that it has ended, maybe after what
+	// was on its way.
 	ctx, cancel := st.brief()
 	defer cancel()
 	for {
 		b, err := st.next(ctx, r)
-		require.Empty(st, b.Records, "they have expired")
 		if err != nil {
 			require.ErrorIs(st, err, weir.ErrShardNotFound)
 			return
@@ -86,7 +86,7 @@ func livesRegistered(st *stand) {
 	st.open(1)
 	registrar := st.stream.(client.Registrar)
 	ctx, as := st.Context(), client.Reading{Consumer: "billing"}
-	_, err := st.stream.Read(ctx, 0, weir.TrimHorizon(), as)
+	_, err := st.tryRead(0, weir.TrimHorizon(), as)
 	assert.ErrorIs(st, err, weir.ErrConsumerNotFound)
 	assert.ErrorIs(st, registrar.DeregisterConsumer(ctx, as.Consumer), weir.ErrConsumerNotFound)
 
@@ -101,7 +101,7 @@ func livesRegistered(st *stand) {
 	st.settle()
 	require.NoError(st, registrar.DeregisterConsumer(ctx, as.Consumer))
 	assert.ErrorIs(st, (<-next).err, weir.ErrConsumerNotFound)
-	_, err = st.stream.Read(ctx, 0, weir.TrimHorizon(), as)
+	_, err = st.tryRead(0, weir.TrimHorizon(), as)
 	assert.ErrorIs(st, err, weir.ErrConsumerNotFound)
 }
 

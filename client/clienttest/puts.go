@@ -15,6 +15,7 @@ import (
 var puts = []test{
 	{name: "puts keep the order of a key", run: putsInOrder},
 	{name: "a put of one record", needs: []Capability{SinglePuts}, run: putsOne},
+	{name: "data may be empty", run: putsEmpty},
 	{name: "an explicit hash key decides the shard", run: putsByHashKey},
 	{name: "a limit refuses some records of a call", needs: []Capability{Limits}, run: putsInPart},
 	{name: "a bad call stores nothing", run: putsNothing},
@@ -54,6 +55,19 @@ func putsOne(st *stand) {
 
 	_, err = st.stream.(client.Putter).PutRecord(st.Context(), "", nil)
 	assert.ErrorIs(st, err, weir.ErrInvalidArgument)
+}
+
+func putsEmpty(st *stand) {
+	st.open(1)
+	list := []weir.Entry{{PartitionKey: "nil"}, {PartitionKey: "none", Data: []byte{}}}
+	results, err := st.stream.PutRecords(st.Context(), list)
+	require.NoError(st, err)
+	for i, r := range results {
+		require.NoError(st, r.Err)
+		st.note(list[i], r.Placed)
+	}
+	records, _ := st.collect(st.read(0, weir.TrimHorizon()), 2)
+	st.same(st.all(0), records)
 }
 
 func putsByHashKey(st *stand) {

@@ -81,7 +81,7 @@ func (st *stand) note(e weir.Entry, at weir.Placed) {
 	st.stored[at.ShardID] = append(st.stored[at.ShardID], entry{e.PartitionKey, string(e.Data), at.SequenceNumber})
 }
 
-// read returns a reader. It waits where reading was begun too often.
+// read returns a reader.
 func (st *stand) read(shard weir.ShardID, from weir.Position) client.Reader {
 	st.Helper()
 	return st.readAs(shard, from, st.as)
@@ -89,15 +89,23 @@ func (st *stand) read(shard weir.ShardID, from weir.Position) client.Reader {
 
 func (st *stand) readAs(shard weir.ShardID, from weir.Position, as client.Reading) client.Reader {
 	st.Helper()
+	r, err := st.tryRead(shard, from, as)
+	require.NoError(st, err)
+	return r
+}
+
+// tryRead begins to read. It waits where that was done too often.
+func (st *stand) tryRead(shard weir.ShardID, from weir.Position, as client.Reading) (client.Reader, error) {
 	for {
 		r, err := st.stream.Read(st.Context(), shard, from, as)
-		if errors.Is(err, weir.ErrThroughputExceeded) {
-			time.Sleep(time.Second)
-			continue
+		if err == nil {
+			st.Cleanup(func() { _ = r.Close() })
+			return r, nil
 		}
-		require.NoError(st, err)
-		st.Cleanup(func() { _ = r.Close() })
-		return r
+		if !errors.Is(err, weir.ErrThroughputExceeded) {
+			return nil, err
+		}
+		time.Sleep(time.Second)
 	}
 }
 
