@@ -1,0 +1,241 @@
+package kinesisclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+
+	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/client"
+)
+
+// A subscriber reads by the subscriptions of a consumer, one after the other.
+type subscriber struct {
+	stream   *Stream
+	client   *kinesis.Client // its own: see plain
+	consumer string
+	arn      string
+	id       weir.ShardID
+	shard    string // the same, as the service has it
+	life     life
+	at       weir.Position // where the next subscription begins
+	ended    error         // why there will be no more events; nil while there may be
+	records  []weir.Record
+
+	mu     sync.Mutex // guards what follows; not held while waiting
+	events *kinesis.SubscribeToShardEventStream
+	cancel context.CancelFunc // of the request that events is the answer to
+}
+
+// subscribe returns a reader that is subscribed.
+func (s *Stream) subscribe(ctx context.Context, shard weir.ShardID, from weir.Position, consumer string) (client.Reader, error) {
+	d, err := s.describe(ctx, consumer)
+	if err != nil {
+		return nil, s.consumerRefused(ctx, "describe", consumer, err)
+	}
+	r := &subscriber{
+		stream: s, client: plain(s.client), consumer: consumer, arn: aws.ToString(d.ConsumerARN),
+		id: shard, shard: shard.String(), life: newLife(ctx), at: from,
+	}
+	opened := time.Now()
+	if _, err := r.renew(ctx); err != nil {
+		r.life.end()
+		return nil, err
+	}
+	r.at = again(from, opened)
+	return r, nil
+}
+
+// renew subscribes. Where a subscription of the same consumer and shard has just
+// begun it waits, and takes over.
+func (r *subscriber) renew(ctx context.Context) (*kinesis.SubscribeToShardEventStream, error) {
+	const takeover = time.Second
+	for {
+		events, err := r.call(ctx)
+		if err == nil {
+			return events, nil
+		}
+		switch {
+		case r.life.over():
+			return nil, weir.ErrClosed
+		case codeOf(err) == codeInUse && ctx.Err() == nil:
+		case codeOf(err) == codeNotFound:
+			return nil, r.stream.consumerRefused(ctx, "subscribe to "+r.shard+" as", r.consumer, err)
+		default:
+			return nil, r.stream.positionRefused(ctx, "subscribe to "+r.shard, r.at, err)
+		}
+		if err := r.life.pause(ctx, takeover); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// call makes a subscription, whose request lives longer than the call.
+func (r *subscriber) call(ctx context.Context) (*kinesis.SubscribeToShardEventStream, error) {
+	at := placeOf(r.at)
+	request, cancel := context.WithCancel(r.life.ctx)
+	stop := context.AfterFunc(ctx, cancel)
+	out, err := r.client.SubscribeToShard(request, &kinesis.SubscribeToShardInput{
+		ConsumerARN: &r.arn, ShardId: &r.shard,
+		StartingPosition: &types.StartingPosition{Type: at.kind, SequenceNumber: at.number, Timestamp: at.time},
+	})
+	if !stop() && err == nil { // ctx ended at the same time
+		_ = out.GetStream().Close()
+		err = ctx.Err()
+	}
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	return out.GetStream(), r.enter(out.GetStream(), cancel)
+}
+
+// enter makes a subscription the current one, unless the reader was closed meanwhile.
+func (r *subscriber) enter(events *kinesis.SubscribeToShardEventStream, cancel context.CancelFunc) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.life.over() {
+		cancel()
+		_ = events.Close()
+		return weir.ErrClosed
+	}
+	r.events, r.cancel = events, cancel
+	return nil
+}
+
+// leave ends the current subscription, if there is one.
+func (r *subscriber) leave() {
+	r.mu.Lock()
+	events, cancel := r.events, r.cancel
+	r.events = nil
+	r.mu.Unlock()
+	if events != nil {
+		cancel()
+		_ = events.Close() // what went wrong with it is told by Err
+	}
+}
+
+func (r *subscriber) current() *kinesis.SubscribeToShardEventStream {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.events
+}
+
+// Next returns the next event. When the life of a subscription is over, another one
+// goes on where it stood.
+func (r *subscriber) Next(ctx context.Context) (weir.Batch, error) {
+	if ctx == nil {
+		return weir.Batch{}, errNilContext
+	}
+	for {
+		if err := r.life.pause(ctx, 0); err != nil {
+			return weir.Batch{}, err
+		}
+		if r.ended != nil {
+			return weir.Batch{}, r.ended
+		}
+		events := r.current()
+		if events == nil {
+			var err error
+			if events, err = r.renew(ctx); err != nil {
+				return weir.Batch{}, err
+			}
+		}
+		select {
+		case e, more := <-events.Events():
+			if event, is := e.(*types.SubscribeToShardEventStreamMemberSubscribeToShardEvent); is {
+				return r.take(&event.Value)
+			}
+			if more {
+				continue // a kind of event that is not known here
+			}
+		case <-r.life.ctx.Done():
+			return weir.Batch{}, weir.ErrClosed
+		case <-ctx.Done():
+			return weir.Batch{}, ctx.Err()
+		}
+		err := events.Err()
+		r.leave()
+		if err != nil && !r.life.over() {
+			return weir.Batch{}, r.broken(ctx, err)
+		}
+	}
+}
+
+// broken returns why a subscription has ended, unless its life was over. Nobody
+// subscribes again where another reader of the consumer has taken over, or there is
+// no consumer any more.
+func (r *subscriber) broken(ctx context.Context, err error) error {
+	what := "subscription to " + r.shard + " of"
+	switch codeOf(err) {
+	case codeInUse:
+		r.ended = both(weir.ErrSubscriptionTakenOver, fmt.Errorf("stream %s: %s consumer %s: %w", r.stream.name, what, r.consumer, err))
+	case codeNotFound:
+		r.ended = r.stream.consumerRefused(ctx, what, r.consumer, err)
+	default:
+		return r.stream.refused(ctx, what+" consumer "+r.consumer, err)
+	}
+	return r.ended
+}
+
+// take notes what an event holds, if it can be read.
+func (r *subscriber) take(e *types.SubscribeToShardEvent) (weir.Batch, error) {
+	records, err := appendRecords(r.records[:0], e.Records)
+	r.records = records
+	children, bad := childrenOf(e.ChildShards)
+	next, worse := numberOf(e.ContinuationSequenceNumber)
+	if err := errors.Join(err, bad, worse); err != nil {
+		r.leave() // and read it again
+		return weir.Batch{}, fmt.Errorf("stream %s: subscription to %s: the event cannot be read: %w", r.stream.name, r.shard, err)
+	}
+	b := weir.Batch{Shard: r.id, Records: records, Behind: millis(e.MillisBehindLatest), Children: children}
+	switch n := len(records); {
+	case !next.IsZero():
+		r.at = weir.AfterSequence(next)
+	case n > 0:
+		r.at = weir.AfterSequence(records[n-1].SequenceNumber)
+	}
+	if len(children) > 0 || next.IsZero() {
+		b.Last, r.ended = true, io.EOF
+		r.leave()
+	}
+	b.Continue = r.at
+	return b, nil
+}
+
+// Close ends the reader.
+func (r *subscriber) Close() error {
+	r.life.end()
+	r.leave()
+	return nil
+}
+
+// plain returns a client like c for one subscription. Subscriptions of one client
+// share the SDK's decoder of events, which is not made for several goroutines, and
+// the SDK's requests need help: see [plainBodies].
+func plain(c *kinesis.Client) *kinesis.Client {
+	return kinesis.New(c.Options(), func(o *kinesis.Options) { o.HTTPClient = plainBodies{o.HTTPClient} })
+}
+
+// plainBodies sends requests whose bodies can be read and closed, and no more. The
+// SDK closes a body as soon as the answer begins; the transport then still looks
+// whether the body has an end, and the SDK's WriteTo, unlike its Read, tells that as
+// an error, for which the transport drops the connection in the middle of the answer.
+// A fast endpoint meets that once in a hundred subscriptions.
+type plainBodies struct{ kinesis.HTTPClient }
+
+// Do sends a request.
+func (c plainBodies) Do(r *http.Request) (*http.Response, error) {
+	if r.Body != nil && r.Body != http.NoBody {
+		r.Body = struct{ io.ReadCloser }{r.Body}
+	}
+	return c.HTTPClient.Do(r)
+}

@@ -1,0 +1,252 @@
+// Package kinesisclient is a stream of Amazon Kinesis Data Streams, or of whatever
+// speaks its protocol, behind [client.Stream]: what was written against the engine
+// in this process runs on the service.
+//
+//	c := kinesis.NewFromConfig(config)
+//	s, err := kinesisclient.New(c, "orders")
+//	…
+//	r, err := s.Read(ctx, shard, weir.TrimHorizon(), client.Reading{})
+//
+// The zero [client.Reading] polls once a second, and five times a second while there
+// is more to read; one with a consumer's name reads by enhanced fan-out.
+//
+// # Errors
+//
+// They are those that package client lists, and have the service's exception in
+// them besides, for [errors.As]. Where the service says that a limit of throughput
+// refused something it does not say which: the [weir.LimitError] then speaks of
+// bytes written or of calls that read, and of a second to wait.
+//
+// # Calls
+//
+// The SDK repeats calls that were throttled before anybody hears of it. Give the
+// client an [aws.NopRetryer] if throttles are to be counted, or paced by whoever
+// puts.
+//
+// PutRecords keeps the order of a shard's records where the endpoint does, which the
+// service does not promise within one call. What a reader from the tip has not read
+// anything of yet it finds again, if it must, by the time at which it began, to the
+// millisecond and by this machine's clock.
+package kinesisclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+
+	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/client"
+)
+
+// A Stream is a stream of an account. Make one with [New]. It implements
+// [client.Stream], [client.Putter], [client.Resharder] and [client.Registrar].
+type Stream struct {
+	client *kinesis.Client
+	name   string
+	arn    atomic.Pointer[string] // nil until it is known
+}
+
+// New returns the stream of a name. It makes no call, so whether there is such a
+// stream shows later. The error matches [weir.ErrInvalidArgument] if there is no
+// client or no name.
+func New(c *kinesis.Client, name string) (*Stream, error) {
+	switch {
+	case c == nil:
+		return nil, invalid("client", "is nil")
+	case name == "":
+		return nil, invalid("stream name", "is empty")
+	}
+	return &Stream{client: c, name: name}, nil
+}
+
+// Name returns the stream's name.
+func (s *Stream) Name() string { return s.name }
+
+// PutRecord puts a record.
+func (s *Stream) PutRecord(ctx context.Context, key string, data []byte) (weir.Placed, error) {
+	if ctx == nil {
+		return weir.Placed{}, errNilContext
+	}
+	out, err := s.client.PutRecord(ctx, &kinesis.PutRecordInput{StreamName: &s.name, PartitionKey: &key, Data: notNil(data)})
+	if err != nil {
+		return weir.Placed{}, s.putRefused(ctx, "put a record", err)
+	}
+	return placed(out.ShardId, out.SequenceNumber)
+}
+
+// notNil returns data as the SDK takes it if there is none.
+func notNil(data []byte) []byte {
+	if data == nil {
+		return []byte{}
+	}
+	return data
+}
+
+// PutRecords puts records. What [weir.Entry] asks of single puts only is not looked
+// at.
+func (s *Stream) PutRecords(ctx context.Context, entries []weir.Entry) ([]weir.PutResult, error) {
+	if ctx == nil {
+		return nil, errNilContext
+	}
+	records := make([]types.PutRecordsRequestEntry, len(entries))
+	for i := range entries {
+		records[i] = types.PutRecordsRequestEntry{PartitionKey: &entries[i].PartitionKey, Data: notNil(entries[i].Data)}
+		if k := entries[i].ExplicitHashKey; k != nil {
+			records[i].ExplicitHashKey = aws.String(k.String())
+		}
+	}
+	out, err := s.client.PutRecords(ctx, &kinesis.PutRecordsInput{StreamName: &s.name, Records: records})
+	if err != nil {
+		return nil, s.putRefused(ctx, fmt.Sprintf("put %d records", len(entries)), err)
+	}
+	if len(out.Records) != len(entries) {
+		return nil, fmt.Errorf("stream %s: the answer has %d results for %d records", s.name, len(out.Records), len(entries))
+	}
+	results := make([]weir.PutResult, len(entries))
+	for i := range out.Records {
+		results[i] = s.resultOf(&out.Records[i])
+	}
+	return results, nil
+}
+
+// resultOf returns what became of one record.
+func (s *Stream) resultOf(e *types.PutRecordsResultEntry) weir.PutResult {
+	if e.ErrorCode == nil {
+		at, err := placed(e.ShardId, e.SequenceNumber)
+		return weir.PutResult{Placed: at, Err: err}
+	}
+	code, text := *e.ErrorCode, aws.ToString(e.ErrorMessage)
+	if code == codeThroughput {
+		return weir.PutResult{Err: s.limitError(weir.QuotaWriteBytes, text)}
+	}
+	return weir.PutResult{Err: fmt.Errorf("stream %s: %s: %s", s.name, code, text)}
+}
+
+func placed(shard, number *string) (at weir.Placed, err error) {
+	id, err1 := weir.ParseShardID(aws.ToString(shard))
+	n, err2 := weir.ParseSequenceNumber(aws.ToString(number))
+	return weir.Placed{ShardID: id, SequenceNumber: n}, errors.Join(err1, err2)
+}
+
+// Shards lists the shards. Which of them are children of which is not filled in.
+func (s *Stream) Shards(ctx context.Context) ([]weir.Shard, error) {
+	if ctx == nil {
+		return nil, errNilContext
+	}
+	var list []weir.Shard
+	in := &kinesis.ListShardsInput{StreamName: &s.name}
+	for {
+		out, err := s.client.ListShards(ctx, in)
+		if err != nil {
+			return nil, s.refused(ctx, "list the shards", err)
+		}
+		for _, d := range out.Shards {
+			shard, err := shardOf(d)
+			if err != nil {
+				return nil, fmt.Errorf("stream %s: %w", s.name, err)
+			}
+			list = append(list, shard)
+		}
+		if out.NextToken == nil {
+			slices.SortFunc(list, func(a, b weir.Shard) int { return int(a.ID) - int(b.ID) })
+			return list, nil
+		}
+		in = &kinesis.ListShardsInput{NextToken: out.NextToken}
+	}
+}
+
+func shardOf(d types.Shard) (weir.Shard, error) {
+	id, err1 := weir.ParseShardID(aws.ToString(d.ShardId))
+	keys, err2 := rangeOf(d.HashKeyRange)
+	parents, err3 := parentsOf(aws.ToString(d.ParentShardId), aws.ToString(d.AdjacentParentShardId))
+	shard := weir.Shard{ID: id, HashKeyRange: keys, Parents: parents}
+	var err4, err5 error
+	if r := d.SequenceNumberRange; r != nil {
+		shard.StartingSequenceNumber, err4 = numberOf(r.StartingSequenceNumber)
+		shard.EndingSequenceNumber, err5 = numberOf(r.EndingSequenceNumber)
+	}
+	return shard, errors.Join(err1, err2, err3, err4, err5)
+}
+
+// numberOf reads a number that may be absent.
+func numberOf(text *string) (weir.SequenceNumber, error) {
+	if text == nil {
+		return weir.SequenceNumber{}, nil
+	}
+	return weir.ParseSequenceNumber(*text)
+}
+
+func rangeOf(r *types.HashKeyRange) (weir.HashKeyRange, error) {
+	if r == nil {
+		return weir.HashKeyRange{}, nil
+	}
+	start, err1 := weir.ParseHashKey(aws.ToString(r.StartingHashKey))
+	end, err2 := weir.ParseHashKey(aws.ToString(r.EndingHashKey))
+	return weir.HashKeyRange{Start: start, End: end}, errors.Join(err1, err2)
+}
+
+// parentsOf reads the ids that are not empty.
+func parentsOf(names ...string) (ids []weir.ShardID, err error) {
+	for _, name := range names {
+		if name == "" {
+			continue
+		}
+		id, bad := weir.ParseShardID(name)
+		ids, err = append(ids, id), errors.Join(err, bad)
+	}
+	return ids, err
+}
+
+func childrenOf(list []types.ChildShard) (children []weir.Shard, err error) {
+	for _, c := range list {
+		id, err1 := weir.ParseShardID(aws.ToString(c.ShardId))
+		keys, err2 := rangeOf(c.HashKeyRange)
+		parents, err3 := parentsOf(c.ParentShards...)
+		children = append(children, weir.Shard{ID: id, HashKeyRange: keys, Parents: parents})
+		err = errors.Join(err, err1, err2, err3)
+	}
+	return children, err
+}
+
+// appendRecords appends records to dst.
+func appendRecords(dst []weir.Record, records []types.Record) ([]weir.Record, error) {
+	for i := range records {
+		r := &records[i]
+		n, err := weir.ParseSequenceNumber(aws.ToString(r.SequenceNumber))
+		if err != nil {
+			return dst, err
+		}
+		dst = append(dst, weir.Record{
+			SequenceNumber: n, PartitionKey: aws.ToString(r.PartitionKey), Data: r.Data,
+			ArrivalTime: aws.ToTime(r.ApproximateArrivalTimestamp).UTC(),
+		})
+	}
+	return dst, nil
+}
+
+func millis(n *int64) time.Duration { return time.Duration(aws.ToInt64(n)) * time.Millisecond }
+
+// Read returns a reader of a shard. A consumer's costs a call that describes the
+// consumer, of which an account may make 20 a second.
+func (s *Stream) Read(ctx context.Context, shard weir.ShardID, from weir.Position, as client.Reading) (client.Reader, error) {
+	if ctx == nil {
+		return nil, errNilContext
+	}
+	if err := as.Check(); err != nil {
+		return nil, err
+	}
+	if err := client.CheckPosition(shard, from); err != nil {
+		return nil, err
+	}
+	if as.Consumer != "" {
+		return s.subscribe(ctx, shard, from, as.Consumer)
+	}
+	return s.poll(ctx, shard, from, as)
+}
