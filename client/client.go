@@ -118,6 +118,7 @@ type Resharder interface {
 type Registrar interface {
 	// RegisterConsumer registers a consumer. It returns when one can read as it.
 	RegisterConsumer(ctx context.Context, name string) error
-	// DeregisterConsumer ends a consumer and its readers.
+	// DeregisterConsumer ends a consumer and its readers. Its name may stay taken
+	// for some seconds.
 	DeregisterConsumer(ctx context.Context, name string) error
 }

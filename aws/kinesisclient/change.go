@@ -149,7 +149,8 @@ func (s *Stream) RegisterConsumer(ctx context.Context, name string) error {
 	})
 }
 
-// DeregisterConsumer ends a consumer, and waits until it is gone.
+// DeregisterConsumer ends a consumer. The service takes some seconds more until the
+// name is free.
 func (s *Stream) DeregisterConsumer(ctx context.Context, name string) error {
 	if ctx == nil {
 		return errNilContext
@@ -162,16 +163,7 @@ func (s *Stream) DeregisterConsumer(ctx context.Context, name string) error {
 	if err != nil {
 		return s.consumerRefused(ctx, "deregister", name, err)
 	}
-	return until(ctx, "the end of consumer "+name, func() (bool, error) {
-		_, err := s.describe(ctx, name)
-		if codeOf(err) == codeNotFound {
-			return true, nil
-		}
-		if err != nil {
-			err = s.consumerRefused(ctx, "describe", name, err)
-		}
-		return false, err
-	})
+	return nil
 }
 
 // describe describes a consumer.

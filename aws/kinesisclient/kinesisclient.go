@@ -23,6 +23,9 @@
 // client an [aws.NopRetryer] if throttles are to be counted, or paced by whoever
 // puts.
 //
+// Numbers that are not of the service's form, which other endpoints may give, are
+// zero in what puts return, and make reading fail.
+//
 // PutRecords keeps the order of a shard's records where the endpoint does, which the
 // service does not promise within one call. What a reader from the tip has not read
 // anything of yet it finds again, if it must, by the time at which it began, to the
@@ -78,7 +81,7 @@ func (s *Stream) PutRecord(ctx context.Context, key string, data []byte) (weir.P
 	if err != nil {
 		return weir.Placed{}, s.putRefused(ctx, "put a record", err)
 	}
-	return placed(out.ShardId, out.SequenceNumber)
+	return placed(out.ShardId, out.SequenceNumber), nil
 }
 
 // notNil returns data as the SDK takes it if there is none.
@@ -119,8 +122,7 @@ func (s *Stream) PutRecords(ctx context.Context, entries []weir.Entry) ([]weir.P
 // resultOf returns what became of one record.
 func (s *Stream) resultOf(e *types.PutRecordsResultEntry) weir.PutResult {
 	if e.ErrorCode == nil {
-		at, err := placed(e.ShardId, e.SequenceNumber)
-		return weir.PutResult{Placed: at, Err: err}
+		return weir.PutResult{Placed: placed(e.ShardId, e.SequenceNumber)}
 	}
 	code, text := *e.ErrorCode, aws.ToString(e.ErrorMessage)
 	if code == codeThroughput {
@@ -129,10 +131,12 @@ func (s *Stream) resultOf(e *types.PutRecordsResultEntry) weir.PutResult {
 	return weir.PutResult{Err: fmt.Errorf("stream %s: %s: %s", s.name, code, text)}
 }
 
-func placed(shard, number *string) (at weir.Placed, err error) {
-	id, err1 := weir.ParseShardID(aws.ToString(shard))
-	n, err2 := weir.ParseSequenceNumber(aws.ToString(number))
-	return weir.Placed{ShardID: id, SequenceNumber: n}, errors.Join(err1, err2)
+// placed reads where a record went. What cannot be read is zero and no error: the
+// record is stored, and must not be put again.
+func placed(shard, number *string) (at weir.Placed) {
+	at.ShardID, _ = weir.ParseShardID(aws.ToString(shard))
+	at.SequenceNumber, _ = weir.ParseSequenceNumber(aws.ToString(number))
+	return at
 }
 
 // Shards lists the shards. Which of them are children of which is not filled in.

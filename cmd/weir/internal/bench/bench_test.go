@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/client"
 	"github.com/weirstream/weir/cmd/weir/internal/bench"
 	"github.com/weirstream/weir/workload"
 )
@@ -224,20 +225,20 @@ type laggard struct {
 	begun []weir.ShardID
 }
 
-func (l *laggard) Poll(ctx context.Context, shard weir.ShardID, from bench.Start, limit int) (bench.Reader, error) {
+func (l *laggard) Read(ctx context.Context, shard weir.ShardID, from weir.Position, as client.Reading) (client.Reader, error) {
 	l.mu.Lock()
 	l.begun = append(l.begun, shard)
 	l.mu.Unlock()
-	r, err := l.Target.Poll(ctx, shard, from, limit)
+	r, err := l.Target.Read(ctx, shard, from, as)
 	if shard == l.slow {
 		r = slowReader{r}
 	}
 	return r, err
 }
 
-type slowReader struct{ bench.Reader }
+type slowReader struct{ client.Reader }
 
-func (r slowReader) Next(ctx context.Context) (bench.Batch, error) {
+func (r slowReader) Next(ctx context.Context) (weir.Batch, error) {
 	time.Sleep(time.Second)
 	return r.Reader.Next(ctx)
 }

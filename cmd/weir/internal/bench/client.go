@@ -3,7 +3,6 @@ package bench
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -50,22 +49,7 @@ func NewClient(ctx context.Context, c ClientConfig) (*kinesis.Client, error) {
 	if loaded.Region == "" {
 		return nil, fmt.Errorf("no region is given or configured")
 	}
-	return kinesis.NewFromConfig(loaded, func(o *kinesis.Options) { o.HTTPClient = plainBodies{o.HTTPClient} }), nil
-}
-
-// plainBodies sends requests whose bodies can be read and closed, and no more. The
-// SDK closes a body as soon as the answer begins; the transport then still looks
-// whether the body has an end, and the SDK's WriteTo, unlike its Read, tells that as
-// an error, for which the transport drops the connection in the middle of the answer.
-// A fast endpoint meets that once in a hundred subscriptions.
-type plainBodies struct{ kinesis.HTTPClient }
-
-// Do sends a request.
-func (c plainBodies) Do(r *http.Request) (*http.Response, error) {
-	if r.Body != nil && r.Body != http.NoBody {
-		r.Body = struct{ io.ReadCloser }{r.Body}
-	}
-	return c.HTTPClient.Do(r)
+	return kinesis.NewFromConfig(loaded), nil
 }
 
 // endpointCredentials returns the environment's credentials. Most endpoints but the

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/client"
 	"github.com/weirstream/weir/cmd/weir/internal/figures"
 	"github.com/weirstream/weir/internal/lineage"
 	"github.com/weirstream/weir/workload"
@@ -23,8 +24,8 @@ type consumer struct {
 	name    string
 	poll    time.Duration
 	limit   int
-	workers chan struct{}           // holds a value for each worker that is busy; nil: any number
-	first   map[weir.ShardID]Reader // opened before the run began
+	workers chan struct{}                  // holds a value for each worker that is busy; nil: any number
+	first   map[weir.ShardID]client.Reader // opened before the run began
 
 	shards *errgroup.Group
 	finish context.CancelFunc
@@ -83,14 +84,22 @@ func newConsumer(r *run, i, n int) *consumer {
 	return c
 }
 
-func (c *consumer) from() Start { return Start(c.config.From) }
+// fromTip reports whether the consumer begins with what is put from now on.
+func (c *consumer) fromTip() bool { return c.config.From == workload.FromLatest }
+
+func (c *consumer) from() weir.Position {
+	if c.fromTip() {
+		return weir.Latest()
+	}
+	return weir.TrimHorizon()
+}
 
 // register registers a consumer that reads by fan-out.
 func (c *consumer) register(ctx context.Context) error {
 	if !c.config.FanOut {
 		return nil
 	}
-	return c.run.config.Target.Register(ctx, c.name)
+	return c.run.config.Target.RegisterConsumer(ctx, c.name)
 }
 
 // open opens a reader of each shard that the consumer begins with: from latest on
@@ -102,12 +111,12 @@ func (c *consumer) open(ctx context.Context) error {
 	}
 	var listing []lineage.Shard[weir.ShardID]
 	for _, s := range shards {
-		if s.Open || c.from() == TrimHorizon {
+		if s.IsOpen() || !c.fromTip() {
 			listing = append(listing, lineage.Shard[weir.ShardID]{ID: s.ID, Parents: s.Parents})
 		}
 	}
 	c.walk = lineage.New(listing, lineage.Start[weir.ShardID]{})
-	c.first = make(map[weir.ShardID]Reader)
+	c.first = make(map[weir.ShardID]client.Reader)
 	for shard := range c.walk.Ready() {
 		reader, err := c.reader(ctx, shard, c.from())
 		if err != nil {
@@ -118,16 +127,17 @@ func (c *consumer) open(ctx context.Context) error {
 	return nil
 }
 
-func (c *consumer) reader(ctx context.Context, shard weir.ShardID, from Start) (Reader, error) {
+func (c *consumer) reader(ctx context.Context, shard weir.ShardID, from weir.Position) (client.Reader, error) {
+	as := client.Reading{Polling: true, MaxRecords: c.limit, Interval: -1} // it polls when the workload says
 	if c.config.FanOut {
-		return c.run.config.Target.Subscribe(ctx, c.name, shard, from)
+		as = client.Reading{Consumer: c.name}
 	}
-	return c.run.config.Target.Poll(ctx, shard, from, c.limit)
+	return c.run.config.Target.Read(ctx, shard, from, as)
 }
 
 func (c *consumer) close() {
 	for _, r := range c.first {
-		r.Close()
+		_ = r.Close()
 	}
 }
 
@@ -141,7 +151,7 @@ func (c *consumer) loop(ctx context.Context) error {
 		if err := c.open(ctx); err != nil {
 			return orNil(ctx, err)
 		}
-		if c.from() == Latest {
+		if c.fromTip() {
 			c.count(func(r *reads) { r.missed = before })
 		}
 	}
@@ -170,7 +180,7 @@ func (c *consumer) readAll(ctx context.Context) error {
 }
 
 // begin begins to read a shard.
-func (c *consumer) begin(ctx context.Context, shard weir.ShardID, reader Reader) {
+func (c *consumer) begin(ctx context.Context, shard weir.ShardID, reader client.Reader) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.reading[shard] = new(progress)
@@ -186,7 +196,7 @@ func orNil(ctx context.Context, err error) error {
 }
 
 // read reads a shard to its end, or until there will be nothing more to read.
-func (c *consumer) read(ctx context.Context, shard weir.ShardID, reader Reader) error {
+func (c *consumer) read(ctx context.Context, shard weir.ShardID, reader client.Reader) error {
 	defer reader.Close()
 	for {
 		if err := c.pause(ctx, shard); err != nil {
@@ -202,7 +212,7 @@ func (c *consumer) read(ctx context.Context, shard weir.ShardID, reader Reader) 
 			return err
 		}
 		switch {
-		case batch.Ended:
+		case batch.Last:
 			return c.follow(ctx, shard, batch.Children)
 		case (last || c.config.FanOut && c.isLast(c.run.since())) && len(batch.Records) == 0 && batch.Behind == 0:
 			return nil // it was read when all puts were over
@@ -228,27 +238,27 @@ const unknown = time.Duration(-1)
 
 // next reads once. A read that a limit refused gives an empty batch; one that failed
 // for another reason is tried again after a pause, as a consumer would.
-func (c *consumer) next(ctx context.Context, reader Reader) (Batch, error) {
+func (c *consumer) next(ctx context.Context, reader client.Reader) (weir.Batch, error) {
 	const patience = 30
 	for failures := 0; ; {
 		batch, err := reader.Next(ctx)
 		switch {
 		case ctx.Err() != nil:
-			return Batch{}, ctx.Err()
+			return weir.Batch{}, ctx.Err()
 		case err == nil:
 			c.count(func(r *reads) { r.calls++ })
 			return batch, nil
 		case errors.Is(err, weir.ErrThroughputExceeded):
 			c.count(func(r *reads) { r.calls++; r.throttled++ })
-			return Batch{Behind: unknown}, nil
+			return weir.Batch{Behind: unknown}, nil
 		}
 		if failures++; failures == patience {
-			return Batch{}, err
+			return weir.Batch{}, err
 		}
 		c.count(func(r *reads) { r.calls++; r.errors++ })
 		c.run.meter.failed(err)
 		if err := c.run.wait(ctx, time.Second); err != nil {
-			return Batch{}, err
+			return weir.Batch{}, err
 		}
 	}
 }
@@ -281,7 +291,7 @@ func (c *consumer) hold(shard weir.ShardID) {
 }
 
 // process takes the time that the consumer takes for a batch, and measures it.
-func (c *consumer) process(ctx context.Context, shard weir.ShardID, batch Batch) error {
+func (c *consumer) process(ctx context.Context, shard weir.ShardID, batch weir.Batch) error {
 	read := c.run.since()
 	c.saw(shard, batch, read)
 	if len(batch.Records) == 0 {
@@ -311,7 +321,7 @@ func (c *consumer) process(ctx context.Context, shard weir.ShardID, batch Batch)
 }
 
 // saw notes how far a shard was read.
-func (c *consumer) saw(shard weir.ShardID, batch Batch, now time.Duration) {
+func (c *consumer) saw(shard weir.ShardID, batch weir.Batch, now time.Duration) {
 	if batch.Behind == unknown {
 		return
 	}
@@ -371,7 +381,7 @@ func (c *consumer) unread(put int64) int64 {
 func (c *consumer) follow(ctx context.Context, shard weir.ShardID, children []weir.Shard) error {
 	due := c.ended(shard, children)
 	for i := 0; i < len(due); i++ {
-		reader, err := c.reader(ctx, due[i], TrimHorizon)
+		reader, err := c.reader(ctx, due[i], weir.TrimHorizon())
 		switch {
 		case errors.Is(err, weir.ErrShardNotFound): // it has vanished; what follows it may be next
 			due = append(due, c.vanished(due[i])...)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/client"
 	"github.com/weirstream/weir/workload"
 )
 
@@ -44,7 +45,7 @@ func OpenEmbedded(s workload.Stream, memory int64) (Target, error) {
 	}
 	k := &keeper{stream: stream, memory: memory, stop: make(chan struct{})}
 	k.done.Go(k.loop)
-	return kept{embedded{stream}, k}, nil
+	return kept{embedded{client.Embedded(stream), stream}, k}, nil
 }
 
 // kept is an embedded target with a keeper.

@@ -58,38 +58,38 @@ func (r *run) reshardOnce(ctx context.Context, e workload.Reshard) (string, erro
 		if err != nil {
 			return "split " + e.Split, err
 		}
-		return "split " + shard.ID.String(), target.Split(ctx, shard)
+		return "split " + shard.ID.String(), target.SplitShard(ctx, shard.ID, shard.HashKeyRange.Middle())
 	}
 	lower, upper, err := r.toMerge(shards, e.Merge)
 	if err != nil {
 		return fmt.Sprintf("merge %v", e.Merge), err
 	}
-	return fmt.Sprintf("merge %s and %s", lower, upper), target.Merge(ctx, lower, upper)
+	return fmt.Sprintf("merge %s and %s", lower, upper), target.MergeShards(ctx, lower, upper)
 }
 
 // toSplit returns the shard that a workload names to be split.
-func (r *run) toSplit(shards []Shard, name string) (Shard, error) {
+func (r *run) toSplit(shards []weir.Shard, name string) (weir.Shard, error) {
 	open := openShards(shards)
 	if name == workload.BusiestShard {
 		if len(open) == 0 {
-			return Shard{}, errors.New("no shard is open")
+			return weir.Shard{}, errors.New("no shard is open")
 		}
 		load := r.load()
-		return slices.MaxFunc(open, func(a, b Shard) int { return cmp.Compare(load(a.ID), load(b.ID)) }), nil
+		return slices.MaxFunc(open, func(a, b weir.Shard) int { return cmp.Compare(load(a.ID), load(b.ID)) }), nil
 	}
 	id, err := weir.ParseShardID(name)
 	if err != nil {
-		return Shard{}, err
+		return weir.Shard{}, err
 	}
-	i := slices.IndexFunc(open, func(s Shard) bool { return s.ID == id })
+	i := slices.IndexFunc(open, func(s weir.Shard) bool { return s.ID == id })
 	if i < 0 {
-		return Shard{}, fmt.Errorf("%s is not open", id)
+		return weir.Shard{}, fmt.Errorf("%s is not open", id)
 	}
 	return open[i], nil
 }
 
 // toMerge returns the neighbours that a workload names to be merged.
-func (r *run) toMerge(shards []Shard, names []string) (lower, upper weir.ShardID, err error) {
+func (r *run) toMerge(shards []weir.Shard, names []string) (lower, upper weir.ShardID, err error) {
 	if len(names) == 2 {
 		if lower, err = weir.ParseShardID(names[0]); err != nil {
 			return 0, 0, err
@@ -112,9 +112,9 @@ func (r *run) toMerge(shards []Shard, names []string) (lower, upper weir.ShardID
 }
 
 // openShards returns the shards that are open, by hash key range.
-func openShards(shards []Shard) []Shard {
-	open := slices.DeleteFunc(slices.Clone(shards), func(s Shard) bool { return !s.Open })
-	slices.SortFunc(open, func(a, b Shard) int { return a.Range.Start.Compare(b.Range.Start) })
+func openShards(shards []weir.Shard) []weir.Shard {
+	open := slices.DeleteFunc(slices.Clone(shards), func(s weir.Shard) bool { return !s.IsOpen() })
+	slices.SortFunc(open, func(a, b weir.Shard) int { return a.HashKeyRange.Start.Compare(b.HashKeyRange.Start) })
 	return open
 }
 

@@ -2,37 +2,17 @@ package bench
 
 import (
 	"context"
-	"time"
 
 	"github.com/weirstream/weir"
-	"github.com/weirstream/weir/workload"
+	"github.com/weirstream/weir/client"
 )
 
-// A Target is the stream that is under load. Several goroutines use it at a time.
-//
-// Whatever a limit of throughput refuses, records and calls, has an error that matches
-// [weir.ErrThroughputExceeded]; a [*weir.LimitError] says which shard it was.
+// A Target is the stream that is under load.
 type Target interface {
-	// PutRecord and PutRecords are the service's operations. They keep nothing of
-	// what they are given.
-	PutRecord(ctx context.Context, key string, data []byte) (weir.Placed, error)
-	PutRecords(ctx context.Context, entries []weir.Entry) ([]weir.PutResult, error)
-
-	// Shards returns all shards, open ones and those that still can be read.
-	Shards(ctx context.Context) ([]Shard, error)
-	// Poll returns a reader that calls GetRecords, for up to limit records each.
-	Poll(ctx context.Context, shard weir.ShardID, from Start, limit int) (Reader, error)
-	// Register registers a consumer for enhanced fan-out.
-	Register(ctx context.Context, consumer string) error
-	// Subscribe returns a reader that is a registered consumer's subscription, and
-	// renews itself.
-	Subscribe(ctx context.Context, consumer string, shard weir.ShardID, from Start) (Reader, error)
-
-	// Split splits a shard in the middle, Merge merges two neighbours, Resize
-	// changes the number of shards. They return when it is done.
-	Split(ctx context.Context, shard Shard) error
-	Merge(ctx context.Context, lower, upper weir.ShardID) error
-	Resize(ctx context.Context, shards int) error
+	client.Stream
+	client.Putter
+	client.Resharder
+	client.Registrar
 
 	// Close removes what was made for the load.
 	Close(ctx context.Context) error
@@ -43,36 +23,21 @@ type Target interface {
 // part of what the engine's put may be measured with.
 type counter interface{ count(*shardCounts) }
 
-// A Start is where in a shard a reader begins.
-type Start string
-
-const (
-	TrimHorizon Start = workload.FromTrimHorizon
-	Latest      Start = workload.FromLatest
-)
-
-// A Shard is a shard of a target.
-type Shard struct {
-	ID      weir.ShardID
-	Range   weir.HashKeyRange
-	Parents []weir.ShardID
-	Open    bool
+// An embedded target is a stream of the engine in this process.
+type embedded struct {
+	client.Engine
+	stream *weir.Stream
 }
 
-// A Reader reads one shard. One goroutine uses it at a time.
-type Reader interface {
-	// Next is one call of GetRecords, or the next event of a subscription, for
-	// which it waits. The batch is valid until the next call.
-	Next(ctx context.Context) (Batch, error)
-	// Close ends it.
-	Close()
+// NewEmbedded returns a target that is a stream in this process.
+func NewEmbedded(s *weir.Stream) Target { return embedded{client.Embedded(s), s} }
+
+// count fills in what each shard took since the stream began.
+func (t embedded) count(counts *shardCounts) {
+	for _, s := range t.stream.Snapshot().Shards {
+		*counts.of(s.Shard) = shardCount{s.Total.IncomingRecords, s.Total.IncomingBytes, s.Total.WriteThrottled}
+	}
 }
 
-// A Batch is what one read gives.
-type Batch struct {
-	Records []weir.Record
-	Behind  time.Duration // how old the last record is; zero at the tip
-	// Ended says that the shard is closed and read to its end. Children follow it.
-	Ended    bool
-	Children []weir.Shard
-}
+// Close does nothing: the stream goes with the process.
+func (t embedded) Close(context.Context) error { return nil }
