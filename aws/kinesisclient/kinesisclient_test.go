@@ -1,7 +1,6 @@
 package kinesisclient_test
 
 import (
-	"context"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -43,9 +42,7 @@ func TestStream_conformsOverHTTP(t *testing.T) {
 		k := kinesistest.New(t, kinesistest.Config{Limits: limits}, kinesistest.Stream("orders", shards))
 		s, err := kinesisclient.New(kinesis.New(kinesis.Options{
 			BaseEndpoint: aws.String(k.Server()), Region: "us-east-1", Retryer: aws.NopRetryer{},
-			Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-				return aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "secret"}, nil
-			}),
+			Credentials: anybody,
 		}), "orders")
 		require.NoError(t, err)
 		return s
