@@ -55,11 +55,11 @@ func (r *subscriber) current() *weir.Subscription {
 func (r *subscriber) subscribe(ctx context.Context) error {
 	for {
 		sub, err := r.stream.Subscribe(ctx, r.consumer, r.shard, r.at)
-		var active *weir.SubscriptionActiveError
+		var active *weir.LimitError
 		switch {
 		case err == nil:
 			return r.enter(sub)
-		case !errors.As(err, &active):
+		case !errors.Is(err, weir.ErrSubscriptionActive) || !errors.As(err, &active):
 			return err
 		}
 		if err := r.closing.pause(ctx, active.RetryAfter); err != nil {
