@@ -19,7 +19,7 @@ var house = rules{
 		"internal/goals":       "a test: it measures the engine",
 	},
 	aboveRoot: map[string]string{
-		"client":       "it is the way to the engine: all others take theirs from it",
+		"client/...":   "it is the way to the engine, and its kit drives any: all others take theirs from it",
 		"simulate":     "it drives the engine by hand, in virtual time",
 		"workload":     "it speaks of records and of how they are put",
 		"examples/...": "they show the engine to somebody who embeds it",
