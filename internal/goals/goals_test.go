@@ -21,6 +21,7 @@ const (
 	parts   = 2                     // a round measures both sides so many times, in turn
 	minimum = 60 * time.Millisecond // length of one part; in less, memory does not settle
 	noise   = 0.1                   // by how much a must may be exceeded
+	again   = 2                     // how many times more a must that is missed is measured
 )
 
 // A goal is a ratio that must not be greater than must.
@@ -118,14 +119,14 @@ func BenchmarkGoals(b *testing.B) {
 	}
 }
 
-// TestMusts measures each goal once and fails if a must is missed by more than
-// the noise.
+// TestMusts measures each goal, and fails if a must is missed by more than the
+// noise.
 func TestMusts(t *testing.T) {
 	if !*goalsFlag {
 		t.Skip("not measured: it wants the machine alone and the flag -goals")
 	}
 	var table strings.Builder
-	fmt.Fprintf(&table, "%d processors, medians of %d, %.0f %% of noise allowed; * uses two processors at once\n\n", runtime.GOMAXPROCS(0), rounds, 100*noise)
+	fmt.Fprintf(&table, "%d processors, medians of %d, %.0f %% of noise allowed; * uses two processors at once, 2× was measured so many times\n\n", runtime.GOMAXPROCS(0), rounds, 100*noise)
 	row := func(cells ...any) {
 		fmt.Fprintf(&table, "| %-8v | %-66v | %9v | %13v | %6v | %8v | %-8v |\n", cells...)
 	}
@@ -144,9 +145,12 @@ func TestMusts(t *testing.T) {
 			row(g.id+mark, g.what, "–", "–", figure(g.must), moonshot, "not here")
 			continue
 		}
-		s := g.measure(t)
+		s, times := g.measureUntilMet(t)
 		is := median(s.ratios)
 		verdict := judge(is, g.must, g.moonshot)
+		if times > 1 {
+			mark += fmt.Sprintf(" %d×", times)
+		}
 		if verdict == "MISSED" {
 			missed = append(missed, g.id+" "+g.what)
 		}
@@ -155,6 +159,20 @@ func TestMusts(t *testing.T) {
 	}
 	fmt.Println(table.String())
 	assert.Empty(t, missed, "musts that are missed by more than the noise")
+}
+
+// measureUntilMet measures a goal, and again if it is missed: something else may
+// have used the machine for a moment. It is judged by the median of all values, so
+// that one good measurement does not outweigh two bad ones, and the table says how
+// often it was measured.
+func (g goal) measureUntilMet(tb testing.TB) (s sample, times int) {
+	for times = 1; ; times++ {
+		more := g.measure(tb)
+		s.ratios = append(s.ratios, more.ratios...)
+		if times > again || judge(median(s.ratios), g.must, g.moonshot) != "MISSED" {
+			return s, times
+		}
+	}
 }
 
 // judge says how a value stands to its goal.
@@ -182,6 +200,31 @@ func figure(v float64) string {
 		return fmt.Sprintf("%.2f", v)
 	default:
 		return fmt.Sprintf("%.2g", v)
+	}
+}
+
+func TestGoal_isMeasuredAgainIfItIsMissed(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		values []float64
+		times  int
+		want   string
+	}{
+		{"met at once", []float64{1}, 1, "met"},
+		{"in noise at once", []float64{2.1}, 1, "in noise"},
+		{"a bad moment", []float64{9, 1, 1}, 3, "met"},
+		{"missed", []float64{9, 1, 9}, 3, "MISSED"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			n := 0
+			g := goal{must: 2, measure: func(testing.TB) sample {
+				n++
+				return value(c.values[n-1])
+			}}
+			s, times := g.measureUntilMet(t)
+			assert.Equal(t, c.times, times)
+			assert.Equal(t, c.want, judge(median(s.ratios), g.must, 0))
+		})
 	}
 }
 
