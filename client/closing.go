@@ -9,8 +9,8 @@ import (
 	"github.com/weirstream/weir/internal/wait"
 )
 
-// A closing says whether a reader was closed, and ends what waits when it is. The
-// zero value is open.
+// A closing says whether a reader was closed, and ends what waits when it is.
+// The zero value is open.
 type closing struct {
 	done    atomic.Bool
 	waiting wait.List
@@ -23,8 +23,8 @@ func (c *closing) close() {
 	c.waiting.Wake()
 }
 
-// pause waits for d, if that is positive, or until the end of ctx or the closing,
-// which are errors.
+// pause waits for d, if that is positive, or until the end of ctx or the
+// closing, which are errors.
 func (c *closing) pause(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return ctx.Err()

@@ -6,13 +6,13 @@ import (
 	"github.com/weirstream/weir"
 )
 
-// An Engine is a stream in this process. Make one with [Embedded]; the methods of
-// the zero value return errors that match [weir.ErrInvalidArgument]. It implements
-// [Stream], [Putter], [Resharder] and [Registrar].
+// An Engine is a stream in this process. Make one with [Embedded]; the methods
+// of the zero value return errors that match [weir.ErrInvalidArgument]. It
+// implements [Stream], [Putter], [Resharder] and [Registrar].
 type Engine struct{ stream *weir.Stream }
 
-// Embedded returns a stream of the engine as a [Stream]. It can be copied, and there
-// may be any number of it.
+// Embedded returns a stream of the engine as a [Stream]. It can be copied, and
+// there may be any number of it.
 func Embedded(s *weir.Stream) Engine { return Engine{s} }
 
 // check checks what the engine itself does not.
@@ -42,7 +42,8 @@ func (e Engine) PutRecord(ctx context.Context, key string, data []byte) (weir.Pl
 	return e.stream.PutRecord(ctx, key, data)
 }
 
-// PutRecords is [weir.Stream.PutRecords]: the records of a shard keep their order.
+// PutRecords is [weir.Stream.PutRecords]: the records of a shard keep their
+// order.
 func (e Engine) PutRecords(ctx context.Context, entries []weir.Entry) ([]weir.PutResult, error) {
 	if e.stream == nil {
 		return nil, e.check(ctx)
@@ -135,8 +136,9 @@ func (e Engine) Read(ctx context.Context, shard weir.ShardID, from weir.Position
 	return e.subscribe(ctx, shard, from, as)
 }
 
-// pin returns the tip as the number that it comes after: what reads by iterators or
-// subscriptions can then be renewed at any time, before its first batch too.
+// pin returns the tip as the number that it comes after: what reads by
+// iterators or subscriptions can then be renewed at any time, before its first
+// batch too.
 func (e Engine) pin(shard weir.ShardID, from weir.Position) (weir.Position, error) {
 	if from.Kind() != weir.Latest().Kind() {
 		return from, nil

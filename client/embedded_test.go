@@ -28,7 +28,8 @@ func TestEngine_conforms(t *testing.T) {
 	})
 }
 
-// Limits that differ from the service's change how long things take, and no promise.
+// Limits that differ from the service's change how long things take, and no
+// promise.
 func TestEngine_conformsWithShortLives(t *testing.T) {
 	limits := weir.Unlimited()
 	limits.IteratorLifetime, limits.SubscriptionLifetime = time.Millisecond, 3*time.Second

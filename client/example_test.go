@@ -9,9 +9,9 @@ import (
 	"github.com/weirstream/weir/client"
 )
 
-// What is written against client.Stream runs on the engine in this process and on
-// the service alike. This reads a stream that is closed shard by shard, each when
-// its parents are read.
+// What is written against client.Stream runs on the engine in this process and
+// on the service alike. This reads a stream that is closed shard by shard, each
+// when its parents are read.
 func Example() {
 	ctx := context.Background()
 	engine, err := weir.NewStream("orders", weir.Config{})

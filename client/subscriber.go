@@ -23,8 +23,8 @@ type subscriber struct {
 	sub *weir.Subscription
 }
 
-// Next returns the next event. When the life of a subscription is over, another one
-// goes on where it stood.
+// Next returns the next event. When the life of a subscription is over, another
+// one goes on where it stood.
 func (r *subscriber) Next(ctx context.Context) (weir.Batch, error) {
 	for {
 		if r.closing.closed() {
@@ -50,16 +50,16 @@ func (r *subscriber) current() *weir.Subscription {
 	return r.sub
 }
 
-// subscribe subscribes. Where a subscription of the same consumer and shard has just
-// begun it waits, and takes over.
+// subscribe subscribes. Where a subscription of the same consumer and shard has
+// just begun it waits, and takes over.
 func (r *subscriber) subscribe(ctx context.Context) error {
 	for {
 		sub, err := r.stream.Subscribe(ctx, r.consumer, r.shard, r.at)
-		var active *weir.LimitError
-		switch {
-		case err == nil:
+		if err == nil {
 			return r.enter(sub)
-		case !errors.Is(err, weir.ErrSubscriptionActive) || !errors.As(err, &active):
+		}
+		var active *weir.LimitError
+		if !errors.Is(err, weir.ErrSubscriptionActive) || !errors.As(err, &active) {
 			return err
 		}
 		if err := r.closing.pause(ctx, active.RetryAfter); err != nil {
@@ -68,7 +68,8 @@ func (r *subscriber) subscribe(ctx context.Context) error {
 	}
 }
 
-// enter makes a subscription the current one, unless the reader was closed meanwhile.
+// enter makes a subscription the current one, unless the reader was closed
+// meanwhile.
 func (r *subscriber) enter(sub *weir.Subscription) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
