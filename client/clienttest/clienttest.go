@@ -8,9 +8,10 @@
 //		})
 //	}
 //
-// Each test runs in a bubble of testing/synctest, so that a day of retention takes
-// no time, and a goroutine that is left behind is a failure. An implementation that
-// cannot live in one, or cannot do something else, says so: see [Capability].
+// Each test runs in a bubble of testing/synctest, so that a day of retention
+// takes no time, and a goroutine that is left behind is a failure. An
+// implementation that cannot live in one, or cannot do something else, says so:
+// see [Capability].
 package clienttest
 
 import (
@@ -24,15 +25,15 @@ import (
 	"github.com/weirstream/weir/client"
 )
 
-// A Capability is what an implementation may lack. Tests that need it are skipped
-// then, each with a word; [Run] checks that what is declared is true, where that
-// can be seen.
+// A Capability is what an implementation may lack. Tests that need it are
+// skipped then, each with a word; [Run] checks that what is declared is true,
+// where that can be seen.
 type Capability string
 
 const (
-	// Bubble is to live in the time of a testing/synctest bubble. Without it tests
-	// that let iterators expire and shards vanish are left out, and the others take
-	// the time that they take, side by side.
+	// Bubble is to live in the time of a testing/synctest bubble. Without it
+	// tests that let iterators expire and shards vanish are left out, and the
+	// others take the time that they take, side by side.
 	Bubble Capability = "Bubble"
 	// Limits is to have the service's limits of throughput.
 	Limits Capability = "Limits"
@@ -44,9 +45,9 @@ const (
 	SinglePuts Capability = "SinglePuts"
 )
 
-// Run tests an implementation. open returns a new stream with so many open shards,
-// no records and no consumers, and removes it with the test's Cleanup; with the
-// stream's context and in its bubble, it may do what it likes.
+// Run tests an implementation. open returns a new stream with so many open
+// shards, no records and no consumers, and removes it with the test's Cleanup;
+// with the stream's context and in its bubble, it may do what it likes.
 func Run(t *testing.T, open func(t *testing.T, shards int) client.Stream, lacks ...Capability) {
 	k := kit{open, lacks}
 	k.run(t, test{name: "declares what it lacks", run: k.declares})
@@ -95,7 +96,8 @@ var readings = []struct {
 	{"as a consumer", client.Reading{Consumer: "kit"}, []Capability{FanOut}},
 }
 
-// brisk makes polling as quick as the service lets it be where that takes real time.
+// brisk makes polling as quick as the service lets it be where that takes real
+// time.
 func (k kit) brisk(as client.Reading) client.Reading {
 	if slices.Contains(k.lacks, Bubble) && as.Consumer == "" {
 		as.Interval = time.Second / 5

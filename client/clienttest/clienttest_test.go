@@ -221,8 +221,8 @@ var mutants = map[string]func() *broken{
 // mutantName is the variable that says which mutant to test.
 const mutantName = "WEIR_CLIENTTEST_MUTANT"
 
-// Each promise that is broken is found. A process of its own tells, since a test that
-// has failed cannot be taken back.
+// Each promise that is broken is found. A process of its own tells, since a
+// test that has failed cannot be taken back.
 func TestRun_findsWhatIsBroken(t *testing.T) {
 	for _, name := range slices.Sorted(maps.Keys(mutants)) {
 		t.Run(name, func(t *testing.T) {

@@ -57,8 +57,8 @@ func endsWhileWaiting(st *stand) {
 	require.Len(st, got.batch.Children, 2)
 }
 
-// endsBeforeChildren reads what was put over splits and merges, each shard when its
-// parents are read to their end, as their last batches say.
+// endsBeforeChildren reads what was put over splits and merges, each shard when
+// its parents are read to their end, as their last batches say.
 func endsBeforeChildren(st *stand) {
 	st.open(2)
 	reshard := st.stream.(client.Resharder)

@@ -1,6 +1,7 @@
 package clienttest
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -15,11 +16,12 @@ var lives = []test{
 	{name: "readers outlive them before their first batch", needs: []Capability{Bubble}, reads: true, run: livesLongUnread},
 	{name: "shards vanish", needs: []Capability{Bubble, Resharding}, reads: true, run: livesNoMore},
 	{name: "consumers are registered", needs: []Capability{FanOut}, run: livesRegistered},
+	{name: "consumers are limited", needs: []Capability{FanOut, Limits}, run: livesLimited},
 	{name: "a consumer has one reader of a shard", needs: []Capability{Bubble, FanOut}, run: livesTakenOver},
 }
 
-// livesLong waits longer than an iterator and a subscription live, in and between
-// calls of Next.
+// livesLong waits longer than an iterator and a subscription live, in and
+// between calls of Next.
 func livesLong(st *stand) {
 	st.open(1)
 	ctx := st.Context()
@@ -65,8 +67,8 @@ func livesNoMore(st *stand) {
 	time.Sleep(25 * time.Hour)
 	_, err := st.tryRead(0, weir.TrimHorizon(), st.as)
 	require.ErrorIs(st, err, weir.ErrShardNotFound)
-	// Who reads it meanwhile learns that, or that it has ended, maybe after what
-	// was on its way.
+	// Who reads it meanwhile learns that, or that it has ended, maybe after
+	// what was on its way.
 	ctx, cancel := st.brief()
 	defer cancel()
 	for {
@@ -103,6 +105,15 @@ func livesRegistered(st *stand) {
 	assert.ErrorIs(st, (<-next).err, weir.ErrConsumerNotFound)
 	_, err = st.tryRead(0, weir.TrimHorizon(), as)
 	assert.ErrorIs(st, err, weir.ErrConsumerNotFound)
+}
+
+func livesLimited(st *stand) {
+	st.open(1)
+	registrar := st.stream.(client.Registrar)
+	for i := range 20 {
+		require.NoError(st, registrar.RegisterConsumer(st.Context(), fmt.Sprintf("consumer-%d", i)))
+	}
+	assert.ErrorIs(st, registrar.RegisterConsumer(st.Context(), "one-more"), weir.ErrLimitExceeded)
 }
 
 func livesTakenOver(st *stand) {

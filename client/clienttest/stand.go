@@ -132,7 +132,8 @@ func (st *stand) collect(r client.Reader, n int) (records []weir.Record, at weir
 	return records, at
 }
 
-// toEnd returns the records up to the end of a closed shard, and its last batch.
+// toEnd returns the records up to the end of a closed shard, and its last
+// batch.
 func (st *stand) toEnd(r client.Reader) (records []weir.Record, last weir.Batch) {
 	st.Helper()
 	ctx, cancel := st.brief()
