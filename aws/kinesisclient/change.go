@@ -149,8 +149,8 @@ func (s *Stream) RegisterConsumer(ctx context.Context, name string) error {
 	})
 }
 
-// DeregisterConsumer ends a consumer. The service takes some seconds more until the
-// name is free.
+// DeregisterConsumer ends a consumer. The service takes some seconds more until
+// the name is free.
 func (s *Stream) DeregisterConsumer(ctx context.Context, name string) error {
 	if ctx == nil {
 		return errNilContext

@@ -46,8 +46,8 @@ func textOf(err error) string {
 	return err.Error()
 }
 
-// refused returns why a call failed, as package client words it: err in any case,
-// and with it what it stands for.
+// refused returns why a call failed, as package client words it: err in any
+// case, and with it what it stands for.
 func (s *Stream) refused(ctx context.Context, what string, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -71,7 +71,8 @@ func (s *Stream) refused(ctx context.Context, what string, err error) error {
 	return err
 }
 
-// putRefused is refused for calls that put, which have no limits but of throughput.
+// putRefused is refused for calls that put, which have no limits but of
+// throughput.
 func (s *Stream) putRefused(ctx context.Context, what string, err error) error {
 	switch codeOf(err) {
 	case codeThroughput, codeThrottling, codeLimit:
@@ -108,8 +109,8 @@ func (e *meaning) Unwrap() []error { return []error{e.is, e.err} }
 
 var shardInText = regexp.MustCompile(`shardId-\d+`)
 
-// limitError returns the limit that refused something; the service's words name the
-// shard, if any.
+// limitError returns the limit that refused something; the service's words name
+// the shard, if any.
 func (s *Stream) limitError(quota weir.Quota, text string) error {
 	shard, err := weir.ParseShardID(shardInText.FindString(text))
 	if err != nil {

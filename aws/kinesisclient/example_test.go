@@ -16,8 +16,8 @@ import (
 	"github.com/weirstream/weir/client"
 )
 
-// copyShard is written against client.Stream, so it takes a stream of the service as
-// well as one of the engine.
+// copyShard is written against client.Stream, so it takes a stream of the
+// service as well as one of the engine.
 func copyShard(ctx context.Context, to, from client.Stream, shard weir.ShardID) error {
 	r, err := from.Read(ctx, shard, weir.TrimHorizon(), client.Reading{})
 	if err != nil {

@@ -54,8 +54,8 @@ func (s *Stream) subscribe(ctx context.Context, shard weir.ShardID, from weir.Po
 	return r, nil
 }
 
-// renew subscribes. Where a subscription of the same consumer and shard has just
-// begun it waits, and takes over.
+// renew subscribes. Where a subscription of the same consumer and shard has
+// just begun it waits, and takes over.
 func (r *subscriber) renew(ctx context.Context) (*kinesis.SubscribeToShardEventStream, error) {
 	const takeover = time.Second
 	for {
@@ -98,7 +98,8 @@ func (r *subscriber) call(ctx context.Context) (*kinesis.SubscribeToShardEventSt
 	return out.GetStream(), r.enter(out.GetStream(), cancel)
 }
 
-// enter makes a subscription the current one, unless the reader was closed meanwhile.
+// enter makes a subscription the current one, unless the reader was closed
+// meanwhile.
 func (r *subscriber) enter(events *kinesis.SubscribeToShardEventStream, cancel context.CancelFunc) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -129,8 +130,8 @@ func (r *subscriber) current() *kinesis.SubscribeToShardEventStream {
 	return r.events
 }
 
-// Next returns the next event. When the life of a subscription is over, another one
-// goes on where it stood.
+// Next returns the next event. When the life of a subscription is over, another
+// one goes on where it stood.
 func (r *subscriber) Next(ctx context.Context) (weir.Batch, error) {
 	if ctx == nil {
 		return weir.Batch{}, errNilContext
@@ -171,8 +172,8 @@ func (r *subscriber) Next(ctx context.Context) (weir.Batch, error) {
 }
 
 // broken returns why a subscription has ended, unless its life was over. Nobody
-// subscribes again where another reader of the consumer has taken over, or there is
-// no consumer any more.
+// subscribes again where another reader of the consumer has taken over, or
+// there is no consumer any more.
 func (r *subscriber) broken(ctx context.Context, err error) error {
 	what := "subscription to " + r.shard + " of"
 	switch codeOf(err) {
@@ -218,18 +219,19 @@ func (r *subscriber) Close() error {
 	return nil
 }
 
-// plain returns a client like c for one subscription. Subscriptions of one client
-// share the SDK's decoder of events, which is not made for several goroutines, and
-// the SDK's requests need help: see [plainBodies].
+// plain returns a client like c for one subscription. Subscriptions of one
+// client share the SDK's decoder of events, which is not made for several
+// goroutines, and the SDK's requests need help: see [plainBodies].
 func plain(c *kinesis.Client) *kinesis.Client {
 	return kinesis.New(c.Options(), func(o *kinesis.Options) { o.HTTPClient = plainBodies{o.HTTPClient} })
 }
 
-// plainBodies sends requests whose bodies can be read and closed, and no more. The
-// SDK closes a body as soon as the answer begins; the transport then still looks
-// whether the body has an end, and the SDK's WriteTo, unlike its Read, tells that as
-// an error, for which the transport drops the connection in the middle of the answer.
-// A fast endpoint meets that once in a hundred subscriptions.
+// plainBodies sends requests whose bodies can be read and closed, and no more.
+// The SDK closes a body as soon as the answer begins; the transport then still
+// looks whether the body has an end, and the SDK's WriteTo, unlike its Read,
+// tells that as an error, for which the transport drops the connection in the
+// middle of the answer. A fast endpoint meets that once in a hundred
+// subscriptions.
 type plainBodies struct{ kinesis.HTTPClient }
 
 // Do sends a request.

@@ -19,8 +19,8 @@ import (
 	"github.com/weirstream/weir/client"
 )
 
-// readAll reads a shard and what follows it until ctx ends, and tries again whatever
-// fails.
+// readAll reads a shard and what follows it until ctx ends, and tries again
+// whatever fails.
 func readAll(ctx context.Context, s *kinesisclient.Stream, shard weir.ShardID, as client.Reading, saw func(weir.Record)) {
 	r := retried(ctx, func() (client.Reader, error) { return s.Read(ctx, shard, weir.TrimHorizon(), as) })
 	if r == nil {
@@ -58,11 +58,11 @@ func retried[T any](ctx context.Context, call func() (T, error)) (zero T) {
 	}
 }
 
-// Whatever goes wrong with calls and connections, a reader gives each record of a
-// shard once and in order.
+// Whatever goes wrong with calls and connections, a reader gives each record of
+// a shard once and in order.
 func TestStream_losesAndRepeatsNothingWhenThingsFail(t *testing.T) {
 	for name, as := range map[string]client.Reading{"polling": {}, "as a consumer": {Consumer: "c"}} {
-		for seed := range uint64(10) {
+		for seed := range uint64(4) {
 			t.Run(fmt.Sprintf("%s/seed=%d", name, seed+1), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					chaos := kinesistest.Rough()

@@ -1,35 +1,35 @@
-// Package kinesisclient is a stream of Amazon Kinesis Data Streams, or of whatever
-// speaks its protocol, behind [client.Stream]: what was written against the engine
-// in this process runs on the service.
+// Package kinesisclient is a stream of Amazon Kinesis Data Streams, or of
+// whatever speaks its protocol, behind [client.Stream]: what was written
+// against the engine in this process runs on the service.
 //
 //	c := kinesis.NewFromConfig(config)
 //	s, err := kinesisclient.New(c, "orders")
 //	…
 //	r, err := s.Read(ctx, shard, weir.TrimHorizon(), client.Reading{})
 //
-// The zero [client.Reading] polls once a second, and five times a second while there
-// is more to read; one with a consumer's name reads by enhanced fan-out.
+// The zero [client.Reading] polls once a second, and five times a second while
+// there is more to read; one with a consumer's name reads by enhanced fan-out.
 //
 // # Errors
 //
 // They are those that package client lists, and have the service's exception in
-// them besides, for [errors.As]. Where the service says that a limit of throughput
-// refused something it does not say which: the [weir.LimitError] then speaks of
-// bytes written or of calls that read, and of a second to wait.
+// them besides, for [errors.As]. Where the service says that a limit of
+// throughput refused something it does not say which: the [weir.LimitError]
+// then speaks of bytes written or of calls that read, and of a second to wait.
 //
 // # Calls
 //
-// The SDK repeats calls that were throttled before anybody hears of it. Give the
-// client an [aws.NopRetryer] if throttles are to be counted, or paced by whoever
-// puts.
+// The SDK repeats calls that were throttled before anybody hears of it. Give
+// the client an [aws.NopRetryer] if throttles are to be counted, or paced by
+// whoever puts.
 //
-// Numbers that are not of the service's form, which other endpoints may give, are
-// zero in what puts return, and make reading fail.
+// Numbers that are not of the service's form, which other endpoints may give,
+// are zero in what puts return, and make reading fail.
 //
-// PutRecords keeps the order of a shard's records where the endpoint does, which the
-// service does not promise within one call. What a reader from the tip has not read
-// anything of yet it finds again, if it must, by the time at which it began, to the
-// millisecond and by this machine's clock.
+// PutRecords keeps the order of a shard's records where the endpoint does,
+// which the service does not promise within one call. What a reader from the
+// tip has not read anything of yet it finds again, if it must, by the time at
+// which it began, to the millisecond and by this machine's clock.
 package kinesisclient
 
 import (
@@ -56,9 +56,9 @@ type Stream struct {
 	arn    atomic.Pointer[string] // nil until it is known
 }
 
-// New returns the stream of a name. It makes no call, so whether there is such a
-// stream shows later. The error matches [weir.ErrInvalidArgument] if there is no
-// client or no name.
+// New returns the stream of a name. It makes no call, so whether there is such
+// a stream shows later. The error matches [weir.ErrInvalidArgument] if there is
+// no client or no name.
 func New(c *kinesis.Client, name string) (*Stream, error) {
 	switch {
 	case c == nil:
@@ -92,8 +92,8 @@ func notNil(data []byte) []byte {
 	return data
 }
 
-// PutRecords puts records. What [weir.Entry] asks of single puts only is not looked
-// at.
+// PutRecords puts records. What [weir.Entry] asks of single puts only is not
+// looked at.
 func (s *Stream) PutRecords(ctx context.Context, entries []weir.Entry) ([]weir.PutResult, error) {
 	if ctx == nil {
 		return nil, errNilContext
@@ -131,15 +131,16 @@ func (s *Stream) resultOf(e *types.PutRecordsResultEntry) weir.PutResult {
 	return weir.PutResult{Err: fmt.Errorf("stream %s: %s: %s", s.name, code, text)}
 }
 
-// placed reads where a record went. What cannot be read is zero and no error: the
-// record is stored, and must not be put again.
+// placed reads where a record went. What cannot be read is zero and no error:
+// the record is stored, and must not be put again.
 func placed(shard, number *string) (at weir.Placed) {
 	at.ShardID, _ = weir.ParseShardID(aws.ToString(shard))
 	at.SequenceNumber, _ = weir.ParseSequenceNumber(aws.ToString(number))
 	return at
 }
 
-// Shards lists the shards. Which of them are children of which is not filled in.
+// Shards lists the shards. Which of them are children of which is not filled
+// in.
 func (s *Stream) Shards(ctx context.Context) ([]weir.Shard, error) {
 	if ctx == nil {
 		return nil, errNilContext
@@ -237,8 +238,8 @@ func appendRecords(dst []weir.Record, records []types.Record) ([]weir.Record, er
 
 func millis(n *int64) time.Duration { return time.Duration(aws.ToInt64(n)) * time.Millisecond }
 
-// Read returns a reader of a shard. A consumer's costs a call that describes the
-// consumer, of which an account may make 20 a second.
+// Read returns a reader of a shard. A consumer's costs a call that describes
+// the consumer, of which an account may make 20 a second.
 func (s *Stream) Read(ctx context.Context, shard weir.ShardID, from weir.Position, as client.Reading) (client.Reader, error) {
 	if ctx == nil {
 		return nil, errNilContext

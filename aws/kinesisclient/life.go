@@ -27,8 +27,8 @@ func (l *life) within(ctx context.Context) (context.Context, context.CancelFunc)
 	return ctx, func() { stop(); cancel() }
 }
 
-// pause waits for d, if that is positive, or until the end of ctx or of the life,
-// which are errors.
+// pause waits for d, if that is positive, or until the end of ctx or of the
+// life, which are errors.
 func (l *life) pause(ctx context.Context, d time.Duration) error {
 	within, done := l.within(ctx)
 	defer done()
@@ -41,8 +41,8 @@ func (l *life) pause(ctx context.Context, d time.Duration) error {
 	return nil
 }
 
-// pause waits for d, if that is positive, or until the end of ctx, whose error it
-// returns.
+// pause waits for d, if that is positive, or until the end of ctx, whose error
+// it returns.
 func pause(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return ctx.Err()

@@ -27,8 +27,8 @@ func placeOf(p weir.Position) place {
 	return at
 }
 
-// again is where a reader that has not read anything begins a second time: what it
-// knows of the tip is when it was there.
+// again is where a reader that has not read anything begins a second time: what
+// it knows of the tip is when it was there.
 func again(from weir.Position, opened time.Time) weir.Position {
 	if from.Kind() == weir.Latest().Kind() {
 		return weir.AtTime(opened)
