@@ -161,10 +161,10 @@ func TestMusts(t *testing.T) {
 	assert.Empty(t, missed, "musts that are missed by more than the noise")
 }
 
-// measureUntilMet measures a goal, and again if it is missed: something else may
-// have used the machine for a moment. It is judged by the median of all values, so
-// that one good measurement does not outweigh two bad ones, and the table says how
-// often it was measured.
+// measureUntilMet measures a goal, and again if it is missed: something else
+// may have used the machine for a moment. It is judged by the median of all
+// values, so that one good measurement does not outweigh two bad ones, and the
+// table says how often it was measured.
 func (g goal) measureUntilMet(tb testing.TB) (s sample, times int) {
 	for times = 1; ; times++ {
 		more := g.measure(tb)
