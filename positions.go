@@ -157,10 +157,28 @@ func (r *Reader) Age() time.Duration {
 	return r.ageLocked(now)
 }
 
+// ageLocked looks at a shard's children only where the shard has nothing left:
+// what they hold is younger than what it does.
 func (r *Reader) ageLocked(now clock.Instant) time.Duration {
 	age, horizon := int64(0), r.stream.horizonMs(now)
-	for _, at := range r.cursors {
-		age = max(age, at.sh.ageMs(at.cursor, horizon, now))
+	todo := slices.Clone(r.cursors)
+	seen := make(map[ShardID]bool) // a merged shard has two parents
+	for i := 0; i < len(todo); i++ {
+		sh, c := todo[i].sh, todo[i].cursor
+		sh.log.SkipTo(&c, horizon)
+		if ms, ok := sh.log.ArrivalAt(c); ok && c.Next < r.tip(sh) {
+			age = max(age, now.Ms()-ms)
+			continue
+		}
+		if r.walk == nil || !sh.finished(&c) {
+			continue
+		}
+		for _, child := range sh.ending.Load().children {
+			if !seen[child.shard] {
+				seen[child.shard] = true
+				todo = append(todo, &shardCursor{child, shardlog.Cursor{Next: 1}})
+			}
+		}
 	}
 	return time.Duration(age) * time.Millisecond
 }

@@ -308,6 +308,59 @@ func TestReader_age(t *testing.T) {
 	})
 }
 
+// The age was that of the shards that the reader was in. Where they had nothing
+// left but their end, records that waited in their children, or in theirs, did
+// not count: the reader was said to be up to date until it was called again.
+func TestReader_ageOfRecordsInChildren(t *testing.T) {
+	s, clock := clocked(t, weir.Config{})
+	mustPut(t, s, "k", "read")
+	r, err := s.NewReader("", weir.TrimHorizon())
+	require.NoError(t, err)
+	defer r.Close()
+	drainReader(t, r)
+	children, err := s.SplitShard(t.Context(), shard0, weir.HashKey{Hi: 1 << 63})
+	require.NoError(t, err)
+	assert.Zero(t, r.Age(), "there is nothing in the children")
+	mustPut(t, s, "k", "in a child")
+	clock.Advance(time.Minute)
+	assert.Equal(t, time.Minute, r.Age())
+	_, err = s.MergeShards(t.Context(), children[0], children[1])
+	require.NoError(t, err)
+	mustPut(t, s, "k", "in a grandchild")
+	clock.Advance(time.Minute)
+	assert.Equal(t, 2*time.Minute, r.Age())
+	assert.Equal(t, 2*time.Minute, s.Snapshot().IteratorAge)
+	_, err = r.Next(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, time.Minute, r.Age(), "the grandchild waits for both its parents")
+	clock.Advance(24*time.Hour - time.Minute)
+	assert.Zero(t, r.Age(), "what has expired counts no more")
+}
+
+// What is put after a reader was made that stops at the tip is not its to read,
+// so it has no age.
+func TestReader_ageEndsAtTheTip(t *testing.T) {
+	s, clock := clocked(t, weir.Config{})
+	mustPut(t, s, "k", "before")
+	r, err := s.NewReader("", weir.TrimHorizon().ToTip())
+	require.NoError(t, err)
+	defer r.Close()
+	clock.Advance(time.Minute)
+	mustPut(t, s, "k", "after")
+	clock.Advance(time.Minute)
+	assert.Equal(t, 2*time.Minute, r.Age())
+	_, err = r.Next(t.Context())
+	require.NoError(t, err)
+	assert.Zero(t, r.Age())
+	_, err = s.SplitShard(t.Context(), shard0, weir.HashKey{Hi: 1 << 63})
+	require.NoError(t, err)
+	mustPut(t, s, "k", "in a child")
+	clock.Advance(time.Minute)
+	assert.Zero(t, r.Age())
+	behind, _ := r.Behind()
+	assert.Zero(t, behind)
+}
+
 // Readers that fall behind retention, and that stop and resume, see no record
 // twice and no key out of order: a parent that vanished must neither hold its
 // children up nor let them begin twice.
