@@ -465,7 +465,8 @@ func (r *Reader) loseLocked(at *shardCursor, from, to uint64) error {
 		at.cursor.Next = to
 	}
 	number := func(i uint64) SequenceNumber { return newSequenceNumber(sh.created, sh.shard, i, sh.created) }
-	return &RecordsLostError{Stream: r.stream.name, Shard: sh.shard, Records: n, From: number(from), To: number(to - 1)}
+	first, last := sh.log.BehindGap(from), sh.log.Previous(to) // no record lies in a gap
+	return &RecordsLostError{Stream: r.stream.name, Shard: sh.shard, Records: n, From: number(first), To: number(last)}
 }
 
 // wanted returns how many records to read from a shard at once: none at its tip

@@ -200,6 +200,43 @@ func TestReader_strict(t *testing.T) {
 	assert.EqualValues(t, 2, r.Lost())
 }
 
+// Where lost records lie beside the indexes that a load leaves out, the error
+// named the first or the last of these, which no record has, and which is
+// refused as a number to go on with.
+func TestReader_strictBesideAGap(t *testing.T) {
+	s, clock := clocked(t, weir.Config{})
+	before := putMany(t, s, "before", 10)
+	l := loaded(t, saved(t, s), weir.Config{Now: clock.Now})
+	oldest, err := l.NewReader("", weir.TrimHorizon().Strict())
+	require.NoError(t, err)
+	latest, err := l.NewReader("", weir.Latest().Strict())
+	require.NoError(t, err)
+	behind := putMany(t, l, "behind", 10)
+	lost := func(r *weir.Reader) (e *weir.RecordsLostError) {
+		_, err := r.TryNext()
+		require.ErrorAs(t, err, &e)
+		for _, n := range []weir.SequenceNumber{e.From, e.To} {
+			_, err := l.Iterator(t.Context(), shard0, weir.AfterSequence(n))
+			assert.NoError(t, err)
+		}
+		return e
+	}
+
+	require.NoError(t, l.TrimTo(before[9]))
+	e := lost(oldest)
+	assert.EqualValues(t, 10, e.Records)
+	assert.Equal(t, before[0].Index(), e.From.Index())
+	assert.Equal(t, before[9].Index(), e.To.Index())
+
+	require.NoError(t, l.TrimTo(behind[2]))
+	for _, r := range []*weir.Reader{oldest, latest} {
+		e = lost(r)
+		assert.EqualValues(t, 3, e.Records)
+		assert.Equal(t, behind[0].Index(), e.From.Index())
+		assert.Equal(t, behind[2].Index(), e.To.Index())
+	}
+}
+
 // Beside a stream that drops, a strict reader is told of exactly the records
 // that it is not given.
 func TestReader_strictBesideWriters(t *testing.T) {

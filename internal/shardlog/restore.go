@@ -82,6 +82,14 @@ func (l *Log) Previous(i uint64) uint64 {
 	return i - 1
 }
 
+// BehindGap returns i or, if that lies in a gap, the index behind the gap.
+func (l *Log) BehindGap(i uint64) uint64 {
+	if g, lost := l.Lost(i); lost {
+		return g.To
+	}
+	return i
+}
+
 // Gaps returns the log's gaps, which must not be changed.
 func (l *Log) Gaps() []Gap { return l.gaps }
 

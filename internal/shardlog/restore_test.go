@@ -207,6 +207,9 @@ func TestLost_boundaries(t *testing.T) {
 	for i, want := range map[uint64]uint64{1: 0, 9: 8, 10: 9, 11: 9, 50: 9, 100: 9, 101: 100, 102: 100, 103: 102} {
 		assert.Equal(t, want, l.Previous(i), "before index %d", i)
 	}
+	for i, want := range map[uint64]uint64{1: 1, 9: 9, 10: 100, 50: 100, 99: 100, 100: 100, 101: 102, 102: 102} {
+		assert.Equal(t, want, l.BehindGap(i), "index %d", i)
+	}
 }
 
 // A saved log: two blocks, a gap, a block.
