@@ -28,7 +28,10 @@ func (s *Stream) PutRecords(ctx context.Context, entries []Entry) ([]PutResult, 
 	}
 	results := make([]PutResult, len(entries))
 	for later, n := entries, 0; len(later) > 0; later = later[n:] {
-		n, now = s.waitForSome(ctx, later, results[len(entries)-len(later):], now)
+		var ended error // the results say so
+		if n, now, ended = s.waitForSome(ctx, later, results[len(entries)-len(later):], now); ended != nil {
+			break
+		}
 		s.putBatch(later[:n], results[len(entries)-len(later):][:n], false, now)
 	}
 	s.countBatch(now, results)

@@ -217,9 +217,10 @@ func (s *Stream) PutRecordWait(ctx context.Context, key string, data []byte) (Pl
 //
 // The error is nil if and only if all records are stored; the results say what
 // became of each. When ctx ends while records wait, it matches the context's
-// cause and the limit that was waited for, and what is left is not stored. Else
-// it is why the first record that is not stored is not: one that does not fit
-// into [Config.MaxBytes] gives [ErrMemoryFull].
+// cause and the limit that was waited for, and what is left is not stored; when
+// writes end, it matches [ErrClosed]. Else it is why the first record that is
+// not stored is not: one that does not fit into [Config.MaxBytes] gives
+// [ErrMemoryFull].
 func (s *Stream) PutRecordsWait(ctx context.Context, entries []Entry) ([]PutResult, error) {
 	begin, err := s.begin(ctx)
 	if err == nil {
@@ -232,7 +233,9 @@ func (s *Stream) PutRecordsWait(ctx context.Context, entries []Entry) ([]PutResu
 	defer func() { s.countBatch(begin, q.results) }()
 	now := begin
 	for from, n := 0, 0; from < len(entries); from += n {
-		n, now = s.waitForSome(ctx, entries[from:], q.results[from:], now)
+		if n, now, err = s.waitForSome(ctx, entries[from:], q.results[from:], now); err != nil {
+			return q.results, fmt.Errorf("records[%d]: %w", from, err)
+		}
 		s.putBatch(entries[from:from+n], q.results[from:from+n], true, now)
 		if refused := q.refused(from, from+n); len(refused) > 0 {
 			if err := q.put(ctx, refused); err != nil {

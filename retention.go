@@ -3,6 +3,7 @@ package weir
 import (
 	"container/heap"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -283,26 +284,29 @@ func (s *Stream) waitForRoom(ctx context.Context, size int, now clock.Instant) (
 // waitForSome returns how many of entries, from the first on, to put now. Where
 // the policy is to wait for room that is as many as have room, which they are
 // counted for, but one at least, which may be waited for; else it is all. An
-// entry that has no room gets its error in results; if ctx has ended, all do.
-func (s *Stream) waitForSome(ctx context.Context, entries []Entry, results []PutResult, now clock.Instant) (n int, at clock.Instant) {
+// entry that has no room gets its error in results. An error is one of all
+// entries: ctx has ended, or writes have.
+func (s *Stream) waitForSome(ctx context.Context, entries []Entry, results []PutResult, now clock.Instant) (n int, at clock.Instant, err error) {
 	if s.full.max == 0 || s.full.policy != Wait {
-		return len(entries), now
+		return len(entries), now, nil
 	}
-	at, err := s.makeRoom(ctx, entries[0].Size(), now)
+	at, err = s.makeRoom(ctx, entries[0].Size(), now)
 	if err == ErrMemoryFull {
 		results[0].Err = err
-		return 1, now
+		return 1, now, nil
 	}
 	if err != nil {
 		for i := range results {
 			results[i].Err = err
 		}
-		s.history.Add(now.Second(), kindRefusedRecords, int64(len(results)-1))
-		return len(entries), now
+		if errors.Is(err, ErrMemoryFull) { // the first is counted already
+			s.history.Add(now.Second(), kindRefusedRecords, int64(len(results)-1))
+		}
+		return 0, now, err
 	}
 	for n = 1; n < len(entries) && s.full.line.Empty() && s.full.admit(entries[n].Size()); n++ {
 	}
-	return n, at
+	return n, at, nil
 }
 
 func (s *Stream) gaveUpRoom(ctx context.Context) error {

@@ -437,3 +437,59 @@ func TestWait_batchWhoseContextEnds(t *testing.T) {
 		assert.EqualValues(t, 3, s.Snapshot().Total.RefusedRecords)
 	})
 }
+
+// A record that never fits stood before the one that waited, and the error of
+// the call was the first one's: nobody was told that the context had ended.
+func TestWait_batchSaysWhatItWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStream(t, weir.Config{MaxBytes: 1000, WhenFull: weir.Wait})
+		mustPut(t, s, "k", text(800))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		results, err := s.PutRecordsWait(ctx, []weir.Entry{
+			{PartitionKey: "k", Data: make([]byte, 2000)}, {PartitionKey: "k", Data: make([]byte, 500)},
+		})
+		assert.Equal(t, weir.ErrMemoryFull, results[0].Err)
+		assert.ErrorIs(t, results[1].Err, context.DeadlineExceeded)
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.ErrorIs(t, err, weir.ErrMemoryFull)
+		assert.ErrorContains(t, err, "records[1]: ")
+	})
+}
+
+// Records that wait for memory when writes end are not refused for memory, and
+// were counted so, all but the first.
+func TestWait_endOfWritesIsNoLackOfMemory(t *testing.T) {
+	puts := map[string]func(context.Context, *weir.Stream, []weir.Entry) error{
+		"PutRecordsWait": func(ctx context.Context, s *weir.Stream, entries []weir.Entry) error {
+			_, err := s.PutRecordsWait(ctx, entries)
+			return err
+		},
+		"PutRecords": func(ctx context.Context, s *weir.Stream, entries []weir.Entry) error {
+			results, err := s.PutRecords(ctx, entries)
+			require.NoError(t, err)
+			require.Len(t, results, 3)
+			for _, r := range results {
+				assert.Equal(t, results[0].Err, r.Err)
+			}
+			return results[0].Err
+		},
+	}
+	for name, put := range puts {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStream(t, weir.Config{MaxBytes: 1000, WhenFull: weir.Wait})
+				mustPut(t, s, "k", text(800))
+				go func() {
+					err := put(t.Context(), s, repeat(weir.Entry{PartitionKey: "k", Data: make([]byte, 500)}, 3))
+					assert.ErrorIs(t, err, weir.ErrClosed)
+					assert.NotErrorIs(t, err, weir.ErrMemoryFull)
+				}()
+				synctest.Wait()
+				require.NoError(t, s.EndWrites(t.Context()))
+				synctest.Wait()
+				assert.Zero(t, s.Snapshot().Total.RefusedRecords)
+			})
+		})
+	}
+}
