@@ -117,6 +117,9 @@ func (c Config) withDefaults() Config {
 
 // check says which field of a resolved Config is out of bounds.
 func (c Config) check() error {
+	if err := c.Limits.check(); err != nil { // Shards may follow from them
+		return err
+	}
 	if c.Shards < 1 {
 		return invalidf("Config.Shards", "%d is less than 1", c.Shards)
 	}
@@ -140,9 +143,6 @@ func (c Config) check() error {
 	}
 	if c.FanOutDelay < 0 {
 		return invalidf("Config.FanOutDelay", "%v is negative", c.FanOutDelay)
-	}
-	if err := c.Limits.check(); err != nil {
-		return err
 	}
 	return c.Settings.check("Config.", c.Limits)
 }

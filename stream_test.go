@@ -81,6 +81,11 @@ func TestConfig_refusals(t *testing.T) {
 			"Limits.MinRetention: 2h0m0s is above MaxRetention, 1h0m0s"},
 		{weir.Config{Limits: weir.Limits{ReadCallsPerSecond: rate.Limit(math.NaN())}},
 			"Limits.ReadCallsPerSecond: is not a number"},
+		// What Shards means when it is zero follows from these, and was named.
+		{weir.Config{Settings: weir.Settings{Mode: weir.OnDemand}, Limits: weir.Limits{WriteBytesPerSecond: rate.Limit(math.NaN())}},
+			"Limits.WriteBytesPerSecond: is not a number"},
+		{weir.Config{Settings: weir.Settings{Mode: weir.OnDemand}, Limits: weir.Limits{OnDemandWriteBytesPerSecond: rate.Limit(math.NaN())}},
+			"Limits.OnDemandWriteBytesPerSecond: is not a number"},
 	} {
 		_, err := weir.NewStream("test", c.config)
 		assert.ErrorIs(t, err, weir.ErrInvalidArgument, c.err)
