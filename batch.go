@@ -47,7 +47,7 @@ func (s *Stream) putBatch(entries []Entry, results []PutResult, inOrder bool, no
 	defer s.giveBatch(b)
 	b.entries, b.results, b.inOrder = entries, results, inOrder
 	b.list()
-	if d := s.scaled(now); d != nil && !s.ended() {
+	if d := s.scaled(now); d != nil {
 		b.deal(d, s.routes.Load())
 	}
 	if s.full.max > 0 && s.full.policy != Wait {
@@ -153,8 +153,13 @@ func (b *batch) makeRoom(now clock.Instant) {
 	b.items = kept
 }
 
-// deal gives each item a hash key of the shard whose turn it is.
+// deal gives each item a hash key of the shard whose turn it is, if any is
+// open. Whether one is says the routing that is dealt from: another one may be
+// the last.
 func (b *batch) deal(d *dealer, routes *routing) {
+	if len(routes.open) == 0 {
+		return
+	}
 	b.hashed = true
 	turn := d.take(len(b.items))
 	for i := range b.items {

@@ -136,3 +136,10 @@ func TestStream_readBytesAfterAnEmptyRecord(t *testing.T) {
 	b = mustGet(t, s, b.Next, 0)
 	assert.Equal(t, []string{text(100)}, dataOf(b.Records), "larger than the limit, so alone")
 }
+
+// A batch looked whether writes had ended, and then for the shard whose turn it
+// was: if they ended in between, it found none, and panicked.
+func TestDistributeAuto_writesEndInTheMiddleOfABatch(t *testing.T) {
+	s := newStream(t, weir.Config{Settings: weir.Settings{Mode: weir.OnDemand, Distribution: weir.DistributeAuto}})
+	assert.NotPanics(t, func() { weir.DealWhenEnded(s) })
+}

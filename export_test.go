@@ -36,6 +36,15 @@ func ArenaBytes(s *Stream) int64 {
 	return n
 }
 
+// DealWhenEnded deals records to the shards of a stream without open ones.
+func DealWhenEnded(s *Stream) {
+	b := s.takeBatch()
+	b.items = append(b.items[:0], batchItem{})
+	b.deal(new(dealer), newRouting(nil, nil, 0, retired{}))
+	b.items = b.items[:0]
+	s.giveBatch(b)
+}
+
 // OpenShards returns how many open shards a stream has, without carrying out
 // what has fallen due in on-demand mode.
 func OpenShards(s *Stream) int { return len(s.routes.Load().open) }
