@@ -261,6 +261,9 @@ func (s *Stream) waitForRoom(ctx context.Context, size int, now clock.Instant) (
 	turn := make(chan *wait.Ticket, 1)
 	ticket := m.line.Enter(turn)
 	defer m.line.Leave(ticket)
+	// Whose turn it is looks at the stream's clock again: it may be further than
+	// the timer that he waits for, as after a sleep of the machine.
+	m.room.Wake()
 	select {
 	case <-turn:
 	case <-ctx.Done():

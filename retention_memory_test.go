@@ -336,6 +336,35 @@ func TestWait_nobodyOvertakesALargerRecord(t *testing.T) {
 
 // A batch has its turn for one record; the next comes after who stands behind
 // it.
+// Who has the turn waits until the oldest record expires, by a timer. Where the
+// stream's clock is ahead of that, by a step or a sleep of the machine, nobody
+// looked at it for as long, though there was room, and all others stood behind.
+func TestWait_newcomersMakeTheFirstLookAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, clock := clocked(t, weir.Config{MaxBytes: 1000, WhenFull: weir.Wait})
+		mustPut(t, s, "k", text(800))
+		stored := 0
+		put := func() {
+			go func() {
+				_, err := s.PutRecordWait(t.Context(), "k", make([]byte, 500))
+				if assert.NoError(t, err) {
+					stored++
+				}
+			}()
+			synctest.Wait()
+		}
+		put()
+		assert.Zero(t, stored)
+		clock.Advance(25 * time.Hour)
+		put()
+		assert.Equal(t, 1, stored)
+		clock.Advance(25 * time.Hour)
+		s.Trim()
+		synctest.Wait()
+		assert.Equal(t, 2, stored)
+	})
+}
+
 func TestWait_batchTakesOneTurnARecord(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, _ := fullStream(t)
