@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -113,6 +114,62 @@ func TestMode_switches(t *testing.T) {
 	assert.NoError(t, setMode(s, weir.OnDemand))
 	assert.ErrorIs(t, setMode(s, weir.Provisioned), weir.ErrLimitExceeded, "the second one is an hour younger")
 	assert.ErrorIs(t, setMode(s, 2), weir.ErrInvalidArgument)
+}
+
+// Settings that several change at a time lose no change, and each change is
+// made in full or not at all.
+func TestStream_setByManyAtATime(t *testing.T) {
+	s := newStream(t, weir.Config{Settings: weir.Settings{Mode: weir.OnDemand, WarmThroughput: 10}})
+	const callers, times = 8, 50
+	var all sync.WaitGroup
+	for range callers {
+		all.Go(func() {
+			for range times {
+				assert.NoError(t, s.Set(t.Context(), func(to *weir.Settings) {
+					to.Retention += time.Second
+					to.RecordBytes++
+				}))
+				err := s.Set(t.Context(), func(to *weir.Settings) {
+					to.Retention += time.Hour
+					to.WarmThroughput = -1
+				})
+				assert.ErrorIs(t, err, weir.ErrInvalidArgument)
+				mustPut(t, s, "k", "beside it")
+			}
+		})
+	}
+	all.Wait()
+	assert.Equal(t, weir.Settings{
+		Mode: weir.OnDemand, WarmThroughput: 10,
+		Retention: 24*time.Hour + callers*times*time.Second, RecordBytes: 1<<20 + callers*times,
+	}, s.Settings())
+}
+
+// A change that a limit refuses leaves the settings beside it as they were.
+func TestStream_setAllOrNone(t *testing.T) {
+	s, _ := clocked(t, weir.Config{Limits: weir.Limits{ModeSwitchesPerDay: 1}})
+	require.NoError(t, setMode(s, weir.OnDemand))
+	before := s.Settings()
+	for name, refused := range map[string]func(*weir.Settings){
+		"mode":           func(to *weir.Settings) { to.Mode = weir.Provisioned },
+		"unknown mode":   func(to *weir.Settings) { to.Mode = 7 },
+		"distribution":   func(to *weir.Settings) { to.Distribution = 7 },
+		"warm":           func(to *weir.Settings) { to.WarmThroughput = 1 << 20 },
+		"retention":      func(to *weir.Settings) { to.Retention = time.Hour },
+		"size of record": func(to *weir.Settings) { to.RecordBytes = 5 },
+	} {
+		err := s.Set(t.Context(), func(to *weir.Settings) {
+			*to = weir.Settings{
+				Mode: weir.OnDemand, Distribution: weir.DistributeAuto, WarmThroughput: 5,
+				Retention: 48 * time.Hour, RecordBytes: 2 << 20,
+			}
+			if refused(to); to.Mode == weir.Provisioned {
+				to.Distribution, to.WarmThroughput = weir.ByPartitionKey, 0
+			}
+		})
+		assert.Error(t, err, name)
+		assert.Equal(t, before, s.Settings(), name)
+	}
 }
 
 func TestMode_switchesLifted(t *testing.T) {

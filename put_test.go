@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -235,6 +236,47 @@ func TestPutRecordWait_firstComeFirstServed(t *testing.T) {
 		assert.EqualValues(t, n*rounds, total.WriteThrottled, "who waits counts once")
 		assert.EqualValues(t, 1000+n*rounds, total.PutRecordRecords)
 	})
+}
+
+// Where the clock is ahead of who waits, as after a sleep of the machine, there
+// is quota already when somebody else comes: they stand in line all the same.
+func TestPutRecordWait_newcomersStandInLine(t *testing.T) {
+	puts := map[string]func(ctx context.Context, s *weir.Stream, key string) error{
+		"one": func(ctx context.Context, s *weir.Stream, key string) error {
+			_, err := s.PutRecordWait(ctx, key, nil)
+			return err
+		},
+		"batch": func(ctx context.Context, s *weir.Stream, key string) error {
+			_, err := s.PutRecordsWait(ctx, repeat(weir.Entry{PartitionKey: key}, 2))
+			return err
+		},
+	}
+	for name, put := range puts {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, clock := clocked(t, weir.Config{Limits: weir.Limits{WriteRecordsPerSecond: 2}})
+				drainQuota(t, s, 2)
+				begin := func(key string) {
+					go func() { assert.NoError(t, put(t.Context(), s, key)) }()
+					synctest.Wait()
+				}
+				begin("first")
+				begin("second")
+				clock.Advance(time.Minute)
+				begin("newcomer")
+				require.Len(t, allRecords(t, s), 2, "nobody has looked at the clock")
+				for range 20 {
+					clock.Advance(time.Second)
+					time.Sleep(time.Second)
+				}
+				var keys []string
+				for _, r := range allRecords(t, s)[2:] {
+					keys = append(keys, r.PartitionKey)
+				}
+				assert.Equal(t, []string{"first", "second", "newcomer"}, slices.Compact(keys))
+			})
+		})
+	}
 }
 
 // The cost of a record is the same whether ten wait beside it or five hundred,
