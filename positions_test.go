@@ -379,6 +379,23 @@ func TestStream_trimToPositionsOverASplit(t *testing.T) {
 	require.NoError(t, s.TrimToPositions(quick.Positions(), slow.Positions()), "a parent that has vanished")
 }
 
+// Positions that were saved before finished shards were part of them tell it by
+// the shards that they have begun.
+func TestStream_trimToPositionsWithoutTheFinishedShards(t *testing.T) {
+	s, _ := clocked(t, weir.Config{Limits: weir.Unlimited()})
+	mustPut(t, s, "k", "grandparent")
+	children, err := s.SplitShard(t.Context(), 0, weir.HashKey{Hi: 1 << 63})
+	require.NoError(t, err)
+	parent := mustPut(t, s, "k", "parent").ShardID
+	child, err := s.MergeShards(t.Context(), children[0], children[1])
+	require.NoError(t, err)
+	mustPut(t, s, "k", "child")
+	require.NoError(t, s.TrimToPositions(weir.Positions{s.Shards()[child].StartingSequenceNumber}))
+	assert.Empty(t, readable(t, s, 0))
+	assert.Empty(t, readable(t, s, parent))
+	assert.Equal(t, []string{"child"}, readable(t, s, child))
+}
+
 // Readers that trim to what both have read miss nothing, and what both have
 // read is gone.
 func TestStream_trimToPositionsWhileReading(t *testing.T) {

@@ -340,6 +340,23 @@ func TestStream_putByAnOldReadingExpiresNothing(t *testing.T) {
 	assert.Empty(t, allData(t, s))
 }
 
+// Nor do two of them that slept for different times, if the clock was read as it
+// is in between: what the first found does not count for the second.
+func TestStream_putsByTwoOldReadingsExpireNothing(t *testing.T) {
+	s, clock := clocked(t, weir.Config{Limits: weir.Unlimited()})
+	clock.Advance(96 * time.Hour)
+	mustPut(t, s, "k", "monday")
+	putBy := func(old time.Duration) {
+		clock.Advance(-old)
+		mustPut(t, s, "k", fmt.Sprint("slept for ", old))
+		clock.Advance(old)
+	}
+	putBy(80 * time.Hour)
+	mustPut(t, s, "k", "monday too")
+	putBy(40 * time.Hour)
+	assert.Len(t, allData(t, s), 4)
+}
+
 // A clock that is back by no more than a day, or is so again before what was
 // put has expired, keeps it until a day after its arrival.
 func TestStream_clockThatIsBackByADay(t *testing.T) {
