@@ -360,3 +360,26 @@ func TestStream_ratesTooSmallForADurationStillThrottle(t *testing.T) {
 	_, err = s.GetRecords(t.Context(), mustIterator(t, s, shard0, weir.TrimHorizon()), 0)
 	requireLimit(t, err, "read bytes per second")
 }
+
+// The buckets' clock never goes back: what the stream's was ahead by, each time
+// that it was set back, adds up. After some 23 steps of ten years it had got to
+// the last nanosecond that it could tell, and stood still: the shard took
+// nothing more, whatever the time.
+func TestStream_clockThatGoesForthAndBackByYears(t *testing.T) {
+	const years = 10 * 365 * 24 * time.Hour
+	s, clock := clocked(t, weir.Config{Limits: weir.Limits{WriteRecordsPerSecond: 1, ReadCallsPerSecond: 1}})
+	for range 60 {
+		for _, step := range []time.Duration{years, time.Second, -years, time.Second} {
+			clock.Advance(step)
+			it := mustIterator(t, s, shard0, weir.Latest())
+			if step > 0 {
+				mustPut(t, s, "k", "")
+				mustGet(t, s, it, 0)
+			}
+			_, err := s.PutRecord(t.Context(), "k", nil)
+			assert.Equal(t, time.Second, requireLimit(t, err, "write records per second"), "%v", step)
+			_, err = s.GetRecords(t.Context(), it, 0)
+			requireLimit(t, err, "read calls per second")
+		}
+	}
+}

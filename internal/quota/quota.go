@@ -85,22 +85,31 @@ func takeUpTo(b *rate.Limiter, now time.Time, n int) {
 // clock stands still then. One that is more than a second back is a step of the
 // clock itself, after which time goes on from where it stood. The zero value is
 // ready.
+//
+// Where the stream's clock is set forth and back by years again and again, this
+// one adds all that up. So it is kept as a time, which has room for it, and not
+// as nanoseconds.
 type Clock struct {
-	last  int64 // given out last, Unix nanoseconds
-	shift int64 // from a reading to what is given out
+	last int64     // the latest reading since the last step back, Unix nanoseconds
+	at   time.Time // given out for it; zero before the first
 }
 
 const longestDisorder = int64(time.Second)
 
-// Read returns the time for a reading in Unix nanoseconds, and how far the
-// reading is behind it.
+// Read returns the time for a reading in Unix nanoseconds, which is not
+// negative, and how far the reading is behind it.
 func (c *Clock) Read(now int64) (at time.Time, behind time.Duration) {
-	if now+c.shift < c.last-longestDisorder {
-		c.shift = c.last - now
+	switch passed := now - c.last; {
+	case c.at.IsZero():
+		c.at, c.last = time.Unix(0, now).UTC(), now
+	case passed >= 0:
+		c.at, c.last = c.at.Add(time.Duration(passed)), now
+	case passed < -longestDisorder:
+		c.last = now
+	default:
+		behind = time.Duration(-passed)
 	}
-	behind = time.Duration(max(0, c.last-now-c.shift))
-	c.last = max(c.last, now+c.shift)
-	return c.time(), behind
+	return c.at, behind
 }
 
-func (c *Clock) time() time.Time { return time.Unix(0, c.last).UTC() }
+func (c *Clock) time() time.Time { return c.at }
