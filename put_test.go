@@ -418,6 +418,31 @@ func TestPutRecordWait_goesByTheStreamsClock(t *testing.T) {
 	})
 }
 
+// Where the stream's clock stands still a nanosecond before the wait is over, it
+// is not asked again every nanosecond.
+func TestPutRecordWait_doesNotSpinOnAClockThatStandsStill(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		clock, readings := newClock(), 0
+		s := newStream(t, weir.Config{Limits: weir.Limits{WriteRecordsPerSecond: 1}, Now: func() time.Time {
+			readings++ // of one goroutine at a time
+			require.Less(t, readings, 2000)
+			return clock.Now()
+		}})
+		drainQuota(t, s, 1)
+		done := make(chan error)
+		go func() {
+			_, err := s.PutRecordWait(t.Context(), "k", nil)
+			done <- err
+		}()
+		synctest.Wait()
+		clock.Advance(time.Second - 1)
+		time.Sleep(2 * time.Second)
+		clock.Advance(1)
+		require.NoError(t, <-done)
+		assert.Less(t, readings, 1100, "once a millisecond")
+	})
+}
+
 // Those who stand in line when their shard is split or merged are served by its
 // children in the order in which they came, and each key keeps its order.
 func TestPutRecordWait_lineMovesToTheChildren(t *testing.T) {
