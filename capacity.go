@@ -118,7 +118,7 @@ func (s *Stream) switchLocked(m Mode, now clock.Instant) {
 // many in 24 hours.
 func (s *Stream) countSwitchLocked(now clock.Instant) error {
 	most := s.limits.ModeSwitchesPerDay
-	s.switches = slices.DeleteFunc(s.switches, func(at clock.Instant) bool { return now-at >= clock.Instant(day) })
+	s.switches = ofTheDay(s.switches, now)
 	if n := len(s.switches); n >= most {
 		return &LimitError{
 			Quota: QuotaModeSwitches, Stream: s.name, Most: most,
@@ -127,6 +127,18 @@ func (s *Stream) countSwitchLocked(now clock.Instant) error {
 	}
 	s.switches = append(s.switches, now)
 	return nil
+}
+
+// ofTheDay returns, in order, which of some readings of the clock are of the
+// last 24 hours. One that lies more than that ahead was taken by a clock that
+// has been set back since: it would count for as long as the clock needs to get
+// there.
+func ofTheDay(readings []clock.Instant, now clock.Instant) []clock.Instant {
+	readings = slices.DeleteFunc(readings, func(at clock.Instant) bool {
+		return now-at >= clock.Instant(day) || at-now > clock.Instant(day)
+	})
+	slices.Sort(readings)
+	return readings
 }
 
 // beginMode puts a new stream into the mode it is configured for.

@@ -206,13 +206,15 @@ func (s *Stream) checkResizeLocked(current, target int, now clock.Instant) error
 
 // checkResizesLocked checks how many resizes there were in 24 hours.
 func (s *Stream) checkResizesLocked(now clock.Instant) error {
-	s.resizes = slices.DeleteFunc(s.resizes, func(at clock.Instant) bool { return now-at >= clock.Instant(day) })
-	if len(s.resizes) < s.limits.ResizesPerDay {
+	most := s.limits.ResizesPerDay
+	s.resizes = ofTheDay(s.resizes, now)
+	n := len(s.resizes) // more than most if the stream was saved under another limit
+	if n < most {
 		return nil
 	}
 	return &LimitError{
-		Quota: QuotaResizes, Stream: s.name, Most: s.limits.ResizesPerDay,
-		RetryAfter: time.Duration(s.resizes[0] + clock.Instant(day) - now),
+		Quota: QuotaResizes, Stream: s.name, Most: most,
+		RetryAfter: time.Duration(s.resizes[n-most] + clock.Instant(day) - now),
 	}
 }
 

@@ -82,9 +82,12 @@ func (s *Stream) refusals(current, target int, now int64) (list []Refusal) {
 
 const day = int64(24 * time.Hour)
 
-// lastDay returns the times that lie less than 24 hours back.
+// lastDay returns, in order, the times that lie less than 24 hours back and no
+// more than that ahead.
 func lastDay(times []int64, now int64) []int64 {
-	return slices.DeleteFunc(times, func(at int64) bool { return now-at >= day })
+	times = slices.DeleteFunc(times, func(at int64) bool { return now-at >= day || at-now > day })
+	slices.Sort(times)
+	return times
 }
 
 func untilDayAfter(at, now int64) time.Duration { return time.Duration(at + day - now) }
