@@ -3,6 +3,7 @@ package weir
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/weirstream/weir/internal/clock"
 	"github.com/weirstream/weir/internal/md5lanes"
@@ -307,6 +308,15 @@ func (b *batch) refuse(item *batchItem, err error) {
 	if !b.inOrder {
 		b.stream.full.give(b.entries[item.entry].Size())
 	}
+}
+
+// countBatch counts one PutRecords.
+func (s *Stream) countBatch(now clock.Instant, results []PutResult) {
+	stored := int64(0)
+	if slices.ContainsFunc(results, func(r PutResult) bool { return r.Err == nil }) {
+		stored = 1
+	}
+	s.history.Add(now.Second(), kindPutCalls, 1, int64(len(results)), stored)
 }
 
 // PutCopies puts n records that are all like e, as n calls of [Stream.Put] at

@@ -61,6 +61,9 @@ var (
 	// ErrRecordsLost says that records had gone before a reader came to them, which
 	// was told to be [Position.Strict]. The error is a [*RecordsLostError].
 	ErrRecordsLost = errors.New("records lost")
+	// ErrDamaged says that what was to be loaded is no saved stream, or was cut
+	// off or changed since it was saved.
+	ErrDamaged = errors.New("saved stream is damaged")
 )
 
 // An ArgumentError says which argument was refused and why. It matches

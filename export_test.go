@@ -26,7 +26,7 @@ func WithChecksums(b []byte) []byte {
 // ZeroToken returns the token that the zero iterator would have as one of s.
 func ZeroToken(s *Stream) string { return s.Token(Iterator{stream: s}) }
 
-// ArenaBytes returns the memory of all segments that a stream holds on to,
+// ArenaBytes returns the memory of all blocks that a stream holds on to,
 // those of closed shards included.
 func ArenaBytes(s *Stream) int64 {
 	var n int64

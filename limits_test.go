@@ -202,7 +202,7 @@ func TestStream_readPageBytes(t *testing.T) {
 		{"one byte to spare", 101, []int{50, 50, 50}, 2},
 		{"a first record larger than the page", 10, []int{50, 50}, 1},
 		{"a later record larger than the page", 60, []int{50, 100}, 1},
-		{"over several segments", 9000, []int{3000, 3000, 3000, 3000}, 3},
+		{"over several blocks", 9000, []int{3000, 3000, 3000, 3000}, 3},
 		{"10 MiB", 10 * mib, []int{5 * mib, 5 * mib, 1}, 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -60,7 +60,7 @@ const (
 	// readerBatchRecords is how many records Next takes at once.
 	readerBatchRecords = 256
 	// readerBatchBytes bounds what is taken from a shard at once.
-	readerBatchBytes = 10 * mib
+	readerBatchBytes = 10 << 20
 )
 
 // NewReader returns a reader that begins at a position. Of the whole stream

@@ -56,7 +56,7 @@ func TestHollow_readBudget(t *testing.T) {
 }
 
 // Of each record there are eight bytes, and some free space; in a large one's
-// case the beginning of a segment comes on top.
+// case the beginning of a block comes on top.
 func TestHollow_memoryOfARecord(t *testing.T) {
 	for _, c := range []struct{ size, n, most int }{
 		{1, 1_000_000, 9}, {1 << 10, 1_000_000, 9}, {64 << 10, 100_000, 10}, {1 << 20, 10_000, 10}, {10 << 20, 1000, 16},

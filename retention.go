@@ -40,10 +40,10 @@ func (s *Stream) Trim() {
 
 // TrimTo makes the records of n's shard up to and including n unreadable at
 // once, as if their retention had passed, and releases their memory by whole
-// segments. It is for programs that know all their readers and that these have
-// passed n; the service has nothing like it. A number beyond the newest record
-// trims all there is. What is trimmed is not counted as dropped: nobody is to
-// miss it.
+// blocks of up to a MiB. It is for programs that know all their readers and that
+// these have passed n; the service has nothing like it. A number beyond the
+// newest record trims all there is. What is trimmed is not counted as dropped:
+// nobody is to miss it.
 //
 // The error matches [ErrInvalidSequenceNumber] or [ErrShardNotFound] when n is
 // not a number of this stream. A shard that has vanished is no error.

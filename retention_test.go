@@ -142,13 +142,13 @@ func TestStream_trimTo(t *testing.T) {
 	assert.Equal(t, []string{"3", "4", "5"}, dataOf(batch.Records))
 	require.NoError(t, s.TrimTo(at[5].SequenceNumber))
 	assert.Empty(t, readable(t, s, shard0))
-	assert.Zero(t, s.Snapshot().MemoryBytes, "the segment has gone with its last record")
+	assert.Zero(t, s.Snapshot().MemoryBytes, "the block has gone with its last record")
 	next := mustPut(t, s, "k", "6")
 	assert.EqualValues(t, 7, next.SequenceNumber.Index())
 	assert.Equal(t, []string{"6"}, readable(t, s, shard0))
 }
 
-func TestStream_trimToReleasesSegments(t *testing.T) {
+func TestStream_trimToReleasesBlocks(t *testing.T) {
 	s, _ := clocked(t, weir.Config{MaxBytes: 100 << 20, Limits: weir.Unlimited()})
 	stored, err := s.PutCopies(t.Context(), weir.Entry{PartitionKey: "k", Data: make([]byte, 1023)}, 90_000)
 	require.NoError(t, err)

@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -30,10 +29,10 @@ const (
 type frameKind byte
 
 const (
-	frameStream  frameKind = 's' // savedStream as JSON
-	frameShard   frameKind = 'h' // savedShard as JSON
-	frameSegment frameKind = 'g' // shardlog.BlockHead, data unless hollow, headers
-	frameEnd     frameKind = 'e' // empty
+	frameStream frameKind = 's' // savedStream as JSON
+	frameShard  frameKind = 'h' // savedShard as JSON
+	frameBlock  frameKind = 'g' // shardlog.BlockHead, data unless hollow, headers
+	frameEnd    frameKind = 'e' // empty
 )
 
 // savedStream is what is saved of a stream beside its shards.
@@ -49,7 +48,7 @@ type savedStream struct {
 	Resizes      []clock.Instant `json:",omitempty"`
 	Switches     []clock.Instant `json:",omitempty"`
 	Consumers    []savedConsumer `json:",omitempty"`
-	Hollow       bool            `json:",omitempty"` // segments have headers only
+	Hollow       bool            `json:",omitempty"` // blocks have headers only
 	Shards       int
 	LastSecond   int64 `json:",omitempty"` // the latest in which something was put
 
@@ -64,7 +63,7 @@ type savedConsumer struct {
 	Created clock.Instant
 }
 
-// savedShard is what is saved of a shard beside its segments.
+// savedShard is what is saved of a shard beside its blocks.
 type savedShard struct {
 	ID           ShardID
 	Created      uint64
@@ -76,7 +75,7 @@ type savedShard struct {
 	Bytes        int64  // sizes of all records ever
 	BatchRecords int64
 	BatchBytes   int64
-	Segments     int            // blocks
+	Segments     int            // blocks, by the name that they had in version 1
 	Gaps         []shardlog.Gap `json:",omitempty"` // indexes that no record has
 	Ending       *savedEnding   `json:",omitempty"`
 }
@@ -89,8 +88,8 @@ type savedEnding struct {
 
 // A heldShard is a shard as it was at a moment.
 type heldShard struct {
-	meta     savedShard
-	segments []shardlog.SavedBlock
+	meta   savedShard
+	blocks []shardlog.SavedBlock
 }
 
 // Save writes the stream with all its records to w, in a form that [LoadStream]
@@ -155,12 +154,12 @@ func (sh *shard) hold() heldShard {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	in, state := sh.takenIn(), sh.log.State(sh.lastMs)
-	held := heldShard{segments: sh.log.Blocks(), meta: savedShard{
+	held := heldShard{blocks: sh.log.Blocks(), meta: savedShard{
 		ID: sh.shard, Created: sh.created, Keys: sh.keys, Parents: sh.parents, Opened: sh.opened, LastMs: sh.lastMs,
 		First: state.First, End: state.End, Bytes: state.Bytes,
 		BatchRecords: in.BatchRecords, BatchBytes: in.BatchBytes, Gaps: state.Gaps,
 	}}
-	held.meta.Segments = len(held.segments)
+	held.meta.Segments = len(held.blocks)
 	if e := sh.ending.Load(); e != nil {
 		held.meta.Ending = &savedEnding{ClosedMs: e.closedMs, Second: e.second}
 		for _, child := range e.children {
@@ -175,12 +174,12 @@ func (sh heldShard) write(w io.Writer) error {
 	if err := writeJSON(w, frameShard, sh.meta); err != nil {
 		return err
 	}
-	for _, g := range sh.segments {
-		head, err := binary.Append(nil, binary.LittleEndian, g.BlockHead)
+	for _, b := range sh.blocks {
+		head, err := binary.Append(nil, binary.LittleEndian, b.BlockHead)
 		if err != nil {
 			return err
 		}
-		if err := writeFrame(w, frameSegment, head, g.Data, g.Headers); err != nil {
+		if err := writeFrame(w, frameBlock, head, b.Data, b.Headers); err != nil {
 			return err
 		}
 	}
@@ -212,10 +211,6 @@ func writeFrame(w io.Writer, kind frameKind, parts ...[]byte) error {
 	_, err := w.Write(binary.LittleEndian.AppendUint32(nil, sum.Sum32()))
 	return err
 }
-
-// ErrDamaged says that what was to be loaded is no saved stream, or was cut off
-// or changed since it was saved.
-var ErrDamaged = errors.New("saved stream is damaged")
 
 // LoadStream returns the stream that [Stream.Save] wrote. Its name and the
 // settings that can be changed while running are the saved ones, and it is
@@ -283,7 +278,7 @@ const (
 	lostSeconds = 60
 )
 
-// maxFrameBytes is more than any frame takes: a segment of the largest size.
+// maxFrameBytes is more than any frame takes: a block of the largest size.
 const maxFrameBytes = 2 * shardlog.MaxBlockBytes
 
 // frame reads a frame of a kind and returns its content.
@@ -352,7 +347,7 @@ func (l *loader) stream(c Config) (err error) {
 	return nil
 }
 
-// shard reads a shard's frame and those of its segments.
+// shard reads a shard's frame and those of its blocks.
 func (l *loader) shard() error {
 	var m savedShard
 	if err := l.json(frameShard, &m); err != nil {
@@ -371,7 +366,7 @@ func (l *loader) shard() error {
 		return damagedf("%v: %v", m.ID, err)
 	}
 	for range m.Segments {
-		if err := l.segment(log); err != nil {
+		if err := l.block(log); err != nil {
 			return fmt.Errorf("%v: %w", m.ID, err)
 		}
 	}
@@ -401,9 +396,9 @@ func (m *savedShard) possible() bool {
 		(m.Segments > 0 || m.First == m.End)
 }
 
-// segment reads a block of a shard's log.
-func (l *loader) segment(log *shardlog.Restorer) error {
-	content, err := l.frame(frameSegment)
+// block reads a block of a shard's log.
+func (l *loader) block(log *shardlog.Restorer) error {
+	content, err := l.frame(frameBlock)
 	if err != nil {
 		return err
 	}

@@ -29,8 +29,8 @@ func TestStream_putsReleaseWhatOtherShardsHold(t *testing.T) {
 	assert.Len(t, s.Shards(), 4, "the parent is forgotten")
 }
 
-// A segment spans three days at most. Where records lie further apart than
-// that, each has a segment, and it must not be as large as that of a busy
+// A block spans three days at most. Where records lie further apart than
+// that, each has a block, and it must not be as large as that of a busy
 // shard.
 func TestStream_sparseRecordsTakeLittle(t *testing.T) {
 	s, clock := clocked(t, weir.Config{Settings: weir.Settings{Retention: 365 * 24 * time.Hour}})

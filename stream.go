@@ -3,7 +3,6 @@ package weir
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -440,15 +439,6 @@ func (s *Stream) mark(second int64) bool {
 		before = before.Plus(sh.takenIn())
 	}
 	return s.marks.Mark(second, before)
-}
-
-// countBatch counts one PutRecords.
-func (s *Stream) countBatch(now clock.Instant, results []PutResult) {
-	stored := int64(0)
-	if slices.ContainsFunc(results, func(r PutResult) bool { return r.Err == nil }) {
-		stored = 1
-	}
-	s.history.Add(now.Second(), kindPutCalls, 1, int64(len(results)), stored)
 }
 
 // limitError makes an error of what a shard refused.

@@ -189,7 +189,7 @@ func (sub *Subscription) end(err error) {
 	sub.ended.Wake()
 }
 
-// endLocked ends the subscription. It lets go of the segment it stood in, so
+// endLocked ends the subscription. It lets go of the block it stood in, so
 // that it keeps no memory alive.
 func (sub *Subscription) endLocked(err error) {
 	if sub.err == nil {

@@ -134,22 +134,22 @@ func floorViews(records int, use func([]weir.Record)) work {
 	}
 }
 
-// floorLookup looks numbers up in a B-tree with an entry for each segment.
-func floorLookup(segments int) work {
+// floorLookup looks numbers up in a B-tree with an entry for each block.
+func floorLookup(blocks int) work {
 	type entry struct {
 		base uint64
 		_    int64 // the arrival
 		at   *int
 	}
-	const each = 8456 // records a segment
+	const each = 8456 // records a block
 	tree := btree.NewG(16, func(a, b entry) bool { return a.base < b.base })
-	for i := range segments {
+	for i := range blocks {
 		tree.ReplaceOrInsert(entry{base: uint64(i) * each, at: new(int)})
 	}
 	random := rand.New(rand.NewPCG(1, 1))
 	sought := make([]uint64, 100_000)
 	for i := range sought {
-		sought[i] = random.Uint64N(uint64(segments) * each)
+		sought[i] = random.Uint64N(uint64(blocks) * each)
 	}
 	next, found := 0, entry{}
 	return func(n int) {
