@@ -258,7 +258,7 @@ func (b *batch) appendTo(sh *shard, head int32, ms int64) {
 	for i := head; i != noItem; {
 		item := &b.items[i]
 		e, r := &b.entries[item.entry], &b.results[item.entry]
-		r.ShardID, r.Err = sh.shard, nil // an earlier attempt may have left one
+		r.ShardID, r.Err = sh.id, nil // an earlier attempt may have left one
 		r.SequenceNumber = first.atIndex(sh.log.Append(e.PartitionKey, e.Data, ms))
 		i = item.next
 	}
@@ -274,10 +274,10 @@ func (b *batch) admit(sh *shard, head *int32, now clock.Instant) (refused int64)
 		case r.Kind == quota.None:
 			link = &item.next
 		case b.inOrder:
-			refused += b.refuseAll(*link, b.stream.limitError(sh.shard, r))
+			refused += b.refuseAll(*link, b.stream.limitError(sh.id, r))
 			*link = noItem
 		default:
-			b.refuse(item, b.stream.limitError(sh.shard, r))
+			b.refuse(item, b.stream.limitError(sh.id, r))
 			refused++
 			*link = item.next
 		}
@@ -460,7 +460,7 @@ func (s *Stream) putSome(e *Entry, explicit *HashKey, n, left int, now clock.Ins
 	if sh.quota.Limited() {
 		var r quota.Refusal
 		if stored, r = sh.quota.TakeMost(int64(now), e.Size(), n); stored < n {
-			err = s.limitError(sh.shard, r)
+			err = s.limitError(sh.id, r)
 		}
 	}
 	if stored == 0 {

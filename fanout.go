@@ -127,11 +127,11 @@ const fewSubscriptions = 64
 // the map stays bounded at a constant cost. The caller holds fanOut.mu.
 func (c *consumer) enterLocked(sub *Subscription, now clock.Instant) {
 	s := sub.stream
-	if before := c.subscriptions[sub.sh.shard]; before != nil && before.over(now) {
+	if before := c.subscriptions[sub.sh.id]; before != nil && before.over(now) {
 		before.end(io.EOF) // or a clock that is set back would revive it
 	} else if before != nil {
 		before.end(fmt.Errorf("subscription of consumer %q to %s of stream %s: %w",
-			c.name, sub.sh.shard, s.name, ErrSubscriptionTakenOver))
+			c.name, sub.sh.id, s.name, ErrSubscriptionTakenOver))
 	}
 	if len(c.subscriptions) >= max(c.sweepAt, fewSubscriptions) {
 		for id, old := range c.subscriptions {
@@ -141,7 +141,7 @@ func (c *consumer) enterLocked(sub *Subscription, now clock.Instant) {
 		}
 		c.sweepAt = 2 * len(c.subscriptions)
 	}
-	c.subscriptions[sub.sh.shard] = sub
+	c.subscriptions[sub.sh.id] = sub
 }
 
 // active returns the subscriptions of a consumer that have not ended.

@@ -16,10 +16,10 @@ func CheckInvariants(s *Stream) error {
 	held := int64(0)
 	for _, sh := range routes.all {
 		if err := checkShard(sh, len(routes.open) == 0); err != nil {
-			return fmt.Errorf("%v: %w", sh.shard, err)
+			return fmt.Errorf("%v: %w", sh.id, err)
 		}
 		if err := checkParents(routes, sh); err != nil {
-			return fmt.Errorf("%v: %w", sh.shard, err)
+			return fmt.Errorf("%v: %w", sh.id, err)
 		}
 		held += memoryOf(sh.held())
 	}
@@ -45,7 +45,7 @@ func checkMemory(s *Stream, held int64) error {
 
 // checkRouting checks that the open ranges cover the key space exactly once.
 func checkRouting(r *routing) error {
-	byID := func(a, b *shard) int { return int(a.shard) - int(b.shard) }
+	byID := func(a, b *shard) int { return int(a.id) - int(b.id) }
 	if !slices.IsSortedFunc(r.all, byID) {
 		return fmt.Errorf("shards are not in the order of their ids")
 	}
@@ -53,13 +53,13 @@ func checkRouting(r *routing) error {
 	for i, sh := range r.open {
 		switch {
 		case sh.keys.Start != next:
-			return fmt.Errorf("%v begins at %v, not at %v", sh.shard, sh.keys.Start, next)
+			return fmt.Errorf("%v begins at %v, not at %v", sh.id, sh.keys.Start, next)
 		case sh.keys.End.less(sh.keys.Start):
-			return fmt.Errorf("%v has the empty range %v", sh.shard, sh.keys)
+			return fmt.Errorf("%v has the empty range %v", sh.id, sh.keys)
 		case r.starts[i] != sh.keys.Start:
-			return fmt.Errorf("%v is looked up under %v, but begins at %v", sh.shard, r.starts[i], sh.keys.Start)
-		case r.shard(sh.shard) != sh:
-			return fmt.Errorf("%v is open but not listed", sh.shard)
+			return fmt.Errorf("%v is looked up under %v, but begins at %v", sh.id, r.starts[i], sh.keys.Start)
+		case r.shard(sh.id) != sh:
+			return fmt.Errorf("%v is open but not listed", sh.id)
 		}
 		next = sh.keys.End.Add(1)
 	}
@@ -67,8 +67,8 @@ func checkRouting(r *routing) error {
 		return fmt.Errorf("the open shards end at %v", next.Sub(1))
 	}
 	for _, sh := range r.all {
-		if open := slices.Contains(r.open, sh); open == sh.closed || sh.shard >= r.next {
-			return fmt.Errorf("%v: open is %v, closed is %v, next is %v", sh.shard, open, sh.closed, r.next)
+		if open := slices.Contains(r.open, sh); open == sh.closed || sh.id >= r.next {
+			return fmt.Errorf("%v: open is %v, closed is %v, next is %v", sh.id, open, sh.closed, r.next)
 		}
 	}
 	return nil

@@ -322,7 +322,7 @@ func (s *Stream) getRecords(dst []Record, it Iterator, limit int, now clock.Inst
 	}
 	if r := sh.admitRead(now); r.Kind != quota.None {
 		sh.history.Add(now.Second(), kindReadThrottled, 1)
-		return Page{}, s.limitError(sh.shard, r)
+		return Page{}, s.limitError(sh.id, r)
 	}
 	horizon := s.horizonMs(now)
 	if s.config.GetRecordsDelay > 0 {
@@ -532,7 +532,7 @@ func (sh *shard) checkLost(it Iterator) error {
 	if reason == "" {
 		return nil
 	}
-	n := newSequenceNumber(it.created, sh.shard, it.cursor.Next, it.created)
+	n := newSequenceNumber(it.created, sh.id, it.cursor.Next, it.created)
 	return fmt.Errorf("%w: %w", ErrInvalidIterator,
-		&SequenceNumberError{Text: n.String(), Reason: reason, Shard: sh.shard, Encodes: sh.shard})
+		&SequenceNumberError{Text: n.String(), Reason: reason, Shard: sh.id, Encodes: sh.id})
 }

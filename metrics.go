@@ -118,7 +118,7 @@ func (s *Stream) Snapshot() Snapshot {
 func (sh *shard) metrics(horizonMs int64) ShardMetrics {
 	total := sh.takenIn()
 	m := ShardMetrics{
-		Shard: sh.shard, Open: sh.ending.Load() == nil, HashKeyRange: sh.keys,
+		Shard: sh.id, Open: sh.ending.Load() == nil, HashKeyRange: sh.keys,
 		Total: takenCounts(total),
 	}
 	m.Total.Add(shardCounts(sh.history.Totals()))
@@ -159,7 +159,7 @@ func (r *Reader) metrics(now clock.Instant) ReaderMetrics {
 		RecordsBehind: behind.Records, BytesBehind: behind.Bytes, Lost: r.lostLocked(now),
 	}
 	for _, at := range r.cursors {
-		m.Shards = append(m.Shards, at.sh.shard)
+		m.Shards = append(m.Shards, at.sh.id)
 	}
 	return m
 }
@@ -175,7 +175,7 @@ func (f *fanOut) metrics(now clock.Instant) []ConsumerMetrics {
 		m.PeakEventBytes = peakOf(c.history.Peak(kindEventBytes))
 		m.PeakEventRecords = peakOf(c.history.Peak(kindEventRecords))
 		for _, sub := range f.active(c, now) {
-			m.Shards = append(m.Shards, sub.sh.shard)
+			m.Shards = append(m.Shards, sub.sh.id)
 			m.Age = max(m.Age, time.Duration(sub.behind(now))*time.Millisecond)
 		}
 		slices.SortFunc(m.Shards, cmp.Compare)

@@ -123,14 +123,14 @@ func (r *Reader) progressLocked() iter.Seq2[*shard, progress] {
 	return func(yield func(*shard, progress) bool) {
 		reading, before := make(map[ShardID]bool), make(map[ShardID]bool)
 		for _, at := range slices.Concat(r.cursors, r.stopped) {
-			reading[at.sh.shard] = true
+			reading[at.sh.id] = true
 		}
 		for _, sh := range slices.Backward(r.stream.routes.Load().all) {
 			far := notBegun
 			switch {
-			case before[sh.shard] || r.walk.Over(sh.shard):
+			case before[sh.id] || r.walk.Over(sh.id):
 				far = finished
-			case reading[sh.shard]:
+			case reading[sh.id]:
 				far = begun
 			}
 			if far != notBegun {
@@ -174,8 +174,8 @@ func (r *Reader) ageLocked(now clock.Instant) time.Duration {
 			continue
 		}
 		for _, child := range sh.ending.Load().children {
-			if !seen[child.shard] {
-				seen[child.shard] = true
+			if !seen[child.id] {
+				seen[child.id] = true
 				todo = append(todo, &shardCursor{child, shardlog.Cursor{Next: 1}})
 			}
 		}
@@ -218,7 +218,7 @@ func (r *Reader) tip(sh *shard) uint64 {
 	if r.tips == nil {
 		return math.MaxUint64
 	}
-	return r.tips[sh.shard]
+	return r.tips[sh.id]
 }
 
 // from returns the readable records from c on and before an index.
@@ -314,10 +314,10 @@ func (s *Stream) locatePositions(p Positions, routes *routing, horizonMs int64) 
 		case sh == nil:
 			continue
 		}
-		if _, twice := places[sh.shard]; twice {
-			return nil, invalidf("positions", "%v is given twice", sh.shard)
+		if _, twice := places[sh.id]; twice {
+			return nil, invalidf("positions", "%v is given twice", sh.id)
 		}
-		places[sh.shard] = place{sh, i}
+		places[sh.id] = place{sh, i}
 	}
 	return places, nil
 }

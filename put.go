@@ -86,7 +86,7 @@ func (s *Stream) put(ctx context.Context, key string, data []byte, explicit *Has
 				s.full.give(size)
 			}
 			sh.history.Add(now.Second(), kindWriteThrottled, 1)
-			return Placed{}, s.limitError(sh.shard, r)
+			return Placed{}, s.limitError(sh.id, r)
 		}
 	}
 	ms, tidy := s.stamp(sh, now)
@@ -95,7 +95,7 @@ func (s *Stream) put(ctx context.Context, key string, data []byte, explicit *Has
 	if s.full.max > 0 {
 		s.dropExcess(now)
 	}
-	return Placed{ShardID: sh.shard, SequenceNumber: sh.number(i, ms)}, nil
+	return Placed{ShardID: sh.id, SequenceNumber: sh.number(i, ms)}, nil
 }
 
 // beginWrite returns the shard that takes a record, between its begin and end,
@@ -451,7 +451,7 @@ func (q *waitingPut) putLine(l *lineup) bool {
 	if l.owed > 0 {
 		sh.owed = l.debt.By
 		l.due = time.Now().Add(l.debt.Wait)
-		l.err = q.stream.limitError(sh.shard, quota.Refusal{Kind: l.debt.By, Wait: l.debt.Wait})
+		l.err = q.stream.limitError(sh.id, quota.Refusal{Kind: l.debt.By, Wait: l.debt.Wait})
 	}
 	if passed == 0 {
 		sh.abandon()
@@ -470,7 +470,7 @@ func (q *waitingPut) store(sh *shard, entries []int, now clock.Instant) {
 	for _, i := range entries {
 		e := &q.entries[i]
 		at := sh.log.Append(e.PartitionKey, e.Data, ms)
-		q.results[i] = PutResult{Placed: Placed{ShardID: sh.shard, SequenceNumber: sh.number(at, ms)}}
+		q.results[i] = PutResult{Placed: Placed{ShardID: sh.id, SequenceNumber: sh.number(at, ms)}}
 	}
 	if !q.single {
 		sh.countBatch(before)

@@ -108,7 +108,7 @@ func (s *Stream) tips() map[ShardID]uint64 {
 	defer s.reshard.Unlock()
 	tips := make(map[ShardID]uint64)
 	for _, sh := range s.routes.Load().all {
-		tips[sh.shard] = sh.log.End()
+		tips[sh.id] = sh.log.End()
 	}
 	return tips
 }
@@ -124,7 +124,7 @@ func (r *Reader) beginShard(from Position, routes *routing, now clock.Instant, h
 		if err != nil {
 			return err
 		}
-		if at, ok := places[sh.shard]; ok {
+		if at, ok := places[sh.id]; ok {
 			r.only, r.cursors = sh, []*shardCursor{{sh, at.cursor()}}
 			return nil
 		}
@@ -182,7 +182,7 @@ func firstOf(list []*shard) (first map[ShardID]uint64) {
 			if first == nil {
 				first = make(map[ShardID]uint64)
 			}
-			first[sh.shard] = i
+			first[sh.id] = i
 		}
 	}
 	return first
@@ -203,7 +203,7 @@ func (r *routing) closedAfter(ms int64) []*shard {
 func kin(shards []*shard) []lineage.Shard[ShardID] {
 	list := make([]lineage.Shard[ShardID], len(shards))
 	for i, sh := range shards {
-		list[i] = lineage.Shard[ShardID]{ID: sh.shard, Parents: sh.parents}
+		list[i] = lineage.Shard[ShardID]{ID: sh.id, Parents: sh.parents}
 	}
 	return list
 }
@@ -370,7 +370,7 @@ func (r *Reader) nextLocked(now clock.Instant, most int) (Batch, error) {
 func (r *Reader) batchLocked(at *shardCursor, now clock.Instant) Batch {
 	behind := at.sh.behindLatest(&at.cursor, r.batch, now)
 	return Batch{
-		Shard: at.sh.shard, Records: r.batch, Continue: at.sh.after(&at.cursor, r.batch),
+		Shard: at.sh.id, Records: r.batch, Continue: at.sh.after(&at.cursor, r.batch),
 		Behind: time.Duration(behind) * time.Millisecond,
 	}
 }
@@ -380,7 +380,7 @@ func (r *Reader) more(b *Batch, most int) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.stream.now()
-	i := slices.IndexFunc(r.cursors, func(at *shardCursor) bool { return at.sh.shard == b.Shard })
+	i := slices.IndexFunc(r.cursors, func(at *shardCursor) bool { return at.sh.id == b.Shard })
 	if r.closed || i < 0 {
 		return true
 	}
@@ -410,7 +410,7 @@ func (r *Reader) readLocked(at *shardCursor, now clock.Instant, horizonMs int64,
 	sh, begin, c, before := at.sh, at.cursor.Next, at.cursor, len(r.batch)
 	batch, size := sh.read(r.batch, &c, horizonMs, wanted, readerBatchBytes)
 	if r.tips != nil { // trimming may have moved the cursor towards the tip, and the read beyond it
-		c.Next = min(c.Next, r.tips[sh.shard])
+		c.Next = min(c.Next, r.tips[sh.id])
 		batch, size = cut(batch, size, before, c.Next)
 	}
 	lost := sh.log.Between(begin, c.Next) - int64(len(batch)-before)
@@ -464,9 +464,9 @@ func (r *Reader) loseLocked(at *shardCursor, from, to uint64) error {
 		r.lost += n
 		at.cursor.Next = to
 	}
-	number := func(i uint64) SequenceNumber { return newSequenceNumber(sh.created, sh.shard, i, sh.created) }
+	number := func(i uint64) SequenceNumber { return newSequenceNumber(sh.created, sh.id, i, sh.created) }
 	first, last := sh.log.BehindGap(from), sh.log.Previous(to) // no record lies in a gap
-	return &RecordsLostError{Stream: r.stream.name, Shard: sh.shard, Records: n, From: number(first), To: number(last)}
+	return &RecordsLostError{Stream: r.stream.name, Shard: sh.id, Records: n, From: number(first), To: number(last)}
 }
 
 // wanted returns how many records to read from a shard at once: none at its tip
@@ -475,7 +475,7 @@ func (r *Reader) wanted(at *shardCursor, most int) int {
 	if r.tips == nil {
 		return most
 	}
-	tip := r.tips[at.sh.shard]
+	tip := r.tips[at.sh.id]
 	if at.cursor.Next >= tip {
 		return 0
 	}
@@ -494,13 +494,13 @@ func (r *Reader) endShardLocked(place int) {
 	sh := r.cursors[place].sh
 	r.removeLocked(place)
 	children := sh.ending.Load().children
-	begin := r.walk.Ended(sh.shard, kin(children)...)
+	begin := r.walk.Ended(sh.id, kin(children)...)
 	if len(children) > 0 {
-		r.walk.Forget(sh.shard) // the reader looks at no other listing
+		r.walk.Forget(sh.id) // the reader looks at no other listing
 	}
 	for _, child := range children {
-		if slices.Contains(begin, child.shard) {
-			c := shardlog.Cursor{Next: max(1, r.trimmed[child.shard])}
+		if slices.Contains(begin, child.id) {
+			c := shardlog.Cursor{Next: max(1, r.trimmed[child.id])}
 			r.cursors = append(r.cursors, &shardCursor{child, c})
 		}
 	}

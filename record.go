@@ -44,10 +44,10 @@ func (r Record) Clone() Record {
 
 // appendViews appends the n records that c is at to dst, which has room for
 // them, as views of the log's memory.
-func appendViews(dst []Record, c *shardlog.Cursor, n int, id logID) []Record {
+func appendViews(dst []Record, c *shardlog.Cursor, n int, of identity) []Record {
 	b, i := c.Block()
 	if b.IsHollow() {
-		return appendHollow(dst, c, n, id)
+		return appendHollow(dst, c, n, of)
 	}
 	at, place := b.Start(i), len(dst)
 	dst = dst[:place+n]
@@ -60,7 +60,7 @@ func appendViews(dst []Record, c *shardlog.Cursor, n int, id logID) []Record {
 		h := b.Header(i)
 		if now := b.BaseMs() + h.Delta(); now != ms { // often many arrive at once
 			ms = now
-			arrival, zeroth = clock.TimeOfMs(ms), id.number(0, ms)
+			arrival, zeroth = clock.TimeOfMs(ms), of.number(0, ms)
 		}
 		key, end := at+h.KeyLen(), h.End()
 		r := &dst[place]
@@ -79,7 +79,7 @@ func appendViews(dst []Record, c *shardlog.Cursor, n int, id logID) []Record {
 var zeros [shardlog.MaxRecordBytes]byte
 
 // appendHollow is appendViews for a log that holds headers only.
-func appendHollow(dst []Record, c *shardlog.Cursor, n int, id logID) []Record {
+func appendHollow(dst []Record, c *shardlog.Cursor, n int, of identity) []Record {
 	b, i := c.Block()
 	at, place := b.Start(i), len(dst)
 	dst = dst[:place+n]
@@ -92,7 +92,7 @@ func appendHollow(dst []Record, c *shardlog.Cursor, n int, id logID) []Record {
 		h := b.Header(i)
 		if now := b.BaseMs() + h.Delta(); now != ms {
 			ms = now
-			arrival, zeroth = clock.TimeOfMs(ms), id.number(0, ms)
+			arrival, zeroth = clock.TimeOfMs(ms), of.number(0, ms)
 		}
 		key, data := h.KeyLen(), h.End()-at-h.KeyLen()
 		r := &dst[place]

@@ -28,7 +28,7 @@ func (s *Stream) ShardOfHashKey(k HashKey) ShardID {
 	if len(routes.open) == 0 {
 		return -1
 	}
-	return routes.open[routes.place(k)].shard
+	return routes.open[routes.place(k)].id
 }
 
 // SplitShard closes an open shard and opens two in its place, the second of
@@ -181,7 +181,7 @@ func (s *Stream) planLocked(target int, now clock.Instant) ([]plan.Step, error) 
 func (r *routing) planned() []plan.Shard {
 	open := make([]plan.Shard, len(r.open))
 	for i, sh := range r.open {
-		open[i] = plan.Shard{ID: int64(sh.shard), Keys: sh.keys.inKeyspace()}
+		open[i] = plan.Shard{ID: int64(sh.id), Keys: sh.keys.inKeyspace()}
 	}
 	return open
 }
@@ -320,7 +320,7 @@ func (c *shardChange) replace(parents []*shard, ranges ...HashKeyRange) {
 	var ids []ShardID
 	ending := shardEnding{closedMs: c.now.Ms()}
 	for _, parent := range parents {
-		ids = append(ids, parent.shard)
+		ids = append(ids, parent.id)
 		ending.closedMs = max(ending.closedMs, parent.close())
 		ending.second = max(ending.second, parent.created)
 	}
@@ -328,7 +328,7 @@ func (c *shardChange) replace(parents []*shard, ranges ...HashKeyRange) {
 	// numbers differ from these.
 	ending.second = max(ending.second, uint64(ending.closedMs)/1000, c.stream.opensAfter)
 	for _, keys := range ranges {
-		id := logID{created: ending.second + 1, shard: c.routes.next + ShardID(len(c.opened))}
+		id := identity{created: ending.second + 1, id: c.routes.next + ShardID(len(c.opened))}
 		child := newShard(c.kind, id, keys, ids, ending.closedMs)
 		ending.children = append(ending.children, child)
 		c.opened = append(c.opened, child)
@@ -473,7 +473,7 @@ func (s *Stream) ListShards(ctx context.Context, q ShardQuery) ([]Shard, error) 
 	now := s.now()
 	s.catchUpLocked(now)
 	all, horizon := s.routes.Load().all, s.horizonMs(now)
-	from := sort.Search(len(all), func(i int) bool { return all[i].shard >= q.From })
+	from := sort.Search(len(all), func(i int) bool { return all[i].id >= q.From })
 	var list []Shard
 	for _, sh := range all[from:] {
 		if q.Limit > 0 && len(list) == q.Limit {
@@ -502,7 +502,7 @@ func (sh *shard) chosen(q ShardQuery, horizonMs, createdMs int64) bool {
 	case ShardsFromTime:
 		return sh.openSince(q.Time.UnixMilli())
 	case ShardsAfterID:
-		return sh.shard > q.ShardID
+		return sh.id > q.ShardID
 	default:
 		return true
 	}
@@ -561,8 +561,8 @@ func (r *routing) place(k HashKey) int {
 
 // shard returns a shard that has not vanished, or nil.
 func (r *routing) shard(id ShardID) *shard {
-	i := sort.Search(len(r.all), func(i int) bool { return r.all[i].shard >= id })
-	if i == len(r.all) || r.all[i].shard != id {
+	i := sort.Search(len(r.all), func(i int) bool { return r.all[i].id >= id })
+	if i == len(r.all) || r.all[i].id != id {
 		return nil
 	}
 	return r.all[i]
@@ -573,7 +573,7 @@ func (s *Stream) openFirstShards(n int) {
 	shards := make([]*shard, n)
 	created := max(uint64(s.created.Second()), s.opensAfter)
 	for i, keys := range EvenRanges(n) {
-		id := logID{created: created, shard: ShardID(i)}
+		id := identity{created: created, id: ShardID(i)}
 		shards[i] = newShard(s.shardKind(), id, keys, nil, s.created.Ms())
 	}
 	s.routes.Store(newRouting(shards, shards, ShardID(n), retired{}))

@@ -82,7 +82,7 @@ func (s *Stream) TrimToPositions(p ...Positions) error {
 		}
 	}
 	for _, sh := range routes.all {
-		if i := least[sh.shard]; i > 0 {
+		if i := least[sh.id]; i > 0 {
 			s.full.giveExtent(sh.trimTo(i))
 		}
 	}
@@ -98,10 +98,10 @@ func (s *Stream) readOf(p Positions, routes *routing, horizonMs int64) (map[Shar
 	}
 	read := make(map[ShardID]uint64, len(places))
 	for _, sh := range slices.Backward(routes.all) { // children before their parents
-		if at, ok := places[sh.shard]; ok {
-			read[sh.shard] = max(read[sh.shard], at.index)
+		if at, ok := places[sh.id]; ok {
+			read[sh.id] = max(read[sh.id], at.index)
 		}
-		if _, begun := read[sh.shard]; begun {
+		if _, begun := read[sh.id]; begun {
 			for _, parent := range sh.parents {
 				read[parent] = closedShardIndex
 			}
@@ -430,7 +430,7 @@ func (h *datedHeap) verify(i int) bool {
 func (h datedHeap) Len() int      { return len(h) }
 func (h datedHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
 func (h datedHeap) Less(i, j int) bool {
-	return h[i].ms < h[j].ms || h[i].ms == h[j].ms && h[i].sh.shard < h[j].sh.shard
+	return h[i].ms < h[j].ms || h[i].ms == h[j].ms && h[i].sh.id < h[j].sh.id
 }
 func (h *datedHeap) Push(x any) { *h = append(*h, x.(dated)) }
 func (h *datedHeap) Pop() any {

@@ -155,7 +155,7 @@ func (sh *shard) hold() heldShard {
 	defer sh.mu.Unlock()
 	in, state := sh.takenIn(), sh.log.State(sh.lastMs)
 	held := heldShard{blocks: sh.log.Blocks(), meta: savedShard{
-		ID: sh.shard, Created: sh.created, Keys: sh.keys, Parents: sh.parents, Opened: sh.opened, LastMs: sh.lastMs,
+		ID: sh.id, Created: sh.created, Keys: sh.keys, Parents: sh.parents, Opened: sh.opened, LastMs: sh.lastMs,
 		First: state.First, End: state.End, Bytes: state.Bytes,
 		BatchRecords: in.BatchRecords, BatchBytes: in.BatchBytes, Gaps: state.Gaps,
 	}}
@@ -163,7 +163,7 @@ func (sh *shard) hold() heldShard {
 	if e := sh.ending.Load(); e != nil {
 		held.meta.Ending = &savedEnding{ClosedMs: e.closedMs, Second: e.second}
 		for _, child := range e.children {
-			held.meta.Ending.Children = append(held.meta.Ending.Children, child.shard)
+			held.meta.Ending.Children = append(held.meta.Ending.Children, child.id)
 		}
 	}
 	return held
@@ -357,7 +357,7 @@ func (l *loader) shard() error {
 		return damagedf("%v is impossible", m.ID)
 	}
 	kind := l.s.shardKind()
-	sh := newShard(kind, logID{created: m.Created, shard: m.ID}, m.Keys, m.Parents, m.Opened)
+	sh := newShard(kind, identity{created: m.Created, id: m.ID}, m.Keys, m.Parents, m.Opened)
 	sh.log = shardlog.Log{}
 	log, err := shardlog.Restore(&sh.log, kind.log, shardlog.State{
 		First: m.First, End: m.End, Bytes: m.Bytes, LastMs: m.LastMs, Gaps: m.Gaps,

@@ -61,14 +61,17 @@ func newSequenceNumber(created uint64, shard ShardID, index, second uint64) Sequ
 	}}
 }
 
-// logID is what the sequence numbers of a shard have in common.
-type logID struct {
+// An identity is what the sequence numbers of a shard have in common: which
+// shard it is, and the second in which it was created, which tells it from one
+// with the same id in another stream of the same name.
+type identity struct {
 	created uint64
-	shard   ShardID
+	id      ShardID
 }
 
-func (id logID) number(index uint64, ms int64) SequenceNumber {
-	return newSequenceNumber(id.created, id.shard, index, uint64(ms)/1000)
+// number returns the number of the record with an index that arrived at ms.
+func (s identity) number(index uint64, ms int64) SequenceNumber {
+	return newSequenceNumber(s.created, s.id, index, uint64(ms)/1000)
 }
 
 // atIndex returns the number at index i where n is the one at index 0.

@@ -27,8 +27,8 @@ import (
 //
 // Invariant: arrival times never fall.
 type shard struct {
-	logID              // immutable
-	keys  HashKeyRange // immutable
+	identity              // immutable
+	keys     HashKeyRange // immutable
 	// parents are the shards that were closed to open this one: none, one after a
 	// split, two after a merge, the lower first. Immutable.
 	parents []ShardID
@@ -79,8 +79,8 @@ type shardKind struct {
 	log    shardlog.Options
 }
 
-func newShard(kind shardKind, id logID, keys HashKeyRange, parents []ShardID, nowMs int64) *shard {
-	sh := &shard{logID: id, keys: keys, parents: parents, opened: nowMs, lastMs: nowMs}
+func newShard(kind shardKind, of identity, keys HashKeyRange, parents []ShardID, nowMs int64) *shard {
+	sh := &shard{identity: of, keys: keys, parents: parents, opened: nowMs, lastMs: nowMs}
 	sh.quota = quota.NewWrites(kind.limits.WriteRecordsPerSecond, kind.limits.WriteBytesPerSecond)
 	if kind.large {
 		sh.quota.AdmitLarge()
@@ -171,7 +171,7 @@ func (sh *shard) held() shardlog.Extent {
 
 // startingNumber returns the number before the shard's first record.
 func (sh *shard) startingNumber() SequenceNumber {
-	return newSequenceNumber(sh.created, sh.shard, 0, sh.created)
+	return newSequenceNumber(sh.created, sh.id, 0, sh.created)
 }
 
 // endingNumber returns the number after the shard's last record, or the zero
@@ -181,20 +181,20 @@ func (sh *shard) endingNumber() SequenceNumber {
 	if e == nil {
 		return SequenceNumber{}
 	}
-	return newSequenceNumber(sh.created, sh.shard, closedShardIndex, e.second)
+	return newSequenceNumber(sh.created, sh.id, closedShardIndex, e.second)
 }
 
 // describe returns the shard as callers see it.
 func (sh *shard) describe() Shard {
 	d := Shard{
-		ID: sh.shard, HashKeyRange: sh.keys, Parents: slices.Clone(sh.parents),
+		ID: sh.id, HashKeyRange: sh.keys, Parents: slices.Clone(sh.parents),
 		StartingSequenceNumber: sh.startingNumber(), EndingSequenceNumber: sh.endingNumber(),
 		OpenedAt: clock.TimeOfMs(sh.opened),
 	}
 	if e := sh.ending.Load(); e != nil {
 		d.ClosedAt = clock.TimeOfMs(e.closedMs)
 		for _, child := range e.children {
-			d.Children = append(d.Children, child.shard)
+			d.Children = append(d.Children, child.id)
 		}
 	}
 	return d
@@ -214,7 +214,7 @@ func (sh *shard) read(dst []Record, c *shardlog.Cursor, horizonMs int64, maxReco
 		if cap(dst)-len(dst) < n {
 			dst = slices.Grow(dst, sh.expect(c, n, bytes, most-len(dst), maxBytes-size))
 		}
-		dst = appendViews(dst, c, n, sh.logID)
+		dst = appendViews(dst, c, n, sh.identity)
 		size += bytes
 		c.Next += uint64(n)
 	}
@@ -253,7 +253,7 @@ func (sh *shard) numberBefore(c shardlog.Cursor) SequenceNumber {
 	if ok {
 		return sh.number(i, ms)
 	}
-	return newSequenceNumber(sh.created, sh.shard, i, sh.created)
+	return newSequenceNumber(sh.created, sh.id, i, sh.created)
 }
 
 // behindLatest returns how many milliseconds ago the last of the records just
@@ -490,23 +490,23 @@ func (sh *shard) locateNumber(n SequenceNumber) (uint64, error) {
 	p, ok := n.decode()
 	refuse := func(encodes ShardID, reason string) (uint64, error) {
 		return 0, &SequenceNumberError{
-			Text: cmp.Or(n.String(), "0"), Reason: reason, Shard: sh.shard, Encodes: encodes, Malformed: !ok,
+			Text: cmp.Or(n.String(), "0"), Reason: reason, Shard: sh.id, Encodes: encodes, Malformed: !ok,
 		}
 	}
 	switch {
 	case !ok:
-		return refuse(sh.shard, "is invalid")
-	case p.shard != sh.shard:
-		return refuse(p.shard, fmt.Sprintf("belongs to %s, not to %s", p.shard, sh.shard))
+		return refuse(sh.id, "is invalid")
+	case p.shard != sh.id:
+		return refuse(p.shard, fmt.Sprintf("belongs to %s, not to %s", p.shard, sh.id))
 	case p.version != sequenceVersion || p.created != sh.created:
-		return refuse(sh.shard, "did not come from this stream")
+		return refuse(sh.id, "did not come from this stream")
 	}
 	if _, lost := sh.log.Lost(p.index); lost {
-		return refuse(sh.shard, lostReason)
+		return refuse(sh.id, lostReason)
 	}
 	if e := sh.ending.Load(); p.index == closedShardIndex && (e == nil || p.time != e.second) {
 		// The ending number of a lost run, in which the shard was closed.
-		return refuse(sh.shard, lostReason)
+		return refuse(sh.id, lostReason)
 	}
 	return p.index, nil
 }

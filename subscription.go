@@ -70,7 +70,7 @@ func (s *Stream) subscribe(name string, at shardCursor, now clock.Instant) (*Sub
 	if err != nil {
 		return nil, err
 	}
-	if before := c.subscriptions[at.sh.shard]; before != nil {
+	if before := c.subscriptions[at.sh.id]; before != nil {
 		err = before.admit(now)
 	}
 	c.countSubscribe(now, err)
@@ -95,7 +95,7 @@ func (sub *Subscription) admit(now clock.Instant) error {
 	if wait <= 0 {
 		return nil
 	}
-	return &LimitError{Quota: QuotaSubscriptions, Stream: s.name, Shard: sub.sh.shard, RetryAfter: wait}
+	return &LimitError{Quota: QuotaSubscriptions, Stream: s.name, Shard: sub.sh.id, RetryAfter: wait}
 }
 
 // isNone reports whether Subscribe did not make the subscription.
@@ -106,7 +106,7 @@ func (sub *Subscription) ShardID() ShardID {
 	if sub.isNone() {
 		return 0
 	}
-	return sub.sh.shard
+	return sub.sh.id
 }
 
 // Next returns the next event and waits for it. The slice of its records is
@@ -178,7 +178,7 @@ func (sub *Subscription) Close() {
 		return
 	}
 	sub.end(fmt.Errorf("subscription of consumer %q to %s of stream %s: %w",
-		sub.consumer.name, sub.sh.shard, sub.stream.name, ErrClosed))
+		sub.consumer.name, sub.sh.id, sub.stream.name, ErrClosed))
 }
 
 // end ends the subscription, unless it has ended, and wakes its Next.
@@ -256,7 +256,7 @@ func (sub *Subscription) readLocked(now clock.Instant) (Batch, int, pause) {
 	}
 	sub.cursor, sub.ready = c, 0
 	behind := time.Duration(sh.behindLatest(&c, records, now)) * time.Millisecond
-	ev := Batch{Shard: sh.shard, Records: records, Behind: behind}
+	ev := Batch{Shard: sh.id, Records: records, Behind: behind}
 	if finished {
 		sh.endBatch(&ev)
 		sub.endLocked(io.EOF)
@@ -269,7 +269,7 @@ func (sub *Subscription) readLocked(now clock.Instant) (Batch, int, pause) {
 // idleLocked returns an event without records.
 func (sub *Subscription) idleLocked(now clock.Instant) Batch {
 	return Batch{
-		Shard:    sub.sh.shard,
+		Shard:    sub.sh.id,
 		Continue: sub.sh.after(&sub.cursor, nil),
 		Behind:   time.Duration(sub.behindLocked(now)) * time.Millisecond,
 	}
