@@ -69,6 +69,8 @@ func (s *Stream) put(ctx context.Context, key string, data []byte, explicit *Has
 	}
 	size := len(key) + len(data)
 	if s.full.max > 0 {
+		// Before the shard is taken: to make room may take a wait, and the mutex of
+		// another shard.
 		var err error
 		if now, err = s.makeRoom(ctx, size, now); err != nil {
 			return Placed{}, err
@@ -82,7 +84,7 @@ func (s *Stream) put(ctx context.Context, key string, data []byte, explicit *Has
 	if sh.quota.Limited() {
 		if r := sh.admit(now, size, inLine); r.Kind != quota.None {
 			sh.abandon()
-			if !inLine {
+			if !inLine { // else it is going to wait for the quota, with its room
 				s.full.give(size)
 			}
 			sh.history.Add(now.Second(), kindWriteThrottled, 1)
@@ -93,6 +95,8 @@ func (s *Stream) put(ctx context.Context, key string, data []byte, explicit *Has
 	i := sh.log.Append(key, data, ms)
 	s.after(sh, sh.end(now, s.retention()), tidy, now)
 	if s.full.max > 0 {
+		// Last: a record that was refused drops nothing, and what is to be dropped
+		// may be in any shard, this one too.
 		s.dropExcess(now)
 	}
 	return Placed{ShardID: sh.id, SequenceNumber: sh.number(i, ms)}, nil
@@ -113,6 +117,9 @@ func (s *Stream) beginWrite(key string, explicit *HashKey) *shard {
 		if sh.begin() {
 			return sh
 		}
+		// It was closed since the routing was loaded. The next routing is published
+		// before the reshard is over, so who waits for that does not come here twice
+		// for the same shard.
 	}
 }
 
@@ -125,7 +132,10 @@ func (s *Stream) laterRoutes() *routing {
 
 // stamp returns the arrival of what is put into a shard, which is between begin
 // and end. It reports whether this is the first put of a second on the stream.
-// The stream's mark is made here, before anything of that second is published.
+//
+// The stream's mark is made here, while nothing of that second is published:
+// it says what had come in before, so what is published any earlier would count
+// for the second before.
 func (s *Stream) stamp(sh *shard, now clock.Instant) (ms int64, tidy bool) {
 	ms, newSecond := sh.stamp(now.Ms())
 	if newSecond {

@@ -413,12 +413,16 @@ func (r *Reader) readLocked(at *shardCursor, now clock.Instant, horizonMs int64,
 		c.Next = min(c.Next, r.tips[sh.id])
 		batch, size = cut(batch, size, before, c.Next)
 	}
+	// The cursor has moved over what was read and over what was gone: what there
+	// ever was in between and is not in the batch is lost.
 	lost := sh.log.Between(begin, c.Next) - int64(len(batch)-before)
 	if lost > 0 && r.strict {
 		from, to := sh.missing(begin, c.Next, batch[before:])
 		if from == begin {
 			return r.loseLocked(at, from, to)
 		}
+		// Records were trimmed while they were read, behind some that were not: these
+		// are given first, and the next call meets the gap.
 		c.Next, lost = from, 0
 		batch, size = cut(batch, size, before, from)
 	}

@@ -343,7 +343,9 @@ func (c *shardChange) replace(parents []*shard, ranges ...HashKeyRange) {
 
 // publish opens the new shards to writers, and then ends the closed ones for
 // readers, who learn of the children. In this order, since a reader that has
-// come to the end of a parent looks for its children at once.
+// come to the end of a parent looks for its children at once. In between the
+// children may take records already, and a reader of the whole stream comes to
+// them all the same: it begins them at their beginning.
 func (c *shardChange) publish() {
 	s, before := c.stream, c.routes
 	all := slices.Concat(before.all, c.opened)
@@ -351,8 +353,8 @@ func (c *shardChange) publish() {
 	for i, sh := range c.closed {
 		sh.finish(c.ending[i])
 	}
-	s.waiting.Wake()
-	s.resharded.Wake()
+	s.waiting.Wake()   // those who read several shards,
+	s.resharded.Wake() // and those who wait for the quota of one that is closed
 	s.forgetExpiredLocked(c.now)
 }
 
@@ -386,9 +388,11 @@ func (sh *shard) close() int64 {
 // finish ends a shard that is closed to writers for readers too, who learn of
 // its children.
 func (sh *shard) finish(e shardEnding) {
+	// The end is final without the mutex: close took it, so whoever put before
+	// has published, and nobody puts after.
 	e.index = sh.log.End()
 	sh.ending.Store(&e)
-	sh.waiting.Wake()
+	sh.waiting.Wake() // after the store: who is woken looks for it
 }
 
 // forgetExpiredLocked removes closed shards whose last record has expired. The
@@ -540,8 +544,8 @@ func newRouting(all, open []*shard, next ShardID, gone retired) *routing {
 }
 
 // place returns the place in open of the shard that takes k; there must be open
-// ones. It guesses from an
-// even split of the key space, looks around, and searches only then.
+// ones. It guesses from an even split of the key space, looks around, and
+// searches only then: most streams are split evenly, or nearly so.
 func (r *routing) place(k HashKey) int {
 	const nearby = 4
 	guess, _ := bits.Mul64(k.Hi, uint64(len(r.starts)))

@@ -40,10 +40,10 @@ func (s *Stream) Trim() {
 
 // TrimTo makes the records of n's shard up to and including n unreadable at
 // once, as if their retention had passed, and releases their memory by whole
-// blocks of up to a MiB. It is for programs that know all their readers and that
-// these have passed n; the service has nothing like it. A number beyond the
-// newest record trims all there is. What is trimmed is not counted as dropped:
-// nobody is to miss it.
+// blocks of up to a MiB. It is for programs that know all their readers, and
+// that these have passed n; the service has nothing like it. A number beyond
+// the newest record trims all there is. What is trimmed is not counted as
+// dropped: nobody is to miss it.
 //
 // The error matches [ErrInvalidSequenceNumber] or [ErrShardNotFound] when n is
 // not a number of this stream. A shard that has vanished is no error.
@@ -174,9 +174,9 @@ func (m *memoryBound) admit(size int) bool {
 	return m.hold(n)
 }
 
-// hold counts n bytes as held if there is room for them. It counts nothing that
-// it has to take back: another one would not find room meanwhile, and wait for
-// a change that does not come.
+// hold counts n bytes as held if there is room for them. It does not add them
+// first and take them back if that was too much: a smaller record of another
+// put would be refused meanwhile, or wait although there is room for it.
 func (m *memoryBound) hold(n int64) bool {
 	for {
 		held := m.held.Load()
@@ -258,6 +258,8 @@ func (s *Stream) waitForRoom(ctx context.Context, size int, now clock.Instant) (
 	if m.line.Empty() && m.admit(size) {
 		return now, nil
 	}
+	// Only who is first in line asks for room: a smaller record behind it could
+	// take what it waits for again and again.
 	turn := make(chan *wait.Ticket, 1)
 	ticket := m.line.Enter(turn)
 	defer m.line.Leave(ticket)
@@ -335,10 +337,12 @@ func (s *Stream) dropExcess(now clock.Instant) {
 		if first == nil {
 			return // what is over the bound is about to be stored
 		}
-		if first.ms <= horizon {
+		if first.ms <= horizon { // it has expired, which is not to be counted as dropped
 			m.giveExtent(first.sh.trim(now, retention))
 			continue
 		}
+		// As many at once as are no younger than the oldest elsewhere: one by one
+		// each would cost a look at the heap.
 		gone := first.sh.drop(m.held.Load()-m.max, next)
 		m.giveExtent(gone)
 		first.sh.history.Add(now.Second(), kindDroppedRecords, gone.Records, gone.Bytes)
@@ -362,7 +366,9 @@ func (s *Stream) trimDated(now clock.Instant) (wait time.Duration) {
 		}
 		gone := first.sh.trim(now, retention)
 		if m.giveExtent(gone); isAhead && gone.Records == 0 {
-			// Its arrival says nothing, and by then it has expired.
+			// The clock was set back, so its arrival says nothing of when it expires. The
+			// shard counts from when it was looked at first (see farAheadMs), which was
+			// now or before: by then it has expired.
 			return time.Duration(clock.Instant(retention).Plus(retention / 512))
 		}
 	}
@@ -392,34 +398,37 @@ type dated struct {
 
 // settle brings the shard with the oldest record to the top and returns it, nil
 // if there is none, with the arrival of the oldest record in any other.
+//
+// An entry may be too old, but never too young: records are only taken away
+// from the old end, and a shard is entered again when it gets its first. So an
+// entry that is at the top, and right, is the oldest of all, and the same goes
+// for the two below it and what is below those. The others need no look.
 func (h *datedHeap) settle() (first *dated, next int64) {
 	if !h.verify(0) {
 		return nil, math.MaxInt64
 	}
 	next = math.MaxInt64
 	for _, i := range [...]int{1, 2} {
-		for i < len(*h) && !h.verify(i) {
-		}
-		if i < len(*h) {
+		if h.verify(i) {
 			next = min(next, (*h)[i].ms)
 		}
 	}
 	return &(*h)[0], next
 }
 
-// verify makes the place of a heap hold what it says, and reports whether it
-// holds anything.
+// verify makes what is at a place of the heap right, and reports whether there
+// is anything.
 func (h *datedHeap) verify(i int) bool {
 	for i < len(*h) {
 		d := &(*h)[i]
 		ms, ok := d.sh.log.Oldest()
 		switch {
 		case !ok:
-			d.sh.dated = false
+			d.sh.dated = false // its next record enters it again
 			heap.Remove(h, i)
 		case ms != d.ms:
 			d.ms = ms
-			heap.Fix(h, i)
+			heap.Fix(h, i) // downwards; whoever came up is looked at next
 		default:
 			return true
 		}

@@ -413,10 +413,12 @@ func (l *loader) block(log *shardlog.Restorer) error {
 	return nil
 }
 
-// finish puts the shards together.
+// finish puts the shards together. Nobody else has the stream yet; reshard is
+// held for what wants it held.
 func (l *loader) finish() (*Stream, error) {
 	s := l.s
 	s.reshard.Lock()
+	// All shards, so that parents find their children; which are open comes after.
 	routes := newRouting(l.shards, nil, l.meta.Next, retired{})
 	var open []*shard
 	for i, sh := range l.shards {
@@ -431,7 +433,7 @@ func (l *loader) finish() (*Stream, error) {
 			sh.closed = true
 			sh.ending.Store(ending)
 		}
-		if s.full.max > 0 {
+		if s.full.max > 0 { // as the puts did, of which nothing was counted here
 			s.full.held.Add(memoryOf(sh.held()))
 			s.full.date(sh)
 		}
@@ -439,10 +441,14 @@ func (l *loader) finish() (*Stream, error) {
 	slices.SortFunc(open, func(a, b *shard) int { return a.keys.Start.Compare(b.keys.Start) })
 	s.routes.Store(newRouting(l.shards, open, l.meta.Next, retired{}))
 	now := l.now
+	// Later than all that the lost run can have opened, and all that is here: the
+	// clock may have been set back, and the file been loaded before.
 	s.opensAfter = max(uint64(max(now.Second(), l.meta.LastSecond)), l.meta.OpensAfter) + lostSeconds
 	if s.mode() == OnDemand && !l.meta.Ended {
 		s.beginScalingLocked(now, len(open), l.meta.Warm, Distribution(l.meta.Distribution))
 	}
+	// So that what was loaded does not count for the second of the next put, and
+	// numbers of the saved run stay good for ordering.
 	s.mark(l.meta.LastSecond)
 	s.reshard.Unlock()
 	if l.meta.Ended && len(open) > 0 {
@@ -451,7 +457,7 @@ func (l *loader) finish() (*Stream, error) {
 	if err := covered(open); err != nil && !l.meta.Ended {
 		return nil, err
 	}
-	s.dropExcess(now)
+	s.dropExcess(now) // MaxBytes may be less than it was
 	return s, nil
 }
 

@@ -136,8 +136,10 @@ type effect struct {
 // end shows readers what was appended since begin, releases what has expired,
 // and lets go of the mutex.
 func (sh *shard) end(now clock.Instant, retention time.Duration) (e effect) {
-	e.first = sh.log.First() == sh.log.End()
+	e.first = sh.log.First() == sh.log.End() // before Publish moves the end
 	sh.log.Publish()
+	// Whole blocks only, and the newest is never given up: a put into a shard with
+	// one block does not even reckon the horizon.
 	if sh.log.BlockCount() > 1 {
 		e.freed = sh.log.TrimBlocks(clock.HorizonMs(now, retention))
 	}

@@ -182,7 +182,7 @@ func (d *Debt) owe(b *rate.Limiter, at time.Time, n int) {
 		return
 	}
 	size := b.Burst()
-	if n > size { // no more can be reserved at a time than a bucket holds
+	if n > size { // no more can be reserved at a time than a bucket holds, so it holds more for a moment
 		b.SetBurstAt(at, n)
 		defer b.SetBurstAt(at, size)
 	}

@@ -82,11 +82,11 @@ type Machine struct {
 	todo Todo // decided, but not returned yet
 }
 
-// A room is planned: at a minute no shard is to be so wide that its even part
-// of a load of so many shards' limits would overrun it.
+// A room is a plan to have room for a load: at a minute shards are split until
+// none is so wide that even traffic would overrun it.
 type room struct {
 	at     int64
-	shards float64
+	shards float64 // the load, in shards' limits
 }
 
 // A shard is one that is open.

@@ -249,8 +249,8 @@ func (l *Log) TrimExpired(ms int64) Extent {
 	return l.trimTo(&c)
 }
 
-// TrimBlocks is TrimExpired for whole blocks only: at most calls it looks at
-// one number, so every append can afford it.
+// TrimBlocks is TrimExpired for whole blocks only: most calls look at one
+// number and are done, so every append can afford it.
 func (l *Log) TrimBlocks(ms int64) (gone Extent) {
 	for l.ring.n > 1 && l.ring.at(1).baseMs <= ms {
 		// Whatever the oldest block holds arrived no later than the next block's first.
