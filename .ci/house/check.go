@@ -7,6 +7,7 @@ import (
 	"go/types"
 	"maps"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,6 +37,9 @@ func (t *tree) check(r rules) []result {
 		holds(fmt.Sprintf("no function over %d lines", r.functionLines),
 			"let it read as its steps",
 			t.longFunctions(r)),
+		holds("documents name tests and files that there are",
+			"give the name that it has now, or say what became of the promise",
+			t.namesThatAreGone()),
 	}
 }
 
@@ -262,6 +266,34 @@ func (t *tree) longFunctions(r rules) []string {
 			}
 			if n := s.fset.Position(f.End()).Line - s.fset.Position(f.Pos()).Line + 1; n > r.functionLines {
 				places = append(places, fmt.Sprintf("%s: %s has %d lines", s.at(f.Pos()), nameOfDeclaration(f), n))
+			}
+		}
+	}
+	return places
+}
+
+// named is a test, or a file of Go, as documents name them.
+var named = regexp.MustCompile("`((?:Test|Fuzz|Benchmark|Example)[A-Z_]\\w*|\\w+\\.go)`")
+
+// namesThatAreGone finds in documents the names of tests and of files that no
+// module has, those outside the workspace included.
+func (t *tree) namesThatAreGone() []string {
+	there := make(map[string]bool)
+	for _, s := range t.files {
+		there[path.Base(s.place)] = true
+		for _, d := range s.file.Decls {
+			if f, ok := d.(*ast.FuncDecl); ok && f.Recv == nil {
+				there[f.Name.Name] = true
+			}
+		}
+	}
+	var places []string
+	for _, d := range t.documents {
+		for i, line := range d.lines {
+			for _, name := range named.FindAllStringSubmatch(line, -1) {
+				if !there[name[1]] {
+					places = append(places, fmt.Sprintf("%s:%d: there is no %s", d.place, i+1, name[1]))
+				}
 			}
 		}
 	}

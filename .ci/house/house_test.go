@@ -80,6 +80,10 @@ func TestCheck_eachRuleBrokenOnce(t *testing.T) {
 			"no file over 34 lines":     {"long.go: 35 lines"},
 			"no function over 30 lines": {"long.go:4: long has 32 lines"},
 		},
+		"document": {"documents name tests and files that there are": {
+			"docs/promises.md:3: there is no TestStream_forgets",
+			"docs/promises.md:4: there is no memory.go",
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -22,10 +22,17 @@ import (
 
 // A tree is a workspace as its rules see it.
 type tree struct {
-	dir   string // absolute
-	root  *unit  // the package in dir, without its tests
-	units []*unit
-	files []*source // all Go files but those of testdata and of directories with a dot
+	dir       string // absolute
+	root      *unit  // the package in dir, without its tests
+	units     []*unit
+	files     []*source  // all Go files but those of testdata and of directories with a dot
+	documents []document // all Markdown, but likewise
+}
+
+// A document is a file of Markdown.
+type document struct {
+	place string // relative, with slashes
+	lines []string
 }
 
 // A unit is one package of the workspace, type-checked. A package that has tests
@@ -67,7 +74,7 @@ func load(dir string) (*tree, error) {
 		return nil, err
 	}
 	t := &tree{dir: dir}
-	if t.files, err = parse(dir); err != nil {
+	if err := t.read(dir); err != nil {
 		return nil, err
 	}
 	packages, err := list(dir)
@@ -157,19 +164,20 @@ func check(dir string, p listed, exports map[string]string) (*unit, error) {
 	return u, nil
 }
 
-// parse reads all Go files below dir.
-func parse(dir string) ([]*source, error) {
-	var files []*source
-	err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
+// read reads all Go files and documents below dir.
+func (t *tree) read(dir string) error {
+	return filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
 			return err
-		case d.IsDir():
+		}
+		if d.IsDir() {
 			if name != dir && (d.Name() == "testdata" || strings.HasPrefix(d.Name(), ".")) {
 				return filepath.SkipDir
 			}
 			return nil
-		case filepath.Ext(name) != ".go":
+		}
+		ext := filepath.Ext(name)
+		if ext != ".go" && ext != ".md" {
 			return nil
 		}
 		text, err := os.ReadFile(name)
@@ -180,11 +188,14 @@ func parse(dir string) ([]*source, error) {
 		if err != nil {
 			return err
 		}
-		s := &source{place: filepath.ToSlash(place), fset: token.NewFileSet()}
-		s.lines = slices.Collect(strings.Lines(string(text)))
+		place, lines := filepath.ToSlash(place), slices.Collect(strings.Lines(string(text)))
+		if ext == ".md" {
+			t.documents = append(t.documents, document{place, lines})
+			return nil
+		}
+		s := &source{place: place, fset: token.NewFileSet(), lines: lines}
 		s.file, err = parser.ParseFile(s.fset, name, text, parser.ParseComments|parser.SkipObjectResolution)
-		files = append(files, s)
+		t.files = append(t.files, s)
 		return err
 	})
-	return files, err
 }
