@@ -418,8 +418,8 @@ func TestPutRecordWait_goesByTheStreamsClock(t *testing.T) {
 	})
 }
 
-// Where the stream's clock stands still a nanosecond before the wait is over, it
-// is not asked again every nanosecond.
+// Where the stream's clock stands still a nanosecond before the wait is over,
+// it is not asked again every nanosecond.
 func TestPutRecordWait_doesNotSpinOnAClockThatStandsStill(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		clock, readings := newClock(), 0

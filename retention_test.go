@@ -340,8 +340,8 @@ func TestStream_putByAnOldReadingExpiresNothing(t *testing.T) {
 	assert.Empty(t, allData(t, s))
 }
 
-// Nor do two of them that slept for different times, if the clock was read as it
-// is in between: what the first found does not count for the second.
+// Nor do two of them that slept for different times, if the clock was read as
+// it is in between: what the first found does not count for the second.
 func TestStream_putsByTwoOldReadingsExpireNothing(t *testing.T) {
 	s, clock := clocked(t, weir.Config{Limits: weir.Unlimited()})
 	clock.Advance(96 * time.Hour)

@@ -226,8 +226,8 @@ func writeFrame(w io.Writer, kind frameKind, parts ...[]byte) error {
 // count as created at least a minute later. So a position from after the save
 // is recognised: it is refused with an error that matches
 // [ErrInvalidSequenceNumber] or [ErrInvalidIterator], and never names what
-// comes next. A file may be loaded twice, if c.Now tells a later time each time,
-// none of them before that of the save.
+// comes next. A file may be loaded twice, if c.Now tells a later time each
+// time, none of them before that of the save.
 func LoadStream(r io.Reader, c Config) (*Stream, error) {
 	if r == nil {
 		return nil, invalidf("reader", "is nil")
