@@ -155,12 +155,12 @@ func TestStream_putsAndReadsReadTheClockOnce(t *testing.T) {
 	readings := 0
 	s := newStream(t, weir.Config{Now: func() time.Time { readings++; return epoch }})
 	for name, call := range map[string]func() error{
-		"PutRecord":    func() error { _, err := s.PutRecord(t.Context(), "k", nil); return err },
-		"PutRecords":   func() error { _, err := s.PutRecords(t.Context(), []weir.Entry{{PartitionKey: "k"}}); return err },
-		"SetRetention": func() error { return setRetention(s, 25*time.Hour) },
-		"Iterator":     func() error { _, err := s.Iterator(t.Context(), shard0, weir.AtTime(epoch)); return err },
-		"Trim":         func() error { s.Trim(); return nil },
-		"Snapshot":     func() error { s.Snapshot(); return nil },
+		"PutRecord":  func() error { _, err := s.PutRecord(t.Context(), "k", nil); return err },
+		"PutRecords": func() error { _, err := s.PutRecords(t.Context(), []weir.Entry{{PartitionKey: "k"}}); return err },
+		"Set":        func() error { return setRetention(s, 25*time.Hour) },
+		"Iterator":   func() error { _, err := s.Iterator(t.Context(), shard0, weir.AtTime(epoch)); return err },
+		"Trim":       func() error { s.Trim(); return nil },
+		"Snapshot":   func() error { s.Snapshot(); return nil },
 	} {
 		readings = 0
 		require.NoError(t, call())
