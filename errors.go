@@ -17,8 +17,8 @@ var (
 	// the record: nothing happened, and the same may succeed later. The error is
 	// a [*LimitError]. The service calls it ProvisionedThroughputExceeded.
 	ErrThroughputExceeded = errors.New("throughput exceeded")
-	// ErrLimitExceeded says that a limit refused the call that is no throughput:
-	// how many consumers or shards there may be, or how often a stream may be
+	// ErrLimitExceeded says that a limit other than one of throughput refused the
+	// call: how many consumers or shards there may be, or how often a stream may be
 	// changed. The error is a [*LimitError]. The service has the same name for it.
 	ErrLimitExceeded = errors.New("limit exceeded")
 	// ErrWrongMode says that the operation is for streams in the other capacity
@@ -36,7 +36,8 @@ var (
 	// [Limits.IteratorLifetime] after its issue. The error is an
 	// [*IteratorExpiredError].
 	ErrIteratorExpired = errors.New("shard iterator expired")
-	// ErrInvalidIterator says that a text is no shard iterator of this stream.
+	// ErrInvalidIterator says that an iterator, or a text given for one, is none of
+	// this stream.
 	ErrInvalidIterator = errors.New("invalid shard iterator")
 	// ErrInvalidSequenceNumber says that a sequence number is malformed, or was
 	// given for a shard that it does not belong to, or was given out by a run
@@ -58,8 +59,8 @@ var (
 	// ErrClosed says that a [Reader] or a [Subscription] was used after its Close,
 	// or that something was put after [Stream.EndWrites].
 	ErrClosed = errors.New("closed")
-	// ErrRecordsLost says that records had gone before a reader came to them, which
-	// was told to be [Position.Strict]. The error is a [*RecordsLostError].
+	// ErrRecordsLost says that records had gone before a reader whose position is
+	// [Position.Strict] came to them. The error is a [*RecordsLostError].
 	ErrRecordsLost = errors.New("records lost")
 	// ErrDamaged says that what was to be loaded is no saved stream, or was cut
 	// off or changed since it was saved.

@@ -95,7 +95,7 @@ type consumer struct {
 	// subscriptions has the last subscription to each shard, which may have
 	// ended. Guarded by fanOut.mu.
 	subscriptions map[ShardID]*Subscription
-	sweepAt       int // how many subscriptions there are when ended ones are next swept out
+	sweepAt       int // how many there are when the ended ones are swept out next
 }
 
 func (c *consumer) describe() Consumer { return Consumer{c.name, c.created.Time()} }

@@ -219,8 +219,8 @@ type Iterator struct {
 	cursor  shardlog.Cursor
 }
 
-// IsZero reports whether it is the zero value: what a batch holds as its next
-// iterator when the shard is closed and read to its end.
+// IsZero reports whether it is the zero value: what a [Page] has as its Next
+// when the shard is closed and read to its end.
 func (it Iterator) IsZero() bool { return it.stream == nil }
 
 // ShardID returns the shard that it reads.
@@ -297,7 +297,7 @@ const pageRecords = 10_000
 
 // GetRecords returns up to limit records from the iterator's position on, as
 // one call of the service: it never waits, it spends the shard's read quota,
-// and it returns at most [Limits.ReadBytes], so a batch may hold fewer records
+// and it returns at most [Limits.ReadBytes], so a page may hold fewer records
 // than there are. Limit 0 means 10,000. Past the quota it returns a
 // [*LimitError] and the iterator stays valid.
 func (s *Stream) GetRecords(ctx context.Context, it Iterator, limit int) (Page, error) {
@@ -435,7 +435,7 @@ const (
 	tokenChecksum = 8
 )
 
-// Token returns it as opaque text of at most 512 characters, which
+// Token returns an iterator as opaque text of at most 512 characters, which
 // [Stream.ParseToken] reads, or "" if it is not an iterator of this stream.
 func (s *Stream) Token(it Iterator) string {
 	if it.stream != s {

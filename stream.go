@@ -276,9 +276,10 @@ func (s *Stream) Settings() Settings {
 	return t
 }
 
-// Set changes settings, at once, and all of them or none. change is given those
-// there are and may be called more than once, if others change some at the same
-// time. The error is an [*ArgumentError] for what is out of bounds.
+// Set changes settings, at once, and all of them or none: change is given those
+// of the moment, and makes of them what they shall be. If somebody else changes
+// some at the same time, it is called again with theirs. The error is an
+// [*ArgumentError] for what is out of bounds.
 //
 // Mode: the shards stay as they are; to provisioned mode they come as the
 // caller's, to on-demand mode as the capacity to begin with.

@@ -44,10 +44,10 @@ type Subscription struct {
 // put before the first Next.
 //
 // A consumer has one subscription a shard. Within [Limits.SubscribeTakeover] of
-// one that began, ended or not, another one is refused with a
-// [*LimitError]; after that it takes over, and the older one's
-// Next returns an error that matches [ErrSubscriptionTakenOver]. Close the
-// subscription when it is not needed any more.
+// one that began, ended or not, another one is refused with a [*LimitError];
+// after that it takes over, and the older one's Next returns an error that
+// matches [ErrSubscriptionTakenOver]. Close the subscription when it is not
+// needed any more.
 //
 // The error matches [ErrConsumerNotFound], or what [Stream.Iterator] returns.
 func (s *Stream) Subscribe(ctx context.Context, consumer string, shard ShardID, from Position) (*Subscription, error) {
@@ -110,9 +110,9 @@ func (sub *Subscription) ShardID() ShardID {
 }
 
 // Next returns the next event and waits for it. The slice of its records is
-// overwritten by the next call. Records are given as soon as they
-// are put; when there are none, an event without records comes at once after
-// Subscribe and then every [Limits.IdleEventInterval]. Past
+// overwritten by the next call. Records are given as soon as they are put; when
+// there are none, an event without records comes at once after Subscribe and
+// then every [Limits.IdleEventInterval]. Past
 // [Limits.SubscriptionBytesPerSecond] Next waits.
 //
 // It returns [io.EOF] when the subscription's life is over, to be subscribed to
