@@ -198,7 +198,8 @@ func (s *Stream) checkOrdering(n SequenceNumber, now clock.Instant) error {
 // PutRecordWait is [Stream.PutRecord] for a caller who rather waits than be
 // refused: past a write limit it waits until there is room or ctx ends. Those
 // who wait for a shard are served in the order in which they came, over a split
-// or merge too, and puts that do not wait do not overtake them; each costs the
+// or merge too. Puts that do not wait do not overtake them, but right after a
+// split or merge, when the children have their full buckets. Each costs the
 // same however many wait. When ctx ends the error matches its cause and the
 // [*LimitError] that it waited for, and the quota is as if it had not been
 // there. Metrics count a record that has to wait as throttled once.
