@@ -5,11 +5,23 @@ import "github.com/weirstream/weir/simulate"
 // Use returns what was offered in a second as parts of what one shard takes: to all
 // shards together, and to the busiest of them. Both are zero if there is no limit.
 func Use(s *simulate.Second) (all, busiest float64) {
-	records, bytes := float64(s.CapacityRecords)/float64(s.OpenShards), float64(s.CapacityBytes)/float64(s.OpenShards)
+	records, bytes := oneShard(s)
 	for i := range s.Shards {
 		busiest = max(busiest, use(&s.Shards[i].Writes, records, bytes))
 	}
 	return use(&s.Writes, records, bytes), busiest
+}
+
+// ShardUse returns what was offered in a second to one of its shards as a part of what
+// a shard takes, zero if there is no limit.
+func ShardUse(s *simulate.Second, sh *simulate.ShardSecond) float64 {
+	records, bytes := oneShard(s)
+	return use(&sh.Writes, records, bytes)
+}
+
+// oneShard returns what one shard takes in a second; below zero there is no limit.
+func oneShard(s *simulate.Second) (records, bytes float64) {
+	return float64(s.CapacityRecords) / float64(s.OpenShards), float64(s.CapacityBytes) / float64(s.OpenShards)
 }
 
 // use returns what was offered as a part of limits, of which those below zero are none.

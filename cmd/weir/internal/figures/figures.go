@@ -40,6 +40,23 @@ func Number(v float64) string {
 	}
 }
 
+// Short returns a whole number to one digit after the point of its thousands,
+// millions and so on, rounded: 999, 2.7 M for 2,696,872, 39 M for 38,971,444.
+func Short[T ~int | ~int64](n T) string {
+	if n < 0 {
+		return "-" + Short(-n)
+	}
+	v, units := float64(n), []string{"", " k", " M", " G", " T", " P", " E"}
+	for i, unit := range units {
+		// 999,950 is 1 M and not 1000 k.
+		if rounded := math.Round(10*v) / 10; rounded < 1000 || i == len(units)-1 {
+			return trimZeros(fmt.Sprintf("%.1f", rounded)) + unit
+		}
+		v /= 1000
+	}
+	return Comma(n)
+}
+
 func trimZeros(s string) string { return strings.TrimSuffix(strings.TrimRight(s, "0"), ".") }
 
 // Ratio returns a/b, and 0 where there is nothing to divide by.

@@ -1,6 +1,7 @@
 package figures_test
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -15,6 +16,16 @@ func TestNumber(t *testing.T) {
 		123.6: "124", 1234567.8: "1,234,568", -5.5: "-5.5",
 	} {
 		assert.Equal(t, want, figures.Number(v), "%v", v)
+	}
+}
+
+// Digits are rounded and not cut off: a card said 38.9 M of 38,971,444.
+func TestShort(t *testing.T) {
+	for n, want := range map[int64]string{
+		0: "0", 7: "7", 999: "999", 1000: "1 k", 1949: "1.9 k", 1951: "2 k", 2_696_872: "2.7 M", 38_971_444: "39 M",
+		999_949: "999.9 k", 999_951: "1 M", -1500: "-1.5 k", math.MaxInt64: "9.2 E",
+	} {
+		assert.Equal(t, want, figures.Short(n), "%d", n)
 	}
 }
 

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dustin/go-humanize"
-
 	"github.com/weirstream/weir/cmd/weir/internal/figures"
 	"github.com/weirstream/weir/cmd/weir/internal/report"
 	"github.com/weirstream/weir/cmd/weir/internal/table"
@@ -41,14 +39,19 @@ func (o *Outcome) Page() report.Page {
 
 func (o *Outcome) cards() []report.Card {
 	r := o.Result
-	throttled := report.Card{Name: "Throttled", Value: humanize.SIWithDigits(float64(r.ThrottledRecords), 1, ""), Verdict: report.Good}
+	throttled := report.Card{Name: "Throttled", Value: figures.Short(r.ThrottledRecords), Verdict: report.Good}
 	if r.ThrottledRecords > 0 {
 		throttled.Verdict = report.Bad
 		throttled.Note = figures.Number(100*r.ThrottledShare()) + " for each 100 offered"
 	}
+	lost := report.Card{Name: "Given up", Value: figures.Short(r.LostRecords), Verdict: report.Good}
+	if r.LostRecords > 0 {
+		lost.Verdict = report.Bad
+		lost.Note = figures.Percent(figures.Share(r.LostRecords, r.OfferedRecords)) + " of the records"
+	}
 	cards := []report.Card{
-		{Name: "Offered", Value: humanize.SIWithDigits(float64(r.OfferedRecords), 1, ""), Note: figures.Count(r.OfferedRecords, "record")},
-		throttled,
+		{Name: "Offered", Value: figures.Short(r.OfferedRecords), Note: figures.Count(r.OfferedRecords, "record")},
+		throttled, lost,
 		{Name: "Busiest second", Value: figures.Comma(r.PeakRecords.N) + "/s", Note: "at " + moment(r.PeakRecords.At)},
 		{Name: "Shards", Value: figures.Comma(r.MostShards), Note: "at most; " + figures.Number(r.ShardHours) + " shard-hours"},
 	}
@@ -249,20 +252,30 @@ func (o *Outcome) shardLines(of func(sh ShardPoint) float64, rest func(p Point) 
 
 func (o *Outcome) useChart() report.Chart {
 	c := o.timeChart("Use of the limits by the busiest shard",
-		"In the busiest second of each point: what was offered to the busiest shard as a part of what it takes. Limits hold a second's worth in reserve, so a second above 100 % need not throttle.",
+		"What was asked of a shard as a part of what it takes, on average of the minute before, of the shard that was asked for most. Limits count by the second: a busiest second is that of any shard, and as limits hold a second's worth in reserve, one above 100 % need not throttle.",
 		report.Axis{Label: "percent of one shard's limit", Unit: report.Percent, Least: 100})
 	percent := func(of func(p Point) float64) func(p Point) float64 {
 		return func(p Point) float64 { return 100 * of(p) }
 	}
+	busiest := o.line("writes, busiest second", percent(func(p Point) float64 { return p.MostUsed }))
+	busiest.Dashed = true
 	c.Series = []report.Series{
-		o.line("writes", percent(func(p Point) float64 { return p.MostUsed })),
+		{Name: "writes", Values: o.Series.minuteUse(func(u Use) float64 { return u.Writes })}, busiest,
 		o.limit("the limit", func(Point) float64 { return 100 }),
 	}
 	if slices.ContainsFunc(o.Result.Consumers, func(r simulate.ConsumerResult) bool { return !r.FanOut }) {
 		c.About += " Likewise the read limits that consumers without fan-out share; a large read is paid for afterwards, so its second may be above."
+		// Polls do not come at even distances: with 60 % of the calls in use a
+		// second with all of them is nothing unusual, and looks like a full shard.
+		calls := o.line("read calls, busiest second", percent(func(p Point) float64 { return p.ReadCallsUsed }))
+		bytes := o.line("read bytes, busiest second", percent(func(p Point) float64 { return p.ReadBytesUsed }))
+		for _, s := range []*report.Series{&calls, &bytes} {
+			s.Dashed, s.Hidden = true, true
+		}
 		c.Series = append(c.Series,
-			o.line("read calls", percent(func(p Point) float64 { return p.ReadCallsUsed })),
-			o.line("read bytes", percent(func(p Point) float64 { return p.ReadBytesUsed })))
+			report.Series{Name: "read calls", Values: o.Series.minuteUse(func(u Use) float64 { return u.ReadCalls })},
+			report.Series{Name: "read bytes", Values: o.Series.minuteUse(func(u Use) float64 { return u.ReadBytes })},
+			calls, bytes)
 	}
 	return c
 }

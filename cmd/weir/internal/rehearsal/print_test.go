@@ -114,6 +114,36 @@ func TestOutcome_Page(t *testing.T) {
 	assert.Len(t, p.Charts[0].Markers, 2, "the warm-up and the reshard")
 }
 
+// Digits of cards are rounded, and what was given up has a card of its own: of
+// 2,200 records a second that come to one shard it is more than half.
+func TestOutcome_Page_cards(t *testing.T) {
+	o := outcome(t, `{"duration": "10m", "traffic": [{"rate": "2200/s", "sizes": "100B"}]}`, rehearsal.Config{Simulation: simulate.Config{Step: 100 * time.Millisecond}})
+	cards := map[string]report.Card{}
+	for _, c := range o.Page().Cards {
+		cards[c.Name] = c
+	}
+	assert.Equal(t, "1.3 M", cards["Offered"].Value)
+	require.EqualValues(t, 719_100, o.Result.LostRecords)
+	assert.Equal(t, report.Card{Name: "Given up", Value: "719.1 k", Note: "54.5 % of the records", Verdict: report.Bad}, cards["Given up"])
+}
+
+// Three consumers that poll once a second ask for 60 % of the five calls of each
+// shard. Their polls are not evenly spaced, so that of many shards one has five in
+// almost any second, which is no use of 100 %.
+func TestOutcome_Page_useIsThatOfAMinute(t *testing.T) {
+	o := outcome(t, `{"duration": "5m", "stream": {"shards": 60}, "traffic": [{"rate": "600/s"}], "consumers": [{"count": 3}]}`, rehearsal.Config{})
+	charts := o.Page().Charts
+	c := charts[slices.IndexFunc(charts, func(c report.Chart) bool { return strings.HasPrefix(c.Title, "Use of the limits") })]
+	last := make(map[string]float64)
+	for _, s := range c.Series {
+		last[s.Name] = slices.Max(s.Values[len(s.Values)/2:])
+		assert.Equal(t, strings.HasPrefix(s.Name, "read") && strings.HasSuffix(s.Name, "busiest second"), s.Hidden, s.Name)
+	}
+	assert.InDelta(t, 60, last["read calls"], 5)
+	assert.Greater(t, last["read calls, busiest second"], 75.0)
+	assert.Less(t, last["writes"], last["writes, busiest second"])
+}
+
 // Charts that would say nothing are left out.
 func TestOutcome_Page_nothing(t *testing.T) {
 	p := outcome(t, `{"duration": "10s", "traffic": [{"rate": "1/s"}]}`, rehearsal.Config{}).Page()

@@ -70,6 +70,7 @@ type Point struct {
 	// course.
 	OtherAccepted  float64         `json:"other_accepted_records_per_second,omitempty"`
 	OtherThrottled float64         `json:"other_throttled_records_per_second,omitempty"`
+	OtherUse       Use             `json:"other_use,omitzero"` // of one of them on average
 	Consumers      []ConsumerPoint `json:"consumers,omitempty"`
 }
 
@@ -79,6 +80,27 @@ type ShardPoint struct {
 	Shard     weir.ShardID `json:"shard"`
 	Accepted  float64      `json:"accepted_records_per_second"`
 	Throttled float64      `json:"throttled_records_per_second"`
+	Use       Use          `json:"use"`
+}
+
+// A Use is what was asked of a shard on average, as parts of its limits, 1 being
+// all.
+type Use struct {
+	Writes    float64 `json:"writes"` // of records or bytes, whichever is more
+	ReadCalls float64 `json:"read_calls"`
+	ReadBytes float64 `json:"read_bytes"`
+}
+
+// join makes the average of two times of so many seconds.
+func (u *Use) join(v Use, mean func(a *float64, b float64)) {
+	mean(&u.Writes, v.Writes)
+	mean(&u.ReadCalls, v.ReadCalls)
+	mean(&u.ReadBytes, v.ReadBytes)
+}
+
+// plus adds a part of v.
+func (u Use) plus(v Use, part float64) Use {
+	return Use{u.Writes + part*v.Writes, u.ReadCalls + part*v.ReadCalls, u.ReadBytes + part*v.ReadBytes}
 }
 
 // A ConsumerPoint is one consumer's part of a point.
@@ -126,21 +148,57 @@ func (s *Series) pointOf(sec *simulate.Second) Point {
 
 // addShards fills in the shards, each at its place.
 func (s *Series) addShards(p *Point, sec *simulate.Second) {
+	others := 0
 	for i := range sec.Shards {
 		sh := &sec.Shards[i]
+		use := Use{Writes: cost.ShardUse(sec, sh), ReadCalls: sh.CallQuotaUse, ReadBytes: sh.ByteQuotaUse}
 		p.ReadCallsUsed = max(p.ReadCallsUsed, sh.CallQuotaUse)
 		p.ReadBytesUsed = max(p.ReadBytesUsed, sh.ByteQuotaUse)
 		place, ok := s.place(sh.Shard, sh.ThrottledRecords > 0)
 		if !ok {
 			p.OtherAccepted += float64(sh.AcceptedRecords)
 			p.OtherThrottled += float64(sh.ThrottledRecords)
+			others++
+			p.OtherUse = p.OtherUse.plus(use, 1)
 			continue
 		}
 		for len(p.Shards) <= place {
 			p.Shards = append(p.Shards, ShardPoint{Shard: s.order[len(p.Shards)]})
 		}
 		p.Shards[place].Accepted, p.Shards[place].Throttled = float64(sh.AcceptedRecords), float64(sh.ThrottledRecords)
+		p.Shards[place].Use = use
 	}
+	p.OtherUse = Use{}.plus(p.OtherUse, 1/float64(max(1, others)))
+}
+
+// minuteUse returns for each point, in percent, what of takes from the use of
+// the shard for which that is the most, on average of the minute that ends with
+// the point, or of the point if that is longer.
+func (s *Series) minuteUse(of func(Use) float64) []float64 {
+	most := make([]float64, len(s.Points))
+	points := int(max(1, time.Minute/s.Width))
+	for place := noPlace; place < len(s.order); place++ {
+		useAt := func(i int) float64 {
+			switch p := s.Points[i]; {
+			case place == noPlace:
+				return of(p.OtherUse)
+			case place < len(p.Shards):
+				return of(p.Shards[place].Use)
+			default:
+				return 0
+			}
+		}
+		// The sum is made anew rather than carried along, or it would collect
+		// rounding errors.
+		for i := range most {
+			first, sum := max(0, i+1-points), 0.0
+			for j := first; j <= i; j++ {
+				sum += useAt(j)
+			}
+			most[i] = max(most[i], 100*sum/float64(i+1-first))
+		}
+	}
+	return most
 }
 
 // place returns a shard's place among those that have a course, and whether it
@@ -187,6 +245,7 @@ func (p Point) join(q Point) Point {
 func (p *Point) joinShards(q Point, mean func(a *float64, b float64)) {
 	mean(&p.OtherAccepted, q.OtherAccepted)
 	mean(&p.OtherThrottled, q.OtherThrottled)
+	p.OtherUse.join(q.OtherUse, mean)
 	for len(p.Shards) < len(q.Shards) {
 		p.Shards = append(p.Shards, ShardPoint{Shard: q.Shards[len(p.Shards)].Shard})
 	}
@@ -197,6 +256,7 @@ func (p *Point) joinShards(q Point, mean func(a *float64, b float64)) {
 		}
 		mean(&p.Shards[i].Accepted, other.Accepted)
 		mean(&p.Shards[i].Throttled, other.Throttled)
+		p.Shards[i].Use.join(other.Use, mean)
 	}
 }
 

@@ -38,7 +38,7 @@ func TestSeries_keepsSecondsWhileThereAreFew(t *testing.T) {
 	assert.Equal(t, 1500.0, p.Offered)
 	assert.Equal(t, 500.0, p.Throttled)
 	assert.Equal(t, 1.5, p.MostUsed)
-	assert.Equal(t, []rehearsal.ShardPoint{{Shard: 3, Accepted: 1000, Throttled: 500}}, p.Shards)
+	assert.Equal(t, []rehearsal.ShardPoint{{Shard: 3, Accepted: 1000, Throttled: 500, Use: rehearsal.Use{Writes: 1.5}}}, p.Shards)
 	assert.Equal(t, 1500*time.Millisecond, p.Consumers[0].Age)
 }
 
@@ -82,11 +82,14 @@ func TestSeries_shardsComeAndGo(t *testing.T) {
 	later := second(1, 20)
 	later.Shards[0].Shard = 7
 	s.Add(later)
-	assert.Equal(t, []rehearsal.ShardPoint{{Shard: 3}, {Shard: 7, Accepted: 20}}, s.Points[1].Shards)
+	assert.Equal(t, []rehearsal.ShardPoint{{Shard: 3}, {Shard: 7, Accepted: 20, Use: rehearsal.Use{Writes: 0.02}}}, s.Points[1].Shards)
 	for i := 2; i < 4000; i++ {
 		s.Add(lateSecond(i))
 	}
-	assert.Equal(t, []rehearsal.ShardPoint{{Shard: 3, Accepted: 10.0 / 4}, {Shard: 7, Accepted: 60.0 / 4}}, s.Points[0].Shards)
+	assert.Equal(t, []rehearsal.ShardPoint{
+		{Shard: 3, Accepted: 10.0 / 4, Use: rehearsal.Use{Writes: 0.01 / 4}},
+		{Shard: 7, Accepted: 60.0 / 4, Use: rehearsal.Use{Writes: 0.06 / 4}},
+	}, s.Points[0].Shards)
 }
 
 func lateSecond(at int) *simulate.Second {
