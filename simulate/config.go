@@ -37,10 +37,23 @@ const (
 	// overflow between two steps.
 	MaxStep = time.Second
 
+	// MostSingle is how many records [AutoStep] has put each by itself: some ten
+	// seconds' work.
+	MostSingle = 20_000_000
+
 	// FanOutDelay is how long after its arrival a record is given to a consumer with
 	// enhanced fan-out that waits for it. It is the service's typical one.
 	FanOutDelay = 70 * time.Millisecond
 )
+
+// AutoStep returns the [Config.Step] for a workload of about so many records: zero up
+// to [MostSingle], and 100 ms above.
+func AutoStep(records float64) time.Duration {
+	if records <= MostSingle {
+		return 0
+	}
+	return 100 * time.Millisecond
+}
 
 // lastYear is the last one to begin in: the stream's clock ends in 2262.
 const lastYear = 2250

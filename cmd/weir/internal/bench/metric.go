@@ -143,7 +143,7 @@ func readMetrics() []Metric {
 		{"read", PerSecond, Higher, false, "records processed, by all consumers", sum(func(c ConsumerResult) float64 { return c.PerSecond })},
 		{"read_throttled", Number, Lower, false, "reads refused by a limit", sum(func(c ConsumerResult) float64 { return float64(c.Throttled) })},
 		{"unread", Number, Lower, false, "records not processed at the end", sum(func(c ConsumerResult) float64 { return float64(c.Unread) })},
-		{"age.max", Nanoseconds, Lower, true, "greatest iterator age", func(r *Result) (float64, bool) {
+		{"age.max", Nanoseconds, Lower, true, "how far a consumer was behind, at most", func(r *Result) (float64, bool) {
 			age := time.Duration(0)
 			for _, c := range r.Consumers {
 				age = max(age, c.MaxAge)

@@ -222,7 +222,7 @@ func (r *Result) readChart() report.Chart {
 }
 
 func (r *Result) ageChart() report.Chart {
-	c := r.timeChart("Iterator age", "How old the last record of a read was, of the consumer that is furthest behind; while one does not read, how old what it has not read can be.", "age", report.Seconds)
+	c := r.timeChart("Behind", "How old the last record of a read was, of the consumer that is furthest behind; while one does not read, how old what it has not read can be.", "age", report.Seconds)
 	c.YAxis.Least = 0.1
 	c.Series = []report.Series{r.series("age", func(p Point) float64 { return p.Age.Seconds() })}
 	return c
@@ -269,7 +269,7 @@ func (r *Result) shardRows() report.Table {
 }
 
 func (r *Result) consumerRows() report.Table {
-	t := report.Table{Title: "Consumers", Wide: true, Left: []int{1}, Header: []string{"consumer", "by", "records", "throttled reads", "unread", "max age", "propagation p99", "end to end p99"}}
+	t := report.Table{Title: "Consumers", Wide: true, Left: []int{1}, Header: []string{"consumer", "by", "records", "throttled reads", "unread", "most behind", "propagation p99", "end to end p99"}}
 	for _, c := range r.Consumers {
 		t.Rows = append(t.Rows, report.Row{Cells: []string{
 			c.Name, c.by(), figures.Comma(c.Records), figures.Comma(c.Throttled), figures.Comma(c.Unread), figures.Duration(c.MaxAge),

@@ -140,7 +140,7 @@ func (r *Result) consumerTable() string {
 	if len(r.Consumers) == 0 {
 		return ""
 	}
-	t := table.New("Consumers", []string{"consumer", "by", "records", "per second", "reads", "throttled", "unread", "max age", "p99"}, "by")
+	t := table.New("Consumers", []string{"consumer", "by", "records", "per second", "reads", "throttled", "unread", "most behind", "p99"}, "by")
 	for _, c := range r.Consumers {
 		t.Row(c.Name, c.by(), figures.Comma(c.Records), figures.Number(c.PerSecond), figures.Comma(c.Calls), figures.Comma(c.Throttled),
 			figures.Comma(c.Unread), figures.Duration(c.MaxAge), figures.Duration(c.Propagation.P99))

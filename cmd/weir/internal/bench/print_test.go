@@ -138,7 +138,7 @@ func TestSet_Page(t *testing.T) {
 	for _, n := range []int{1, 3} {
 		var b strings.Builder
 		require.NoError(t, report.Write(&b, sample(n).Page()))
-		for _, want := range []string{"weir bench: orders", "Throughput by shard", "Latency by percentile", "Iterator age", "Garbage collection", "consumer-2"} {
+		for _, want := range []string{"weir bench: orders", "Throughput by shard", "Latency by percentile", "Behind", "Garbage collection", "consumer-2"} {
 			assert.Contains(t, b.String(), want)
 		}
 	}

@@ -108,7 +108,9 @@ type ConsumerResult struct {
 	// processed at the end.
 	Unread int64 `json:"unread"`
 	// MaxAge is the greatest age of the last record of a read, or of what it
-	// may not have read while it did not read, at any time of the run.
+	// may not have read while it did not read, at any time of the run. It is what
+	// the service calls MillisBehindLatest, and not the max age of a simulation,
+	// which knows of records that came between two reads.
 	MaxAge      time.Duration   `json:"max_age_ns"`
 	Propagation figures.Latency `json:"propagation"`
 	EndToEnd    figures.Latency `json:"end_to_end"`

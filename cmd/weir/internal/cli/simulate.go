@@ -119,20 +119,13 @@ func (f *simulateFlags) config(w workload.Workload, open workload.Open) (rehears
 	}, nil
 }
 
-// mostSingle is how many records are put each by itself unless --step says
-// otherwise: some ten seconds' work.
-const mostSingle = 20_000_000
-
 // stepOf returns the step of a simulation of a workload.
 func stepOf(step flagval.Step, w workload.Workload, open workload.Open) (time.Duration, error) {
 	if !step.Auto {
 		return step.Time, nil
 	}
 	v, err := w.Volume(open)
-	if err != nil || v.Records <= mostSingle {
-		return 0, err
-	}
-	return 100 * time.Millisecond, nil
+	return simulate.AutoStep(v.Records), err
 }
 
 // check says which question the workload has no answer to.

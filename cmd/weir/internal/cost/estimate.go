@@ -147,27 +147,10 @@ func cheapest(bills []Bill) Plan {
 	return best.Plan
 }
 
-// step returns how the simulation puts records together: not at all where they
-// are few, and up to a second where seconds are many.
-func (e *Estimate) step() time.Duration {
-	const (
-		few  = 10_000_000 // records
-		long = 3 * 24 * time.Hour
-	)
-	switch {
-	case e.Measured.Records <= few:
-		return 0
-	case e.Measured.Period <= long:
-		return 100 * time.Millisecond
-	default:
-		return time.Second
-	}
-}
-
 // measure finds out by simulating how many shards are needed, and how long the
 // workload lasts if only its traces or its number of records know.
 func (e *Estimate) measure(ctx context.Context, c Config) error {
-	sim := simulate.Config{Workload: onlyPuts(c.Workload), Open: c.Open, Step: e.step()}
+	sim := simulate.Config{Workload: onlyPuts(c.Workload), Open: c.Open, Step: simulate.AutoStep(e.Measured.Records)}
 	if e.ShardsGiven {
 		return e.measureNeed(ctx, c, sim)
 	}
