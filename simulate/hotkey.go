@@ -193,6 +193,7 @@ func thinner(r workload.Rate, part float64) workload.Rate {
 	if r.Wave != nil {
 		wave := *r.Wave
 		wave.Low, wave.High = less(wave.Low), less(wave.High)
+		wave.Mean, wave.Peak = less(wave.Mean), less(wave.Peak)
 		r.Wave = &wave
 	}
 	if r.Burst != nil {

@@ -83,13 +83,22 @@ func (t Traffic) withDefaults(run Duration) Traffic {
 	}
 	t.Arrivals = or(t.Arrivals, Even)
 	if t.Rate.Wave != nil {
-		wave := *t.Rate.Wave
+		wave := t.Rate.Wave.byLowAndHigh()
 		wave.Period = or(wave.Period, Duration(DefaultPeriod))
 		t.Rate.Wave = &wave
 	}
 	t.Keys = t.Keys.withDefaults()
 	t.Sizes = t.Sizes.withDefaults()
 	return t
+}
+
+// byLowAndHigh returns the same wave without mean and peak.
+func (w Wave) byLowAndHigh() Wave {
+	if w.Mean > 0 {
+		w.Low, w.High = 2*w.Mean-w.Peak, w.Peak
+		w.Mean, w.Peak = 0, 0
+	}
+	return w
 }
 
 func (k Keys) withDefaults() Keys {
@@ -102,7 +111,7 @@ func (k Keys) withDefaults() Keys {
 func (z Sizes) withDefaults() Sizes {
 	switch {
 	case len(z.Weighted) > 0:
-	case z.Median > 0:
+	case z.lognormal():
 		z.Spread = or(z.Spread, DefaultSpread)
 		z.Max = or(z.Max, weir.MaxRecordBytes)
 	case z.Max == 0:

@@ -54,6 +54,12 @@ func TestWorkload_WithDefaults(t *testing.T) {
 	assert.Empty(t, w.Consumers[1].Name)
 }
 
+func TestWave_defaultsOfMeanAndPeak(t *testing.T) {
+	w := workload.Workload{Traffic: []workload.Traffic{{Rate: workload.Rate{Wave: &workload.Wave{Mean: 6, Peak: 10}}}}}
+	assert.Equal(t, workload.Wave{Low: 2, High: 10, Period: workload.Duration(24 * time.Hour)}, *w.WithDefaults().Traffic[0].Rate.Wave)
+	assert.Zero(t, w.Traffic[0].Rate.Wave.High, "the original is as it was")
+}
+
 func TestStream_defaultsOfModes(t *testing.T) {
 	full := func(s workload.Stream) workload.Stream { return workload.Workload{Stream: s}.WithDefaults().Stream }
 	assert.Zero(t, full(workload.Stream{Mode: workload.OnDemandMode}).Shards, "what the mode begins with")

@@ -247,6 +247,33 @@ func TestSizes_logNormal(t *testing.T) {
 	assert.InDelta(t, 1, below(cut, 30_001), 1e-9)
 }
 
+// People know the mean of their records: bytes by records. It holds for what is
+// generated, whatever is cut, and Volume expects the same.
+func TestSizes_mean(t *testing.T) {
+	for name, z := range map[string]workload.Sizes{
+		"nothing is cut":     {Mean: 1024},
+		"most is cut":        {Mean: 1024, Spread: 8, Min: 800, Max: 4096},
+		"the mean is a cut":  {Mean: 4000, Spread: 2, Max: 4096},
+		"all are alike":      {Mean: 1024, Spread: 1},
+		"all are cut to one": {Mean: 700, Min: 700, Max: 700},
+	} {
+		t.Run(name, func(t *testing.T) {
+			const n = 200_000
+			var total float64
+			for _, size := range sizesOf(t, n, z) {
+				total += float64(size)
+			}
+			assert.InEpsilon(t, float64(z.Mean), total/n, 0.015)
+			w := run(time.Second, workload.Traffic{
+				Rate: workload.Rate{Constant: 1000}, Keys: workload.Keys{Weighted: []workload.WeightedKey{{Key: "k"}}}, Sizes: z,
+			})
+			v, err := w.Volume(nil)
+			require.NoError(t, err)
+			assert.InEpsilon(t, float64(z.Mean)+1, v.Bytes/v.Records, 0.001)
+		})
+	}
+}
+
 func TestSizes_weighted(t *testing.T) {
 	found := make(map[int]int)
 	for _, size := range sizesOf(t, 100_000, workload.Sizes{Weighted: []workload.WeightedSize{{Bytes: 100, Weight: 9}, {Bytes: 9000}}}) {

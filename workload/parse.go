@@ -93,7 +93,7 @@ func (k Keys) MarshalJSON() ([]byte, error) {
 
 // MarshalJSON writes a fixed size as text such as "1KiB", and others as an object.
 func (z Sizes) MarshalJSON() ([]byte, error) {
-	if z.Fixed != 0 && z.Min == 0 && z.Max == 0 && z.Median == 0 && z.Spread == 0 && len(z.Weighted) == 0 {
+	if z.Fixed != 0 && z.Min == 0 && z.Max == 0 && z.Median == 0 && z.Mean == 0 && z.Spread == 0 && len(z.Weighted) == 0 {
 		return json.Marshal(z.Fixed)
 	}
 	return json.Marshal(plainSizes(z))

@@ -98,6 +98,11 @@ func TestGenerator_countsOfEachShape(t *testing.T) {
 			rate: workload.Rate{Wave: &workload.Wave{Low: 20, High: 100, Period: 4 * s}},
 			want: []int{86, 34, 35, 85, 86, 34, 35, 85, 86, 34},
 		},
+		// The same by what people know of their traffic: the daily mean and the peak.
+		"wave by mean and peak": {
+			rate: workload.Rate{Wave: &workload.Wave{Mean: 60, Peak: 100, Period: 4 * s}},
+			want: []int{86, 34, 35, 85, 86, 34, 35, 85, 86, 34},
+		},
 		// With a peak at 1 s, and nothing at 3 s: 50t - 31.83 (cos(2πt/4) - 1): 81.83, 163.66, 181.83, 200 ...
 		"wave with a later peak": {
 			rate: workload.Rate{Wave: &workload.Wave{Low: 0, High: 100, Period: 4 * s, PeakAt: s}},

@@ -22,10 +22,14 @@ type Ramp struct {
 	To   PerSecond `json:"to"`
 }
 
-// A Wave goes up and down as the days do, as a cosine does.
+// A Wave goes up and down as the days do, as a cosine does: between Low and High, or
+// about Mean up to Peak. A wave is as far below its mean as it is above, so that Peak is
+// at most twice Mean.
 type Wave struct {
-	Low  PerSecond `json:"low"`
-	High PerSecond `json:"high"`
+	Low  PerSecond `json:"low,omitzero"`
+	High PerSecond `json:"high,omitzero"`
+	Mean PerSecond `json:"mean,omitzero"`
+	Peak PerSecond `json:"peak,omitzero"`
 	// Period is the time from peak to peak. Zero means 24 h; at least 1 ms. PeakAt is
 	// when the first peak is.
 	Period Duration `json:"period,omitzero"`
@@ -81,8 +85,8 @@ type WeightedKey struct {
 	Weight float64 `json:"weight"`
 }
 
-// Sizes are bytes of data, at most 10 MiB. One of Fixed, Min with Max, Median with the
-// others, and Weighted is given. In JSON a fixed size may be a number or text such as
+// Sizes are bytes of data, at most 10 MiB. One of Fixed, Min with Max, Median or Mean
+// with the others, and Weighted is given. In JSON a fixed size may be a number or text such as
 // "1.5KiB". Records without data are Weighted with one size of zero, for a Fixed of
 // zero means [DefaultSize].
 type Sizes struct {
@@ -91,9 +95,13 @@ type Sizes struct {
 	// distribution, where Spread is how many times the median the 84th percentile is,
 	// from 1 to 1,000; zero means 2. What is below Min or above Max is taken to be Min
 	// or Max, so that Median stays the median. Zero Max means 10 MiB then.
-	Min    Size    `json:"min,omitzero"`
-	Max    Size    `json:"max,omitzero"`
-	Median Size    `json:"median,omitzero"`
+	Min    Size `json:"min,omitzero"`
+	Max    Size `json:"max,omitzero"`
+	Median Size `json:"median,omitzero"`
+	// Mean makes the log-normal distribution whose mean that is, after what is below
+	// Min or above Max was taken to be Min or Max. It goes with all that goes with
+	// Median, but not with Median itself.
+	Mean   Size    `json:"mean,omitzero"`
 	Spread float64 `json:"spread,omitempty"`
 	// Weighted are sizes and how often each comes.
 	Weighted []WeightedSize `json:"weighted,omitempty"`

@@ -30,7 +30,7 @@ func newSizer(z Sizes, seed int64, traffic int) *sizer {
 			s.weights = append(s.weights, orOne(w.Weight))
 		}
 		s.alias = newAliasTable(s.weights)
-	case z.Median > 0:
+	case z.lognormal():
 		s.table = z.quantiles()
 	case z.Max > 0:
 		s.min, s.choices = int(z.Min), int(z.Max-z.Min)+1
@@ -52,17 +52,59 @@ func (s *sizer) draw() int {
 	}
 }
 
+// lognormal reports whether sizes are log-normal, by their median or their mean.
+func (z Sizes) lognormal() bool { return z.Median > 0 || z.Mean > 0 }
+
 // quantiles returns the sizes of a log-normal distribution, each as likely as any
 // other.
 func (z Sizes) quantiles() []int32 {
-	table := make([]int32, sizeQuantiles)
+	times := make([]float64, sizeQuantiles) // the median
 	deviation := math.Log(z.Spread)
-	for i := range table {
+	for i := range times {
 		p := (float64(i) + 0.5) / sizeQuantiles
-		size := float64(z.Median) * math.Exp(deviation*math.Sqrt2*math.Erfinv(2*p-1))
-		table[i] = int32(math.Round(min(max(size, float64(z.Min)), float64(z.Max))))
+		times[i] = math.Exp(deviation * math.Sqrt2 * math.Erfinv(2*p-1))
+	}
+	median := float64(z.Median)
+	if z.Mean > 0 {
+		median = z.medianOfMean(times)
+	}
+	table := make([]int32, sizeQuantiles)
+	for i, times := range times {
+		table[i] = int32(math.Round(z.cut(median * times)))
 	}
 	return table
+}
+
+// cut returns a size, or the bound that it is beyond.
+func (z Sizes) cut(size float64) float64 { return min(max(size, float64(z.Min)), float64(z.Max)) }
+
+// medianOfMean returns the median whose sizes, so many times as large, have the mean
+// once they are cut.
+func (z Sizes) medianOfMean(times []float64) float64 {
+	mean, smallest, largest := float64(z.Mean), times[0], times[len(times)-1]
+	median := mean * float64(len(times)) / sum(times)
+	if median*smallest >= float64(z.Min) && median*largest <= float64(z.Max) {
+		return median // nothing is cut
+	}
+	const enough = 1e-6
+	low, high := 0.0, float64(z.Max)/smallest // all are the smallest, and all the largest
+	for range 200 {
+		median = (low + high) / 2
+		var total float64
+		for _, times := range times {
+			total += z.cut(median * times)
+		}
+		got := total / float64(len(times))
+		if math.Abs(got-mean) <= enough*mean {
+			break
+		}
+		if got > mean {
+			high = median
+		} else {
+			low = median
+		}
+	}
+	return median
 }
 
 // eachShare calls f for each size with its share of all records. A uniform

@@ -101,7 +101,18 @@ func (c *checker) checkRate(at string, r Rate) {
 func (c *checker) checkWave(at string, w Wave) {
 	within(c, at+"low", w.Low, 0, MaxPerSecond)
 	within(c, at+"high", w.High, 0, MaxPerSecond)
-	c.require(w.High > 0, at+"high", "%v must be above 0", w.High)
+	within(c, at+"mean", w.Mean, 0, MaxPerSecond)
+	within(c, at+"peak", w.Peak, 0, MaxPerSecond)
+	if w.Mean != 0 || w.Peak != 0 {
+		c.require(w.Low == 0 && w.High == 0, at[:len(at)-1], "is given by low and high or by mean and peak, not by both")
+		c.require(w.Mean > 0, at+"mean", "is missing: peak needs it")
+		c.require(w.Peak > 0, at+"peak", "is missing: mean needs it")
+		c.require(w.Peak >= w.Mean, at+"peak", "%v is below mean, %v", w.Peak, w.Mean)
+		c.require(w.Peak <= 2*w.Mean, at+"peak",
+			"%v is more than twice mean, %v: a wave is as far below its mean as above; a sharper peak is made of steps, or of a second traffic", w.Peak, w.Mean)
+	} else {
+		c.require(w.High > 0, at+"high", "%v must be above 0", w.High)
+	}
 	c.require(w.Low <= w.High, at+"low", "%v is above high, %v", w.Low, w.High)
 	c.time(at+"period", w.Period)
 	c.require(w.Period == 0 || w.Period >= minPeriod, at+"period", "%v is shorter than %v", w.Period, minPeriod)
@@ -169,26 +180,30 @@ func (c *checker) weight(field string, w float64) {
 }
 
 func (z Sizes) isZero() bool {
-	return z.Fixed == 0 && z.Min == 0 && z.Max == 0 && z.Median == 0 && z.Spread == 0 && len(z.Weighted) == 0
+	return z.Fixed == 0 && z.Min == 0 && z.Max == 0 && z.Median == 0 && z.Mean == 0 && z.Spread == 0 && len(z.Weighted) == 0
 }
 
 func (c *checker) checkSizes(field string, z Sizes) {
 	at := field + "."
-	ranged := z.Min != 0 || z.Max != 0 || z.Median != 0 || z.Spread != 0
+	ranged := z.Min != 0 || z.Max != 0 || z.Median != 0 || z.Mean != 0 || z.Spread != 0
 	n := given(map[string]bool{"fixed": z.Fixed != 0, "range": ranged, "weighted": len(z.Weighted) > 0})
-	c.require(n <= 1, field, "has %d kinds of sizes; one of fixed, min with max, median with spread, and weighted is allowed", n)
+	c.require(n <= 1, field, "has %d kinds of sizes; one of fixed, min with max, median or mean with spread, and weighted is allowed", n)
 	for _, s := range []struct {
 		field string
 		size  Size
-	}{{"fixed", z.Fixed}, {"min", z.Min}, {"max", z.Max}, {"median", z.Median}} {
+	}{{"fixed", z.Fixed}, {"min", z.Min}, {"max", z.Max}, {"median", z.Median}, {"mean", z.Mean}} {
 		within(c, at+s.field, s.size, 0, weir.MaxRecordBytes)
 	}
 	if z.Spread != 0 {
 		within(c, at+"spread", z.Spread, 1, maxSpread)
-		c.require(z.Median > 0, at+"median", "is missing: spread needs it")
+		c.require(z.lognormal(), at+"median", "is missing: spread needs it, or a mean")
 	}
-	c.require(z.Min == 0 || z.Max > 0 || z.Median > 0, at+"max", "is missing: min needs it, or a median")
+	c.require(z.Median == 0 || z.Mean == 0, at+"mean", "cannot be given together with median")
+	c.require(z.Min == 0 || z.Max > 0 || z.lognormal(), at+"max", "is missing: min needs it, a median or a mean")
 	c.require(z.Max == 0 || z.Min <= z.Max, at+"min", "%v is above max, %v", z.Min, z.Max)
+	if z.Mean > 0 {
+		within(c, at+"mean", z.Mean, z.Min, or(z.Max, weir.MaxRecordBytes))
+	}
 	c.checkWeightedSizes(at+"weighted", z.Weighted)
 }
 

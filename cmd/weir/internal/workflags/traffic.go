@@ -81,6 +81,13 @@ func eachTraffic(change func(*workload.Traffic)) edit {
 
 func setSize(text string) (edit, error) {
 	var sizes workload.Sizes
+	if mean, ok := strings.CutPrefix(text, "mean:"); ok {
+		size, err := workload.ParseSize(mean)
+		if err == nil && size == 0 {
+			err = errors.New("must be above 0")
+		}
+		return eachTraffic(func(t *workload.Traffic) { t.Sizes = workload.Sizes{Mean: size} }), err
+	}
 	low, high, between := strings.Cut(text, "..")
 	least, err := workload.ParseSize(low)
 	if sizes.Fixed = least; between {
