@@ -26,6 +26,7 @@ type Fit struct {
 	// the first throttled record, and is Interrupted, if none was to be throttled.
 	Result *Result `json:"result,omitempty"`
 	Fewer  *Result `json:"fewer,omitempty"`
+	Placement
 	// Tried is every number that was simulated, in that order.
 	Tried []Try `json:"tried"`
 	// Interrupted says that the context ended before the answer was found.
@@ -47,9 +48,14 @@ type Try struct {
 //
 // First the hottest key is given a shard of its own: if that throttles too much, no
 // number of shards is enough. Then numbers are tried, from the average load up or
-// down by doubling or halving and then in halves. The answer n was simulated, and so
-// was n-1, which is not enough. That more shards are never worse is assumed, not
-// proved: keys may fall together with n shards that are apart with fewer.
+// down by doubling or halving and then in halves. More shards may be worse: keys fall
+// together with n shards that are apart with fewer. So smaller numbers are tried too,
+// wherever the keys' hashes leave a chance. The answer n was simulated, and so was n-1,
+// which is not enough; [Fit.Tried] may have greater ones that are not.
+//
+// Whether n is enough depends on the names of the keys. [Placement] says how much one
+// shard takes, whatever its keys are called, and how many shards are enough for most
+// names. That takes about as long again as the search: ten runs or so.
 func FindShards(ctx context.Context, c Config, maxThrottled float64) (Fit, error) {
 	f, err := newFitter(ctx, c, maxThrottled)
 	if err != nil {
@@ -71,6 +77,7 @@ type fitter struct {
 	config  Config
 	hot     hotKey
 	guess   int // from the average load
+	offered int64
 	fit     Fit
 	results map[int]*Result
 }
@@ -107,7 +114,7 @@ func (f *fitter) floor() error {
 	offered := r.OfferedRecords + s.producer.skipped
 	f.fit.HottestKey, f.fit.Interrupted = r.HottestKey, r.Interrupted
 	f.fit.HottestKey.Share = float64(r.OfferedRecords) / float64(max(1, offered))
-	f.guess = guess(s, offered)
+	f.guess, f.offered = guess(s, offered), offered
 	if !f.enough(r.ThrottledRecords, offered) {
 		f.fit.Impossible = true
 		f.fit.Why = fmt.Sprintf("the busiest key alone, %q, needs %.1f shards and would be throttled with one of its own: no number of shards is enough",
@@ -152,8 +159,7 @@ func (f *fitter) search() error {
 			low = middle
 		}
 	}
-	f.fit.Shards, f.fit.Result, f.fit.Fewer = high, f.results[high], f.results[low]
-	return nil
+	return f.smaller(high)
 }
 
 // bracket returns a number of shards that is not enough and a greater one that is:
@@ -208,25 +214,30 @@ func (f *fitter) try(n int) (bool, error) {
 		return false, nil
 	}
 	f.results[n] = r
-	f.fit.Tried = append(f.fit.Tried, Try{n, r.ThrottledRecords, r.ThrottledShare(), ok})
+	if !f.tried(n) {
+		f.fit.Tried = append(f.fit.Tried, Try{n, r.ThrottledRecords, r.ThrottledShare(), ok})
+	}
 	f.keep()
 	return ok, nil
 }
 
-// keep drops results that cannot be asked for any more: only the largest number that
-// is not enough and the smallest that is are.
+// keep drops results that cannot be asked for any more: only the smallest number that
+// is enough and the greatest below it that is not are.
 func (f *fitter) keep() {
 	low, high := 0, math.MaxInt
 	for _, t := range f.fit.Tried {
 		if t.Enough {
 			high = min(high, t.Shards)
-		} else {
-			low = max(low, t.Shards)
 		}
 	}
 	for _, t := range f.fit.Tried {
-		if t.Shards != low && t.Shards != high {
-			delete(f.results, t.Shards)
+		if t.Shards < high {
+			low = max(low, t.Shards)
+		}
+	}
+	for n := range f.results {
+		if n != low && n != high {
+			delete(f.results, n)
 		}
 	}
 }

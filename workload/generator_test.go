@@ -147,11 +147,21 @@ func TestKeys_followZipf(t *testing.T) {
 		}
 		expected := make(map[string]float64)
 		for k := 1; k <= keys; k++ {
-			expected["key-"+strconv.Itoa(k-1)] = n * math.Pow(float64(k), -s) / sum
+			expected["key-11-"+strconv.Itoa(k-1)] = n * math.Pow(float64(k), -s) / sum
 		}
 		assert.Len(t, found, keys)
 		freedom := float64(keys - 1)
 		assert.InDelta(t, freedom, chiSquare(expected, found), 4*math.Sqrt(2*freedom), "zipf %v", s)
+	}
+}
+
+// Which keys share a shard is chance as much as when they come, so the seed is in the
+// names. Without one they are as they always were.
+func TestKeys_seedIsInTheNames(t *testing.T) {
+	for seed, want := range map[int64]string{0: "key-0", 7: "key-7-0", -7: "key--7-0"} {
+		w := run(time.Second, workload.Traffic{Rate: workload.Rate{Constant: 1}, Keys: workload.Keys{Count: 1}})
+		w.Seed = seed
+		assert.Equal(t, want, arrivals(t, w)[0].Key.Text)
 	}
 }
 

@@ -25,7 +25,7 @@ func newKeyTable(k Keys, seed int64, traffic int) *keyTable {
 	if k.Unique {
 		t.unique = &uniqueKeys{seed: randomFor(seed, traffic, forUniqueKeys).Uint64()}
 	}
-	texts, weights := k.list()
+	texts, weights := k.list(seed)
 	t.keys = hashAll(texts)
 	t.weights = weights
 	if weights != nil {
@@ -74,7 +74,7 @@ func (t *keyTable) eachShare(f func(k *Key, share float64)) (unique float64) {
 // list returns the keys of a finite set, hot ones first, and the weights of all,
 // followed by that of unique keys if there are any. The weights are nil if they are
 // all alike.
-func (k Keys) list() (texts []string, weights []float64) {
+func (k Keys) list(seed int64) (texts []string, weights []float64) {
 	rest := 1.0
 	for _, hot := range k.Hot {
 		texts = append(texts, hot.Key)
@@ -82,7 +82,7 @@ func (k Keys) list() (texts []string, weights []float64) {
 		rest -= hot.Share
 	}
 	rest = max(0, rest)
-	base, shares := k.base()
+	base, shares := k.base(seed)
 	texts = append(texts, base...)
 	if len(k.Hot) == 0 {
 		return texts, shares
@@ -102,7 +102,7 @@ func (k Keys) list() (texts []string, weights []float64) {
 
 // base returns the keys other than hot and unique ones, and their weights, or nil if
 // they are all alike.
-func (k Keys) base() (texts []string, weights []float64) {
+func (k Keys) base(seed int64) (texts []string, weights []float64) {
 	switch {
 	case k.Unique:
 		return nil, nil
@@ -117,7 +117,7 @@ func (k Keys) base() (texts []string, weights []float64) {
 			weights = append(weights, math.Pow(float64(i+1), -k.Zipf))
 		}
 	}
-	return numberedKeys(k.Count), weights
+	return numberedKeys(k.Count, seed), weights
 }
 
 func alike(n int) []float64 {
@@ -136,13 +136,18 @@ func orOne(weight float64) float64 {
 	return weight
 }
 
-// numberedKeys returns "key-0" and so on, which share one block of memory.
-func numberedKeys(n int) []string {
-	const longest = len("key-") + 7
+// numberedKeys returns "key-0" and so on, which share one block of memory. A seed other
+// than zero is in the names, "key-7-0": which keys share a shard is chance as well.
+func numberedKeys(n int, seed int64) []string {
+	name := "key-"
+	if seed != 0 {
+		name += strconv.FormatInt(seed, 10) + "-"
+	}
+	longest := len(name) + 7
 	block := make([]byte, 0, n*longest)
 	ends := make([]int32, n)
 	for i := range ends {
-		block = strconv.AppendInt(append(block, "key-"...), int64(i), 10)
+		block = strconv.AppendInt(append(block, name...), int64(i), 10)
 		ends[i] = int32(len(block))
 	}
 	text := string(block)

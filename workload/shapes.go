@@ -55,7 +55,8 @@ type Step struct {
 // Keys are partition keys and how often each comes. One of Count with Zipf, Unique,
 // File and Weighted is given; Hot goes with all of them. In JSON a number is Count.
 type Keys struct {
-	// Count is how many there are, "key-0" and so on. Zero means [DefaultKeys]; all
+	// Count is how many there are, "key-0" and so on, or with a seed of 7 "key-7-0".
+	// Zero means [DefaultKeys]; all
 	// traffic together has at most [MaxKeys].
 	Count int `json:"count,omitempty"`
 	// Zipf is how uneven they are: the k-th comes in proportion to 1/k^Zipf. Zero

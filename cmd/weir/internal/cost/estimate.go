@@ -156,7 +156,9 @@ func (e *Estimate) measure(ctx context.Context, c Config) error {
 	}
 	sim.Workload.Stream.Shards, sim.Workload.Reshards = 0, nil
 	c.tell("looking for the number of shards", -1)
-	fit, err := simulate.FindShards(ctx, sim, 0)
+	search := sim
+	search.Workload.WarmUp = c.Workload.WarmUp // as weir simulate --fit leaves it out
+	fit, err := simulate.FindShards(ctx, search, 0)
 	if err != nil || fit.Interrupted {
 		return cmp.Or(err, ctx.Err())
 	}

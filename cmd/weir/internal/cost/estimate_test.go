@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/weirstream/weir/cmd/weir/internal/cost"
+	"github.com/weirstream/weir/simulate"
 	"github.com/weirstream/weir/workload"
 )
 
@@ -83,6 +84,21 @@ func TestRun_burstsFitIntoTheReserve(t *testing.T) {
 func TestRun_needIsWhatWasFound(t *testing.T) {
 	e := estimate(t, `{"duration": "20s", "traffic": [{"rate": "2500/s", "keys": 37}]}`)
 	assert.Equal(t, e.Month.Shards, e.Month.AtRate(1).Shards)
+}
+
+// One workload has one number of shards: weir simulate --fit 0 finds the same, of one
+// whose beginning is left out as well.
+func TestRun_agreesWithSimulate(t *testing.T) {
+	for _, text := range []string{
+		`{"duration": "20s", "seed": 3, "traffic": [{"rate": "6000/s", "keys": {"count": 500, "zipf": 0.8}}]}`,
+		`{"duration": "20s", "warm_up": "10s", "producers": {"retries": 3}, "traffic": [{"rate": {"steps": [{"at": "0s", "rate": "5000/s"}, {"at": "5s", "rate": "1500/s"}]}}]}`,
+	} {
+		w, err := workload.Parse([]byte(text))
+		require.NoError(t, err)
+		fit, err := simulate.FindShards(t.Context(), simulate.Config{Workload: w}, 0)
+		require.NoError(t, err)
+		assert.InDelta(t, fit.Shards, estimate(t, text).Month.Shards, 1e-6, text)
+	}
 }
 
 // A key that is more than a shard takes is told whether the number of shards is given or

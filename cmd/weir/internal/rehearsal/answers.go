@@ -14,7 +14,7 @@ import (
 
 // Answers says in sentences what a planner wants to know of the run.
 func (o *Outcome) Answers() []string {
-	list := []string{o.traffic(), o.throttles(), o.refused(), o.floor(), o.swept(), o.fitAnswer(), o.onDemand()}
+	list := []string{o.traffic(), o.throttles(), o.refused(), o.floor(), o.swept(), o.fitAnswer(), o.placement(), o.onDemand()}
 	list = append(append(list, o.retention()...), o.caughtUp()...)
 	return slices.DeleteFunc(list, func(s string) bool { return s == "" })
 }
@@ -128,6 +128,43 @@ func (o *Outcome) fitAnswer() string {
 	default:
 		return fmt.Sprintf("%s are the fewest that %s.", figures.Count(f.Shards, "shard"), goal)
 	}
+}
+
+// placement says what the number of shards that was found owes to the names of
+// the keys.
+func (o *Outcome) placement() string {
+	f := o.Fit
+	if f == nil || f.Shards < 1 || f.MostShare == 0 || f.Interrupted || f.MostShare >= 1 {
+		return ""
+	}
+	s := fmt.Sprintf("One shard takes up to %s of the traffic; the busiest of %s has %s.",
+		figures.Percent(f.MostShare), figures.Comma(f.Shards), figures.Percent(f.BusiestShare))
+	if f.Namings == 0 {
+		return s + " All keys have their names from the workload."
+	}
+	s += " Which keys share a shard is up to their names:"
+	most := fmt.Sprintf("for 95 %% of %s", figures.Count(f.Namings, "other naming"))
+	switch {
+	case f.ShardsForMost == 0:
+		s += fmt.Sprintf(" no number is enough %s.", most)
+	case f.ShardsForMost == f.Shards:
+		s += fmt.Sprintf(" the same number is enough %s.", most)
+	default:
+		s += fmt.Sprintf(" %s are enough %s.", figures.Count(f.ShardsForMost, "shard"), most)
+	}
+	if n := len(f.Worse); n > 0 {
+		const shown = 8
+		list := make([]string, 0, shown)
+		for _, worse := range f.Worse[:min(n, shown)] {
+			list = append(list, figures.Comma(worse))
+		}
+		which := strings.Join(list, ", ")
+		if n > shown {
+			which += " and " + figures.Comma(n-shown) + " more numbers"
+		}
+		s += fmt.Sprintf(" With these names more are not always enough: a shard has too much with %s.", which)
+	}
+	return s
 }
 
 // swept says which of the numbers that were tried is the smallest that

@@ -87,6 +87,22 @@ func TestOutcome_Answers_onDemand(t *testing.T) {
 	}
 }
 
+// A number of shards is told with what it owes to the names of the keys.
+func TestOutcome_Answers_placement(t *testing.T) {
+	for want, p := range map[string]simulate.Placement{
+		"One shard takes up to 5.0 % of the traffic; the busiest of 22 has 4.9 %. Which keys share a shard is up to their names: 40 shards are enough for 95 % of 100 other namings. " +
+			"With these names more are not always enough: a shard has too much with 23, 27.": {MostShare: 0.05, BusiestShare: 0.049, Namings: 100, ShardsForMost: 40, Worse: []int{23, 27}},
+		"the same number is enough for 95 % of 20 other namings.": {MostShare: 0.05, Namings: 20, ShardsForMost: 22},
+		"no number is enough for 95 % of 20 other namings.":       {MostShare: 0.05, Namings: 20},
+		"has 4.9 %. All keys have their names from the workload.": {MostShare: 0.05, BusiestShare: 0.049},
+		"with 23, 24, 25, 26, 27, 28, 29, 30 and 2 more numbers.": {MostShare: 0.05, Namings: 20, Worse: []int{23, 24, 25, 26, 27, 28, 29, 30, 31, 32}},
+		"22 shards are the fewest that throttle nothing.":         {}, // a trace
+	} {
+		o := rehearsal.Outcome{Result: &simulate.Result{}, Series: rehearsal.NewSeries(), Fit: &simulate.Fit{Shards: 22, Placement: p}}
+		assert.Contains(t, strings.Join(o.Answers(), "\n"), want)
+	}
+}
+
 // What was done when the context ended stays, in each of the stages.
 func TestRun_interrupted(t *testing.T) {
 	w, err := workload.Parse([]byte(`{"duration": "10m", "traffic": [{"rate": "10/s"}], "consumers": [{"name": "a"}]}`))

@@ -22,7 +22,7 @@ var (
 func (o *Outcome) sections(most most) []section {
 	all := []section{
 		o.shardSection(most.shards), o.episodeSection(most.episodes), o.changeSection(most.changes),
-		o.consumerSection(most.consumers), o.outageSection(most.outages), o.sweepSection(),
+		o.consumerSection(most.consumers), o.outageSection(most.outages), o.fitSection(), o.sweepSection(),
 	}
 	return slices.DeleteFunc(all, func(s section) bool { return len(s.rows) == 0 })
 }
@@ -165,6 +165,30 @@ func caughtUp(o simulate.Outage) string {
 		return "not in this run"
 	}
 	return figures.Duration(o.CatchUp)
+}
+
+// fitSection has a row for each number of shards that was tried to find the
+// smallest.
+func (o *Outcome) fitSection() section {
+	s := section{
+		title:  "Tried for --fit",
+		about:  "In the order in which they were simulated. Where nothing may be throttled a run ends at the first second that throttles.",
+		header: []string{"shards", "enough", "throttles"}, left: []string{"enough"},
+	}
+	if o.Fit == nil {
+		return s
+	}
+	for _, t := range o.Fit.Tried {
+		enough, throttles := "yes", figures.Comma(t.ThrottledRecords)
+		if !t.Enough {
+			enough = "no"
+			if o.Fit.MaxThrottled == 0 {
+				throttles = "some"
+			}
+		}
+		s.rows, s.good = append(s.rows, []string{figures.Comma(t.Shards), enough, throttles}), append(s.good, t.Enough)
+	}
+	return s
 }
 
 // sweepSection has a row for each number of shards that was tried. What
