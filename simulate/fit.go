@@ -29,7 +29,8 @@ type Fit struct {
 	Placement
 	// Tried is every number that was simulated, in that order.
 	Tried []Try `json:"tried"`
-	// Interrupted says that the context ended before the answer was found.
+	// Interrupted says that the context ended before the answer was found, or, where
+	// Shards is known, before what the names of the keys have to do with it was.
 	Interrupted bool `json:"interrupted"`
 }
 

@@ -116,7 +116,7 @@ func (o *Outcome) fitAnswer() string {
 		goal += " without any reshard"
 	}
 	switch {
-	case f.Interrupted:
+	case f.Interrupted && f.Shards == 0:
 		return "INTERRUPTED before the smallest number of shards was found."
 	case f.Impossible:
 		return fmt.Sprintf("No number of shards would %s: %s.", goal, strings.TrimSuffix(f.Why, ": no number of shards is enough"))
@@ -134,7 +134,13 @@ func (o *Outcome) fitAnswer() string {
 // the keys.
 func (o *Outcome) placement() string {
 	f := o.Fit
-	if f == nil || f.Shards < 1 || f.MostShare == 0 || f.Interrupted || f.MostShare >= 1 {
+	if f == nil || f.Shards < 1 {
+		return ""
+	}
+	if f.Interrupted {
+		return "INTERRUPTED before it was found how many shards are enough for other names of the keys."
+	}
+	if f.MostShare == 0 || f.MostShare >= 1 {
 		return ""
 	}
 	s := fmt.Sprintf("One shard takes up to %s of the traffic; the busiest of %s has %s.",

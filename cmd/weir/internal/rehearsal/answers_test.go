@@ -103,6 +103,13 @@ func TestOutcome_Answers_placement(t *testing.T) {
 	}
 }
 
+// An interrupt after the number was found leaves it.
+func TestOutcome_Answers_placementInterrupted(t *testing.T) {
+	o := rehearsal.Outcome{Result: &simulate.Result{}, Series: rehearsal.NewSeries(), Fit: &simulate.Fit{Shards: 22, Interrupted: true}}
+	assert.Contains(t, strings.Join(o.Answers(), "\n"), "22 shards are the fewest that throttle nothing.\n"+
+		"INTERRUPTED before it was found how many shards are enough for other names of the keys.")
+}
+
 // What was done when the context ended stays, in each of the stages.
 func TestRun_interrupted(t *testing.T) {
 	w, err := workload.Parse([]byte(`{"duration": "10m", "traffic": [{"rate": "10/s"}], "consumers": [{"name": "a"}]}`))
