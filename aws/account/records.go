@@ -253,9 +253,10 @@ func (a *Account) iterator(text, arn string) (*stream, weir.Iterator, error) {
 	if st == nil {
 		return nil, weir.Iterator{}, a.shardGone(shard, name)
 	}
-	// Of a token that is sound the engine refuses but one of an earlier stream
-	// of the same name, or one whose shard has vanished.
-	// Or one of a run that is lost: not to be answered like a shard's end.
+	// The engine refuses a sound token for three reasons. That it was given out by
+	// a run that is lost must not be answered like the end of a shard, or a client
+	// would go on with the children; that the shard has vanished, or that it was
+	// one of an earlier stream of the same name, is that end.
 	it, err := st.engine.ParseToken(token)
 	if errors.Is(err, weir.ErrInvalidSequenceNumber) {
 		return nil, weir.Iterator{}, errorf(CodeInvalidArgument, msgBadIterator)
