@@ -26,6 +26,11 @@ import (
 // latency alone takes nothing. Without Nth, Times or Probability a fault
 // applies to every call that matches, until Stop.
 //
+// One fault does one thing, and each method is called once: what is said twice
+// fails the test at once, because the first would be forgotten. A fault of a
+// stream, shard or consumer that there never was, or that the operation cannot
+// be about, fails it as well.
+//
 // The attempts of a client are calls: what happens three times may be over
 // before the code under test hears of it.
 type Fault struct {
@@ -38,6 +43,8 @@ type Fault struct {
 	matched int
 	applied int
 	stopped bool
+	known   bool              // a call was of the fault's stream, shard and consumer
+	said    map[string]bool   // methods that were called
 	seen    map[string]uint64 // calls by what they are about, for chance
 }
 
@@ -98,38 +105,84 @@ func (k *Fake) Fail(op string) *Fault {
 	return f
 }
 
-// change changes the fault's spec.
-func (f *Fault) change(with func(*faultSpec)) *Fault {
+// say changes the fault's spec by a method, which may be called once.
+func (f *Fault) say(method string, with func(*faultSpec)) *Fault {
+	f.fake.t.Helper()
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	with(&f.spec)
+	again := f.said[method]
+	if !again {
+		if f.said == nil {
+			f.said = make(map[string]bool)
+		}
+		f.said[method] = true
+		with(&f.spec)
+	}
+	f.mu.Unlock()
+	if again {
+		f.fake.t.Fatalf("kinesistest: %s was called already of the fault declared at %s, which is: %v", method, f.where, f)
+	}
 	return f
 }
 
+// about fails the test if the fault's operation has none of some members, by
+// which alone its calls could be about what.
+func (f *Fault) about(what string, members ...string) {
+	f.fake.t.Helper()
+	if f.spec.op == "" {
+		return
+	}
+	in := shapes[f.spec.op].input
+	for _, name := range members {
+		if _, ok := in.FieldByName(name); ok {
+			return
+		}
+	}
+	f.fake.t.Fatalf("kinesistest: no %s says which %s it is about: the fault would never apply", f.spec.op, what)
+}
+
 // Stream narrows the fault to a stream.
-func (f *Fault) Stream(name string) *Fault { return f.change(func(s *faultSpec) { s.stream = name }) }
+func (f *Fault) Stream(name string) *Fault {
+	f.fake.t.Helper()
+	f.about("stream", "StreamName", "StreamARN", "ConsumerARN", "ResourceARN", "ShardIterator")
+	return f.say("Stream", func(s *faultSpec) { s.stream = name })
+}
 
 // Shard narrows the fault to a shard, by its number. A PutRecords is about all
 // shards that its records go to.
 func (f *Fault) Shard(n int) *Fault {
-	return f.change(func(s *faultSpec) { s.shard = weir.ShardID(n) })
+	f.fake.t.Helper()
+	if n < 0 {
+		f.fake.t.Fatalf("kinesistest: Shard(%d): shards are numbered from 0", n)
+	}
+	f.about("shard", "ShardId", "ShardToSplit", "ShardToMerge", "ShardIterator", "PartitionKey", "Records")
+	return f.say("Shard", func(s *faultSpec) { s.shard = weir.ShardID(n) })
 }
 
 // Consumer narrows the fault to a registered consumer.
 func (f *Fault) Consumer(name string) *Fault {
-	return f.change(func(s *faultSpec) { s.consumer = name })
+	f.fake.t.Helper()
+	f.about("consumer", "ConsumerARN", "ConsumerName", "ResourceARN")
+	return f.say("Consumer", func(s *faultSpec) { s.consumer = name })
 }
 
 // When narrows the fault to calls for which when returns true. It may look at
 // the decoded request with [InputOf].
 func (f *Fault) When(when func(*Call) bool) *Fault {
-	return f.change(func(s *faultSpec) { s.when = when })
+	f.fake.t.Helper()
+	if when == nil {
+		f.fake.t.Fatalf("kinesistest: When(nil): want a function")
+	}
+	return f.say("When", func(s *faultSpec) { s.when = when })
 }
 
 // For narrows the fault to the time from now on, for d.
 func (f *Fault) For(d time.Duration) *Fault {
+	f.fake.t.Helper()
+	if d <= 0 {
+		f.fake.t.Fatalf("kinesistest: For(%v): want more than none", d)
+	}
 	now := f.fake.Now()
-	return f.change(func(s *faultSpec) { s.from, s.until = now, now.Add(d) })
+	return f.say("For", func(s *faultSpec) { s.from, s.until = now, now.Add(d) })
 }
 
 // Nth makes the fault apply to certain calls only of those that match: the
@@ -139,7 +192,7 @@ func (f *Fault) Nth(n ...int) *Fault {
 	if len(n) == 0 || slices.Min(n) < 1 {
 		f.fake.t.Fatalf("kinesistest: Nth%v: calls are counted from 1", n)
 	}
-	return f.change(func(s *faultSpec) { s.nth = slices.Clone(n) })
+	return f.say("Nth", func(s *faultSpec) { s.nth = slices.Clone(n) })
 }
 
 // Times makes the fault apply n times at most.
@@ -148,7 +201,7 @@ func (f *Fault) Times(n int) *Fault {
 	if n < 1 {
 		f.fake.t.Fatalf("kinesistest: Times(%d): want 1 or more", n)
 	}
-	return f.change(func(s *faultSpec) { s.times = n })
+	return f.say("Times", func(s *faultSpec) { s.times = n })
 }
 
 // Probability makes the fault apply by chance, 0 to 1. What decides is the seed
@@ -160,7 +213,7 @@ func (f *Fault) Probability(p float64, seed ...uint64) *Fault {
 	if !(p >= 0 && p <= 1) {
 		f.fake.t.Fatalf("kinesistest: Probability(%v): want 0 to 1", p)
 	}
-	return f.change(func(s *faultSpec) {
+	return f.say("Probability", func(s *faultSpec) {
 		s.probability, s.seed = p, f.fake.seed
 		if len(seed) > 0 {
 			s.seed = seed[0]
@@ -170,7 +223,10 @@ func (f *Fault) Probability(p float64, seed ...uint64) *Fault {
 
 // Required makes the test fail at its end if the fault did not apply: once, or
 // as often as Nth and Times say.
-func (f *Fault) Required() *Fault { return f.change(func(s *faultSpec) { s.required = true }) }
+func (f *Fault) Required() *Fault {
+	f.fake.t.Helper()
+	return f.say("Required", func(s *faultSpec) { s.required = true })
+}
 
 // With makes the call fail with an error: a [Code], an error of the SDK's types
 // package or an account.Error; any other is an internal failure that says what
@@ -215,7 +271,7 @@ func (f *Fault) Latency(d time.Duration, to ...time.Duration) *Fault {
 	if d < 0 || most == 0 {
 		f.fake.t.Fatalf("kinesistest: Latency(%v): want more than none", d)
 	}
-	return f.change(func(s *faultSpec) { s.latency = [2]time.Duration{d, most} })
+	return f.say("Latency", func(s *faultSpec) { s.latency = [2]time.Duration{d, most} })
 }
 
 // ResetBefore breaks the connection before the call has an effect.
@@ -249,14 +305,23 @@ func (f *Fault) Duplicate() *Fault { return f.act(action{kind: actDuplicate}) }
 // Do calls do, which may look at the decoded request with [InputOf]. If it
 // returns an error the call fails with it, else it goes on as if there were no
 // fault.
-func (f *Fault) Do(do func(*Call) error) *Fault { return f.change(func(s *faultSpec) { s.do = do }) }
+func (f *Fault) Do(do func(*Call) error) *Fault {
+	f.fake.t.Helper()
+	if do == nil {
+		f.fake.t.Fatalf("kinesistest: Do(nil): want a function")
+	}
+	return f.say("Do", func(s *faultSpec) { s.do = do })
+}
 
 func (f *Fault) act(a action) *Fault {
 	f.fake.t.Helper()
 	if a.after < 0 {
 		f.fake.t.Fatalf("kinesistest: after %d events: want none or more", a.after)
 	}
-	f.change(func(s *faultSpec) { s.action = a })
+	if f.said["what happens"] {
+		f.fake.t.Fatalf("kinesistest: %v: declare another fault for: %v", f, a)
+	}
+	f.say("what happens", func(s *faultSpec) { s.action = a })
 	wants := map[actionKind]string{actThrottleRecords: "PutRecords", actCut: "SubscribeToShard", actException: "SubscribeToShard"}
 	if op := wants[a.kind]; op != "" && f.spec.op != op {
 		f.fake.t.Fatalf("kinesistest: %v is for %s, not for %q", f, op, f.spec.op)

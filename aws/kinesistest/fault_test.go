@@ -321,6 +321,19 @@ func TestFault_refusesNonsense(t *testing.T) {
 		"cut after 3 events is for SubscribeToShard": func(f *kinesistest.Fault) { f.CutStream(3) },
 		"InStreamException(1, nil): want an error":   func(f *kinesistest.Fault) { f.InStreamException(1, nil) },
 		"after -1 events: want none or more":         func(f *kinesistest.Fault) { f.CutStream(-1) },
+		"Shard(-1): shards are numbered from 0":      func(f *kinesistest.Fault) { f.Shard(-1) },
+		"For(0s): want more than none":               func(f *kinesistest.Fault) { f.For(0) },
+		"When(nil): want a function":                 func(f *kinesistest.Fault) { f.When(nil) },
+		"Do(nil): want a function":                   func(f *kinesistest.Fault) { f.Do(nil) },
+
+		// Of two only the last one would be kept, in silence.
+		"GetRecords reset after the effect: declare another fault for: throttle": func(f *kinesistest.Fault) { f.ResetAfter().Throttle() },
+		"Nth was called already of the fault declared at fault_test.go:":         func(f *kinesistest.Fault) { f.Nth(1).Nth(2) },
+		"Latency was called already":                                             func(f *kinesistest.Fault) { f.Latency(1).Latency(2) },
+		"Stream was called already":                                              func(f *kinesistest.Fault) { f.Stream("a").Stream("b") },
+		"Probability was called already":                                         func(f *kinesistest.Fault) { f.Probability(0.1).Probability(0.2) },
+
+		"no GetRecords says which consumer it is about": func(f *kinesistest.Fault) { f.Consumer("c") },
 	} {
 		s := failing(t, func(s *spy) {
 			defer func() { _ = recover() }()
@@ -339,6 +352,53 @@ func TestFault_refusesNonsense(t *testing.T) {
 			defer func() { _ = recover() }()
 			make(s)
 		})
+		assert.Contains(t, s.said(), want)
+	}
+}
+
+// A fault of what there never was cannot happen, Required or not: its name is
+// mistyped, and the test would be green for that.
+func TestFault_ofNothing(t *testing.T) {
+	for want, declare := range map[string]func(*kinesistest.Fake) *kinesistest.Fault{
+		`GetRecords of ordres throttle` + "\n" + `there was no stream "ordres", but later, orders`: func(k *kinesistest.Fake) *kinesistest.Fault {
+			return k.Fail("GetRecords").Stream("ordres").Throttle()
+		},
+		"there was no shardId-000000000004, but shardId-000000000000, shardId-000000000001, ": func(k *kinesistest.Fake) *kinesistest.Fault {
+			return k.Fail("GetRecords").Stream("orders").Shard(4).Throttle()
+		},
+		`there was no consumer "biling", but audit, billing`: func(k *kinesistest.Fake) *kinesistest.Fault {
+			return k.Fail("SubscribeToShard").Consumer("biling").Throttle()
+		},
+		`no ListStreams says which stream it is about`: func(k *kinesistest.Fake) *kinesistest.Fault {
+			return k.Fail("ListStreams").Stream("orders")
+		},
+		"": func(k *kinesistest.Fake) *kinesistest.Fault {
+			k.Fail("GetRecords").Stream("later").Throttle()
+			k.Fail("").Shard(3).Throttle()
+			k.Fail("SubscribeToShard").Consumer("audit").Throttle()
+			return k.Fail("PutRecord").Stream("mistyped by the code under test").With(kinesistest.ResourceNotFound)
+		},
+	} {
+		s := failing(t, func(s *spy) {
+			defer func() { _ = recover() }()
+			k := kinesistest.New(s, kinesistest.StreamSpec{Name: "orders", Shards: 2, Consumers: []string{"billing"}})
+			declare(k)
+			k.Split("orders", 0) // shards 2 and 3
+			ctx, c, arn := context.Background(), k.Client(once), aws.String(k.StreamARN("orders"))
+			c.PutRecord(ctx, &kinesis.PutRecordInput{StreamName: aws.String("mistyped by the code under test"), PartitionKey: aws.String("k"), Data: []byte("x")})
+			_, err := c.RegisterStreamConsumer(ctx, &kinesis.RegisterStreamConsumerInput{StreamARN: arn, ConsumerName: aws.String("audit")})
+			assert.NoError(t, err)
+			_, err = c.DeregisterStreamConsumer(ctx, &kinesis.DeregisterStreamConsumerInput{StreamARN: arn, ConsumerName: aws.String("audit")})
+			assert.NoError(t, err)
+			_, err = c.CreateStream(ctx, &kinesis.CreateStreamInput{StreamName: aws.String("later"), ShardCount: aws.Int32(1)})
+			assert.NoError(t, err)
+			_, err = c.DeleteStream(ctx, &kinesis.DeleteStreamInput{StreamName: aws.String("later")})
+			assert.NoError(t, err)
+		})
+		if want == "" {
+			assert.Empty(t, s.errors)
+			continue
+		}
 		assert.Contains(t, s.said(), want)
 	}
 }

@@ -1,10 +1,14 @@
 package kinesistest
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
+
+	"github.com/weirstream/weir"
 )
 
 // idle reports whether it was not said yet what happens.
@@ -18,11 +22,15 @@ func (f *Fault) apply(c *Call) (faultSpec, bool) {
 	f.mu.Lock()
 	s, stopped := f.spec, f.stopped
 	f.mu.Unlock()
-	if stopped || s.idle() || s.misses(c) != "" {
+	if stopped || s.idle() {
 		return s, false
 	}
+	why := s.misses(c)
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.known = f.known || why == "" || why == refusedByWhen; why != "" {
+		return s, false
+	}
 	f.matched++
 	if f.seen == nil {
 		f.seen = make(map[string]uint64)
@@ -42,6 +50,8 @@ func (f *Fault) apply(c *Call) (faultSpec, bool) {
 	return s, true
 }
 
+const refusedByWhen = "refused by When"
+
 // misses returns in what way a call is not one that the fault is about; "" if
 // it is.
 func (s *faultSpec) misses(c *Call) string {
@@ -57,7 +67,7 @@ func (s *faultSpec) misses(c *Call) string {
 	case s.shard >= 0 && !c.on(s.shard):
 		return "another shard"
 	case s.when != nil && !s.when(c):
-		return "refused by When"
+		return refusedByWhen
 	}
 	return ""
 }
@@ -80,7 +90,7 @@ func (k *Fake) reportFaults() {
 	k.mu.Unlock()
 	for _, f := range faults {
 		f.mu.Lock()
-		spec, applied, matched := f.spec, f.applied, f.matched
+		spec, applied, matched, known := f.spec, f.applied, f.matched, f.known
 		f.mu.Unlock()
 		want := max(1, spec.times, len(spec.nth))
 		switch {
@@ -89,8 +99,69 @@ func (k *Fake) reportFaults() {
 		case spec.required && applied < want:
 			k.t.Errorf("kinesistest: the fault declared at %s did not happen: %v\nwant %d times, got %d; %s",
 				f.where, spec, want, applied, spec.nearMisses(k.Calls(), matched))
+		case !known:
+			if nobody := k.unknown(spec); nobody != "" {
+				k.t.Errorf("kinesistest: the fault declared at %s cannot happen: %v\n%s", f.where, spec, nobody)
+			}
 		}
 	}
+}
+
+// unknown says which of what a fault is about there never was, or returns "".
+func (k *Fake) unknown(s faultSpec) string {
+	k.drain()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	var streams, consumers []string
+	shards := make(map[weir.ShardID]bool)
+	for _, l := range k.logs {
+		streams = append(streams, l.stream.Name())
+		if s.stream != "" && s.stream != l.stream.Name() {
+			continue
+		}
+		l.lookAtShards()
+		for id := range l.shards {
+			shards[id] = true
+		}
+		for _, c := range l.stream.Consumers() {
+			consumers = append(consumers, c.Name)
+		}
+	}
+	for _, c := range k.calls { // what is gone by now
+		if c.Err != nil {
+			continue
+		}
+		streams = append(streams, c.Stream)
+		if s.stream == "" || s.stream == c.Stream {
+			consumers, shards[c.Shard] = append(consumers, c.Consumer), true
+		}
+	}
+	delete(shards, -1)
+	none := func(name string) bool { return name == "" }
+	streams, consumers = slices.DeleteFunc(streams, none), slices.DeleteFunc(consumers, none)
+	switch {
+	case s.stream != "" && !slices.Contains(streams, s.stream):
+		return fmt.Sprintf("there was no stream %q, but %s", s.stream, listed(streams))
+	case s.shard >= 0 && !shards[s.shard]:
+		return fmt.Sprintf("there was no %v, but %s", s.shard, listed(slices.Collect(maps.Keys(shards))))
+	case s.consumer != "" && !slices.Contains(consumers, s.consumer):
+		return fmt.Sprintf("there was no consumer %q, but %s", s.consumer, listed(consumers))
+	}
+	return ""
+}
+
+// listed returns the first few of a list in words.
+func listed[T cmp.Ordered](list []T) string {
+	const most = 10
+	var names []string
+	for i, x := range slices.Compact(slices.Sorted(slices.Values(list))) {
+		if i == most {
+			names = append(names, "others")
+			break
+		}
+		names = append(names, fmt.Sprint(x))
+	}
+	return cmp.Or(strings.Join(names, ", "), "none at all")
 }
 
 // nearMisses says in words which calls there were for the fault, and the last
