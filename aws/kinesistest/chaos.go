@@ -3,6 +3,7 @@ package kinesistest
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -110,11 +111,12 @@ type ChaosSpec struct {
 // goroutines they are.
 func Chaos(seed uint64, p Profile) ChaosSpec { return ChaosSpec{seed, p} }
 
-func (c ChaosSpec) set(to *Config) {
-	to.Chaos = c.Profile
-	if c.Seed != 0 {
-		to.Seed = c.Seed
+func (c ChaosSpec) set(to *options) error {
+	if to.chaotic {
+		return errors.New("two options are Chaos: give one")
 	}
+	to.chaos, to.chaotic = c, true
+	return nil
 }
 
 // chaos is what goes wrong by itself. It is guarded by Fake.mu.

@@ -45,15 +45,16 @@ type Checker struct {
 	stream    string
 	guarantee Guarantee
 
-	mu       sync.Mutex // guards what follows
-	seen     map[recordID]sighting
-	again    map[recordID][]time.Time // further sightings
-	keys     map[string]progress      // by partition key
-	unknown  []string
-	byData   map[string]Record                // made when first needed, likewise users
-	users    map[weir.SequenceNumber][]Record // by the record they came in
-	verified bool
-	total    int // sightings
+	mu      sync.Mutex // guards what follows
+	seen    map[recordID]sighting
+	again   map[recordID][]time.Time // further sightings
+	keys    map[string]progress      // by partition key
+	unknown []string
+	byData  map[string]Record                // made when first needed, likewise users
+	users   map[weir.SequenceNumber][]Record // by the record they came in
+	told    map[violationID]bool             // what Err or Check said
+	missing bool                             // Complete was asked, and did not hold
+	total   int                              // sightings
 }
 
 // A recordID is what a checker tells records apart by.
@@ -85,8 +86,9 @@ type progress struct {
 }
 
 // Checker returns a checker for the records of a stream that are put from now
-// on, and those that are in it already. The test fails at its end if the
-// consumer did not do what it promises, unless [Checker.Check] said so before.
+// on, and those that are in it already. At its end, whatever it was asked
+// before, the test fails if the consumer did not do what it promises: with what
+// neither [Checker.Check] nor [Checker.Err] said before.
 func (k *Fake) Checker(stream string, g Guarantee) *Checker {
 	k.t.Helper()
 	c := k.newChecker(stream, g)
@@ -236,6 +238,14 @@ func (c *Checker) Repeats() int {
 // Complete reports whether the consumer has seen every record there is, for
 // [Fake.WaitFor].
 func (c *Checker) Complete() bool {
+	complete := c.complete()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.missing = !complete
+	return complete
+}
+
+func (c *Checker) complete() bool {
 	if !c.guarantee.UserRecords && c.Seen() < c.fake.recordCount(c.stream) {
 		return false // without a look at each of them
 	}
@@ -262,19 +272,48 @@ func (c *Checker) Check() bool {
 	return err == nil
 }
 
-// reportCheckers fails the test for checkers that nobody asked.
+// reportCheckers fails the test for what checkers did not say yet: a record may
+// have been put, or seen again, after they were last asked.
 func (k *Fake) reportCheckers() {
 	k.t.Helper()
 	k.mu.Lock()
 	checkers := slices.Clone(k.checkers)
 	k.mu.Unlock()
 	for _, c := range checkers {
-		c.mu.Lock()
-		verified := c.verified
-		c.mu.Unlock()
-		if !verified {
-			c.Check()
+		if err := c.verdict(true); err != nil {
+			k.t.Errorf("kinesistest: the consumer of %s: %v", c.stream, err)
 		}
+	}
+}
+
+// missed returns in words what the checkers miss whose Complete was asked in
+// vain, for [Fake.WaitFor].
+func (k *Fake) missed() string {
+	k.mu.Lock()
+	checkers := slices.Clone(k.checkers)
+	k.mu.Unlock()
+	text := ""
+	for _, c := range checkers {
+		records := c.records()
+		c.mu.Lock()
+		if c.missing {
+			seen := c.seenLocked(records)
+			text += "\n" + c.wordsLocked(records, c.lostLocked(records, seen))
+		}
+		c.mu.Unlock()
+	}
+	return text
+}
+
+// forgetMissing forgets whose Complete was asked.
+func (k *Fake) forgetMissing() {
+	k.mu.Lock()
+	checkers := slices.Clone(k.checkers)
+	k.mu.Unlock()
+	for _, c := range checkers {
+		c.mu.Lock()
+		c.missing = false
+		c.mu.Unlock()
 	}
 }
 

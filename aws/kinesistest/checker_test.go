@@ -83,6 +83,48 @@ func TestChecker_failsTheTest(t *testing.T) {
 	assert.Contains(t, s.said(), "lost")
 }
 
+// What happens after a checker was asked counts as well: a record that is put
+// later and never seen, or seen once more. What was said is not said again.
+func TestChecker_askedEarly(t *testing.T) {
+	for name, ask := range map[string]func(*kinesistest.Checker){
+		"Check": func(c *kinesistest.Checker) { c.Check() },
+		"Err":   func(c *kinesistest.Checker) { _ = c.Err() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := failing(t, func(t *spy) {
+				k := kinesistest.New(t, kinesistest.Stream("a", 1))
+				c := k.Checker("a", kinesistest.ExactlyOnce())
+				k.Put("a", "x", "seen")
+				c.SawData([]byte("seen"))
+				ask(c)
+				k.Put("a", "x", "never seen")
+				c.SawData([]byte("seen"))
+			})
+			require.Len(t, s.errors, 1)
+			assert.Contains(t, s.errors[0], `x: "never seen"`)
+			assert.Contains(t, s.errors[0], `x: "seen" was seen 2 times`)
+		})
+	}
+	s := failing(t, func(s *spy) {
+		k := kinesistest.New(s, kinesistest.Stream("a", 1))
+		c := k.Checker("a", kinesistest.ExactlyOnce())
+		k.Put("a", "x", "lost")
+		c.SawData([]byte("never put"))
+		assert.ErrorContains(t, c.Err(), "never put")
+	})
+	assert.Empty(t, s.errors, "the test knows")
+	s = failing(t, func(s *spy) {
+		k := kinesistest.New(s, kinesistest.Stream("a", 1))
+		c := k.Checker("a", kinesistest.ExactlyOnce())
+		k.Put("a", "x", "lost")
+		assert.ErrorContains(t, c.Err(), "lost")
+		k.Put("a", "x", "lost too")
+	})
+	require.Len(t, s.errors, 1)
+	assert.Contains(t, s.errors[0], `"lost too"`)
+	assert.NotContains(t, s.errors[0], `"lost"`)
+}
+
 // poll reads a stream, parents before children, and starts again where it was
 // whenever something fails. It is a correct consumer, at least once.
 func poll(ctx context.Context, c *kinesis.Client, stream string, every time.Duration, saw func(...types.Record)) {
@@ -205,6 +247,21 @@ func TestWaitFor(t *testing.T) {
 		kinesistest.New(t, kinesistest.Config{Start: time.Unix(1, 0)}).WaitFor("never", time.Second, func() bool { return false })
 	})
 	assert.Contains(t, s.said(), "after 1s still not: never")
+	assert.NotContains(t, s.said(), "\n")
+
+	s = failing(t, func(t *spy) {
+		defer func() { _ = recover() }()
+		k := kinesistest.New(t, kinesistest.Config{Start: time.Unix(1, 0)}, kinesistest.Stream("a", 1))
+		check, other := k.Checker("a", kinesistest.AtLeastOnce()), k.Checker("a", kinesistest.AtLeastOnce())
+		k.Generate("a", kinesistest.Load{Records: 9, Keys: 1})
+		check.SawData([]byte("key-0 0"))
+		other.Complete()
+		k.WaitFor("all are seen", time.Second, check.Complete)
+	})
+	for _, want := range []string{"after 1s still not: all are seen\n1 of 9 records seen", `lost: 00:00:01.000 a/0 key-0: "key-0 1", number 49`, "… and 3 more lost"} {
+		assert.Contains(t, s.errors[0], want)
+	}
+	assert.NotContains(t, s.said(), "0 of 9")
 }
 
 func TestSplitAndMerge(t *testing.T) {

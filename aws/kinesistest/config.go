@@ -1,7 +1,10 @@
 package kinesistest
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/weirstream/weir"
@@ -12,13 +15,51 @@ import (
 const DefaultKeptCalls = 100_000
 
 // An Option is what [New] takes: a [Config], a [StreamSpec] or a [ChaosSpec].
+//
+// They add up, in any order. What two of them say is an error that ends the
+// test: there is at most one Config, and what a ChaosSpec says the Config must
+// leave at zero.
 type Option interface {
-	set(*Config)
+	set(*options) error
+}
+
+// options are what was said so far.
+type options struct {
+	config     Config
+	chaos      ChaosSpec
+	configured bool // by a Config
+	chaotic    bool // by a ChaosSpec
+}
+
+// optionsOf adds options up.
+func optionsOf(list []Option) (Config, error) {
+	var all options
+	for i, o := range list {
+		if o == nil {
+			return Config{}, fmt.Errorf("option %d is nil", i+1)
+		}
+		if err := o.set(&all); err != nil {
+			return Config{}, err
+		}
+	}
+	c := all.config
+	if !all.chaotic {
+		return c, nil
+	}
+	if c.Chaos != (Profile{}) {
+		return Config{}, errors.New("Config.Chaos and Chaos both say what goes wrong: give one of them")
+	}
+	if c.Seed != 0 && all.chaos.Seed != 0 && c.Seed != all.chaos.Seed {
+		return Config{}, fmt.Errorf("Config.Seed %d and the seed %d of Chaos differ: give one of them", c.Seed, all.chaos.Seed)
+	}
+	c.Chaos, c.Seed = all.chaos.Profile, cmp.Or(c.Seed, all.chaos.Seed)
+	return c, nil
 }
 
 // A Config says how a fake behaves. The zero Config has the service's limits
 // and rules, but nothing takes time: a stream is ACTIVE when CreateStream
-// returns. A Config is an [Option] and replaces what options before it set.
+// returns. A Config is an [Option]; streams of other options come besides its
+// own.
 type Config struct {
 	// AccountID is the account's twelve digits. Empty means "000000000000".
 	AccountID string
@@ -63,9 +104,13 @@ type Config struct {
 	KeepCalls int
 }
 
-func (c Config) set(to *Config) {
-	c.Streams = append(to.Streams, c.Streams...)
-	*to = c
+func (c Config) set(to *options) error {
+	if to.configured {
+		return errors.New("two options are a Config: give one")
+	}
+	c.Streams = append(slices.Clone(to.config.Streams), c.Streams...)
+	to.config, to.configured = c, true
+	return nil
 }
 
 // withDefaults fills in what can be told without looking at the account.
@@ -148,4 +193,7 @@ type StreamSpec struct {
 // Stream is the stream of a name with so many shards.
 func Stream(name string, shards int) StreamSpec { return StreamSpec{Name: name, Shards: shards} }
 
-func (s StreamSpec) set(to *Config) { to.Streams = append(to.Streams, s) }
+func (s StreamSpec) set(to *options) error {
+	to.config.Streams = append(slices.Clip(to.config.Streams), s)
+	return nil
+}

@@ -68,9 +68,9 @@ type Fake struct {
 // goroutine that it started. When the test fails, the latest calls are logged.
 func New(t testing.TB, opts ...Option) *Fake {
 	t.Helper()
-	var c Config
-	for _, o := range opts {
-		o.set(&c)
+	c, err := optionsOf(opts)
+	if err != nil {
+		t.Fatalf("kinesistest: New: %v", err)
 	}
 	c = c.withDefaults()
 	k := &Fake{t: t, config: c, clock: newClock(c.Start), seed: c.Seed}
@@ -78,7 +78,6 @@ func New(t testing.TB, opts ...Option) *Fake {
 		k.seed = rand.Uint64()>>11 | 1
 	}
 	k.client = sync.OnceValue(func() *kinesis.Client { return kinesis.NewFromConfig(k.Config()) })
-	var err error
 	if k.account, err = account.New(c.account(k.clock.now)); err != nil {
 		t.Fatalf("kinesistest: %v", err)
 	}

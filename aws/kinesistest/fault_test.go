@@ -347,12 +347,38 @@ func TestFault_refusesNonsense(t *testing.T) {
 		"-1 at a time: none may be negative": func(s *spy) {
 			kinesistest.New(s, kinesistest.Stream("a", 1)).Generate("a", kinesistest.Load{Batch: -1})
 		},
+		"option 1 is nil":          func(s *spy) { kinesistest.New(s, nil) },
+		"two options are a Config": func(s *spy) { kinesistest.New(s, kinesistest.Config{}, kinesistest.Config{Seed: 1}) },
+		"two options are Chaos": func(s *spy) {
+			kinesistest.New(s, kinesistest.Chaos(1, kinesistest.Mild()), kinesistest.Chaos(1, kinesistest.Mild()))
+		},
+		"Config.Chaos and Chaos both say": func(s *spy) {
+			kinesistest.New(s, kinesistest.Chaos(1, kinesistest.Mild()), kinesistest.Config{Chaos: kinesistest.Rough()})
+		},
+		"Config.Seed 2 and the seed 1 of ": func(s *spy) {
+			kinesistest.New(s, kinesistest.Chaos(1, kinesistest.Mild()), kinesistest.Config{Seed: 2})
+		},
 	} {
 		s := failing(t, func(s *spy) {
 			defer func() { _ = recover() }()
 			make(s)
 		})
 		assert.Contains(t, s.said(), want)
+	}
+}
+
+// Options add up in any order: a Config that came after Chaos used to put an end
+// to it, in silence.
+func TestNew_optionsInAnyOrder(t *testing.T) {
+	chaos, config := kinesistest.Chaos(5, kinesistest.Profile{InternalFailure: 1}), kinesistest.Config{KeepCalls: 3}
+	for _, list := range [][]kinesistest.Option{
+		{kinesistest.Stream("a", 1), chaos, config}, {config, chaos, kinesistest.Stream("a", 1)}, {chaos, kinesistest.Stream("a", 1), config},
+	} {
+		k := kinesistest.New(t, list...)
+		assert.EqualValues(t, 5, k.Seed())
+		require.NotNil(t, k.Stream("a"))
+		_, err := k.Client(once).ListStreams(t.Context(), &kinesis.ListStreamsInput{})
+		require.ErrorContains(t, err, "Internal service failure")
 	}
 }
 

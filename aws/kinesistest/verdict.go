@@ -1,6 +1,7 @@
 package kinesistest
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,55 +14,91 @@ import (
 const maxViolations = 5
 
 // Err returns how the consumer broke its promise until now, or nil: which
-// record, when, and after which fault.
-func (c *Checker) Err() error {
+// record, when, and after which fault. What it says is not said again at the
+// end of the test, what comes later is.
+func (c *Checker) Err() error { return c.verdict(false) }
+
+// verdict returns how the consumer broke its promise until now, or with unsaid
+// in ways that were not told of yet.
+func (c *Checker) verdict(unsaid bool) error {
 	records := c.records()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.verified = true
-	var found []string
-	tell := func(list []violation, kind string) {
-		for _, v := range list[:min(len(list), maxViolations)] {
-			found = append(found, v())
-		}
-		if more := len(list) - maxViolations; more > 0 {
-			found = append(found, fmt.Sprintf("… and %d more %s", more, kind))
-		}
+	seen := c.seenLocked(records)
+	var all []violation
+	if !c.guarantee.Losses {
+		all = c.lostLocked(records, seen)
 	}
-	seen := make([]sighting, len(records))
-	for i, r := range records {
-		seen[i] = c.seen[r.id()]
+	all = append(all, c.disorder(records, seen)...)
+	all = append(all, c.repeatsLocked(records, seen)...)
+	all = append(all, c.strangersLocked(records, seen)...)
+	if unsaid {
+		all = slices.DeleteFunc(all, func(v violation) bool { return c.told[v.id] })
 	}
-	tell(c.lostLocked(records, seen), "lost")
-	tell(c.disorder(records, seen), "out of order")
-	tell(c.repeatsLocked(records, seen), "repeated")
-	tell(c.strangersLocked(records, seen), "unknown")
-	if len(found) == 0 {
+	if len(all) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%d of %d records seen, %d times in all, seed %d\n  %s",
-		len(c.seen), len(records), c.total, c.fake.seed, strings.Join(found, "\n  "))
+	if c.told == nil {
+		c.told = make(map[violationID]bool, len(all))
+	}
+	for _, v := range all {
+		c.told[v.id] = true
+	}
+	return errors.New(c.wordsLocked(records, all))
 }
 
-// A violation tells of one record in words, which takes time in proportion to
-// the calls.
-type violation func() string
+// seenLocked returns the sightings of records.
+func (c *Checker) seenLocked(records Records) []sighting {
+	seen := make([]sighting, len(records))
+	for i := range records {
+		seen[i] = c.seen[records[i].id()]
+	}
+	return seen
+}
+
+// wordsLocked returns violations in words, of each kind the first ones.
+func (c *Checker) wordsLocked(records Records, all []violation) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d of %d records seen, %d times in all, seed %d", len(c.seen), len(records), c.total, c.fake.seed)
+	of := make(map[string]int)
+	for i, v := range all {
+		if of[v.id.kind]++; of[v.id.kind] <= maxViolations {
+			b.WriteString("\n  " + v.words())
+		}
+		last := i+1 == len(all) || all[i+1].id.kind != v.id.kind
+		if more := of[v.id.kind] - maxViolations; last && more > 0 {
+			fmt.Fprintf(&b, "\n  … and %d more %s", more, v.id.kind)
+		}
+	}
+	return b.String()
+}
+
+// A violation is one way in which a consumer broke its promise. To word it
+// takes time in proportion to the calls.
+type violation struct {
+	id    violationID
+	words func() string
+}
+
+// A violationID is what violations are told apart by.
+type violationID struct {
+	kind   string
+	record recordID
+	what   string // of a stranger
+}
 
 func (c *Checker) lostLocked(records Records, seen []sighting) (list []violation) {
-	if c.guarantee.Losses {
-		return nil
-	}
 	for i, r := range records {
 		if seen[i].nth > 0 {
 			continue
 		}
-		list = append(list, func() string {
+		list = append(list, violation{violationID{kind: "lost", record: r.id()}, func() string {
 			text := fmt.Sprintf("lost: %v, number %s", r, r.SequenceNumber)
 			if key := c.keys[r.PartitionKey]; key.records > 0 {
 				text += fmt.Sprintf("; of its key %d were seen, the last at %s", key.records, clockTime(key.last))
 			}
 			return text + c.fake.faultNear(c.stream, r.ShardID(), r.ArrivalTime, true)
-		})
+		}})
 	}
 	return list
 }
@@ -82,10 +119,10 @@ func (c *Checker) disorder(records Records, seen []sighting) (list []violation) 
 			latest[r.PartitionKey] = i
 			continue
 		}
-		list = append(list, func() string {
+		list = append(list, violation{violationID{kind: "out of order", record: r.id()}, func() string {
 			return fmt.Sprintf("out of order: %v was first seen at %s, before %v, which was put earlier%s",
 				r, clockTime(seen[i].time()), records[before], c.fake.faultNear(c.stream, r.ShardID(), seen[i].time(), false))
-		})
+		}})
 	}
 	return list
 }
@@ -97,17 +134,19 @@ func (c *Checker) repeatsLocked(records Records, seen []sighting) (list []violat
 	for i, r := range records {
 		if times := c.again[r.id()]; len(times) > c.guarantee.Repeats {
 			again := times[c.guarantee.Repeats]
-			list = append(list, func() string {
+			list = append(list, violation{violationID{kind: "repeated", record: r.id()}, func() string {
 				return fmt.Sprintf("repeated: %v was seen %d times, at %s and again at %s%s", r, 1+len(times),
 					clockTime(seen[i].time()), clockTime(again), c.fake.faultNear(c.stream, r.ShardID(), again, false))
-			})
+			}})
 		}
 	}
 	return list
 }
 
 func (c *Checker) strangersLocked(records Records, seen []sighting) (list []violation) {
-	add := func(what string) { list = append(list, func() string { return "unknown: " + what + " was never put" }) }
+	add := func(what string) {
+		list = append(list, violation{violationID{kind: "unknown", what: what}, func() string { return "unknown: " + what + " was never put" }})
+	}
 	for _, what := range c.unknown {
 		add(what)
 	}

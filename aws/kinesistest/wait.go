@@ -8,9 +8,11 @@ import (
 // WaitFor waits until cond holds, for at most within on the fake's clock, and
 // fails the test at once if it does not. In a bubble no real time passes. Where
 // the clock stands still WaitFor moves it; goroutines of the test get a moment
-// of real time after each step.
+// of real time after each step. If cond asks [Checker.Complete], the test is told
+// which records are missing.
 func (k *Fake) WaitFor(what string, within time.Duration, cond func() bool) {
 	k.t.Helper()
+	k.forgetMissing()
 	step := max(within/1000, time.Millisecond)
 	for until := k.Now().Add(within); ; {
 		if k.clock.bubble {
@@ -32,5 +34,5 @@ func (k *Fake) WaitFor(what string, within time.Duration, cond func() bool) {
 			time.Sleep(min(step, 10*time.Millisecond))
 		}
 	}
-	k.t.Fatalf("kinesistest: after %v still not: %s", within, what)
+	k.t.Fatalf("kinesistest: after %v still not: %s%s", within, what, k.missed())
 }
