@@ -61,10 +61,11 @@ func (e *CallError) Error() string {
 	return e.Code + ": " + e.Message
 }
 
-// Is reports whether target is the [Code] of the error.
+// Is reports whether target is the [Code] of the error, under either name that
+// an internal failure has.
 func (e *CallError) Is(target error) bool {
 	code, ok := target.(Code)
-	return ok && string(code) == e.Code
+	return ok && onTheWire(string(code)) == onTheWire(e.Code)
 }
 
 // Input returns what the operation was given, such as a

@@ -31,30 +31,108 @@ func entries(keys ...string) []types.PutRecordsRequestEntry {
 	return list
 }
 
-// Every error of the service arrives as the SDK's type or with its code.
+// Every error of the service arrives as the SDK's type or with its code, in the
+// words of the service or of its documentation. Each of two that come from its
+// framework comes without a word.
 func TestFault_everyErrorArrives(t *testing.T) {
-	for _, code := range []kinesistest.Code{
-		kinesistest.AccessDenied, kinesistest.ExpiredIterator, kinesistest.ExpiredNextToken, kinesistest.InternalFailure,
-		kinesistest.InvalidArgument, kinesistest.KMSAccessDenied, kinesistest.KMSDisabled, kinesistest.KMSInvalidState,
-		kinesistest.KMSNotFound, kinesistest.KMSOptInRequired, kinesistest.KMSThrottling, kinesistest.LimitExceeded,
-		kinesistest.ThroughputExceeded, kinesistest.ResourceInUse, kinesistest.ResourceNotFound, kinesistest.ServiceUnavailable,
-		kinesistest.Throttling, kinesistest.UnrecognizedClient, kinesistest.ExpiredToken, kinesistest.Validation,
-		kinesistest.DryRunOperation, kinesistest.UnknownOperation, kinesistest.SerializationProblem,
+	const noWords = "UnknownError" // is what the SDK says then
+	for code, want := range map[kinesistest.Code]string{
+		kinesistest.AccessDenied:         "User: arn:aws:iam::000000000000:user/kinesistest is not authorized to perform: kinesis:ListShards on resource: arn:aws:kinesis:us-east-1:000000000000:stream/a because no identity-based policy allows the kinesis:ListShards action",
+		kinesistest.ExpiredIterator:      "Iterator expired. The iterator was created at time ",
+		kinesistest.ExpiredNextToken:     "The pagination token passed to the operation is expired.",
+		kinesistest.InternalFailure:      "Internal service failure.",
+		kinesistest.InvalidArgument:      "A specified parameter exceeds its restrictions, is not supported, or can't be used.",
+		kinesistest.KMSAccessDenied:      "The ciphertext references a key that doesn't exist or that you don't have access to.",
+		kinesistest.KMSDisabled:          "The request was rejected because the specified customer master key (CMK) isn't enabled.",
+		kinesistest.KMSInvalidState:      "The request was rejected because the state of the specified resource isn't valid for this request.",
+		kinesistest.KMSNotFound:          "The request was rejected because the specified entity or resource can't be found.",
+		kinesistest.KMSOptInRequired:     "The AWS access key ID needs a subscription for the service.",
+		kinesistest.KMSThrottling:        "The request was denied due to request throttling.",
+		kinesistest.LimitExceeded:        "Rate exceeded for stream a under account 000000000000.",
+		kinesistest.ThroughputExceeded:   "Rate exceeded for shard shardId-000000000000 in stream a under account 000000000000.",
+		kinesistest.ResourceInUse:        "Stream a under account 000000000000 not ACTIVE, instead in state UPDATING",
+		kinesistest.ResourceNotFound:     "Stream a under account 000000000000 not found.",
+		kinesistest.ServiceUnavailable:   "The request has failed due to a temporary failure of the server.",
+		kinesistest.Throttling:           "Rate exceeded",
+		kinesistest.UnrecognizedClient:   "The security token included in the request is invalid.",
+		kinesistest.ExpiredToken:         "The security token included in the request is expired",
+		kinesistest.Validation:           "1 validation error detected: Value null at 'streamName' failed to satisfy constraint: Member must not be null",
+		kinesistest.DryRunOperation:      "Request would have succeeded, but DryRun flag is set.",
+		kinesistest.UnknownOperation:     noWords,
+		kinesistest.SerializationProblem: noWords,
 	} {
 		t.Run(string(code), func(t *testing.T) {
-			k := kinesistest.New(t)
-			f := k.Fail("ListStreams").With(code)
-			_, err := k.Client(once).ListStreams(t.Context(), &kinesis.ListStreamsInput{})
+			k := kinesistest.New(t, kinesistest.Stream("a", 1))
+			f := k.Fail("ListShards").With(code)
+			list := &kinesis.ListShardsInput{StreamName: aws.String("a")}
+			_, err := k.Client(once).ListShards(t.Context(), list)
 			var api smithy.APIError
 			require.ErrorAs(t, err, &api)
 			assert.Equal(t, string(code), api.ErrorCode())
-			assert.NotEmpty(t, api.ErrorMessage())
+			require.GreaterOrEqual(t, len(api.ErrorMessage()), len(want), api.ErrorMessage())
+			assert.Equal(t, want, api.ErrorMessage()[:len(want)])
 			assert.ErrorIs(t, k.Calls()[0].Err, code)
 			f.Stop()
-			_, err = k.Client(once).ListStreams(t.Context(), &kinesis.ListStreamsInput{})
+			_, err = k.Client(once).ListShards(t.Context(), list)
 			require.NoError(t, err)
 		})
 	}
+}
+
+// What an operation is often refused for is said in the words for that.
+func TestFault_wordsOfOperations(t *testing.T) {
+	for _, row := range []struct {
+		op, want string
+		code     kinesistest.Code
+		call     func(context.Context, *kinesis.Client) error
+	}{
+		{"GetRecords", "Invalid ShardIterator.", kinesistest.InvalidArgument, func(ctx context.Context, c *kinesis.Client) error {
+			_, err := c.GetRecords(ctx, &kinesis.GetRecordsInput{ShardIterator: aws.String("x")})
+			return err
+		}},
+		{"CreateStream", "Stream a under account 000000000000 already exists.", kinesistest.ResourceInUse, func(ctx context.Context, c *kinesis.Client) error {
+			_, err := c.CreateStream(ctx, &kinesis.CreateStreamInput{StreamName: aws.String("a")})
+			return err
+		}},
+		{"ListStreams", "Rate exceeded for account 000000000000.", kinesistest.LimitExceeded, func(ctx context.Context, c *kinesis.Client) error {
+			_, err := c.ListStreams(ctx, &kinesis.ListStreamsInput{})
+			return err
+		}},
+		{"ListStreams", "Value at 'limit' failed to satisfy constraint: Member must have value greater than or equal to 1", kinesistest.Validation, func(ctx context.Context, c *kinesis.Client) error {
+			_, err := c.ListStreams(ctx, &kinesis.ListStreamsInput{})
+			return err
+		}},
+	} {
+		k := kinesistest.New(t)
+		k.Fail(row.op).With(row.code)
+		require.ErrorContains(t, row.call(t.Context(), k.Client(once)), row.want)
+	}
+}
+
+// An internal failure has the name that it has on the wire, whoever makes it:
+// the SDK has no type for it there, but in event streams.
+func TestFault_internalFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := kinesistest.New(t, kinesistest.Stream("a", 1))
+		model := &types.InternalFailureException{Message: aws.String("own words")}
+		for _, failure := range []error{kinesistest.InternalFailure, model} {
+			k.Fail("ListStreams").Times(1).With(failure)
+			_, err := k.Client(once).ListStreams(t.Context(), &kinesis.ListStreamsInput{})
+			var api smithy.APIError
+			require.ErrorAs(t, err, &api)
+			assert.Equal(t, "InternalFailure", api.ErrorCode())
+			assert.NotErrorAs(t, err, &model)
+			assert.ErrorIs(t, k.Calls("ListStreams")[0].Err, kinesistest.InternalFailure)
+
+			k.Fail("SubscribeToShard").Times(1).InStreamException(0, failure)
+			s := subscribe(t, k, "a", "billing", 0)
+			_, ok := <-s.Events()
+			require.False(t, ok)
+			require.ErrorAs(t, s.Err(), &model)
+			assert.ErrorIs(t, k.Calls("SubscribeToShard")[0].Err, kinesistest.InternalFailure)
+			time.Sleep(10 * time.Second) // may be taken over at once only later
+		}
+	})
 }
 
 func TestFault_matching(t *testing.T) {

@@ -134,7 +134,10 @@ func (k *Fake) fail(w http.ResponseWriter, c *Call, err error) {
 	f := c.failure(err)
 	c.failed(&CallError{f.status, f.code, f.message})
 	a := &answer{header: make(http.Header, 4), status: f.status}
-	said := map[string]string{"__type": f.code, "message": f.message}
+	said := map[string]string{"__type": f.code}
+	if f.message != "" {
+		said["message"] = f.message
+	}
 	if c.request.cbor {
 		a.body, _ = cbor.Marshal(said)
 		a.header.Set("Content-Type", contentCBOR)
@@ -207,6 +210,7 @@ func (w *eventWriter) FlushError() error {
 // exception writes an exception into the stream.
 func (w *eventWriter) exception(err error) {
 	f := w.call.failure(err)
+	f.code = inStream(f.code)
 	w.call.failed(&CallError{f.status, f.code, f.message})
 	payload, _ := json.Marshal(map[string]string{"message": f.message})
 	m := eventstream.Message{Payload: payload}

@@ -88,9 +88,9 @@ func TestReplay(t *testing.T) {
 		k.Fail("PutRecord").Nth(1).With(kinesistest.InternalFailure)
 		k.Fail("PutRecords").With(kinesistest.InternalFailure)
 		assert.Equal(t, []string{
-			"call 2, PutRecord: InternalFailureException instead of success",
+			"call 2, PutRecord: InternalFailure instead of success",
 			"call 1, SubscribeToShard: 5 records instead of 6",
-			"call 10, PutRecords: InternalFailureException instead of success",
+			"call 10, PutRecords: InternalFailure instead of success",
 		}, k.Replay(path))
 	})
 }

@@ -138,7 +138,7 @@ func TestHarlow_internalFailureEndsAllShards(t *testing.T) {
 		s := scanning(t, k, store.New(), types.ShardIteratorTypeTrimHorizon, func(...types.Record) {})
 		select {
 		case err := <-s.done:
-			require.ErrorContains(t, err, "InternalFailureException")
+			require.ErrorContains(t, err, "api error InternalFailure")
 		case <-time.After(time.Hour):
 			t.Error("the scan goes on")
 		}
