@@ -28,6 +28,9 @@ type turns struct {
 type turnGroup struct {
 	waiting []*turn
 	ordered bool
+	counted bool
+	alike   int           // turns that ask for the same as another and have not said who asks
+	told    chan struct{} // closed when alike comes to none; nil if there were none
 }
 
 // maxCallers is how many callers a turn looks at. The SDK's own are about 65,
@@ -37,6 +40,7 @@ const maxCallers = 160
 // A turn is one thing that waits for its time.
 type turn struct {
 	draw      float64 // made of the seed and what is asked for
+	twin      bool    // another one of the group asks for the same; then there are:
 	where     []uintptr
 	goroutine int
 	at        time.Time
@@ -48,15 +52,27 @@ func (ts *turns) take(what string) {
 	group, own := ts.join(what)
 	time.Sleep(time.Nanosecond)
 	ts.mu.Lock()
+	told := group.countLocked()
+	if own.twin {
+		ts.mu.Unlock()
+		own.tell() // takes long in the depths of the SDK, and is seldom needed
+		ts.mu.Lock()
+		if group.alike--; group.alike == 0 {
+			close(told)
+		}
+	}
+	if told != nil {
+		ts.mu.Unlock()
+		<-told
+		ts.mu.Lock()
+	}
 	ts.orderLocked(group)
 	ts.mu.Unlock()
 	time.Sleep(time.Until(own.at))
 }
 
 func (ts *turns) join(what string) (*turnGroup, *turn) {
-	now, own := time.Now(), &turn{draw: chance(ts.seed, what, 0), goroutine: goroutineNumber()}
-	own.where = make([]uintptr, maxCallers)
-	own.where = own.where[:runtime.Callers(3, own.where)]
+	now, own := time.Now(), &turn{draw: chance(ts.seed, what, 0)}
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	if ts.group == nil || !ts.at.Equal(now) {
@@ -64,6 +80,36 @@ func (ts *turns) join(what string) (*turnGroup, *turn) {
 	}
 	ts.group.waiting = append(ts.group.waiting, own)
 	return ts.group, own
+}
+
+// countLocked counts, when first called, the turns of a complete group that ask
+// for the same as another one does, and returns what is closed when they all
+// have told who they are; nil if there are none.
+func (g *turnGroup) countLocked() chan struct{} {
+	if g.counted || len(g.waiting) == 1 {
+		return g.told
+	}
+	g.counted = true
+	draws := make(map[float64]int, len(g.waiting))
+	for _, own := range g.waiting {
+		draws[own.draw]++
+	}
+	for _, own := range g.waiting {
+		if own.twin = draws[own.draw] > 1; own.twin {
+			g.alike++
+		}
+	}
+	if g.alike > 0 {
+		g.told = make(chan struct{})
+	}
+	return g.told
+}
+
+// tell finds out who asks.
+func (own *turn) tell() {
+	where := make([]uintptr, maxCallers)
+	own.where = where[:runtime.Callers(3, where)]
+	own.goroutine = goroutineNumber()
 }
 
 // orderLocked gives each of a group its time.
