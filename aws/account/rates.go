@@ -1,6 +1,7 @@
 package account
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -23,6 +24,15 @@ type CallRates struct {
 	// The map must not be changed after [New].
 	Of map[string]float64
 }
+
+// WithoutCallRates returns a context in which operations on settings neither
+// spend [CallRates] nor are refused for them. It is for what arranges an account
+// beside the clients whose rates they are.
+func WithoutCallRates(ctx context.Context) context.Context {
+	return context.WithValue(ctx, withoutCallRates{}, true)
+}
+
+type withoutCallRates struct{}
 
 // An owner is who has a rate of an operation to itself.
 type owner int

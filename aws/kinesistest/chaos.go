@@ -294,7 +294,7 @@ func (k *Fake) oneLocked(s *weir.Stream, ch *chaos) string {
 
 func (k *Fake) mergeLocked(stream string, lower, upper weir.ShardID) error {
 	one, other := lower.String(), upper.String()
-	_, err := k.account.MergeShards(context.Background(), &account.MergeShardsInput{
+	_, err := k.account.MergeShards(arranging, &account.MergeShardsInput{
 		StreamName: &stream, ShardToMerge: &one, AdjacentShardToMerge: &other,
 	})
 	if err == nil {
@@ -305,7 +305,7 @@ func (k *Fake) mergeLocked(stream string, lower, upper weir.ShardID) error {
 
 func (k *Fake) splitLocked(stream string, sh weir.Shard) error {
 	shard, key := sh.ID.String(), sh.HashKeyRange.Middle().String()
-	_, err := k.account.SplitShard(context.Background(), &account.SplitShardInput{
+	_, err := k.account.SplitShard(arranging, &account.SplitShardInput{
 		StreamName: &stream, ShardToSplit: &shard, NewStartingHashKey: &key,
 	})
 	if err == nil {

@@ -83,7 +83,8 @@ type Config struct {
 	Quotas account.Quotas
 	// ServiceCallRates makes the control plane refuse calls as the service
 	// does, such as a sixth SplitShard within a second. GetShardIterator's
-	// rate, five a second and shard, holds in any case.
+	// rate, five a second and shard, holds in any case. What the test itself
+	// arranges through the fake's methods is not counted.
 	ServiceCallRates bool
 	// Seed is where all chance comes from: the probability of faults, chaos and
 	// the jitter of the client's back-off. Zero means one made for this run,

@@ -102,6 +102,10 @@ func New(t testing.TB, opts ...Option) *Fake {
 	return k
 }
 
+// arranging is the context of what the test does itself: the call rates are
+// those of the code under test. It is never changed.
+var arranging = account.WithoutCallRates(context.Background())
+
 // create makes a stream as if it had been created at a time, ACTIVE by now, and
 // returns the engine's.
 func (k *Fake) create(s StreamSpec, at time.Time) (*weir.Stream, error) {
@@ -110,24 +114,23 @@ func (k *Fake) create(s StreamSpec, at time.Time) (*weir.Stream, error) {
 	}
 	defer k.clock.held.Store(k.clock.held.Load())
 	k.clock.held.Store(&at)
-	ctx := context.Background()
 	in := &account.CreateStreamInput{StreamName: &s.Name, ShardCount: account.Ptr(int32(max(1, s.Shards)))}
 	if s.OnDemand {
 		in.ShardCount, in.StreamModeDetails = nil, &account.StreamModeDetails{StreamMode: account.Ptr(account.ModeOnDemand)}
 	}
-	if _, err := k.account.CreateStream(ctx, in); err != nil {
+	if _, err := k.account.CreateStream(arranging, in); err != nil {
 		return nil, err
 	}
 	if delay := k.config.Delays.Create; delay > 0 {
 		active := at.Add(delay)
 		k.clock.held.Store(&active)
-		if _, err := k.account.DescribeStreamSummary(ctx, &account.DescribeStreamSummaryInput{StreamName: &s.Name}); err != nil {
+		if _, err := k.account.DescribeStreamSummary(arranging, &account.DescribeStreamSummaryInput{StreamName: &s.Name}); err != nil {
 			return nil, err
 		}
 	}
 	if s.Retention != 0 && s.Retention != weir.ServiceLimits().MinRetention {
 		hours := int32(s.Retention / time.Hour)
-		if _, err := k.account.IncreaseStreamRetentionPeriod(ctx, &account.IncreaseStreamRetentionPeriodInput{
+		if _, err := k.account.IncreaseStreamRetentionPeriod(arranging, &account.IncreaseStreamRetentionPeriodInput{
 			StreamName: &s.Name, RetentionPeriodHours: &hours,
 		}); err != nil {
 			return nil, err
@@ -140,7 +143,7 @@ func (k *Fake) create(s StreamSpec, at time.Time) (*weir.Stream, error) {
 func (k *Fake) register(s StreamSpec) error {
 	for _, name := range s.Consumers {
 		arn := k.StreamARN(s.Name)
-		if _, err := k.account.RegisterStreamConsumer(context.Background(), &account.RegisterStreamConsumerInput{StreamARN: &arn, ConsumerName: &name}); err != nil {
+		if _, err := k.account.RegisterStreamConsumer(arranging, &account.RegisterStreamConsumerInput{StreamARN: &arn, ConsumerName: &name}); err != nil {
 			return err
 		}
 	}
@@ -224,12 +227,11 @@ func (k *Fake) StreamARN(name string) string {
 func (k *Fake) ConsumerARN(stream, consumer string) string {
 	k.t.Helper()
 	arn := k.StreamARN(stream)
-	ctx := context.Background()
-	d, err := k.account.DescribeStreamConsumer(ctx, &account.DescribeStreamConsumerInput{StreamARN: &arn, ConsumerName: &consumer})
+	d, err := k.account.DescribeStreamConsumer(arranging, &account.DescribeStreamConsumerInput{StreamARN: &arn, ConsumerName: &consumer})
 	if err == nil {
 		return d.ConsumerDescription.ConsumerARN
 	}
-	r, err := k.account.RegisterStreamConsumer(ctx, &account.RegisterStreamConsumerInput{StreamARN: &arn, ConsumerName: &consumer})
+	r, err := k.account.RegisterStreamConsumer(arranging, &account.RegisterStreamConsumerInput{StreamARN: &arn, ConsumerName: &consumer})
 	if err != nil {
 		k.t.Fatalf("kinesistest: consumer %q of stream %q: %v", consumer, stream, err)
 	}

@@ -340,3 +340,43 @@ func TestFake_madeOutsideOfTheBubble(t *testing.T) {
 	require.NoError(t, err)
 	k.AssertCalls("ListStreams", 1)
 }
+
+// What the test arranges does not spend the call rates of the code under test,
+// and is not refused for them.
+func TestFake_helpersSpendNoCallRates(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		config := kinesistest.Config{ServiceCallRates: true}
+		for i := range 7 { // the rate of CreateStream is five a second
+			config.Streams = append(config.Streams, kinesistest.StreamSpec{Name: fmt.Sprint("s", i), Retention: 48 * time.Hour})
+		}
+		config.Streams = append(config.Streams, kinesistest.StreamSpec{Name: "a", Consumers: strings.Fields("1 2 3 4 5 6 7")})
+		k := kinesistest.New(t, config)
+		for range 50 {
+			k.ConsumerARN("a", "1")
+			k.Reshard("a")
+		}
+		for range 8 {
+			k.Split("a", k.OpenShards("a")[0])
+			open := k.OpenShards("a")
+			k.Merge("a", open[0], open[1])
+		}
+		c := k.Client(once)
+		refused := func(op string, rate int, call func() error) {
+			for range rate {
+				require.NoError(t, call(), op)
+			}
+			require.ErrorContains(t, call(), "LimitExceededException", op)
+		}
+		refused("SplitShard", 5, func() error {
+			open := k.Stream("a").Shards()
+			sh := open[len(open)-1]
+			_, err := c.SplitShard(t.Context(), &kinesis.SplitShardInput{StreamName: aws.String("a"),
+				ShardToSplit: aws.String(sh.ID.String()), NewStartingHashKey: aws.String(sh.HashKeyRange.Middle().String())})
+			return err
+		})
+		refused("DescribeStreamConsumer", 20, func() error {
+			_, err := c.DescribeStreamConsumer(t.Context(), &kinesis.DescribeStreamConsumerInput{StreamARN: aws.String(k.StreamARN("a")), ConsumerName: aws.String("1")})
+			return err
+		})
+	})
+}
