@@ -111,6 +111,10 @@ func (k *Fake) reportLeaks() {
 	for _, name := range k.bodies.list() {
 		k.t.Errorf("kinesistest: leak: %s was not closed before the test was over", name)
 	}
+	if k.streamsLeft() {
+		k.t.Errorf("kinesistest: leak: an event stream of SubscribeToShard was not closed before the test was over, and its events were not read: " +
+			"the bubble cannot end, but in a deadlock. Call Close of what GetStream returns, in the bubble")
+	}
 	left := k.goroutines() // gives calls time to end as well
 	k.mu.Lock()
 	var running Calls
@@ -126,6 +130,38 @@ func (k *Fake) reportLeaks() {
 	if left != "" {
 		k.t.Errorf("kinesistest: leak: goroutines that the test started are still there:\n%s", left)
 	}
+}
+
+// streamsLeft reports whether goroutines of an event stream are left in the
+// bubble. The SDK closes the body of a stream whose context has ended, and then
+// still waits for somebody to take its last event.
+func (k *Fake) streamsLeft() bool {
+	k.mu.Lock()
+	any := slices.ContainsFunc(k.calls, func(c *Call) bool { return c.Op == "SubscribeToShard" })
+	k.mu.Unlock()
+	if !any || !k.clock.virtual() || len(k.bodies.list()) > 0 {
+		return false
+	}
+	for range 2 { // its reader may be busy, and close it when it is done
+		if !pending(traces(), k.clock.mark) {
+			return false
+		}
+		time.Sleep(grace)
+		k.comeToRest()
+	}
+	return pending(traces(), k.clock.mark)
+}
+
+// pending reports whether a goroutine of a bubble waits for somebody to take an
+// event of a subscription.
+func pending(traces, mark string) bool {
+	for trace := range strings.SplitSeq(traces, "\n\n") {
+		head, _, _ := strings.Cut(trace, "\n")
+		if strings.HasSuffix(head, mark) && strings.Contains(head, "[select (durable)") && strings.Contains(trace, "ToShardEventStreamReader).pipe") {
+			return true
+		}
+	}
+	return false
 }
 
 // maxTold is how many calls and reshards are shown of a test that failed.

@@ -3,9 +3,11 @@ package kinesistest_test
 import (
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/stretchr/testify/assert"
@@ -53,5 +55,48 @@ func holdAMutexOverCalls(t *testing.T) {
 			})
 		}
 		all.Wait()
+	})
+}
+
+// An event stream that is left open under the test's own context keeps a bubble
+// from ending, which cannot be helped either; the reason comes before the
+// runtime's panic about a deadlock.
+func TestLeak_eventStreamInABubble(t *testing.T) {
+	if os.Getenv(hangs) != "" {
+		synctest.Test(t, func(t *testing.T) {
+			k := kinesistest.New(t, kinesistest.Stream("a", 1))
+			k.Put("a", "x", "1")
+			subscribe(t, k, "a", "billing", 0)
+			time.Sleep(time.Second)
+		})
+		return
+	}
+	t.Parallel()
+	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestLeak_eventStreamInABubble$", "-test.timeout=1m")
+	child.Env = append(os.Environ(), hangs+"=1")
+	out, err := child.CombinedOutput()
+	var exit *exec.ExitError
+	require.ErrorAs(t, err, &exit)
+	told, rest, found := strings.Cut(string(out), "panic: deadlock")
+	require.True(t, found, "then the message need not speak of it: %s", out)
+	assert.NotEmpty(t, rest)
+	assert.Contains(t, told, "leak: an event stream of SubscribeToShard was not closed before the test was over")
+	assert.Contains(t, told, "SubscribeToShard a/0 for billing")
+}
+
+// Who reads slowly, and closes the stream when it has ended, left nothing.
+func TestLeak_slowReaderOfEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := kinesistest.New(t, kinesistest.Stream("a", 1))
+		s := subscribe(t, k, "a", "billing", 0)
+		go func() {
+			defer s.Close()
+			for range s.Events() {
+				time.Sleep(1500 * time.Millisecond)
+			}
+		}()
+		time.Sleep(time.Millisecond) // it has the first event
+		k.Put("a", "x", "1")         // and the second waits for it
+		time.Sleep(time.Second)
 	})
 }
