@@ -6,6 +6,8 @@ import (
 	"errors"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/weirstream/weir"
 )
 
 // aggregateMagic is what the Kinesis Producer Library begins an aggregate with:
@@ -34,6 +36,58 @@ func (rs Records) Deaggregate() Records {
 		}
 	}
 	return list
+}
+
+// A UserRecord is what a program gave to the Kinesis Producer Library, to be put
+// together with others.
+type UserRecord struct {
+	PartitionKey    string
+	ExplicitHashKey string // empty if it has none
+	Data            []byte
+}
+
+// Aggregate returns the data of a record that stands for several, as the Kinesis
+// Producer Library makes it: the inverse of [Records.Deaggregate]. The library
+// puts it under the key of the first of them, see [Fake.PutAggregate].
+func Aggregate(users ...UserRecord) []byte {
+	var tables, list []byte
+	index := make(map[string]uint64) // by table and text: the place in the table
+	var sizes [3]uint64
+	place := func(table protowire.Number, text string) uint64 {
+		key := string(rune(table)) + text
+		i, ok := index[key]
+		if !ok {
+			i = sizes[table]
+			index[key], sizes[table] = i, i+1
+			tables = protowire.AppendTag(tables, table, protowire.BytesType)
+			tables = protowire.AppendString(tables, text)
+		}
+		return i
+	}
+	number := func(b []byte, field protowire.Number, v uint64) []byte {
+		return protowire.AppendVarint(protowire.AppendTag(b, field, protowire.VarintType), v)
+	}
+	for _, u := range users {
+		b := number(nil, 1, place(1, u.PartitionKey))
+		if u.ExplicitHashKey != "" {
+			b = number(b, 2, place(2, u.ExplicitHashKey))
+		}
+		b = protowire.AppendBytes(protowire.AppendTag(b, 3, protowire.BytesType), u.Data)
+		list = protowire.AppendBytes(protowire.AppendTag(list, 3, protowire.BytesType), b)
+	}
+	message := append(tables, list...)
+	sum := md5.Sum(message)
+	return append(append([]byte(aggregateMagic), message...), sum[:]...)
+}
+
+// PutAggregate is [Fake.Put] of an aggregate of user records, under the key of
+// the first of them. It fails the test if there are none.
+func (k *Fake) PutAggregate(stream string, users ...UserRecord) weir.Placed {
+	k.t.Helper()
+	if len(users) == 0 {
+		k.t.Fatalf("kinesistest: PutAggregate into %s: want one user record or more", stream)
+	}
+	return k.Put(stream, users[0].PartitionKey, string(Aggregate(users...)))
 }
 
 // A userRecord is what a program gave to the producer library.

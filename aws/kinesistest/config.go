@@ -86,6 +86,10 @@ type Config struct {
 	// rate, five a second and shard, holds in any case. What the test itself
 	// arranges through the fake's methods is not counted.
 	ServiceCallRates bool
+	// PageRecords is how many records a GetRecords returns at most, whatever
+	// limit it asks for: short pages, which the service gives now and then. Zero
+	// means as many as the limits admit; it must not be negative.
+	PageRecords int
 	// Seed is where all chance comes from: the probability of faults, chaos and
 	// the jitter of the client's back-off. Zero means one made for this run,
 	// which is logged; give that one to see the same run again.
@@ -133,6 +137,9 @@ func (c Config) withDefaults() Config {
 func (c Config) check() error {
 	if c.KeepCalls < 0 {
 		return fmt.Errorf("Config.KeepCalls %d must not be negative", c.KeepCalls)
+	}
+	if c.PageRecords < 0 {
+		return fmt.Errorf("Config.PageRecords %d must not be negative", c.PageRecords)
 	}
 	return c.Chaos.check()
 }

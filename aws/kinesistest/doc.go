@@ -46,7 +46,8 @@
 //
 // # Arranging
 //
-// [Fake.Put] and [Fake.Generate] put records without a call, [Fake.Split],
+// [Fake.Put] and [Fake.Generate] put records without a call, [Fake.PutAggregate]
+// one as the Kinesis Producer Library makes it, [Fake.Split],
 // [Fake.Merge] and [Fake.Reshard] change shards. [Fake.Load] makes the stream
 // that [Fake.Save] wrote to a file, or that was written there by hand: a line
 // of JSON for each record, split and merge. [Fake.Stream] is the engine's
@@ -58,6 +59,7 @@
 //
 //	k.Fail("GetRecords").Shard(1).Times(3).With(kinesistest.ExpiredIterator)
 //	k.Fail("PutRecords").Nth(2).ThrottleRecords(0, 7)      // the others are stored
+//	k.Fail("PutRecords").Nth(3).FailRecords(kinesistest.InternalFailure, 2)
 //	k.Fail("PutRecord").Probability(0.01).ResetAfter()     // stored, the answer lost
 //	k.Fail("SubscribeToShard").Consumer("billing").CutStream(10)
 //	k.Fail("").For(time.Minute).Latency(time.Second, 3*time.Second)

@@ -2,7 +2,7 @@ package kinesistest
 
 import (
 	"bytes"
-	"fmt"
+	"cmp"
 	"net/http"
 	"slices"
 	"time"
@@ -95,6 +95,11 @@ func (k *Fake) answer(w http.ResponseWriter, r *http.Request, c *Call, e *effect
 		if k.pass(own, r, c, c.request); own.aborted {
 			panic(http.ErrAbortHandler)
 		}
+		if e.kind == actSilent && own.status < 300 {
+			<-r.Context().Done()
+			c.failed(r.Context().Err())
+			panic(http.ErrAbortHandler)
+		}
 		return
 	}
 	k.write(w, c, k.ask(r, c, c.request))
@@ -140,7 +145,7 @@ func (k *Fake) throttleRecords(w http.ResponseWriter, r *http.Request, c *Call, 
 		out, _ := c.response.tree()
 		results, _ = out["Records"].([]any)
 	}
-	k.writeMerged(w, c, chosen, results)
+	k.writeMerged(w, c, chosen, results, e.err)
 }
 
 // choose returns which records are to be throttled.
@@ -159,18 +164,21 @@ func (e *effect) choose(c *Call, records []types.PutRecordsRequestEntry) []bool 
 }
 
 // writeMerged answers a PutRecords with the server's results for the records
-// that were not chosen.
-func (k *Fake) writeMerged(w http.ResponseWriter, c *Call, chosen []bool, results []any) {
+// that were not chosen; the others failed with an error, or were throttled.
+func (k *Fake) writeMerged(w http.ResponseWriter, c *Call, chosen []bool, results []any, err error) {
+	shards := c.shards()
 	merged := make([]any, len(chosen))
 	failed := 0
 	for i, throttled := range chosen {
 		switch {
 		case throttled:
 			failed++
-			merged[i] = map[string]any{
-				"ErrorCode":    string(ThroughputExceeded),
-				"ErrorMessage": fmt.Sprintf("Rate exceeded for shard in stream %s under account %s.", c.Stream, k.config.AccountID),
+			of := *c // one record goes to one shard
+			if i < len(shards) {
+				of.Shard = shards[i]
 			}
+			f := of.failure(cmp.Or[error](err, ThroughputExceeded))
+			merged[i] = map[string]any{"ErrorCode": f.code, "ErrorMessage": f.message}
 		case len(results) > 0:
 			merged[i], results = results[0], results[1:]
 			if entry, _ := merged[i].(map[string]any); entry["ErrorCode"] != nil {

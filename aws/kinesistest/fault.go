@@ -76,6 +76,7 @@ const (
 	actCut
 	actException
 	actDuplicate
+	actSilent
 )
 
 // An action is what happens, in detail.
@@ -247,12 +248,39 @@ func (f *Fault) Throttle() *Fault { return f.act(action{kind: actFail}) }
 // are stored.
 func (f *Fault) ThrottleRecords(index ...int) *Fault {
 	f.fake.t.Helper()
-	if len(index) == 0 {
-		return f.act(action{kind: actThrottleRecords})
+	return f.act(recordsOf(index, nil))
+}
+
+// recordsOf is what happens to the records of some indexes; to all if there are
+// none.
+func recordsOf(index []int, err error) action {
+	a := action{kind: actThrottleRecords, err: err}
+	if len(index) > 0 {
+		a.index = slices.Clone(index)
+		a.which = func(i int, _ types.PutRecordsRequestEntry) bool { return slices.Contains(a.index, i) }
 	}
-	index = slices.Clone(index)
-	return f.act(action{kind: actThrottleRecords, index: index,
-		which: func(i int, _ types.PutRecordsRequestEntry) bool { return slices.Contains(index, i) }})
+	return a
+}
+
+// FailRecords makes records of PutRecords fail with an error, as With does for
+// calls: those of the given indexes or, if none are given, those that go to the
+// fault's shard, or all. The others are stored.
+func (f *Fault) FailRecords(err error, index ...int) *Fault {
+	f.fake.t.Helper()
+	if err == nil {
+		f.fake.t.Fatalf("kinesistest: FailRecords(nil): want an error")
+	}
+	return f.act(recordsOf(index, err))
+}
+
+// FailRecordsIf makes the records of PutRecords fail for which which returns
+// true, as FailRecords does.
+func (f *Fault) FailRecordsIf(err error, which func(index int, entry types.PutRecordsRequestEntry) bool) *Fault {
+	f.fake.t.Helper()
+	if err == nil || which == nil {
+		f.fake.t.Fatalf("kinesistest: FailRecordsIf(%v): want an error and a function", err)
+	}
+	return f.act(action{kind: actThrottleRecords, which: which, err: err})
 }
 
 // ThrottleRecordsIf throttles the records of PutRecords for which which returns
@@ -285,6 +313,13 @@ func (f *Fault) ResetAfter() *Fault { return f.act(action{kind: actResetAfter}) 
 func (f *Fault) CutStream(events int) *Fault {
 	f.fake.t.Helper()
 	return f.act(action{kind: actCut, after: events})
+}
+
+// FallSilent leaves a SubscribeToShard open after so many events and sends no
+// more, not even the end of its five minutes: until the client goes.
+func (f *Fault) FallSilent(events int) *Fault {
+	f.fake.t.Helper()
+	return f.act(action{kind: actSilent, after: events})
 }
 
 // InStreamException ends a SubscribeToShard with an exception in the event
@@ -322,7 +357,8 @@ func (f *Fault) act(a action) *Fault {
 		f.fake.t.Fatalf("kinesistest: %v: declare another fault for: %v", f, a)
 	}
 	f.say("what happens", func(s *faultSpec) { s.action = a })
-	wants := map[actionKind]string{actThrottleRecords: "PutRecords", actCut: "SubscribeToShard", actException: "SubscribeToShard"}
+	wants := map[actionKind]string{actThrottleRecords: "PutRecords", actCut: "SubscribeToShard", actException: "SubscribeToShard",
+		actSilent: "SubscribeToShard"}
 	if op := wants[a.kind]; op != "" && f.spec.op != op {
 		f.fake.t.Fatalf("kinesistest: %v is for %s, not for %q", f, op, f.spec.op)
 	}
@@ -385,10 +421,16 @@ func (a action) String() string {
 		}
 		return shorten(a.err.Error(), 60)
 	case actThrottleRecords:
+		text := "throttle records"
 		if len(a.index) > 0 {
-			return fmt.Sprintf("throttle records %v", a.index)
+			text += fmt.Sprintf(" %v", a.index)
 		}
-		return "throttle records"
+		if a.err != nil {
+			text += " with " + shorten(a.err.Error(), 60)
+		}
+		return text
+	case actSilent:
+		return fmt.Sprintf("silent after %d events", a.after)
 	case actResetBefore:
 		return "reset before the effect"
 	case actResetAfter:

@@ -64,6 +64,9 @@ func (k *Fake) pass(w http.ResponseWriter, r *http.Request, c *Call, m message) 
 		c.effectAt = now
 	}
 	k.mu.Unlock()
+	if c.Op == "GetRecords" && k.config.PageRecords > 0 {
+		m = m.limited(k.config.PageRecords)
+	}
 	own := *r
 	own.Body, own.ContentLength = io.NopCloser(bytes.NewReader(m.body)), int64(len(m.body))
 	k.inner().ServeHTTP(w, &own)
@@ -184,6 +187,9 @@ func (w *eventWriter) FlushError() error {
 	w.frame = w.frame[:0]
 	w.frames++
 	events := w.frames - 1
+	if w.effect != nil && w.effect.kind == actSilent && events > w.effect.after {
+		return nil
+	}
 	if events > 0 {
 		w.fake.eventSent(w.call, frame)
 	}

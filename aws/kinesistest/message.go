@@ -142,6 +142,26 @@ func (m message) withTree(tree map[string]any) message {
 	return m
 }
 
+// limited returns a request for no more than n. One that is not to be read, or
+// asks for less than one, stays as it is.
+func (m message) limited(n int) message {
+	tree, err := m.tree()
+	if err != nil || tree == nil {
+		return m
+	}
+	asked, there := tree["Limit"]
+	switch asked.(type) {
+	case nil, json.Number, float64, int64, uint64:
+	default:
+		return m
+	}
+	if limit := numberOf(asked); there && asked != nil && (limit < 1 || limit <= float64(n)) {
+		return m
+	}
+	tree["Limit"] = n
+	return m.withTree(tree)
+}
+
 // into reads the message into a structure of the SDK, whose fields are named as
 // the members are.
 func (m message) into(v any) error {
