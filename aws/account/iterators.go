@@ -198,3 +198,17 @@ func (a *Account) ParseIterator(text string) (*weir.Stream, weir.Iterator, error
 	}
 	return st.engine, it, nil
 }
+
+// RenewIterator returns a new shard iterator for the shard of one, wherever that
+// is and whether it has expired or not. It spends no call rate.
+func (a *Account) RenewIterator(ctx context.Context, text string, from weir.Position) (string, error) {
+	st, old, err := a.iterator(text, "")
+	if err != nil {
+		return "", err
+	}
+	it, err := st.engine.Iterator(ctx, old.ShardID(), from)
+	if err != nil {
+		return "", err
+	}
+	return st.token(it), nil
+}

@@ -46,6 +46,7 @@ type Call struct {
 	effectAt time.Time // when it did so first
 	delayed  bool      // its events were
 	over     bool      // Took is known
+	emptied  bool      // its records were kept back
 }
 
 // A CallError is an error of the service.

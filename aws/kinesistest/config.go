@@ -90,6 +90,11 @@ type Config struct {
 	// limit it asks for: short pages, which the service gives now and then. Zero
 	// means as many as the limits admit; it must not be negative.
 	PageRecords int
+	// EmptyPages is how many empty pages a reader is given before records that it
+	// comes to from a place where there were none: at its beginning, and after
+	// it was at the tip. The service does that after gaps; see
+	// [Fault.EmptyPage]. Zero means none; it must not be negative.
+	EmptyPages int
 	// Seed is where all chance comes from: the probability of faults, chaos and
 	// the jitter of the client's back-off. Zero means one made for this run,
 	// which is logged; give that one to see the same run again.
@@ -140,6 +145,9 @@ func (c Config) check() error {
 	}
 	if c.PageRecords < 0 {
 		return fmt.Errorf("Config.PageRecords %d must not be negative", c.PageRecords)
+	}
+	if c.EmptyPages < 0 {
+		return fmt.Errorf("Config.EmptyPages %d must not be negative", c.EmptyPages)
 	}
 	return c.Chaos.check()
 }

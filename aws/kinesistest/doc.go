@@ -61,6 +61,7 @@
 //	k.Fail("PutRecords").Nth(2).ThrottleRecords(0, 7)      // the others are stored
 //	k.Fail("PutRecords").Nth(3).FailRecords(kinesistest.InternalFailure, 2)
 //	k.Fail("PutRecord").Probability(0.01).ResetAfter()     // stored, the answer lost
+//	k.Fail("GetRecords").Times(5).EmptyPage()              // though there are records
 //	k.Fail("SubscribeToShard").Consumer("billing").CutStream(10)
 //	k.Fail("").For(time.Minute).Latency(time.Second, 3*time.Second)
 //	k.Fail("PutRecord").When(poison).Throttle().Required()

@@ -83,6 +83,12 @@ func (k *Fake) perform(w http.ResponseWriter, r *http.Request, c *Call, e *effec
 		k.throttleRecords(w, r, c, e)
 	case actDuplicate:
 		k.duplicate(w, r, c, e)
+	case actEdit:
+		k.edited(w, r, c, e)
+	case actEmptyPage:
+		k.emptyPage(w, r, c)
+	case actCutBody:
+		k.cutBody(w, r, c)
 	default:
 		k.answer(w, r, c, e)
 	}
@@ -102,7 +108,7 @@ func (k *Fake) answer(w http.ResponseWriter, r *http.Request, c *Call, e *effect
 		}
 		return
 	}
-	k.write(w, c, k.ask(r, c, c.request))
+	k.reply(w, r, c)
 }
 
 // askAny carries out a call whose answer nobody gets. A subscription is begun

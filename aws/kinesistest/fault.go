@@ -77,6 +77,9 @@ const (
 	actException
 	actDuplicate
 	actSilent
+	actEdit
+	actEmptyPage
+	actCutBody
 )
 
 // An action is what happens, in detail.
@@ -86,6 +89,7 @@ type action struct {
 	which func(int, types.PutRecordsRequestEntry) bool
 	index []int // what which chooses, if it is known
 	after int   // events
+	edit  func(*Call, message) message
 }
 
 // Fail declares a fault of an operation, such as "GetRecords"; "" means any.
@@ -358,7 +362,7 @@ func (f *Fault) act(a action) *Fault {
 	}
 	f.say("what happens", func(s *faultSpec) { s.action = a })
 	wants := map[actionKind]string{actThrottleRecords: "PutRecords", actCut: "SubscribeToShard", actException: "SubscribeToShard",
-		actSilent: "SubscribeToShard"}
+		actSilent: "SubscribeToShard", actEmptyPage: "GetRecords"}
 	if op := wants[a.kind]; op != "" && f.spec.op != op {
 		f.fake.t.Fatalf("kinesistest: %v is for %s, not for %q", f, op, f.spec.op)
 	}
@@ -441,6 +445,12 @@ func (a action) String() string {
 		return fmt.Sprintf("%v in the stream after %d events", a.err, a.after)
 	case actDuplicate:
 		return "duplicate"
+	case actEdit:
+		return "edited"
+	case actEmptyPage:
+		return "empty page"
+	case actCutBody:
+		return "body cut"
 	}
 	return ""
 }

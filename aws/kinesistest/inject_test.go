@@ -129,3 +129,115 @@ func TestAggregate(t *testing.T) {
 		assert.Equal(t, users, got)
 	})
 }
+
+// lags reads a shard page by page and returns how many records each had, and its
+// lag.
+func lags(t *testing.T, c *kinesis.Client, at *string, pages int) (records []int, behind []time.Duration, next *string) {
+	for range pages {
+		out, err := c.GetRecords(t.Context(), &kinesis.GetRecordsInput{ShardIterator: at})
+		require.NoError(t, err)
+		records = append(records, len(out.Records))
+		behind = append(behind, time.Duration(*out.MillisBehindLatest)*time.Millisecond)
+		at = out.NextShardIterator
+		time.Sleep(2 * time.Minute)
+	}
+	return records, behind, at
+}
+
+// The service answers with empty pages behind the tip: a poller that stops at
+// the first one loses what comes after it.
+func TestFault_emptyPage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := kinesistest.New(t, kinesistest.Stream("a", 1))
+		k.Fail("GetRecords").Times(4).EmptyPage().Required()
+		k.Put("a", "x", "one")
+		k.Put("a", "x", "two")
+		at := iterator(t, k.Client(), "a", 0, types.ShardIteratorTypeTrimHorizon)
+		records, behind, _ := lags(t, k.Client(), at, 6) // for longer than an iterator lives
+		assert.Equal(t, []int{0, 0, 0, 0, 2, 0}, records)
+		assert.True(t, slices.IsSortedFunc(behind, func(a, b time.Duration) int { return int(b - a) }), "%v", behind)
+		assert.Greater(t, behind[3], time.Minute)
+		assert.Zero(t, behind[4])
+		assert.Equal(t, 2, k.Readers("a")[0].Given)
+	})
+}
+
+// The same as a setting: at a reader's beginning, and after the tip.
+func TestConfig_emptyPages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := kinesistest.New(t, kinesistest.Config{EmptyPages: 2, PageRecords: 1}, kinesistest.Stream("a", 1))
+		k.Put("a", "x", "one")
+		k.Put("a", "x", "two")
+		at := iterator(t, k.Client(), "a", 0, types.ShardIteratorTypeTrimHorizon)
+		records, behind, at := lags(t, k.Client(), at, 6)
+		assert.Equal(t, []int{0, 0, 1, 1, 0, 0}, records)
+		assert.Equal(t, []bool{true, true}, []bool{behind[0] > behind[1], behind[1] > 0})
+		assert.Zero(t, behind[5])
+		k.Put("a", "x", "three")
+		records, _, _ = lags(t, k.Client(), at, 4)
+		assert.Equal(t, []int{0, 0, 1, 0}, records)
+	})
+}
+
+// An answer that the test has changed is what the code under test sees, and what
+// Calls tells.
+func TestEdit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := kinesistest.New(t, kinesistest.Stream("a", 1))
+		k.Put("a", "x", "one")
+		var plain, same *kinesis.GetRecordsOutput
+		edits := []func(*kinesistest.Call, *kinesis.GetRecordsOutput){
+			func(*kinesistest.Call, *kinesis.GetRecordsOutput) {},
+			func(c *kinesistest.Call, out *kinesis.GetRecordsOutput) {
+				out.MillisBehindLatest, out.Records[0].Data = nil, []byte(c.Stream+" edited")
+				out.Records = append(out.Records, out.Records[0])
+			},
+		}
+		at := iterator(t, k.Client(), "a", 0, types.ShardIteratorTypeTrimHorizon)
+		read := func() *kinesis.GetRecordsOutput {
+			out, err := k.Client().GetRecords(t.Context(), &kinesis.GetRecordsInput{ShardIterator: at})
+			require.NoError(t, err)
+			return out
+		}
+		plain = read()
+		kinesistest.Edit(k.Fail("GetRecords").Times(1), edits[0])
+		same = read()
+		same.NextShardIterator, same.ResultMetadata = plain.NextShardIterator, plain.ResultMetadata
+		assert.Equal(t, plain, same, "nothing gets lost on the way")
+		kinesistest.Edit(k.Fail("GetRecords").Times(1), edits[1]).Required()
+		out := read()
+		assert.Nil(t, out.MillisBehindLatest)
+		assert.Equal(t, []string{"a edited", "a edited"}, data(out.Records))
+		assert.Equal(t, plain.Records[0].ApproximateArrivalTimestamp, out.Records[1].ApproximateArrivalTimestamp)
+		call := k.Calls("GetRecords")[2]
+		assert.Equal(t, out.Records, kinesistest.OutputOf[kinesis.GetRecordsOutput](call).Records)
+		assert.Contains(t, call.Fault, "edited")
+		assert.Equal(t, []string{"one"}, k.Records("a").Data(), "what was put stays")
+	})
+	s := failing(t, func(s *spy) {
+		defer func() { _ = recover() }()
+		kinesistest.Edit(kinesistest.New(s).Fail("GetRecords"), func(*kinesistest.Call, *kinesis.PutRecordOutput) {})
+	})
+	assert.Contains(t, s.said(), `Edit of "GetRecords": its answer is a kinesis.GetRecordsOutput, not a kinesis.PutRecordOutput`)
+}
+
+// The answer breaks off: its record is stored, and a client that tries again
+// stores it twice.
+func TestFault_cutBody(t *testing.T) {
+	everywhere(t, func(t *testing.T, config kinesistest.Config) {
+		k := kinesistest.New(t, config, kinesistest.Stream("a", 1))
+		k.Fail("PutRecord").Nth(1).CutBody().Required()
+		_, err := k.Client(once).PutRecord(t.Context(), &kinesis.PutRecordInput{StreamName: aws.String("a"), PartitionKey: aws.String("x"), Data: []byte("1")})
+		require.ErrorContains(t, err, "unexpected EOF")
+		assert.ErrorContains(t, k.Calls()[0].Err, "unexpected EOF")
+		assert.Len(t, k.Records("a"), 1)
+	})
+	k := kinesistest.New(t, kinesistest.Stream("a", 1))
+	k.Fail("PutRecord").Nth(1).CutBody().Required()
+	config := k.Config()
+	config.HTTPClient = nil
+	c := kinesis.NewFromConfig(config, once, func(o *kinesis.Options) { o.BaseEndpoint = aws.String(k.Server()) })
+	_, err := c.PutRecord(t.Context(), &kinesis.PutRecordInput{StreamName: aws.String("a"), PartitionKey: aws.String("x"), Data: []byte("1")})
+	require.ErrorContains(t, err, "EOF")
+	assert.Len(t, k.Records("a"), 1)
+}

@@ -43,7 +43,7 @@ func (k *Fake) serve(w http.ResponseWriter, r *http.Request) {
 		k.pass(&eventWriter{ResponseWriter: w, fake: k, call: c, ctx: r.Context()}, r, c, c.request)
 		return
 	}
-	k.write(w, c, k.ask(r, c, c.request))
+	k.reply(w, r, c)
 }
 
 // readAll returns the body of a request.
@@ -129,7 +129,7 @@ func (k *Fake) write(w http.ResponseWriter, c *Call, a *answer) {
 	}
 	h["Content-Length"] = []string{strconv.Itoa(len(a.body))}
 	w.WriteHeader(a.status)
-	w.Write(a.body)
+	w.Write(a.arrives())
 }
 
 // fail sends an error of the service.

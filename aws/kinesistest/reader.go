@@ -47,8 +47,10 @@ func (r Reader) String() string {
 // A readerState is what is known of a reader.
 type readerState struct {
 	Reader
-	start  weir.Position
-	tokens [2]string // the latest iterators, by which it is found
+	start   weir.Position
+	empties int       // pages that were emptied since records came
+	flowing bool      // the last page that was not emptied had records
+	tokens  [2]string // the latest iterators, by which it is found
 }
 
 // Readers returns who reads a stream, in the order in which they began. A
@@ -105,6 +107,9 @@ func (k *Fake) followLocked(c *Call) {
 			return
 		}
 		r.At, r.Given = c.At, r.Given+c.Records
+		if r.flowing = c.Records > 0; !c.emptied {
+			r.empties = 0
+		}
 		if n, err := weir.ParseSequenceNumber(c.response.text("SequenceNumber", true)); err == nil && c.Records > 0 {
 			r.Last = n
 		}

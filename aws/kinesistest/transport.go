@@ -58,8 +58,8 @@ func (tr transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := k.run(a, r); err != nil {
 		return nil, &brokenError{err, slot.call}
 	}
-	body := &bytesBody{fake: k, op: operationOf(r)}
-	body.Reset(a.body)
+	body := &bytesBody{fake: k, op: operationOf(r), cut: a.cut}
+	body.Reset(a.arrives())
 	k.bodies.add(body)
 	return response(r, a.status, a.header, body, int64(len(a.body))), nil
 }
@@ -106,6 +106,15 @@ type answer struct {
 	header http.Header
 	status int
 	body   []byte
+	cut    bool // the connection breaks in the middle of the body
+}
+
+// arrives returns what of the body arrives.
+func (a *answer) arrives() []byte {
+	if a.cut {
+		return a.body[:len(a.body)/2]
+	}
+	return a.body
 }
 
 func (a *answer) Header() http.Header    { return a.header }
@@ -150,6 +159,7 @@ type bytesBody struct {
 	bytes.Reader
 	fake *Fake
 	op   string
+	cut  bool
 }
 
 // Read reads; a body that is read to its end need not be closed.
@@ -157,8 +167,16 @@ func (b *bytesBody) Read(p []byte) (int, error) {
 	n, err := b.Reader.Read(p)
 	if err == io.EOF {
 		b.fake.bodies.remove(b)
+		if b.cut {
+			err = io.ErrUnexpectedEOF
+		}
 	}
 	return n, err
+}
+
+// WriteTo goes past Read in [bytes.Reader].
+func (b *bytesBody) WriteTo(w io.Writer) (int64, error) {
+	return io.Copy(w, struct{ io.Reader }{b})
 }
 
 func (b *bytesBody) Close() error {
