@@ -95,6 +95,12 @@ type Config struct {
 	// it was at the tip. The service does that after gaps; see
 	// [Fault.EmptyPage]. Zero means none; it must not be negative.
 	EmptyPages int
+	// ClientSkew is how far the client's clock is ahead of the service's; negative
+	// if it is behind. A request that was signed more than 15 minutes off is
+	// refused with InvalidSignatureException, and answers are dated by the
+	// service's clock, by which the SDK corrects its next signature. Arrival
+	// times and all else are of the one clock of the fake. Zero means none.
+	ClientSkew time.Duration
 	// Seed is where all chance comes from: the probability of faults, chaos and
 	// the jitter of the client's back-off. Zero means one made for this run,
 	// which is logged; give that one to see the same run again.

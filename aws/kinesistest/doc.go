@@ -112,7 +112,8 @@
 //
 // # What it is not
 //
-// It does not check permissions or signatures, and does not encrypt. A fake is
+// It does not check permissions or signatures (but, with [Config.ClientSkew],
+// their times), and does not encrypt. A fake is
 // one account in one region, whatever region a client says. Where the service's
 // behaviour is not public the engine's documentation says what was chosen: a
 // test against the service itself, now and then, is still worth having.

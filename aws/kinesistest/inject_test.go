@@ -241,3 +241,30 @@ func TestFault_cutBody(t *testing.T) {
 	require.ErrorContains(t, err, "EOF")
 	assert.Len(t, k.Records("a"), 1)
 }
+
+// A client whose clock is off is refused, learns the service's time from the
+// answer and signs by it from then on. One that tries once is refused once.
+func TestConfig_clientSkew(t *testing.T) {
+	for name, skew := range map[string]time.Duration{"ahead": 20 * time.Minute, "behind": -20 * time.Minute, "a little": 14 * time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				k := kinesistest.New(t, kinesistest.Config{ClientSkew: skew}, kinesistest.Stream("a", 1))
+				for i := range 3 {
+					put(t, k.Client(), "a", "x", fmt.Sprint(i))
+				}
+				s := subscribe(t, k, "a", "billing", 0)
+				assert.Len(t, next(t, s).Records, 3)
+				require.NoError(t, s.Close())
+				failed := k.Calls("PutRecord").Failed()
+				if name == "a little" {
+					assert.Empty(t, failed)
+					return
+				}
+				require.Len(t, failed, 1, "%v", k.Calls())
+				assert.ErrorContains(t, failed[0].Err, "InvalidSignatureException: Signature ")
+				_, err := k.Client(once, func(o *kinesis.Options) {}).ListStreams(t.Context(), &kinesis.ListStreamsInput{})
+				require.ErrorContains(t, err, "15 min.)")
+			})
+		})
+	}
+}

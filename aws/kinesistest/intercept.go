@@ -35,6 +35,10 @@ func (k *Fake) serve(w http.ResponseWriter, r *http.Request) {
 	c := k.begin(op, message{slot.body, r.Header.Get("Content-Type") == contentCBOR})
 	defer k.end(c)
 	slot.call = c
+	if err := k.skewed(r); err != nil {
+		k.fail(w, c, err)
+		return
+	}
 	if effect := k.effects(c); effect != nil {
 		k.perform(w, r, c, effect)
 		return
@@ -119,6 +123,9 @@ func (c *Call) faultedLocked(text string) {
 
 // write sends an answer.
 func (k *Fake) write(w http.ResponseWriter, c *Call, a *answer) {
+	if k.config.ClientSkew != 0 {
+		a.header.Set("Date", k.date())
+	}
 	if own, ok := w.(*answer); ok {
 		*own = *a // nobody else holds on to it
 		return
@@ -169,6 +176,9 @@ type eventWriter struct {
 
 func (w *eventWriter) WriteHeader(status int) {
 	w.status = status
+	if w.fake.config.ClientSkew != 0 {
+		w.Header().Set("Date", w.fake.date())
+	}
 	w.ResponseWriter.WriteHeader(status)
 }
 
