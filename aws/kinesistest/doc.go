@@ -113,9 +113,9 @@
 // # What it is not
 //
 // It does not check permissions or signatures (but, with [Config.ClientSkew],
-// their times), and does not encrypt. A fake is
-// one account in one region, whatever region a client says. Where the service's
-// behaviour is not public the engine's documentation says what was chosen: a
-// test against the service itself, now and then, is still worth having.
+// their times), and does not encrypt. A fake is one account in one region,
+// whatever region a client says. Where the service's behaviour is not public the
+// engine's documentation says what was chosen: a test against the service
+// itself, now and then, is still worth having.
 // docs/testing.md compares the ways to test.
 package kinesistest
