@@ -27,6 +27,13 @@
 // must be signed with one of them, in its headers or its query, within 15
 // minutes of the server's time.
 //
+// # Web pages
+//
+// A browser sends the requests of any page to any address, loopback too. Those
+// whose Origin is not the server's own are refused unless [Config.AllowOrigins]
+// names it, and so are those whose Host is a name that a foreign page could
+// have made to point here, unless [Config.AllowHosts] names it.
+//
 // # Validation
 //
 // A request is checked in the service's order: its form, its target, its
@@ -37,5 +44,7 @@
 // # Beside the API
 //
 // GET /_weir/health answers 200 until the server shuts down, GET /_weir/metrics
-// with metrics in Prometheus' text format.
+// with metrics in Prometheus' text format. If there are [Config.Credentials],
+// metrics ask for one of them by basic authentication: the access key as the
+// user, the secret key as the password.
 package kinesisserver

@@ -132,7 +132,7 @@ func TestHandler_emptyOutput_149(t *testing.T) {
 }
 
 func TestHandler_crossOrigin(t *testing.T) {
-	s := newServer(t)
+	s := newServer(t, func(c *kinesisserver.Config) { c.AllowOrigins = []string{"https://example.com"} })
 	r := httptest.NewRequest("OPTIONS", "/", nil)
 	r.Header.Set("Origin", "https://example.com")
 	r.Header.Set("Access-Control-Request-Headers", "a, b, c")
@@ -140,7 +140,7 @@ func TestHandler_crossOrigin(t *testing.T) {
 	got := s.do(r)
 	assert.Equal(t, http.StatusOK, got.status)
 	assert.Empty(t, got.body)
-	assert.Equal(t, "*", got.header.Get("Access-Control-Allow-Origin"))
+	assert.Equal(t, "https://example.com", got.header.Get("Access-Control-Allow-Origin"))
 	assert.Equal(t, "a, b, c", got.header.Get("Access-Control-Allow-Headers"))
 	assert.Equal(t, "POST", got.header.Get("Access-Control-Allow-Methods"))
 	assert.Equal(t, "172800", got.header.Get("Access-Control-Max-Age"))
@@ -152,7 +152,8 @@ func TestHandler_crossOrigin(t *testing.T) {
 	r.Header.Set("Origin", "https://example.com")
 	got = s.do(r)
 	assert.Equal(t, http.StatusOK, got.status)
-	assert.Equal(t, "*", got.header.Get("Access-Control-Allow-Origin"))
+	assert.Equal(t, "https://example.com", got.header.Get("Access-Control-Allow-Origin"))
+	assert.Equal(t, "Origin", got.header.Get("Vary"))
 	assert.Equal(t, "x-amzn-RequestId,x-amzn-ErrorType,x-amz-request-id,x-amz-id-2,x-amzn-ErrorMessage,Date",
 		got.header.Get("Access-Control-Expose-Headers"))
 }

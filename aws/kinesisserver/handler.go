@@ -79,8 +79,13 @@ func (s *Server) serve(x *exchange, r *http.Request) {
 	x.id = requestID()
 	h[headerRequestID] = []string{x.id}
 	h["Date"] = []string{s.now().UTC().Format(http.TimeFormat)}
-	if r.Header.Get("Origin") != "" {
-		h.Set("Access-Control-Allow-Origin", "*")
+	if err := s.guard.check(r); err != nil {
+		x.forbid(r, err)
+		return
+	}
+	if origin := r.Header.Get("Origin"); origin != "" && s.guard.allowsOrigin(origin) {
+		h.Set("Access-Control-Allow-Origin", origin)
+		h.Set("Vary", "Origin")
 		if r.Method == http.MethodOptions {
 			x.preflight(r)
 			return
@@ -117,6 +122,16 @@ func (x *exchange) preflight(r *http.Request) {
 	}
 	h.Set("Access-Control-Max-Age", "172800")
 	x.write(http.StatusOK, "")
+}
+
+// forbid answers a request that the server does not take from whoever sent it.
+// Its body is not read.
+func (x *exchange) forbid(r *http.Request, err error) {
+	x.protocol = protocolOf(r.Header.Get("Content-Type"))
+	if x.protocol != protocolCBOR {
+		x.protocol = protocolJSON
+	}
+	x.fail(toWire(err))
 }
 
 // deny answers what cannot be a request of an operation.

@@ -15,11 +15,26 @@ func (s *Server) serveOwn(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Allow", "GET, HEAD")
 		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
 	case r.URL.Path == metricsPath:
-		s.metrics.handler().ServeHTTP(w, r)
+		s.serveMetrics(w, r)
 	case s.subscriptions.closing.Err() != nil:
 		http.Error(w, `{"status":"closing"}`, http.StatusServiceUnavailable)
 	default:
 		w.Header().Set("Content-Type", "application/json")
 		w.Write([]byte(`{"status":"ok"}` + "\n"))
 	}
+}
+
+// serveMetrics answers with the metrics, which tell the streams' names, whoever
+// may call the API.
+func (s *Server) serveMetrics(w http.ResponseWriter, r *http.Request) {
+	if err := s.guard.check(r); err != nil {
+		http.Error(w, toWire(err).message, http.StatusForbidden)
+		return
+	}
+	if err := s.checkBasic(r); err != nil {
+		w.Header().Set("WWW-Authenticate", `Basic realm="weir"`)
+		http.Error(w, err.Error(), http.StatusUnauthorized)
+		return
+	}
+	s.metrics.handler().ServeHTTP(w, r)
 }

@@ -45,6 +45,18 @@ type Config struct {
 	// no authority signed, for localhost and the loopback addresses.
 	Certificate *tls.Certificate
 
+	// AllowOrigins are the origins whose web pages may call the server from a
+	// browser, such as http://localhost:3000; "*" is all of them, "null" pages
+	// without one. None means that only pages of the server's own origin may.
+	// Clients that are no browsers send no Origin and are not concerned.
+	AllowOrigins []string
+	// AllowHosts are names, without a port, by which clients may call the
+	// server, as their Host header says; "*" is all of them. None means those
+	// that no foreign web page can have: addresses, names without a dot, names
+	// that cannot be registered (such as host.docker.internal), the host of
+	// Addr, the machine's name and names of the service.
+	AllowHosts []string
+
 	// MaxBodyBytes is how large a request's body may be. Zero means 16 MiB.
 	MaxBodyBytes int64
 	// MaxHeaderBytes is how large a request's headers may be. Zero means 64
@@ -98,6 +110,7 @@ type Server struct {
 	config        Config
 	operations    map[string]*operation
 	credentials   map[string]Credential
+	guard         guard
 	subscriptions *subscriptions
 	metrics       *serverMetrics
 	http          *http.Server
@@ -126,6 +139,10 @@ func New(c Config) (*Server, error) {
 			return nil, fmt.Errorf("credentials[%d]: account id %q is not twelve digits", i, cred.AccountID)
 		}
 		s.credentials[cred.AccessKeyID] = cred
+	}
+	var err error
+	if s.guard, err = newGuard(c); err != nil {
+		return nil, err
 	}
 	s.metrics = newServerMetrics(s)
 	if err := s.configureHTTP(); err != nil {

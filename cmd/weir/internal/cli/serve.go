@@ -29,6 +29,8 @@ type serveFlags struct {
 	delay   time.Duration
 
 	log            string
+	allowOrigins   []string
+	allowHosts     []string
 	maxConnections int
 	maxBody        int64
 	drain          time.Duration
@@ -72,9 +74,16 @@ start goes on with it. What a crash loses is what happened since the last save:
 Each flag can be given in the environment instead, as WEIR_ and its name:
 WEIR_LISTEN=0.0.0.0:4567, WEIR_STREAM=orders:2,clicks:4, WEIR_MAX_BODY=1MiB. With
 WEIR_ACCESS_KEY and WEIR_SECRET_KEY, which have no flags, requests must be signed
-with these; without them anybody who reaches the port may do anything.
+with these; without them any program that reaches the port may do anything.
 
-Beside the API there are GET /_weir/health and GET /_weir/metrics.`,
+Web pages may not: requests of a browser are refused (403) unless their page is of
+an origin that --allow-origin names, and so are those that call this machine by a
+name that a foreign page could have. Addresses, localhost, names without a dot, those
+that cannot be registered (host.docker.internal), the one of --listen, the machine's
+and the service's are fine; others need --allow-host.
+
+Beside the API there are GET /_weir/health and GET /_weir/metrics. If there are keys,
+metrics are for those who give them by HTTP's basic authentication.`,
 		Example: `  weir serve --stream orders:2 --stream clicks:on-demand
   weir serve --limits none --delay 0s --log text    # for tests that must not wait
   weir serve --listen 127.0.0.1:0 --tls             # the line has the port
@@ -96,6 +105,8 @@ Beside the API there are GET /_weir/health and GET /_weir/metrics.`,
 	flags.Var(&f.limits, "limits", "limits of streams, quotas and call rates, service or none")
 	flags.Var(flagval.Duration{Value: &f.delay, Max: maxDuration}, "delay", "how long streams, shards and consumers take to change their status")
 	flags.Var(flagval.Choice{Value: &f.log, Words: []string{"json", "text"}}, "log", "log each request to standard error, as json or text")
+	flags.StringSliceVar(&f.allowOrigins, "allow-origin", nil, "`ORIGIN` whose web pages may call, such as http://localhost:3000; repeatable, * is all")
+	flags.StringSliceVar(&f.allowHosts, "allow-host", nil, "`NAME` that this machine may be called by; repeatable, * is all")
 	flags.Var(flagval.Int{Value: &f.maxConnections, Min: 1, Max: 1 << 20}, "max-connections", "connections open at a time; further ones wait")
 	flags.Var((*flagval.Size)(&f.maxBody), "max-body", "largest body of a request")
 	flags.Var(flagval.Duration{Value: &f.drain, Max: maxDuration}, "drain", "how long requests under way may take at the end")
@@ -132,7 +143,8 @@ func (f *serveFlags) config(getenv func(string) string, stderr io.Writer) (serve
 	c.Account = serve.Account(f.limits.None, f.delay)
 	c.Account.ID, c.Account.Region = f.account, f.region
 	c.Server = kinesisserver.Config{
-		TLS: f.tls, MaxConnections: f.maxConnections, MaxBodyBytes: f.maxBody, Log: f.logger(stderr),
+		TLS: f.tls, AllowOrigins: f.allowOrigins, AllowHosts: f.allowHosts,
+		MaxConnections: f.maxConnections, MaxBodyBytes: f.maxBody, Log: f.logger(stderr),
 	}
 	var err error
 	if c.Server.Credentials, err = credentials(getenv); err != nil {

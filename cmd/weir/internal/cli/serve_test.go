@@ -137,6 +137,34 @@ func TestServe_health(t *testing.T) {
 	}
 }
 
+// A web page gets nothing unless its origin is allowed, nor one that calls this
+// machine by a name of its own.
+func TestServe_webPages(t *testing.T) {
+	s := startServe(t, map[string]string{"WEIR_ALLOW_HOST": "weir.corp.com,streams.corp.com"},
+		"--allow-origin", "http://localhost:3000", "--allow-origin", "https://app.corp.com")
+	for _, test := range []struct {
+		host, origin string
+		status       int
+	}{
+		{"", "", http.StatusOK},
+		{"", "https://app.corp.com", http.StatusOK},
+		{"", "http://localhost:3000", http.StatusOK},
+		{"", "http://localhost:3001", http.StatusForbidden},
+		{"streams.corp.com", "", http.StatusOK},
+		{"other.corp.com", "", http.StatusForbidden},
+	} {
+		r := s.request("ListStreams", strings.NewReader("{}"))
+		r.Host = test.host
+		if test.origin != "" {
+			r.Header.Set("Origin", test.origin)
+		}
+		response, err := s.client.Do(r)
+		require.NoError(t, err)
+		response.Body.Close()
+		assert.Equal(t, test.status, response.StatusCode, test)
+	}
+}
+
 func TestServe_streamsAreActive(t *testing.T) {
 	// More than may be CREATING at a time, or be created in a second.
 	names := strings.Fields("a b c d e f g h i j k l m")

@@ -19,7 +19,8 @@ import (
 type Config struct {
 	// Listen is the address, HOST:PORT. Port 0 is one that the system chooses.
 	Listen string
-	// Server is how requests are taken. Accounts and Addr mean nothing in it.
+	// Server is how requests are taken. Accounts and Addr mean nothing in it: Addr
+	// is Listen.
 	Server kinesisserver.Config
 	// Account is what every account begins with; its ID and Region are those of
 	// requests that name none. Now means nothing in it.
@@ -54,7 +55,7 @@ func Run(ctx context.Context, c Config, ready func(url string) error) (err error
 	if err != nil {
 		return err
 	}
-	c.Server.Accounts = accounts
+	c.Server.Accounts, c.Server.Addr = accounts, c.Listen
 	server, err := kinesisserver.New(c.Server)
 	if err != nil {
 		return err
