@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/weirstream/weir"
 )
@@ -46,8 +47,18 @@ func (e *Error) Is(target error) bool {
 	return ok && other.Code == e.Code
 }
 
-// errorf returns an [*Error] of status 400.
+// maxEchoBytes is how much of a text an error tells back: more than the longest
+// name, number or iterator that the service takes.
+const maxEchoBytes = 600
+
+// errorf returns an [*Error] of status 400. Texts among args may be what a
+// caller sent, so they are shortened.
 func errorf(code, format string, args ...any) error {
+	for i, arg := range args {
+		if text, ok := arg.(string); ok && len(text) > maxEchoBytes {
+			args[i] = strings.ToValidUTF8(text[:maxEchoBytes], "") + "…"
+		}
+	}
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...), HTTPStatus: http.StatusBadRequest}
 }
 

@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
@@ -146,13 +147,14 @@ func (st *stream) positionRefused(err error, shard weir.ShardID, at startingAt) 
 }
 
 // A shard iterator is base64 throughout: a head of eighteen bytes, which makes
-// twenty-four characters, and the engine's token. The head says the account, so
-// that an iterator means nothing to another one, and the shard, so that there
-// are words for it when the stream is gone.
+// twenty-four characters, and the engine's token. The head says the shard, so
+// that there are words for it when the stream is gone, and has a checksum that
+// also covers the account, so that an iterator means nothing to another one.
 const (
-	sealBytes   = 6
+	sealBytes   = 6 // of the account
+	sumBytes    = 6
 	headVersion = "\x00\x00\x00\x00\x00\x00\x00\x01" // as the service's begin
-	headBytes   = len(headVersion) + sealBytes + 4
+	headBytes   = len(headVersion) + sumBytes + 4
 	headChars   = headBytes / 3 * 4
 	maxIterator = 512 // characters
 )
@@ -161,7 +163,8 @@ const (
 func (st *stream) token(it weir.Iterator) string {
 	var head [headBytes]byte
 	b := append(head[:0], headVersion...)
-	b = append(b, st.a.seal[:]...)
+	sum := st.a.headSum(it.ShardID())
+	b = append(b, sum[:]...)
 	binary.BigEndian.AppendUint32(b, uint32(it.ShardID()))
 	return base64.StdEncoding.EncodeToString(head[:]) + st.engine.Token(it)
 }
@@ -182,11 +185,21 @@ func (a *Account) splitToken(text string) (weir.ShardID, string, error) {
 		return 0, "", refused
 	}
 	head = head[len(headVersion):]
-	shard := weir.ShardID(binary.BigEndian.Uint32(head[sealBytes:]))
-	if string(head[:sealBytes]) != string(a.seal[:]) || shard < 0 {
+	shard := weir.ShardID(binary.BigEndian.Uint32(head[sumBytes:]))
+	if sum := a.headSum(shard); string(head[:sumBytes]) != string(sum[:]) || shard < 0 {
 		return 0, "", refused
 	}
 	return shard, text[headChars:], nil
+}
+
+// headSum is the checksum of an iterator's head.
+func (a *Account) headSum(shard weir.ShardID) (sum [sumBytes]byte) {
+	var b [sealBytes + 4]byte
+	copy(b[:], a.seal[:])
+	binary.BigEndian.PutUint32(b[sealBytes:], uint32(shard))
+	all := sha256.Sum256(b[:])
+	copy(sum[:], all[:])
+	return sum
 }
 
 // ParseIterator returns the engine's stream and iterator that the text of a

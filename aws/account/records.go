@@ -264,6 +264,9 @@ func (a *Account) iterator(text, arn string) (*stream, weir.Iterator, error) {
 	if err != nil {
 		return nil, weir.Iterator{}, a.shardGone(shard, name)
 	}
+	if it.ShardID() != shard { // the head of one iterator, the rest of another
+		return nil, weir.Iterator{}, errorf(CodeInvalidArgument, msgBadIterator)
+	}
 	return st, it, nil
 }
 

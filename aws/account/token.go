@@ -61,8 +61,9 @@ func (a *Account) tokenSum(b []byte) []byte {
 // and of this account, and has not expired.
 func (c *control) openToken(text, kind string) (pageToken, error) {
 	var t pageToken
-	b, err := base64.StdEncoding.DecodeString(text)
-	if err != nil || len(b) < tokenChecksum {
+	b, err := base64.StdEncoding.Strict().DecodeString(text)
+	if err != nil || len(text) != base64.StdEncoding.EncodedLen(len(b)) || // it skips line breaks
+		len(b) < tokenChecksum {
 		return t, errorf(CodeInvalidArgument, msgBadToken)
 	}
 	b, sum := b[:len(b)-tokenChecksum], b[len(b)-tokenChecksum:]

@@ -73,7 +73,7 @@ func checkBooleanText(v *value) error {
 	case "FALSE", "NO", "0":
 		v.kind = falseValue
 	default:
-		return serializationError("'" + word + "' can not be converted to an Boolean")
+		return serializationError("'" + clip(word) + "' can not be converted to an Boolean")
 	}
 	return nil
 }
@@ -129,7 +129,7 @@ func checkCollection(v *value, sh *shape) error {
 // decodeBlob decodes the base64 of a text.
 func decodeBlob(v *value) error {
 	refuse := func(why string) error {
-		return serializationError("'" + v.text + "' can not be converted to a Blob: " + why)
+		return serializationError("'" + clip(v.text) + "' can not be converted to a Blob: " + why)
 	}
 	if n := len(v.text); n%4 != 0 {
 		return refuse("Base64 encoded length is expected a multiple of 4 bytes but found: " + strconv.Itoa(n))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/weirstream/weir/aws/account"
 )
@@ -35,6 +36,21 @@ var (
 // badRequest is an error of the framework with a message.
 func badRequest(code, message string) *wireError {
 	return &wireError{status: http.StatusBadRequest, code: code, message: message}
+}
+
+// clip shortens what a client sent, to be told back: an error must not cost
+// what the request does once more, and logs keep it.
+func clip(s string) string {
+	const most = 200
+	return clipTo(s, most)
+}
+
+// clipTo shortens a text to so many bytes.
+func clipTo(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
 }
 
 // toWire returns an error of any kind as it goes over the wire.

@@ -131,15 +131,6 @@ func hostName(host string) string {
 	return strings.TrimSuffix(host, ".")
 }
 
-// clip shortens what a client sent, to be told back.
-func clip(s string) string {
-	const most = 200
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
-}
-
 // errKeysNeeded says that a request of the server's own paths names no key.
 var errKeysNeeded = errors.New("this endpoint has keys: the user is the access key, the password the secret key")
 

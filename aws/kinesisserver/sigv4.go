@@ -100,7 +100,7 @@ func readHeaderSignature(r *http.Request, header string) (signature, error) {
 		lacks += "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. "
 	}
 	if lacks != "" {
-		return signature{}, badRequest("IncompleteSignatureException", lacks+"Authorization="+header)
+		return signature{}, badRequest("IncompleteSignatureException", lacks+"Authorization="+clipTo(header, maxShownBytes))
 	}
 	if name, _, _ := strings.Cut(header, " "); name != algorithm {
 		return signature{}, otherAlgorithm(name)
@@ -114,7 +114,7 @@ func readHeaderSignature(r *http.Request, header string) (signature, error) {
 
 // otherAlgorithm refuses a signature of another kind. The words are ours.
 func otherAlgorithm(name string) error {
-	return badRequest("IncompleteSignatureException", "Unsupported AWS 'algorithm': '"+name+"'.")
+	return badRequest("IncompleteSignatureException", "Unsupported AWS 'algorithm': '"+clip(name)+"'.")
 }
 
 // httpDate turns a Date header into the form of X-Amz-Date; "" if it is none.
@@ -158,7 +158,7 @@ func readQuerySignature(query url.Values) (signature, error) {
 func (sig *signature) check(r *http.Request, body []byte, secret string, now time.Time) error {
 	at, err := time.Parse(amzDate, sig.date)
 	if err != nil || sig.credential.date != at.Format("20060102") {
-		return badRequest("IncompleteSignatureException", "Date must be in ISO-8601 'basic format' and agree with the credential's. Got '"+sig.date+"'.")
+		return badRequest("IncompleteSignatureException", "Date must be in ISO-8601 'basic format' and agree with the credential's. Got '"+clip(sig.date)+"'.")
 	}
 	if err := sig.checkTime(at, now); err != nil {
 		return err

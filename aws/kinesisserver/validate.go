@@ -12,9 +12,9 @@ import (
 // maxViolations is how many violations the service reports of one request.
 const maxViolations = 10
 
-// maxShownBytes is where the text of a value in a message ends, so that an
-// answer stays within the size of what it answers.
-const maxShownBytes = 1 << 20
+// maxShownBytes is where the text of a value in a message ends: behind what the
+// service was seen to show whole, iterators of 513 characters.
+const maxShownBytes = 600
 
 // validate checks v, whose types are right, against the constraints of a
 // structure. It returns the text of a ValidationException that lists what is
@@ -105,7 +105,7 @@ func (l *violations) pairs(path string, v *value, sh *shape) {
 	for i := range v.members {
 		m := &v.members[i]
 		if m.kind == nullValue {
-			l.add(path+"."+m.name+".member", nil, nil, "Member must not be null")
+			l.add(path+"."+clip(m.name)+".member", nil, nil, "Member must not be null")
 			continue
 		}
 		badKey = badKey || len(broken(&value{kind: textValue, text: m.name}, sh.key)) > 0
@@ -196,7 +196,7 @@ func measure(v *value, sh *shape) (n int64, word string, ok bool) {
 func show(v *value, sh *shape) string {
 	var b strings.Builder
 	showTo(&b, v, sh)
-	return b.String()
+	return clipTo(b.String(), maxShownBytes)
 }
 
 func showTo(b *strings.Builder, v *value, sh *shape) {
@@ -214,12 +214,12 @@ func showTo(b *strings.Builder, v *value, sh *shape) {
 		showAll(b, "[", "]", len(v.items), func(i int) { showTo(b, &v.items[i], sh.elem) })
 	case sh.kind == mapShape:
 		showAll(b, "{", "}", len(v.members), func(i int) {
-			b.WriteString(v.members[i].name)
+			b.WriteString(clip(v.members[i].name))
 			b.WriteByte('=')
 			showTo(b, &v.members[i].value, sh.elem)
 		})
 	default:
-		b.WriteString(v.text)
+		b.WriteString(clipTo(v.text, maxShownBytes))
 	}
 }
 
