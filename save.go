@@ -11,6 +11,8 @@ import (
 	"hash/crc32"
 	"io"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/weirstream/weir/internal/clock"
@@ -22,8 +24,8 @@ import (
 // kind, its length, its content and a checksum. Version 1 knew no gaps, and did
 // not say when the stream was saved.
 const (
-	savedMagic  = "weir stream 2\n"
-	savedMagic1 = "weir stream 1\n"
+	savedMagic   = "weir stream 2\n"
+	savedVersion = 2 // of savedMagic
 )
 
 type frameKind byte
@@ -218,7 +220,8 @@ func writeFrame(w io.Writer, kind frameKind, parts ...[]byte) error {
 // keep their sequence numbers and arrivals, so what expired meanwhile is gone;
 // iterators and positions from before remain valid. Counts other than those of
 // incoming records begin anew, and an on-demand stream begins with the shards
-// it has. The error matches [ErrDamaged], or is one of [NewStream].
+// it has. The error matches [ErrDamaged], or is one of [NewStream], or says that
+// a later version of this package saved the stream.
 //
 // The run that saved the stream may have gone on, and given out numbers that
 // are lost with it. The loaded stream gives out none of them again. In each
@@ -233,9 +236,8 @@ func LoadStream(r io.Reader, c Config) (*Stream, error) {
 		return nil, invalidf("reader", "is nil")
 	}
 	l := loader{in: bufio.NewReaderSize(r, 1<<16)}
-	magic := make([]byte, len(savedMagic))
-	if _, err := io.ReadFull(l.in, magic); err != nil || string(magic) != savedMagic && string(magic) != savedMagic1 {
-		return nil, damagedf("it does not begin with %q", savedMagic)
+	if err := l.magic(); err != nil {
+		return nil, err
 	}
 	if err := l.stream(c); err != nil {
 		return nil, err
@@ -253,6 +255,23 @@ func LoadStream(r io.Reader, c Config) (*Stream, error) {
 
 func damagedf(format string, args ...any) error {
 	return fmt.Errorf("%w: "+format, append([]any{ErrDamaged}, args...)...)
+}
+
+// magic reads how a saved stream begins.
+func (l *loader) magic() error {
+	const name, longest = "weir stream ", 10 // digits of a version
+	line, _ := l.in.Peek(len(name) + longest + 1)
+	text, _, _ := strings.Cut(string(line), "\n")
+	number, isOurs := strings.CutPrefix(text, name)
+	version, err := strconv.ParseUint(number, 10, 32)
+	switch {
+	case !isOurs || err != nil || version == 0 || len(text) == len(line) || number[0] == '0':
+		return damagedf("it does not begin with %q", savedMagic)
+	case version > savedVersion:
+		return fmt.Errorf("saved stream is of version %d; versions up to %d can be read", version, savedVersion)
+	}
+	_, err = l.in.Discard(len(text) + 1)
+	return err
 }
 
 // A loader is a stream that is being loaded.

@@ -175,6 +175,21 @@ func TestLoadStream_refusesDamage(t *testing.T) {
 	require.ErrorIs(t, err, weir.ErrInvalidArgument)
 }
 
+// A stream of a later version is called that, not damaged: an older file is not
+// the remedy.
+func TestLoadStream_laterVersion(t *testing.T) {
+	rest := bytes.TrimPrefix(saved(t, newStream(t, weir.Config{})), []byte("weir stream 2\n"))
+	for _, version := range []string{"3", "10", "4294967295"} {
+		_, err := weir.LoadStream(bytes.NewReader(append([]byte("weir stream "+version+"\n"), rest...)), weir.Config{})
+		require.EqualError(t, err, "saved stream is of version "+version+"; versions up to 2 can be read")
+		require.NotErrorIs(t, err, weir.ErrDamaged)
+	}
+	for _, version := range []string{"", "0", "02", "-3", "+3", "x", "3 ", "33333333333333", "3\x00"} {
+		_, err := weir.LoadStream(bytes.NewReader(append([]byte("weir stream "+version+"\n"), rest...)), weir.Config{})
+		require.ErrorIs(t, err, weir.ErrDamaged, "%q", version)
+	}
+}
+
 func TestStream_saveReportsWriteErrors(t *testing.T) {
 	s := newStream(t, weir.Config{})
 	r, w := io.Pipe()

@@ -18,10 +18,12 @@ import (
 )
 
 // A State says where accounts and streams are kept, so that they outlive the
-// process. They are saved at the end, after the drain, and now and then before:
-// a process that dies otherwise loses what happened since, Every and the time
-// that a save takes at most; the next one refuses positions from that time.
-// Where a save takes longer than a ninth of Every they come as much less often.
+// process. They are saved at the end, after the drain, and now and then before.
+// A save writes every stream that has changed, whole, so a large state takes
+// long; where that is more than a ninth of Every, saves come as much less often.
+// A process that dies otherwise loses what happened since the last save that was
+// finished had begun: at most Every and the time of two saves, or that of eleven
+// if this is more. The next one refuses positions from that time.
 type State struct {
 	// Dir is the directory. Empty means that nothing is kept.
 	Dir string
@@ -179,9 +181,15 @@ func (k *keeper) run(ctx context.Context, accounts *kinesisserver.Registry, c St
 	if k == nil || c.Every == 0 {
 		return
 	}
+	repeat(ctx, c, func() error { return k.save(accounts) })
+}
+
+// repeat saves every so often, or less often so that saving takes no more than
+// its part of the time.
+func repeat(ctx context.Context, c State, save func() error) {
 	for wait := c.Every; pause.For(ctx, wait) == nil; {
 		begin := time.Now()
-		if err := k.save(accounts); err != nil {
+		if err := save(); err != nil {
 			c.Failed(err)
 		}
 		wait = max(c.Every, (savePart-1)*time.Since(begin))

@@ -5,6 +5,8 @@
 // writes the files of those streams that have changed under new names, then the new
 // manifest beside the old one, and renames it: what is not in the manifest does not
 // count, so a process that dies while it saves leaves the state of the save before.
+// Nothing is removed before everything that the manifest names was read and found
+// sound, and then only by the next save.
 // Everything is checksummed. What is damaged, or of a later version, is refused with
 // an error that names the file; it is never taken for empty.
 package state
@@ -18,6 +20,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
@@ -58,6 +61,9 @@ type Dir struct {
 	path string
 	lock *os.File
 	last manifest // what the directory holds
+	// checked says that the files which last names were read and are sound, or that
+	// this process wrote them. Before that nothing is removed.
+	checked bool
 }
 
 // Open opens a directory, which it creates if there is none, and reads its manifest.
@@ -95,11 +101,10 @@ func (d *Dir) open() (err error) {
 		if err := d.isNew(); err != nil {
 			return err
 		}
+		d.checked = true                   // it names none
 		return d.writeManifest(manifest{}) // and learn whether that is possible
-	case err != nil:
-		return err
 	default:
-		return d.sweep()
+		return err
 	}
 }
 
@@ -115,6 +120,31 @@ func (d *Dir) isNew() error {
 		}
 	}
 	return nil
+}
+
+// isNewest refuses a manifest that was put back: files of saves after it are more
+// than what one unfinished save leaves.
+func (d *Dir) isNewest() error {
+	entries, err := os.ReadDir(d.path)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		generation, ok := generationOf(e.Name())
+		if ok && generation > d.last.Generation+1 {
+			return fmt.Errorf("%s is older than %s beside it: it names save %d, that is of save %d; move the file away to begin with what is older",
+				d.file(manifestName), e.Name(), d.last.Generation, generation)
+		}
+	}
+	return nil
+}
+
+// generationOf returns the save that wrote the file of a stream, by its name.
+func generationOf(name string) (generation uint64, ok bool) {
+	name, isStream := strings.CutSuffix(name, streamSuffix)
+	number, _, _ := strings.Cut(name, "-")
+	generation, err := strconv.ParseUint(number, 10, 64)
+	return generation, isStream && err == nil
 }
 
 // sweep removes the files of this package that the manifest does not name.
@@ -134,8 +164,11 @@ func (d *Dir) sweep() error {
 }
 
 // Load returns what the directory holds. All files were read and are as they were
-// written.
+// written; nothing is removed or changed.
 func (d *Dir) Load() ([]Account, error) {
+	if err := d.isNewest(); err != nil {
+		return nil, err
+	}
 	var accounts []Account
 	for _, saved := range d.last.Accounts {
 		a := Account{ID: saved.ID, Region: saved.Region, Settings: saved.Settings}
@@ -148,12 +181,19 @@ func (d *Dir) Load() ([]Account, error) {
 		}
 		accounts = append(accounts, a)
 	}
+	d.checked = true
 	return accounts, nil
 }
 
-// Save makes accounts what the directory holds. After an error it holds what it
-// held before.
+// Save makes accounts what the directory holds, and removes what it held before.
+// After an error it holds what it held before. What is there already is read
+// first, unless [Dir.Load] has done so.
 func (d *Dir) Save(accounts []Account) error {
+	if !d.checked {
+		if _, err := d.Load(); err != nil {
+			return err
+		}
+	}
 	next, n := manifest{Generation: d.last.Generation + 1}, 0
 	for _, a := range accounts {
 		saved := savedAccount{ID: a.ID, Region: a.Region, Settings: a.Settings}
@@ -168,7 +208,7 @@ func (d *Dir) Save(accounts []Account) error {
 		next.Accounts = append(next.Accounts, saved)
 	}
 	if next.equal(d.last) {
-		return nil
+		return d.sweep() // of what a process left that died
 	}
 	if err := d.writeManifest(next); err != nil {
 		return errors.Join(err, d.sweep())

@@ -78,13 +78,21 @@ func readManifest(path string) (m manifest, err error) {
 	if err != nil {
 		return m, err
 	}
+	// The version first: all else may look otherwise in a later one.
+	var v struct {
+		Version int `json:"weir_state"`
+	}
+	if err := json.Unmarshal(text, &v); err != nil {
+		return m, damaged(path, err)
+	}
+	if v.Version > formatVersion {
+		return m, laterVersion(path, v.Version)
+	}
 	var e envelope
 	if err := json.Unmarshal(text, &e); err != nil {
 		return m, damaged(path, err)
 	}
 	switch {
-	case e.Version > formatVersion:
-		return m, laterVersion(path, e.Version)
 	case e.Version < 1:
 		return m, damaged(path, errors.New("it has no version"))
 	case checksumOf(e.Manifest) != e.Checksum:

@@ -136,13 +136,59 @@ func TestDir_oneProcessAtATime(t *testing.T) {
 }
 
 func TestDir_sweepsUnfinishedSaves(t *testing.T) {
-	path := saved(t, account("000000000000", stream("a", "1", "a1")))
+	accounts := []state.Account{account("000000000000", stream("a", "1", "a1"))}
+	path := saved(t, accounts...)
 	before := files(t, path)
 	for _, name := range []string{"2-1.stream", "manifest.json.tmp"} {
 		require.NoError(t, os.WriteFile(filepath.Join(path, name), []byte("half"), 0o600))
 	}
-	open(t, path)
+	d := open(t, path)
+	_, err := d.Load()
+	require.NoError(t, err)
+	assert.Len(t, files(t, path), len(before)+2, "reading removes nothing")
+	require.NoError(t, d.Save(accounts))
 	assert.Equal(t, before, files(t, path))
+}
+
+// Open removed what the manifest does not name before it knew whether what it
+// names is there: a manifest put back lost the records that were saved since.
+func TestDir_removesNothingUnchecked(t *testing.T) {
+	path := saved(t, account("000000000000", stream("a", "1", "a1"), stream("b", "1", "b1")))
+	manifest := filepath.Join(path, "manifest.json")
+	older, err := os.ReadFile(manifest)
+	require.NoError(t, err)
+	for i, version := range []string{"2", "3"} {
+		d := open(t, path)
+		require.NoError(t, d.Save([]state.Account{account("000000000000", stream("a", "1", "?"), stream("b", version, "b"+version))}))
+		require.NoError(t, d.Close())
+		newer, err := os.ReadFile(manifest)
+		require.NoError(t, err)
+
+		require.NoError(t, os.WriteFile(manifest, older, 0o600))
+		before := files(t, path)
+		require.Error(t, load(path), "generation %d", i+2)
+		d = open(t, path)
+		require.Error(t, d.Save(nil), "generation %d", i+2)
+		require.NoError(t, d.Close())
+		assert.Equal(t, before, files(t, path), "generation %d", i+2)
+
+		require.NoError(t, os.WriteFile(manifest, newer, 0o600))
+		require.NoError(t, load(path), "nothing was lost")
+	}
+}
+
+// All that an older manifest names may be there still: what is newer is not
+// removed for that.
+func TestDir_olderManifest(t *testing.T) {
+	path := saved(t, account("000000000000", stream("a", "1", "a1")))
+	newer := filepath.Join(path, "3-2.stream")
+	require.NoError(t, os.WriteFile(newer, []byte("records"), 0o600))
+	want := filepath.Join(path, "manifest.json") + " is older than 3-2.stream beside it: it names save 1, that is of save 3; " +
+		"move the file away to begin with what is older"
+	require.EqualError(t, load(path), want)
+	d := open(t, path)
+	require.EqualError(t, d.Save(nil), want)
+	assert.FileExists(t, newer)
 }
 
 func TestDir_refused(t *testing.T) {
@@ -161,12 +207,20 @@ func TestDir_refused(t *testing.T) {
 	require.EqualError(t, err, path+": has 1-1.stream in it, but no manifest.json: it is no state, or a part of one")
 }
 
+// A later version is called that, whatever it looks like beside its version, and
+// nothing of it is touched.
 func TestDir_laterVersion(t *testing.T) {
-	path := saved(t)
+	path := saved(t, account("000000000000", stream("a", "1", "a1")))
 	manifest := filepath.Join(path, "manifest.json")
-	require.NoError(t, os.WriteFile(manifest, []byte(`{"weir_state":2,"crc32c":"?","manifest":{}}`), 0o600))
-	_, err := state.Open(path)
-	require.EqualError(t, err, manifest+" is of version 2; this program reads versions up to 1")
+	for _, text := range []string{
+		`{"weir_state":2,"crc32c":"?","manifest":{}}`, `{"weir_state":2}`, `{"log":[1],"weir_state":2,"crc32c":17,"manifest":"elsewhere"}`,
+	} {
+		require.NoError(t, os.WriteFile(manifest, []byte(text), 0o600))
+		before := files(t, path)
+		_, err := state.Open(path)
+		require.EqualError(t, err, manifest+" is of version 2; this program reads versions up to 1")
+		assert.Equal(t, before, files(t, path))
+	}
 }
 
 // load opens a directory and reads everything in it.
