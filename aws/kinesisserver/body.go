@@ -4,41 +4,64 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"slices"
 	"sync"
 )
 
-// buffers are for bodies of requests and responses.
+// buffers are for bodies of responses.
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
-// maxPooledBytes is how large a buffer may be to be used again.
-const maxPooledBytes = 32 << 20
+// firstBuffers are for bodies of requests, and largeBuffers for what has outgrown
+// them, so that a connection which only announces a body, or sends it slowly,
+// holds no large one.
+var (
+	firstBuffers = sync.Pool{New: func() any { return new([]byte) }}
+	largeBuffers = sync.Pool{New: func() any { return new([]byte) }}
+)
 
-func takeBuffer() *[]byte { return buffers.Get().(*[]byte) }
+const (
+	// minRoomBytes is what a body has room for before any of it is there.
+	minRoomBytes = 4 << 10
+	// maxFirstBytes is how large a buffer of firstBuffers grows.
+	maxFirstBytes = 64 << 10
+	// maxPooledBytes is how large a buffer may be to be used again.
+	maxPooledBytes = 32 << 20
+)
 
-func giveBuffer(b *[]byte) {
+func takeBuffer(pool *sync.Pool) *[]byte { return pool.Get().(*[]byte) }
+
+func giveBuffer(pool *sync.Pool, b *[]byte) {
 	if cap(*b) <= maxPooledBytes {
 		*b = (*b)[:0]
-		buffers.Put(b)
+		pool.Put(b)
 	}
+}
+
+// giveBody gives back the buffer of a request's body.
+func giveBody(b *[]byte) {
+	if cap(*b) <= maxFirstBytes {
+		giveBuffer(&firstBuffers, b)
+		return
+	}
+	giveBuffer(&largeBuffers, b)
 }
 
 // errTooLarge says that a body is larger than it may be.
 var errTooLarge = errors.New("body too large")
 
-// readBody reads a request's body into b.
-func readBody(b []byte, r *http.Request, limit int64) ([]byte, error) {
+// readBody reads a request's body into a buffer, which is to be given back.
+func readBody(r *http.Request, limit int64) (*[]byte, error) {
+	b := takeBuffer(&firstBuffers)
 	if r.ContentLength > limit {
 		return b, errTooLarge
 	}
 	for {
-		if len(b) == cap(b) {
-			b = slices.Grow(b, bodyRoom(len(b), r.ContentLength))
+		if len(*b) == cap(*b) {
+			b = growBody(b, r.ContentLength)
 		}
-		n, err := r.Body.Read(b[len(b):cap(b)])
-		b = b[:len(b)+n]
+		n, err := r.Body.Read((*b)[len(*b):cap(*b)])
+		*b = (*b)[:len(*b)+n]
 		switch {
-		case int64(len(b)) > limit:
+		case int64(len(*b)) > limit:
 			return b, errTooLarge
 		case err == io.EOF:
 			return b, nil
@@ -48,12 +71,24 @@ func readBody(b []byte, r *http.Request, limit int64) ([]byte, error) {
 	}
 }
 
-// bodyRoom returns how much to make room for after n bytes of a body: no more
-// than a client that announces a large one has earned by sending.
-func bodyRoom(n int, announced int64) int {
-	const most = 1 << 20
-	if left := announced + 1 - int64(n); left > 0 { // the one is for the read that finds the end
-		return int(min(left, int64(max(n, most))))
+// growBody makes room for more of a body, which fills its buffer: as much again,
+// and no more than a client that announces a large one has earned by sending.
+// Once that is a lot, a buffer that was used before may have much more.
+func growBody(b *[]byte, announced int64) *[]byte {
+	n := len(*b)
+	if n >= maxFirstBytes && cap(*b) <= maxFirstBytes {
+		large := takeBuffer(&largeBuffers)
+		if cap(*large) > n {
+			*large = append(*large, *b...)
+			giveBody(b)
+			return large
+		}
 	}
-	return max(n, 4096)
+	room := max(n, minRoomBytes)
+	if left := announced + 1 - int64(n); left > 0 { // the one is for the read that finds the end
+		room = int(min(left, int64(room)))
+	}
+	grown := append(make([]byte, 0, n+room), *b...)
+	*b = grown
+	return b
 }

@@ -16,11 +16,12 @@ type exchange struct {
 	account  *account.Account
 	op       *operation // nil if the target names none
 	protocol protocol
-	body     []byte // valid until the exchange is over
-	value    value  // of body, unless it was read directly
-	out      []byte // the response's body
-	streamed bool   // the response was written already
-	torn     bool   // writing out failed: HTTP/2 may still be reading it, so it is not used again
+	body     []byte  // valid until the exchange is over
+	value    value   // of body, unless it was read directly
+	out      []byte  // the response's body
+	pooled   *[]byte // what out began as, once the request is read
+	streamed bool    // the response was written already
+	torn     bool    // writing out failed: HTTP/2 may still be reading it, so it is not used again
 
 	// For the log and the metrics.
 	id         string // of the request
@@ -30,6 +31,10 @@ type exchange struct {
 	credential credential // that the request names
 	tenant     tenant
 	accessID   string
+
+	// If the server has credentials.
+	identity *identity
+	refused  error // why there is none that is known
 }
 
 // respond makes out the response.

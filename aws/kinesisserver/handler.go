@@ -34,17 +34,13 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	start := time.Now()
 	x := &exchange{server: s, ctx: r.Context(), w: w, status: http.StatusOK}
-	out := takeBuffer()
-	x.out = *out
 	s.metrics.begin()
 	defer func() {
 		p := recover()
 		if p != nil && p != http.ErrAbortHandler {
 			s.recovered(x, r, p)
 		}
-		if *out = x.out; !x.torn {
-			giveBuffer(out)
-		}
+		x.giveOut()
 		s.metrics.end(x, time.Since(start))
 		s.logExchange(x, r, time.Since(start))
 		if p == http.ErrAbortHandler {
@@ -97,15 +93,33 @@ func (s *Server) serve(x *exchange, r *http.Request) {
 		x.deny()
 		return
 	}
-	body := takeBuffer()
-	defer giveBuffer(body)
-	var err error
-	if *body, err = readBody(*body, r, s.config.MaxBodyBytes); err != nil {
-		x.unread(err)
+	limit := s.config.MaxBodyBytes
+	if x.identity, x.refused = s.identify(r); x.refused != nil {
+		limit = min(limit, maxForeignBytes)
+	}
+	body, err := readBody(r, limit)
+	defer giveBody(body)
+	if err != nil {
+		x.unread(r, err)
 		return
 	}
 	x.body = *body
+	x.pooled = takeBuffer(&buffers)
+	x.out = *x.pooled
 	s.answer(x, r)
+}
+
+// maxForeignBytes is how much of a body is read whose sender is refused anyway:
+// enough to be told first what the service tells first.
+const maxForeignBytes = 64 << 10
+
+// giveOut gives back what the response's body was made out in.
+func (x *exchange) giveOut() {
+	if x.pooled == nil || x.torn {
+		return
+	}
+	*x.pooled = x.out
+	giveBuffer(&buffers, x.pooled)
 }
 
 // preflight answers a browser that asks whether it may call.
@@ -144,8 +158,12 @@ func (x *exchange) deny() {
 }
 
 // unread answers a request whose body could not be read.
-func (x *exchange) unread(err error) {
+func (x *exchange) unread(r *http.Request, err error) {
 	x.w.Header().Set("Connection", "close")
+	if x.refused != nil && errors.Is(err, errTooLarge) {
+		x.forbid(r, x.refused)
+		return
+	}
 	if errors.Is(err, errTooLarge) {
 		x.code = "RequestEntityTooLarge"
 		x.write(http.StatusRequestEntityTooLarge, "")

@@ -33,26 +33,42 @@ const (
 // maxSkew is how far a request's time may be from the server's.
 const maxSkew = 15 * time.Minute
 
+// An identity is the signature of a request and the credential that it names.
+type identity struct {
+	signature signature
+	key       Credential
+}
+
+// identify reads whose signature a request has, if the server has credentials
+// to check it with; whether it is right needs the body.
+func (s *Server) identify(r *http.Request) (*identity, error) {
+	if len(s.credentials) == 0 {
+		return nil, nil
+	}
+	sig, err := readSignature(r)
+	if err != nil {
+		return nil, err
+	}
+	key, ok := s.credentials[sig.credential.accessKey]
+	if !ok || sig.token != key.SessionToken {
+		return nil, badRequest("UnrecognizedClientException", "The security token included in the request is invalid.")
+	}
+	return &identity{sig, key}, nil
+}
+
 // authenticate checks the signature of a request, if the server has credentials
 // to check it with.
 func (s *Server) authenticate(x *exchange, r *http.Request) error {
 	x.accessID = x.credential.accessKey
-	if len(s.credentials) == 0 {
-		return nil
+	if x.identity == nil {
+		return x.refused
 	}
-	sig, err := readSignature(r)
-	if err != nil {
+	key := x.identity.key
+	if err := x.identity.signature.check(r, x.body, key.SecretAccessKey, s.now()); err != nil {
 		return err
 	}
-	cred, ok := s.credentials[sig.credential.accessKey]
-	if !ok || sig.token != cred.SessionToken {
-		return badRequest("UnrecognizedClientException", "The security token included in the request is invalid.")
-	}
-	if err := sig.check(r, x.body, cred.SecretAccessKey, s.now()); err != nil {
-		return err
-	}
-	if cred.AccountID != "" {
-		x.tenant.account = cred.AccountID
+	if key.AccountID != "" {
+		x.tenant.account = key.AccountID
 	}
 	return nil
 }
