@@ -2,42 +2,97 @@ package kinesisserver
 
 import (
 	"bufio"
+	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"net"
+	"strconv"
 	"sync"
 	"time"
 )
 
-// limitListener accepts no more than n connections at a time.
-func limitListener(l net.Listener, n int) net.Listener {
-	return &limitedListener{Listener: l, slots: make(chan struct{}, n), closed: make(chan struct{})}
+// limitListener accepts no more than n connections at a time, and refuses those
+// beyond. config, unless nil, is for clients among these that speak TLS.
+func limitListener(l net.Listener, n int, config *tls.Config) net.Listener {
+	ctx, cancel := context.WithCancel(context.Background())
+	return &limitedListener{Listener: l, config: config, slots: make(chan struct{}, n),
+		refusals: make(chan struct{}, maxRefusals), ctx: ctx, cancel: cancel}
 }
 
 type limitedListener struct {
 	net.Listener
-	slots  chan struct{} // one is taken by each connection
-	closed chan struct{}
-	once   sync.Once
+	config   *tls.Config
+	slots    chan struct{} // one is taken by each connection
+	refusals chan struct{} // one is taken by each connection that is told why
+	ctx      context.Context
+	cancel   context.CancelFunc
+	wait     sync.WaitGroup
 }
 
+const (
+	// maxRefusals is how many connections are told at a time that there are too
+	// many; others are just closed.
+	maxRefusals = 64
+	// refusalTime is how long one of them has to take it.
+	refusalTime = time.Second
+)
+
+// tooManyText and tooMany are what a connection beyond the bound gets.
+const tooManyText = `{"__type":"ServiceUnavailable","message":"Too many connections are open: the bound is a setting of the server."}`
+
+var tooMany = []byte("HTTP/1.1 503 Service Unavailable\r\nContent-Type: " + contentTypeJSON + "\r\nRetry-After: 1\r\n" +
+	"Connection: close\r\nContent-Length: " + strconv.Itoa(len(tooManyText)) + "\r\n\r\n" + tooManyText)
+
 func (l *limitedListener) Accept() (net.Conn, error) {
-	select {
-	case l.slots <- struct{}{}:
-	case <-l.closed:
-		return nil, net.ErrClosed
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		select {
+		case l.slots <- struct{}{}:
+			return &limitedConn{Conn: c, release: func() { <-l.slots }}, nil
+		default:
+		}
+		select {
+		case l.refusals <- struct{}{}:
+			l.wait.Go(func() {
+				l.refuse(c)
+				<-l.refusals
+			})
+		default:
+			c.Close()
+		}
 	}
-	c, err := l.Listener.Accept()
+}
+
+// refuse tells a connection that there are too many, and closes it.
+func (l *limitedListener) refuse(c net.Conn) {
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(refusalTime))
+	defer context.AfterFunc(l.ctx, func() { c.SetDeadline(time.Unix(1, 0)) })()
+	// The request first: an answer before it is none to net/http's client.
+	greeted, err := greet(c, l.config)
 	if err != nil {
-		<-l.slots
-		return nil, err
+		return
 	}
-	return &limitedConn{Conn: c, release: func() { <-l.slots }}, nil
+	c = greeted
+	var first [1]byte
+	if _, err := c.Read(first[:]); err != nil {
+		return
+	}
+	if _, err := c.Write(tooMany); err != nil || closeWrite(c) != nil {
+		return
+	}
+	io.CopyN(io.Discard, c, maxFirstBytes) // to close on unread bytes would reset what was written
 }
 
 func (l *limitedListener) Close() error {
-	l.once.Do(func() { close(l.closed) })
-	return l.Listener.Close()
+	err := l.Listener.Close()
+	l.cancel()
+	l.wait.Wait()
+	return err
 }
 
 type limitedConn struct {
@@ -127,7 +182,7 @@ func (t *tlsListener) offer(c net.Conn) {
 		case <-stop:
 		}
 	})
-	ready, err := t.greet(c)
+	ready, err := greet(c, t.config)
 	if err != nil {
 		c.Close()
 		return
@@ -147,15 +202,15 @@ func (t *tlsListener) offer(c net.Conn) {
 }
 
 // greet looks at the first byte of a connection, and shakes hands if it is that
-// of TLS.
-func (t *tlsListener) greet(c net.Conn) (net.Conn, error) {
+// of TLS and config is not nil.
+func greet(c net.Conn, config *tls.Config) (net.Conn, error) {
 	const tlsHandshake = 22 // the type of a TLS connection's first record
 	p := &peekedConn{Conn: c, r: bufio.NewReaderSize(c, 16)}
 	first, err := p.r.Peek(1)
-	if err != nil || first[0] != tlsHandshake {
+	if err != nil || config == nil || first[0] != tlsHandshake {
 		return p, err
 	}
-	secure := tls.Server(p, t.config)
+	secure := tls.Server(p, config)
 	return secureConn{Conn: secure}, secure.Handshake()
 }
 

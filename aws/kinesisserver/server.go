@@ -69,8 +69,8 @@ type Config struct {
 	ReadTimeout       time.Duration
 	WriteTimeout      time.Duration
 	IdleTimeout       time.Duration
-	// MaxConnections is how many connections may be open; further ones wait
-	// until one closes. Zero means 4,096; negative means any number.
+	// MaxConnections is how many connections may be open; further ones are
+	// refused at once with 503. Zero means 4,096; negative means any number.
 	MaxConnections int
 	// MaxSubscriptions is how many SubscribeToShard may be open; further ones
 	// are refused. Zero means 4,096; negative means any number.
@@ -216,7 +216,7 @@ func (s *Server) Certificate() []byte {
 // It closes l.
 func (s *Server) Serve(l net.Listener) error {
 	if s.config.MaxConnections > 0 {
-		l = limitListener(l, s.config.MaxConnections)
+		l = limitListener(l, s.config.MaxConnections, s.tls)
 	}
 	if s.tls != nil {
 		l = newTLSListener(l, s.tls, s.config.ReadHeaderTimeout)

@@ -164,26 +164,57 @@ func TestServer_largeHeaders(t *testing.T) {
 	assert.Equal(t, http.StatusRequestHeaderFieldsTooLarge, resp.StatusCode)
 }
 
-// A connection beyond the bound waits until another one closes.
+// A connection beyond the bound is refused at once, with a reason, until another
+// one closes. It waited, so that who held all of them was not to be told from a
+// server that hangs.
 func TestServer_maxConnections(t *testing.T) {
-	s := newServer(t, func(c *kinesisserver.Config) { c.MaxConnections = 1 })
-	addr := s.listen()
-	first, url := s.client(wires[0], addr)
-	_, err := listStreams(first, url)
-	require.NoError(t, err)
-	second, _ := s.client(wires[0], addr)
-	done := make(chan error, 1)
-	go func() {
-		_, err := listStreams(second, url)
-		done <- err
-	}()
-	select {
-	case err := <-done:
-		t.Fatal("the second connection was served beside the first:", err)
-	case <-time.After(50 * time.Millisecond): // as good as never: nothing else tells that it waits
+	for _, change := range []func(*kinesisserver.Config){func(*kinesisserver.Config) {}, overTLS} {
+		s := newServer(t, change, func(c *kinesisserver.Config) { c.MaxConnections = 1 })
+		addr := s.listen()
+		for _, w := range wires {
+			if w.proto != "HTTP/1.1" || w.scheme == "https" && s.Certificate() == nil {
+				continue
+			}
+			first, url := s.client(w, addr)
+			require.Eventually(t, func() bool { // once the one before is gone
+				resp, err := listStreams(first, url)
+				return err == nil && resp.StatusCode == http.StatusOK
+			}, 10*time.Second, time.Millisecond, w.name)
+			for range 100 {
+				second, _ := s.client(w, addr)
+				resp, err := second.Post(url, jsonType, strings.NewReader(`{}`))
+				require.NoError(t, err, w.name)
+				text, err := io.ReadAll(resp.Body)
+				resp.Body.Close()
+				require.NoError(t, err, w.name)
+				assert.Equal(t, http.StatusServiceUnavailable, resp.StatusCode, w.name)
+				assert.Contains(t, string(text), `"message":"Too many connections are open`)
+				assert.Equal(t, "1", resp.Header.Get("Retry-After"))
+				second.CloseIdleConnections()
+			}
+			first.CloseIdleConnections()
+		}
 	}
-	first.CloseIdleConnections()
-	require.NoError(t, <-done)
+}
+
+// Many that are refused and never say or read anything hold up neither one that
+// is served nor the end of the server.
+func TestServer_refusedConnectionsStay(t *testing.T) {
+	for _, change := range []func(*kinesisserver.Config){func(*kinesisserver.Config) {}, overTLS} {
+		s := newServer(t, change, func(c *kinesisserver.Config) { c.MaxConnections = 1 })
+		addr := s.listen()
+		client, url := s.client(wires[0], addr)
+		_, err := listStreams(client, url)
+		require.NoError(t, err)
+		for range 200 {
+			c, err := net.Dial("tcp", addr)
+			require.NoError(t, err)
+			defer c.Close()
+		}
+		resp, err := listStreams(client, url)
+		require.NoError(t, err)
+		assert.Equal(t, http.StatusOK, resp.StatusCode)
+	}
 }
 
 // A thousand clients at once.

@@ -108,7 +108,7 @@ metrics are for those who give them by HTTP's basic authentication.`,
 	flags.Var(flagval.Choice{Value: &f.log, Words: []string{"json", "text"}}, "log", "log each request to standard error, as json or text")
 	flags.StringSliceVar(&f.allowOrigins, "allow-origin", nil, "`ORIGIN` whose web pages may call, such as http://localhost:3000; repeatable, * is all")
 	flags.StringSliceVar(&f.allowHosts, "allow-host", nil, "`NAME` that this machine may be called by; repeatable, * is all")
-	flags.Var(flagval.Int{Value: &f.maxConnections, Min: 1, Max: 1 << 20}, "max-connections", "connections open at a time; further ones wait")
+	flags.Var(flagval.Int{Value: &f.maxConnections, Min: 1, Max: 1 << 20}, "max-connections", "connections open at a time; further ones are refused with 503")
 	flags.Var((*flagval.Size)(&f.maxBody), "max-body", "largest body of a request")
 	flags.Var(flagval.Duration{Value: &f.drain, Max: maxDuration}, "drain", "how long requests under way may take at the end")
 	flags.StringVar(&f.state, "state", "", "keep streams and records in the directory `DIR`, for the next start")
