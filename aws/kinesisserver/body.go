@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"sync"
+	"sync/atomic"
 )
 
 // buffers are for bodies of responses.
@@ -48,8 +49,62 @@ func giveBody(b *[]byte) {
 // errTooLarge says that a body is larger than it may be.
 var errTooLarge = errors.New("body too large")
 
+// errBusy says that other requests hold as many bytes as all may.
+var errBusy = errors.New("too many bytes in flight")
+
+// A budget is how many bytes of large requests and responses there may be at a
+// time. Of a request and of a response the first 64 KiB do not count.
+type budget struct {
+	most int64 // negative: any number
+	held atomic.Int64
+}
+
+// take takes n bytes, unless that would be too many.
+func (b *budget) take(n int64) bool {
+	if held := b.held.Add(n); b.most >= 0 && held > b.most {
+		b.held.Add(-n)
+		return false
+	}
+	return true
+}
+
+// hold makes the exchange one that holds n more bytes, unless these are too
+// many.
+func (x *exchange) hold(n int) bool {
+	if n <= 0 {
+		return true
+	}
+	if !x.server.budget.take(int64(n)) {
+		return false
+	}
+	x.held += int64(n)
+	return true
+}
+
+// holdOut counts the response's body. Only one that can be asked for again is
+// refused.
+func (x *exchange) holdOut() bool {
+	n := len(x.out) - maxFirstBytes
+	if x.hold(n) {
+		return true
+	}
+	if x.op != nil && x.op.name == "GetRecords" {
+		return false
+	}
+	x.server.budget.held.Add(int64(n))
+	x.held += int64(n)
+	return true
+}
+
+// letGo gives back what the exchange held.
+func (x *exchange) letGo() {
+	if x.held > 0 {
+		x.server.budget.held.Add(-x.held)
+	}
+}
+
 // readBody reads a request's body into a buffer, which is to be given back.
-func readBody(r *http.Request, limit int64) (*[]byte, error) {
+func (x *exchange) readBody(r *http.Request, limit int64) (*[]byte, error) {
 	b := takeBuffer(&firstBuffers)
 	if r.ContentLength > limit {
 		return b, errTooLarge
@@ -57,8 +112,12 @@ func readBody(r *http.Request, limit int64) (*[]byte, error) {
 	for {
 		if len(*b) == cap(*b) {
 			b = growBody(b, r.ContentLength)
+			if !x.hold(cap(*b) - maxFirstBytes - int(x.held)) {
+				return b, errBusy
+			}
 		}
-		n, err := r.Body.Read((*b)[len(*b):cap(*b)])
+		end := min(int64(cap(*b)), limit+1) // one that was used before may have room for much more
+		n, err := r.Body.Read((*b)[len(*b):end])
 		*b = (*b)[:len(*b)+n]
 		switch {
 		case int64(len(*b)) > limit:

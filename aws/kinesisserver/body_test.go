@@ -127,3 +127,54 @@ func TestSignature_beforeTheBody(t *testing.T) {
 		}
 	}
 }
+
+// What all requests hold together is bounded, and is free again at their end.
+func TestHandler_bytesInFlight(t *testing.T) {
+	s := newServer(t, func(c *kinesisserver.Config) { c.MaxInFlightBytes = 1 << 20 }).withStream()
+	put := func(n int) response {
+		return s.call("PutRecord", fmt.Sprintf(`{"StreamName":"s","PartitionKey":"k","Data":%q}`, strings.Repeat("AAAA", n/4)))
+	}
+	var waiting, ended sync.WaitGroup
+	done := make(chan struct{})
+	hold := func() {
+		waiting.Add(1)
+		ended.Go(func() {
+			r := request("PutRecord", jsonType, nil)
+			r.ContentLength = 8 << 20
+			r.Body = &slowBody{Reader: strings.NewReader(strings.Repeat("a", 600_000)), waits: waiting.Done, done: done}
+			s.do(r)
+		})
+	}
+	require.Equal(t, http.StatusOK, put(500_000).status)
+	hold()
+	waiting.Wait()
+	refused := put(900_000)
+	assert.Equal(t, http.StatusServiceUnavailable, refused.status)
+	code, message := refused.failure(t)
+	assert.Equal(t, "ServiceUnavailable", code)
+	assert.Contains(t, message, "the bound is a setting")
+	assert.Equal(t, http.StatusOK, put(50_000).status, "small ones go on")
+	close(done)
+	ended.Wait()
+	assert.Equal(t, http.StatusOK, put(500_000).status, "the bytes are free again")
+}
+
+// An answer of GetRecords that is too large for what is left is refused, and
+// can be asked for again.
+func TestHandler_answersInFlight(t *testing.T) {
+	s := newServer(t, func(c *kinesisserver.Config) { c.MaxInFlightBytes = 1 << 20 })
+	s.must("CreateStream", `{"StreamName":"s","ShardCount":1}`)
+	for range 3 {
+		s.must("PutRecord", fmt.Sprintf(`{"StreamName":"s","PartitionKey":"k","Data":%q}`, strings.Repeat("AAAA", 100_000)))
+	}
+	it := s.must("GetShardIterator", `{"StreamName":"s","ShardId":"shardId-000000000000","ShardIteratorType":"TRIM_HORIZON"}`)
+	get := func(limit int) response {
+		return s.call("GetRecords", fmt.Sprintf(`{"ShardIterator":%q,"Limit":%d}`, it["ShardIterator"], limit))
+	}
+	assert.Equal(t, http.StatusServiceUnavailable, get(3).status)
+	for range 3 { // and nothing of it is still held
+		r := get(2)
+		require.Equal(t, http.StatusOK, r.status)
+		assert.Len(t, r.json(t)["Records"], 2)
+	}
+}

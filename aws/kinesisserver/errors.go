@@ -27,6 +27,8 @@ var (
 	errInternal         = &wireError{status: http.StatusInternalServerError, code: "InternalFailure"}
 	errUnavailable      = &wireError{status: http.StatusServiceUnavailable, code: "ServiceUnavailable",
 		message: "The server is shutting down."}
+	errTooBusy = &wireError{status: http.StatusServiceUnavailable, code: "ServiceUnavailable",
+		message: "Other requests and answers under way hold as many bytes as all may: the bound is a setting of the server."}
 	errMissingToken = &wireError{status: http.StatusBadRequest, code: "MissingAuthenticationTokenException",
 		message: "Missing Authentication Token"}
 	errTwoSignatures = &wireError{status: http.StatusBadRequest, code: "InvalidSignatureException",

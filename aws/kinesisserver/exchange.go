@@ -20,6 +20,7 @@ type exchange struct {
 	value    value   // of body, unless it was read directly
 	out      []byte  // the response's body
 	pooled   *[]byte // what out began as, once the request is read
+	held     int64   // bytes of the server's budget
 	streamed bool    // the response was written already
 	torn     bool    // writing out failed: HTTP/2 may still be reading it, so it is not used again
 
@@ -52,6 +53,9 @@ func (x *exchange) finish(err error) {
 	case err != nil:
 		x.out = x.out[:0]
 		x.fail(toWire(err))
+	case !x.holdOut():
+		x.out = x.out[:0]
+		x.fail(errTooBusy)
 	default:
 		x.write(http.StatusOK, x.protocol.contentType())
 	}

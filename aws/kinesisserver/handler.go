@@ -41,6 +41,7 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 			s.recovered(x, r, p)
 		}
 		x.giveOut()
+		x.letGo()
 		s.metrics.end(x, time.Since(start))
 		s.logExchange(x, r, time.Since(start))
 		if p == http.ErrAbortHandler {
@@ -97,7 +98,7 @@ func (s *Server) serve(x *exchange, r *http.Request) {
 	if x.identity, x.refused = s.identify(r); x.refused != nil {
 		limit = min(limit, maxForeignBytes)
 	}
-	body, err := readBody(r, limit)
+	body, err := x.readBody(r, limit)
 	defer giveBody(body)
 	if err != nil {
 		x.unread(r, err)
@@ -162,6 +163,10 @@ func (x *exchange) unread(r *http.Request, err error) {
 	x.w.Header().Set("Connection", "close")
 	if x.refused != nil && errors.Is(err, errTooLarge) {
 		x.forbid(r, x.refused)
+		return
+	}
+	if errors.Is(err, errBusy) {
+		x.forbid(r, errTooBusy)
 		return
 	}
 	if errors.Is(err, errTooLarge) {

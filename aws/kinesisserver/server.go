@@ -18,6 +18,7 @@ import (
 const (
 	DefaultAddr              = "127.0.0.1:4567"
 	DefaultMaxBodyBytes      = 16 << 20 // a PutRecords of 10 MiB grows by a third in base64
+	DefaultMaxInFlightBytes  = 512 << 20
 	DefaultMaxHeaderBytes    = 64 << 10
 	DefaultReadHeaderTimeout = 10 * time.Second
 	DefaultReadTimeout       = time.Minute
@@ -59,6 +60,11 @@ type Config struct {
 
 	// MaxBodyBytes is how large a request's body may be. Zero means 16 MiB.
 	MaxBodyBytes int64
+	// MaxInFlightBytes is how many bytes the bodies of all requests and answers
+	// under way may have together, not counting the first 64 KiB of each.
+	// Requests beyond it, and the answers of GetRecords, are refused with 503.
+	// Subscriptions do not count. Zero means 512 MiB; negative means any number.
+	MaxInFlightBytes int64
 	// MaxHeaderBytes is how large a request's headers may be. Zero means 64
 	// KiB.
 	MaxHeaderBytes int
@@ -94,6 +100,7 @@ func (c Config) withDefaults() Config {
 	}
 	c.Addr = cmp.Or(c.Addr, DefaultAddr)
 	c.MaxBodyBytes = cmp.Or(c.MaxBodyBytes, DefaultMaxBodyBytes)
+	c.MaxInFlightBytes = cmp.Or(c.MaxInFlightBytes, DefaultMaxInFlightBytes)
 	c.MaxHeaderBytes = cmp.Or(c.MaxHeaderBytes, DefaultMaxHeaderBytes)
 	c.ReadHeaderTimeout = cmp.Or(c.ReadHeaderTimeout, DefaultReadHeaderTimeout)
 	c.ReadTimeout = cmp.Or(c.ReadTimeout, DefaultReadTimeout)
@@ -111,6 +118,7 @@ type Server struct {
 	operations    map[string]*operation
 	credentials   map[string]Credential
 	guard         guard
+	budget        budget
 	subscriptions *subscriptions
 	metrics       *serverMetrics
 	http          *http.Server
@@ -144,6 +152,7 @@ func New(c Config) (*Server, error) {
 	if s.guard, err = newGuard(c); err != nil {
 		return nil, err
 	}
+	s.budget.most = c.MaxInFlightBytes
 	s.metrics = newServerMetrics(s)
 	if err := s.configureHTTP(); err != nil {
 		return nil, err

@@ -33,6 +33,7 @@ type serveFlags struct {
 	allowHosts     []string
 	maxConnections int
 	maxBody        int64
+	maxInFlight    int64
 	drain          time.Duration
 
 	state      string
@@ -55,7 +56,8 @@ func newServe(getenv func(string) string) *cobra.Command {
 	f := serveFlags{
 		delay: defaultDelay, drain: defaultDrain, stateEvery: defaultSave,
 		maxConnections: kinesisserver.DefaultMaxConnections, maxBody: kinesisserver.DefaultMaxBodyBytes,
-		region: kinesisserver.DefaultRegion, account: kinesisserver.DefaultAccountID,
+		maxInFlight: kinesisserver.DefaultMaxInFlightBytes,
+		region:      kinesisserver.DefaultRegion, account: kinesisserver.DefaultAccountID,
 	}
 	c := &cobra.Command{
 		Use:   "serve",
@@ -110,6 +112,7 @@ metrics are for those who give them by HTTP's basic authentication.`,
 	flags.StringSliceVar(&f.allowHosts, "allow-host", nil, "`NAME` that this machine may be called by; repeatable, * is all")
 	flags.Var(flagval.Int{Value: &f.maxConnections, Min: 1, Max: 1 << 20}, "max-connections", "connections open at a time; further ones are refused with 503")
 	flags.Var((*flagval.Size)(&f.maxBody), "max-body", "largest body of a request")
+	flags.Var((*flagval.Size)(&f.maxInFlight), "max-in-flight", "bytes that the bodies of requests and answers under way may have together")
 	flags.Var(flagval.Duration{Value: &f.drain, Max: maxDuration}, "drain", "how long requests under way may take at the end")
 	flags.StringVar(&f.state, "state", "", "keep streams and records in the directory `DIR`, for the next start")
 	flags.Var(flagval.Duration{Value: &f.stateEvery, Max: maxDuration}, "state-every", "how often to save them, or less often if a save takes long; 0s is at the end only")
@@ -145,7 +148,7 @@ func (f *serveFlags) config(getenv func(string) string, stderr io.Writer) (serve
 	c.Account.ID, c.Account.Region = f.account, f.region
 	c.Server = kinesisserver.Config{
 		TLS: f.tls, AllowOrigins: f.allowOrigins, AllowHosts: f.allowHosts,
-		MaxConnections: f.maxConnections, MaxBodyBytes: f.maxBody, Log: f.logger(stderr),
+		MaxConnections: f.maxConnections, MaxBodyBytes: f.maxBody, MaxInFlightBytes: f.maxInFlight, Log: f.logger(stderr),
 	}
 	var err error
 	if c.Server.Credentials, err = credentials(getenv); err != nil {
