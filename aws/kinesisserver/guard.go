@@ -108,8 +108,11 @@ func hostIsSafe(name string) bool {
 	if !strings.Contains(name, ".") && !strings.Contains(name, ":") {
 		return true
 	}
-	if _, err := netip.ParseAddr(name); err == nil {
-		return true
+	// An error costs more than to see that a name is no address.
+	if last := name[len(name)-1]; last >= '0' && last <= '9' || strings.Contains(name, ":") {
+		if _, err := netip.ParseAddr(name); err == nil {
+			return true
+		}
 	}
 	name = strings.ToLower(name)
 	inDomain := func(domain string) bool { return strings.HasSuffix(name, domain) }
