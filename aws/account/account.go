@@ -125,6 +125,9 @@ func do[In, Out any](ctx context.Context, a *Account, op string, in *In, f func(
 	if !c.own && !a.rates.allow(a.config.CallRates, op, perAccount, c.now) {
 		return nil, errorf(CodeLimitExceeded, msgRateAccount, a.config.ID)
 	}
+	if err := c.checkToken(in); err != nil {
+		return nil, err
+	}
 	return f(c, in)
 }
 

@@ -98,9 +98,6 @@ func listStreams(c *control, in *ListStreamsInput) (*ListStreamsOutput, error) {
 	}
 	after := value(in.ExclusiveStartStreamName)
 	if in.NextToken != nil {
-		if in.ExclusiveStartStreamName != nil {
-			return nil, errorf(CodeInvalidArgument, msgTokenAndMember, "ExclusiveStartStreamName")
-		}
 		token, err := c.openToken(*in.NextToken, tokenOfStreams)
 		if err != nil {
 			return nil, err

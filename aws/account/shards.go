@@ -54,20 +54,6 @@ func listShards(c *control, in *ListShardsInput) (*ListShardsOutput, error) {
 
 // continueShards returns the stream and the rest of a list.
 func (c *control) continueShards(in *ListShardsInput) (*stream, pageToken, error) {
-	member := ""
-	switch {
-	case in.StreamName != nil:
-		member = "StreamName"
-	case in.StreamARN != nil:
-		member = "StreamARN"
-	case in.StreamCreationTimestamp != nil:
-		member = "StreamCreationTimestamp"
-	case in.ExclusiveStartShardId != nil:
-		member = "ExclusiveStartShardId"
-	}
-	if member != "" {
-		return nil, pageToken{}, errorf(CodeInvalidArgument, msgTokenAndMember, member)
-	}
 	token, err := c.openToken(*in.NextToken, tokenOfShards)
 	if err != nil {
 		return nil, token, err

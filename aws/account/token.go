@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"reflect"
 	"time"
 )
 
@@ -39,6 +40,37 @@ const (
 )
 
 const tokenChecksum = 12 // bytes
+
+// besideToken has, of every operation that takes a NextToken, the members that
+// are refused beside it, in the order in which they are looked at. A page is of
+// the list that its token says; where a member is not here it is harmless: the
+// address that an operation requires on every page, and the StreamFilter of
+// ListChannels, which the token does not keep.
+var besideToken = map[string][]string{
+	"ListStreams":         {"ExclusiveStartStreamName"},
+	"ListShards":          {"StreamName", "StreamARN", "StreamCreationTimestamp", "ExclusiveStartShardId", "ShardFilter"},
+	"ListStreamConsumers": {"StreamCreationTimestamp"},
+	"ListChannels":        {},
+}
+
+// checkToken refuses an input, a pointer to a structure, that has a NextToken
+// and a member that excludes it.
+func (c *control) checkToken(in any) error {
+	members, ok := besideToken[c.op]
+	if !ok {
+		return nil
+	}
+	v := reflect.ValueOf(in).Elem()
+	if v.FieldByName("NextToken").IsNil() {
+		return nil
+	}
+	for _, member := range members {
+		if !v.FieldByName(member).IsNil() {
+			return errorf(CodeInvalidArgument, msgTokenAndMember, member)
+		}
+	}
+	return nil
+}
 
 func (t pageToken) time() time.Time { return time.UnixMilli(t.Millis) }
 
