@@ -126,6 +126,9 @@ func (st *stream) positionAtNumber(shard weir.ShardID, at startingAt) (weir.Posi
 	if at.kind == IteratorAtSequenceNumber {
 		return weir.AtSequence(n), nil
 	}
+	if sh, ok := st.shard(shard); ok && !sh.IsOpen() && n == sh.EndingSequenceNumber {
+		return weir.Position{}, errorf(CodeInvalidArgument, msgNumberIsEnd)
+	}
 	return weir.AfterSequence(n), nil
 }
 

@@ -35,6 +35,7 @@ const (
 	msgNumberOfOther     = "Invalid StartingSequenceNumber. It encodes %s, while it was used in a call to a shard with %s"
 	msgNumberInvalid     = "StartingSequenceNumber %s used in GetShardIterator on shard %s in stream %s under account %s is invalid."
 	msgNumberForeign     = "StartingSequenceNumber %s used in GetShardIterator on shard %s in stream %s under account %s is invalid because it did not come from this stream."
+	msgNumberIsEnd       = "Invalid SequenceNumber for ShardIteratorType AFTER_SEQUENCE_NUMBER, SequenceNumber has reached max possible value for the shard."
 	msgNoTimestamp       = "Must specify timestampInMillis parameter for iterator of type AT_TIMESTAMP. Current request has no timestamp parameter."
 	msgFutureTimestamp   = "The timestampInMillis parameter cannot be greater than the currentTimestampInMillis. timestampInMillis: %d, currentTimestampInMillis: %d"
 	msgIteratorExpired   = "Iterator expired. The iterator was created at time %s while right now it is %s which is further in the future than the tolerated delay of %d milliseconds."

@@ -430,3 +430,43 @@ func TestChecklist_dryRun(t *testing.T) {
 		}},
 	})
 }
+
+// The ending number of a closed shard has the greatest index that there is,
+// 2^63 - 1: no record can have one after it, so that the service refuses the
+// question. To ask from the number itself is to stand at the shard's end.
+func TestClosedShard_nothingIsAfterItsEndingNumber(t *testing.T) {
+	f := newFixture(t, account.Instant())
+	c := f.register("C")
+	f.put("a", "x")
+	f.split(0, "1000")
+	end := f.describe("S").Shards[0].SequenceNumberRange.EndingSequenceNumber
+	const words = "Invalid SequenceNumber for ShardIteratorType AFTER_SEQUENCE_NUMBER, SequenceNumber has reached max possible value for the shard."
+	ask := func(kind string, shard int) error {
+		in := &account.GetShardIteratorInput{StreamName: S(), ShardId: ptr(shardID(shard)), ShardIteratorType: &kind, StartingSequenceNumber: &end}
+		out, err := f.GetShardIterator(f.ctx, in)
+		if err == nil {
+			got := f.read(out.ShardIterator)
+			assert.Empty(t, got.Records)
+			assert.Empty(t, got.NextShardIterator)
+			assert.Len(t, got.ChildShards, 2)
+		}
+		return err
+	}
+	subscribe := func(kind string, dry bool) error {
+		sub, err := f.SubscribeToShard(f.ctx, &account.SubscribeToShardInput{ConsumerARN: &c.ConsumerARN, ShardId: ptr(shardID(0)),
+			StartingPosition: &account.StartingPosition{Type: &kind, SequenceNumber: &end}, DryRun: &dry})
+		if err == nil {
+			sub.Close()
+		}
+		return err
+	}
+	f.fails(ask(account.IteratorAfterSequenceNumber, 0), account.CodeInvalidArgument, words)
+	require.NoError(t, ask(account.IteratorAtSequenceNumber, 0))
+	f.fails(subscribe(account.IteratorAfterSequenceNumber, true), account.CodeInvalidArgument, words)
+	f.clock.Advance(time.Second) // a dry run a second
+	f.fails(subscribe(account.IteratorAfterSequenceNumber, false), account.CodeInvalidArgument, words)
+	require.NoError(t, subscribe(account.IteratorAtSequenceNumber, false))
+	// To another shard it is a number of another shard, as any.
+	f.fails(ask(account.IteratorAfterSequenceNumber, 1), account.CodeInvalidArgument,
+		"Invalid StartingSequenceNumber. It encodes shardId-000000000000, while it was used in a call to a shard with shardId-000000000001")
+}
