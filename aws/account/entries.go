@@ -31,8 +31,7 @@ func (st *stream) checkEntries(entries []weir.Entry, batch bool) error {
 	case len(entries) == 0:
 		return invalid("'[]'", "records", "Member must have length greater than or equal to 1")
 	case len(entries) > limits.BatchRecords:
-		return errorf(CodeValidation, "1 validation error detected: Value at 'records' failed to satisfy constraint: "+
-			"Member must have length less than or equal to %d", limits.BatchRecords)
+		return tooLong("records", limits.BatchRecords)
 	case total > limits.BatchBytes:
 		return errorf(CodeInvalidArgument, msgRecordsTooLarge, limits.BatchBytes>>20)
 	default:
@@ -53,12 +52,16 @@ func (st *stream) checkEntry(e *weir.Entry, at func(member string) string) error
 	case !utf8.ValidString(e.PartitionKey):
 		return errorf(CodeInvalidArgument, "The partition key is not UTF-8.")
 	case len(e.Data) > weir.MaxRecordBytes:
-		n := len(e.Data)
-		return invalid(fmt.Sprintf("'java.nio.HeapByteBuffer[pos=0 lim=%d cap=%d]'", n, n), at("data"),
-			fmt.Sprintf("Member must have length less than or equal to %d", weir.MaxRecordBytes))
-	case e.Size() > most:
-		return errorf(CodeInvalidArgument, msgRecordTooLarge, most/1024, st.name, st.a.config.ID)
+		return tooLong(at("data"), weir.MaxRecordBytes)
+	case e.Size() > most: // the key counts, though data alone is named
+		return tooLong(at("data"), most)
 	default:
 		return nil
 	}
+}
+
+// tooLong returns a ValidationException for a member of which the service does
+// not say the value.
+func tooLong(member string, most int) error {
+	return errorf(CodeValidation, msgValidationUnshown, member, fmt.Sprintf("Member must have length less than or equal to %d", most))
 }

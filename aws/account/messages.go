@@ -4,7 +4,8 @@ import "time"
 
 // The service's messages. Account ids, names and numbers are their arguments.
 const (
-	msgValidation = "1 validation error detected: Value %s at '%s' failed to satisfy constraint: %s"
+	msgValidation        = "1 validation error detected: Value %s at '%s' failed to satisfy constraint: %s"
+	msgValidationUnshown = "1 validation error detected: Value at '%s' failed to satisfy constraint: %s"
 
 	msgStreamNotFound = "Stream %s under account %s not found."
 	msgShardGone      = "Shard %s in stream %s under account %s does not exist"
@@ -61,7 +62,6 @@ const (
 	msgBadARN             = "Invalid ARN: %s"
 	msgStreamMismatch     = "StreamName %s and StreamARN %s do not denote the same stream."
 	msgCreatedMismatch    = "Stream %s under account %s with creation timestamp %d not found."
-	msgRecordTooLarge     = "Record size exceeds the maximum record size of %d KiB of stream %s under account %s."
 	msgAutoOrdering       = "SequenceNumberForOrdering is not supported for stream %s under account %s because its record distribution strategy is AUTO."
 	msgAutoProvisioned    = "Record distribution strategy AUTO is supported for streams with the ON_DEMAND mode only."
 	msgRetentionMaximum   = "Maximum allowed retention period is %d hours. Requested retention period (%d hours) is too long."

@@ -295,7 +295,7 @@ func (st *stream) readRefused(err error, shard weir.ShardID) error {
 	case errors.Is(err, weir.ErrInvalidIterator):
 		return errorf(CodeInvalidArgument, msgBadIterator)
 	case errors.As(err, &bad): // the limit is the only argument
-		return errorf(CodeValidation, "1 validation error detected: Value at 'limit' failed to satisfy constraint: %s", bad.Reason)
+		return errorf(CodeValidation, msgValidationUnshown, "limit", bad.Reason)
 	default:
 		return st.a.translate(err)
 	}

@@ -87,11 +87,11 @@ func TestChecklist_putRecord(t *testing.T) {
 		}},
 		{43, "more than 10 MiB of data", func(f *fixture) {
 			_, err := f.tryPut(account.PutRecordInput{PartitionKey: ptr("a"), Data: make([]byte, 10*mib+1)})
-			f.fails(err, account.CodeValidation, "1 validation error detected: Value 'java.nio.HeapByteBuffer[pos=0 lim=10485761 cap=10485761]' at 'data' failed to satisfy constraint: Member must have length less than or equal to 10485760")
+			f.fails(err, account.CodeValidation, "1 validation error detected: Value at 'data' failed to satisfy constraint: Member must have length less than or equal to 10485760")
 		}},
 		{44, "2 MiB by default", func(f *fixture) {
 			_, err := f.tryPut(account.PutRecordInput{PartitionKey: ptr("a"), Data: make([]byte, 2*mib)})
-			f.fails(err, account.CodeInvalidArgument, "Record size exceeds the maximum record size of 1024 KiB of stream S under account 123456789012.")
+			f.fails(err, account.CodeValidation, tooLong("data", mib))
 		}},
 		{45, "2 MiB where allowed", func(f *fixture) {
 			_, err := f.UpdateMaxRecordSize(f.ctx, &account.UpdateMaxRecordSizeInput{StreamARN: ptr(arnS), MaxRecordSizeInKiB: ptr(int32(10240))})
@@ -135,7 +135,7 @@ func TestChecklist_putRecords(t *testing.T) {
 	runRows(t, account.Instant(), []row{
 		{49, "501 entries", func(f *fixture) {
 			_, err := put(f, entries(501, 1))
-			f.failsAs(err, account.CodeValidation)
+			f.fails(err, account.CodeValidation, tooLong("records", 500))
 		}},
 		{50, "no entries", func(f *fixture) {
 			_, err := put(f, nil)
@@ -426,7 +426,7 @@ func TestChecklist_dryRun(t *testing.T) {
 		}},
 		{0, "what would have failed", func(f *fixture) {
 			_, err := f.tryPut(account.PutRecordInput{PartitionKey: ptr("a"), Data: make([]byte, 2*mib), DryRun: dry})
-			f.failsAs(err, account.CodeInvalidArgument)
+			f.failsAs(err, account.CodeValidation)
 		}},
 	})
 }
@@ -469,4 +469,36 @@ func TestClosedShard_nothingIsAfterItsEndingNumber(t *testing.T) {
 	// To another shard it is a number of another shard, as any.
 	f.fails(ask(account.IteratorAfterSequenceNumber, 1), account.CodeInvalidArgument,
 		"Invalid StartingSequenceNumber. It encodes shardId-000000000000, while it was used in a call to a shard with shardId-000000000001")
+}
+
+func tooLong(member string, most int) string {
+	return fmt.Sprintf("1 validation error detected: Value at '%s' failed to satisfy constraint: Member must have length less than or equal to %d", member, most)
+}
+
+// The validator that refuses a name or a number refuses a record too, by the
+// limit of its stream: it names the data by its place in the request, from 1
+// on, and the limit in bytes. Key and data together are over the limit before
+// data alone is, and the words are the same.
+func TestRecord_overItsStreamsLimit(t *testing.T) {
+	f := newFixture(t, account.Instant())
+	batch := func(sizes ...int) error {
+		in := &account.PutRecordsInput{StreamName: S()}
+		for _, size := range sizes {
+			in.Records = append(in.Records, account.PutRecordsRequestEntry{PartitionKey: ptr("a"), Data: make([]byte, size)})
+		}
+		_, err := f.PutRecords(f.ctx, in)
+		return err
+	}
+	single := func(size int) error {
+		_, err := f.tryPut(account.PutRecordInput{PartitionKey: ptr("a"), Data: make([]byte, size)})
+		return err
+	}
+	f.fails(batch(mib+1), account.CodeValidation, tooLong("records.1.member.data", mib))
+	f.fails(batch(1, mib), account.CodeValidation, tooLong("records.2.member.data", mib))
+	f.fails(single(mib), account.CodeValidation, tooLong("data", mib))
+	require.NoError(t, single(mib-1))
+	_, err := f.UpdateMaxRecordSize(f.ctx, &account.UpdateMaxRecordSizeInput{StreamARN: ptr(arnS), MaxRecordSizeInKiB: ptr(int32(2048))})
+	require.NoError(t, err)
+	f.fails(batch(2*mib), account.CodeValidation, tooLong("records.1.member.data", 2*mib))
+	f.fails(single(10*mib+1), account.CodeValidation, tooLong("data", 10*mib))
 }

@@ -36,7 +36,10 @@ var argumentRows = []refusal{
 	{36, "no key in a batch", "PutRecords", `{"StreamName":"s","Records":[{"Data":""}]}`, ve, one("null", "records.1.member.partitionKey", notNull)},
 	{40, "2^128", "PutRecord", `{"StreamName":"s","PartitionKey":"a","Data":"","ExplicitHashKey":"` + twoTo128 + `"}`, ia,
 		"Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. Specified value was " + twoTo128},
-	{44, "2 MiB", "PutRecord", `{"StreamName":"s","PartitionKey":"a","Data":"` + base64.StdEncoding.EncodeToString(make([]byte, 2<<20)) + `"}`, ia, "…"},
+	{44, "2 MiB", "PutRecord", `{"StreamName":"s","PartitionKey":"a","Data":"` + base64.StdEncoding.EncodeToString(make([]byte, 2<<20)) + `"}`, ve,
+		unshown("data", shorter(1048576))},
+	{44, "2 MiB in a batch", "PutRecords", `{"StreamName":"s","Records":[{"PartitionKey":"a","Data":""},{"PartitionKey":"a","Data":"` +
+		base64.StdEncoding.EncodeToString(make([]byte, 2<<20)) + `"}]}`, ve, unshown("records.2.member.data", shorter(1048576))},
 	{51, "2^128 in a batch", "PutRecords", `{"StreamName":"s","Records":[{"PartitionKey":"a","Data":""},{"PartitionKey":"a","Data":"","ExplicitHashKey":"` + twoTo128 + `"}]}`, ia,
 		"Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. Specified value was " + twoTo128},
 	{58, "AT without number", "GetShardIterator", `{"StreamName":"s","ShardId":"0","ShardIteratorType":"AT_SEQUENCE_NUMBER"}`, ia,

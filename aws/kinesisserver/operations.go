@@ -33,7 +33,7 @@ func unary[In, Out any](method func(*account.Account, context.Context, *In) (*Ou
 }
 
 // input is the shape of an operation's input.
-func input(members ...memberShape) *shape { return structure("", members...) }
+func input(members ...memberShape) *shape { return structure(members...) }
 
 // onStream is the input of an operation on a stream that is named by its name,
 // its ARN or both, and by an id that the service does not use yet.
@@ -169,9 +169,9 @@ var operations = []operation{
 		may("LoggingConfiguration", logOfChannel), may("Tags", tagMap)),
 		run: unary((*account.Account).CreateChannel)},
 	{name: "UpdateChannel", input: input(need("ChannelARN", channelARN),
-		may("S3DestinationConfiguration", structure("S3DestinationUpdateInput", freshness)),
-		may("S3TablesDestinationConfiguration", structure("S3TablesDestinationUpdateInput", freshness)),
-		may("LoggingConfiguration", logUpdate)),
+		may("S3DestinationConfiguration", structure(freshness)),
+		may("S3TablesDestinationConfiguration", structure(freshness)),
+		may("LoggingConfiguration", logOfChannel)),
 		run: unary((*account.Account).UpdateChannel)},
 	{name: "DeleteChannel", input: input(need("ChannelARN", channelARN)),
 		run: unary((*account.Account).DeleteChannel)},

@@ -13,7 +13,6 @@ type shape struct {
 	min, max int64 // of a number its value, else its length; noMin and noMax are no bounds
 	pattern  *pattern
 	enum     []string // in the order in which the service prints it
-	class    string   // the service's name of a structure, which its messages show
 	key      *shape   // of a map's keys
 	elem     *shape   // of a list's items and a map's values
 	members  []memberShape
@@ -67,8 +66,8 @@ func mapOf(key, elem *shape, min, max int64) *shape {
 	return &shape{kind: mapShape, min: min, max: max, key: key, elem: elem}
 }
 
-func structure(class string, members ...memberShape) *shape {
-	return &shape{kind: structureShape, min: noMin, max: noMax, class: class, members: members}
+func structure(members ...memberShape) *shape {
+	return &shape{kind: structureShape, min: noMin, max: noMax, members: members}
 }
 
 // need is a member that must be there, may one that need not.

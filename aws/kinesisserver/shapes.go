@@ -35,15 +35,15 @@ var (
 	recordKiB        = integer(1024, 10240)
 	iteratorType     = oneOf("AFTER_SEQUENCE_NUMBER", "LATEST", "AT_TIMESTAMP", "AT_SEQUENCE_NUMBER", "TRIM_HORIZON")
 	shardMetrics     = listOf(oneOf("IncomingBytes", "IncomingRecords", "OutgoingBytes", "OutgoingRecords", "WriteProvisionedThroughputExceeded", "ReadProvisionedThroughputExceeded", "IteratorAgeMilliseconds", "ALL"), 1, 7)
-	streamMode       = structure("StreamModeDetails", need("StreamMode", oneOf("PROVISIONED", "ON_DEMAND")))
-	startingPosition = structure("StartingPosition",
+	streamMode       = structure(need("StreamMode", oneOf("PROVISIONED", "ON_DEMAND")))
+	startingPosition = structure(
 		need("Type", iteratorType), may("SequenceNumber", sequenceShape), may("Timestamp", timestamp))
-	shardFilter = structure("ShardFilter",
+	shardFilter = structure(
 		need("Type", oneOf("AFTER_SHARD_ID", "AT_TRIM_HORIZON", "FROM_TRIM_HORIZON", "AT_LATEST", "AT_TIMESTAMP", "FROM_TIMESTAMP")),
 		may("ShardId", nameShape), may("Timestamp", timestamp))
-	putEntry = structure("PutRecordsRequestEntry",
+	putEntry = structure(
 		may("PartitionKey", partitionKey), may("ExplicitHashKey", hashKeyShape), need("Data", dataShape))
-	commitment = structure("MinimumThroughputBillingCommitmentInput", need("Status", oneOf("ENABLED", "DISABLED")))
+	commitment = structure(need("Status", oneOf("ENABLED", "DISABLED")))
 )
 
 // The shapes of channels.
@@ -60,37 +60,30 @@ var (
 	logGroup      = text(1, 512, newPattern(`[\.\-_/#A-Za-z0-9]+`))
 	logStream     = text(1, 512, newPattern(`[^:*]*`))
 	anyInteger    = integer(noMin, noMax)
-	recordsFormat = structure("RecordConfiguration",
+	recordsFormat = structure(
 		need("RecordFormatType", oneOf("GSR_JSON", "JSON", "STRING", "BYTE_ARRAY")), may("GSRSchemaARN", schemaARN))
-	channelStreams = listOf(structure("ChannelStreamConfiguration",
+	channelStreams = listOf(structure(
 		need("StreamARN", streamARN), need("RecordConfiguration", recordsFormat)), 1, 10000)
-	deadLetters = structure("DeadLetterQueueS3Configuration",
+	deadLetters = structure(
 		need("BucketARN", bucketARN), need("ExpectedBucketOwner", bucketOwner), may("ErrorOutputPrefix", errorPrefix))
-	bucketDestination = structure("S3DestinationConfiguration",
-		need("StorageConfiguration", structure("S3StorageConfiguration",
+	bucketDestination = structure(
+		need("StorageConfiguration", structure(
 			need("BucketARN", bucketARN), need("ExpectedBucketOwner", bucketOwner),
 			need("CompressionType", oneOf("NONE", "GZIP", "ZSTD")), may("OutputKeyTemplate", objectKey),
 			may("StorageClass", oneOf("STANDARD", "INTELLIGENT_TIERING", "GLACIER_IR")))),
 		may("DataFreshnessInSeconds", anyInteger), may("DeadLetterQueueS3Configuration", deadLetters))
-	partitionSpec = structure("PartitionSpec", need("PartitionFields", listOf(structure("PartitionField",
+	partitionSpec = structure(need("PartitionFields", listOf(structure(
 		need("SourceName", columnName), need("Transform", oneOf("TIME_HOUR"))), 1, 10)))
-	tableDestination = structure("S3TablesDestinationConfiguration",
-		need("S3TablesConfigurationList", listOf(structure("S3TablesConfiguration",
+	tableDestination = structure(
+		need("S3TablesConfigurationList", listOf(structure(
 			need("TableBucketARN", tableARN), need("Namespace", tableName), need("TableName", tableName),
 			need("CompressionType", oneOf("NONE", "ZSTD", "SNAPPY")), may("PartitionSpec", partitionSpec)), 1, 10000)),
 		need("DeadLetterQueueS3Configuration", deadLetters), may("DataFreshnessInSeconds", anyInteger))
 	freshness    = need("DataFreshnessInSeconds", anyInteger)
-	keyOfChannel = structure("ChannelEncryptionConfiguration",
+	keyOfChannel = structure(
 		need("EncryptionType", oneOf("KMS")), need("KeyId", keyID))
-	logOfChannel  = logShape("ChannelLoggingConfiguration", "CloudWatchLogs")
-	logUpdate     = logShape("ChannelLoggingUpdateInput", "CloudWatchLogsUpdateInput")
-	streamFilters = listOf(structure("StreamFilter",
+	logOfChannel = structure(need("CloudWatchLogs", structure(
+		need("Enabled", boolean), may("LogGroupName", logGroup), may("LogStreamName", logStream))))
+	streamFilters = listOf(structure(
 		need("StreamARN", streamARN), may("StreamCreationTimestamp", timestamp)), 1, 10000)
 )
-
-// logShape says where a channel logs; outer and inner are the names of the
-// structures.
-func logShape(outer, inner string) *shape {
-	return structure(outer, need("CloudWatchLogs", structure(inner,
-		need("Enabled", boolean), may("LogGroupName", logGroup), may("LogStreamName", logStream))))
-}

@@ -2,7 +2,6 @@ package kinesisserver
 
 import (
 	"fmt"
-	"hash/fnv"
 	"slices"
 	"strconv"
 	"strings"
@@ -40,11 +39,15 @@ func (l *violations) add(path string, v *value, sh *shape, constraint string) {
 	if l.full() {
 		return
 	}
-	shown := "null"
-	if v != nil {
-		shown = "'" + show(v, sh) + "'"
+	shown := " null"
+	switch {
+	case v == nil:
+	case isShown(v, sh):
+		shown = " '" + show(v, sh) + "'"
+	default:
+		shown = ""
 	}
-	*l = append(*l, "Value "+shown+" at '"+path+"' failed to satisfy constraint: "+constraint)
+	*l = append(*l, "Value"+shown+" at '"+path+"' failed to satisfy constraint: "+constraint)
 }
 
 // structure checks the members of a structure, in the order of the shape.
@@ -192,7 +195,19 @@ func measure(v *value, sh *shape) (n int64, word string, ok bool) {
 	return 0, "", false
 }
 
-// show renders a value as the service's messages do, which print Java objects.
+// isShown reports whether messages say what the value is. The service has ceased
+// to for what it printed as Java objects: blobs, structures, and what holds some.
+func isShown(v *value, sh *shape) bool {
+	switch sh.kind {
+	case blobShape, structureShape:
+		return false
+	case listShape:
+		return len(v.items) == 0 || isShown(&v.items[0], sh.elem)
+	}
+	return true
+}
+
+// show renders a value as the service's messages do, in the way of Java.
 func show(v *value, sh *shape) string {
 	var b strings.Builder
 	showTo(&b, v, sh)
@@ -206,10 +221,6 @@ func showTo(b *strings.Builder, v *value, sh *shape) {
 		b.WriteString("null")
 	case sh.kind == integerShape:
 		b.WriteString(strconv.FormatInt(int64(v.integer()), 10))
-	case sh.kind == blobShape:
-		fmt.Fprintf(b, "java.nio.HeapByteBuffer[pos=0 lim=%d cap=%[1]d]", len(v.bytes))
-	case sh.kind == structureShape:
-		fmt.Fprintf(b, "com.amazonaws.kinesis.v20131202.%s@%x", sh.class, objectHash(v))
 	case sh.kind == listShape:
 		showAll(b, "[", "]", len(v.items), func(i int) { showTo(b, &v.items[i], sh.elem) })
 	case sh.kind == mapShape:
@@ -235,18 +246,6 @@ func showAll(b *strings.Builder, open, closing string, n int, show func(i int)) 
 		show(i)
 	}
 	b.WriteString(closing)
-}
-
-// objectHash stands for the hash code of a Java object, which is arbitrary but
-// the same for equal objects.
-func objectHash(v *value) uint32 {
-	h := fnv.New32a()
-	for i := range v.members {
-		h.Write([]byte(v.members[i].name))
-		h.Write([]byte(v.members[i].text))
-		h.Write(v.members[i].bytes)
-	}
-	return h.Sum32()
 }
 
 // lowerFirst returns a member's name as messages show it.
