@@ -230,7 +230,7 @@ func (c *control) consumer(streamARN, name, consumerARN *string) (*consumer, err
 		if cons := st.consumerLocked(*name); cons != nil {
 			return cons, nil
 		}
-		return nil, errorf(CodeResourceNotFound, msgConsumerNotFound, *name, st.name, c.a.config.ID)
+		return nil, errorf(CodeResourceNotFound, msgConsumerNotFound, *name, c.a.config.ID)
 	}
 	p, ok := parseARN(*consumerARN)
 	if !ok || p.kind != "consumer" {
@@ -250,7 +250,7 @@ func (c *control) consumerByARN(text string, p arn) (*consumer, error) {
 	}
 	cons := st.consumerLocked(p.consumerName())
 	if cons == nil || cons.arn != text {
-		return nil, errorf(CodeResourceNotFound, msgConsumerNotFound, p.consumerName(), st.name, c.a.config.ID)
+		return nil, errorf(CodeResourceNotFound, msgConsumerNotFound, text, c.a.config.ID)
 	}
 	return cons, nil
 }

@@ -54,6 +54,15 @@ const (
 	timeFormatOfMessages = "Mon Jan 02 15:04:05 MST 2006"
 )
 
+// Messages that other projects took from the service; nothing better is known.
+const (
+	msgConsumerAddress  = "Both streamARN and consumer name must be provided if consumerARN is not provied." // as it is spelt
+	msgConsumerNotFound = "Consumer %s, account %s not found."
+	msgOnDemandMode     = "Request is invalid. Stream %s under account %s is in On-Demand mode."
+	msgPolicyNotFound   = "No resource policy found for resource ARN %s."
+	msgRetentionMaximum = "Maximum allowed retention period is %d hours. Requested retention period (%d hours) is too long."
+)
+
 // Messages whose words on the service are not known; these are ours.
 const (
 	msgInvalidArgument    = "The request has an invalid argument."
@@ -64,8 +73,6 @@ const (
 	msgCreatedMismatch    = "Stream %s under account %s with creation timestamp %d not found."
 	msgAutoOrdering       = "SequenceNumberForOrdering is not supported for stream %s under account %s because its record distribution strategy is AUTO."
 	msgAutoProvisioned    = "Record distribution strategy AUTO is supported for streams with the ON_DEMAND mode only."
-	msgRetentionMaximum   = "Maximum allowed retention period is %d hours. Requested retention period (%d hours) is too long."
-	msgProvisionedOnly    = "%s is supported for streams with the PROVISIONED mode only. Stream %s under account %s is in the ON_DEMAND mode."
 	msgWarmOnDemand       = "Warm throughput is supported for streams with the ON_DEMAND mode only."
 	msgWarmCommitment     = "Warm throughput needs the minimum throughput billing commitment of account %s to be enabled."
 	msgWarmLimit          = "Warm throughput of stream %s under account %s cannot be %d MiBps: it is over the limit of throughput of a stream."
@@ -77,13 +84,10 @@ const (
 	msgHasChannels        = "DeleteStream can't delete %s because there are channels associated with this data stream."
 	msgTagReserved        = "Failed to add tags to %s under account %s because tag keys with the prefix aws: are reserved."
 	msgPolicyJSON         = "The policy is not a JSON object."
-	msgPolicyNotFound     = "No resource policy found for %s."
 	msgResourceNotFound   = "Resource %s not found."
-	msgConsumerNotFound   = "Consumer %s under stream %s and account %s not found."
 	msgConsumerExists     = "Consumer %s under stream %s and account %s already exists."
 	msgConsumerLimit      = "This request would exceed the limit on the number of consumers of stream %s under account %s. Limit: %d."
 	msgConsumerCreating   = "This request would exceed the limit on the number of consumers that can simultaneously be in CREATING of stream %s under account %s. Limit: %d."
-	msgConsumerAddress    = "Either ConsumerARN or both StreamARN and ConsumerName should be provided."
 	msgConsumerMismatch   = "ConsumerARN %s does not agree with StreamARN and ConsumerName."
 	msgChannelNotFound    = "Channel %s not found."
 	msgChannelExists      = "Channel %s under account %s already exists."

@@ -89,8 +89,19 @@ func TestChecklist_consumers(t *testing.T) {
 				_, err := f.DescribeStreamConsumer(f.ctx, &in)
 				f.failsAs(err, account.CodeInvalidArgument)
 			}
-			_, err := f.DescribeStreamConsumer(f.ctx, &account.DescribeStreamConsumerInput{ConsumerARN: ptr(c.ConsumerARN + "1")})
-			f.fails(err, account.CodeResourceNotFound, "Consumer C under stream S and account 123456789012 not found.")
+			// Without the consumer's ARN one half of its address is no more
+			// than none.
+			for _, in := range []account.DescribeStreamConsumerInput{{}, {StreamARN: ptr(arnS)}, {ConsumerName: ptr("C")}} {
+				const words = "Both streamARN and consumer name must be provided if consumerARN is not provied."
+				_, err := f.DescribeStreamConsumer(f.ctx, &in)
+				f.fails(err, account.CodeInvalidArgument, words)
+				_, err = f.DeregisterStreamConsumer(f.ctx, ptr(account.DeregisterStreamConsumerInput(in)))
+				f.fails(err, account.CodeInvalidArgument, words)
+			}
+			_, err := f.DescribeStreamConsumer(f.ctx, &account.DescribeStreamConsumerInput{StreamARN: ptr(arnS), ConsumerName: ptr("D")})
+			f.fails(err, account.CodeResourceNotFound, "Consumer D, account 123456789012 not found.")
+			_, err = f.DescribeStreamConsumer(f.ctx, &account.DescribeStreamConsumerInput{ConsumerARN: ptr(c.ConsumerARN + "1")})
+			f.fails(err, account.CodeResourceNotFound, "Consumer "+c.ConsumerARN+"1, account 123456789012 not found.")
 		}},
 		{124, "subscribe twice within 5 s", func(f *fixture) {
 			c := f.register("C")
@@ -117,7 +128,7 @@ func TestChecklist_consumers(t *testing.T) {
 		{0, "what is not there", func(f *fixture) {
 			c := f.register("C")
 			for arn, message := range map[string]string{
-				c.ConsumerARN + "1": "Consumer C under stream S and account 123456789012 not found.",
+				c.ConsumerARN + "1": "Consumer " + c.ConsumerARN + "1, account 123456789012 not found.",
 				"arn:aws:kinesis:us-east-1:123456789012:stream/X/consumer/C:1": "Stream X under account 123456789012 not found.",
 			} {
 				_, err := f.subscribe(account.Consumer{ConsumerARN: arn}, 0, "LATEST")
@@ -130,7 +141,7 @@ func TestChecklist_consumers(t *testing.T) {
 			_, err = f.DeregisterStreamConsumer(f.ctx, &account.DeregisterStreamConsumerInput{ConsumerARN: &c.ConsumerARN})
 			require.NoError(f, err)
 			_, err = sub.Next(f.ctx)
-			f.fails(err, account.CodeResourceNotFound, "Consumer C under stream S and account 123456789012 not found.")
+			f.fails(err, account.CodeResourceNotFound, "Consumer "+c.ConsumerARN+", account 123456789012 not found.")
 			again := f.register("C")
 			assert.NotEqual(f, c.ConsumerARN, again.ConsumerARN)
 		}},

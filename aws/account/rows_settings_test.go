@@ -150,7 +150,7 @@ func TestChecklist_policies(t *testing.T) {
 			require.NoError(f, err)
 			assert.Equal(f, "{}", get(f))
 			_, err = f.DeleteResourcePolicy(f.ctx, &account.DeleteResourcePolicyInput{ResourceARN: ptr(arnS)})
-			f.fails(err, account.CodeResourceNotFound, "No resource policy found for "+arnS+".")
+			f.fails(err, account.CodeResourceNotFound, "No resource policy found for resource ARN "+arnS+".")
 		}},
 		{0, "no JSON object", func(f *fixture) {
 			for _, bad := range []string{"", "null", "[]", "{", "x"} {

@@ -310,5 +310,5 @@ func (c *control) needProvisioned(st *stream) error {
 	if st.mode == ModeProvisioned {
 		return nil
 	}
-	return errorf(CodeValidation, msgProvisionedOnly, c.op, st.name, c.a.config.ID)
+	return errorf(CodeValidation, msgOnDemandMode, st.name, c.a.config.ID)
 }

@@ -14,7 +14,7 @@ import (
 // time; Close may be called from any.
 type Subscription struct {
 	st       *stream
-	consumer string
+	consumer *consumer // of which its name and ARN are read
 	sub      *weir.Subscription
 }
 
@@ -55,9 +55,9 @@ func (a *Account) SubscribeToShard(ctx context.Context, in *SubscribeToShardInpu
 	}
 	sub, err := st.engine.Subscribe(ctx, cons.name, shard, from)
 	if err != nil {
-		return nil, st.subscribeRefused(err, cons.name, shard, at)
+		return nil, st.subscribeRefused(err, cons, shard, at)
 	}
-	return &Subscription{st: st, consumer: cons.name, sub: sub}, nil
+	return &Subscription{st: st, consumer: cons, sub: sub}, nil
 }
 
 // subscriber returns a consumer that may subscribe.
@@ -91,12 +91,12 @@ func (st *stream) drySubscribe(ctx context.Context, shard weir.ShardID, from wei
 }
 
 // subscribeRefused words why the engine refused or ended a subscription.
-func (st *stream) subscribeRefused(err error, consumer string, shard weir.ShardID, at startingAt) error {
+func (st *stream) subscribeRefused(err error, cons *consumer, shard weir.ShardID, at startingAt) error {
 	switch {
 	case errors.Is(err, weir.ErrSubscriptionActive), errors.Is(err, weir.ErrSubscriptionTakenOver):
-		return errorf(CodeResourceInUse, msgSubscribed, st.a.config.ID, st.name, shard, consumer)
+		return errorf(CodeResourceInUse, msgSubscribed, st.a.config.ID, st.name, shard, cons.name)
 	case errors.Is(err, weir.ErrConsumerNotFound):
-		return errorf(CodeResourceNotFound, msgConsumerNotFound, consumer, st.name, st.a.config.ID)
+		return errorf(CodeResourceNotFound, msgConsumerNotFound, cons.arn, st.a.config.ID)
 	default:
 		return st.positionRefused(err, shard, at)
 	}
@@ -197,7 +197,7 @@ func (st *stream) wakeWaiters() {
 
 // String names the subscription for logs.
 func (s *Subscription) String() string {
-	return fmt.Sprintf("%s of stream %s for consumer %s", s.sub.ShardID(), s.st.name, s.consumer)
+	return fmt.Sprintf("%s of stream %s for consumer %s", s.sub.ShardID(), s.st.name, s.consumer.name)
 }
 
 // Wake makes every [Subscription.Next] that waits look at the clock again. It
