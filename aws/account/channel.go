@@ -10,8 +10,9 @@ import (
 )
 
 const (
-	maxListedChannels    = 100 // of one ListChannels
-	defaultDataFreshness = 300 // seconds
+	maxListedChannels    = 100      // of one ListChannels
+	defaultDataFreshness = 300      // seconds
+	defaultErrorPrefix   = "error/" // our choice
 )
 
 // A channel is a managed delivery of an on-demand stream. It is stored and
@@ -104,6 +105,9 @@ func createChannel(c *control, in *CreateChannelInput) (*CreateChannelOutput, er
 		return nil, errorf(CodeValidation, msgChannelDestination)
 	}
 	source := in.StreamConfigurationList[0]
+	if err := checkFormat(source.RecordConfiguration, in.S3TablesDestinationConfiguration != nil); err != nil {
+		return nil, err
+	}
 	st, err := c.active(nil, source.StreamARN)
 	if err != nil {
 		return nil, err
@@ -129,6 +133,29 @@ func createChannel(c *control, in *CreateChannelInput) (*CreateChannelOutput, er
 	ch.begin(c, StatusCreating)
 	c.settleChannels()
 	return &CreateChannelOutput{ChannelDescription: ch.describe()}, nil
+}
+
+// formats says which kinds of destination take a format of records.
+var formats = map[string]struct{ bucket, tables bool }{
+	"JSON": {true, true}, "GSR_JSON": {false, true}, "STRING": {true, false}, "BYTE_ARRAY": {true, false},
+}
+
+// checkFormat checks whether records can be delivered to tables, or to a bucket.
+func checkFormat(r *RecordConfiguration, tables bool) error {
+	if r == nil || r.RecordFormatType == nil {
+		return missing("streamConfigurationList.1.member.recordConfiguration")
+	}
+	takes, ok := formats[*r.RecordFormatType]
+	switch {
+	case !ok:
+		return invalid(quoted(*r.RecordFormatType), "streamConfigurationList.1.member.recordConfiguration.recordFormatType",
+			"Member must satisfy enum value set: [GSR_JSON, JSON, STRING, BYTE_ARRAY]")
+	case tables && !takes.tables, !tables && !takes.bucket:
+		return errorf(CodeValidation, msgChannelFormat, *r.RecordFormatType)
+	case tables && r.GSRSchemaARN == nil:
+		return errorf(CodeValidation, msgChannelSchema)
+	}
+	return nil
 }
 
 // checkChannel checks whether a stream may have the channel.
@@ -287,9 +314,30 @@ func (ch *channel) describe() ChannelDescription {
 		StreamConfigurationList: []StreamConfiguration{{
 			StreamARN: Ptr(ch.st.arn), StreamCreationTimestamp: Ptr(ch.st.created), RecordConfiguration: clone(ch.record),
 		}},
-		S3DestinationConfiguration: clone(ch.s3), S3TablesDestinationConfiguration: clone(ch.tables),
-		EncryptionConfiguration: clone(ch.key), LoggingConfiguration: cloneLog(ch.log),
+		S3DestinationConfiguration: ch.bucket(), S3TablesDestinationConfiguration: clone(ch.tables),
+		EncryptionConfiguration: clone(ch.key), LoggingConfiguration: ch.logging(),
 	}
+}
+
+// bucket describes a destination. Where undeliverable records go is part of it,
+// whether it was given or not.
+func (ch *channel) bucket() *S3DestinationConfiguration {
+	d := clone(ch.s3)
+	if d != nil && d.DeadLetterQueueS3Configuration == nil && d.StorageConfiguration != nil {
+		d.DeadLetterQueueS3Configuration = &DeadLetterQueueS3Configuration{
+			BucketARN: d.StorageConfiguration.BucketARN, ExpectedBucketOwner: d.StorageConfiguration.ExpectedBucketOwner,
+			ErrorOutputPrefix: Ptr(defaultErrorPrefix),
+		}
+	}
+	return d
+}
+
+// logging describes where the channel logs, which is told even if it does not.
+func (ch *channel) logging() *LoggingConfiguration {
+	if ch.log == nil || ch.log.CloudWatchLogs == nil {
+		return &LoggingConfiguration{CloudWatchLogs: &CloudWatchLogs{Enabled: Ptr(false)}}
+	}
+	return cloneLog(ch.log)
 }
 
 // clone returns a pointer to a shallow copy, or nil. What lies deeper is never

@@ -27,6 +27,7 @@ func toTables(name, stream string) *account.CreateChannelInput {
 	in := toBucket(name, stream)
 	in.S3DestinationConfiguration = nil
 	in.S3TablesDestinationConfiguration = &account.S3TablesDestinationConfiguration{}
+	in.StreamConfigurationList[0].RecordConfiguration.GSRSchemaARN = ptr("arn:aws:glue:us-east-1:123456789012:schema/r/s")
 	return in
 }
 
@@ -45,7 +46,10 @@ func TestChannel_life(t *testing.T) {
 			StreamCreationTimestamp: ptr(f.describe("T").StreamCreationTimestamp),
 			RecordConfiguration:     &account.RecordConfiguration{RecordFormatType: ptr("JSON")}}},
 		S3DestinationConfiguration: &account.S3DestinationConfiguration{DataFreshnessInSeconds: ptr(int32(300)),
-			StorageConfiguration: &account.S3StorageConfiguration{BucketARN: ptr("arn:aws:s3:::bucket")}},
+			StorageConfiguration: &account.S3StorageConfiguration{BucketARN: ptr("arn:aws:s3:::bucket")},
+			DeadLetterQueueS3Configuration: &account.DeadLetterQueueS3Configuration{
+				BucketARN: ptr("arn:aws:s3:::bucket"), ErrorOutputPrefix: ptr("error/")}},
+		LoggingConfiguration: &account.LoggingConfiguration{CloudWatchLogs: &account.CloudWatchLogs{Enabled: ptr(false)}},
 	}, d)
 	status := func() string {
 		out, err := f.DescribeChannel(f.ctx, &account.DescribeChannelInput{ChannelARN: &d.ChannelARN})
@@ -124,4 +128,39 @@ func TestChannel_rules(t *testing.T) {
 	out, err = f.ListChannels(f.ctx, &account.ListChannelsInput{StreamFilter: []account.StreamFilter{{StreamARN: ptr(arnT)}}})
 	require.NoError(t, err)
 	assert.Len(t, out.ChannelSummaries, 2)
+}
+
+// Tables have columns, so that their records need a schema, and text or bytes
+// are nothing to them; objects in a bucket take whatever there is but what only
+// a schema can read.
+func TestChannel_formats(t *testing.T) {
+	f := newFixture(t, account.Instant())
+	f.createOnDemand("T", "")
+	try := func(in *account.CreateChannelInput, format string) error {
+		in.StreamConfigurationList[0].RecordConfiguration.RecordFormatType = &format
+		out, err := f.CreateChannel(f.ctx, in)
+		if err == nil {
+			_, gone := f.DeleteChannel(f.ctx, &account.DeleteChannelInput{ChannelARN: &out.ChannelDescription.ChannelARN})
+			require.NoError(t, gone)
+		}
+		return err
+	}
+	for format, takes := range map[string][2]bool{
+		"JSON": {true, true}, "GSR_JSON": {false, true}, "STRING": {true, false}, "BYTE_ARRAY": {true, false},
+	} {
+		for i, in := range []*account.CreateChannelInput{toBucket("ch", arnT), toTables("ch", arnT)} {
+			if err := try(in, format); takes[i] {
+				require.NoError(t, err, format)
+			} else {
+				f.fails(err, account.CodeValidation, "RecordFormatType "+format+" is not supported for this kind of destination.")
+			}
+		}
+	}
+	in := toTables("ch", arnT)
+	in.StreamConfigurationList[0].RecordConfiguration.GSRSchemaARN = nil
+	f.fails(try(in, "JSON"), account.CodeValidation, "GSRSchemaARN should be provided in RecordConfiguration for a destination of S3 tables.")
+	f.failsAs(try(toBucket("ch", arnT), "CSV"), account.CodeValidation)
+	in.StreamConfigurationList[0].RecordConfiguration = nil
+	_, err := f.CreateChannel(f.ctx, in)
+	f.failsAs(err, account.CodeValidation)
 }

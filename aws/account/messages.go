@@ -94,6 +94,8 @@ const (
 	msgChannelNotActive   = "Channel %s under account %s not ACTIVE, instead in state %s"
 	msgChannelOnDemand    = "Channels are supported for streams with the ON_DEMAND mode only."
 	msgChannelDestination = "Exactly one of S3DestinationConfiguration and S3TablesDestinationConfiguration should be provided."
+	msgChannelFormat      = "RecordFormatType %s is not supported for this kind of destination."
+	msgChannelSchema      = "GSRSchemaARN should be provided in RecordConfiguration for a destination of S3 tables."
 	msgChannelStreams     = "Exactly one stream should be provided in StreamConfigurationList."
 	msgChannelPerStream   = "This request would exceed the limit on the number of channels of stream %s under account %s. Limit: %d, one of each kind of destination."
 	msgChannelLimit       = "This request would exceed the limit on the number of channels for the account %s. Limit: %d."

@@ -173,7 +173,7 @@ func ParseExplicitHashKey(text string) (weir.HashKey, error) {
 		if n, ok := new(big.Int).SetString(text, 10); ok && n.BitLen() > 128 && len(text) <= 39 {
 			return k, errorf(CodeInvalidArgument, msgExplicitHashKey, text)
 		}
-		return k, invalid(quoted(text), "explicitHashKey", `Member must satisfy regular expression pattern: 0|([1-9]\d{0,38})`)
+		return k, invalid(quoted(text), "explicitHashKey", `Member must satisfy regular expression pattern: ^(0|([1-9]\d{0,38}))$`)
 	}
 	return k, nil
 }

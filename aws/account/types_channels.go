@@ -37,7 +37,7 @@ type RecordConfiguration struct {
 type S3DestinationConfiguration struct {
 	StorageConfiguration           *S3StorageConfiguration         // required
 	DataFreshnessInSeconds         *int32                          `json:",omitempty"` // absent means 300
-	DeadLetterQueueS3Configuration *DeadLetterQueueS3Configuration `json:",omitempty"`
+	DeadLetterQueueS3Configuration *DeadLetterQueueS3Configuration `json:",omitempty"` // absent means the same bucket
 }
 
 // An S3StorageConfiguration names a bucket and how objects are written.

@@ -54,8 +54,8 @@ func onConsumer() *shape {
 }
 
 // onResource is the input of an operation on what has an ARN.
-func onResource(arn *shape, members ...memberShape) *shape {
-	return input(append([]memberShape{need("ResourceARN", arn), may("StreamId", streamID)}, members...)...)
+func onResource(members ...memberShape) *shape {
+	return input(append([]memberShape{need("ResourceARN", resourceARN), may("StreamId", streamID)}, members...)...)
 }
 
 // operations is the table of all operations.
@@ -141,17 +141,17 @@ var operations = []operation{
 		run: unary((*account.Account).RemoveTagsFromStream)},
 	{name: "ListTagsForStream", input: onStream(may("Limit", integer(1, 50)), may("ExclusiveStartTagKey", tagKey)),
 		run: unary((*account.Account).ListTagsForStream)},
-	{name: "TagResource", input: onResource(taggedARN, need("Tags", tagMap)),
+	{name: "TagResource", input: onResource(need("Tags", tagMap)),
 		run: unary((*account.Account).TagResource)},
-	{name: "UntagResource", input: onResource(taggedARN, need("TagKeys", tagKeys)),
+	{name: "UntagResource", input: onResource(need("TagKeys", tagKeys)),
 		run: unary((*account.Account).UntagResource)},
-	{name: "ListTagsForResource", input: onResource(taggedARN),
+	{name: "ListTagsForResource", input: onResource(),
 		run: unary((*account.Account).ListTagsForResource)},
-	{name: "PutResourcePolicy", input: onResource(policyARN, need("Policy", anyText)),
+	{name: "PutResourcePolicy", input: onResource(need("Policy", anyText)),
 		run: unary((*account.Account).PutResourcePolicy)},
-	{name: "GetResourcePolicy", input: onResource(policyARN),
+	{name: "GetResourcePolicy", input: onResource(),
 		run: unary((*account.Account).GetResourcePolicy)},
-	{name: "DeleteResourcePolicy", input: onResource(policyARN),
+	{name: "DeleteResourcePolicy", input: onResource(),
 		run: unary((*account.Account).DeleteResourcePolicy)},
 
 	// The account.

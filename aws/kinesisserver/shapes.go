@@ -8,8 +8,8 @@ var (
 	namePattern      = fastPattern(`[a-zA-Z0-9_.-]+`, isName)
 	streamARNPattern = newPattern(`arn:aws.*:kinesis:.*:\d{12}:stream/\S+`).unless(isUsualStreamARN)
 	nameShape        = text(1, 128, namePattern) // of streams, consumers, channels and shards
-	hashKeyShape     = text(noMin, noMax, fastPattern(`0|([1-9]\d{0,38})`, func(s string) bool { return isDecimal(s, 39) }))
-	sequenceShape    = text(noMin, noMax, fastPattern(`0|([1-9]\d{0,128})`, func(s string) bool { return isDecimal(s, 129) }))
+	hashKeyShape     = text(noMin, noMax, fastPattern(`^(0|([1-9]\d{0,38}))$`, func(s string) bool { return isDecimal(s, 39) }))
+	sequenceShape    = text(noMin, noMax, fastPattern(`^(0|([1-9]\d{0,128}))$`, func(s string) bool { return isDecimal(s, 129) }))
 	partitionKey     = text(1, weir.MaxPartitionKeyLength, nil)
 	dataShape        = &shape{kind: blobShape, min: noMin, max: weir.MaxRecordBytes}
 	timestamp        = &shape{kind: timestampShape}
@@ -17,8 +17,7 @@ var (
 	anyText          = text(noMin, noMax, nil)
 	streamARN        = text(1, 2048, streamARNPattern)
 	consumerARN      = text(1, 2048, newPattern(`^(arn):aws.*:kinesis:.*:\d{12}:.*stream\/[a-zA-Z0-9_.-]+\/consumer\/[a-zA-Z0-9_.-]+:[0-9]+`))
-	policyARN        = text(1, 2048, newPattern(`arn:aws.*:kinesis:.*:\d{12}:.*stream/\S+`))
-	taggedARN        = text(1, 2048, newPattern(`arn:aws.*:kinesis:.*:\d{12}:.*(stream|channel)/\S+`))
+	resourceARN      = text(1, 2048, newPattern(`arn:aws.*:kinesis:.*:\d{12}:.*(stream|channel|queue)/\S+`)) // of tags and policies
 	channelARN       = text(1, 2048, newPattern(`arn:aws.*:kinesis:.*:\d{12}:channel/\S+`))
 	streamID         = text(1, 24, newPattern(`[a-z0-9]{20}-[a-z0-9]{3}`))
 	pageLimit        = integer(1, 10000)

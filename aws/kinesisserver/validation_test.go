@@ -53,7 +53,7 @@ func several(clauses ...string) string {
 const (
 	notNull     = "Member must not be null"
 	namePattern = "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+"
-	hashPattern = `Member must satisfy regular expression pattern: 0|([1-9]\d{0,38})`
+	hashPattern = `Member must satisfy regular expression pattern: ^(0|([1-9]\d{0,38}))$`
 	typeEnum    = "Member must satisfy enum value set: [AFTER_SEQUENCE_NUMBER, LATEST, AT_TIMESTAMP, AT_SEQUENCE_NUMBER, TRIM_HORIZON]"
 )
 
@@ -112,15 +112,19 @@ var constraintRows = []refusal{
 		several(clause("0", "limit", atLeast(1)), clause("/", "exclusiveStartShardId", namePattern), clause("", "streamName", namePattern), clause("", "streamName", longer(1)))},
 	{152, "twelve violations", "PutRecords", `{"StreamName":"s","Records":[` + strings.TrimSuffix(strings.Repeat(`{"PartitionKey":"a"},`, 12), ",") + `]}`, ve,
 		several(tenNulls()...)},
+	{0, "no tags", "CreateStream", `{"StreamName":"x","ShardCount":1,"Tags":{}}`, ve, one("{}", "tags", longer(1))},
+	{0, "no ARN of a resource", "ListTagsForResource", `{"ResourceARN":"arn:aws:kinesis:us-east-1:123456789012:topic/x"}`, ve,
+		one("arn:aws:kinesis:us-east-1:123456789012:topic/x", "resourceARN",
+			`Member must satisfy regular expression pattern: arn:aws.*:kinesis:.*:\d{12}:.*(stream|channel|queue)/\S+`)},
 	{0, "required members in order", "MergeShards", `{}`, ve, several(clause("null", "shardToMerge", notNull), clause("null", "adjacentShardToMerge", notNull))},
 	{0, "order of SplitShard", "SplitShard", `{"StreamName":"/","ShardToSplit":"/","NewStartingHashKey":"x"}`, ve,
 		several(clause("x", "newStartingHashKey", hashPattern), clause("/", "streamName", namePattern), clause("/", "shardToSplit", namePattern))},
 	{0, "order of PutRecord", "PutRecord", `{"StreamName":"/","ExplicitHashKey":"x","PartitionKey":"","SequenceNumberForOrdering":"x"}`, ve,
-		several(clause("x", "sequenceNumberForOrdering", `Member must satisfy regular expression pattern: 0|([1-9]\d{0,128})`), clause("", "partitionKey", longer(1)),
+		several(clause("x", "sequenceNumberForOrdering", `Member must satisfy regular expression pattern: ^(0|([1-9]\d{0,128}))$`), clause("", "partitionKey", longer(1)),
 			clause("x", "explicitHashKey", hashPattern), clause("null", "data", notNull), clause("/", "streamName", namePattern))},
 	{0, "order of GetShardIterator", "GetShardIterator", `{"StreamName":"/","StartingSequenceNumber":"x"}`, ve,
 		several(clause("null", "shardId", notNull), clause("null", "shardIteratorType", notNull),
-			clause("x", "startingSequenceNumber", `Member must satisfy regular expression pattern: 0|([1-9]\d{0,128})`), clause("/", "streamName", namePattern))},
+			clause("x", "startingSequenceNumber", `Member must satisfy regular expression pattern: ^(0|([1-9]\d{0,128}))$`), clause("/", "streamName", namePattern))},
 	{0, "order of GetRecords", "GetRecords", `{"Limit":0}`, ve, several(clause("0", "limit", atLeast(1)), clause("null", "shardIterator", notNull))},
 	{0, "order of CreateStream", "CreateStream", `{"ShardCount":0}`, ve, several(clause("0", "shardCount", atLeast(1)), clause("null", "streamName", notNull))},
 	{0, "order of ListShards", "ListShards", `{"NextToken":"","StreamName":"/","ExclusiveStartShardId":"/","MaxResults":0}`, ve,
