@@ -185,13 +185,20 @@ func (sh *shard) locate(p Position, now clock.Instant) (shardlog.Cursor, error) 
 		return sh.locateTime(p.ms, now)
 	case atSequence, afterSequence:
 		i, err := sh.locateNumber(p.number)
-		if p.kind == afterSequence {
+		if p.kind == afterSequence || sh.isBehind(p.number, i) {
 			i++
 		}
 		return shardlog.Cursor{Next: sh.clampToEnd(max(1, i))}, err
 	default:
 		return shardlog.Cursor{Next: sh.log.First()}, nil
 	}
+}
+
+// isBehind reports whether n, which encodes the index i, is greater than the
+// number of the record there: it is what [SequenceNumber.Later] returns.
+func (sh *shard) isBehind(n SequenceNumber, i uint64) bool {
+	ms, ok := sh.log.ArrivalOf(i)
+	return ok && n.Compare(sh.number(i, ms)) > 0
 }
 
 func (sh *shard) locateTime(ms int64, now clock.Instant) (shardlog.Cursor, error) {

@@ -183,3 +183,30 @@ func TestSequenceNumber_follows(t *testing.T) {
 	}
 	assert.False(t, third.SequenceNumber.Follows(second.SequenceNumber), "a second later")
 }
+
+// The second of arrival stands behind the index, so that a later one makes a
+// number that lies between two records.
+func TestSequenceNumber_later(t *testing.T) {
+	s := newStream(t, weir.Config{})
+	a, b := mustPut(t, s, "k", "a").SequenceNumber, mustPut(t, s, "k", "b").SequenceNumber
+	for _, n := range []weir.SequenceNumber{s.Shards()[0].StartingSequenceNumber, a} {
+		assert.Equal(t, n, n.Later(n.Time()))
+		assert.Equal(t, n, n.Later(time.Time{}))
+		later := n.Later(n.Time().Add(time.Second))
+		assert.Equal(t, n.Time().Add(time.Second), later.Time())
+		assert.Equal(t, []any{n.Index(), n.Shard(), n.ShardCreated()}, []any{later.Index(), later.Shard(), later.ShardCreated()})
+		for _, far := range []weir.SequenceNumber{later, n.Later(time.Unix(1<<40, 0))} {
+			assert.Positive(t, far.Compare(n))
+			assert.Negative(t, far.Compare(b))
+		}
+	}
+	assert.Zero(t, weir.SequenceNumber{}.Later(time.Now()))
+	for _, from := range []func(weir.SequenceNumber) weir.Position{weir.AtSequence, weir.AfterSequence} {
+		it, err := s.Iterator(t.Context(), 0, from(a.Later(a.Time().Add(time.Hour))))
+		require.NoError(t, err)
+		page, err := s.GetRecords(t.Context(), it, 0)
+		require.NoError(t, err)
+		require.Len(t, page.Records, 1)
+		assert.Equal(t, b, page.Records[0].SequenceNumber)
+	}
+}

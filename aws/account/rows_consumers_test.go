@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/aws/account"
 	"github.com/weirstream/weir/aws/internal/handclock"
 )
@@ -316,5 +317,62 @@ func TestConsumer_statuses(t *testing.T) {
 		assert.Equal(f, "CREATING", status())
 		time.Sleep(time.Nanosecond)
 		assert.Equal(f, "ACTIVE", status())
+	})
+}
+
+// A consumer that saves what an idle event says and resumes there has progress
+// to see, and a number that no record has: to be given the last record again
+// from AT_SEQUENCE_NUMBER would be to handle it twice.
+func TestSubscription_idleNumbersGrow(t *testing.T) {
+	bubble(t, account.Instant(), func(f *fixture, c account.Consumer) {
+		subscribe := func(kind string, number *string) *account.Subscription {
+			time.Sleep(5 * time.Second)
+			sub, err := f.SubscribeToShard(f.ctx, &account.SubscribeToShardInput{ConsumerARN: &c.ConsumerARN, ShardId: ptr(shardID(0)),
+				StartingPosition: &account.StartingPosition{Type: &kind, SequenceNumber: number}})
+			require.NoError(f, err)
+			return sub
+		}
+		next := func(sub *account.Subscription) *account.SubscribeToShardEvent {
+			ev, err := sub.Next(f.ctx)
+			require.NoError(f, err)
+			return ev
+		}
+		read := func(kind, number string) []string {
+			out, err := f.GetShardIterator(f.ctx, &account.GetShardIteratorInput{StreamName: S(), ShardId: ptr(shardID(0)),
+				ShardIteratorType: &kind, StartingSequenceNumber: &number})
+			require.NoError(f, err)
+			return data(f.read(out.ShardIterator))
+		}
+		// Before the first record, and after one.
+		for _, before := range []string{"", "x"} {
+			if before != "" {
+				f.put("a", before)
+			}
+			sub := subscribe(account.IteratorLatest, nil)
+			var last weir.SequenceNumber
+			var numbers []string
+			for range 4 {
+				n := next(sub).ContinuationSequenceNumber
+				assert.Positive(f, parse(f, n).Compare(last), "an idle event's number is greater than the one before")
+				last, numbers = parse(f, n), append(numbers, n)
+			}
+			sub.Close()
+			for _, n := range numbers {
+				for _, kind := range []string{account.IteratorAtSequenceNumber, account.IteratorAfterSequenceNumber} {
+					assert.Empty(f, read(kind, n), "%s: what came before was given already", kind)
+					sub := subscribe(kind, &n)
+					assert.Empty(f, next(sub).Records)
+					sub.Close()
+				}
+			}
+			// What is put later has greater numbers, and nothing of it is left out.
+			later := f.put("a", "y").SequenceNumber
+			assert.Positive(f, parse(f, later).Compare(last))
+			for _, n := range numbers {
+				assert.Len(f, read(account.IteratorAtSequenceNumber, n), 1)
+				assert.Len(f, read(account.IteratorAfterSequenceNumber, n), 1)
+				time.Sleep(time.Second)
+			}
+		}
 	})
 }

@@ -156,7 +156,11 @@ func (s *Subscription) event(ev weir.Batch) *SubscribeToShardEvent {
 		MillisBehindLatest: ev.Behind.Milliseconds(), ChildShards: childrenOf(ev.Children),
 	}
 	if !ev.Last {
-		out.ContinuationSequenceNumber = ev.Continue.Number().String()
+		next := ev.Continue.Number()
+		if len(ev.Records) == 0 {
+			next = next.Later(s.st.clock.read()) // the service's grows from one idle event to the next
+		}
+		out.ContinuationSequenceNumber = next.String()
 	}
 	return out
 }
