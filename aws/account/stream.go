@@ -133,8 +133,9 @@ func (a *Account) serving(name string) *stream {
 }
 
 // CreateStream creates a stream, which is CREATING and then ACTIVE. Without
-// StreamModeDetails it is PROVISIONED and needs a ShardCount; an ON_DEMAND one
-// begins with four shards whatever ShardCount says.
+// StreamModeDetails it is PROVISIONED if there is a ShardCount, else ON_DEMAND. A
+// PROVISIONED stream needs a ShardCount; an ON_DEMAND one begins with four shards
+// whatever ShardCount says.
 func (a *Account) CreateStream(ctx context.Context, in *CreateStreamInput) (*CreateStreamOutput, error) {
 	return do(ctx, a, "CreateStream", in, createStream)
 }
@@ -200,8 +201,11 @@ func (c *control) checkCreate(in *CreateStreamInput) (weir.Config, error) {
 		return config, err
 	}
 	mode := ModeProvisioned
-	if in.StreamModeDetails != nil {
+	switch {
+	case in.StreamModeDetails != nil:
 		mode = value(in.StreamModeDetails.StreamMode)
+	case in.ShardCount == nil:
+		mode = ModeOnDemand
 	}
 	switch mode {
 	case ModeProvisioned:

@@ -37,7 +37,7 @@ type StreamModeDetails struct {
 // CreateStreamInput is the input of [Account.CreateStream].
 type CreateStreamInput struct {
 	StreamName                 *string // required
-	ShardCount                 *int32  // required unless ON_DEMAND
+	ShardCount                 *int32  // absent means ON_DEMAND; required if PROVISIONED
 	StreamModeDetails          *StreamModeDetails
 	Tags                       map[string]string
 	WarmThroughputMiBps        *int32

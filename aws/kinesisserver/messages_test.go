@@ -49,12 +49,26 @@ func TestError_missingARN(t *testing.T) {
 }
 
 // A provisioned stream needs a number of shards; an on-demand one has four
-// whatever it is given.
+// whatever it is given. Who names neither a mode nor a number gets a stream on
+// demand, as was seen on the service: a name is all that a stream needs.
 func TestCreateStream_shardCount(t *testing.T) {
 	s := newServer(t)
 	for _, call := range s.both() {
-		refused(t, call("CreateStream", `{"StreamName":"s"}`), ve, one("null", "shardCount", notNull))
+		refused(t, call("CreateStream", `{"StreamName":"s","StreamModeDetails":{"StreamMode":"PROVISIONED"}}`), ve, one("null", "shardCount", notNull))
 	}
+	mode := func(name string) any {
+		return s.must("DescribeStreamSummary", `{"StreamName":"`+name+`"}`)["StreamDescriptionSummary"].(map[string]any)["StreamModeDetails"]
+	}
+	onDemand := map[string]any{"StreamMode": "ON_DEMAND"}
+	for name, more := range map[string]string{
+		"name": "", "tags": `,"Tags":{"a":"b"}`, "size": `,"MaxRecordSizeInKiB":2048`, "auto": `,"RecordDistributionStrategy":"AUTO"`,
+	} {
+		s.must("CreateStream", `{"StreamName":"`+name+`"`+more+`}`)
+		assert.Equal(t, onDemand, mode(name))
+		assert.Len(t, s.must("ListShards", `{"StreamName":"`+name+`"}`)["Shards"], 4)
+	}
+	s.must("CreateStream", `{"StreamName":"count","ShardCount":7}`)
+	assert.Equal(t, map[string]any{"StreamMode": "PROVISIONED"}, mode("count"))
 	s.must("CreateStream", `{"StreamName":"s","ShardCount":7,"StreamModeDetails":{"StreamMode":"ON_DEMAND"}}`)
 	assert.Len(t, s.must("ListShards", `{"StreamName":"s"}`)["Shards"], 4)
 }
