@@ -55,3 +55,23 @@ func TestNew_refuses(t *testing.T) {
 	_, err = kinesisclient.New(kinesistest.New(t).Client(), "")
 	assert.ErrorIs(t, err, weir.ErrInvalidArgument)
 }
+
+// Whoever saved that a shard is finished has its ending number, after which the
+// service refuses to begin.
+func TestStream_readsAfterAnEndingNumber(t *testing.T) {
+	k := kinesistest.New(t, kinesistest.Stream("orders", 1))
+	k.Put("orders", "k", "one")
+	k.Split("orders", 0)
+	end := k.Stream("orders").Shards()[0].EndingSequenceNumber
+	k.ConsumerARN("orders", "billing") // registers it
+	for _, as := range []client.Reading{{}, {Consumer: "billing"}} {
+		r, err := stream(t, k).Read(t.Context(), 0, weir.AfterSequence(end), as)
+		require.NoError(t, err)
+		b, err := r.Next(t.Context())
+		require.NoError(t, err)
+		assert.Empty(t, b.Records)
+		assert.True(t, b.Last)
+		assert.Len(t, b.Children, 2)
+		require.NoError(t, r.Close())
+	}
+}

@@ -1,6 +1,7 @@
 package kinesisclient
 
 import (
+	"math"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -16,10 +17,18 @@ type place struct {
 	time   *time.Time
 }
 
+// endingIndex is the index of the ending numbers of closed shards.
+const endingIndex = math.MaxInt64
+
 func placeOf(p weir.Position) place {
 	at := place{kind: types.ShardIteratorType(p.Kind())}
 	if n := p.Number(); !n.IsZero() {
 		at.number = aws.String(n.String())
+		// A position behind a shard's ending number is its end. The service
+		// refuses to begin after that number, and not at it.
+		if at.kind == types.ShardIteratorTypeAfterSequenceNumber && n.Index() == endingIndex {
+			at.kind = types.ShardIteratorTypeAtSequenceNumber
+		}
 	}
 	if at.kind == types.ShardIteratorTypeAtTimestamp {
 		at.time = aws.Time(p.Time())
