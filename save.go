@@ -220,8 +220,8 @@ func writeFrame(w io.Writer, kind frameKind, parts ...[]byte) error {
 // keep their sequence numbers and arrivals, so what expired meanwhile is gone;
 // iterators and positions from before remain valid. Counts other than those of
 // incoming records begin anew, and an on-demand stream begins with the shards
-// it has. The error matches [ErrDamaged], or is one of [NewStream], or says that
-// a later version of this package saved the stream.
+// it has. The error matches [ErrDamaged], or is one of [NewStream], or says
+// that a later version of this package saved the stream.
 //
 // The run that saved the stream may have gone on, and given out numbers that
 // are lost with it. The loaded stream gives out none of them again. In each

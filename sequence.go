@@ -157,8 +157,8 @@ func (n SequenceNumber) Time() time.Time {
 // Later returns the number of the same place with the second of t in it instead
 // of that of the record's arrival: greater than n, less than the number of any
 // record after n, and behind n's record as a position, be it at the number or
-// after it. It returns n if t is not in a later second, or n is no number of the
-// present form.
+// after it. It returns n if t is not in a later second, or n is no number of
+// the present form.
 func (n SequenceNumber) Later(t time.Time) SequenceNumber {
 	p, ok := n.decode()
 	second := min(max(0, t.Unix()), int64(secondsMask))
