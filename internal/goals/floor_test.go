@@ -7,6 +7,7 @@ import (
 	"math/bits"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,6 +21,7 @@ type floorShard struct {
 	mu    sync.Mutex
 	arena []byte
 	used  int
+	now   time.Time // when somebody put last
 	_     [64]byte
 }
 
@@ -47,22 +49,34 @@ func floorPlace(key string, shards int) int {
 }
 
 // floorPut is MD5, clock, lock and copy: what a put cannot do without.
-func floorPut(shards, size int) work {
-	floor, data := newFloorShards(shards), make([]byte, size)
+func floorPut(shards, size int) work { return floorPuts(newFloorShards(shards), size) }
+
+// floorPuts does that to shards that others may put to as well.
+func floorPuts(floor []floorShard, size int) work {
+	data := make([]byte, size)
 	return func(n int) {
 		for i := range n {
 			key := keys[i%keyCount]
-			sh := &floor[floorPlace(key, shards)]
-			floorNow = time.Now()
+			sh := &floor[floorPlace(key, len(floor))]
+			now := time.Now()
 			sh.mu.Lock()
+			sh.now = now
 			sh.put(key, data)
 			sh.mu.Unlock()
 		}
 	}
 }
 
-// floorNow keeps the floor's clock readings from being optimised away.
-var floorNow time.Time
+// farApart reports whether the machine's processors are far from each other at
+// the moment: whether eight goroutines that only hash, lock and copy get less
+// done than one. A virtual machine's processors are moved, and where they then
+// share no cache, one that takes a lock from another waits longer than the other
+// half of the work takes. That says nothing about a stream.
+func farApart() bool {
+	floor := newFloorShards(8)
+	scaling := ratios(parallel(8, func() work { return floorPuts(floor, 100) }), besideSpin(floorPuts(floor, 100)))
+	return slices.Max(scaling.ratios) > 0.9
+}
 
 // floorBatch is one clock reading a batch, MD5 one by one, and for each shard
 // one lock and the copies.
@@ -72,7 +86,7 @@ func floorBatch(shards, size int) work {
 	places := make([][]string, shards)
 	return func(n int) {
 		for first := 0; first < n; first += batch {
-			floorNow = time.Now()
+			floor[0].now = time.Now()
 			for i := range batch {
 				key := keys[(first+i)%keyCount]
 				place := floorPlace(key, shards)

@@ -36,18 +36,22 @@ func putGoals() []goal {
 		{"4", "PutRecords of 500, 8 shards, a record ÷ that floor in batches", 1.3, 0.4, false, func(tb testing.TB) sample {
 			return ratios(batchWork(tb, newStream(tb, 8, weir.Config{Settings: weir.Settings{Retention: live}}), 100), floorBatch(8, 100))
 		}},
-		{"8", "8 producers ÷ 1 beside a goroutine that spins, a record", 0.85, 0.6, true, func(tb testing.TB) sample {
+		{"8", "8 producers ÷ 1 beside a goroutine that spins, a record", 0.85, 0.6, true, nearby(func(tb testing.TB) sample {
 			s := newStream(tb, 8, weir.Config{Settings: weir.Settings{Retention: live}})
 			return ratios(parallel(8, func() work { return putWork(tb, s, 100) }), besideSpin(putWork(tb, s, 100)))
+		})},
+		{"8", "8 producers ÷ 8 of MD5, clock, lock and copy", 1.5, 0, true, func(tb testing.TB) sample {
+			s, floor := newStream(tb, 8, weir.Config{Settings: weir.Settings{Retention: live}}), newFloorShards(8)
+			return ratios(parallel(8, func() work { return putWork(tb, s, 100) }), parallel(8, func() work { return floorPuts(floor, 100) }))
 		}},
 		{"11", "PutRecord beside a replaying reader ÷ beside a spinning goroutine", 1.3, 1.15, true, func(tb testing.TB) sample {
 			s := newStream(tb, 1, weir.Config{Settings: weir.Settings{Retention: live}})
 			return ratios(besideReplay(tb, s, putWork(tb, s, 100)), besideSpin(putWork(tb, s, 100)))
 		}},
-		{"11", "PutRecord beside a reader at the tip ÷ beside a spinning goroutine", 3, 2, true, func(tb testing.TB) sample {
+		{"11", "PutRecord beside a reader at the tip ÷ beside a spinning goroutine", 3, 2, true, nearby(func(tb testing.TB) sample {
 			s := newStream(tb, 1, weir.Config{Settings: weir.Settings{Retention: live}})
 			return ratios(besideTail(tb, s, putWork(tb, s, 100)), besideSpin(putWork(tb, s, 100)))
-		}},
+		})},
 	}
 }
 
