@@ -70,8 +70,8 @@ func floorPuts(floor []floorShard, size int) work {
 // farApart reports whether the machine's processors are far from each other at
 // the moment: whether eight goroutines that only hash, lock and copy get less
 // done than one. A virtual machine's processors are moved, and where they then
-// share no cache, one that takes a lock from another waits longer than the other
-// half of the work takes. That says nothing about a stream.
+// share no cache, one that takes a lock from another waits longer than the
+// other half of the work takes. That says nothing about a stream.
 func farApart() bool {
 	floor := newFloorShards(8)
 	scaling := ratios(parallel(8, func() work { return floorPuts(floor, 100) }), besideSpin(floorPuts(floor, 100)))
