@@ -173,8 +173,8 @@ func TestHandler_answersInFlight(t *testing.T) {
 	}
 	assert.Equal(t, http.StatusServiceUnavailable, get(3).status)
 	for range 3 { // and nothing of it is still held
-		r := get(2)
+		r := get(1) // not two: the buffer that an answer grows into may be twice as large as the answer
 		require.Equal(t, http.StatusOK, r.status)
-		assert.Len(t, r.json(t)["Records"], 2)
+		assert.Len(t, r.json(t)["Records"], 1)
 	}
 }
