@@ -111,8 +111,8 @@ func (x *exchange) readBody(r *http.Request, limit int64) (*[]byte, error) {
 	}
 	for {
 		if len(*b) == cap(*b) {
-			b = growBody(b, r.ContentLength)
-			if !x.hold(cap(*b) - maxFirstBytes - int(x.held)) {
+			var ok bool
+			if b, ok = x.growBody(b, r.ContentLength); !ok {
 				return b, errBusy
 			}
 		}
@@ -130,24 +130,33 @@ func (x *exchange) readBody(r *http.Request, limit int64) (*[]byte, error) {
 	}
 }
 
-// growBody makes room for more of a body, which fills its buffer: as much again,
-// and no more than a client that announces a large one has earned by sending.
-// Once that is a lot, a buffer that was used before may have much more.
-func growBody(b *[]byte, announced int64) *[]byte {
+// growBody makes room for more of a body, which fills its buffer, if the budget
+// has it: as much again, and no more than a client that announces a large one
+// has earned by sending. Once that is a lot, a buffer that was used before may
+// have much more, which counts.
+func (x *exchange) growBody(b *[]byte, announced int64) (*[]byte, bool) {
 	n := len(*b)
 	if n >= maxFirstBytes && cap(*b) <= maxFirstBytes {
 		large := takeBuffer(&largeBuffers)
-		if cap(*large) > n {
+		if cap(*large) > n && x.holdBody(cap(*large)) {
 			*large = append(*large, *b...)
 			giveBody(b)
-			return large
+			return large, true
+		}
+		if cap(*large) > 0 { // the body may fit into less
+			giveBuffer(&largeBuffers, large)
 		}
 	}
 	room := max(n, minRoomBytes)
 	if left := announced + 1 - int64(n); left > 0 { // the one is for the read that finds the end
 		room = int(min(left, int64(room)))
 	}
-	grown := append(make([]byte, 0, n+room), *b...)
-	*b = grown
-	return b
+	if !x.holdBody(n + room) {
+		return b, false
+	}
+	*b = append(make([]byte, 0, n+room), *b...)
+	return b, true
 }
+
+// holdBody makes the exchange one that holds a request's body in so much room.
+func (x *exchange) holdBody(room int) bool { return x.hold(room - maxFirstBytes - int(x.held)) }

@@ -173,8 +173,22 @@ func TestHandler_answersInFlight(t *testing.T) {
 	}
 	assert.Equal(t, http.StatusServiceUnavailable, get(3).status)
 	for range 3 { // and nothing of it is still held
-		r := get(1) // not two: the buffer that an answer grows into may be twice as large as the answer
+		r := get(2)
 		require.Equal(t, http.StatusOK, r.status)
-		assert.Len(t, r.json(t)["Records"], 1)
+		assert.Len(t, r.json(t)["Records"], 2)
+	}
+}
+
+// A body that fits into the budget is taken whatever buffers others have left:
+// one of 16 MiB, used again for 400 KB, counted with all its room.
+func TestHandler_bodyFitsWhateverBufferItGets(t *testing.T) {
+	put := func(s *server, n int) response {
+		return s.call("PutRecord", fmt.Sprintf(`{"StreamName":"s","PartitionKey":"k","Data":%q}`, strings.Repeat("AAAA", n/4)))
+	}
+	small := newServer(t, func(c *kinesisserver.Config) { c.MaxInFlightBytes = 1 << 20 }).withStream()
+	large := newServer(t).withStream()
+	for range 20 { // a pool forgets now and then
+		put(large, 8<<20) // too large a record, but read
+		require.Equal(t, http.StatusOK, put(small, 400_000).status)
 	}
 }
