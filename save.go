@@ -220,8 +220,8 @@ func writeFrame(w io.Writer, kind frameKind, parts ...[]byte) error {
 // keep their sequence numbers and arrivals, so what expired meanwhile is gone;
 // iterators and positions from before remain valid. Counts other than those of
 // incoming records begin anew, and an on-demand stream begins with the shards
-// it has. The error matches [ErrDamaged], or is one of [NewStream], or says
-// that a later version of this package saved the stream.
+// it has. The error matches [ErrDamaged], or wraps one of r, or is one of
+// [NewStream], or says that a later version of this package saved the stream.
 //
 // The run that saved the stream may have gone on, and given out numbers that
 // are lost with it. The loaded stream gives out none of them again. In each
@@ -260,7 +260,10 @@ func damagedf(format string, args ...any) error {
 // magic reads how a saved stream begins.
 func (l *loader) magic() error {
 	const name, longest = "weir stream ", 10 // digits of a version
-	line, _ := l.in.Peek(len(name) + longest + 1)
+	line, err := l.in.Peek(len(name) + longest + 1)
+	if err != nil && err != io.EOF {
+		return cutOff(err)
+	}
 	text, _, _ := strings.Cut(string(line), "\n")
 	number, isOurs := strings.CutPrefix(text, name)
 	version, err := strconv.ParseUint(number, 10, 32)
@@ -277,6 +280,7 @@ func (l *loader) magic() error {
 // A loader is a stream that is being loaded.
 type loader struct {
 	in     *bufio.Reader
+	buffer bytes.Buffer // the frame that was read last
 	s      *Stream
 	now    clock.Instant // when it was begun
 	meta   savedStream
@@ -300,19 +304,30 @@ const (
 // maxFrameBytes is more than any frame takes: a block of the largest size.
 const maxFrameBytes = 2 * shardlog.MaxBlockBytes
 
-// frame reads a frame of a kind and returns its content.
+// cutOff says why there is less than there should be: the reader's own error,
+// which says nothing of the stream, or that it ends.
+func cutOff(err error) error {
+	if err == nil || err == io.EOF || err == io.ErrUnexpectedEOF {
+		return damagedf("it is cut off")
+	}
+	return fmt.Errorf("saved stream: %w", err)
+}
+
+// frame reads a frame of a kind and returns its content, which the next call
+// overwrites.
 func (l *loader) frame(kind frameKind) ([]byte, error) {
 	head := make([]byte, 5)
 	if _, err := io.ReadFull(l.in, head); err != nil {
-		return nil, damagedf("it is cut off")
+		return nil, cutOff(err)
 	}
 	size := binary.LittleEndian.Uint32(head[1:])
 	if frameKind(head[0]) != kind || size > maxFrameBytes {
 		return nil, damagedf("there is %q of %d bytes where %q is due", head[0], size, byte(kind))
 	}
-	var content bytes.Buffer // grows with what is there, whatever size says
-	if n, _ := io.CopyN(&content, l.in, int64(size)+4); n < int64(size)+4 {
-		return nil, damagedf("it is cut off")
+	content := &l.buffer // grows with what is there, whatever size says
+	content.Reset()
+	if _, err := io.CopyN(content, l.in, int64(size)+4); err != nil {
+		return nil, cutOff(err)
 	}
 	sum := crc32.NewIEEE()
 	sum.Write(head)
@@ -426,7 +441,8 @@ func (l *loader) block(log *shardlog.Restorer) error {
 	if err != nil {
 		return damagedf("a block has %d bytes", len(content))
 	}
-	if err := log.Block(head, content[n:]); err != nil {
+	// A copy that is as large as the block: what was read into has room to spare.
+	if err := log.Block(head, slices.Clone(content[n:])); err != nil {
 		return damagedf("%v", err)
 	}
 	return nil

@@ -2,14 +2,17 @@ package weir_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -173,6 +176,40 @@ func TestLoadStream_refusesDamage(t *testing.T) {
 	}
 	_, err = weir.LoadStream(bytes.NewReader(b), weir.Config{MaxBytes: -1})
 	require.ErrorIs(t, err, weir.ErrInvalidArgument)
+}
+
+// What fails may be the disk and not the stream: an older one is not the remedy.
+func TestLoadStream_readersErrorIsNoDamage(t *testing.T) {
+	s, failure := newStream(t, weir.Config{Shards: 2}), errors.New("the disk is on fire")
+	mustPut(t, s, "k", "data")
+	b := saved(t, s)
+	for n := range b {
+		_, err := weir.LoadStream(io.MultiReader(bytes.NewReader(b[:n]), iotest.ErrReader(failure)), weir.Config{})
+		require.ErrorIs(t, err, failure, "after %d bytes", n)
+		require.NotErrorIs(t, err, weir.ErrDamaged, "after %d bytes", n)
+	}
+}
+
+func TestLoadStream_takesTheMemoryOfItsBlocks(t *testing.T) {
+	s := newStream(t, weir.Config{Limits: weir.Unlimited()})
+	_, err := s.PutCopies(t.Context(), weir.Entry{PartitionKey: "k", Data: make([]byte, 1000)}, 16<<10)
+	require.NoError(t, err)
+	b := saved(t, s)
+	before := heapInUse()
+	l := loaded(t, b, weir.Config{})
+	took := heapInUse() - before
+	assert.InDelta(t, weir.ArenaBytes(l), took, 3<<20, "blocks take %d bytes, the stream %d", weir.ArenaBytes(l), took)
+	runtime.KeepAlive(s)
+	runtime.KeepAlive(b)
+}
+
+// heapInUse returns how many bytes are reachable.
+func heapInUse() int64 {
+	runtime.GC()
+	runtime.GC() // what the first one finalised
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }
 
 // A stream of a later version is called that, not damaged: an older file is not
