@@ -306,6 +306,27 @@ func TestLoadStream_positionsAtTheEdgeOfTheGap(t *testing.T) {
 	}
 }
 
+// What a load left out is no records: a read makes no room for them. Where the
+// limits are lifted it would be room for 2^40.
+func TestLoadStream_readMakesNoRoomForTheGap(t *testing.T) {
+	c := weir.Config{Limits: weir.Unlimited()}
+	s := newStream(t, c)
+	mustPut(t, s, "k", "")
+	s = loaded(t, saved(t, s), c)
+	mustPut(t, s, "k", "")
+	const most = 1 << 16
+	p := mustGet(t, s, mustIterator(t, s, shard0, weir.TrimHorizon()), most)
+	assert.Len(t, p.Records, 2)
+	assert.Less(t, cap(p.Records), 10)
+	r, err := s.NewReader("", weir.TrimHorizon())
+	require.NoError(t, err)
+	defer r.Close()
+	b, err := r.NextBatch(t.Context(), most, 0)
+	require.NoError(t, err)
+	assert.Len(t, b.Records, 2)
+	assert.Less(t, cap(b.Records), 10)
+}
+
 // Version 1 of the format knows neither gaps nor when it was saved. The files
 // are what that version wrote: three records, a split, four more, a second
 // apart.

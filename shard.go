@@ -226,9 +226,9 @@ func (sh *shard) read(dst []Record, c *shardlog.Cursor, horizonMs int64, maxReco
 // expect returns how many records to make room for when the next n have so many
 // bytes: as many as a budget will hold if the others are of the same size.
 func (sh *shard) expect(c *shardlog.Cursor, n, bytes, maxRecords, maxBytes int) int {
-	there := min(uint64(maxRecords), sh.log.End()-c.Next)
+	there := uint64(sh.log.Between(c.Next, sh.log.End())) // a gap has none
 	fitting := uint64(maxBytes)/uint64(max(1, bytes/n)) + 1
-	return max(n, int(min(there, fitting)))
+	return max(n, int(min(uint64(maxRecords), there, fitting)))
 }
 
 // visible returns how many records from c on, at most most, have arrived delay
