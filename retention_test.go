@@ -308,6 +308,26 @@ func TestStream_idleShardAheadOfTheClockIsTrimmed(t *testing.T) {
 	assert.NotContains(t, allData(t, s), "ahead")
 }
 
+// That is so after each step back of the clock, and with a single put.
+func TestStream_clockThatIsSetBackTwiceLooksAfterIdleShards(t *testing.T) {
+	s, clock := clocked(t, weir.Config{Shards: 2, Limits: weir.Unlimited()})
+	ranges := weir.EvenRanges(2)
+	put := func(shard int, data string) {
+		_, err := s.Put(t.Context(), weir.Entry{PartitionKey: "k", ExplicitHashKey: &ranges[shard].Start, Data: []byte(data)})
+		require.NoError(t, err)
+	}
+	clock.Advance(tenYears)
+	put(0, "ahead")
+	put(1, "ahead")
+	for range 2 {
+		clock.Advance(-tenYears / 3)
+		put(0, "now")
+	}
+	clock.Advance(24*time.Hour + 2*time.Minute)
+	s.Trim()
+	assert.Empty(t, allData(t, s))
+}
+
 // A stream that is full gets room again when what lies ahead has expired.
 func TestStream_fullStreamAheadOfTheClockGetsRoom(t *testing.T) {
 	s, clock := clocked(t, weir.Config{MaxBytes: 1000, Limits: weir.Unlimited()})

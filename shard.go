@@ -424,26 +424,24 @@ func (sh *shard) look(now clock.Instant, retention time.Duration) (gone shardlog
 		return gone, false
 	}
 	const portions = 1024 // of the retention, so that there are no more sightings
-	begun = sh.ahead.isDue(now.Ms())
-	sh.ahead.add(now.Ms(), retention.Milliseconds()/portions, sh.log.End())
+	begun = sh.ahead.add(now.Ms(), retention.Milliseconds()/portions, sh.log.End())
 	return sh.log.TrimTo(sh.ahead.expire(clock.HorizonMs(now, retention))), begun
 }
 
-// isDue reports whether no sighting can be extended to a reading.
-func (s sightings) isDue(ms int64) bool { return len(s) == 0 || s[len(s)-1].ms < ms }
-
 // add takes note of the records before an index at a reading. It is taken for
-// up to apartMs later than it is, so that one sighting serves many puts.
-func (s *sightings) add(ms, apartMs int64, end uint64) {
+// up to apartMs later than it is, so that one sighting serves many puts. It
+// reports whether it took another one because none there was can be extended.
+func (s *sightings) add(ms, apartMs int64, end uint64) (begun bool) {
 	list := *s
 	for len(list) > 0 && list[len(list)-1].ms > ms+apartMs { // the clock was set back again
 		list = list[:len(list)-1]
 	}
-	if list.isDue(ms) {
+	if begun = len(list) == 0 || list[len(list)-1].ms < ms; begun {
 		list = append(list, sighting{ms + apartMs, end})
 	}
 	list[len(list)-1].end = end
 	*s = list
+	return begun
 }
 
 // expire takes out the sightings up to horizonMs, and returns the index before
