@@ -258,7 +258,7 @@ func (b *batch) appendTo(sh *shard, head int32, ms int64) {
 	for i := head; i != noItem; {
 		item := &b.items[i]
 		e, r := &b.entries[item.entry], &b.results[item.entry]
-		r.ShardID, r.Err = sh.id, nil // an earlier attempt may have left one
+		r.ShardID = sh.id
 		r.SequenceNumber = first.atIndex(sh.log.Append(e.PartitionKey, e.Data, ms))
 		i = item.next
 	}
