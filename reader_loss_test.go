@@ -338,6 +338,32 @@ func TestReader_nextBatch(t *testing.T) {
 	})
 }
 
+// What comes together, while it waits for more, is no reason to give more than
+// was asked for.
+func TestReader_nextBatchIsNoLongerThanAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStream(t, weir.Config{Limits: weir.Unlimited()})
+		for _, from := range []weir.Position{weir.Latest(), weir.Latest().In(0)} {
+			r, err := s.NewReader("", from)
+			require.NoError(t, err)
+			defer r.Close()
+			mustPut(t, s, "k", "first")
+			began := time.Now()
+			go func() {
+				time.Sleep(time.Second)
+				_, err := s.PutRecords(t.Context(), repeat(weir.Entry{PartitionKey: "k"}, 9))
+				assert.NoError(t, err)
+			}()
+			for range 2 {
+				b, err := r.NextBatch(t.Context(), 5, time.Hour)
+				require.NoError(t, err)
+				assert.Len(t, b.Records, 5)
+			}
+			assert.Equal(t, time.Second, time.Since(began))
+		}
+	})
+}
+
 func TestReader_nextBatchEndsWithItsShard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStream(t, weir.Config{})
