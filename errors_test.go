@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"maps"
+	"reflect"
 	"testing"
 	"time"
 
@@ -138,21 +140,41 @@ func TestStream_nilContext(t *testing.T) {
 	require.NoError(t, err)
 	defer sub.Close()
 	of := func(_ any, err error) error { return err }
-	for name, err := range map[string]error{
-		"PutRecord":      of(s.PutRecord(none, "k", nil)),
-		"Put":            of(s.Put(none, entries[0])),
-		"PutRecords":     of(s.PutRecords(none, entries)),
-		"PutCopies":      of(s.PutCopies(none, entries[0], 1)),
-		"PutRecordWait":  of(s.PutRecordWait(none, "k", nil)),
-		"PutRecordsWait": of(s.PutRecordsWait(none, entries)),
-		"GetRecords":     of(s.GetRecords(none, mustIterator(t, s, shard0, weir.TrimHorizon()), 1)),
-		"AppendRecords":  of(s.AppendRecords(none, nil, mustIterator(t, s, shard0, weir.TrimHorizon()), 1)),
-		"Subscribe":      of(s.Subscribe(none, "c", shard0, weir.TrimHorizon())),
-		"Iterator":       of(s.Iterator(none, shard0, weir.TrimHorizon())),
-		"Reader":         of(reader.Next(none)),
-		"NextBatch":      of(reader.NextBatch(none, 1, 0)),
-		"Subscription":   of(sub.Next(none)),
-	} {
+	ofStream := map[string]error{
+		"PutRecord":          of(s.PutRecord(none, "k", nil)),
+		"Put":                of(s.Put(none, entries[0])),
+		"PutRecords":         of(s.PutRecords(none, entries)),
+		"PutCopies":          of(s.PutCopies(none, entries[0], 1)),
+		"PutRecordWait":      of(s.PutRecordWait(none, "k", nil)),
+		"PutRecordsWait":     of(s.PutRecordsWait(none, entries)),
+		"EndWrites":          s.EndWrites(none),
+		"GetRecords":         of(s.GetRecords(none, mustIterator(t, s, shard0, weir.TrimHorizon()), 1)),
+		"AppendRecords":      of(s.AppendRecords(none, nil, mustIterator(t, s, shard0, weir.TrimHorizon()), 1)),
+		"Iterator":           of(s.Iterator(none, shard0, weir.TrimHorizon())),
+		"RegisterConsumer":   of(s.RegisterConsumer(none, "d")),
+		"DeregisterConsumer": s.DeregisterConsumer(none, "c"),
+		"Subscribe":          of(s.Subscribe(none, "c", shard0, weir.TrimHorizon())),
+		"ListShards":         of(s.ListShards(none, weir.ShardQuery{})),
+		"SplitShard":         of(s.SplitShard(none, shard0, weir.HashKey{Hi: 1 << 63})),
+		"MergeShards":        of(s.MergeShards(none, shard0, 1)),
+		"Resize":             of(s.Resize(none, 2)),
+		"Set":                s.Set(none, func(*weir.Settings) {}),
+		"SetWarmThroughput":  s.SetWarmThroughput(none, 0),
+		"Records":            nil, // it has no error, but yields one
+	}
+	methods := reflect.TypeFor[*weir.Stream]()
+	for i := range methods.NumMethod() {
+		if m := methods.Method(i); m.Type.NumIn() > 1 && m.Type.In(1) == reflect.TypeFor[context.Context]() {
+			assert.Contains(t, ofStream, m.Name, "it takes a context")
+		}
+	}
+	delete(ofStream, "Records")
+	maps.Copy(ofStream, map[string]error{
+		"Reader":       of(reader.Next(none)),
+		"NextBatch":    of(reader.NextBatch(none, 1, 0)),
+		"Subscription": of(sub.Next(none)),
+	})
+	for name, err := range ofStream {
 		var bad *weir.ArgumentError
 		assert.ErrorAs(t, err, &bad, name)
 		assert.EqualError(t, err, "context: is nil", name)
