@@ -26,13 +26,18 @@ type Consumer struct {
 // stream; else the error matches [ErrInvalidArgument] or [ErrConsumerExists].
 // It matches [ErrLimitExceeded] when the stream has [Limits.Consumers] already.
 func (s *Stream) RegisterConsumer(ctx context.Context, name string) (Consumer, error) {
-	if err := checkContext(ctx); err != nil {
+	now, err := s.begin(ctx)
+	if err != nil {
 		return Consumer{}, err
 	}
+	return s.register(name, now)
+}
+
+// register registers a consumer as of a moment.
+func (s *Stream) register(name string, at clock.Instant) (Consumer, error) {
 	if err := checkName("consumer name", name); err != nil {
 		return Consumer{}, err
 	}
-	now := s.now()
 	s.fanOut.mu.Lock()
 	defer s.fanOut.mu.Unlock()
 	list := s.fanOut.consumers
@@ -42,7 +47,7 @@ func (s *Stream) RegisterConsumer(ctx context.Context, name string) (Consumer, e
 	case len(list) >= s.limits.Consumers:
 		return Consumer{}, &LimitError{Quota: QuotaConsumers, Stream: s.name, Most: s.limits.Consumers}
 	}
-	c := &consumer{name: name, created: now, subscriptions: make(map[ShardID]*Subscription)}
+	c := &consumer{name: name, created: at, subscriptions: make(map[ShardID]*Subscription)}
 	c.history.Init(s.history.Window(), consumerSums, consumerKinds-consumerSums)
 	s.fanOut.consumers = append(list, c)
 	return c.describe(), nil

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"cmp"
-	"context"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -373,10 +372,9 @@ func (l *loader) stream(c Config) (err error) {
 	l.s.created = m.Created
 	l.s.resizes, l.s.switches = m.Resizes, m.Switches
 	for _, saved := range m.Consumers {
-		if _, err := l.s.RegisterConsumer(context.Background(), saved.Name); err != nil {
+		if _, err := l.s.register(saved.Name, saved.Created); err != nil {
 			return fmt.Errorf("consumer %q: %w", saved.Name, err)
 		}
-		l.s.fanOut.consumers[len(l.s.fanOut.consumers)-1].created = saved.Created
 	}
 	return nil
 }
