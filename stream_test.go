@@ -1,6 +1,7 @@
 package weir_test
 
 import (
+	"io"
 	"math"
 	"strings"
 	"testing"
@@ -150,20 +151,45 @@ func TestStream_clocksOutOfRange(t *testing.T) {
 	}
 }
 
-// Reading the clock more than once would let one call see two times.
+// Reading the clock more than once would let one call see two times: what has
+// expired for one part of it would not for another.
 func TestStream_putsAndReadsReadTheClockOnce(t *testing.T) {
 	readings := 0
 	s := newStream(t, weir.Config{Now: func() time.Time { readings++; return epoch }})
+	mustPut(t, s, "k", "v")
+	r, err := s.NewReader("", weir.TrimHorizon())
+	require.NoError(t, err)
+	read := r.Positions()
 	for name, call := range map[string]func() error{
-		"PutRecord":  func() error { _, err := s.PutRecord(t.Context(), "k", nil); return err },
-		"PutRecords": func() error { _, err := s.PutRecords(t.Context(), []weir.Entry{{PartitionKey: "k"}}); return err },
-		"Set":        func() error { return setRetention(s, 25*time.Hour) },
-		"Iterator":   func() error { _, err := s.Iterator(t.Context(), shard0, weir.AtTime(epoch)); return err },
-		"Trim":       func() error { s.Trim(); return nil },
-		"Snapshot":   func() error { s.Snapshot(); return nil },
+		"PutRecord":        func() error { _, err := s.PutRecord(t.Context(), "k", nil); return err },
+		"PutRecords":       func() error { _, err := s.PutRecords(t.Context(), []weir.Entry{{PartitionKey: "k"}}); return err },
+		"Set":              func() error { return setRetention(s, 25*time.Hour) },
+		"Iterator":         func() error { _, err := s.Iterator(t.Context(), shard0, weir.AtTime(epoch)); return err },
+		"Trim":             func() error { s.Trim(); return nil },
+		"Snapshot":         func() error { s.Snapshot(); return nil },
+		"PutRecordWait":    func() error { _, err := s.PutRecordWait(t.Context(), "k", nil); return err },
+		"PutRecordsWait":   func() error { _, err := s.PutRecordsWait(t.Context(), []weir.Entry{{PartitionKey: "k"}}); return err },
+		"Put":              func() error { _, err := s.Put(t.Context(), weir.Entry{PartitionKey: "k"}); return err },
+		"PutCopies":        func() error { _, err := s.PutCopies(t.Context(), weir.Entry{PartitionKey: "k"}, 2); return err },
+		"NewReader":        func() error { _, err := s.NewReader("", weir.AtTime(epoch)); return err },
+		"NewReader, shard": func() error { _, err := s.NewReader("", weir.AtTime(epoch).In(shard0)); return err },
+		"resuming":         func() error { _, err := s.NewReader("", weir.Resume(read, weir.TrimHorizon())); return err },
+		"resuming a shard": func() error { _, err := s.NewReader("", weir.Resume(read, weir.TrimHorizon()).In(shard0)); return err },
+		"NewReader, tip":   func() error { _, err := s.NewReader("", weir.TrimHorizon().ToTip()); return err },
+		"TryNext":          func() error { _, err := r.TryNext(); return err },
+		"Lost":             func() error { r.Lost(); return nil },
+		"Behind":           func() error { r.Behind(); return nil },
+		"Age":              func() error { r.Age(); return nil },
+		"TrimTo":           func() error { return s.TrimTo(read[0]) },
+		"TrimToPositions":  func() error { return s.TrimToPositions(read, read) },
+		"ListShards":       func() error { _, err := s.ListShards(t.Context(), weir.ShardQuery{}); return err },
+		"Save":             func() error { return s.Save(io.Discard) },
+		"RegisterConsumer": func() error { _, err := s.RegisterConsumer(t.Context(), "c"); return err },
+		"SplitShard":       func() error { _, err := s.SplitShard(t.Context(), shard0, weir.HashKey{Hi: 1 << 63}); return err },
+		"Resize":           func() error { _, err := s.Resize(t.Context(), 1); return err },
 	} {
 		readings = 0
-		require.NoError(t, call())
+		require.NoError(t, call(), name)
 		assert.Equal(t, 1, readings, name)
 	}
 	it := mustIterator(t, s, shard0, weir.TrimHorizon())
