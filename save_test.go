@@ -70,6 +70,7 @@ func TestStream_savedAndLoaded(t *testing.T) {
 			require.NoError(t, err)
 			require.NoError(t, setRecordBytes(s, 2<<20))
 			require.NoError(t, setRetention(s, 30*time.Hour))
+			clock.Advance(time.Second) // so that nothing counts as of the load
 
 			l := loaded(t, saved(t, s), c)
 			assert.Equal(t, s.Shards(), l.Shards())
