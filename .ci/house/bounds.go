@@ -5,7 +5,7 @@ package main
 var bounds = map[string]bound{
 	sourceFiles:   {goal: 20, bound: 20},
 	largestKnot:   {goal: 10, bound: 10},
-	arrowsAFile:   {goal: 4, bound: 6.2},
+	arrowsAFile:   {goal: 4, bound: 6.1},
 	topLevelNames: {goal: 95, bound: 99},
 	streamMethods: {goal: 40, bound: 40},
 	unusedNames:   {goal: 10, bound: 10},
