@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"sync"
 	"time"
 
@@ -20,7 +19,7 @@ import (
 // A subscriber reads by the subscriptions of a consumer, one after the other.
 type subscriber struct {
 	stream   *Stream
-	client   *kinesis.Client // its own: see plain
+	client   *kinesis.Client // its own: see subscribe
 	consumer string
 	arn      string
 	id       weir.ShardID
@@ -42,7 +41,9 @@ func (s *Stream) subscribe(ctx context.Context, shard weir.ShardID, from weir.Po
 		return nil, s.consumerRefused(ctx, "describe", consumer, err)
 	}
 	r := &subscriber{
-		stream: s, client: plain(s.client), consumer: consumer, arn: aws.ToString(d.ConsumerARN),
+		// Subscriptions of one client would share the SDK's decoder of events,
+		// which is not made for several goroutines.
+		stream: s, client: kinesis.New(s.client.Options()), consumer: consumer, arn: aws.ToString(d.ConsumerARN),
 		id: shard, shard: shard.String(), life: newLife(ctx), at: from,
 	}
 	opened := time.Now()
@@ -217,27 +218,4 @@ func (r *subscriber) Close() error {
 	r.life.end()
 	r.leave()
 	return nil
-}
-
-// plain returns a client like c for one subscription. Subscriptions of one
-// client share the SDK's decoder of events, which is not made for several
-// goroutines, and the SDK's requests need help: see [plainBodies].
-func plain(c *kinesis.Client) *kinesis.Client {
-	return kinesis.New(c.Options(), func(o *kinesis.Options) { o.HTTPClient = plainBodies{o.HTTPClient} })
-}
-
-// plainBodies sends requests whose bodies can be read and closed, and no more.
-// The SDK closes a body as soon as the answer begins; the transport then still
-// looks whether the body has an end, and the SDK's WriteTo, unlike its Read,
-// tells that as an error, for which the transport drops the connection in the
-// middle of the answer. A fast endpoint meets that once in a hundred
-// subscriptions.
-type plainBodies struct{ kinesis.HTTPClient }
-
-// Do sends a request.
-func (c plainBodies) Do(r *http.Request) (*http.Response, error) {
-	if r.Body != nil && r.Body != http.NoBody {
-		r.Body = struct{ io.ReadCloser }{r.Body}
-	}
-	return c.HTTPClient.Do(r)
 }

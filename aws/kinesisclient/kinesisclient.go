@@ -51,7 +51,7 @@ import (
 // A Stream is a stream of an account. Make one with [New]. It implements
 // [client.Stream], [client.Putter], [client.Resharder] and [client.Registrar].
 type Stream struct {
-	client *kinesis.Client
+	client *kinesis.Client // its own, whose bodies are plain
 	name   string
 	arn    atomic.Pointer[string] // nil until it is known
 }
@@ -66,7 +66,7 @@ func New(c *kinesis.Client, name string) (*Stream, error) {
 	case name == "":
 		return nil, invalid("stream name", "is empty")
 	}
-	return &Stream{client: c, name: name}, nil
+	return &Stream{client: kinesis.New(c.Options(), plain), name: name}, nil
 }
 
 // Name returns the stream's name.
