@@ -181,7 +181,8 @@ func (r *subscriber) broken(ctx context.Context, err error) error {
 	case codeInUse:
 		r.ended = both(weir.ErrSubscriptionTakenOver, fmt.Errorf("stream %s: %s consumer %s: %w", r.stream.name, what, r.consumer, err))
 	case codeNotFound:
-		r.ended = r.stream.consumerRefused(ctx, what, r.consumer, err)
+		// Not by ctx: its end is this call's, and not the reader's.
+		r.ended = r.stream.consumerRefused(context.WithoutCancel(ctx), what, r.consumer, err)
 	default:
 		return r.stream.refused(ctx, what+" consumer "+r.consumer, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -121,5 +122,48 @@ func TestStream_goesOnAfterABrokenConnection(t *testing.T) {
 			}
 			require.NoError(t, r.Close())
 		}
+	})
+}
+
+// An ending is a context whose end can be seen before it is told.
+type ending struct {
+	context.Context
+	over atomic.Bool
+}
+
+func (c *ending) Done() <-chan struct{} { return nil }
+
+func (c *ending) Err() error {
+	if c.over.Load() {
+		return context.Canceled
+	}
+	return nil
+}
+
+// The end of a call's context is of that call, also where the consumer ends at
+// the same time.
+func TestStream_theEndOfAContextIsNotTheReaders(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := kinesistest.New(t, kinesistest.StreamSpec{Name: "orders", Shards: 1, Consumers: []string{"c"}})
+		s := stream(t, k)
+		r, err := s.Read(t.Context(), 0, weir.Latest(), client.Reading{Consumer: "c"})
+		require.NoError(t, err)
+		ctx := &ending{Context: t.Context()}
+		next := make(chan error)
+		go func() {
+			for {
+				if _, err := r.Next(ctx); err != nil {
+					next <- err
+					return
+				}
+			}
+		}()
+		synctest.Wait()
+		ctx.over.Store(true)
+		require.NoError(t, s.DeregisterConsumer(t.Context(), "c"))
+		assert.ErrorIs(t, <-next, weir.ErrConsumerNotFound)
+		_, err = r.Next(t.Context())
+		assert.ErrorIs(t, err, weir.ErrConsumerNotFound)
+		require.NoError(t, r.Close())
 	})
 }
