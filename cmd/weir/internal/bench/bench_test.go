@@ -264,6 +264,33 @@ func TestRun_childOfAMergeWaitsForAParentThatIsNotBegun(t *testing.T) {
 	assert.EqualValues(t, 50, res.Consumers[0].Records)
 }
 
+// Where memory is short a shard that was split can vanish before it is read to its
+// end. What is lost is told as unread, and reading goes on with what follows.
+func TestRun_shardsThatVanish(t *testing.T) {
+	at := func(s float64) workload.Duration { return workload.Duration(s * float64(time.Second)) }
+	w := steady(100)
+	w.Stream.Shards = 1
+	w.Stream.Limits.None = true
+	down := []workload.Outage{{At: at(0.5), For: at(2)}}
+	w.Consumers = []workload.Consumer{
+		{Name: "all", Poll: at(0.05), Outages: down}, {Name: "new", From: "latest", Poll: at(0.05), Outages: down},
+		{Name: "fan-out", FanOut: true, Outages: down},
+	}
+	w.Reshards = []workload.Reshard{{At: at(1), Shards: 2}, {At: at(1.5), Shards: 4}}
+	synctest.Test(t, func(t *testing.T) {
+		target, err := bench.OpenEmbedded(w.Stream, 8<<10)
+		require.NoError(t, err)
+		res, err := bench.Run(t.Context(), bench.Config{Workload: w, Target: target})
+		require.NoError(t, errors.Join(err, target.Close(t.Context())))
+		assert.Len(t, res.Shards, 7)
+		for _, c := range res.Consumers {
+			assert.Greater(t, c.Records, int64(250), c.Name)
+			assert.EqualValues(t, 500, c.Records+c.Unread, c.Name)
+			assert.Zero(t, c.Errors, c.Name)
+		}
+	})
+}
+
 // A consumer that begins later reads what there is, or nothing if the run is over by then.
 func TestRun_consumersThatBeginLater(t *testing.T) {
 	w := steady(100)

@@ -26,6 +26,8 @@ type consumer struct {
 	limit   int
 	workers chan struct{}                  // holds a value for each worker that is busy; nil: any number
 	first   map[weir.ShardID]client.Reader // opened before the run began
+	older   map[weir.ShardID]bool          // closed before the tip at which it began: never read
+	listing chan struct{}                  // holds a value while the shards are listed again
 
 	shards *errgroup.Group
 	finish context.CancelFunc
@@ -72,6 +74,7 @@ func newConsumer(r *run, i, n int) *consumer {
 	c := &consumer{
 		run: r, config: config, name: config.Name,
 		poll: time.Duration(config.Poll), limit: config.Limit,
+		older: make(map[weir.ShardID]bool), listing: make(chan struct{}, 1),
 		reading: make(map[weir.ShardID]*progress),
 		reads:   reads{propagation: figures.NewHistogram(), endToEnd: figures.NewHistogram()},
 	}
@@ -109,13 +112,12 @@ func (c *consumer) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var listing []lineage.Shard[weir.ShardID]
 	for _, s := range shards {
-		if s.IsOpen() || !c.fromTip() {
-			listing = append(listing, lineage.Shard[weir.ShardID]{ID: s.ID, Parents: s.Parents})
+		if c.fromTip() && !s.IsOpen() {
+			c.older[s.ID] = true
 		}
 	}
-	c.walk = lineage.New(listing, lineage.Start[weir.ShardID]{})
+	c.walk = lineage.New(c.toRead(shards), lineage.Start[weir.ShardID]{})
 	c.first = make(map[weir.ShardID]client.Reader)
 	for shard := range c.walk.Ready() {
 		reader, err := c.reader(ctx, shard, c.from())
@@ -125,6 +127,16 @@ func (c *consumer) open(ctx context.Context) error {
 		c.first[shard] = reader
 	}
 	return nil
+}
+
+// toRead returns those of the shards that the consumer reads at some time.
+func (c *consumer) toRead(shards []weir.Shard) (list []lineage.Shard[weir.ShardID]) {
+	for _, s := range shards {
+		if !c.older[s.ID] {
+			list = append(list, lineage.Shard[weir.ShardID]{ID: s.ID, Parents: s.Parents})
+		}
+	}
+	return list
 }
 
 func (c *consumer) reader(ctx context.Context, shard weir.ShardID, from weir.Position) (client.Reader, error) {
@@ -205,6 +217,9 @@ func (c *consumer) read(ctx context.Context, shard weir.ShardID, reader client.R
 		began := c.run.since()
 		last := c.isLast(began)
 		batch, err := c.next(ctx, reader)
+		if errors.Is(err, weir.ErrShardNotFound) {
+			return c.passOver(ctx, shard)
+		}
 		if err != nil {
 			return fmt.Errorf("%s: read %s: %w", c.name, shard, err)
 		}
@@ -213,7 +228,7 @@ func (c *consumer) read(ctx context.Context, shard weir.ShardID, reader client.R
 		}
 		switch {
 		case batch.Last:
-			return c.follow(ctx, shard, batch.Children)
+			return c.follow(ctx, c.ended(shard, batch.Children))
 		case (last || c.config.FanOut && c.isLast(c.run.since())) && len(batch.Records) == 0 && batch.Behind == 0:
 			return nil // it was read when all puts were over
 		case c.config.FanOut:
@@ -237,7 +252,8 @@ func (c *consumer) isLast(now time.Duration) bool {
 const unknown = time.Duration(-1)
 
 // next reads once. A read that a limit refused gives an empty batch; one that failed
-// for another reason is tried again after a pause, as a consumer would.
+// for another reason is tried again after a pause, as a consumer would, unless the
+// shard has vanished.
 func (c *consumer) next(ctx context.Context, reader client.Reader) (weir.Batch, error) {
 	const patience = 30
 	for failures := 0; ; {
@@ -251,6 +267,8 @@ func (c *consumer) next(ctx context.Context, reader client.Reader) (weir.Batch, 
 		case errors.Is(err, weir.ErrThroughputExceeded):
 			c.count(func(r *reads) { r.calls++; r.throttled++ })
 			return weir.Batch{Behind: unknown}, nil
+		case errors.Is(err, weir.ErrShardNotFound):
+			return weir.Batch{}, err
 		}
 		if failures++; failures == patience {
 			return weir.Batch{}, err
@@ -377,21 +395,32 @@ func (c *consumer) unread(put int64) int64 {
 	return max(0, put-c.missed-c.ours)
 }
 
-// follow begins the shards that are next when one was read to its end.
-func (c *consumer) follow(ctx context.Context, shard weir.ShardID, children []weir.Shard) error {
-	due := c.ended(shard, children)
-	for i := 0; i < len(due); i++ {
-		reader, err := c.reader(ctx, due[i], weir.TrimHorizon())
+// follow begins shards that are to be begun.
+func (c *consumer) follow(ctx context.Context, due []weir.ShardID) error {
+	for _, shard := range due {
+		reader, err := c.reader(ctx, shard, weir.TrimHorizon())
 		switch {
-		case errors.Is(err, weir.ErrShardNotFound): // it has vanished; what follows it may be next
-			due = append(due, c.vanished(due[i])...)
+		case errors.Is(err, weir.ErrShardNotFound):
+			err = c.passOver(ctx, shard)
 		case err != nil:
-			return fmt.Errorf("%s: %w", c.name, err)
+			err = fmt.Errorf("%s: %w", c.name, err)
 		default:
-			c.begin(ctx, due[i], reader)
+			c.begin(ctx, shard, reader)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// passOver begins what is next when a shard has vanished, all of it read or not.
+func (c *consumer) passOver(ctx context.Context, shard weir.ShardID) error {
+	due, err := c.vanished(ctx, shard)
+	if err != nil {
+		return fmt.Errorf("%s: what follows %s: %w", c.name, shard, err)
+	}
+	return c.follow(ctx, due)
 }
 
 // ended notes that a shard has ended, and returns which shards are to be begun.
@@ -406,10 +435,19 @@ func (c *consumer) ended(shard weir.ShardID, children []weir.Shard) []weir.Shard
 	return c.walk.Ended(shard, next...)
 }
 
-func (c *consumer) vanished(shard weir.ShardID) []weir.ShardID {
+// vanished notes that a shard has vanished, and returns which shards are to be begun:
+// what followed it no batch will say.
+func (c *consumer) vanished(ctx context.Context, shard weir.ShardID) ([]weir.ShardID, error) {
+	c.listing <- struct{}{} // the walk wants listings in the order in which they are made
+	defer func() { <-c.listing }()
+	shards, err := c.run.config.Target.Shards(ctx)
+	if err != nil {
+		return nil, err
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.walk.Forget(shard)
+	delete(c.reading, shard)
+	return append(c.walk.Forget(shard), c.walk.List(c.toRead(shards))...), nil
 }
 
 // age returns how old the oldest record is that the consumer has not read.
