@@ -33,14 +33,11 @@ func (c *closing) pause(ctx context.Context, d time.Duration) error {
 	if c.closed() {
 		return weir.ErrClosed
 	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-closed:
-		return weir.ErrClosed
-	case <-ctx.Done():
+	switch {
+	case !wait.Pause(ctx, d, closed, nil):
 		return ctx.Err()
+	case c.closed():
+		return weir.ErrClosed
 	}
+	return nil
 }

@@ -30,15 +30,15 @@ func (l *life) within(ctx context.Context) (context.Context, context.CancelFunc)
 // pause waits for d, if that is positive, or until the end of ctx or of the
 // life, which are errors.
 func (l *life) pause(ctx context.Context, d time.Duration) error {
-	within, done := l.within(ctx)
-	defer done()
-	switch err := pause(within, d); {
-	case l.over():
-		return weir.ErrClosed
-	case err != nil:
-		return ctx.Err()
+	if d > 0 {
+		within, done := l.within(ctx)
+		defer done()
+		_ = pause(within, d) // ended by which of the two is looked at below
 	}
-	return nil
+	if l.over() {
+		return weir.ErrClosed
+	}
+	return ctx.Err()
 }
 
 // pause waits for d, if that is positive, or until the end of ctx, whose error
