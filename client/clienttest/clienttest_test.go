@@ -136,6 +136,16 @@ var mutants = map[string]func() *broken{
 	"Continue is the beginning": func() *broken {
 		return changed(func(r *brokenReader, b *weir.Batch, _ *error) { b.Continue = weir.TrimHorizon() })
 	},
+	"the end is before the last record": func() *broken {
+		return changed(func(r *brokenReader, b *weir.Batch, _ *error) {
+			if n := len(b.Records); n > 0 {
+				r.last.Continue = weir.AtSequence(b.Records[n-1].SequenceNumber)
+			}
+			if at := r.last.Continue; b.Last && !at.Number().IsZero() {
+				b.Continue = at
+			}
+		})
+	},
 	"throttles are of another kind": func() *broken {
 		return changed(func(r *brokenReader, b *weir.Batch, err *error) {
 			if errors.Is(*err, weir.ErrThroughputExceeded) {
