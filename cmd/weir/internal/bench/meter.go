@@ -1,7 +1,9 @@
 package bench
 
 import (
+	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -35,6 +37,9 @@ type Failure struct {
 	Error string `json:"error"`
 	Count int64  `json:"count"`
 }
+
+// identified is an error of the SDK that has the id of the request in its text.
+type identified interface{ ServiceRequestID() string }
 
 // maxFailures is how many different errors are listed.
 const maxFailures = 10
@@ -140,8 +145,11 @@ func (m *meter) failed(err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	// Errors are the same if they read the same: values of their own, such as
-	// those of a client, come anew with each call.
+	// those of a client, come anew with each call. So do the ids of requests.
 	text := err.Error()
+	if call := (identified)(nil); errors.As(err, &call) {
+		text = strings.ReplaceAll(text, ", RequestID: "+call.ServiceRequestID(), "")
+	}
 	i := slices.IndexFunc(m.failures, func(f Failure) bool { return f.Error == text })
 	switch {
 	case i >= 0:

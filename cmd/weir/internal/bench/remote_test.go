@@ -2,13 +2,18 @@ package bench_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -41,6 +46,34 @@ func endpoint(t *testing.T) *kinesis.Client {
 	})
 	require.NoError(t, err)
 	return client
+}
+
+// A failing target fails every other call as the SDK says it.
+type failing struct {
+	bench.Target
+	calls int
+}
+
+func (f *failing) PutRecord(ctx context.Context, key string, data []byte) (weir.Placed, error) {
+	if f.calls++; f.calls%2 == 1 {
+		return f.Target.PutRecord(ctx, key, data)
+	}
+	return weir.Placed{}, fmt.Errorf("put a record: %w", &awshttp.ResponseError{
+		RequestID: fmt.Sprint("request-", f.calls),
+		ResponseError: &smithyhttp.ResponseError{
+			Response: &smithyhttp.Response{Response: &http.Response{StatusCode: http.StatusInternalServerError}},
+			Err:      errors.New("api error InternalFailure"),
+		},
+	})
+}
+
+// What differs by the request's id only is one error.
+func TestRun_countsErrorsOfRequestsTogether(t *testing.T) {
+	w := steady(10)
+	res := run(t, w, func(c *bench.Config) { c.Target = &failing{Target: embedded(t, w, weir.Unlimited())} })
+	assert.Equal(t, []bench.Failure{
+		{Error: "put a record: https response error StatusCode: 500, api error InternalFailure", Count: 25},
+	}, res.Failures)
 }
 
 // brief is 200 records in a fifth of a second.
