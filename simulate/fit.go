@@ -148,19 +148,28 @@ func (f *fitter) search() error {
 			mostShards(), f.results[low].ThrottledRecords)
 		return nil
 	}
+	if high, err = f.bisect(low, high, f.try); err != nil || f.fit.Interrupted {
+		return err
+	}
+	return f.smaller(high)
+}
+
+// bisect halves what lies between a number that is not enough and one that is until
+// they are neighbours, and returns the latter.
+func (f *fitter) bisect(low, high int, enough func(int) (bool, error)) (int, error) {
 	for high-low > 1 {
 		middle := low + (high-low)/2
-		ok, err := f.try(middle)
+		ok, err := enough(middle)
 		switch {
 		case err != nil || f.fit.Interrupted:
-			return err
+			return 0, err
 		case ok:
 			high = middle
 		default:
 			low = middle
 		}
 	}
-	return f.smaller(high)
+	return high, nil
 }
 
 // bracket returns a number of shards that is not enough and a greater one that is:
@@ -202,16 +211,11 @@ func (f *fitter) try(n int) (bool, error) {
 		return false, err
 	}
 	s.hot = f.hot.fresh()
-	if f.fit.MaxThrottled == 0 {
-		s.enough = func(r *Result) bool { return r.ThrottledRecords > 0 }
-	}
-	r, err := s.run()
-	if err != nil {
+	r, ok, err := f.run(s)
+	switch {
+	case err != nil:
 		return false, fmt.Errorf("with %d shards: %w", n, err)
-	}
-	ok := f.enough(r.ThrottledRecords, r.OfferedRecords)
-	if r.Interrupted && f.ctx.Err() != nil && (ok || f.fit.MaxThrottled > 0) {
-		f.fit.Interrupted = true
+	case f.fit.Interrupted:
 		return false, nil
 	}
 	f.results[n] = r
@@ -220,6 +224,23 @@ func (f *fitter) try(n int) (bool, error) {
 	}
 	f.keep()
 	return ok, nil
+}
+
+// run simulates, as far as it takes to tell whether it throttles no more than it may.
+// If the context ends before that, the fit is interrupted.
+func (f *fitter) run(s *simulation) (r *Result, ok bool, err error) {
+	if f.fit.MaxThrottled == 0 {
+		s.enough = func(r *Result) bool { return r.ThrottledRecords > 0 }
+	}
+	if r, err = s.run(); err != nil {
+		return nil, false, err
+	}
+	ok = f.enough(r.ThrottledRecords, r.OfferedRecords)
+	if r.Interrupted && f.ctx.Err() != nil && (ok || f.fit.MaxThrottled > 0) {
+		f.fit.Interrupted = true
+		return nil, false, nil
+	}
+	return r, ok, nil
 }
 
 // keep drops results that cannot be asked for any more: only the smallest number that

@@ -55,7 +55,7 @@ func (f *fitter) smaller(enough int) error {
 	best := enough
 	for n := f.least(enough); n < best; n++ {
 		likely, err := f.likely(n)
-		if err != nil {
+		if err != nil || f.fit.Interrupted {
 			return err
 		}
 		if !likely || f.tried(n) {
@@ -168,24 +168,18 @@ func (f *fitter) tryShare(share float64) (bool, error) {
 		return false, err
 	}
 	s.only, s.hot = true, hotKey{key: workload.Key{Text: text, Hash: weir.HashPartitionKey(text)}, known: true}
-	if f.fit.MaxThrottled == 0 {
-		s.enough = func(r *Result) bool { return r.ThrottledRecords > 0 }
-	}
-	r, err := s.run()
-	if err != nil {
-		return false, err
-	}
-	ok := f.enough(r.ThrottledRecords, r.OfferedRecords)
-	if r.Interrupted && f.ctx.Err() != nil && (ok || f.fit.MaxThrottled > 0) {
-		f.fit.Interrupted = true
-		return false, nil
-	}
-	return ok, nil
+	_, ok, err := f.run(s)
+	return ok, err
 }
 
 // busiest returns which part of all records, or of all bytes if that is more, the
-// busiest of n shards has if the keys are named by a seed.
+// busiest of n shards has if the keys are named by a seed. If the context has ended the
+// fit is interrupted.
 func (f *fitter) busiest(seed int64, n int) (float64, error) {
+	if f.ctx.Err() != nil {
+		f.fit.Interrupted = true
+		return 0, nil
+	}
 	w := f.config.Workload
 	w.Seed = seed
 	g, err := workload.NewGenerator(w, f.config.Open)
@@ -212,7 +206,7 @@ func (f *fitter) namings() (err error) {
 	if p.MostShare == 0 {
 		return nil
 	}
-	if p.BusiestShare, err = f.busiest(f.config.Workload.Seed, f.fit.Shards); err != nil {
+	if p.BusiestShare, err = f.busiest(f.config.Workload.Seed, f.fit.Shards); err != nil || f.fit.Interrupted {
 		return err
 	}
 	keys, named := 0, true
@@ -240,17 +234,8 @@ func (f *fitter) namings() (err error) {
 		}
 		low, high = high, min(high+max(1, high/2), mostShards())
 	}
-	for high-low > 1 {
-		middle := low + (high-low)/2
-		ok, err := f.enoughForMost(middle)
-		switch {
-		case err != nil || f.fit.Interrupted:
-			return err
-		case ok:
-			high = middle
-		default:
-			low = middle
-		}
+	if high, err = f.bisect(low, high, f.enoughForMost); err != nil || f.fit.Interrupted {
+		return err
 	}
 	p.ShardsForMost = high
 	return f.worse()
@@ -265,7 +250,7 @@ func (f *fitter) worse() error {
 	}
 	for n := best + 1; n <= min(max(f.fit.ShardsForMost, 2*best), best+most, mostShards()); n++ {
 		share, err := f.busiest(f.config.Workload.Seed, n)
-		if err != nil {
+		if err != nil || f.fit.Interrupted {
 			return err
 		}
 		if share > f.fit.MostShare*f.slack() {
@@ -281,12 +266,8 @@ func (f *fitter) worse() error {
 func (f *fitter) enoughForMost(n int) (bool, error) {
 	allowed := int((1 - forMost) * float64(f.fit.Namings) * (1 + 1e-9))
 	for i := range f.fit.Namings {
-		if f.ctx.Err() != nil {
-			f.fit.Interrupted = true
-			return false, nil
-		}
 		share, err := f.busiest(f.config.Workload.Seed+1+int64(i), n)
-		if err != nil {
+		if err != nil || f.fit.Interrupted {
 			return false, err
 		}
 		if share > f.fit.MostShare {

@@ -1,6 +1,7 @@
 package simulate_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -69,6 +70,21 @@ func TestFindShards_enoughForMostNamings(t *testing.T) {
 	}
 	assert.GreaterOrEqual(t, enough, 17)
 	assert.Less(t, enoughWithFewer, 15)
+}
+
+// Of a million keys each number takes a moment, and there may be hundreds of numbers.
+func TestFindShards_interruptedWhileItReckonsFromHashes(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	fit, err := simulate.ByHashes(ctx, uneven(0), 0.01, 5)
+	require.NoError(t, err)
+	assert.False(t, fit.Interrupted)
+	assert.NotEmpty(t, fit.Worse)
+
+	cancel()
+	fit, err = simulate.ByHashes(ctx, uneven(0), 0.01, 5)
+	require.NoError(t, err)
+	assert.True(t, fit.Interrupted)
+	assert.Empty(t, fit.Worse)
 }
 
 // Keys that the workload names have no other names, and traces are what they are.
