@@ -10,6 +10,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
 )
@@ -24,7 +25,11 @@ type document struct {
 // and a colon: "12: …".
 func readDocument(text []byte) (document, error) {
 	d := document{lines: make(map[string]int)}
-	file, err := parser.ParseBytes(text, 0)
+	tokens := lexer.Tokenize(string(text))
+	if err := checkDepth(tokens); err != nil {
+		return d, err
+	}
+	file, err := parser.Parse(tokens, 0)
 	if err != nil {
 		return d, lineError(err)
 	}
@@ -47,10 +52,36 @@ func readDocument(text []byte) (document, error) {
 // maxDepth is how deep values may be nested; a workload needs six.
 const maxDepth = 64
 
+// checkDepth refuses brackets, and dashes on a line, that are nested too deep. The
+// parser would take memory with the square of their number: gigabytes for 40 kB.
+func checkDepth(tokens token.Tokens) error {
+	brackets, dashes, line := 0, 0, 0
+	for _, t := range tokens {
+		if t.Position.Line != line {
+			dashes, line = 0, t.Position.Line
+		}
+		switch t.Type {
+		case token.SequenceStartType, token.MappingStartType:
+			brackets++
+		case token.SequenceEndType, token.MappingEndType:
+			brackets = max(0, brackets-1)
+		case token.SequenceEntryType, token.MappingKeyType:
+			dashes++
+		}
+		if max(brackets, dashes) > maxDepth {
+			return atToken(t, tooDeep)
+		}
+	}
+	return nil
+}
+
+// tooDeep is said of what is nested deeper than maxDepth.
+var tooDeep = fmt.Sprintf("nested more than %d deep", maxDepth)
+
 // write appends a value and remembers the lines of what is in it.
 func (d *document) write(n ast.Node, path string, depth int) error {
 	if depth > maxDepth {
-		return at(n, "nested more than %d deep", maxDepth)
+		return at(n, "%s", tooDeep)
 	}
 	d.mark(path, n)
 	switch n := n.(type) {

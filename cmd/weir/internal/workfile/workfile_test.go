@@ -94,6 +94,21 @@ func TestParse_errorsNameLineAndField(t *testing.T) {
 	}
 }
 
+// What is nested is refused before it is parsed: 40 kB of brackets took 2.5 GB, and
+// more of them all there is.
+func TestParse_deepNestingCostsNothing(t *testing.T) {
+	for _, text := range []string{"[", "{a: ", "- ", "? "} {
+		for _, before := range []string{"", "# a\na: ", "a: ]]]", "- - a\n- "} {
+			_, err := workfile.Parse("x.yaml", []byte(before+strings.Repeat(text, 10_000)))
+			assert.ErrorContains(t, err, ": nested more than 64 deep", "%q and many %q", before, text)
+		}
+	}
+	wide := "traffic:\n" + strings.Repeat("- {rate: 5, keys: {count: 1}}\n", 100) + "duration: 1m\n"
+	w, err := workfile.Parse("x.yaml", []byte(wide))
+	require.NoError(t, err)
+	assert.Len(t, w.Traffic, 100)
+}
+
 func TestLoad_findsFilesBesideItsOwn(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) string {
