@@ -272,8 +272,9 @@ func (t *tree) longFunctions(r rules) []string {
 	return places
 }
 
-// named is a test, or a file of Go, as documents name them.
-var named = regexp.MustCompile("`((?:Test|Fuzz|Benchmark|Example)[A-Z_]\\w*|\\w+\\.go)`")
+// named is a test, or a file of Go, as documents name them. Of a part of a test only
+// the test is looked for.
+var named = regexp.MustCompile("`((?:Test|Fuzz|Benchmark|Example)[A-Z_]\\w*|\\w+\\.go)(?:/[^`]*)?`")
 
 // namesThatAreGone finds in documents the names of tests and of files that no
 // module has, those outside the workspace included.

@@ -83,6 +83,7 @@ func TestCheck_eachRuleBrokenOnce(t *testing.T) {
 		"document": {"documents name tests and files that there are": {
 			"docs/promises.md:3: there is no TestStream_forgets",
 			"docs/promises.md:4: there is no memory.go",
+			"docs/promises.md:5: there is no TestStream_remembers",
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
