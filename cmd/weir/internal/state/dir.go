@@ -20,8 +20,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
-	"strings"
 )
 
 const (
@@ -139,15 +139,22 @@ func (d *Dir) isNewest() error {
 	return nil
 }
 
+// streamFile is the name of a stream's file: which save wrote it, and as which of its
+// streams.
+var streamFile = regexp.MustCompile(`^([0-9]+)-[0-9]+` + regexp.QuoteMeta(streamSuffix) + `$`)
+
 // generationOf returns the save that wrote the file of a stream, by its name.
 func generationOf(name string) (generation uint64, ok bool) {
-	name, isStream := strings.CutSuffix(name, streamSuffix)
-	number, _, _ := strings.Cut(name, "-")
-	generation, err := strconv.ParseUint(number, 10, 64)
-	return generation, isStream && err == nil
+	parts := streamFile.FindStringSubmatch(name)
+	if parts == nil {
+		return 0, false
+	}
+	generation, err := strconv.ParseUint(parts[1], 10, 64)
+	return generation, err == nil
 }
 
-// sweep removes the files of this package that the manifest does not name.
+// sweep removes the files of this package that the manifest does not name. What
+// somebody else put beside them stays.
 func (d *Dir) sweep() error {
 	named := d.last.files()
 	entries, err := os.ReadDir(d.path)
@@ -156,7 +163,7 @@ func (d *Dir) sweep() error {
 	}
 	for _, e := range entries {
 		name := e.Name()
-		if strings.HasSuffix(name, tempSuffix) || strings.HasSuffix(name, streamSuffix) && !named[name] {
+		if _, ours := generationOf(name); name == manifestName+tempSuffix || ours && !named[name] {
 			err = cmp.Or(err, os.Remove(d.file(name)))
 		}
 	}

@@ -150,6 +150,22 @@ func TestDir_sweepsUnfinishedSaves(t *testing.T) {
 	assert.Equal(t, before, files(t, path))
 }
 
+// What somebody put into the directory is theirs, whatever it is called.
+func TestDir_leavesFilesOfOthers(t *testing.T) {
+	path := saved(t, account("000000000000", stream("a", "1", "a1")))
+	others := []string{"notes.tmp", "before-the-upgrade.stream", "1-1 (copy).stream", "9.stream"}
+	for _, name := range others {
+		require.NoError(t, os.WriteFile(filepath.Join(path, name), []byte("mine"), 0o600))
+	}
+	d := open(t, path)
+	require.NoError(t, d.Save([]state.Account{account("000000000000", stream("a", "2", "a2"))}))
+	after := files(t, path)
+	for _, name := range others {
+		assert.Equal(t, "mine", after[name], name)
+	}
+	assert.NotContains(t, after, "1-1.stream")
+}
+
 // Open removed what the manifest does not name before it knew whether what it
 // names is there: a manifest put back lost the records that were saved since.
 func TestDir_removesNothingUnchecked(t *testing.T) {
