@@ -78,7 +78,8 @@ func (k *Fake) cutBody(w http.ResponseWriter, r *http.Request, c *Call) {
 	k.write(w, c, a)
 	c.failed(io.ErrUnexpectedEOF)
 	if _, inProcess := w.(*answer); !inProcess {
-		panic(http.ErrAbortHandler) // net/http then closes the connection
+		http.NewResponseController(w).Flush() // a small body is still in a buffer
+		panic(http.ErrAbortHandler)           // net/http then closes the connection
 	}
 }
 

@@ -3,7 +3,10 @@ package kinesistest_test
 import (
 	"context"
 	"fmt"
+	"io"
+	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -233,13 +236,26 @@ func TestFault_cutBody(t *testing.T) {
 		assert.Len(t, k.Records("a"), 1)
 	})
 	k := kinesistest.New(t, kinesistest.Stream("a", 1))
-	k.Fail("PutRecord").Nth(1).CutBody().Required()
+	k.Fail("PutRecord").Times(2).CutBody().Required()
 	config := k.Config()
 	config.HTTPClient = nil
 	c := kinesis.NewFromConfig(config, once, func(o *kinesis.Options) { o.BaseEndpoint = aws.String(k.Server()) })
 	_, err := c.PutRecord(t.Context(), &kinesis.PutRecordInput{StreamName: aws.String("a"), PartitionKey: aws.String("x"), Data: []byte("1")})
 	require.ErrorContains(t, err, "EOF")
 	assert.Len(t, k.Records("a"), 1)
+
+	// Unlike the answer of a connection that is reset, this one begins.
+	r, err := http.NewRequest("POST", k.Server(), strings.NewReader(`{"StreamName":"a","PartitionKey":"x","Data":""}`))
+	require.NoError(t, err)
+	r.Header.Set("Content-Type", "application/x-amz-json-1.1")
+	r.Header.Set("X-Amz-Target", "Kinesis_20131202.PutRecord")
+	resp, err := http.DefaultClient.Do(r)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	assert.Equal(t, http.StatusOK, resp.StatusCode)
+	body, err := io.ReadAll(resp.Body)
+	assert.ErrorIs(t, err, io.ErrUnexpectedEOF)
+	assert.EqualValues(t, resp.ContentLength/2, len(body))
 }
 
 // A client whose clock is off is refused, learns the service's time from the
