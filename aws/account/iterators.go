@@ -179,21 +179,23 @@ func (a *Account) splitToken(text string) (weir.ShardID, string, error) {
 	if n := len(text); n >= 2 && text[0] == '"' && text[n-1] == '"' {
 		text = text[1 : n-1]
 	}
-	refused := errorf(CodeInvalidArgument, msgBadIterator)
 	if len(text) <= headChars || len(text) > maxIterator {
-		return 0, "", refused
+		return 0, "", badIterator()
 	}
 	head, err := base64.StdEncoding.DecodeString(text[:headChars])
 	if err != nil || len(head) != headBytes || string(head[:len(headVersion)]) != headVersion {
-		return 0, "", refused
+		return 0, "", badIterator()
 	}
 	head = head[len(headVersion):]
 	shard := weir.ShardID(binary.BigEndian.Uint32(head[sumBytes:]))
 	if sum := a.headSum(shard); string(head[:sumBytes]) != string(sum[:]) || shard < 0 {
-		return 0, "", refused
+		return 0, "", badIterator()
 	}
 	return shard, text[headChars:], nil
 }
+
+// badIterator is for what is no iterator of this account.
+func badIterator() error { return errorf(CodeInvalidArgument, msgBadIterator) }
 
 // headSum is the checksum of an iterator's head.
 func (a *Account) headSum(shard weir.ShardID) (sum [sumBytes]byte) {

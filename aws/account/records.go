@@ -242,7 +242,7 @@ func (a *Account) iterator(text, arn string) (*stream, weir.Iterator, error) {
 	}
 	name, err := weir.TokenStream(token)
 	if err != nil {
-		return nil, weir.Iterator{}, errorf(CodeInvalidArgument, msgBadIterator)
+		return nil, weir.Iterator{}, badIterator()
 	}
 	if arn != "" {
 		if _, err := a.resolve(StreamRef{Name: name, ARN: arn}); err != nil {
@@ -259,13 +259,13 @@ func (a *Account) iterator(text, arn string) (*stream, weir.Iterator, error) {
 	// one of an earlier stream of the same name, is that end.
 	it, err := st.engine.ParseToken(token)
 	if errors.Is(err, weir.ErrInvalidSequenceNumber) {
-		return nil, weir.Iterator{}, errorf(CodeInvalidArgument, msgBadIterator)
+		return nil, weir.Iterator{}, badIterator()
 	}
 	if err != nil {
 		return nil, weir.Iterator{}, a.shardGone(shard, name)
 	}
 	if it.ShardID() != shard { // the head of one iterator, the rest of another
-		return nil, weir.Iterator{}, errorf(CodeInvalidArgument, msgBadIterator)
+		return nil, weir.Iterator{}, badIterator()
 	}
 	return st, it, nil
 }
@@ -293,7 +293,7 @@ func (st *stream) readRefused(err error, shard weir.ShardID) error {
 	case errors.Is(err, weir.ErrShardNotFound):
 		return st.a.shardGone(shard, st.name)
 	case errors.Is(err, weir.ErrInvalidIterator):
-		return errorf(CodeInvalidArgument, msgBadIterator)
+		return badIterator()
 	case errors.As(err, &bad): // the limit is the only argument
 		return errorf(CodeValidation, msgValidationUnshown, "limit", bad.Reason)
 	default:
