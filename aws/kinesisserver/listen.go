@@ -27,7 +27,7 @@ type limitedListener struct {
 	refusals chan struct{} // one is taken by each connection that is told why
 	ctx      context.Context
 	cancel   context.CancelFunc
-	wait     sync.WaitGroup
+	once     sync.Once
 }
 
 const (
@@ -57,10 +57,10 @@ func (l *limitedListener) Accept() (net.Conn, error) {
 		}
 		select {
 		case l.refusals <- struct{}{}:
-			l.wait.Go(func() {
+			go func() {
 				l.refuse(c)
 				<-l.refusals
-			})
+			}()
 		default:
 			c.Close()
 		}
@@ -88,10 +88,16 @@ func (l *limitedListener) refuse(c net.Conn) {
 	io.CopyN(io.Discard, c, maxFirstBytes) // to close on unread bytes would reset what was written
 }
 
+// Close closes the listener and waits until nobody is being refused. It keeps
+// what a refusal takes: Accept, which may be about to return, begins no more.
 func (l *limitedListener) Close() error {
 	err := l.Listener.Close()
 	l.cancel()
-	l.wait.Wait()
+	l.once.Do(func() {
+		for range maxRefusals {
+			l.refusals <- struct{}{}
+		}
+	})
 	return err
 }
 
