@@ -4,7 +4,6 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -34,17 +33,16 @@ func newGuard(c Config) (guard, error) {
 				i, clip(origin))
 		}
 	}
+	own := func(name string) { g.hosts = append(g.hosts, strings.ToLower(hostName(name))) }
 	for i, host := range c.AllowHosts {
 		if host == "" || host != anything && strings.ContainsAny(host, "*/:@ ") {
 			return guard{}, fmt.Errorf("allow hosts[%d]: %q is no name of a host without a port, nor *", i, clip(host))
 		}
-		g.hosts = append(g.hosts, strings.ToLower(host))
+		own(host)
 	}
-	if name, _, err := net.SplitHostPort(c.Addr); err == nil && name != "" {
-		g.hosts = append(g.hosts, strings.ToLower(name))
-	}
+	own(c.Addr)
 	if name, err := os.Hostname(); err == nil { // else it has to be allowed like others
-		g.hosts = append(g.hosts, strings.ToLower(name))
+		own(name)
 	}
 	return g, nil
 }
@@ -58,13 +56,14 @@ func isOrigin(s string) bool {
 	return err == nil && u.Host != "" && s == u.Scheme+"://"+u.Host
 }
 
-// check refuses a request that a web page may have sent.
-func (g guard) check(r *http.Request) error {
-	if !g.allowsHost(r.Host) {
-		return forbidden("Host '" + clip(r.Host) + "' is no address of a machine and no name known as this one's. " +
+// check refuses a request, by its Host and its Origin, that a web page may have
+// sent.
+func (g *guard) check(host, origin string) error {
+	if !g.allowsHost(host) {
+		return forbidden("Host '" + clip(host) + "' is no address of a machine and no name known as this one's. " +
 			"If it is yours, allow it: AllowHosts, or weir serve --allow-host.")
 	}
-	if origin := r.Header.Get("Origin"); origin != "" && !isOriginOf(origin, r.Host) && !g.allowsOrigin(origin) {
+	if origin != "" && !isOriginOf(origin, host) && !g.allowsOrigin(origin) {
 		return forbidden("Web pages of the origin '" + clip(origin) + "' may not call this endpoint. " +
 			"If they are yours, allow it: AllowOrigins, or weir serve --allow-origin.")
 	}
@@ -81,11 +80,13 @@ func isOriginOf(origin, host string) bool {
 	return found && host != "" && strings.EqualFold(of, host)
 }
 
-func (g guard) allowsOrigin(origin string) bool {
-	return slices.Contains(g.origins, origin) || slices.Contains(g.origins, anything)
+func (g *guard) allowsOrigin(origin string) bool {
+	return slices.ContainsFunc(g.origins, func(allowed string) bool {
+		return allowed == anything || strings.EqualFold(allowed, origin) // browsers send lower case
+	})
 }
 
-func (g guard) allowsHost(host string) bool {
+func (g *guard) allowsHost(host string) bool {
 	name := hostName(host)
 	if hostIsSafe(name) || slices.Contains(g.hosts, anything) {
 		return true

@@ -56,7 +56,7 @@ func TestServer_refusesOtherOrigins(t *testing.T) {
 }
 
 func TestServer_allowsOrigins(t *testing.T) {
-	for _, allowed := range [][]string{{"http://localhost:3000", "null"}, {"*"}} {
+	for _, allowed := range [][]string{{"http://localhost:3000", "null"}, {"http://Localhost:3000", "null"}, {"*"}} {
 		s := newServer(t, func(c *kinesisserver.Config) { c.AllowOrigins = allowed }).withStream()
 		addr := s.listen()
 		for _, origin := range []string{"http://localhost:3000", "null"} {
@@ -89,14 +89,14 @@ func TestHandler_hosts(t *testing.T) {
 	machine, err := os.Hostname()
 	require.NoError(t, err)
 	s := newServer(t, func(c *kinesisserver.Config) {
-		c.Addr, c.AllowHosts = "Weir.Office.Net:4567", []string{"streams.corp.com"}
+		c.Addr, c.AllowHosts = "Weir.Office.Net:4567", []string{"streams.corp.com", "rooted.corp.com."}
 	})
 	for _, host := range []string{
 		"", "127.0.0.1", "127.0.0.1:4567", "[::1]:4567", "[::1]", "192.168.1.7:4567", "localhost", "LOCALHOST:4567", "localhost.:4567",
 		"weir:4567", "host.docker.internal:4567", "host.containers.internal", "weir.default.svc.cluster.local", "a.localhost",
 		machine, "weir.office.net", "WEIR.office.net:80", "streams.corp.com:4567", "Streams.Corp.com",
 		"kinesis.eu-west-1.amazonaws.com", "123456789012.data-kinesis.eu-west-1.amazonaws.com", "kinesis.cn-north-1.amazonaws.com.cn",
-		"kinesis.us-east-1.api.aws",
+		"kinesis.us-east-1.api.aws", "streams.corp.com.:4567", "rooted.corp.com",
 	} {
 		r := request("ListStreams", jsonType, []byte(`{}`))
 		r.Host = host

@@ -42,8 +42,9 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		x.giveOut()
 		x.letGo()
-		s.metrics.end(x, time.Since(start))
-		s.logExchange(x, r, time.Since(start))
+		took := time.Since(start)
+		s.metrics.end(x, took)
+		s.logExchange(x, r, took)
 		if p == http.ErrAbortHandler {
 			panic(p) // net/http's way to break a connection, which a wrapper may use
 		}
@@ -76,11 +77,12 @@ func (s *Server) serve(x *exchange, r *http.Request) {
 	x.id = requestID()
 	h[headerRequestID] = []string{x.id}
 	h["Date"] = []string{s.now().UTC().Format(http.TimeFormat)}
-	if err := s.guard.check(r); err != nil {
+	origin := r.Header.Get("Origin")
+	if err := s.guard.check(r.Host, origin); err != nil {
 		x.forbid(r, err)
 		return
 	}
-	if origin := r.Header.Get("Origin"); origin != "" && s.guard.allowsOrigin(origin) {
+	if origin != "" && s.guard.allowsOrigin(origin) {
 		h.Set("Access-Control-Allow-Origin", origin)
 		h.Set("Vary", "Origin")
 		if r.Method == http.MethodOptions {

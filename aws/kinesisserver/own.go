@@ -27,7 +27,7 @@ func (s *Server) serveOwn(w http.ResponseWriter, r *http.Request) {
 // serveMetrics answers with the metrics, which tell the streams' names, whoever
 // may call the API.
 func (s *Server) serveMetrics(w http.ResponseWriter, r *http.Request) {
-	if err := s.guard.check(r); err != nil {
+	if err := s.guard.check(r.Host, r.Header.Get("Origin")); err != nil {
 		http.Error(w, toWire(err).message, http.StatusForbidden)
 		return
 	}
