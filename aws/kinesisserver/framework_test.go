@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -119,6 +120,14 @@ func TestHandler_headers_150(t *testing.T) {
 		assert.Empty(t, r.header.Get("Access-Control-Allow-Origin"))
 	}
 	assert.NotEqual(t, s.call("ListStreams", `{}`).header.Get("x-amzn-RequestId"), s.call("ListStreams", `{}`).header.Get("x-amzn-RequestId"))
+}
+
+func TestHandler_dateFollowsTheClock(t *testing.T) {
+	s := newServer(t)
+	for _, step := range []time.Duration{0, 700 * time.Millisecond, 100 * time.Millisecond, 24 * time.Hour, -25 * time.Hour} {
+		s.clock.Advance(step)
+		assert.Equal(t, s.clock.Now().UTC().Format(http.TimeFormat), s.call("ListStreams", `{}`).header.Get("Date"))
+	}
 }
 
 func TestHandler_emptyOutput_149(t *testing.T) {

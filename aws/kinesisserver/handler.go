@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -76,7 +77,7 @@ func (s *Server) serve(x *exchange, r *http.Request) {
 	h := x.w.Header()
 	x.id = requestID()
 	h[headerRequestID] = []string{x.id}
-	h["Date"] = []string{s.now().UTC().Format(http.TimeFormat)}
+	h["Date"] = []string{s.date.text(s.now())}
 	origin := r.Header.Get("Origin")
 	if err := s.guard.check(r.Host, origin); err != nil {
 		x.forbid(r, err)
@@ -272,6 +273,24 @@ func (s *Server) execute(x *exchange, r *http.Request) error {
 func (s *Server) enter(x *exchange) (err error) {
 	x.account, err = s.config.Accounts.Account(x.tenant.account, x.tenant.region)
 	return err
+}
+
+// A dateText remembers the text of a Date header, which holds for a second. The
+// zero value remembers none.
+type dateText struct{ last atomic.Pointer[dateOfSecond] }
+
+type dateOfSecond struct {
+	unix int64
+	text string
+}
+
+func (d *dateText) text(now time.Time) string {
+	last := d.last.Load()
+	if last == nil || last.unix != now.Unix() {
+		last = &dateOfSecond{now.Unix(), now.UTC().Format(http.TimeFormat)}
+		d.last.Store(last)
+	}
+	return last.text
 }
 
 // requestID returns a random UUID.

@@ -119,6 +119,7 @@ type Server struct {
 	credentials   map[string]Credential
 	guard         guard
 	budget        budget
+	date          dateText
 	subscriptions *subscriptions
 	metrics       *serverMetrics
 	http          *http.Server
