@@ -16,10 +16,11 @@ type exchange struct {
 	account  *account.Account
 	op       *operation // nil if the target names none
 	protocol protocol
-	body     []byte  // valid until the exchange is over
+	request  *[]byte // what body is in; nil once it is given back
+	body     []byte  // valid until then
 	value    value   // of body, unless it was read directly
 	out      []byte  // the response's body
-	pooled   *[]byte // what out began as, once the request is read
+	pooled   *[]byte // what out began as, once the request is read; nil once it is given back
 	held     int64   // bytes of the server's budget
 	streamed bool    // the response was written already
 	torn     bool    // writing out failed: HTTP/2 may still be reading it, so it is not used again
@@ -28,6 +29,7 @@ type exchange struct {
 	id         string // of the request
 	status     int
 	code       string // of the error, if any
+	received   int
 	written    int64
 	credential credential // that the request names
 	tenant     tenant

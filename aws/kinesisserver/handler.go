@@ -102,12 +102,13 @@ func (s *Server) serve(x *exchange, r *http.Request) {
 		limit = min(limit, maxForeignBytes)
 	}
 	body, err := x.readBody(r, limit)
-	defer giveBody(body)
+	x.request = body
+	defer x.giveIn()
 	if err != nil {
 		x.unread(r, err)
 		return
 	}
-	x.body = *body
+	x.body, x.received = *body, len(*body)
 	x.pooled = takeBuffer(&buffers)
 	x.out = *x.pooled
 	s.answer(x, r)
@@ -117,6 +118,15 @@ func (s *Server) serve(x *exchange, r *http.Request) {
 // enough to be told first what the service tells first.
 const maxForeignBytes = 64 << 10
 
+// giveIn gives back what the request's body was read into.
+func (x *exchange) giveIn() {
+	if x.request == nil {
+		return
+	}
+	giveBody(x.request)
+	x.request, x.body = nil, nil
+}
+
 // giveOut gives back what the response's body was made out in.
 func (x *exchange) giveOut() {
 	if x.pooled == nil || x.torn {
@@ -124,6 +134,16 @@ func (x *exchange) giveOut() {
 	}
 	*x.pooled = x.out
 	giveBuffer(&buffers, x.pooled)
+	x.pooled, x.out = nil, nil
+}
+
+// outlast gives back all that the exchange holds, because it is to last for
+// minutes, and has no more use of it.
+func (x *exchange) outlast() {
+	x.giveIn()
+	x.giveOut()
+	x.letGo()
+	x.held, x.value = 0, value{}
 }
 
 // preflight answers a browser that asks whether it may call.

@@ -26,7 +26,7 @@ func (s *Server) logExchange(x *exchange, r *http.Request, took time.Duration) {
 		slog.Int("status", x.status),
 		slog.String("remote", r.RemoteAddr),
 		slog.String("proto", r.Proto),
-		slog.Int("received", len(x.body)),
+		slog.Int("received", x.received),
 		slog.Int64("sent", x.written),
 		slog.Duration("took", took),
 	}

@@ -90,7 +90,7 @@ func (m *serverMetrics) end(x *exchange, took time.Duration) {
 		o.fail(x.code)
 	}
 	o.took(took)
-	o.received.Add(int64(len(x.body)))
+	o.received.Add(int64(x.received))
 	o.sent.Add(int64(x.written))
 	m.inFlight.Add(-1)
 }

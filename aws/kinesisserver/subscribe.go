@@ -31,6 +31,7 @@ func subscribe(x *exchange) error {
 		return err
 	}
 	defer sub.Close()
+	x.outlast()
 	w := newEventWriter(x)
 	defer w.limit() // what net/http writes at the end
 	if err := w.initial(); err != nil {

@@ -34,6 +34,26 @@ func (s *server) withConsumer() (consumerARN string) {
 	return out["Consumer"].(map[string]any)["ConsumerARN"].(string)
 }
 
+// A subscription lasts for minutes, and would hold for as long what its request
+// came in: a few with much white space held all bytes that there are.
+func TestSubscribe_holdsNoBytesInFlight(t *testing.T) {
+	var log bytes.Buffer
+	s := newServer(t, func(c *kinesisserver.Config) {
+		c.MaxInFlightBytes, c.Log = 1<<20, slog.New(slog.NewTextHandler(&log, nil))
+	}).withStream()
+	body := subscribeBody(s.withConsumer(), "0", "LATEST") + strings.Repeat(" ", 700_000)
+	sub := s.subscribe(t.Context(), body)
+	require.Equal(t, http.StatusOK, sub.status)
+	_, _, _, err := sub.next()
+	require.NoError(t, err)
+	put := s.call("PutRecord", `{"StreamName":"s","PartitionKey":"k","Data":"`+strings.Repeat("AAAA", 200_000)+`"}`)
+	assert.Equal(t, http.StatusOK, put.status, string(put.body))
+	sub.cancel()
+	<-sub.done
+	assert.Contains(t, log.String(), "operation=SubscribeToShard status=200")
+	assert.Contains(t, log.String(), "received="+strconv.Itoa(len(body)))
+}
+
 // A subscriber is a response that is read while it is written.
 type subscriber struct {
 	t      testing.TB
