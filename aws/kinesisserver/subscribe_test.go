@@ -48,8 +48,7 @@ func TestSubscribe_holdsNoBytesInFlight(t *testing.T) {
 	require.NoError(t, err)
 	put := s.call("PutRecord", `{"StreamName":"s","PartitionKey":"k","Data":"`+strings.Repeat("AAAA", 200_000)+`"}`)
 	assert.Equal(t, http.StatusOK, put.status, string(put.body))
-	sub.cancel()
-	<-sub.done
+	sub.close()
 	assert.Contains(t, log.String(), "operation=SubscribeToShard status=200")
 	assert.Contains(t, log.String(), "received="+strconv.Itoa(len(body)))
 }
