@@ -179,7 +179,7 @@ func TestLoadStream_refusesDamage(t *testing.T) {
 	require.ErrorIs(t, err, weir.ErrInvalidArgument)
 }
 
-// What fails may be the disk and not the stream: an older one is not the remedy.
+// What fails may be the disk and not the stream: an older one is no remedy.
 func TestLoadStream_readersErrorIsNoDamage(t *testing.T) {
 	s, failure := newStream(t, weir.Config{Shards: 2}), errors.New("the disk is on fire")
 	mustPut(t, s, "k", "data")
