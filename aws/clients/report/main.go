@@ -167,10 +167,18 @@ registry. Do not edit: run it again.
 		}
 		if len(own) > 0 {
 			fmt.Fprintf(&b, "\n### %s\n\n", name)
+			b.WriteString(remarks[name])
 			table(&b, "check", own, []string{name}, func(r result) string { return r.Check })
 		}
 	}
 	return b.String()
+}
+
+// remarks say of clients what their names do not.
+var remarks = map[string]string{
+	"Chromium": "What the script of a web page can do to a `weir serve` on the same machine, by where the page is from and by the way it tries.\n" +
+		"`pass`: it neither read nor changed anything; in the three columns of pages that a flag allows, it did what browsers let such\n" +
+		"pages do, which shows that the others could have.\n\n",
 }
 
 // table writes a row for each thing that results are of, and a column for each
