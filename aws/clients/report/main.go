@@ -4,8 +4,8 @@
 //	report [-out FILE] [-strict] RESULTS...
 //
 // The clients are listed in the order of the files. When anything was skipped the
-// table stays as it is. It fails if a result is a
-// failure and, when strict, if one is a skip.
+// table stays as it is. It fails if a result is a failure, or a pass where an
+// exception is listed, and, when strict, if one is a skip.
 package main
 
 import (
@@ -15,6 +15,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -31,6 +32,10 @@ type result struct {
 	Pass      bool   `json:"pass"`
 	Skip      bool   `json:"skip"`
 	Detail    string `json:"detail"`
+
+	// Of a test that others wrote:
+	Suite     string `json:"suite"`     // what the client is, a suite of tests
+	Exception string `json:"exception"` // why the test need not pass, if it need not
 }
 
 // outcome is the word for a result in a table.
@@ -38,6 +43,10 @@ func (r result) outcome() string {
 	switch {
 	case r.Skip:
 		return "skip"
+	case r.Exception != "" && !r.Pass:
+		return "exception"
+	case r.Exception != "":
+		return "FAIL"
 	case r.Pass:
 		return "pass"
 	default:
@@ -119,13 +128,20 @@ func summarize(w io.Writer, all []result) (passed, failed, skipped int) {
 			clients = append(clients, r.Client)
 		}
 		count[r.Client][r.outcome()]++
-		if r.outcome() != "pass" {
-			fmt.Fprintf(w, "%s  %s, %s: %s%s  %s\n", r.outcome(), r.Client, r.Protocol, r.Operation, r.Check, r.Detail)
+		if r.Pass && r.Exception != "" {
+			r.Detail = "passes, but is listed as an exception"
+		}
+		if o := r.outcome(); o == "FAIL" || o == "skip" {
+			fmt.Fprintf(w, "%s  %s, %s: %s%s  %s\n", o, r.Client, r.Protocol, r.Operation, r.Check, r.Detail)
 		}
 	}
 	for _, name := range clients {
 		n := count[name]
-		fmt.Fprintf(w, "%-28s %d passed, %d failed, %d skipped\n", name, n["pass"], n["FAIL"], n["skip"])
+		fmt.Fprintf(w, "%-28s %d passed, %d failed, %d skipped", name, n["pass"], n["FAIL"], n["skip"])
+		if n["exception"] > 0 {
+			fmt.Fprintf(w, ", %d exceptions", n["exception"])
+		}
+		fmt.Fprintln(w)
 		passed, failed, skipped = passed+n["pass"], failed+n["FAIL"], skipped+n["skip"]
 	}
 	fmt.Fprintf(w, "%-28s %d passed, %d failed, %d skipped\n", "all", passed, failed, skipped)
@@ -148,8 +164,11 @@ registry. Do not edit: run it again.
 |---|---|
 `)
 	var clients []string
+	var others []result
 	for _, r := range all {
-		if !slices.Contains(clients, r.Client) {
+		if r.Suite != "" {
+			others = append(others, r)
+		} else if !slices.Contains(clients, r.Client) {
 			clients = append(clients, r.Client)
 			fmt.Fprintf(&b, "| %s | %s |\n", r.Client, r.Version)
 		}
@@ -171,7 +190,58 @@ registry. Do not edit: run it again.
 			table(&b, "check", own, []string{name}, func(r result) string { return r.Check })
 		}
 	}
+	if len(others) > 0 {
+		scores(&b, others)
+	}
 	return b.String()
+}
+
+// scores writes how many of other people's tests passed, and why the others did not.
+// It says the same in whatever order the suites came.
+func scores(b *strings.Builder, all []result) {
+	b.WriteString(`
+## Other people's suites
+
+Tests that came with other projects' packages and can be pointed at an endpoint: unchanged, at the versions of
+` + "`aws/clients/suites/requirements.txt`, against `weir serve --delay 0s --limits none`" + `. Those that do not pass are listed with the
+reason; a run in which another one fails, or one of these passes, has failed. Not here, though they are about Kinesis: suites
+that no package has (kinesalite's, kinesis-mock's, LocalStack's), and one that names the service's address itself (vmware-go-kcl-v2's).
+
+| suite | what it is | tests | pass | exceptions |
+|---|---|---|---|---|
+`)
+	bySuite := make(map[string][]result)
+	for _, r := range all {
+		bySuite[r.Client] = append(bySuite[r.Client], r)
+	}
+	names := slices.Sorted(maps.Keys(bySuite))
+	for _, name := range names {
+		rs, n := bySuite[name], make(map[string]int)
+		for _, r := range rs {
+			n[r.outcome()]++
+		}
+		fmt.Fprintf(b, "| %s %s | %s | %d | %d | %d |\n", name, rs[0].Version, rs[0].Suite, len(rs), n["pass"], n["exception"])
+	}
+	for _, name := range names {
+		tests := make(map[string][]string) // by reason
+		var reasons []string
+		for _, r := range bySuite[name] {
+			if r.Exception == "" {
+				continue
+			}
+			if tests[r.Exception] == nil {
+				reasons = append(reasons, r.Exception)
+			}
+			tests[r.Exception] = append(tests[r.Exception], "`"+r.Check+"`")
+		}
+		if len(reasons) == 0 {
+			continue
+		}
+		fmt.Fprintf(b, "\n### %s\n\n| does not pass | because it |\n|---|---|\n", name)
+		for _, reason := range reasons {
+			fmt.Fprintf(b, "| %s | %s |\n", strings.Join(tests[reason], "<br>"), reason)
+		}
+	}
 }
 
 // remarks say of clients what their names do not.

@@ -24,6 +24,9 @@ const (
 	get    = `{"client":"a","version":"1.0","protocol":"JSON, h2c","operation":"GetRecords","pass":true}`
 	failed = `{"client":"a","version":"1.0","protocol":"JSON, h2c","operation":"PutRecord","pass":false,"detail":"why"}`
 	check  = `{"client":"b","version":"2.0","protocol":"CBOR","check":"waiters","pass":true}`
+	theirs = `{"client":"c","version":"3.0","protocol":"-","suite":"a suite","check":"TestA","pass":true}`
+	exempt = `{"client":"c","version":"3.0","protocol":"-","suite":"a suite","check":"TestB","exception":"wants c's own"}`
+	tried  = `{"client":"c","version":"3.0","protocol":"-","suite":"a suite","check":"TestC","exception":"wants c's own","pass":true}`
 	skip   = `{"client":"b","version":"2.0","protocol":"CBOR","check":"none","skip":true}`
 )
 
@@ -41,6 +44,18 @@ func TestRun_table(t *testing.T) {
 	assert.Contains(t, string(text), "### b\n\n| check | CBOR |\n|---|---|\n| waiters | pass |\n")
 	assert.Contains(t, w.String(), "a                            3 passed, 0 failed, 0 skipped\n")
 	assert.Contains(t, w.String(), "all                          4 passed, 0 failed, 0 skipped\n")
+}
+
+func TestRun_suites(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "table.md")
+	var w strings.Builder
+	require.NoError(t, run([]string{results(t, put), results(t, theirs, exempt)}, out, true, &w))
+	text, err := os.ReadFile(out)
+	require.NoError(t, err)
+	assert.Contains(t, string(text), "| c 3.0 | a suite | 2 | 1 | 1 |\n")
+	assert.Contains(t, string(text), "| does not pass | because it |\n|---|---|\n| `TestB` | wants c's own |\n")
+	assert.NotContains(t, string(text), "| c | 3.0 |", "it is no client")
+	assert.Contains(t, w.String(), "c                            1 passed, 0 failed, 0 skipped, 1 exceptions\n")
 }
 
 func TestRun_orderDoesNotMatter(t *testing.T) {
@@ -62,6 +77,8 @@ func TestRun_failures(t *testing.T) {
 		{"a failure before a pass", []string{failed, put, get}, false, "1 failed"},
 		{"a skip", []string{put, skip}, false, ""},
 		{"a skip where nothing may be", []string{put, skip}, true, "1 skipped where nothing may be"},
+		{"an exception", []string{put, exempt}, true, ""},
+		{"an exception that passes", []string{put, exempt, tried}, true, "1 failed"},
 		{"nothing", nil, false, "nothing passed"},
 	} {
 		var w strings.Builder
