@@ -13,6 +13,7 @@ type exchange struct {
 	server   *Server
 	ctx      context.Context
 	w        http.ResponseWriter
+	http1    bool // the request came over HTTP/1.1
 	account  *account.Account
 	op       *operation // nil if the target names none
 	protocol protocol
@@ -70,8 +71,28 @@ func (x *exchange) fail(e *wireError) {
 	x.write(e.status, x.protocol.contentType())
 }
 
+// heldByClient is how much of a response net/http's client has read when it
+// hands it over, its headers included.
+const heldByClient = 4 << 10
+
+// letClientFinish lets a client on this machine find out that its request has
+// no more body, before a response begins that it will have to read on for. The
+// SDK for Go closes the body when the response begins, and tells net/http who
+// looks for more of it later that this failed. Then net/http closes the
+// connection, and the SDK puts the batch again. The client has nothing left to
+// do but to look; but over HTTP/1.1 it may have been interrupted by this very
+// program, to which its last write gave something to do.
+func (x *exchange) letClientFinish() {
+	if x.http1 {
+		x.server.yield()
+	}
+}
+
 // write writes the response.
 func (x *exchange) write(status int, contentType string) {
+	if len(x.out) > heldByClient/2 {
+		x.letClientFinish()
+	}
 	h := x.w.Header()
 	if contentType != "" {
 		h["Content-Type"] = []string{contentType}

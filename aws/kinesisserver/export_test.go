@@ -24,6 +24,12 @@ func (s *Server) Break(name string) (mend func()) {
 	return func() { s.operations[name] = whole }
 }
 
+// OnYield has f called where the server lets its clients run.
+func (s *Server) OnYield(f func()) {
+	usual := s.yield
+	s.yield = func() { f(); usual() }
+}
+
 // Hold makes an operation wait before it runs, until release is called. Each
 // call that waits is told to entered.
 func (s *Server) Hold(name string) (entered <-chan struct{}, release func()) {

@@ -34,7 +34,7 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	start := time.Now()
-	x := &exchange{server: s, ctx: r.Context(), w: w, status: http.StatusOK}
+	x := &exchange{server: s, ctx: r.Context(), w: w, http1: r.ProtoMajor == 1, status: http.StatusOK}
 	s.metrics.begin()
 	defer func() {
 		p := recover()

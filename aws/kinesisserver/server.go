@@ -124,6 +124,7 @@ type Server struct {
 	metrics       *serverMetrics
 	http          *http.Server
 	silent        silentConns
+	yield         func()
 	tls           *tls.Config // nil without TLS
 }
 
@@ -136,6 +137,7 @@ func New(c Config) (*Server, error) {
 		operations:    make(map[string]*operation, len(operations)),
 		credentials:   make(map[string]Credential, len(c.Credentials)),
 		subscriptions: newSubscriptions(c.MaxSubscriptions),
+		yield:         yield,
 	}
 	for i := range operations {
 		s.operations[operations[i].name] = &operations[i]

@@ -68,6 +68,7 @@ type eventWriter struct {
 func newEventWriter(x *exchange) *eventWriter {
 	w := &eventWriter{x: x, control: http.NewResponseController(x.w), timeout: eventWriteTimeout, encoder: eventstream.NewEncoder()}
 	w.control.SetReadDeadline(time.Time{}) // not supported in process, and not needed there
+	x.letClientFinish()
 	x.streamed = true
 	x.w.Header()["Content-Type"] = []string{contentTypeEvents}
 	x.w.WriteHeader(http.StatusOK)

@@ -68,6 +68,9 @@ HTTP/2 are taken on one port, with --tls encrypted and not. When the endpoint is
 ready it prints a line with its address. SIGINT or SIGTERM ends it: requests under
 way are answered first; a second signal ends it at once.
 
+The SDK for Go may put a batch twice over HTTP/1.1, seldom where weir runs on Linux and
+in 1 of 100 large ones elsewhere: docs/testing.md says why. Over --tls it does not.
+
 Everything is kept in memory and ends with the process, unless --state names a
 directory: then it is saved there at the end, and now and then before, and the next
 start goes on with it. Each save writes every stream that has changed, whole, and
