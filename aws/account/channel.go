@@ -162,7 +162,7 @@ func checkFormat(r *RecordConfiguration, tables bool) error {
 func (c *control) checkChannel(st *stream, in *CreateChannelInput) error {
 	id := c.a.config.ID
 	if st.mode != ModeOnDemand {
-		return errorf(CodeInvalidArgument, msgChannelOnDemand)
+		return errorf(CodeValidation, msgChannelOnDemand)
 	}
 	all := c.allChannels()
 	ofStream := 0

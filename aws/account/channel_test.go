@@ -100,7 +100,7 @@ func TestChannel_rules(t *testing.T) {
 		_, err := f.CreateChannel(f.ctx, in)
 		return err
 	}
-	f.fails(try(toBucket("ch", arnS)), account.CodeInvalidArgument, "Channels are supported for streams with the ON_DEMAND mode only.")
+	f.fails(try(toBucket("ch", arnS)), account.CodeValidation, "Channels are supported for streams with the ON_DEMAND mode only.")
 	f.failsAs(try(toBucket("ch", arnT+"X")), account.CodeResourceNotFound)
 	both := toBucket("ch", arnT)
 	both.S3TablesDestinationConfiguration = &account.S3TablesDestinationConfiguration{}

@@ -299,7 +299,7 @@ func TestWarmThroughput(t *testing.T) {
 		return f.UpdateStreamWarmThroughput(f.ctx, &account.UpdateStreamWarmThroughputInput{StreamName: &stream, WarmThroughputMiBps: &n})
 	}
 	_, err := warm("S", 8)
-	f.fails(err, account.CodeInvalidArgument, "Warm throughput is supported for streams with the ON_DEMAND mode only.")
+	f.fails(err, account.CodeValidation, "Warm throughput is supported for streams with the ON_DEMAND mode only.")
 	_, err = warm("T", 8)
 	f.fails(err, account.CodeInvalidArgument, "Warm throughput needs the minimum throughput billing commitment of account 123456789012 to be enabled.")
 	assert.Nil(t, f.summary("T").WarmThroughput)

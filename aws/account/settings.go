@@ -91,7 +91,7 @@ func updateStreamWarmThroughput(c *control, in *UpdateStreamWarmThroughputInput)
 	}
 	warm := *in.WarmThroughputMiBps
 	if st.mode != ModeOnDemand {
-		return nil, errorf(CodeInvalidArgument, msgWarmOnDemand)
+		return nil, errorf(CodeValidation, msgWarmOnDemand)
 	}
 	if err := c.checkWarm(st.name, warm); err != nil {
 		return nil, err

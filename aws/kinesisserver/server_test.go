@@ -351,6 +351,8 @@ func TestAccounts(t *testing.T) {
 	}
 	d := as("222222222222.data-kinesis-fips.us-west-2.amazonaws.com", "", "ListStreams", `{}`)
 	assert.Equal(t, []any{"s"}, d["StreamNames"], "the other form of the same account")
+	d = as("95dbc0f2-0233-b248-97fb-92d16e0ce7ad.control-kinesis.us-west-2.amazonaws.com", "222222222222/20261101/eu-west-1/kinesis/aws4_request", "ListStreams", `{}`)
+	assert.Equal(t, []any{"s"}, d["StreamNames"], "a channel's host says the region, not the account")
 	d = as("kinesis.us-west-2.api.aws", "", "ListStreams", `{}`)
 	assert.Empty(t, d["StreamNames"])
 	d = as("localhost:4567", "junk", "ListStreams", `{}`)

@@ -118,7 +118,7 @@ var documented = map[Code]string{
 
 	ExpiredNextToken:   "The pagination token passed to the operation is expired.",
 	KMSAccessDenied:    "The ciphertext references a key that doesn't exist or that you don't have access to.",
-	KMSDisabled:        "The request was rejected because the specified customer master key (CMK) isn't enabled.",
+	KMSDisabled:        "The request was rejected because the specified KMS key isn't enabled.",
 	KMSInvalidState:    "The request was rejected because the state of the specified resource isn't valid for this request.",
 	KMSNotFound:        "The request was rejected because the specified entity or resource can't be found.",
 	KMSOptInRequired:   "The AWS access key ID needs a subscription for the service.",

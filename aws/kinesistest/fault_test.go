@@ -43,7 +43,7 @@ func TestFault_everyErrorArrives(t *testing.T) {
 		kinesistest.InternalFailure:      "Internal service failure.",
 		kinesistest.InvalidArgument:      "A specified parameter exceeds its restrictions, is not supported, or can't be used.",
 		kinesistest.KMSAccessDenied:      "The ciphertext references a key that doesn't exist or that you don't have access to.",
-		kinesistest.KMSDisabled:          "The request was rejected because the specified customer master key (CMK) isn't enabled.",
+		kinesistest.KMSDisabled:          "The request was rejected because the specified KMS key isn't enabled.",
 		kinesistest.KMSInvalidState:      "The request was rejected because the state of the specified resource isn't valid for this request.",
 		kinesistest.KMSNotFound:          "The request was rejected because the specified entity or resource can't be found.",
 		kinesistest.KMSOptInRequired:     "The AWS access key ID needs a subscription for the service.",

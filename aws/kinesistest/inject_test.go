@@ -43,7 +43,7 @@ func TestFault_failRecords(t *testing.T) {
 				}
 			}
 		}
-		disabled := "KMSDisabledException: The request was rejected because the specified customer master key (CMK) isn't enabled."
+		disabled := "KMSDisabledException: The request was rejected because the specified KMS key isn't enabled."
 		assert.Equal(t, []string{
 			"1 of 3", "1 InternalFailure: Internal service failure.",
 			"3 of 3", "0 " + disabled, "1 " + disabled, "2 " + disabled,
