@@ -190,7 +190,8 @@ func (e *Estimate) measureNeed(ctx context.Context, c Config, sim simulate.Confi
 	if u.Period == 0 || c.Workload.Records > 0 {
 		u.Period = r.Duration
 	}
-	u.Shards, e.BusiestUse = r.ShardHours/r.Duration.Hours(), most.busiest
+	// Shards are counted by the second, so that there are whole shard-seconds.
+	u.Shards, e.BusiestUse = math.Round(3600*r.ShardHours)/r.Duration.Seconds(), most.busiest
 	if k := r.HottestKey; e.HotKey == "" && k.Shards > 1 {
 		e.HotKey = fmt.Sprintf("the busiest key alone, %q, asks for %.1f shards in its busiest minute: no number of shards is enough", k.Key, k.Shards)
 	}

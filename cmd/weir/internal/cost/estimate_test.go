@@ -2,6 +2,7 @@ package cost_test
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -84,6 +85,21 @@ func TestRun_burstsFitIntoTheReserve(t *testing.T) {
 func TestRun_needIsWhatWasFound(t *testing.T) {
 	e := estimate(t, `{"duration": "20s", "traffic": [{"rate": "2500/s", "keys": 37}]}`)
 	assert.Equal(t, e.Month.Shards, e.Month.AtRate(1).Shards)
+}
+
+// Seven shards for ten minutes are seven shards: hours that are added up second by
+// second made 7.000000000000001 of them, which differed from the seven of the
+// break-even, so that the page told of "7 shards, to which the bill gives 7 shards".
+func TestRun_shardsAreWhole(t *testing.T) {
+	for _, shards := range []string{"7", "11", "13"} {
+		e := estimate(t, `{"duration": "10m", "traffic": [{"rate": "100/s"}], "stream": {"shards": `+shards+`}}`)
+		assert.Equal(t, shards, strconv.FormatFloat(e.Month.Shards, 'g', -1, 64))
+	}
+	e := estimate(t, `{"duration": "10m", "traffic": [{"rate": "6500/s", "keys": {"unique": true}}]}`)
+	assert.Equal(t, 7.0, e.Month.Shards)
+	for _, c := range e.Page().Charts {
+		assert.NotContains(t, c.About, "to which the bill gives")
+	}
 }
 
 // One workload has one number of shards: weir simulate --fit 0 finds the same, of one

@@ -2,6 +2,7 @@ package rehearsal
 
 import (
 	"context"
+	"math"
 	"sync"
 	"time"
 
@@ -173,7 +174,7 @@ func (c Config) try(ctx context.Context, n int) (*Try, error) {
 	}
 	t.Offered, t.Throttled, t.Share = r.OfferedRecords, r.ThrottledRecords, r.ThrottledShare()
 	t.GivenUp, t.ReadThrottled = r.LostRecords, r.ReadThrottled
-	t.MeanShards = r.ShardHours / (r.Duration - r.WarmUp).Hours()
+	t.MeanShards = math.Round(3600*r.ShardHours) / (r.Duration - r.WarmUp).Seconds() // whole shard-seconds
 	for _, consumer := range r.Consumers {
 		t.MaxAge = max(t.MaxAge, consumer.MaxAge)
 		t.Expired += consumer.LostRecords

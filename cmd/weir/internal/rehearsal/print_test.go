@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/weirstream/weir/cmd/weir/internal/figures"
 	"github.com/weirstream/weir/cmd/weir/internal/rehearsal"
 	"github.com/weirstream/weir/cmd/weir/internal/report"
 	"github.com/weirstream/weir/simulate"
@@ -125,6 +126,15 @@ func TestOutcome_Page_cards(t *testing.T) {
 	assert.Equal(t, "1.3 M", cards["Offered"].Value)
 	require.EqualValues(t, 719_100, o.Result.LostRecords)
 	assert.Equal(t, report.Card{Name: "Given up", Value: "719.1 k", Note: "54.5 % of the records", Verdict: report.Bad}, cards["Given up"])
+
+	// Of records that are tried again far more are throttled than given up.
+	o = outcome(t, `{"duration": "1m", "traffic": [{"rate": "1100/s", "sizes": "100B"}], "producers": {"retries": 5}}`, rehearsal.Config{})
+	require.NotEqual(t, o.Result.ThrottledRecords, o.Result.LostRecords)
+	for _, c := range o.Page().Cards {
+		if c.Name == "Given up" {
+			assert.Equal(t, figures.Short(o.Result.LostRecords), c.Value)
+		}
+	}
 }
 
 // Three consumers that poll once a second ask for 60 % of the five calls of each

@@ -34,7 +34,7 @@ func trafficEdits() []*editFlag {
 	return []*editFlag{
 		{name: "input", kind: "FILE", usage: "trace to play: an Apache combined log, JSON lines or a table time,key,size; - for standard input", parse: setTrace},
 		{name: "speed", kind: "X", usage: "play traces at this multiple of the recorded time", parse: setSpeed},
-		{name: "rate", kind: "RATE", usage: "1500/s, ramp:100..2000/s, wave:LOW..HIGH[:PERIOD][@PEAK], burst:N[:EVERY][+WITHIN] or max", parse: setRate},
+		{name: "rate", kind: "RATE", usage: "1500/s, ramp:100..2000/s, wave:LOW..HIGH[:PERIOD][@PEAK], wave:mean:AVG..HIGH, burst:N[:EVERY][+WITHIN] or max", parse: setRate},
 		{name: "size", kind: "SIZE", usage: "bytes of data: 1KiB, 100..2KiB for any between, or mean:1KiB", parse: setSize},
 		{name: "keys", kind: "KEYS", usage: "10000 alike, zipf:10000:1.1 for uneven ones, or file:NAME with a key a line", parse: setKeys},
 		{name: "hot", kind: "KEY:SHARE", usage: "key with a share of its own, such as vip:0.2; may be repeated", parse: addHotKey, clear: noHotKeys},

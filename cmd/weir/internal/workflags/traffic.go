@@ -200,14 +200,22 @@ func parseRates(text string) (low, high workload.PerSecond, err error) {
 }
 
 // parseWave reads "100..2000/s:24h@20h", of which period and peak may be
-// missing.
+// missing, and "mean:1000..2000/s" likewise, which is from the mean to the peak.
 func parseWave(text string) (*workload.Wave, error) {
 	text, peak, _ := strings.Cut(text, "@")
+	text, byMean := strings.CutPrefix(text, "mean:")
 	rates, period, _ := strings.Cut(text, ":")
 	w := &workload.Wave{}
-	var err error
-	if w.Low, w.High, err = parseRates(rates); err != nil {
+	from, to, err := parseRates(rates)
+	switch {
+	case err != nil:
 		return nil, err
+	case byMean && from == 0:
+		return nil, errors.New("mean must be above 0")
+	case byMean:
+		w.Mean, w.Peak = from, to
+	default:
+		w.Low, w.High = from, to
 	}
 	if w.Period, err = durationOr0(period); err != nil {
 		return nil, err
