@@ -103,6 +103,8 @@ func createChannel(c *control, in *CreateChannelInput) (*CreateChannelOutput, er
 		return nil, errorf(CodeValidation, msgChannelStreams)
 	case (in.S3DestinationConfiguration == nil) == (in.S3TablesDestinationConfiguration == nil):
 		return nil, errorf(CodeValidation, msgChannelDestination)
+	case in.S3TablesDestinationConfiguration != nil && len(in.S3TablesDestinationConfiguration.S3TablesConfigurationList) > 1:
+		return nil, errorf(CodeValidation, msgChannelTables)
 	}
 	source := in.StreamConfigurationList[0]
 	if err := checkFormat(source.RecordConfiguration, in.S3TablesDestinationConfiguration != nil); err != nil {

@@ -105,6 +105,9 @@ func TestChannel_rules(t *testing.T) {
 	both := toBucket("ch", arnT)
 	both.S3TablesDestinationConfiguration = &account.S3TablesDestinationConfiguration{}
 	f.failsAs(try(both), account.CodeValidation)
+	two := toTables("ch", arnT) // each record would have to be put into both
+	two.S3TablesDestinationConfiguration.S3TablesConfigurationList = make([]account.S3TablesConfiguration, 2)
+	f.fails(try(two), account.CodeValidation, "Exactly one table should be provided in S3TablesConfigurationList.")
 	require.NoError(t, try(toBucket("ch", arnT)))
 	f.fails(try(toTables("ch", arnT)), account.CodeResourceInUse, "Channel ch under account 123456789012 already exists.")
 	f.failsAs(try(toBucket("ch2", arnT)), account.CodeLimitExceeded)

@@ -94,6 +94,7 @@ const (
 	msgChannelNotActive   = "Channel %s under account %s not ACTIVE, instead in state %s"
 	msgChannelOnDemand    = "Channels are supported for streams with the ON_DEMAND mode only."
 	msgChannelDestination = "Exactly one of S3DestinationConfiguration and S3TablesDestinationConfiguration should be provided."
+	msgChannelTables      = "Exactly one table should be provided in S3TablesConfigurationList."
 	msgChannelFormat      = "RecordFormatType %s is not supported for this kind of destination."
 	msgChannelSchema      = "GSRSchemaARN should be provided in RecordConfiguration for a destination of S3 tables."
 	msgChannelStreams     = "Exactly one stream should be provided in StreamConfigurationList."

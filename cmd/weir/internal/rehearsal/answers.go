@@ -25,8 +25,12 @@ func (o *Outcome) traffic() string {
 		return "No records were put."
 	}
 	seconds := (r.Duration - r.WarmUp).Seconds()
-	return fmt.Sprintf("%s of %s were offered: %s/s on average, %s/s in the busiest second, at %s.",
-		figures.Count(r.OfferedRecords, "record"), figures.Bytes(float64(r.OfferedBytes)),
+	were := "were"
+	if r.OfferedRecords == 1 {
+		were = "was"
+	}
+	return fmt.Sprintf("%s of %s %s offered: %s/s on average, %s/s in the busiest second, at %s.",
+		figures.Count(r.OfferedRecords, "record"), figures.Bytes(float64(r.OfferedBytes)), were,
 		figures.Number(float64(r.OfferedRecords)/max(1, seconds)), figures.Comma(r.PeakRecords.N), moment(r.PeakRecords.At))
 }
 
