@@ -27,6 +27,9 @@ func (k *Fake) finish() {
 		k.reportFaults()
 		k.reportCheckers()
 		k.reportLeaks()
+	} else if k.clock.bubble { // the deadlock that comes of them needs its reason
+		k.reportBodies()
+		k.reportStreams()
 	}
 	k.ended.Store(true)
 	k.mu.Lock()
@@ -108,13 +111,8 @@ func (b *bodies) closeAll() {
 
 func (k *Fake) reportLeaks() {
 	k.t.Helper()
-	for _, name := range k.bodies.list() {
-		k.t.Errorf("kinesistest: leak: %s was not closed before the test was over", name)
-	}
-	if k.streamsLeft() {
-		k.t.Errorf("kinesistest: leak: an event stream of SubscribeToShard was not closed before the test was over, and its events were not read: " +
-			"the bubble cannot end, but in a deadlock. Call Close of what GetStream returns, in the bubble")
-	}
+	k.reportBodies()
+	k.reportStreams()
 	left := k.goroutines() // gives calls time to end as well
 	running := k.callsLeft()
 	for _, c := range running {
@@ -122,6 +120,23 @@ func (k *Fake) reportLeaks() {
 	}
 	if left != "" {
 		k.t.Errorf("kinesistest: leak: goroutines that the test started are still there:\n%s", left)
+	}
+}
+
+// reportBodies reports answers whose bodies are open.
+func (k *Fake) reportBodies() {
+	k.t.Helper()
+	for _, name := range k.bodies.list() {
+		k.t.Errorf("kinesistest: leak: %s was not closed before the test was over", name)
+	}
+}
+
+// reportStreams reports event streams that keep a bubble from ending.
+func (k *Fake) reportStreams() {
+	k.t.Helper()
+	if k.streamsLeft() {
+		k.t.Errorf("kinesistest: leak: an event stream of SubscribeToShard was not closed before the test was over, and its events were not read: " +
+			"the bubble cannot end, but in a deadlock. Call Close of what GetStream returns, in the bubble")
 	}
 }
 
