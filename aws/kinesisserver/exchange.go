@@ -81,7 +81,9 @@ const heldByClient = 4 << 10
 // looks for more of it later that this failed. Then net/http closes the
 // connection, and the SDK puts the batch again. The client has nothing left to
 // do but to look; but over HTTP/1.1 it may have been interrupted by this very
-// program, to which its last write gave something to do.
+// program, to which its last write gave something to do. Where other programs keep the
+// processors busy these get their turn too, of some milliseconds: so only what is
+// worth it waits, batches and subscriptions. Who reads may read again.
 func (x *exchange) letClientFinish() {
 	if x.http1 {
 		x.server.yield()
@@ -90,7 +92,7 @@ func (x *exchange) letClientFinish() {
 
 // write writes the response.
 func (x *exchange) write(status int, contentType string) {
-	if len(x.out) > heldByClient/2 {
+	if len(x.out) > heldByClient/2 && x.op != nil && x.op.name == "PutRecords" {
 		x.letClientFinish()
 	}
 	h := x.w.Header()

@@ -44,7 +44,7 @@ func TestServer_letsClientsFinishTheirRequests(t *testing.T) {
 			times.Store(0)
 			in := &kinesis.PutRecordsInput{StreamName: aws.String("s")}
 			for range records {
-				in.Records = append(in.Records, types.PutRecordsRequestEntry{PartitionKey: aws.String("k"), Data: []byte("d")})
+				in.Records = append(in.Records, types.PutRecordsRequestEntry{PartitionKey: aws.String("k"), ExplicitHashKey: aws.String("0"), Data: []byte("d")})
 			}
 			_, err := sdk.PutRecords(t.Context(), in)
 			require.NoError(t, err)
@@ -58,6 +58,15 @@ func TestServer_letsClientsFinishTheirRequests(t *testing.T) {
 		assert.Equal(t, once, put(200), w.name)
 
 		times.Store(0)
+		at, err := sdk.GetShardIterator(t.Context(), &kinesis.GetShardIteratorInput{
+			StreamName: aws.String("s"), ShardId: aws.String("0"), ShardIteratorType: types.ShardIteratorTypeTrimHorizon,
+		})
+		require.NoError(t, err)
+		page, err := sdk.GetRecords(t.Context(), &kinesis.GetRecordsInput{ShardIterator: at.ShardIterator})
+		require.NoError(t, err)
+		assert.Greater(t, len(page.Records), 100)
+		assert.Zero(t, times.Load(), "%s: it may be read again", w.name)
+
 		out, err := sdk.SubscribeToShard(t.Context(), &kinesis.SubscribeToShardInput{
 			ConsumerARN: &arn, ShardId: aws.String("0"), StartingPosition: &types.StartingPosition{Type: types.ShardIteratorTypeLatest},
 		})
