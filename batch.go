@@ -44,6 +44,10 @@ func (s *Stream) PutRecords(ctx context.Context, entries []Entry) ([]PutResult, 
 // that is refused for throughput keeps the later ones of its shard from
 // overtaking it, and its room in memory.
 func (s *Stream) putBatch(entries []Entry, results []PutResult, inOrder bool, now clock.Instant) {
+	if s.isFull(len(entries), now) {
+		s.refuseBatch(entries, results)
+		return
+	}
 	b := s.takeBatch()
 	defer s.giveBatch(b)
 	b.entries, b.results, b.inOrder = entries, results, inOrder
@@ -64,6 +68,20 @@ func (s *Stream) putBatch(entries []Entry, results []PutResult, inOrder bool, no
 	}
 	if s.full.max > 0 {
 		s.dropExcess(now) // not shard by shard: what is about to be stored counts as held
+	}
+}
+
+// refuseBatch refuses the entries that have no outcome yet because the memory
+// that the stream shares with others is full.
+func (s *Stream) refuseBatch(entries []Entry, results []PutResult) {
+	for i := range entries {
+		if results[i].Err != nil {
+			continue
+		}
+		results[i].Err = ErrMemoryFull
+		if s.full.max > 0 && s.full.policy == Wait { // waitForSome found it room
+			s.full.give(entries[i].Size())
+		}
 	}
 }
 
@@ -452,6 +470,12 @@ func (s *Stream) putCopiesTo(ctx context.Context, e *Entry, explicit *HashKey, n
 // putSome puts as many of n copies as the write limits let pass. If they refuse
 // one, all that are left of a call are counted as throttled.
 func (s *Stream) putSome(e *Entry, explicit *HashKey, n, left int, now clock.Instant) (stored int, err error) {
+	if s.isFull(left, now) {
+		return 0, ErrMemoryFull
+	}
+	if s.config.Memory != nil { // which says between two blocks that it is full
+		n = min(n, max(1, mib/max(1, e.Size())))
+	}
 	sh := s.beginWrite(e.PartitionKey, explicit)
 	if sh == nil {
 		return 0, s.errEnded()

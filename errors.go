@@ -24,7 +24,8 @@ var (
 	// ErrWrongMode says that the operation is for streams in the other capacity
 	// mode.
 	ErrWrongMode = errors.New("not possible in this capacity mode")
-	// ErrMemoryFull says that the record did not fit into [Config.MaxBytes].
+	// ErrMemoryFull says that the record did not fit into [Config.MaxBytes], or
+	// that [Config.Memory] is full.
 	ErrMemoryFull = errors.New("memory limit reached")
 	// ErrShardNotFound says that the stream has no such shard: it never had, or
 	// the shard was closed and its last record has expired.

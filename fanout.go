@@ -48,8 +48,10 @@ func (s *Stream) register(name string, at clock.Instant) (Consumer, error) {
 		return Consumer{}, &LimitError{Quota: QuotaConsumers, Stream: s.name, Most: s.limits.Consumers}
 	}
 	c := &consumer{name: name, created: at, subscriptions: make(map[ShardID]*Subscription)}
+	c.history.Grown = s.history.Grown
 	c.history.Init(s.history.Window(), consumerSums, consumerKinds-consumerSums)
 	s.fanOut.consumers = append(list, c)
+	s.countMemory(consumerBytes)
 	return c.describe(), nil
 }
 
@@ -80,6 +82,7 @@ func (s *Stream) DeregisterConsumer(ctx context.Context, name string) error {
 	}
 	place := s.fanOut.placeLocked(name)
 	s.fanOut.consumers = slices.Delete(s.fanOut.consumers, place, place+1)
+	s.countMemory(-consumerBytes - c.history.Bytes())
 	for _, sub := range c.subscriptions {
 		sub.end(s.consumerError(name, ErrConsumerNotFound))
 	}

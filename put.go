@@ -17,6 +17,7 @@ import (
 //	PutRecord, Put, PutRecords, PutCopies        (and their waiting forms)
 //	  begin                  context; the one reading of the clock
 //	  checkRecord            key, size, number for ordering
+//	  isFull                 memory shared with other streams   stream.go
 //	  scaled                 what has fallen due; whose turn it is
 //	  makeRoom               memory, or wait for it             retention.go
 //	  beginWrite             which shard, its mutex
@@ -66,6 +67,9 @@ func (s *Stream) put(ctx context.Context, key string, data []byte, explicit *Has
 	}
 	if d := s.scaled(now); d != nil {
 		explicit = d.next(s.routes.Load())
+	}
+	if s.isFull(1, now) {
+		return Placed{}, ErrMemoryFull
 	}
 	size := len(key) + len(data)
 	if s.full.max > 0 {

@@ -348,6 +348,7 @@ func (c *shardChange) replace(parents []*shard, ranges ...HashKeyRange) {
 // them all the same: it begins them at their beginning.
 func (c *shardChange) publish() {
 	s, before := c.stream, c.routes
+	s.countMemory(int64(len(c.opened)) * shardBytes)
 	all := slices.Concat(before.all, c.opened)
 	s.routes.Store(newRouting(all, c.open(), before.next+ShardID(len(c.opened)), before.retired))
 	for i, sh := range c.closed {
@@ -409,6 +410,7 @@ func (s *Stream) forgetExpiredLocked(now clock.Instant) {
 		if gone(sh) {
 			s.trimShard(sh, now) // or MaxBytes would count its records for ever
 			past.add(sh)
+			s.countMemory(-shardBytes - sh.history.Bytes() - sh.marks.Bytes())
 		}
 	}
 	all := slices.DeleteFunc(slices.Clone(routes.all), gone)

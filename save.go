@@ -365,7 +365,7 @@ func (l *loader) stream(c Config) (err error) {
 		Retention: time.Duration(m.Retention), RecordBytes: int(m.RecordBytes),
 	}
 	c.Shards, c.Hollow = 1, m.Hollow
-	if l.s, err = NewStream(m.Name, c); err != nil {
+	if l.s, err = loadedStream(m.Name, c); err != nil {
 		return err
 	}
 	l.now = l.s.created
@@ -390,6 +390,7 @@ func (l *loader) shard() error {
 	}
 	kind := l.s.shardKind()
 	sh := newShard(kind, identity{created: m.Created, id: m.ID}, m.Keys, m.Parents, m.Opened)
+	l.s.countMemory(shardBytes)
 	sh.log = shardlog.Log{}
 	log, err := shardlog.Restore(&sh.log, kind.log, shardlog.State{
 		First: m.First, End: m.End, Bytes: m.Bytes, LastMs: m.LastMs, Gaps: m.Gaps,
@@ -410,6 +411,18 @@ func (l *loader) shard() error {
 	sh.batchBytes.Store(m.BatchBytes)
 	l.shards, l.saved = append(l.shards, sh), append(l.saved, m)
 	return nil
+}
+
+// loadedStream returns an empty stream whose memory is counted, whether there
+// is room for it or not.
+func loadedStream(name string, c Config) (*Stream, error) {
+	c, err := resolved(name, c)
+	if err != nil {
+		return nil, err
+	}
+	s := newStream(name, c)
+	s.countMemory(streamBytes)
+	return s, nil
 }
 
 // skip returns how many indexes of a shard are left out.

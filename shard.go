@@ -73,9 +73,10 @@ type shardEnding struct {
 
 // A shardKind is what the shards of a stream have in common.
 type shardKind struct {
-	limits Limits // resolved
-	large  bool   // records above 1 MiB are admitted
-	window int64  // seconds that metrics are kept
+	limits Limits            // resolved
+	large  bool              // records above 1 MiB are admitted
+	window int64             // seconds that metrics are kept
+	grown  func(bytes int64) // nil unless memory is counted
 	log    shardlog.Options
 }
 
@@ -87,6 +88,7 @@ func newShard(kind shardKind, of identity, keys HashKeyRange, parents []ShardID,
 	}
 	sh.owed = quota.WriteRecords
 	sh.reads = quota.NewReads(kind.limits.ReadCallsPerSecond, kind.limits.ReadBytesPerSecond)
+	sh.history.Grown, sh.marks.Grown = kind.grown, kind.grown
 	sh.history.Init(kind.window, shardSums, shardKinds-shardSums)
 	sh.marks.Init(kind.window)
 	sh.log.Init(kind.log)

@@ -35,6 +35,23 @@ type Config struct {
 	// WhenFull says what happens to a put that does not fit into MaxBytes. The
 	// zero value is [Refuse].
 	WhenFull FullPolicy
+	// Memory is a bound that the stream shares with others; nil is none. The stream
+	// tells it what it takes: each block of records, itself, its shards, its
+	// consumers, and the seconds that metrics keep; and what it gives up. It is
+	// asked by many goroutines at a time.
+	//
+	// Full is asked by each put before it does anything, with no lock held; where
+	// it is true the put is refused with [ErrMemoryFull], whatever WhenFull says.
+	// Take counts so many bytes unless they are too many: NewStream is refused with
+	// [ErrMemoryFull] then, and a block is made as small as it can be. Count counts
+	// bytes that are taken in any case, by a split or by loading, or, when negative,
+	// given back. Take and Count are called with locks held, so they must not call
+	// the stream. A stream that nobody uses any more gives nothing back by itself.
+	Memory interface {
+		Full() bool
+		Take(bytes int64) bool
+		Count(bytes int64)
+	}
 	// Hollow makes the stream keep of each record its size, its place and its
 	// arrival, but neither key nor data: reads return as many zero bytes, for the
 	// partition key too. A record of up to 64 KiB then takes eight bytes of memory,
@@ -220,25 +237,73 @@ type Stream struct {
 // NewStream returns an empty stream. name has 1 to 128 of the characters
 // a-z A-Z 0-9 . _ and -, as on the service.
 func NewStream(name string, c Config) (*Stream, error) {
-	if err := checkStreamName(name); err != nil {
+	c, err := resolved(name, c)
+	if err != nil {
 		return nil, err
 	}
-	c = c.withDefaults()
-	if err := c.check(); err != nil {
-		return nil, fmt.Errorf("stream %s: %w", name, err)
+	if c.Memory != nil && !c.Memory.Take(streamBytes+int64(c.Shards)*shardBytes) {
+		return nil, fmt.Errorf("stream %s with %d shards: %w", name, c.Shards, ErrMemoryFull)
 	}
+	return newStream(name, c), nil
+}
+
+// What a stream and each of its shards and consumers count for in
+// [Config.Memory], blocks and the seconds of metrics aside: what they take, and
+// something more for the lists that they are in.
+const (
+	streamBytes   = 4 << 10
+	shardBytes    = 2 << 10
+	consumerBytes = 1 << 10
+)
+
+// newStream returns a stream of a configuration that was checked, whose memory
+// is counted.
+func newStream(name string, c Config) *Stream {
 	s := &Stream{name: name, clock: c.Now, limits: c.Limits, config: c}
 	s.created = s.now()
 	s.full = memoryBound{max: c.MaxBytes, policy: c.WhenFull}
 	s.retains.Store(int64(c.Retention))
 	s.recordBytes.Store(int64(c.RecordBytes))
 	window := int64(c.MetricsWindow / time.Second)
+	if c.Memory != nil {
+		s.history.Grown, s.marks.Grown = c.Memory.Count, c.Memory.Count
+	}
 	s.history.Init(window, streamSums, 0)
 	s.marks.Init(window)
 	s.opensAfter = createdAfter(c.After)
 	s.openFirstShards(c.Shards)
 	s.beginMode(c)
-	return s, nil
+	return s
+}
+
+// isFull reports whether a put of n records is to be refused because the memory
+// that the stream shares with others is full, and counts them if so. The caller
+// holds no lock.
+func (s *Stream) isFull(n int, now clock.Instant) bool {
+	if s.config.Memory == nil || !s.config.Memory.Full() {
+		return false
+	}
+	s.history.Add(now.Second(), kindRefusedRecords, int64(n))
+	return true
+}
+
+// countMemory counts memory in the bound that the stream shares with others.
+func (s *Stream) countMemory(bytes int64) {
+	if s.config.Memory != nil {
+		s.config.Memory.Count(bytes)
+	}
+}
+
+// resolved returns the configuration of a stream with its defaults filled in.
+func resolved(name string, c Config) (Config, error) {
+	if err := checkStreamName(name); err != nil {
+		return c, err
+	}
+	c, err := c.Resolved()
+	if err != nil {
+		return c, fmt.Errorf("stream %s: %w", name, err)
+	}
+	return c, nil
 }
 
 // shardKind returns what a shard that is opened now has in common with the
@@ -246,7 +311,7 @@ func NewStream(name string, c Config) (*Stream, error) {
 func (s *Stream) shardKind() shardKind {
 	return shardKind{
 		limits: s.limits, large: s.recordBytes.Load() > mib, window: s.history.Window(),
-		log: shardlog.Options{Hollow: s.config.Hollow},
+		grown: s.history.Grown, log: shardlog.Options{Hollow: s.config.Hollow, Memory: s.config.Memory},
 	}
 }
 

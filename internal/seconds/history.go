@@ -11,6 +11,7 @@ import (
 	"iter"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 )
 
 // A History counts things of several kinds by the second, and keeps for each
@@ -18,6 +19,10 @@ import (
 // which the user gives a meaning. Those who count take a mutex; those who read
 // take none. Init comes before use.
 type History struct {
+	// Grown is told how many bytes more the ring takes. Nil means that nobody is.
+	// Immutable once something was counted.
+	Grown func(bytes int64)
+
 	window int64     // seconds to be kept; immutable
 	sums   int       // the kinds below this are sums, the others maxima; immutable
 	all    []allTime // by kind
@@ -110,7 +115,7 @@ func (p *place) reset(at int64) {
 
 // growLocked replaces the ring by one of n places with the same seconds.
 func (h *History) growLocked(n int) *[]place {
-	ring := h.newRing(n)
+	ring, before := h.newRing(n), h.Bytes()
 	if old := h.ring.Load(); old != nil {
 		for i := range *old {
 			from := &(*old)[i]
@@ -124,7 +129,20 @@ func (h *History) growLocked(n int) *[]place {
 		}
 	}
 	h.ring.Store(&ring)
+	if h.Grown != nil {
+		h.Grown(h.Bytes() - before)
+	}
 	return &ring
+}
+
+// Bytes returns what the ring takes.
+func (h *History) Bytes() int64 {
+	ring := h.ring.Load()
+	if ring == nil {
+		return 0
+	}
+	const countBytes = 8
+	return int64(len(*ring)) * (int64(unsafe.Sizeof(place{})) + countBytes*int64(len(h.all)))
 }
 
 func (h *History) newRing(n int) []place {

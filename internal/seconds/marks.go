@@ -5,6 +5,7 @@ import (
 	"iter"
 	"slices"
 	"sync/atomic"
+	"unsafe"
 )
 
 // An Intake is what was taken in, from the beginning or within a second.
@@ -34,6 +35,9 @@ func (in Intake) Since(before Intake) Intake {
 // two marks, so nothing has to be counted but once a second. Init comes before
 // use.
 type Marks struct {
+	// Grown is as in [History].
+	Grown func(bytes int64)
+
 	window int64 // immutable
 	ring   atomic.Pointer[[]mark]
 	last   atomic.Int64 // newest marked second
@@ -112,7 +116,7 @@ func (m *Marks) place(at int64) *mark {
 }
 
 func (m *Marks) grow(n int) *[]mark {
-	ring := make([]mark, n)
+	ring, before := make([]mark, n), m.Bytes()
 	if old := m.ring.Load(); old != nil {
 		for i := range *old {
 			from := (*old)[i].get()
@@ -123,7 +127,19 @@ func (m *Marks) grow(n int) *[]mark {
 		}
 	}
 	m.ring.Store(&ring)
+	if m.Grown != nil {
+		m.Grown(m.Bytes() - before)
+	}
 	return &ring
+}
+
+// Bytes returns what the ring takes.
+func (m *Marks) Bytes() int64 {
+	ring := m.ring.Load()
+	if ring == nil {
+		return 0
+	}
+	return int64(len(*ring)) * int64(unsafe.Sizeof(mark{}))
 }
 
 func (m *mark) set(at int64, in Intake) {

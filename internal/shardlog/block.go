@@ -20,6 +20,7 @@ import (
 // Invariant: what is published is never written again.
 type Block struct {
 	arena  []byte
+	asked  int    // the size of arena that was asked for, as it is counted
 	base   uint64 // index of the first record
 	from   uint64 // the index after the last record before; less than base behind a gap
 	baseMs int64  // arrival of the first record, Unix milliseconds

@@ -25,7 +25,23 @@ type Options struct {
 	// NewArena returns a block of so many bytes, which need not be zero. Nil means
 	// [NewArena].
 	NewArena func(n int) []byte
+	// Memory counts what blocks take. Nil means that nobody does. It is called
+	// with the writers' lock held.
+	Memory Memory
 }
+
+// A Memory counts bytes for a bound.
+type Memory interface {
+	// Take counts n bytes unless that is too many.
+	Take(n int64) bool
+	// Count counts n bytes that are taken in any case, or given back if n is
+	// negative.
+	Count(n int64)
+}
+
+// blockBytes is what a block takes beside its arena: itself, its place in the
+// ring and in the index.
+const blockBytes = 256
 
 // A Log is one ordered log of records, each with an index. Indexes rise by one
 // from 1 on, but for gaps that [Restore] leaves.
@@ -168,8 +184,9 @@ func (l *Log) PublishTo(i uint64) {
 // alone.
 func (l *Log) roll(size int, ms int64) {
 	old := l.active
+	asked := l.arenaBytes(size)
 	b := &Block{
-		arena: l.newArena(size), hollow: l.options.Hollow,
+		arena: l.options.NewArena(asked), asked: asked, hollow: l.options.Hollow,
 		base: l.next, from: l.appendedEnd(), baseMs: ms,
 		records: old.records + int64(l.n), bytes: old.bytes + int64(old.used),
 	}
@@ -197,13 +214,31 @@ func (l *Log) enter(b *Block) {
 	l.tail.Store(b)
 }
 
-// newArena returns the memory of the block after the active one.
-func (l *Log) newArena(size int) []byte {
+// arenaBytes returns how large an arena to ask for for the block after the
+// active one, whose first record has size bytes, and counts the block.
+func (l *Log) arenaBytes(size int) int {
 	n, old := l.n, l.active
+	want, least := arenaBytes(old.used+headerBytes*n, size), arenaBytes(0, size)
 	if l.options.Hollow {
-		return l.options.NewArena(hollowArenaBytes(headerBytes*n, n+1, old.used+size))
+		want = hollowArenaBytes(headerBytes*n, n+1, old.used+size)
+		least = want
 	}
-	return l.options.NewArena(arenaBytes(old.used+headerBytes*n, size))
+	return l.options.count(want, least)
+}
+
+// count counts a block, and returns how large its arena may be: least where
+// there is no room for what is wanted. A record that has come as far as this is
+// stored.
+func (o *Options) count(want, least int) int {
+	switch {
+	case o.Memory == nil:
+		return want
+	case least < want && o.Memory.Take(int64(want)+blockBytes):
+		return want
+	default:
+		o.Memory.Count(int64(least) + blockBytes)
+		return least
+	}
 }
 
 // TrimTo makes the records before index i unreadable, as far as they are
@@ -304,6 +339,9 @@ func (l *Log) dropBlocks() {
 	}
 	for _, b := range dropped {
 		l.index.Delete(entryOf(b))
+		if m := l.options.Memory; m != nil {
+			m.Count(-int64(b.asked) - blockBytes)
+		}
 	}
 	// In this order: who meets the link looks the index up, and must not find the
 	// block there again.

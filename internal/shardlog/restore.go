@@ -156,7 +156,7 @@ func (r *Restorer) Block(h BlockHead, arena []byte) error {
 		return errors.New("a block does not follow the one before")
 	}
 	b := &Block{
-		arena: arena, hollow: l.options.Hollow, base: h.Base, baseMs: h.BaseMs,
+		arena: arena, asked: len(arena), hollow: l.options.Hollow, base: h.Base, baseMs: h.BaseMs,
 		from: r.from(h.Base), records: int64(h.Base-1) - l.skipped(h.Base), bytes: h.Bytes, used: int(h.Used),
 	}
 	if err := b.check(int(h.Count), r.state.LastMs); err != nil {
@@ -166,6 +166,7 @@ func (r *Restorer) Block(h BlockHead, arena []byte) error {
 		old.next.Store(b)
 	}
 	l.active, l.n, l.next = b, int(h.Count), h.Base+uint64(h.Count)
+	l.options.count(len(arena), len(arena))
 	l.enter(b)
 	return nil
 }
