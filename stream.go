@@ -36,17 +36,17 @@ type Config struct {
 	// zero value is [Refuse].
 	WhenFull FullPolicy
 	// Memory is a bound that the stream shares with others; nil is none. The stream
-	// tells it what it takes: each block of records, itself, its shards, its
-	// consumers, and the seconds that metrics keep; and what it gives up. It is
-	// asked by many goroutines at a time.
+	// tells it what it takes and gives up: each block of records, itself, its
+	// shards, its consumers, and the seconds that metrics keep. It is asked by many
+	// goroutines at a time.
 	//
 	// Full is asked by each put before it does anything, with no lock held; where
 	// it is true the put is refused with [ErrMemoryFull], whatever WhenFull says.
 	// Take counts so many bytes unless they are too many: NewStream is refused with
 	// [ErrMemoryFull] then, and a block is made as small as it can be. Count counts
-	// bytes that are taken in any case, by a split or by loading, or, when negative,
-	// given back. Take and Count are called with locks held, so they must not call
-	// the stream. A stream that nobody uses any more gives nothing back by itself.
+	// bytes that are taken in any case, by a split or by loading, or, when
+	// negative, given back. Take and Count are called with locks held, so they must
+	// not call the stream. One that nobody uses any more gives nothing back.
 	Memory interface {
 		Full() bool
 		Take(bytes int64) bool

@@ -144,6 +144,59 @@ func (sub *Subscription) Next(ctx context.Context) (Batch, error) {
 	}
 }
 
+// Wait waits until an event is likely to be due, which [Subscription.TryNext]
+// returns then, and lets go of the records of the last one. It is for callers
+// who have many subscriptions, and memory for the events of a few. It returns
+// nil as well when the subscription is over, and the context's error.
+func (sub *Subscription) Wait(ctx context.Context) error {
+	if sub.isNone() {
+		return nil
+	}
+	if cap(sub.batch) > keptRecords {
+		sub.batch = nil
+	}
+	for {
+		if err := checkContext(ctx); err != nil {
+			return err
+		}
+		// Enter, then look: what changes in between is not missed.
+		appended, ended := sub.sh.waiting.Enter(), sub.ended.Enter()
+		left := sub.untilDue()
+		if left == 0 {
+			return nil
+		}
+		wait.Pause(ctx, left, appended, ended)
+	}
+}
+
+// keptRecords is for how many records a subscription that waits keeps room.
+const keptRecords = 64
+
+// untilDue returns how long it is until an event is due if nothing is put: zero
+// if one may be.
+func (sub *Subscription) untilDue() time.Duration {
+	now := sub.stream.now()
+	sub.mu.Lock()
+	defer sub.mu.Unlock()
+	due := min(sub.idleAt, sub.overAt)
+	if sub.err != nil || now >= due {
+		return 0
+	}
+	left := time.Duration(due - now)
+	if now < sub.ready {
+		return min(left, time.Duration(sub.ready-now))
+	}
+	c, s := sub.cursor, sub.stream
+	if sub.sh.finished(&c) {
+		return 0
+	}
+	sub.sh.log.SkipTo(&c, s.horizonMs(now))
+	if sub.sh.visible(&c, s.horizonMs(now), now, s.config.FanOutDelay, 1) > 0 && c.Next < sub.sh.log.End() {
+		return 0
+	}
+	return min(left, sub.sh.untilVisible(&c, now, s.config.FanOutDelay).wait)
+}
+
 // A pause is what there is to wait for when no event is due. The stream's clock
 // decides; timers only say when to look at it again.
 type pause struct {
