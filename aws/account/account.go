@@ -43,6 +43,7 @@ type Account struct {
 	config    Config // immutable; resolved
 	partition string // immutable; of ARNs
 	seal      [sealBytes]byte
+	memory    *share // immutable; what it takes beside its streams; nil without a bound
 
 	// streams holds every stream by its name, those that are CREATING or
 	// DELETING too. The map is never changed: under mu it is replaced by
@@ -61,14 +62,30 @@ type Account struct {
 }
 
 // New returns an account without streams. The error says which field of the
-// Config is out of bounds.
+// Config is out of bounds, or is an [*Error] where Memory has no room for an
+// account.
 func New(c Config) (*Account, error) {
+	a, err := newAccount(c)
+	if err != nil {
+		return nil, err
+	}
+	if a.checkMemory("CreateStream"); !a.memory.Take(accountBytes) {
+		return nil, a.memoryFull()
+	}
+	if m := a.config.Memory; m != nil {
+		m.join(a)
+	}
+	return a, nil
+}
+
+// newAccount returns an account whose memory is not counted.
+func newAccount(c Config) (*Account, error) {
 	c = c.withDefaults()
 	if err := c.check(); err != nil {
 		return nil, err
 	}
 	sum := sha256.Sum256([]byte(c.ID + "/" + c.Region))
-	a := &Account{config: c, partition: partitionOf(c.Region), channels: make(map[string]*channel)}
+	a := &Account{config: c, partition: partitionOf(c.Region), memory: c.newShare(), channels: make(map[string]*channel)}
 	copy(a.seal[:], sum[:])
 	a.streams.Store(&map[string]*stream{})
 	return a, nil
@@ -107,7 +124,8 @@ type control struct {
 	a   *Account
 	op  string
 	now time.Time
-	own bool // of who arranges the account: no call rate counts it
+	own bool    // of who arranges the account: no call rate counts it
+	met *stream // that the operation addresses; nil if it was not found
 }
 
 // do runs an operation on settings: under the account's lock, at one reading of
@@ -120,6 +138,7 @@ func do[In, Out any](ctx context.Context, a *Account, op string, in *In, f func(
 		in = new(In)
 	}
 	c := &control{a: a, op: op, now: a.config.Now(), own: ctx.Value(withoutCallRates{}) != nil}
+	full := a.checkMemory(op)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if !c.own && !a.rates.allow(a.config.CallRates, op, perAccount, c.now) {
@@ -128,7 +147,14 @@ func do[In, Out any](ctx context.Context, a *Account, op string, in *In, f func(
 	if err := c.checkToken(in); err != nil {
 		return nil, err
 	}
-	return f(c, in)
+	if full != nil {
+		return nil, full
+	}
+	out, err := f(c, in)
+	if c.met != nil {
+		c.met.recountLocked()
+	}
+	return out, err
 }
 
 // stream returns the stream that an operation addresses, in the state that it
@@ -142,6 +168,7 @@ func (c *control) stream(name, arn *string) (*stream, error) {
 	if st == nil {
 		return nil, c.a.streamNotFound(id)
 	}
+	c.met = st
 	if !c.own && !st.rates.allow(c.a.config.CallRates, c.op, perStream, c.now) {
 		return nil, errorf(CodeLimitExceeded, msgRateStream, st.name, c.a.config.ID)
 	}

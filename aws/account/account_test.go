@@ -262,18 +262,20 @@ func TestAccount_engineTypes(t *testing.T) {
 	_, _, err = f.PutRecordsEntries(f.ctx, account.StreamRef{Name: "X"}, make([]weir.Entry, 1))
 	f.failsAs(err, account.CodeResourceNotFound)
 	code, message := f.EntryError(weir.ErrMemoryFull)
+	assert.Equal(t, account.CodeThroughputExceeded, code)
+	assert.Contains(t, message, "Rate exceeded")
+	code, message = f.EntryError(weir.ErrInvalidArgument)
 	assert.Equal(t, "InternalFailure Internal service failure.", code+" "+message)
 }
 
-// What the engine's memory bound refuses is an internal failure: the caller may
-// try again.
+// What a memory bound refuses is a throttle: the caller may try again, later.
 func TestAccount_memoryFull(t *testing.T) {
 	config := account.Instant()
 	config.Stream.MaxBytes = 1000
 	f := newFixture(t, config)
 	_, err := f.tryPut(account.PutRecordInput{PartitionKey: ptr("a"), Data: make([]byte, 2000)})
-	f.fails(err, account.CodeInternalFailure, "Internal service failure.")
+	f.fails(err, account.CodeThroughputExceeded, "Rate exceeded for account 123456789012: the memory that there is for records is full.")
 	out, err := f.PutRecords(f.ctx, &account.PutRecordsInput{StreamName: S(), Records: []account.PutRecordsRequestEntry{{PartitionKey: ptr("a"), Data: make([]byte, 2000)}}})
 	require.NoError(t, err)
-	assert.Equal(t, "InternalFailure", out.Records[0].ErrorCode)
+	assert.Equal(t, account.CodeThroughputExceeded, out.Records[0].ErrorCode)
 }

@@ -61,6 +61,7 @@ func (st *stream) carryOutLocked(ch *change) {
 		st.open.Store(false)
 		st.a.setStreamLocked(st.name, nil)
 		st.a.deleted.add(st.engine, ch.At)
+		st.memory.end()
 	case effectSplit:
 		_, _ = st.engine.SplitShard(context.Background(), ch.Shards[0], ch.HashKey)
 	case effectMerge:

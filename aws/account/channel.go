@@ -76,6 +76,7 @@ func (c *control) channel(text *string) (*channel, error) {
 	}
 	c.settleChannels()
 	if ch := c.a.channels[p.name]; ch != nil && c.a.local(p) {
+		c.met = ch.st
 		return ch, nil
 	}
 	return nil, errorf(CodeResourceNotFound, msgChannelNotFound, *text)

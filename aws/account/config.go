@@ -19,8 +19,14 @@ type Config struct {
 	// Stream is what every new stream begins with: its limits, its memory and
 	// its metrics. The zero value is the service's. What an operation sets
 	// (shards, retention, mode, distribution, warm throughput), what Quotas say
-	// (consumers, mode switches), After and the clock mean nothing in it.
+	// (consumers, mode switches), After, Memory and the clock mean nothing in it.
 	Stream weir.Config
+	// Memory bounds what the account holds together with others that have the same.
+	// Nil means that there is no bound. When it is full, puts get
+	// ProvisionedThroughputExceededException, each record of a batch for itself,
+	// and operations that would leave something behind (streams, shards, consumers,
+	// channels, tags, policies) LimitExceededException; reads and all others go on.
+	Memory *Memory
 	// Delays are how long changes of status take. The zero value is about what
 	// they take on the service.
 	Delays Delays
@@ -178,7 +184,7 @@ func streamDefaults(c weir.Config, region string) weir.Config {
 		c.Limits.OnDemandWriteBytesPerSecond = weir.Unlimited().OnDemandWriteBytesPerSecond
 	}
 	c.Limits.Consumers, c.Limits.ModeSwitchesPerDay = -1, -1
-	c.Shards, c.Settings = 0, weir.Settings{}
+	c.Shards, c.Settings, c.Memory = 0, weir.Settings{}, nil
 	return c
 }
 

@@ -106,9 +106,11 @@ func (a *Account) translate(err error) error {
 		return err
 	case errors.As(err, &limit):
 		return errorf(CodeThroughputExceeded, msgRateShard, limit.Shard, limit.Stream, a.config.ID)
+	case errors.Is(err, weir.ErrMemoryFull):
+		return errorf(CodeThroughputExceeded, msgMemoryPut, a.config.ID)
 	case errors.Is(err, weir.ErrInvalidArgument):
 		return errorf(CodeInvalidArgument, msgInvalidArgument) // the engine's words are not for the wire
-	default: // among them memory that is full: the caller may try again
+	default:
 		return internalFailure()
 	}
 }
@@ -119,6 +121,9 @@ func (a *Account) EntryError(err error) (code, message string) {
 	var limit *weir.LimitError
 	if errors.As(err, &limit) {
 		return CodeThroughputExceeded, fmt.Sprintf(msgRateShard, limit.Shard, limit.Stream, a.config.ID)
+	}
+	if errors.Is(err, weir.ErrMemoryFull) {
+		return CodeThroughputExceeded, fmt.Sprintf(msgMemoryPut, a.config.ID)
 	}
 	return CodeEntryFailure, msgInternalFailure
 }

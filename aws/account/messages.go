@@ -65,6 +65,8 @@ const (
 
 // Messages whose words on the service are not known; these are ours.
 const (
+	msgMemoryPut          = "Rate exceeded for account %s: the memory that there is for records is full."
+	msgMemoryLimit        = "This request would exceed the memory that there is for streams. In use: %d bytes. Limit: %d bytes."
 	msgInvalidArgument    = "The request has an invalid argument."
 	msgNoARN              = "StreamARN should be provided."
 	msgNoStream           = "Either StreamName or StreamARN should be provided."

@@ -125,29 +125,48 @@ func (st *stream) saveLocked() savedStream {
 // Load returns the account that [Account.Save] saved, with the same ID and
 // region. open returns the engine's stream of a name, as a rule by
 // [weir.LoadStream], with the Config that it is given.
+// What is loaded counts in [Config.Memory] whether there is room for it or not.
 func Load(c Config, settings []byte, open func(name string, c weir.Config) (*weir.Stream, error)) (*Account, error) {
-	a, err := New(c)
+	a, err := newAccount(c)
 	if err != nil {
 		return nil, err
 	}
+	a.memory.Count(accountBytes)
+	if err := a.load(settings, open); err != nil {
+		a.Discard()
+		return nil, err
+	}
+	if m := a.config.Memory; m != nil {
+		m.join(a)
+	}
+	return a, nil
+}
+
+func (a *Account) load(settings []byte, open func(name string, c weir.Config) (*weir.Stream, error)) error {
 	var saved savedAccount
 	if err := json.Unmarshal(settings, &saved); err != nil {
-		return nil, fmt.Errorf("saved account: %w", err)
+		return fmt.Errorf("saved account: %w", err)
 	}
 	if saved.Version < 1 || saved.Version > savedVersion {
-		return nil, fmt.Errorf("saved account: it is of version %d; versions up to %d can be read", saved.Version, savedVersion)
+		return fmt.Errorf("saved account: it is of version %d; versions up to %d can be read", saved.Version, savedVersion)
 	}
 	a.commitment, a.channelSeq, a.deleted.after = saved.Commitment, saved.ChannelSeq, saved.Deleted
 	streams := make(map[string]*stream, len(saved.Streams))
+	a.streams.Store(&streams)
 	for i := range saved.Streams {
 		st, err := a.loadStream(&saved.Streams[i], open)
 		if err != nil {
-			return nil, fmt.Errorf("stream %s: %w", saved.Streams[i].Name, err)
+			return fmt.Errorf("stream %s: %w", saved.Streams[i].Name, err)
 		}
 		streams[st.name] = st
 	}
-	a.streams.Store(&streams)
-	return a, a.loadChannels(saved.Channels, streams)
+	if err := a.loadChannels(saved.Channels, streams); err != nil {
+		return err
+	}
+	for _, st := range streams {
+		st.recountLocked() // nobody else has the account yet
+	}
+	return nil
 }
 
 func (a *Account) loadStream(saved *savedStream, open func(string, weir.Config) (*weir.Stream, error)) (*stream, error) {
@@ -161,6 +180,7 @@ func (a *Account) loadStream(saved *savedStream, open func(string, weir.Config) 
 	if st.suffixes == nil {
 		st.suffixes = make(map[string]int64)
 	}
+	st.memory = a.config.newShare()
 	if ch := st.change; ch != nil {
 		if !ch.valid() {
 			return nil, fmt.Errorf("saved account: unknown change %q", ch.What)
@@ -177,8 +197,12 @@ func (a *Account) loadStream(saved *savedStream, open func(string, weir.Config) 
 	}
 	config := a.config.Stream
 	config.Now = st.clock.read
+	if st.memory != nil {
+		config.Memory = st.memory
+	}
 	engine, err := open(st.name, config)
 	if err != nil {
+		st.memory.end()
 		return nil, err
 	}
 	if engine.Name() != st.name {

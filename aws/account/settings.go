@@ -45,6 +45,11 @@ func updateStreamMode(c *control, in *UpdateStreamModeInput) (*UpdateStreamModeO
 		st.switches.add(c.now)
 		st.mode, st.warm = to, WarmThroughput{}
 	}
+	if more := int(warm) - st.openShards(); more > 0 {
+		if err := st.reserve(more); err != nil {
+			return nil, err
+		}
+	}
 	st.warm.TargetMiBps = warm
 	st.beginLocked(c.now, StatusUpdating, c.a.config.Delays.Update, change{What: effectMode, Mode: mode, Warm: warm})
 	return &UpdateStreamModeOutput{}, nil

@@ -157,6 +157,9 @@ func splitShard(c *control, in *SplitShardInput) (*SplitShardOutput, error) {
 		return nil, errorf(CodeInvalidArgument, msgSplitHashKey, *in.NewStartingHashKey, sh.ID, st.name, c.a.config.ID,
 			sh.HashKeyRange.Start, sh.HashKeyRange.End)
 	}
+	if err := st.reserve(2); err != nil {
+		return nil, err
+	}
 	c.reshard(st, 1, change{What: effectSplit, Shards: []weir.ShardID{sh.ID}, HashKey: at})
 	return &SplitShardOutput{}, nil
 }
@@ -182,6 +185,9 @@ func mergeShards(c *control, in *MergeShardsInput) (*MergeShardsOutput, error) {
 	lower, upper := shards[0], shards[1]
 	if !lower.HashKeyRange.Adjoins(upper.HashKeyRange) {
 		return nil, errorf(CodeInvalidArgument, msgNotAdjacent, lower.ID, upper.ID, st.name, c.a.config.ID)
+	}
+	if err := st.reserve(1); err != nil {
+		return nil, err
 	}
 	c.reshard(st, 0, change{What: effectMerge, Shards: []weir.ShardID{lower.ID, upper.ID}})
 	return &MergeShardsOutput{}, nil
@@ -267,6 +273,13 @@ func updateShardCount(c *control, in *UpdateShardCountInput) (*UpdateShardCountO
 	}
 	more := target - current
 	if err := c.needShards(more); err != nil {
+		return nil, err
+	}
+	made := 0
+	for _, step := range steps {
+		made += len(step.Children)
+	}
+	if err := st.reserve(made); err != nil {
 		return nil, err
 	}
 	if len(steps) > 0 {

@@ -13,12 +13,13 @@ import (
 // A stream is a named stream of an account: the engine's, and what the service
 // knows of it besides.
 type stream struct {
-	a       *Account // immutable, likewise down to clock
+	a       *Account // immutable, likewise down to memory
 	name    string
 	arn     string
 	created time.Time // to the millisecond
 	engine  *weir.Stream
 	clock   *streamClock
+	memory  *share // nil without a bound
 
 	// What the way of records reads. It is written under Account.mu.
 	due        atomic.Int64 // when change takes effect, Unix nanoseconds; 0: there is none
@@ -38,7 +39,9 @@ type stream struct {
 	change     *change // pending; nil when status is ACTIVE
 	rates      limiters
 	mode       string
-	extra      int // shards that a pending change will add, for the quota
+	extra      int   // shards that a pending change will add, for the quota
+	reserved   int64 // bytes that are counted for what a pending change will make
+	counted    int64 // bytes that are counted for what follows
 	tags       map[string]string
 	policy     string
 	metrics    []string // of enhanced monitoring, in the order of ShardMetrics
@@ -83,6 +86,7 @@ func (st *stream) settleLocked(now time.Time) {
 		st.clock.held.Store(&ch.At)
 		st.carryOutLocked(ch)
 		st.clock.held.Store(nil)
+		st.unreserve()
 		st.status = StatusActive
 		if !st.gone {
 			st.open.Store(true)
@@ -155,7 +159,10 @@ func createStream(c *control, in *CreateStreamInput) (*CreateStreamOutput, error
 		a: c.a, name: *in.StreamName, arn: c.a.arnOf("stream/" + *in.StreamName),
 		created: c.now.UTC().Truncate(time.Millisecond),
 		clock:   &streamClock{now: c.a.config.Now}, mode: modeName(config.Mode),
-		tags: addTags(nil, in.Tags), suffixes: make(map[string]int64),
+		tags: addTags(nil, in.Tags), suffixes: make(map[string]int64), memory: c.a.config.newShare(),
+	}
+	if st.memory != nil { // or the interface would not be nil
+		config.Memory = st.memory
 	}
 	config.Now, config.After = st.clock.read, c.a.deleted.after[st.name]
 	if _, err := config.Resolved(); err != nil {
@@ -164,12 +171,16 @@ func createStream(c *control, in *CreateStreamInput) (*CreateStreamOutput, error
 	st.clock.held.Store(&c.now)
 	st.engine, err = weir.NewStream(st.name, config)
 	st.clock.held.Store(nil)
+	if errors.Is(err, weir.ErrMemoryFull) {
+		return nil, c.a.memoryFull()
+	}
 	if err != nil { // of all that it is made of only the name was not looked at
 		return nil, invalid(quoted(*in.StreamName), "streamName", "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+")
 	}
 	delete(c.a.deleted.after, st.name) // the new stream's numbers are greater
 	st.warm = WarmThroughput{int32(config.WarmThroughput), int32(config.WarmThroughput)}
 	c.a.setStreamLocked(st.name, st)
+	c.met = st
 	st.beginLocked(c.now, StatusCreating, c.a.config.Delays.Create, change{})
 	return &CreateStreamOutput{}, nil
 }
