@@ -14,6 +14,7 @@ type exchange struct {
 	ctx      context.Context
 	w        http.ResponseWriter
 	http1    bool // the request came over HTTP/1.1
+	entry    *entry // of account; nil until it is looked up
 	account  *account.Account
 	op       *operation // nil if the target names none
 	protocol protocol

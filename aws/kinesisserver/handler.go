@@ -43,6 +43,7 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		x.giveOut()
 		x.letGo()
+		x.leave()
 		took := time.Since(start)
 		s.metrics.end(x, took)
 		s.logExchange(x, r, took)
@@ -291,8 +292,20 @@ func (s *Server) execute(x *exchange, r *http.Request) error {
 
 // enter finds the account that a request is for.
 func (s *Server) enter(x *exchange) (err error) {
-	x.account, err = s.config.Accounts.Account(x.tenant.account, x.tenant.region)
+	if x.entry != nil {
+		return nil
+	}
+	if x.entry, err = s.config.Accounts.enter(x.tenant); err == nil {
+		x.account = x.entry.Account
+	}
 	return err
+}
+
+// leave ends what enter began.
+func (x *exchange) leave() {
+	if x.entry != nil {
+		x.entry.leave()
+	}
 }
 
 // A dateText remembers the text of a Date header, which holds for a second. The
