@@ -125,6 +125,21 @@ func (s *Subscription) Next(ctx context.Context) (*SubscribeToShardEvent, error)
 	}
 }
 
+// Wait waits until an event is likely to be due, which [Subscription.TryNext]
+// returns then, and lets go of the records of the last one. It returns nil as
+// well when the subscription is over, and the context's error.
+func (s *Subscription) Wait(ctx context.Context) error {
+	for {
+		waiting, done := s.st.untilChange(ctx)
+		err := s.sub.Wait(waiting)
+		done()
+		if err == nil || ctx.Err() != nil {
+			return ctx.Err()
+		}
+		s.st.a.serving(s.st.name) // carries out what has fallen due
+	}
+}
+
 // TryNext is [Subscription.Next] without the waiting: it returns nil when no
 // event is due. It is for callers who move the clock themselves.
 func (s *Subscription) TryNext() (*SubscribeToShardEvent, error) {

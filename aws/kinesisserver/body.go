@@ -5,15 +5,11 @@ import (
 	"io"
 	"net/http"
 	"sync"
-	"sync/atomic"
 )
 
-// buffers are for bodies of responses.
-var buffers = sync.Pool{New: func() any { return new([]byte) }}
-
-// firstBuffers are for bodies of requests, and largeBuffers for what has outgrown
-// them, so that a connection which only announces a body, or sends it slowly,
-// holds no large one.
+// firstBuffers are for bodies of requests and responses, and largeBuffers for
+// what has outgrown them, so that a connection which only announces a body, or
+// sends it slowly, or reads slowly what is small, holds no large one.
 var (
 	firstBuffers = sync.Pool{New: func() any { return new([]byte) }}
 	largeBuffers = sync.Pool{New: func() any { return new([]byte) }}
@@ -37,7 +33,7 @@ func giveBuffer(pool *sync.Pool, b *[]byte) {
 	}
 }
 
-// giveBody gives back the buffer of a request's body.
+// giveBody gives back the buffer of a request's body, or a response's.
 func giveBody(b *[]byte) {
 	if cap(*b) <= maxFirstBytes {
 		giveBuffer(&firstBuffers, b)
@@ -52,55 +48,53 @@ var errTooLarge = errors.New("body too large")
 // errBusy says that other requests hold as many bytes as all may.
 var errBusy = errors.New("too many bytes in flight")
 
-// A budget is how many bytes of large requests and responses there may be at a
-// time. Of a request and of a response the first 64 KiB do not count.
-type budget struct {
-	most int64 // negative: any number
-	held atomic.Int64
-}
-
-// take takes n bytes, unless that would be too many.
-func (b *budget) take(n int64) bool {
-	if held := b.held.Add(n); b.most >= 0 && held > b.most {
-		b.held.Add(-n)
-		return false
-	}
-	return true
-}
-
-// hold makes the exchange one that holds n more bytes, unless these are too
-// many.
-func (x *exchange) hold(n int) bool {
-	if n <= 0 {
-		return true
-	}
-	if !x.server.budget.take(int64(n)) {
-		return false
-	}
-	x.held += int64(n)
-	return true
-}
-
-// holdOut counts the response's body. Only one that can be asked for again is
-// refused.
+// holdOut counts the response's body, with all the room that it has. Only one
+// that can be asked for again is refused.
 func (x *exchange) holdOut() bool {
-	n := len(x.out) - maxFirstBytes
-	if x.hold(n) {
+	if cap(x.out) > maxFirstBytes && len(x.out) <= maxFirstBytes {
+		x.shrinkOut()
+	}
+	more := cap(x.out) - maxFirstBytes - int(x.expected)
+	if more <= 0 || x.hold(more) {
 		return true
 	}
 	if x.op != nil && x.op.name == "GetRecords" {
 		return false
 	}
-	x.server.budget.held.Add(int64(n))
-	x.held += int64(n)
+	x.server.budget.large.held.Add(int64(more))
+	x.flight.large += int64(more)
 	return true
 }
 
-// letGo gives back what the exchange held.
-func (x *exchange) letGo() {
-	if x.held > 0 {
-		x.server.budget.held.Add(-x.held)
+// shrinkOut puts a response that has become small into a small buffer: its
+// client may take long to read it.
+func (x *exchange) shrinkOut() {
+	small := takeBuffer(&firstBuffers)
+	*small = append((*small)[:0], x.out...)
+	*x.pooled = x.out
+	giveBody(x.pooled)
+	x.pooled, x.out = small, *small
+}
+
+// expect counts a response's body that is about to be made out, of so many
+// bytes, unless these are too many.
+func (x *exchange) expect(n int) bool {
+	if n <= maxFirstBytes {
+		return true
 	}
+	if !x.hold(n - maxFirstBytes) {
+		return false
+	}
+	x.expected = int64(n - maxFirstBytes)
+	large := takeBuffer(&largeBuffers)
+	if more := cap(*large) - n; more < 0 || !x.hold(more) { // the response may fit into less
+		giveBody(large)
+		return true
+	}
+	x.expected = int64(cap(*large) - maxFirstBytes)
+	giveBody(x.pooled)
+	x.pooled, x.out = large, (*large)[:0]
+	return true
 }
 
 // readBody reads a request's body into a buffer, which is to be given back.
@@ -109,7 +103,13 @@ func (x *exchange) readBody(r *http.Request, limit int64) (*[]byte, error) {
 	if r.ContentLength > limit {
 		return b, errTooLarge
 	}
-	for {
+	x.waits(true)
+	defer x.waits(false)
+	for mark := 0; ; {
+		if len(*b)-mark >= progressBytes {
+			mark = len(*b)
+			x.waits(true) // from now on
+		}
 		if len(*b) == cap(*b) {
 			var ok bool
 			if b, ok = x.growBody(b, r.ContentLength); !ok {
@@ -136,6 +136,9 @@ func (x *exchange) readBody(r *http.Request, limit int64) (*[]byte, error) {
 // have much more, which counts.
 func (x *exchange) growBody(b *[]byte, announced int64) (*[]byte, bool) {
 	n := len(*b)
+	if n >= minRoomBytes && x.flight.small == requestBytes && !x.holdSmall() {
+		return b, false
+	}
 	if n >= maxFirstBytes && cap(*b) <= maxFirstBytes {
 		large := takeBuffer(&largeBuffers)
 		if cap(*large) > n && x.holdBody(cap(*large)) {
@@ -159,4 +162,6 @@ func (x *exchange) growBody(b *[]byte, announced int64) (*[]byte, bool) {
 }
 
 // holdBody makes the exchange one that holds a request's body in so much room.
-func (x *exchange) holdBody(room int) bool { return x.hold(room - maxFirstBytes - int(x.held)) }
+func (x *exchange) holdBody(room int) bool {
+	return x.hold(room - maxFirstBytes - int(x.flight.large))
+}

@@ -37,17 +37,19 @@ func (b *slowBody) Read(p []byte) (int, error) {
 
 func (b *slowBody) Close() error { return nil }
 
+// heap returns how much memory is in use.
+func heap() int64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.GC() // pools let go at the second
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
 // heldBy returns how much memory a number of requests hold that announce 8 MiB
 // each and send some bytes of it.
 func heldBy(t *testing.T, s *server, requests, sent int) int64 {
 	t.Helper()
-	heap := func() int64 {
-		var m runtime.MemStats
-		runtime.GC()
-		runtime.GC() // pools let go at the second
-		runtime.ReadMemStats(&m)
-		return int64(m.HeapAlloc)
-	}
 	text := strings.Repeat("a", sent)
 	before := heap()
 	var waiting, ended sync.WaitGroup

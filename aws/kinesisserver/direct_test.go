@@ -294,10 +294,10 @@ func FuzzEventStream(f *testing.F) {
 		recorder := newRecorder()
 		w := newEventWriter(&exchange{w: recorder})
 		require.NoError(t, w.initial())
-		require.NoError(t, w.event(&account.SubscribeToShardEvent{
+		require.NoError(t, w.event(appendEvent(nil, &account.SubscribeToShardEvent{
 			Records:         []weir.Record{{PartitionKey: key, Data: data, ArrivalTime: time.UnixMilli(ms)}},
 			EncryptionTypes: []string{encryption}, ContinuationSequenceNumber: "1",
-		}))
+		})))
 		decoder := eventstream.NewDecoder()
 		_, err := decoder.Decode(&recorder.body, nil)
 		require.NoError(t, err)

@@ -23,7 +23,8 @@ type exchange struct {
 	value    value   // of body, unless it was read directly
 	out      []byte  // the response's body
 	pooled   *[]byte // what out began as, once the request is read; nil once it is given back
-	held     int64   // bytes of the server's budget
+	flight   flight  // what it holds of the server's budget
+	expected int64   // bytes of flight that were counted for the response before it was made out
 	streamed bool    // the response was written already
 	torn     bool    // writing out failed: HTTP/2 may still be reading it, so it is not used again
 
@@ -105,7 +106,19 @@ func (x *exchange) write(status int, contentType string) {
 	h["Content-Length"] = []string{strconv.Itoa(len(x.out))}
 	x.status, x.streamed = status, true
 	x.w.WriteHeader(status)
-	n, err := x.w.Write(x.out) // a client that has gone needs no answer
-	x.torn = err != nil
-	x.written += int64(n)
+	x.torn = x.send(x.out) != nil // a client that has gone needs no answer
+}
+
+// send writes bytes, a part at a time, so that it is known whether the client
+// takes them.
+func (x *exchange) send(b []byte) error {
+	defer x.waits(false)
+	for {
+		x.waits(true)
+		n, err := x.w.Write(b[:min(len(b), partBytes)])
+		x.written += int64(n)
+		if b = b[n:]; err != nil || len(b) == 0 {
+			return err
+		}
+	}
 }

@@ -3,6 +3,7 @@ package kinesisserver
 import (
 	"bytes"
 	"net/http"
+	"time"
 )
 
 // A recorder keeps what is written.
@@ -49,4 +50,13 @@ func OperationNames() (names []string) {
 		names = append(names, operations[i].name)
 	}
 	return names
+}
+
+// SetStall says how long a client may stall while the budget is short. It must
+// be called before anything is served.
+func (s *Server) SetStall(d time.Duration) { s.budget.stall = d }
+
+// Held returns the bytes that are held of the two parts of the budget.
+func (s *Server) Held() (large, small int64) {
+	return s.budget.large.held.Load(), s.budget.small.held.Load()
 }

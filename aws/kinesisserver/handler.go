@@ -42,7 +42,7 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 			s.recovered(x, r, p)
 		}
 		x.giveOut()
-		x.letGo()
+		s.budget.end(&x.flight)
 		x.leave()
 		took := time.Since(start)
 		s.metrics.end(x, took)
@@ -102,6 +102,10 @@ func (s *Server) serve(x *exchange, r *http.Request) {
 	if x.identity, x.refused = s.identify(r); x.refused != nil {
 		limit = min(limit, maxForeignBytes)
 	}
+	if !s.budget.begin(&x.flight, x.ctx) {
+		x.unread(r, errBusy)
+		return
+	}
 	body, err := x.readBody(r, limit)
 	x.request = body
 	defer x.giveIn()
@@ -110,7 +114,7 @@ func (s *Server) serve(x *exchange, r *http.Request) {
 		return
 	}
 	x.body, x.received = *body, len(*body)
-	x.pooled = takeBuffer(&buffers)
+	x.pooled = takeBuffer(&firstBuffers)
 	x.out = *x.pooled
 	s.answer(x, r)
 }
@@ -134,17 +138,18 @@ func (x *exchange) giveOut() {
 		return
 	}
 	*x.pooled = x.out
-	giveBuffer(&buffers, x.pooled)
+	giveBody(x.pooled)
 	x.pooled, x.out = nil, nil
 }
 
-// outlast gives back all that the exchange holds, because it is to last for
+// outlast gives back what the exchange holds, because it is to last for
 // minutes, and has no more use of it.
 func (x *exchange) outlast() {
 	x.giveIn()
 	x.giveOut()
-	x.letGo()
-	x.held, x.value = 0, value{}
+	f := &x.flight
+	x.server.budget.give(f, f.large, f.small-requestBytes)
+	x.value = value{}
 }
 
 // preflight answers a browser that asks whether it may call.

@@ -1,6 +1,7 @@
 package kinesisserver
 
 import (
+	"encoding/base64"
 	"encoding/binary"
 	"sync"
 	"unicode/utf8"
@@ -185,6 +186,8 @@ func directGetRecords(x *exchange) (bool, error) {
 	if !ok {
 		return false, nil
 	}
+	x.server.reading <- struct{}{}
+	defer func() { <-x.server.reading }()
 	records := recordSlices.Get().(*[]weir.Record)
 	defer giveRecords(records)
 	out, err := x.account.AppendRecords(x.ctx, (*records)[:0], in)
@@ -192,8 +195,20 @@ func directGetRecords(x *exchange) (bool, error) {
 		return true, err
 	}
 	*records = out.Records
+	if !x.expect(recordsBytes(out.Records)) {
+		return true, errTooBusy
+	}
 	x.out = x.protocol.appendGetRecords(x.out, out)
 	return true, nil
+}
+
+// recordsBytes returns about how many bytes records have in JSON, which is the
+// larger of the two forms.
+func recordsBytes(records []weir.Record) (n int) {
+	for i := range records {
+		n += base64.StdEncoding.EncodedLen(len(records[i].Data)) + len(records[i].PartitionKey) + jsonRecordOverhead
+	}
+	return n
 }
 
 // recordSlices are for the records of a GetRecords.

@@ -197,10 +197,7 @@ const jsonRecordOverhead = 180
 // appendJSONRecords appends the member Records.
 func appendJSONRecords(dst []byte, records []weir.Record, encryption []string) []byte {
 	dst = append(dst, `"Records":[`...)
-	size := 0
-	for i := range records {
-		size += base64.StdEncoding.EncodedLen(len(records[i].Data)) + len(records[i].PartitionKey) + jsonRecordOverhead
-	}
+	size := recordsBytes(records)
 	if cap(dst)-len(dst) < size {
 		dst = append(make([]byte, 0, len(dst)+size), dst...)
 	}

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 	"time"
 )
 
@@ -61,9 +62,12 @@ type Config struct {
 	// MaxBodyBytes is how large a request's body may be. Zero means 16 MiB.
 	MaxBodyBytes int64
 	// MaxInFlightBytes is how many bytes the bodies of all requests and answers
-	// under way may have together, not counting the first 64 KiB of each.
-	// Requests beyond it, and the answers of GetRecords, are refused with 503.
-	// Subscriptions do not count. Zero means 512 MiB; negative means any number.
+	// under way may have together, not counting the first 64 KiB of each, for which
+	// there are as many again, 16 KiB for each request included. Requests beyond
+	// it, and the answers of GetRecords, are refused with 503; the events of
+	// subscriptions wait. While it is short, connections are closed whose client has
+	// neither sent nor taken anything for five seconds that it should have, if
+	// Serve has accepted them. Zero means 512 MiB; negative means any number.
 	MaxInFlightBytes int64
 	// MaxHeaderBytes is how large a request's headers may be. Zero means 64
 	// KiB.
@@ -119,6 +123,7 @@ type Server struct {
 	credentials   map[string]Credential
 	guard         guard
 	budget        budget
+	reading       chan struct{} // one is taken by whoever reads records from a stream
 	date          dateText
 	subscriptions *subscriptions
 	metrics       *serverMetrics
@@ -127,6 +132,11 @@ type Server struct {
 	yield         func()
 	tls           *tls.Config // nil without TLS
 }
+
+// readersAtOnce is how many records' readers there are at a time for each
+// processor: the records that each has read, and what is made of them, take
+// memory before it is known how much. None of them waits for a client.
+const readersAtOnce = 4
 
 // New returns a server. It listens nowhere yet: see [Server.Handler],
 // [Server.Serve] and [Server.ListenAndServe].
@@ -155,7 +165,8 @@ func New(c Config) (*Server, error) {
 	if s.guard, err = newGuard(c); err != nil {
 		return nil, err
 	}
-	s.budget.most = c.MaxInFlightBytes
+	s.budget.init(c.MaxInFlightBytes)
+	s.reading = make(chan struct{}, readersAtOnce*runtime.GOMAXPROCS(0))
 	s.metrics = newServerMetrics(s)
 	if err := s.configureHTTP(); err != nil {
 		return nil, err
@@ -178,6 +189,7 @@ func (s *Server) configureHTTP() error {
 		WriteTimeout:      s.config.WriteTimeout,
 		IdleTimeout:       s.config.IdleTimeout,
 		ConnState:         s.silent.changed,
+		ConnContext:       withConn,
 		ErrorLog:          log.New(io.Discard, "", 0), // clients that break off are no news
 	}
 	if s.config.Log != nil {

@@ -38,17 +38,16 @@ func subscribe(x *exchange) error {
 		return err
 	}
 	for {
-		event, err := sub.Next(ctx)
+		err := w.next(ctx, sub)
 		switch {
 		case err == io.EOF:
 			return nil
 		case ctx.Err() != nil: // the client has gone, or the server goes
 			return nil
+		case w.failed != nil:
+			return w.failed
 		case err != nil:
 			w.exception(toWire(err))
-			return err
-		}
-		if err := w.event(event); err != nil {
 			return err
 		}
 	}
@@ -60,7 +59,7 @@ type eventWriter struct {
 	control *http.ResponseController
 	timeout time.Duration // for each frame
 	encoder *eventstream.Encoder
-	payload []byte
+	failed  error // why nothing can be written any more
 }
 
 // newEventWriter begins the response. The time-outs that keep ordinary requests
@@ -81,14 +80,71 @@ func (w *eventWriter) initial() error {
 	return w.frame("event", ":event-type", "initial-response", []byte("{}"))
 }
 
-func (w *eventWriter) event(e *account.SubscribeToShardEvent) error {
-	w.payload = appendJSONRecords(append(w.payload[:0], '{'), e.Records, e.EncryptionTypes)
-	if e.ContinuationSequenceNumber != "" {
-		w.payload = append(w.payload, `,"ContinuationSequenceNumber":`...)
-		w.payload = appendJSONText(w.payload, e.ContinuationSequenceNumber)
+// maxEventBytes is more than the records of an event take and what is made of
+// them.
+const maxEventBytes = 8 << 20
+
+// next waits for an event and writes it. What an event takes is counted from
+// before its records are read until the client has it, or many subscriptions
+// that catch up would hold one each: those that find no room wait for it.
+func (w *eventWriter) next(ctx context.Context, sub *account.Subscription) error {
+	if err := sub.Wait(ctx); err != nil {
+		return err
 	}
-	w.payload = appendJSONRest(w.payload, e.MillisBehindLatest, e.ChildShards)
-	return w.frame("event", ":event-type", "SubscribeToShardEvent", w.payload)
+	x, b := w.x, &w.x.server.budget
+	f := &x.flight
+	if err := b.wait(ctx, f, &b.large, maxEventBytes); err != nil {
+		return err
+	}
+	payload := takeBuffer(&firstBuffers)
+	defer func() {
+		if w.failed == nil { // else HTTP/2 may still be reading it
+			giveBody(payload)
+		}
+		b.give(f, f.large, f.small-requestBytes)
+	}()
+	event, err := w.read(sub, payload)
+	if err != nil || !event {
+		return err
+	}
+	// Small ones are not to wait for large ones that are under way.
+	if n := int64(cap(*payload)); n <= maxFirstBytes {
+		b.give(f, f.large, 0)
+		if err := b.wait(ctx, f, &b.small, maxFirstBytes); err != nil {
+			return err
+		}
+	} else if n < f.large {
+		b.give(f, f.large-n, 0)
+	}
+	w.failed = w.event(*payload)
+	return w.failed
+}
+
+// event writes an event of a payload.
+func (w *eventWriter) event(payload []byte) error {
+	return w.frame("event", ":event-type", "SubscribeToShardEvent", payload)
+}
+
+// read reads the event that is due, if one is, and makes out its payload.
+func (w *eventWriter) read(sub *account.Subscription, payload *[]byte) (bool, error) {
+	w.x.server.reading <- struct{}{}
+	defer func() { <-w.x.server.reading }()
+	e, err := sub.TryNext()
+	if e == nil || err != nil {
+		return false, err
+	}
+	*payload = appendEvent((*payload)[:0], e)
+	return true, nil
+}
+
+// appendEvent appends the payload of an event.
+func appendEvent(dst []byte, e *account.SubscribeToShardEvent) []byte {
+	dst = appendJSONRecords(append(dst, '{'), e.Records, e.EncryptionTypes)
+	if e.ContinuationSequenceNumber != "" {
+		dst = append(dst, `,"ContinuationSequenceNumber":`...)
+		dst = appendJSONText(dst, e.ContinuationSequenceNumber)
+	}
+	return appendJSONRest(dst, e.MillisBehindLatest, e.ChildShards)
 }
 
 // exception writes an error that ends the stream.
@@ -97,7 +153,7 @@ func (w *eventWriter) exception(e *wireError) {
 	if code == errInternal.code {
 		code = account.CodeInternalFailure // the only form that the model has in a stream
 	}
-	b := append(w.payload[:0], `{"message":`...)
+	b := append([]byte(nil), `{"message":`...)
 	b = append(appendJSONText(b, e.message), '}')
 	w.frame("exception", ":exception-type", code, b) // a client that has gone needs no error
 }
@@ -129,9 +185,10 @@ func (w *eventWriter) frame(kind, header, value string, payload []byte) error {
 type countingWriter struct{ x *exchange }
 
 func (w countingWriter) Write(b []byte) (int, error) {
-	n, err := w.x.w.Write(b)
-	w.x.written += int64(n)
-	return n, err
+	if err := w.x.send(b); err != nil {
+		return 0, err
+	}
+	return len(b), nil
 }
 
 // errTooManySubscriptions refuses a subscription beyond the server's bound.

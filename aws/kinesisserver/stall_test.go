@@ -1,0 +1,223 @@
+package kinesisserver_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/weirstream/weir/aws/account"
+	"github.com/weirstream/weir/aws/kinesisserver"
+)
+
+// listening serves on a socket, and returns its address.
+func (s *server) listening(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(l) }()
+	t.Cleanup(func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		s.Shutdown(ctx) // its error is that of ctx
+		assert.ErrorIs(t, <-served, http.ErrServerClosed)
+	})
+	return l.Addr().String()
+}
+
+// stalling sends the beginning of a request of an operation, and then neither
+// sends nor reads any more.
+func stalling(t *testing.T, addr, op string, announced int, body string) net.Conn {
+	t.Helper()
+	c, err := net.Dial("tcp", addr)
+	require.NoError(t, err)
+	t.Cleanup(func() { c.Close() })
+	_, err = fmt.Fprintf(c, "POST / HTTP/1.1\r\nHost: %s\r\nX-Amz-Target: Kinesis_20131202.%s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s",
+		addr, op, jsonType, announced, body)
+	require.NoError(t, err)
+	return c
+}
+
+// untilOK calls an operation over a socket until it succeeds, and returns how
+// often it was told to come again.
+func untilOK(t *testing.T, addr, op, body string) (refused int) {
+	t.Helper()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	for {
+		r, err := http.NewRequestWithContext(t.Context(), "POST", "http://"+addr+"/", strings.NewReader(body))
+		require.NoError(t, err)
+		r.Header.Set("X-Amz-Target", "Kinesis_20131202."+op)
+		r.Header.Set("Content-Type", jsonType)
+		out, err := client.Do(r)
+		if err != nil { // the answer came before the body was sent, and was lost with the connection
+			require.NoError(t, t.Context().Err())
+			refused++
+			continue
+		}
+		text, err := io.ReadAll(out.Body)
+		require.NoError(t, err)
+		out.Body.Close()
+		if out.StatusCode == http.StatusOK {
+			return refused
+		}
+		require.Equal(t, http.StatusServiceUnavailable, out.StatusCode, string(text))
+		refused++
+	}
+}
+
+// Readers that do not read held whole answers of 13 MiB for two minutes, 2.7
+// GiB of 200. While there is no room for others they lose their connection
+// after seconds.
+func TestServer_stalledReadersGiveWay(t *testing.T) {
+	s := newServer(t, func(c *kinesisserver.Config) { c.MaxInFlightBytes = 32 << 20 })
+	s.SetStall(50 * time.Millisecond)
+	s.must("CreateStream", `{"StreamName":"s","ShardCount":1}`)
+	for range 10 {
+		s.must("PutRecord", fmt.Sprintf(`{"StreamName":"s","PartitionKey":"k","Data":%q}`, strings.Repeat("AAAA", 340_000)))
+	}
+	it := s.must("GetShardIterator", `{"StreamName":"s","ShardId":"shardId-000000000000","ShardIteratorType":"TRIM_HORIZON"}`)
+	get := fmt.Sprintf(`{"ShardIterator":%q}`, it["ShardIterator"])
+	addr := s.listening(t)
+	var conns []net.Conn
+	for range 4 {
+		conns = append(conns, stalling(t, addr, "GetRecords", len(get), get))
+	}
+	for range 3 {
+		untilOK(t, addr, "GetRecords", get)
+		large, _ := s.Held()
+		assert.LessOrEqual(t, large, int64(32<<20))
+	}
+	ended := 0
+	for _, c := range conns {
+		answer, _ := io.ReadAll(c) // what the sockets hold, to the end of the connection or of the answer
+		if len(answer) < 10<<20 {
+			ended++
+		}
+		if ended > 0 {
+			break
+		}
+	}
+	assert.Positive(t, ended, "one was cut off")
+}
+
+// Those who stall while they send hold bytes as well.
+func TestServer_stalledSendersGiveWay(t *testing.T) {
+	s := newServer(t, func(c *kinesisserver.Config) { c.MaxInFlightBytes = 1 << 20 }).withStream()
+	s.SetStall(50 * time.Millisecond)
+	addr := s.listening(t)
+	c := stalling(t, addr, "PutRecord", 8<<20, strings.Repeat("a", 900_000))
+	for large := int64(0); large < 700_000; large, _ = s.Held() {
+		runtime.Gosched()
+	}
+	refused := untilOK(t, addr, "PutRecord", fmt.Sprintf(`{"StreamName":"s","PartitionKey":"k","Data":%q}`, strings.Repeat("AAAA", 150_000)))
+	assert.Positive(t, refused)
+	_, err := c.Read(make([]byte, 1))
+	assert.Error(t, err)
+}
+
+// A stall is no reason to be cut off while there is room for everybody: a
+// debugger may have stopped the client.
+func TestServer_stallsWhileThereIsRoom(t *testing.T) {
+	s := newServer(t).withStream()
+	s.SetStall(time.Nanosecond)
+	addr := s.listening(t)
+	body := `{"StreamName":"s","PartitionKey":"k","Data":"AAAA"}`
+	c := stalling(t, addr, "PutRecord", len(body), body[:10])
+	for range 20 {
+		assert.Zero(t, untilOK(t, addr, "PutRecord", fmt.Sprintf(`{"StreamName":"s","PartitionKey":"k","Data":%q}`, strings.Repeat("AAAA", 150_000))))
+	}
+	_, err := io.WriteString(c, body[10:])
+	require.NoError(t, err)
+	answer := make([]byte, 15)
+	_, err = io.ReadFull(c, answer)
+	require.NoError(t, err)
+	assert.Equal(t, "HTTP/1.1 200 OK", string(answer))
+}
+
+// A request counts before it has sent anything: over HTTP/2 one connection has
+// hundreds of them.
+func TestHandler_requestsInFlight(t *testing.T) {
+	s := newServer(t, func(c *kinesisserver.Config) { c.MaxInFlightBytes = 1 << 20 }).withStream()
+	var waiting, ended sync.WaitGroup
+	done := make(chan struct{})
+	const most = 1 << 20 / (16 << 10)
+	for range most {
+		waiting.Add(1)
+		ended.Go(func() {
+			r := request("PutRecord", jsonType, nil)
+			r.ContentLength = 8 << 20
+			r.Body = &slowBody{Reader: strings.NewReader("aaaa"), waits: waiting.Done, done: done}
+			s.do(r)
+		})
+	}
+	waiting.Wait()
+	assert.Equal(t, http.StatusServiceUnavailable, s.call("ListStreams", `{}`).status)
+	close(done)
+	ended.Wait()
+	assert.Equal(t, http.StatusOK, s.call("ListStreams", `{}`).status)
+	large, small := s.Held()
+	assert.Zero(t, large)
+	assert.Zero(t, small)
+}
+
+// Subscriptions that catch up held an event each, and what it was made of: 3.4
+// GiB of 4,000 after 60 MiB were put.
+func TestSubscribe_eventsInFlight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const subscriptions, most = 60, 16 << 20
+		accounts := account.Instant()
+		accounts.Now = time.Now
+		accounts.Quotas.Consumers = -1
+		s := newServerOf(t, accounts, func(c *kinesisserver.Config) { c.Now, c.MaxInFlightBytes = time.Now, most })
+		s.must("CreateStream", `{"StreamName":"s","ShardCount":1}`)
+		var batch bytes.Buffer
+		batch.WriteString(`{"StreamName":"s","Records":[{"PartitionKey":"k","Data":"AAAA"}`)
+		for range 499 {
+			batch.WriteString(`,{"PartitionKey":"k","Data":"` + strings.Repeat("AAAA", 25) + `"}`)
+		}
+		batch.WriteString(`]}`)
+		for range 40 {
+			s.must("PutRecords", batch.String())
+		}
+		var bodies []string
+		for i := range subscriptions {
+			out := s.must("RegisterStreamConsumer", fmt.Sprintf(`{"StreamARN":"%s","ConsumerName":"c%d"}`, streamARN, i))
+			bodies = append(bodies, subscribeBody(out["Consumer"].(map[string]any)["ConsumerARN"].(string), "0", "TRIM_HORIZON"))
+		}
+		before := heap()
+		var subs []*subscriber
+		for _, body := range bodies {
+			sub := s.subscribe(t.Context(), body)
+			sub.initial()
+			subs = append(subs, sub)
+		}
+		synctest.Wait() // none of them reads its first event, of some 2 MiB
+		held := heap() - before
+		large, _ := s.Held()
+		assert.LessOrEqual(t, large, int64(most))
+		assert.Less(t, held, int64(3*most), "the test keeps a copy of each event")
+		var reading sync.WaitGroup
+		for _, sub := range subs {
+			reading.Go(func() {
+				assert.NotEmpty(t, sub.event()["Records"], "all get theirs in the end")
+				sub.close()
+			})
+		}
+		reading.Wait()
+		large, small := s.Held()
+		assert.Zero(t, large)
+		assert.Zero(t, small)
+	})
+}
