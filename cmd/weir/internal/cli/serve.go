@@ -34,6 +34,7 @@ type serveFlags struct {
 	maxConnections int
 	maxBody        int64
 	maxInFlight    int64
+	maxMemory      int64
 	drain          time.Duration
 
 	state      string
@@ -88,6 +89,13 @@ name that a foreign page could have. Addresses, localhost, names without a dot, 
 that cannot be registered (host.docker.internal), the one of --listen, the machine's
 and the service's are fine; others need --allow-host.
 
+What all streams and connections take together is bounded by --max-memory: half of it
+is for records, by blocks, and for shards, streams, regions and what else clients leave
+behind. When that is full, puts are throttled and what would leave more behind gets
+LimitExceededException; reads go on, and what expires or is deleted gives room back. It
+lowers --max-in-flight and --max-connections if need be. GOMEMLIMIT, if set, is the
+default and stays as it is.
+
 Beside the API there are GET /_weir/health and GET /_weir/metrics. If there are keys,
 metrics are for those who give them by HTTP's basic authentication.`,
 		Example: `  weir serve --stream orders:2 --stream clicks:on-demand
@@ -115,6 +123,7 @@ metrics are for those who give them by HTTP's basic authentication.`,
 	flags.StringSliceVar(&f.allowHosts, "allow-host", nil, "`NAME` that this machine may be called by; repeatable, * is all")
 	flags.Var(flagval.Int{Value: &f.maxConnections, Min: 1, Max: 1 << 20}, "max-connections", "connections open at a time; further ones are refused with 503")
 	flags.Var((*flagval.Size)(&f.maxBody), "max-body", "largest body of a request")
+	flags.Var((*flagval.Memory)(&f.maxMemory), "max-memory", "memory for everything; three quarters of the machine's or the container's unless set")
 	flags.Var((*flagval.Size)(&f.maxInFlight), "max-in-flight", "bytes that the bodies of requests and answers under way may have together")
 	flags.Var(flagval.Duration{Value: &f.drain, Max: maxDuration}, "drain", "how long requests under way may take at the end")
 	flags.StringVar(&f.state, "state", "", "keep streams and records in the directory `DIR`, for the next start")
@@ -140,7 +149,13 @@ func (f *serveFlags) run(c *cobra.Command, getenv func(string) string) error {
 }
 
 func (f *serveFlags) config(getenv func(string) string, stderr io.Writer) (serve.Config, error) {
-	c := serve.Config{Listen: f.listen, Streams: f.streams, Drain: f.drain}
+	c := serve.Config{Listen: f.listen, Streams: f.streams, Drain: f.drain, MaxMemory: f.maxMemory}
+	switch {
+	case f.maxMemory == 0:
+		c.MaxMemory = serve.DefaultMemory()
+	case f.maxMemory < serve.MinMemory:
+		return c, usage.Errorf("--max-memory is less than 64 MiB, which leaves no room for requests")
+	}
 	c.State = serve.State{Dir: f.state, Every: f.stateEvery, Failed: func(err error) {
 		fmt.Fprintf(stderr, "weir serve: %v; the next save may succeed\n", err)
 	}}

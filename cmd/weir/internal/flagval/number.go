@@ -121,6 +121,32 @@ func (f *Size) String() string {
 // Type returns what help calls the value.
 func (f *Size) Type() string { return "SIZE" }
 
+// A Memory is a number of bytes that may be as large as a machine's memory. The
+// zero value is none.
+type Memory int64
+
+// Set takes a number with or without a unit, such as 512MiB.
+func (f *Memory) Set(s string) error {
+	const most = 1 << 50 // and the text below
+	n, err := humanize.ParseBytes(s)
+	if err != nil || n < 1 || n > most {
+		return fmt.Errorf("must be a number of bytes from 1 to 1PiB, such as 512MiB")
+	}
+	*f = Memory(n)
+	return nil
+}
+
+// String returns the number as Set takes it, or "" if there is none.
+func (f *Memory) String() string {
+	if *f == 0 {
+		return ""
+	}
+	return strings.ReplaceAll(humanize.IBytes(uint64(*f)), " ", "")
+}
+
+// Type returns what help calls the value.
+func (f *Memory) Type() string { return "SIZE" }
+
 // A Percent is a part of a whole. The zero value is none.
 type Percent struct {
 	Share *float64 // 0 to below 1; nil if none is given

@@ -30,6 +30,11 @@ type Config struct {
 	Streams []Stream
 	// State is where everything is kept over restarts.
 	State State
+	// MaxMemory is how many bytes the process may take, about: see
+	// [account.Config.Memory] for what happens when the half that is for streams is
+	// full. Bounds of Server that are too high for it are lowered, and the garbage
+	// collector is told, unless GOMEMLIMIT has told it. Zero means no bound.
+	MaxMemory int64
 	// Drain is how long requests under way may take once the endpoint is told to
 	// stop.
 	Drain time.Duration
@@ -46,6 +51,7 @@ func Run(ctx context.Context, c Config, ready func(url string) error) (err error
 		return listenError(c.Listen, err)
 	}
 	defer listener.Close() // again, unless something fails before Serve
+	defer c.bound()()
 	kept, err := openKeeper(c.State.Dir)
 	if err != nil {
 		return err
