@@ -77,18 +77,24 @@ func untilOK(t *testing.T, addr, op, body string) (refused int) {
 	}
 }
 
+// withMebibytes creates a stream with so many records of about a MiB, and
+// returns the body of a GetRecords that asks for them.
+func (s *server) withMebibytes(n int) (get string) {
+	s.must("CreateStream", `{"StreamName":"s","ShardCount":1}`)
+	for range n {
+		s.must("PutRecord", fmt.Sprintf(`{"StreamName":"s","PartitionKey":"k","Data":%q}`, strings.Repeat("AAAA", 340_000)))
+	}
+	it := s.must("GetShardIterator", `{"StreamName":"s","ShardId":"shardId-000000000000","ShardIteratorType":"TRIM_HORIZON"}`)
+	return fmt.Sprintf(`{"ShardIterator":%q}`, it["ShardIterator"])
+}
+
 // Readers that do not read held whole answers of 13 MiB for two minutes, 2.7
 // GiB of 200. While there is no room for others they lose their connection
 // after seconds.
 func TestServer_stalledReadersGiveWay(t *testing.T) {
 	s := newServer(t, func(c *kinesisserver.Config) { c.MaxInFlightBytes = 32 << 20 })
 	s.SetStall(50 * time.Millisecond)
-	s.must("CreateStream", `{"StreamName":"s","ShardCount":1}`)
-	for range 10 {
-		s.must("PutRecord", fmt.Sprintf(`{"StreamName":"s","PartitionKey":"k","Data":%q}`, strings.Repeat("AAAA", 340_000)))
-	}
-	it := s.must("GetShardIterator", `{"StreamName":"s","ShardId":"shardId-000000000000","ShardIteratorType":"TRIM_HORIZON"}`)
-	get := fmt.Sprintf(`{"ShardIterator":%q}`, it["ShardIterator"])
+	get := s.withMebibytes(10)
 	addr := s.listening(t)
 	var conns []net.Conn
 	for range 4 {
@@ -110,6 +116,31 @@ func TestServer_stalledReadersGiveWay(t *testing.T) {
 		}
 	}
 	assert.Positive(t, ended, "one was cut off")
+}
+
+// The same over HTTP/2, where a client that reads nothing of one answer may read
+// others.
+func TestServer_stalledReadersGiveWayOverHTTP2(t *testing.T) {
+	s := newServer(t, func(c *kinesisserver.Config) { c.MaxInFlightBytes = 32 << 20 })
+	s.SetStall(50 * time.Millisecond)
+	get := s.withMebibytes(10)
+	addr := s.listening(t)
+	for range 4 {
+		transport := &http.Transport{Protocols: new(http.Protocols)}
+		transport.Protocols.SetUnencryptedHTTP2(true)
+		t.Cleanup(transport.CloseIdleConnections)
+		r, err := http.NewRequestWithContext(t.Context(), "POST", "http://"+addr+"/", strings.NewReader(get))
+		require.NoError(t, err)
+		r.Header.Set("X-Amz-Target", "Kinesis_20131202.GetRecords")
+		r.Header.Set("Content-Type", jsonType)
+		out, err := transport.RoundTrip(r)
+		require.NoError(t, err)
+		assert.Equal(t, 2, out.ProtoMajor)
+		t.Cleanup(func() { out.Body.Close() })
+	}
+	for range 3 {
+		untilOK(t, addr, "GetRecords", get)
+	}
 }
 
 // Those who stall while they send hold bytes as well.
