@@ -78,9 +78,9 @@ type flight struct {
 const flightParties = 16
 
 type flightParty struct {
-	mu   sync.Mutex // guards first, and prev and next of its members
-	one  *flight    // the first
-	_pad [40]byte
+	mu  sync.Mutex // guards first, and prev and next of its members
+	one *flight    // the first
+	_   [40]byte
 }
 
 // begin begins a flight, unless there are too many.
