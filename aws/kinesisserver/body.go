@@ -87,11 +87,12 @@ func (x *exchange) expect(n int) bool {
 	}
 	x.expected = int64(n - maxFirstBytes)
 	large := takeBuffer(&largeBuffers)
-	if more := cap(*large) - n; more < 0 || !x.hold(more) { // the response may fit into less
+	more := cap(*large) - n
+	if cap(*large) <= maxFirstBytes || !x.hold(more) { // the response may fit into less
 		giveBody(large)
 		return true
 	}
-	x.expected = int64(cap(*large) - maxFirstBytes)
+	x.expected += int64(max(more, 0))
 	giveBody(x.pooled)
 	x.pooled, x.out = large, (*large)[:0]
 	return true

@@ -195,16 +195,25 @@ func directGetRecords(x *exchange) (bool, error) {
 		return true, err
 	}
 	*records = out.Records
-	if !x.expect(recordsBytes(out.Records)) {
+	if !x.expect(x.protocol.recordsBytes(out.Records)) {
 		return true, errTooBusy
 	}
 	x.out = x.protocol.appendGetRecords(x.out, out)
 	return true, nil
 }
 
-// recordsBytes returns about how many bytes records have in JSON, which is the
-// larger of the two forms.
-func recordsBytes(records []weir.Record) (n int) {
+// recordsBytes returns about how many bytes records have in a response.
+func (p protocol) recordsBytes(records []weir.Record) (n int) {
+	if p != protocolCBOR {
+		return jsonRecordsBytes(records)
+	}
+	for i := range records {
+		n += records[i].Size() + jsonRecordOverhead // CBOR's is somewhat less
+	}
+	return n
+}
+
+func jsonRecordsBytes(records []weir.Record) (n int) {
 	for i := range records {
 		n += base64.StdEncoding.EncodedLen(len(records[i].Data)) + len(records[i].PartitionKey) + jsonRecordOverhead
 	}

@@ -197,7 +197,7 @@ const jsonRecordOverhead = 180
 // appendJSONRecords appends the member Records.
 func appendJSONRecords(dst []byte, records []weir.Record, encryption []string) []byte {
 	dst = append(dst, `"Records":[`...)
-	size := recordsBytes(records)
+	size := jsonRecordsBytes(records)
 	if cap(dst)-len(dst) < size {
 		dst = append(make([]byte, 0, len(dst)+size), dst...)
 	}
