@@ -2,13 +2,13 @@ package kinesisserver
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
+	"hash/crc32"
 	"io"
 	"net/http"
 	"sync/atomic"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream"
 
 	"github.com/weirstream/weir/aws/account"
 )
@@ -58,14 +58,13 @@ type eventWriter struct {
 	x       *exchange
 	control *http.ResponseController
 	timeout time.Duration // for each frame
-	encoder *eventstream.Encoder
-	failed  error // why nothing can be written any more
+	failed  error         // why nothing can be written any more
 }
 
 // newEventWriter begins the response. The time-outs that keep ordinary requests
 // short do not hold for it: each frame has one of its own.
 func newEventWriter(x *exchange) *eventWriter {
-	w := &eventWriter{x: x, control: http.NewResponseController(x.w), timeout: eventWriteTimeout, encoder: eventstream.NewEncoder()}
+	w := &eventWriter{x: x, control: http.NewResponseController(x.w), timeout: eventWriteTimeout}
 	w.control.SetReadDeadline(time.Time{}) // not supported in process, and not needed there
 	x.letClientFinish()
 	x.streamed = true
@@ -166,13 +165,12 @@ func (w *eventWriter) limit() {
 // frame writes one message of the stream. Between two frames there is no time
 // limit: HTTP/2 ends a stream at its deadline even if nothing is being written.
 func (w *eventWriter) frame(kind, header, value string, payload []byte) error {
-	m := eventstream.Message{Payload: payload}
-	m.Headers.Set(":message-type", eventstream.StringValue(kind))
-	m.Headers.Set(header, eventstream.StringValue(value))
-	m.Headers.Set(":content-type", eventstream.StringValue("application/json"))
 	w.limit()
-	if err := w.encoder.Encode(countingWriter{w.x}, m); err != nil {
-		return err
+	head, end := frameAround(payload, ":message-type", kind, header, value, ":content-type", "application/json")
+	for _, part := range [...][]byte{head, payload, end} {
+		if err := w.x.send(part); err != nil {
+			return err
+		}
 	}
 	if err := w.control.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) { // without a buffer
 		return err
@@ -181,14 +179,23 @@ func (w *eventWriter) frame(kind, header, value string, payload []byte) error {
 	return nil
 }
 
-// A countingWriter writes an exchange's response.
-type countingWriter struct{ x *exchange }
-
-func (w countingWriter) Write(b []byte) (int, error) {
-	if err := w.x.send(b); err != nil {
-		return 0, err
+// frameAround returns what a message of the stream has before its payload and
+// behind it, with headers that are texts, each after its name. The payload is
+// not copied, for it may be large.
+func frameAround(payload []byte, headers ...string) (head, end []byte) {
+	const prelude, crc, isText = 12, 4, 7
+	head = make([]byte, prelude, 128)
+	for i := 0; i < len(headers); i += 2 {
+		name, value := headers[i], headers[i+1]
+		head = append(append(head, byte(len(name))), name...)
+		head = binary.BigEndian.AppendUint16(append(head, isText), uint16(len(value)))
+		head = append(head, value...)
 	}
-	return len(b), nil
+	binary.BigEndian.PutUint32(head, uint32(len(head)+len(payload)+crc))
+	binary.BigEndian.PutUint32(head[4:], uint32(len(head)-prelude))
+	binary.BigEndian.PutUint32(head[8:], crc32.ChecksumIEEE(head[:8]))
+	sum := crc32.Update(crc32.ChecksumIEEE(head), crc32.IEEETable, payload)
+	return head, binary.BigEndian.AppendUint32(nil, sum)
 }
 
 // errTooManySubscriptions refuses a subscription beyond the server's bound.
