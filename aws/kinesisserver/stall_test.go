@@ -202,6 +202,50 @@ func TestHandler_requestsInFlight(t *testing.T) {
 	assert.Zero(t, small)
 }
 
+// putTwentyThousand puts 20,000 records of 75 bytes.
+func (s *server) putTwentyThousand() {
+	var batch bytes.Buffer
+	batch.WriteString(`{"StreamName":"s","Records":[{"PartitionKey":"k","Data":"AAAA"}`)
+	for range 499 {
+		batch.WriteString(`,{"PartitionKey":"k","Data":"` + strings.Repeat("AAAA", 25) + `"}`)
+	}
+	batch.WriteString(`]}`)
+	for range 40 {
+		s.must("PutRecords", batch.String())
+	}
+}
+
+// A subscription that waits for records holds nothing of the last event: it
+// kept the room for its records, and for two copies of what was made of them.
+func TestSubscribe_keepsNoEvent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const subscriptions = 10
+		accounts := account.Instant()
+		accounts.Now = time.Now
+		s := newServerOf(t, accounts, func(c *kinesisserver.Config) { c.Now = time.Now })
+		s.must("CreateStream", `{"StreamName":"s","ShardCount":1}`)
+		s.putTwentyThousand()
+		before := heap()
+		var subs []*subscriber
+		for i := range subscriptions {
+			out := s.must("RegisterStreamConsumer", fmt.Sprintf(`{"StreamARN":"%s","ConsumerName":"c%d"}`, streamARN, i))
+			sub := s.subscribe(t.Context(), subscribeBody(out["Consumer"].(map[string]any)["ConsumerARN"].(string), "0", "TRIM_HORIZON"))
+			sub.initial()
+			for got := 0; got < 20_000; {
+				_, _, payload, err := sub.next()
+				require.NoError(t, err)
+				got += strings.Count(payload, `"Data"`)
+			}
+			subs = append(subs, sub)
+		}
+		synctest.Wait()
+		assert.Less(t, (heap()-before)/subscriptions, int64(200<<10))
+		for _, sub := range subs {
+			sub.close()
+		}
+	})
+}
+
 // Subscriptions that catch up held an event each, and what it was made of: 3.4
 // GiB of 4,000 after 60 MiB were put.
 func TestSubscribe_eventsInFlight(t *testing.T) {
@@ -212,15 +256,7 @@ func TestSubscribe_eventsInFlight(t *testing.T) {
 		accounts.Quotas.Consumers = -1
 		s := newServerOf(t, accounts, func(c *kinesisserver.Config) { c.Now, c.MaxInFlightBytes = time.Now, most })
 		s.must("CreateStream", `{"StreamName":"s","ShardCount":1}`)
-		var batch bytes.Buffer
-		batch.WriteString(`{"StreamName":"s","Records":[{"PartitionKey":"k","Data":"AAAA"}`)
-		for range 499 {
-			batch.WriteString(`,{"PartitionKey":"k","Data":"` + strings.Repeat("AAAA", 25) + `"}`)
-		}
-		batch.WriteString(`]}`)
-		for range 40 {
-			s.must("PutRecords", batch.String())
-		}
+		s.putTwentyThousand()
 		var bodies []string
 		for i := range subscriptions {
 			out := s.must("RegisterStreamConsumer", fmt.Sprintf(`{"StreamARN":"%s","ConsumerName":"c%d"}`, streamARN, i))
