@@ -13,7 +13,7 @@ type exchange struct {
 	server   *Server
 	ctx      context.Context
 	w        http.ResponseWriter
-	http1    bool // the request came over HTTP/1.1
+	http1    bool   // the request came over HTTP/1.1
 	entry    *entry // of account; nil until it is looked up
 	account  *account.Account
 	op       *operation // nil if the target names none
