@@ -51,6 +51,7 @@ func TestStatusOf_readsHowServersWriteIt(t *testing.T) {
 		"of the table":            {[]byte{0x88}, 200},
 		"after a change of size":  {[]byte{0x20, 0x8c}, 400},
 		"a literal":               {[]byte{0x48, 3, '4', '0', '8'}, 408},
+		"as net/http names it":    {[]byte{0x20, 0x0e, 3, '5', '0', '3'}, 503},
 		"compressed, 503":         {[]byte{0x48, 0x83, 0b01101100, 0b00001100, 0xff}, 503},
 		"compressed, 403":         {[]byte{0x08, 0x83, 0b01101000, 0b00001100, 0xff}, 403},
 		"another field":           {[]byte{0x44, 1, 'a'}, 0},

@@ -169,7 +169,7 @@ func (s *session) listen() {
 func statusOf(b []byte) int {
 	const (
 		indexed, sizeUpdate, sizeMask = 0x80, 0x20, 0xe0
-		nameOfStatus                  = 8 // in the static table, as are some statuses
+		firstStatus, lastStatus       = 8, 14 // in the static table
 		compressed                    = 0x80
 	)
 	for len(b) > 0 && b[0]&sizeMask == sizeUpdate {
@@ -181,7 +181,7 @@ func statusOf(b []byte) int {
 	if b[0]&indexed != 0 {
 		return map[byte]int{8: 200, 9: 204, 10: 206, 11: 304, 12: 400, 13: 404, 14: 500}[b[0]&^indexed]
 	}
-	if b[0]&0x0f != nameOfStatus || len(b) < 2 {
+	if name := b[0] & 0x0f; name < firstStatus || name > lastStatus || len(b) < 2 {
 		return 0
 	}
 	n := int(b[1] &^ compressed)
