@@ -1,6 +1,7 @@
 package kinesisserver_test
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -40,4 +41,47 @@ func TestHandler_metricsOfOperations(t *testing.T) {
 	assert.Contains(t, string(s.do(httptest.NewRequest("GET", "/_weir/metrics", nil)).body),
 		`weir_request_duration_seconds_count{operation="PutRecord"} 4`)
 	assert.Equal(t, 15*46, strings.Count(text, "weir_request_duration_seconds_bucket"), "14 ends and infinity, 45 operations and none")
+}
+
+// A hundred scrapes that nobody read held the metrics of 2,000 streams each,
+// 500 MiB together, and took half a second from all others.
+func TestHandler_fewScrapesAtATime(t *testing.T) {
+	const most = 4
+	s := newServer(t)
+	goOn, stalled := make(chan struct{}), make(chan struct{}, most)
+	done := make(chan int, most)
+	for range most {
+		go func() {
+			w := &stallingWriter{ResponseRecorder: httptest.NewRecorder(), stalled: stalled, goOn: goOn}
+			s.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/_weir/metrics", nil))
+			done <- w.Code
+		}()
+	}
+	for range most {
+		<-stalled
+	}
+	assert.Equal(t, http.StatusServiceUnavailable, s.do(httptest.NewRequest("GET", "/_weir/metrics", nil)).status)
+	assert.Equal(t, http.StatusOK, s.do(httptest.NewRequest("GET", "/_weir/health", nil)).status)
+	close(goOn)
+	for range most {
+		assert.Equal(t, http.StatusOK, <-done)
+	}
+	assert.Equal(t, http.StatusOK, s.do(httptest.NewRequest("GET", "/_weir/metrics", nil)).status)
+}
+
+// A stallingWriter stalls at its first byte until it may go on.
+type stallingWriter struct {
+	*httptest.ResponseRecorder
+	stalled chan<- struct{}
+	goOn    <-chan struct{}
+	begun   bool
+}
+
+func (w *stallingWriter) Write(b []byte) (int, error) {
+	if !w.begun {
+		w.begun = true
+		w.stalled <- struct{}{}
+		<-w.goOn
+	}
+	return w.ResponseRecorder.Write(b)
 }

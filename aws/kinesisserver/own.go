@@ -1,6 +1,9 @@
 package kinesisserver
 
-import "net/http"
+import (
+	"net/http"
+	"time"
+)
 
 // The paths that are the server's own, beside the API.
 const (
@@ -36,5 +39,6 @@ func (s *Server) serveMetrics(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusUnauthorized)
 		return
 	}
+	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(scrapeTime)) // not supported in process
 	s.metrics.handler().ServeHTTP(w, r)
 }
