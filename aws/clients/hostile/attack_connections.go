@@ -202,7 +202,7 @@ func (a *attacker) wideStream() string {
 func slowReaders(a *attacker, span time.Duration) {
 	iterator := a.wideStream()
 	defer a.begin(span)()
-	const conns, perSecond, window = 200, 150, 4 << 10
+	const conns, perSecond, window = 150, 75, 4 << 10
 	body := `{"ShardIterator":"` + iterator + `"}`
 	raw := []byte(line + "Host: localhost\r\nContent-Type: " + contentJSON + "\r\nX-Amz-Target: " + prefix + "GetRecords\r\nContent-Length: " +
 		fmt.Sprint(len(body)) + "\r\n\r\n" + body)
@@ -246,6 +246,57 @@ func (a *attacker) sip(c net.Conn) {
 			}
 		}
 	}
+}
+
+// slowScrapes asks for the metrics of many streams, again and again, and hardly
+// reads them.
+func slowScrapes(a *attacker, span time.Duration) {
+	const makers, streams = 4, 2000
+	maker := a.client(http1, makers)
+	a.workers(makers, func(i int, _ *rand.Rand) {
+		for ; i < streams; i += makers {
+			if !a.call(maker, "CreateStream", m{"StreamName": fmt.Sprintf("scraped-%d", i), "ShardCount": 1}, nil) {
+				return
+			}
+		}
+	})
+	defer a.begin(span)()
+	const conns, perSecond, window = 100, 12, 4 << 10 // each costs 50 ms of a processor
+	pace := a.pace(perSecond)
+	a.workers(conns, func(_ int, _ *rand.Rand) {
+		if !pace.wait() {
+			return
+		}
+		if c := a.dial(window); c != nil {
+			a.sent(1)
+			io.WriteString(c, "GET /_weir/metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
+			a.sip(c)
+		}
+	})
+}
+
+// pipelines sends one request behind the other and reads no answer.
+func pipelines(a *attacker, span time.Duration) {
+	defer a.begin(span)()
+	const conns, perSecond, batch, window = 50, 100, 50, 4 << 10
+	one := line + "Host: localhost\r\nContent-Type: " + contentJSON + "\r\nX-Amz-Target: " + prefix + "ListStreams\r\nContent-Length: 2\r\n\r\n{}"
+	many := []byte(strings.Repeat(one, batch))
+	pace := a.pace(perSecond)
+	a.workers(conns, func(_ int, _ *rand.Rand) {
+		c := a.dial(window)
+		for c != nil && pace.wait() {
+			const moment = 100 * time.Millisecond
+			c.SetWriteDeadline(time.Now().Add(moment))
+			a.sent(batch)
+			if _, err := c.Write(many); isTimeout(err) {
+				a.other("takes no more")
+				return
+			} else if err != nil {
+				a.broke(err)
+				return
+			}
+		}
+	})
 }
 
 // manyConnections opens more connections than the server takes, and holds them.

@@ -53,7 +53,7 @@ func announcedStreams(a *attacker, span time.Duration) {
 func slowStreams(a *attacker, span time.Duration) {
 	iterator := a.wideStream()
 	defer a.begin(span)()
-	const conns, each, perSecond = 10, 20, 150
+	const conns, each, perSecond = 10, 15, 75
 	body := appendHead(nil, cborMap, 1)
 	body = appendText(appendText(body, "ShardIterator"), iterator)
 	fields := appendFields(nil, fieldsOf("GetRecords", contentCBOR, field{"content-length", fmt.Sprint(len(body))})...)

@@ -45,6 +45,8 @@ var attacks = []attack{
 	{name: "slow-bodies", what: "large bodies that never end", run: slowBodies},
 	{name: "slow-readers", what: "answers of 13 MiB, read slowly", run: slowReaders},
 	{name: "slow-readers-h2", what: "answers of 10 MiB, window never opened", run: slowStreams},
+	{name: "slow-scrapes", what: "metrics of 2,000 streams, read slowly", run: slowScrapes},
+	{name: "pipelines", what: "pipelines whose answers nobody reads", run: pipelines},
 	{name: "connections", what: "more connections than may be", run: manyConnections, check: refusesConnections},
 
 	{name: "resets", what: "streams of HTTP/2, reset at once", run: rapidResets},
