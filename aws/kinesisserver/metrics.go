@@ -15,6 +15,7 @@ type serverMetrics struct {
 	panics      counter
 	byOperation []atomic.Pointer[operationCounts] // as operations, and noOperation last; nil: none yet
 	handler     func() http.Handler               // made at the first scrape
+	scrapes     scrapes
 }
 
 // A counter only rises.

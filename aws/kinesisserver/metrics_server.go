@@ -3,25 +3,17 @@ package kinesisserver
 import (
 	"maps"
 	"net/http"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
-
-// maxScrapes is how many scrapes are answered at a time, because each makes out
-// the metrics of all streams, and how many of them can stall. Others get 503.
-const maxScrapes = 4
-
-// scrapeTime is how long a scrape may take to be read.
-const scrapeTime = 10 * time.Second
 
 // newScrapeHandler returns what answers a scrape: the server's own metrics and
 // those of all streams.
 func newScrapeHandler(s *Server) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(newStreamCollector(s.config.Accounts), newServerCollector(s))
-	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: maxScrapes})
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 }
 
 // A serverCollector reads the server's counts when they are asked for.

@@ -1,7 +1,10 @@
 package kinesisserver
 
 import (
+	"bytes"
 	"net/http"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -39,6 +42,48 @@ func (s *Server) serveMetrics(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusUnauthorized)
 		return
 	}
-	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(scrapeTime)) // not supported in process
-	s.metrics.handler().ServeHTTP(w, r)
+	s.metrics.scrapes.serve(w, r, s.metrics.handler())
 }
+
+const (
+	// maxScrapes is how many scrapes may be under way, for each holds the text of
+	// the metrics of all streams. Others get 503.
+	maxScrapes = 4
+	// scrapeTime is how long a scrape may take to be read.
+	scrapeTime = 10 * time.Second
+)
+
+// scrapes are those under way. The zero value is none.
+type scrapes struct {
+	open atomic.Int64
+	mu   sync.Mutex // held while the text is made out: one processor is enough
+}
+
+// serve answers a scrape with what a handler says, unless there are too many.
+func (s *scrapes) serve(w http.ResponseWriter, r *http.Request, handler http.Handler) {
+	defer s.open.Add(-1)
+	if s.open.Add(1) > maxScrapes {
+		http.Error(w, "too many scrapes at a time", http.StatusServiceUnavailable)
+		return
+	}
+	made := madeOut{header: w.Header(), status: http.StatusOK}
+	func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		handler.ServeHTTP(&made, r)
+	}()
+	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(scrapeTime)) // not supported in process
+	w.WriteHeader(made.status)
+	w.Write(made.body.Bytes())
+}
+
+// madeOut is a response that is not written yet.
+type madeOut struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (m *madeOut) Header() http.Header         { return m.header }
+func (m *madeOut) WriteHeader(status int)      { m.status = status }
+func (m *madeOut) Write(b []byte) (int, error) { return m.body.Write(b) }
