@@ -8,8 +8,7 @@ import (
 	"time"
 )
 
-// sessions runs an attack on n connections of HTTP/2, whose answers are counted.
-// The last thing that one of them has waited for is told to it as an end.
+// sessions makes an attack on n connections of HTTP/2, whose answers are counted.
 func (a *attacker) sessions(n int, window uint32, attack func(s *session, rng *rand.Rand)) {
 	const perSecond = 200
 	pace := a.pace(perSecond)
