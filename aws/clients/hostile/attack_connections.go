@@ -14,12 +14,15 @@ import (
 // it.
 var announcing = []byte(head + "Content-Length: 16777216\r\n\r\n{\"StreamName\":\"a")
 
-// announcedBodies announces large bodies on as many connections as there may
-// be, and leaves it at that.
+// heldConnections are as many as leave a few for others.
+const heldConnections = connectionBound * 9 / 10
+
+// announcedBodies announces large bodies on many connections, and leaves it at
+// that.
 func announcedBodies(a *attacker, span time.Duration) {
 	defer a.begin(span)()
 	chunked := []byte(head + "Transfer-Encoding: chunked\r\n\r\n10\r\n{\"StreamName\":\"a\r\n1000000\r\n")
-	a.holdConnections(connectionBound*3/4, func(i int) []byte {
+	a.holdConnections(heldConnections, func(i int) []byte {
 		if i%2 == 0 {
 			return announcing
 		}
@@ -135,7 +138,7 @@ func slowHeaders(a *attacker, span time.Duration) {
 		}
 		return head
 	}
-	const perSecond, conns = 1500, connectionBound * 3 / 4
+	const perSecond, conns = 1000, heldConnections
 	pace := a.pace(perSecond)
 	var held []net.Conn
 	for i := 0; pace.wait(); i++ {
@@ -160,7 +163,7 @@ func slowHeaders(a *attacker, span time.Duration) {
 // slowBodies sends large bodies, a part now and then, and never their end.
 func slowBodies(a *attacker, span time.Duration) {
 	defer a.begin(span)()
-	const conns, perSecond, part = 150, 300, 1 << 20
+	const conns, perSecond, part = 150, 200, 1 << 20
 	body := []byte(strings.Repeat("x", part))
 	pace := a.pace(perSecond)
 	a.workers(conns, func(_ int, _ *rand.Rand) {
@@ -302,7 +305,7 @@ func pipelines(a *attacker, span time.Duration) {
 // manyConnections opens more connections than the server takes, and holds them.
 func manyConnections(a *attacker, span time.Duration) {
 	defer a.begin(span)()
-	const workers, perSecond, conns = 64, 2500, 2 * connectionBound
+	const workers, perSecond, conns = 64, 2000, 8 * connectionBound
 	raw := []byte(line + "Host: localhost\r\nContent-Type: " + contentJSON + "\r\nX-Amz-Target: " + prefix + "ListStreams\r\nContent-Length: 2\r\n\r\n{}")
 	pace := a.pace(perSecond)
 	a.workers(workers, func(i int, _ *rand.Rand) {

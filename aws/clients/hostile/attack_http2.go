@@ -35,15 +35,18 @@ const streamsEach = 250
 // takes, and leaves it at that.
 func announcedStreams(a *attacker, span time.Duration) {
 	defer a.begin(span)()
-	const conns = 60
+	const conns, perSecond, batch = 60, 300, 25
 	fields := appendFields(nil, fieldsOf("PutRecord", contentJSON, field{"content-length", "16777216"})...)
+	pace := a.pace(perSecond)
 	a.sessions(conns, 1<<16, func(s *session, _ *rand.Rand) {
-		for range streamsEach {
-			stream := s.open(fields, false)
-			s.frame(frameData, 0, stream, []byte(`{"StreamName":"a`))
+		for n := 0; n < streamsEach && pace.wait(); n += batch {
+			for range batch {
+				stream := s.open(fields, false)
+				s.frame(frameData, 0, stream, []byte(`{"StreamName":"a`))
+			}
+			a.sent(batch)
+			s.flush()
 		}
-		a.sent(streamsEach)
-		s.flush()
 		<-a.ctx.Done()
 	})
 }

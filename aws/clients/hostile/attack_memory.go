@@ -173,12 +173,19 @@ func nameFlood(a *attacker, span time.Duration) {
 }
 
 // regionFlood names regions and accounts that nobody has, and makes streams in
-// some.
+// some. Where nothing is, an honest one must find its place.
 func regionFlood(a *attacker, span time.Duration) {
-	const workers, perSecond = 4, 1000
+	const workers, perSecond, most = 4, 1000, 32 // that is half of what there may be
 	c := a.client(http1, workers)
 	var mu sync.Mutex
 	var made []request
+	making := 0
+	more := func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		making++
+		return making <= most
+	}
 	scoped := func(name, account, region, body string) request {
 		r := operation(name, contentJSON, []byte(body))
 		r.header = map[string]string{"Authorization": "AWS4-HMAC-SHA256 Credential=" + account + "/20260101/" + region +
@@ -193,7 +200,7 @@ func regionFlood(a *attacker, span time.Duration) {
 			if rng.IntN(2) == 0 {
 				account = "AKIDHOSTILE000000001"
 			}
-			if rng.IntN(4) > 0 {
+			if rng.IntN(4) > 0 || !more() {
 				a.send(c, scoped("ListStreams", account, region, "{}"))
 				continue
 			}
@@ -205,7 +212,6 @@ func regionFlood(a *attacker, span time.Duration) {
 		}
 	})
 	stop()
-	// What is used stays for good; what is not must make room for others.
 	for _, r := range made {
 		if got, err := a.roundTrip(a.parent, c, r); err != nil || got.status != http.StatusOK {
 			a.wrongly("DeleteStream in a made-up region: %d %s %v", got.status, start(got.body), err)

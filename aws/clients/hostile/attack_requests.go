@@ -253,7 +253,7 @@ func flippedTokens(a *attacker, span time.Duration) {
 	a.rng(-1).Shuffle(len(flips), func(i, j int) { flips[i], flips[j] = flips[j], flips[i] })
 
 	defer a.begin(span)()
-	const workers, perSecond = 4, 1200
+	const workers, perSecond = 4, 800
 	pace := a.pace(perSecond)
 	a.workers(workers, func(i int, _ *rand.Rand) {
 		for ; i < len(flips) && pace.wait(); i += workers {

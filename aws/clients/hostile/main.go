@@ -33,10 +33,10 @@ import (
 
 // The bounds that the server is held to.
 const (
-	defaultMemoryMiB = 384
+	defaultMemoryMiB = 512
 	p99Bound         = 50 * time.Millisecond
 	// connectionBound is the server's --max-connections.
-	connectionBound = 2000
+	connectionBound = 500
 )
 
 // options are the flags.
