@@ -302,6 +302,9 @@ func pipelines(a *attacker, span time.Duration) {
 	})
 }
 
+// tooManyConnections is in the reason for which a connection is refused.
+const tooManyConnections = "Too many connections"
+
 // manyConnections opens more connections than the server takes, and holds them.
 func manyConnections(a *attacker, span time.Duration) {
 	defer a.begin(span)()
@@ -323,7 +326,7 @@ func manyConnections(a *attacker, span time.Duration) {
 				continue
 			}
 			a.answered(got.status)
-			if got.status == http.StatusServiceUnavailable && !strings.Contains(string(got.body), "Too many connections") {
+			if got.status == http.StatusServiceUnavailable && !strings.Contains(string(got.body), tooManyConnections) {
 				a.wrongly("a connection is refused without a reason: %s", start(got.body))
 			}
 		}

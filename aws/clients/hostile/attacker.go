@@ -44,6 +44,11 @@ type attacker struct {
 	parent context.Context
 	seed   [2]uint64
 
+	// Of one that is made together with others: it closes ready, and begins when
+	// together is closed.
+	ready, together chan struct{}
+	slower          float64 // than its rates
+
 	mu    sync.Mutex // guards conns
 	conns []net.Conn // to be closed at the end
 }
@@ -51,11 +56,15 @@ type attacker struct {
 func newAttacker(ctx context.Context, t target, seed uint64, name string) *attacker {
 	h := fnv.New64a()
 	h.Write([]byte(name))
-	return &attacker{target: t, ctx: ctx, parent: ctx, seed: [2]uint64{seed, h.Sum64()}}
+	return &attacker{target: t, ctx: ctx, parent: ctx, seed: [2]uint64{seed, h.Sum64()}, slower: 1}
 }
 
 // begin begins the time of the attack, after what it had to prepare.
 func (a *attacker) begin(span time.Duration) context.CancelFunc {
+	if a.ready != nil {
+		close(a.ready)
+		<-a.together
+	}
 	ctx, cancel := context.WithTimeout(a.parent, span)
 	a.ctx = ctx
 	return cancel
@@ -82,7 +91,7 @@ type pace struct {
 }
 
 func (a *attacker) pace(perSecond float64) pace {
-	return pace{a.ctx, rate.NewLimiter(rate.Limit(perSecond), 1)}
+	return pace{a.ctx, rate.NewLimiter(rate.Limit(perSecond/a.slower), 1)}
 }
 
 // wait waits for the next turn, and reports whether there is one.
@@ -362,6 +371,27 @@ func (t *tally) took(d time.Duration, what string) {
 	if d > t.Slowest {
 		t.Slowest, t.Slow = d, what
 	}
+}
+
+// add adds another tally, which nobody changes any more.
+func (t *tally) add(o *tally) {
+	t.lock.Lock()
+	defer t.lock.Unlock()
+	t.Sent += o.Sent
+	t.Wrong += o.Wrong
+	t.Examples = append(t.Examples, o.Examples...)
+	t.Statuses, t.Others, t.Codes = sum(t.Statuses, o.Statuses), sum(t.Others, o.Others), sum(t.Codes, o.Codes)
+}
+
+// sum adds counts to counts.
+func sum[K comparable](counts, more map[K]int) map[K]int {
+	if counts == nil {
+		return more
+	}
+	for key, n := range more {
+		counts[key] += n
+	}
+	return counts
 }
 
 // maxExamples is how many are kept of what went wrong.

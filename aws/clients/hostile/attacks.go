@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -61,6 +62,31 @@ var attacks = []attack{
 	{name: "names", what: "streams that are made and deleted", run: nameFlood, fills: true},
 	{name: "regions", what: "made-up regions and accounts", run: regionFlood, fills: true},
 	{name: "subscriptions", what: "subscriptions that nobody reads", run: subscriptionFlood, fills: true, check: subscribes},
+	{name: "together", what: "several of these at the same time", fills: true, run: together(announcedStreams, slowBodies,
+		slowReaders, subscriptionFlood, pipelines, rapidResets, putFlood)},
+}
+
+// together returns an attack that makes several at the same time, once each has
+// prepared what it needs: at a third of their rates, so that the machine has room
+// for others, for twice as long.
+func together(attacks ...func(*attacker, time.Duration)) func(*attacker, time.Duration) {
+	return func(a *attacker, span time.Duration) {
+		const slower, longer = 3, 2
+		var wait sync.WaitGroup
+		begin := make(chan struct{})
+		for i, attack := range attacks {
+			one := newAttacker(a.parent, a.target, a.seed[0], fmt.Sprint("together ", i))
+			one.ready, one.together, one.slower = make(chan struct{}), begin, slower
+			wait.Go(func() {
+				attack(one, longer*span)
+				one.close()
+				a.add(&one.tally)
+			})
+			<-one.ready
+		}
+		close(begin)
+		wait.Wait()
+	}
 }
 
 // mostly asks that nine in ten answers have a status.
