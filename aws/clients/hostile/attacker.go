@@ -113,7 +113,8 @@ func (a *attacker) dial(readBuffer int) net.Conn {
 	d := net.Dialer{Timeout: dialTime}
 	c, err := d.DialContext(a.ctx, "tcp", a.Addr)
 	if err != nil {
-		if a.ctx.Err() == nil {
+		const moment = 10 * time.Millisecond // the dialer's clock may end before the context does
+		if end, ok := a.ctx.Deadline(); a.ctx.Err() == nil && (!ok || time.Until(end) > moment) {
 			a.broke(err)
 		}
 		return nil

@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-const columns = "%-40s %7s  %-44s %6s %8s %8s  %s\n"
+const columns = "%-40s %7s  %-44s %6s %5s %8s %8s  %s\n"
 
 func printHead() {
-	fmt.Printf(columns, "attack", "sent", "answers", "MiB", "p50", "p99", "")
+	fmt.Printf(columns, "attack", "sent", "answers", "MiB", "CPUs", "p50", "p99", "")
 }
 
 func (r *result) print(verbose bool) {
@@ -22,7 +22,7 @@ func (r *result) print(verbose bool) {
 	if r.err != nil {
 		verdict = "FAIL: " + strings.ReplaceAll(r.err.Error(), "\n", "; ")
 	}
-	fmt.Printf(columns, r.what, count(r.tally.Sent), r.tally.String(), count(int(r.high>>20)),
+	fmt.Printf(columns, r.what, count(r.tally.Sent), r.tally.String(), count(int(r.high>>20)), fmt.Sprintf("%.1f", r.busy),
 		duration(r.puts.quantile(0.5)), duration(r.puts.quantile(0.99)), verdict)
 	if verbose && len(r.tally.Codes) > 0 {
 		fmt.Println("   ", r.tally.Codes)

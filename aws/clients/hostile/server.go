@@ -135,6 +135,21 @@ func (s *server) memory(line string) int64 {
 	return kib << 10
 }
 
+// processor returns the processor time that the process has used, to a hundredth
+// of a second.
+func (s *server) processor() time.Duration {
+	stat, _ := os.ReadFile(s.proc("stat"))
+	_, after, _ := strings.Cut(string(stat), ") ")
+	const user, system, tick = 11, 12, 10 * time.Millisecond // counted from after the name
+	fields := strings.Fields(after)
+	if len(fields) <= system {
+		return 0
+	}
+	u, _ := strconv.Atoi(fields[user])
+	v, _ := strconv.Atoi(fields[system])
+	return time.Duration(u+v) * tick
+}
+
 // sockets returns how many sockets the process has open.
 func (s *server) sockets() int {
 	entries, _ := os.ReadDir(s.proc("fd"))

@@ -57,6 +57,7 @@ type result struct {
 	tally tally
 	high  int64 // bytes resident, at most
 	puts  politePuts
+	busy  float64 // processors that the server used
 	tries int
 	err   error
 }
@@ -131,12 +132,14 @@ func (o options) try(ctx context.Context, s *server, p *polite, a attack) *resul
 	r := &result{what: a.what}
 	high := s.mark()
 	p.since()
+	begin, used := time.Now(), s.processor()
 	if a.run == nil {
 		time.Sleep(o.span)
 	} else {
 		r.err = o.attackers(ctx, s, a, &r.tally)
 	}
 	r.puts, r.high = p.since(), high()
+	r.busy = (s.processor() - used).Seconds() / time.Since(begin).Seconds()
 	r.err = errors.Join(r.err, r.puts.judge(a.fills))
 	if r.err == nil && a.check != nil {
 		r.err = a.check(&r.tally)
