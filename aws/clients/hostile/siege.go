@@ -97,9 +97,13 @@ func (o options) besiege(ctx context.Context, keys bool, chosen []attack) (resul
 	return append(results, r), nil
 }
 
-// maxTries is how often an attack is made if nothing is wrong but the time that
-// puts take: the machine may have had something else to do.
-const maxTries = 3
+const (
+	// maxTries is how often an attack is made if nothing is wrong but the time that
+	// puts take: the machine may have had something else to do.
+	maxTries = 5
+	// pause is what it is given to be done with that.
+	pause = time.Second
+)
 
 func (o options) withstand(ctx context.Context, s *server, p *polite, a attack) *result {
 	for tries := 1; ; tries++ {
@@ -109,9 +113,14 @@ func (o options) withstand(ctx context.Context, s *server, p *polite, a attack) 
 			r.err = errors.Join(r.err, r.inTime())
 			return r
 		}
-		if r.inTime() == nil {
+		late := r.inTime()
+		if late == nil {
 			return r
 		}
+		if o.verbose {
+			fmt.Printf("    try %d of %s: %v\n", tries, a.what, late)
+		}
+		time.Sleep(pause)
 	}
 }
 
