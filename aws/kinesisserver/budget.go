@@ -67,7 +67,8 @@ type flight struct {
 	// waits is since when the client has been waited for, Unix nanoseconds; zero
 	// while it is not.
 	waits atomic.Int64
-	conn  net.Conn // nil if the server did not accept it
+	conn  *clientConn // nil if the server did not accept it
+	first bool        // none of its connection's was under way: it finds room whatever others do
 
 	party      *flightParty // of which it is a member; nil while it is of none
 	prev, next *flight
@@ -85,11 +86,13 @@ type flightParty struct {
 
 // begin begins a flight, unless there are too many.
 func (b *budget) begin(f *flight, ctx context.Context) bool {
-	if !b.take(&b.small, requestBytes) {
+	f.conn, _ = ctx.Value(connKey{}).(*clientConn)
+	f.first = f.conn != nil && f.conn.flights.Add(1) == 1
+	if !b.takeSmall(f, requestBytes) {
+		f.conn.leave()
 		return false
 	}
 	f.small = requestBytes
-	f.conn, _ = ctx.Value(connKey{}).(net.Conn)
 	p := &b.parties[b.next.Add(1)%flightParties]
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -118,6 +121,7 @@ func (b *budget) end(f *flight) {
 	}
 	f.party, f.prev, f.next = nil, nil, nil
 	p.mu.Unlock()
+	f.conn.leave()
 	b.give(f, f.large, f.small)
 }
 
@@ -150,13 +154,25 @@ func (b *budget) take(p *part, n int64) bool {
 	return p.take(n)
 }
 
+// takeSmall takes n bytes for a flight out of the part for small ones. One that is
+// its connection's first takes them in any case: it is connections that are
+// bounded then, and a few that have many requests under way leave room for all
+// others.
+func (b *budget) takeSmall(f *flight, n int64) bool {
+	if f.first {
+		b.small.held.Add(n)
+		return true
+	}
+	return b.take(&b.small, n)
+}
+
 // cut closes the connections of clients that have stalled.
 func (b *budget) cut(now time.Time) {
 	last := b.cutAt.Load()
 	if now.UnixNano()-last < int64(min(cutEvery, b.stall)) || !b.cutAt.CompareAndSwap(last, now.UnixNano()) {
 		return
 	}
-	var stalled []net.Conn
+	var stalled []*clientConn
 	for i := range b.parties {
 		p := &b.parties[i]
 		p.mu.Lock()
@@ -210,9 +226,22 @@ func (b *budget) wait(ctx context.Context, f *flight, p *part, n int64) error {
 // connKey is where a request's context has its connection.
 type connKey struct{}
 
+// A clientConn is a connection that the server has accepted.
+type clientConn struct {
+	net.Conn
+	flights atomic.Int32 // under way
+}
+
+// leave ends a flight; c may be nil.
+func (c *clientConn) leave() {
+	if c != nil {
+		c.flights.Add(-1)
+	}
+}
+
 // withConn gives requests their connection.
 func withConn(ctx context.Context, c net.Conn) context.Context {
-	return context.WithValue(ctx, connKey{}, c)
+	return context.WithValue(ctx, connKey{}, &clientConn{Conn: c})
 }
 
 // hold makes the exchange one that holds n more bytes of large bodies, unless
@@ -230,7 +259,7 @@ func (x *exchange) hold(n int) bool {
 
 // holdSmall makes the exchange one that holds 64 KiB, unless these are too many.
 func (x *exchange) holdSmall() bool {
-	if !x.server.budget.take(&x.server.budget.small, maxFirstBytes) {
+	if !x.server.budget.takeSmall(&x.flight, maxFirstBytes) {
 		return false
 	}
 	x.flight.small += maxFirstBytes

@@ -27,7 +27,7 @@ func TestBudget_cutsTheStalled(t *testing.T) {
 	var conns [4]closingConn
 	var flights [4]flight
 	for i, since := range []time.Duration{-1, 0, b.stall - time.Second, b.stall + time.Second} {
-		require.True(t, b.begin(&flights[i], context.WithValue(t.Context(), connKey{}, net.Conn(&conns[i]))))
+		require.True(t, b.begin(&flights[i], withConn(t.Context(), &conns[i])))
 		if since >= 0 {
 			flights[i].waits.Store(now.Add(-since).UnixNano())
 		}
@@ -50,6 +50,33 @@ func TestBudget_cutsTheStalled(t *testing.T) {
 	for i := range b.parties {
 		assert.Nil(t, b.parties[i].one)
 	}
+}
+
+// Sixty connections that had 250 streams each with nothing but an announced body
+// took the room of all small requests, and everybody else was refused for the
+// five seconds that they may stall.
+func TestBudget_firstOfAConnectionFindsRoom(t *testing.T) {
+	const most = 4
+	var b budget
+	b.init(most * requestBytes)
+	many, one := withConn(t.Context(), new(closingConn)), withConn(t.Context(), new(closingConn))
+	var flights [most]flight
+	for i := range flights {
+		require.True(t, b.begin(&flights[i], many))
+	}
+	var next, polite, second flight
+	assert.False(t, b.begin(&next, many))
+	require.True(t, b.begin(&polite, one))
+	x := exchange{server: &Server{}, flight: flight{first: true}}
+	assert.True(t, x.holdSmall(), "its body and its answer likewise")
+	assert.False(t, b.begin(&second, one))
+	b.end(&polite)
+	require.True(t, b.begin(&polite, one), "one that was refused is not under way")
+	b.end(&polite)
+	for i := range flights {
+		b.end(&flights[i])
+	}
+	assert.Zero(t, b.small.held.Load())
 }
 
 // Who waits for room gets it when it is given back, and no earlier.
