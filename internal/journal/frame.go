@@ -1,0 +1,169 @@
+package journal
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"io"
+)
+
+// A file begins with a line that names its format, and goes on in frames:
+//
+//	| mark 4 | length 4 | number 8 | CRC-32C 4 | kind 1 | content, length-1 bytes |
+//
+// Numbers are little-endian. The checksum is of length, number, kind and
+// content. Frame numbers rise by one over all files. The first frame of a file
+// is its head.
+const (
+	magic      = "weir journal 1\n\n" // 16 bytes
+	magicName  = "weir journal "
+	headBytes  = 20
+	frameMark  = 0x52494557 // "WEIR"
+	maxContent = 1 << 30
+)
+
+type kind byte
+
+const (
+	kindHead   kind = 'h' // number of the file, size of the one before, state
+	kindOpened kind = 'o' // policy: a process goes on writing
+	kindGroup  kind = 'g' // notes
+	kindEnd    kind = 'e' // the process has closed the journal
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// appendHead appends room for the head of a frame, and its kind.
+func appendHead(b []byte, k kind) []byte {
+	return append(append(b, make([]byte, headBytes)...), byte(k))
+}
+
+// seal fills in the head of a frame that b is.
+func seal(b []byte, number uint64) {
+	binary.LittleEndian.PutUint32(b, frameMark)
+	binary.LittleEndian.PutUint32(b[4:], uint32(len(b)-headBytes))
+	binary.LittleEndian.PutUint64(b[8:], number)
+	binary.LittleEndian.PutUint32(b[16:], checksum(b))
+}
+
+func checksum(frame []byte) uint32 {
+	sum := crc32.Update(0, castagnoli, frame[4:16])
+	return crc32.Update(sum, castagnoli, frame[headBytes:])
+}
+
+// A frame is one that was read. Content is valid until the next is read.
+type frame struct {
+	at      int64 // where it begins in the file
+	kind    kind
+	content []byte
+}
+
+// A frameReader reads the frames of a file one after the other.
+type frameReader struct {
+	file   io.ReaderAt
+	size   int64
+	at     int64 // where the next frame begins
+	number uint64
+	buf    []byte // of the file from bufAt on
+	bufAt  int64
+}
+
+// chunk is how much is read at once.
+const chunk = 1 << 20
+
+// errBad says why there is no frame where one should be.
+type errBad string
+
+func (e errBad) Error() string { return string(e) }
+
+// next returns the next frame, [io.EOF] behind the last, or an errBad where
+// there is none; other errors are the file's.
+func (r *frameReader) next() (frame, error) {
+	left := r.size - r.at
+	if left == 0 {
+		return frame{}, io.EOF
+	}
+	if left < headBytes+1 {
+		return frame{}, errBad(fmt.Sprintf("%d bytes are left, less than a frame has", left))
+	}
+	head, err := r.peek(headBytes)
+	if err != nil {
+		return frame{}, err
+	}
+	length := int64(binary.LittleEndian.Uint32(head[4:]))
+	switch {
+	case binary.LittleEndian.Uint32(head) != frameMark:
+		return frame{}, errBad("no frame begins here")
+	case length < 1 || length > maxContent:
+		return frame{}, errBad(fmt.Sprintf("a frame of %d bytes", length))
+	case length > left-headBytes:
+		return frame{}, errBad(fmt.Sprintf("a frame of %d bytes, of which %d are there", length, left-headBytes))
+	}
+	b, err := r.peek(int(headBytes + length))
+	if err != nil {
+		return frame{}, err
+	}
+	if binary.LittleEndian.Uint32(b[16:]) != checksum(b) {
+		return frame{}, errBad("the checksum is wrong")
+	}
+	if n := binary.LittleEndian.Uint64(b[8:]); n != r.number {
+		return frame{}, errBad(fmt.Sprintf("frame %d is here, where %d should be", n, r.number))
+	}
+	f := frame{at: r.at, kind: kind(b[headBytes]), content: b[headBytes+1:]}
+	r.at += headBytes + length
+	r.number++
+	return f, nil
+}
+
+// peek returns n bytes from r.at on, which are there.
+func (r *frameReader) peek(n int) ([]byte, error) {
+	if from := r.at - r.bufAt; from+int64(n) <= int64(len(r.buf)) {
+		return r.buf[from : from+int64(n)], nil
+	}
+	want := max(n, chunk)
+	want = int(min(int64(want), r.size-r.at))
+	if cap(r.buf) < want {
+		r.buf = make([]byte, want)
+	}
+	r.buf, r.bufAt = r.buf[:want], r.at
+	if _, err := r.file.ReadAt(r.buf, r.at); err != nil {
+		r.buf = r.buf[:0]
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		return nil, err
+	}
+	return r.buf[:n], nil
+}
+
+// follows reports whether a sound frame begins anywhere behind a place where
+// there is none, whose number is not before the reader's. If so, what lies
+// between was synced once, because frames are written one after the other.
+func (r *frameReader) follows() (bool, error) {
+	tail := make([]byte, r.size-r.at)
+	if _, err := r.file.ReadAt(tail, r.at); err != nil && err != io.EOF {
+		return false, err
+	}
+	var mark [4]byte
+	binary.LittleEndian.PutUint32(mark[:], frameMark)
+	for at := 1; ; at++ {
+		i := bytes.Index(tail[min(at, len(tail)):], mark[:])
+		if i < 0 {
+			return false, nil
+		}
+		at += i
+		b := tail[at:]
+		if len(b) <= headBytes {
+			return false, nil
+		}
+		length := int64(binary.LittleEndian.Uint32(b[4:]))
+		if length < 1 || length > int64(len(b)-headBytes) {
+			continue
+		}
+		b = b[:headBytes+length]
+		if binary.LittleEndian.Uint64(b[8:]) >= r.number && binary.LittleEndian.Uint32(b[16:]) == checksum(b) {
+			return true, nil
+		}
+	}
+}

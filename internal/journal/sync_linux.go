@@ -1,0 +1,17 @@
+package journal
+
+import (
+	"os"
+	"syscall"
+)
+
+// syncFile makes the data of a file durable, and its size, but not when it was
+// changed.
+func syncFile(f *os.File) error {
+	for {
+		err := syscall.Fdatasync(int(f.Fd()))
+		if err != syscall.EINTR {
+			return os.NewSyscallError("fdatasync", err)
+		}
+	}
+}
