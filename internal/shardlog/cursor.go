@@ -59,16 +59,25 @@ func (l *Log) settle(c *Cursor) uint64 {
 
 // seek looks c.Next up in the index, without regard to c.block.
 func (l *Log) seek(c *Cursor) *Block {
-	// The tail first: if the index is empty after that, whatever lay before the
-	// tail has been trimmed. In the other order blocks may be added in between, and
-	// the tail be the second of them.
-	tail := l.tail.Load()
-	b := byNumber(l.lookup.Load(), c.Next)
-	if b == nil {
-		b = tail
-	}
+	b := l.find(func(x *index) *Block { return byNumber(x, c.Next) })
 	c.Next = max(c.Next, b.base)
 	return b
+}
+
+// find looks a block up in the index, and returns the tail if that is empty.
+func (l *Log) find(in func(*index) *Block) *Block {
+	for {
+		// The tail first: if the index is empty after that, whatever lay before the
+		// tail has been trimmed. In the other order blocks may be added in between,
+		// and the tail be the second of them.
+		tail := l.tail.Load()
+		if b := in(l.lookup.Load()); b != nil {
+			return b
+		}
+		if l.tail.Load() == tail { // else it was taken back, and is before what comes
+			return tail
+		}
+	}
 }
 
 // SkipTo moves c up to the oldest record that is not trimmed and arrived after
@@ -118,11 +127,7 @@ func (l *Log) seekArrival(c *Cursor, ms int64) {
 
 // byArrival finds the block of the last record that arrived at ms or before.
 func (l *Log) byArrival(ms int64) *Block {
-	tail := l.tail.Load() // before the index, as seek does
-	if b := byArrival(l.lookup.Load(), ms); b != nil {
-		return b
-	}
-	return tail
+	return l.find(func(x *index) *Block { return byArrival(x, ms) })
 }
 
 // ArrivalAt returns when the record at c arrived, in Unix milliseconds, if

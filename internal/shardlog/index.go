@@ -97,3 +97,12 @@ func (r *ring) pop() *Block {
 	r.n--
 	return b
 }
+
+// popNewest removes the newest block.
+func (r *ring) popNewest() *Block {
+	place := (r.tail + r.n - 1) & (len(r.slots) - 1)
+	b := r.slots[place]
+	r.slots[place] = nil
+	r.n--
+	return b
+}

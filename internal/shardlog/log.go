@@ -179,6 +179,55 @@ func (l *Log) PublishTo(i uint64) {
 	}
 }
 
+// Next returns the index of the record that is appended next.
+func (l *Log) Next() uint64 { return l.next }
+
+// Retract takes back what was appended and is not published, and returns what
+// that was. The records appended next get its indexes.
+func (l *Log) Retract() Extent {
+	was, end := l.Appended(), l.end.Load()
+	var gone []*Block
+	for l.ring.n > 0 && l.active.from >= end {
+		b := l.ring.popNewest()
+		gone = append(gone, b)
+		l.retractTo(b)
+	}
+	// Not where all of it is published: a gap may follow.
+	if b := l.active; l.n > 0 && end < b.base+uint64(l.n) {
+		l.n, l.next = int(end-b.base), end
+		b.used = b.Start(l.n)
+	}
+	if len(gone) > 0 {
+		for _, b := range gone {
+			l.index.Delete(entryOf(b))
+		}
+		// The tail first: who finds the index empty looks whether it is still the one
+		// that was there before. The links last: a reader may wait in such a block for
+		// its first record, and looks the index up when it meets the link.
+		l.tail.Store(l.active)
+		l.lookup.Store(l.index.Clone())
+		for _, b := range gone {
+			b.next.Store(released)
+		}
+	}
+	l.dropBlocks() // of which the trimmed records are left
+	return was.Minus(l.Appended())
+}
+
+// retractTo makes the block before b, which has no published record, the active
+// one again.
+func (l *Log) retractTo(b *Block) {
+	l.next = b.base
+	if l.ring.n == 0 {
+		l.active = &Block{base: b.base, from: b.from, baseMs: b.baseMs, records: b.records, bytes: b.bytes}
+		l.n = 0
+		return
+	}
+	old := l.ring.at(l.ring.n - 1)
+	l.active, l.n = old, int(b.from-old.base)
+	old.next.Store(nil)
+}
+
 // roll begins a block that has room for a record of size bytes. Its predecessor
 // links to it at once, published or not: what readers may touch is said by end
 // alone.

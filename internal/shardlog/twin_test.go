@@ -216,6 +216,10 @@ func (w *twin) step(s *script) {
 	case 13:
 		w.trimBytes(int64(s.below(1<<16)), int64(s.below(100)), w.arrival(s))
 	case 14:
+		if s.below(2) == 0 {
+			w.retract()
+			break
+		}
 		w.restart([]uint64{0, 0, 1, 2, 1000, 1 << 40}[s.below(6)])
 	default:
 		w.read(s, &w.cursors[s.below(len(w.cursors))], op)
@@ -231,6 +235,17 @@ func (w *twin) pass(s *script) {
 	case 1, 2, 3:
 		w.ms++
 	}
+}
+
+// retract takes back what is not published.
+func (w *twin) retract() {
+	late := len(w.between(w.end, math.MaxUint64))
+	require.Equal(w.t, w.extent(w.end, math.MaxUint64), w.log.Retract())
+	if late > 0 {
+		w.next = w.records[len(w.records)-late].index
+		w.records = w.records[:len(w.records)-late]
+	}
+	require.Equal(w.t, w.next, w.log.Next())
 }
 
 // trimBlocks trims by blocks, whose extents the twin does not know: it believes
