@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/weirstream/weir/internal/clock"
+	"github.com/weirstream/weir/internal/journal"
 	"github.com/weirstream/weir/internal/md5lanes"
 	"github.com/weirstream/weir/internal/quota"
 )
@@ -66,6 +67,9 @@ func (s *Stream) putBatch(entries []Entry, results []PutResult, inOrder bool, no
 		b.group(routes)
 		b.put(routes, now)
 	}
+	if s.disk != nil {
+		b.commit(now)
+	}
 	if s.full.max > 0 {
 		s.dropExcess(now) // not shard by shard: what is about to be stored counts as held
 	}
@@ -123,6 +127,16 @@ type batch struct {
 	keys   []string // of the items that need hashing, and where those items are
 	from   []int32
 	sums   [][16]byte
+
+	noted []notedPart // of a stream on disk
+	which []int32     // entries of the parts
+	tidy  bool        // the put is the first in a second
+}
+
+// A notedPart is the entries of a shard that are noted in a group.
+type notedPart struct {
+	group    *journal.Group[touch]
+	from, to int // of which
 }
 
 // A batchItem is an entry on its way.
@@ -144,6 +158,8 @@ func (s *Stream) takeBatch() *batch {
 // giveBatch returns b for the next call, without the caller's memory.
 func (s *Stream) giveBatch(b *batch) {
 	b.entries, b.results, b.hashed = nil, nil, false
+	clear(b.noted)
+	b.noted, b.which = b.noted[:0], b.which[:0]
 	s.batches.Put(b)
 }
 
@@ -258,6 +274,8 @@ func (b *batch) putTo(sh *shard, head int32, now clock.Instant) {
 	}
 	if head == noItem {
 		sh.abandon()
+	} else if s.disk != nil {
+		b.putToDisk(sh, head, now)
 	} else {
 		ms, tidy := s.stamp(sh, now)
 		before := sh.appended()
@@ -267,6 +285,65 @@ func (b *batch) putTo(sh *shard, head int32, now clock.Instant) {
 	}
 	if throttled > 0 {
 		sh.history.Add(now.Second(), kindWriteThrottled, throttled, throttled)
+	}
+}
+
+// putToDisk notes a list of items and appends them to a shard, which is between
+// its begin and end. They are on disk when commit returns.
+func (b *batch) putToDisk(sh *shard, head int32, now clock.Instant) {
+	s, from := b.stream, len(b.which)
+	for i := head; i != noItem; i = b.items[i].next {
+		b.which = append(b.which, b.items[i].entry)
+	}
+	which := b.which[from:]
+	ms, tidy := s.stamp(sh, now)
+	g, err := s.disk.noteEntries(sh, b.entries, which, ms, true)
+	if err != nil {
+		sh.abandon()
+		b.refuseNoted(which, err)
+		return
+	}
+	before := sh.appended()
+	appendEntries(sh, b.entries, which, b.results, ms)
+	sh.countBatch(before)
+	if s.disk.deferred {
+		s.after(sh, sh.end(now, s.retention()), tidy, now)
+	} else {
+		sh.abandon()
+	}
+	b.noted = append(b.noted, notedPart{g, from, len(b.which)})
+	b.tidy = b.tidy || tidy
+}
+
+// commit waits until all parts are on disk, and refuses those that did not get
+// there.
+func (b *batch) commit(now clock.Instant) {
+	for _, part := range b.noted {
+		if err := b.stream.disk.commit(part.group); err != nil {
+			b.refuseNoted(b.which[part.from:part.to], err)
+		}
+	}
+	if b.tidy {
+		b.tidy = false
+		b.stream.tidy(now)
+	}
+}
+
+// refuseNoted refuses entries that could not be noted.
+func (b *batch) refuseNoted(which []int32, err error) {
+	for _, i := range which {
+		b.results[i] = PutResult{Err: err}
+		b.stream.full.give(b.entries[i].Size())
+	}
+}
+
+// appendEntries appends some of a call's entries without publishing them.
+func appendEntries(sh *shard, entries []Entry, which []int32, results []PutResult, ms int64) {
+	first := sh.number(0, ms)
+	for _, i := range which {
+		e := &entries[i]
+		n := first.atIndex(sh.log.Append(e.PartitionKey, e.Data, ms))
+		results[i] = PutResult{Placed: Placed{ShardID: sh.id, SequenceNumber: n}}
 	}
 }
 
@@ -489,6 +566,10 @@ func (s *Stream) putSome(e *Entry, explicit *HashKey, n, left int, now clock.Ins
 	}
 	if stored == 0 {
 		sh.abandon()
+	} else if s.disk != nil {
+		if failed := s.copiesOnDisk(sh, e, stored, now); failed != nil {
+			return 0, failed
+		}
 	} else {
 		ms, tidy := s.stamp(sh, now)
 		sh.log.AppendCopies(e.PartitionKey, e.Data, ms, stored)
@@ -498,4 +579,16 @@ func (s *Stream) putSome(e *Entry, explicit *HashKey, n, left int, now clock.Ins
 		sh.history.Add(now.Second(), kindWriteThrottled, int64(left-stored))
 	}
 	return stored, err
+}
+
+// copiesOnDisk appends copies to a shard that is between its begin and end.
+func (s *Stream) copiesOnDisk(sh *shard, e *Entry, n int, now clock.Instant) error {
+	ms, tidy := s.stamp(sh, now)
+	g, err := s.disk.noteCopies(sh, e, n, ms)
+	if err != nil {
+		sh.abandon()
+		return err
+	}
+	sh.log.AppendCopies(e.PartitionKey, e.Data, ms, n)
+	return s.settle(sh, g, tidy, now)
 }

@@ -157,6 +157,7 @@ type scaling struct {
 	due     atomic.Int64 // the reading of the clock from which on the machine is to be asked
 	dealer  atomic.Pointer[dealer]
 	peak    atomic.Pointer[scale.Load] // the machine's
+	left    scale.Todo                 // what the machine said and could not be done; guarded by Stream.reshard
 	machine *scale.Machine             // guarded by Stream.reshard
 }
 
@@ -208,25 +209,35 @@ func (s *Stream) scaleLocked(now clock.Instant, most int) {
 	if c == nil || s.ended() {
 		return
 	}
-	if !c.machine.Behind() {
+	if !c.behind() {
 		if int64(now) < c.due.Load() {
 			return
 		}
 		c.machine.Tell(now.Minute(), s.loadsLocked())
 	}
-	for most > 0 && c.machine.Behind() {
-		todo := c.machine.Next(most)
+	for most > 0 && c.behind() {
+		todo := c.left
+		if c.left = (scale.Todo{}); len(todo.Steps) == 0 {
+			todo = c.machine.Next(most)
+		}
 		most -= len(todo.Steps)
-		s.reshardLocked(todo.Steps, clock.MinuteStart(todo.Minute))
+		if s.reshardLocked(todo.Steps, clock.MinuteStart(todo.Minute), nil) != nil {
+			c.left = todo // the disk is full, say; until then the shards stay
+			break
+		}
 	}
 	c.publishLocked()
+	s.noteMode()
 }
+
+// behind reports whether anything is to be done that was due before.
+func (c *scaling) behind() bool { return len(c.left.Steps) > 0 || c.machine.Behind() }
 
 // publishLocked says what follows from the machine's state, for those who do
 // not hold reshard: when it is to be asked again, at once if it is behind, and
 // the peak.
 func (c *scaling) publishLocked() {
-	if !c.machine.Behind() {
+	if !c.behind() {
 		c.due.Store(int64(clock.MinuteStart(c.machine.Due())))
 	}
 	peak := c.machine.Peak()
@@ -270,16 +281,37 @@ func inheritLoad(parents, children []*shard) {
 // shards.
 func (s *Stream) beginScalingLocked(now clock.Instant, kept, warm int, d Distribution) {
 	routes, l := s.routes.Load(), s.limits
-	c := &scaling{machine: scale.New(scale.Limits{
+	c := &scaling{machine: scale.New(l.scaling(), routes.planned(), int64(routes.next), kept, float64(warm)*mib, now.Minute())}
+	for _, sh := range routes.open {
+		sh.countLoad() // what came in before does not count
+	}
+	s.scaleWithLocked(c, warm, d)
+}
+
+// resumeScalingLocked makes the stream an on-demand one that goes on with what
+// a machine was saved as.
+func (s *Stream) resumeScalingLocked(saved scale.Saved, warm int, d Distribution) error {
+	machine, err := scale.Restore(s.limits.scaling(), saved)
+	if err != nil {
+		return err
+	}
+	s.scaleWithLocked(&scaling{machine: machine}, warm, d)
+	return nil
+}
+
+// scaling returns what a machine decides by.
+func (l Limits) scaling() scale.Limits {
+	return scale.Limits{
 		BytesPerSecond: float64(l.WriteBytesPerSecond), RecordsPerSecond: float64(l.WriteRecordsPerSecond),
 		MostShards: l.onDemandShards(),
-	}, routes.planned(), int64(routes.next), kept, float64(warm)*mib, now.Minute())}
+	}
+}
+
+// scaleWithLocked lets a machine decide from now on.
+func (s *Stream) scaleWithLocked(c *scaling, warm int, d Distribution) {
 	c.warm.Store(int64(warm))
 	if d == DistributeAuto {
 		c.dealer.Store(new(dealer))
-	}
-	for _, sh := range routes.open {
-		sh.countLoad() // what came in before does not count
 	}
 	c.publishLocked()
 	s.scaling.Store(c)
@@ -327,6 +359,12 @@ func (s *Stream) SetWarmThroughput(ctx context.Context, mibPerSecond int) error 
 		return err
 	}
 	s.catchUpLocked(now)
+	if s.disk != nil {
+		if err := s.disk.change(func(m *savedStream) { m.Warm = mibPerSecond }, nil, nil, nil); err != nil {
+			return err
+		}
+		defer s.noteMode()
+	}
 	c.warmLocked(mibPerSecond)
 	return nil
 }

@@ -58,13 +58,18 @@ var (
 	// consumer subscribed to the same shard again.
 	ErrSubscriptionTakenOver = errors.New("subscription taken over")
 	// ErrClosed says that a [Reader] or a [Subscription] was used after its Close,
-	// or that something was put after [Stream.EndWrites].
+	// or that something was put after [Stream.EndWrites] or [Stream.Close].
 	ErrClosed = errors.New("closed")
+	// ErrStorage says that a stream on disk could not write down what it was told:
+	// nothing of it happened. The error is a [*StorageError].
+	ErrStorage = errors.New("storage failed")
+	// ErrInUse says that somebody else has the directory of a stream open.
+	ErrInUse = errors.New("directory in use")
 	// ErrRecordsLost says that records had gone before a reader whose position is
 	// [Position.Strict] came to them. The error is a [*RecordsLostError].
 	ErrRecordsLost = errors.New("records lost")
-	// ErrDamaged says that what was to be loaded is no saved stream, or was cut
-	// off or changed since it was saved.
+	// ErrDamaged says that what was to be loaded or opened is no saved stream, or
+	// was cut off or changed since it was written.
 	ErrDamaged = errors.New("saved stream is damaged")
 )
 
@@ -135,3 +140,23 @@ func (e *RecordsLostError) Error() string {
 
 // Is reports whether target is [ErrRecordsLost].
 func (e *RecordsLostError) Is(target error) bool { return target == ErrRecordsLost }
+
+// A StorageError says why a stream on disk could not write. It matches
+// [ErrStorage] and what Err matches: syscall.ENOSPC says that the disk is full,
+// and the same may succeed when it has room again. After a sync that failed
+// nothing can be put until the stream is closed and opened again, because it is
+// not known what of the file is on disk. Readers go on in either case.
+type StorageError struct {
+	Stream, Dir string
+	Err         error
+}
+
+func (e *StorageError) Error() string {
+	return fmt.Sprintf("stream %s in %s: %v", e.Stream, e.Dir, e.Err)
+}
+
+// Is reports whether target is [ErrStorage].
+func (e *StorageError) Is(target error) bool { return target == ErrStorage }
+
+// Unwrap returns Err.
+func (e *StorageError) Unwrap() error { return e.Err }

@@ -77,3 +77,14 @@ func CheckOldest(s *Stream) error {
 		return nil
 	}
 }
+
+// OpenIn is Open for any directory.
+var OpenIn = openIn
+
+// SetFileBytes says how large files of streams grow that are opened from now
+// on, until it is taken back.
+func SetFileBytes(n int64) (undo func()) {
+	was := fileBytes
+	fileBytes = n
+	return func() { fileBytes = was }
+}

@@ -50,6 +50,14 @@ func (s *Stream) register(name string, at clock.Instant) (Consumer, error) {
 	c := &consumer{name: name, created: at, subscriptions: make(map[ShardID]*Subscription)}
 	c.history.Grown = s.history.Grown
 	c.history.Init(s.history.Window(), consumerSums, consumerKinds-consumerSums)
+	if s.disk != nil {
+		err := s.disk.change(func(m *savedStream) {
+			m.Consumers = append(slices.Clone(m.Consumers), savedConsumer{name, at})
+		}, nil, nil, nil)
+		if err != nil {
+			return Consumer{}, err
+		}
+	}
 	s.fanOut.consumers = append(list, c)
 	s.countMemory(consumerBytes)
 	return c.describe(), nil
@@ -81,6 +89,14 @@ func (s *Stream) DeregisterConsumer(ctx context.Context, name string) error {
 		return err
 	}
 	place := s.fanOut.placeLocked(name)
+	if s.disk != nil {
+		err := s.disk.change(func(m *savedStream) {
+			m.Consumers = slices.DeleteFunc(slices.Clone(m.Consumers), func(c savedConsumer) bool { return c.Name == name })
+		}, nil, nil, nil)
+		if err != nil {
+			return err
+		}
+	}
 	s.fanOut.consumers = slices.Delete(s.fanOut.consumers, place, place+1)
 	s.countMemory(-consumerBytes - c.history.Bytes())
 	for _, sub := range c.subscriptions {

@@ -38,6 +38,8 @@ type Snapshot struct {
 	// Consumers are the registered consumers, in the order of their
 	// registration.
 	Consumers []ConsumerMetrics `json:"consumers,omitempty"`
+	// Storage is nil for a stream in memory.
+	Storage *Storage `json:"storage,omitempty"`
 }
 
 // ShardMetrics are the metrics of one shard that has not vanished.
@@ -104,6 +106,7 @@ func (s *Stream) Snapshot() Snapshot {
 	for _, r := range snap.Readers {
 		snap.IteratorAge = max(snap.IteratorAge, r.Age)
 	}
+	snap.Storage = s.storageNow()
 	snap.Consumers = s.fanOut.metrics(now)
 	for _, c := range snap.Consumers {
 		snap.IteratorAge = max(snap.IteratorAge, c.Age)

@@ -95,6 +95,15 @@ func (s *Stream) put(ctx context.Context, key string, data []byte, explicit *Has
 			return Placed{}, s.limitError(sh.id, r)
 		}
 	}
+	if s.disk != nil {
+		p, err := s.putOnDisk(sh, key, data, now)
+		if err != nil {
+			s.full.give(size)
+		} else if s.full.max > 0 {
+			s.dropExcess(now)
+		}
+		return p, err
+	}
 	ms, tidy := s.stamp(sh, now)
 	i := sh.log.Append(key, data, ms)
 	s.after(sh, sh.end(now, s.retention()), tidy, now)
@@ -221,7 +230,9 @@ func (s *Stream) PutRecordWait(ctx context.Context, key string, data []byte) (Pl
 		return r, err
 	}
 	q := waitingPut{stream: s, entries: []Entry{{PartitionKey: key, Data: data}}, results: []PutResult{{Err: err}}, single: true}
-	err = q.put(ctx, []int{0})
+	if err = q.put(ctx, []int{0}); err == nil {
+		err = q.results[0].Err
+	}
 	return q.results[0].Placed, err
 }
 
@@ -481,6 +492,10 @@ func (q *waitingPut) putLine(l *lineup) bool {
 func (q *waitingPut) store(sh *shard, entries []int, now clock.Instant) {
 	s := q.stream
 	ms, tidy := s.stamp(sh, now)
+	if s.disk != nil {
+		q.storeOnDisk(sh, entries, ms, tidy, now)
+		return
+	}
 	before := sh.appended()
 	for _, i := range entries {
 		e := &q.entries[i]
@@ -491,6 +506,34 @@ func (q *waitingPut) store(sh *shard, entries []int, now clock.Instant) {
 		sh.countBatch(before)
 	}
 	s.after(sh, sh.end(now, s.retention()), tidy, now)
+	if s.full.max > 0 {
+		s.dropExcess(now)
+	}
+}
+
+// storeOnDisk is store for a stream on disk.
+func (q *waitingPut) storeOnDisk(sh *shard, entries []int, ms int64, tidy bool, now clock.Instant) {
+	s, which := q.stream, make([]int32, len(entries))
+	for k, i := range entries {
+		which[k] = int32(i)
+	}
+	g, err := s.disk.noteEntries(sh, q.entries, which, ms, !q.single)
+	if err != nil {
+		sh.abandon()
+	} else {
+		before := sh.appended()
+		appendEntries(sh, q.entries, which, q.results, ms)
+		if !q.single {
+			sh.countBatch(before)
+		}
+		err = s.settle(sh, g, tidy, now)
+	}
+	for _, i := range entries {
+		if err != nil {
+			q.results[i] = PutResult{Err: err}
+			s.full.give(q.entries[i].Size())
+		}
+	}
 	if s.full.max > 0 {
 		s.dropExcess(now)
 	}

@@ -55,7 +55,10 @@ func (s *Stream) SplitShard(ctx context.Context, id ShardID, at HashKey) ([2]Sha
 			at, id, sh.keys.Start, sh.keys.End)
 	}
 	lower := s.routes.Load().next
-	s.reshardLocked([]plan.Step{{Lower: int64(id), Upper: plan.Split, At: keyspace.Key(at), Child: int64(lower)}}, now)
+	split := plan.Step{Lower: int64(id), Upper: plan.Split, At: keyspace.Key(at), Child: int64(lower)}
+	if err := s.reshardLocked([]plan.Step{split}, now, nil); err != nil {
+		return [2]ShardID{}, err
+	}
 	return [2]ShardID{lower, lower + 1}, nil
 }
 
@@ -84,7 +87,10 @@ func (s *Stream) MergeShards(ctx context.Context, lower, upper ShardID) (ShardID
 		return 0, invalidf("shards", "%s and %s are not an adjacent pair, the lower one first", lower, upper)
 	}
 	child := s.routes.Load().next
-	s.reshardLocked([]plan.Step{{Lower: int64(lower), Upper: int64(upper), Child: int64(child)}}, now)
+	merge := plan.Step{Lower: int64(lower), Upper: int64(upper), Child: int64(child)}
+	if err := s.reshardLocked([]plan.Step{merge}, now, nil); err != nil {
+		return 0, err
+	}
 	return child, nil
 }
 
@@ -137,8 +143,11 @@ func (s *Stream) Resize(ctx context.Context, target int) ([]Reshard, error) {
 	if err != nil || len(steps) == 0 {
 		return nil, err
 	}
-	s.reshardLocked(steps, now)
-	s.resizes = append(s.resizes, now)
+	resizes := append(slices.Clone(s.resizes), now)
+	if err := s.reshardLocked(steps, now, func(m *savedStream) { m.Resizes = resizes }); err != nil {
+		return nil, err
+	}
+	s.resizes = resizes
 	return reshards(steps), nil
 }
 
@@ -235,16 +244,18 @@ func (s *Stream) shardNotFound(id ShardID) error {
 }
 
 // reshardLocked carries out splits and merges, all of one moment. The caller
-// holds reshard. now may have passed: what was put since stays where it is.
-func (s *Stream) reshardLocked(steps []plan.Step, now clock.Instant) {
+// holds reshard. now may have passed: what was put since stays where it is. A
+// stream on disk notes with it what edit changes, and an error says that nothing
+// was done.
+func (s *Stream) reshardLocked(steps []plan.Step, now clock.Instant, edit func(m *savedStream)) error {
 	if len(steps) == 0 {
-		return
+		return nil
 	}
 	c := &shardChange{stream: s, kind: s.shardKind(), now: now, routes: s.routes.Load()}
 	for _, step := range steps {
 		c.carryOut(step)
 	}
-	c.publish()
+	return c.publish(edit)
 }
 
 // EndWrites closes all open shards for good, without children: the stream takes
@@ -266,7 +277,9 @@ func (s *Stream) EndWrites(ctx context.Context) error {
 	for _, sh := range c.routes.open {
 		c.replace([]*shard{sh})
 	}
-	c.publish()
+	if err := c.publish(func(m *savedStream) { m.Ended = true }); err != nil {
+		return err
+	}
 	s.full.room.Wake()
 	return nil
 }
@@ -346,8 +359,16 @@ func (c *shardChange) replace(parents []*shard, ranges ...HashKeyRange) {
 // come to the end of a parent looks for its children at once. In between the
 // children may take records already, and a reader of the whole stream comes to
 // them all the same: it begins them at their beginning.
-func (c *shardChange) publish() {
+func (c *shardChange) publish(edit func(m *savedStream)) error {
 	s, before := c.stream, c.routes
+	if s.disk != nil {
+		// What was put into the parents is noted before, so it is shown when this is
+		// on disk.
+		if err := c.note(edit); err != nil {
+			c.undo()
+			return err
+		}
+	}
 	s.countMemory(int64(len(c.opened)) * shardBytes)
 	all := slices.Concat(before.all, c.opened)
 	s.routes.Store(newRouting(all, c.open(), before.next+ShardID(len(c.opened)), before.retired))
@@ -357,6 +378,28 @@ func (c *shardChange) publish() {
 	s.waiting.Wake()   // those who read several shards,
 	s.resharded.Wake() // and those who wait for the quota of one that is closed
 	s.forgetExpiredLocked(c.now)
+	return nil
+}
+
+// note notes the change, with what edit changes besides.
+func (c *shardChange) note(edit func(m *savedStream)) error {
+	s := c.stream
+	return s.disk.change(func(m *savedStream) {
+		m.Next = c.routes.next + ShardID(len(c.opened))
+		s.describeMode(m, c.open())
+		if edit != nil {
+			edit(m)
+		}
+	}, c.closed, c.ending, c.opened)
+}
+
+// undo opens the parents to writers again. Nobody has seen their children.
+func (c *shardChange) undo() {
+	for _, sh := range c.closed {
+		sh.mu.Lock()
+		sh.closed = false
+		sh.mu.Unlock()
+	}
 }
 
 // open returns the shards that take writes after the change, by hash key.
@@ -415,6 +458,9 @@ func (s *Stream) forgetExpiredLocked(now clock.Instant) {
 	}
 	all := slices.DeleteFunc(slices.Clone(routes.all), gone)
 	s.routes.Store(newRouting(all, routes.open, routes.next, past))
+	if s.disk != nil {
+		s.disk.forget(slices.DeleteFunc(slices.Clone(routes.all), func(sh *shard) bool { return !gone(sh) }))
+	}
 }
 
 // A ShardQuery says which shards [Stream.ListShards] returns. The zero value

@@ -17,7 +17,7 @@ import (
 )
 
 // openShards returns the open shards in the order of their hash keys.
-func openShards(t *testing.T, s *weir.Stream) []weir.Shard {
+func openShards(t testing.TB, s *weir.Stream) []weir.Shard {
 	t.Helper()
 	open, err := s.ListShards(t.Context(), weir.ShardQuery{Filter: weir.ShardsAtLatest})
 	require.NoError(t, err)

@@ -52,8 +52,7 @@ func (s *Stream) TrimTo(n SequenceNumber) error {
 	if sh == nil || err != nil {
 		return err
 	}
-	s.full.giveExtent(sh.trimTo(i))
-	return nil
+	return s.trimShardsTo(map[*shard]uint64{sh: i})
 }
 
 // TrimToPositions gives back the memory of what all of some readers have read,
@@ -81,12 +80,13 @@ func (s *Stream) TrimToPositions(p ...Positions) error {
 			least[id] = min(least[id], read[id])
 		}
 	}
+	upTo := make(map[*shard]uint64)
 	for _, sh := range routes.all {
 		if i := least[sh.id]; i > 0 {
-			s.full.giveExtent(sh.trimTo(i))
+			upTo[sh] = i
 		}
 	}
-	return nil
+	return s.trimShardsTo(upTo)
 }
 
 // readOf returns the index up to which positions say that each shard was read,
@@ -126,6 +126,9 @@ func (s *Stream) tidy(now clock.Instant) {
 		s.trimShard(all[s.tidied%len(all)], now)
 	}
 	s.forgetExpiredLocked(now)
+	if s.disk != nil {
+		s.disk.sweep()
+	}
 }
 
 // trimLocked trims every shard and forgets those that have vanished. The caller
@@ -135,6 +138,9 @@ func (s *Stream) trimLocked(now clock.Instant) {
 		s.trimShard(sh, now)
 	}
 	s.forgetExpiredLocked(now)
+	if s.disk != nil {
+		s.disk.sweep()
+	}
 }
 
 // trimShard trims a shard if its oldest record has expired, or lies far ahead

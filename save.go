@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/weirstream/weir/internal/clock"
+	"github.com/weirstream/weir/internal/scale"
 	"github.com/weirstream/weir/internal/shardlog"
 )
 
@@ -54,6 +55,9 @@ type savedStream struct {
 	LastSecond   int64 `json:",omitempty"` // the latest in which something was put
 
 	Ended bool `json:",omitempty"` // no shard is open, nor will one be
+
+	Machine *scale.Saved           `json:",omitempty"` // of on-demand mode; on disk only
+	Counted map[ShardID]scale.Load `json:",omitempty"` // what it has counted of the open shards
 
 	Saved      clock.Instant `json:",omitempty"`
 	OpensAfter uint64        `json:",omitempty"` // the second that shards count as created after
@@ -155,19 +159,30 @@ func (sh *shard) hold() heldShard {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	in, state := sh.takenIn(), sh.log.State(sh.lastMs)
-	held := heldShard{blocks: sh.log.Blocks(), meta: savedShard{
-		ID: sh.id, Created: sh.created, Keys: sh.keys, Parents: sh.parents, Opened: sh.opened, LastMs: sh.lastMs,
-		First: state.First, End: state.End, Bytes: state.Bytes,
-		BatchRecords: in.BatchRecords, BatchBytes: in.BatchBytes, Gaps: state.Gaps,
-	}}
-	held.meta.Segments = len(held.blocks)
+	held := heldShard{blocks: sh.log.Blocks(), meta: sh.savedMeta()}
+	m := &held.meta
+	m.LastMs, m.First, m.End, m.Bytes, m.Gaps = sh.lastMs, state.First, state.End, state.Bytes, state.Gaps
+	m.BatchRecords, m.BatchBytes, m.Segments = in.BatchRecords, in.BatchBytes, len(held.blocks)
 	if e := sh.ending.Load(); e != nil {
-		held.meta.Ending = &savedEnding{ClosedMs: e.closedMs, Second: e.second}
-		for _, child := range e.children {
-			held.meta.Ending.Children = append(held.meta.Ending.Children, child.id)
-		}
+		m.Ending = e.saved()
 	}
 	return held
+}
+
+// savedMeta returns what is saved of a shard that has no record and is open.
+func (sh *shard) savedMeta() savedShard {
+	return savedShard{
+		ID: sh.id, Created: sh.created, Keys: sh.keys, Parents: sh.parents, Opened: sh.opened, LastMs: sh.opened,
+	}
+}
+
+// saved returns what is saved of an ending.
+func (e *shardEnding) saved() *savedEnding {
+	saved := &savedEnding{ClosedMs: e.closedMs, Second: e.second}
+	for _, child := range e.children {
+		saved.Children = append(saved.Children, child.id)
+	}
+	return saved
 }
 
 // write writes the frames of a shard.
@@ -234,7 +249,7 @@ func LoadStream(r io.Reader, c Config) (*Stream, error) {
 	if r == nil {
 		return nil, invalidf("reader", "is nil")
 	}
-	l := loader{in: bufio.NewReaderSize(r, 1<<16)}
+	l := loader{in: bufio.NewReaderSize(r, 1<<16), lost: true}
 	if err := l.magic(); err != nil {
 		return nil, err
 	}
@@ -285,6 +300,7 @@ type loader struct {
 	meta   savedStream
 	shards []*shard
 	saved  []savedShard
+	lost   bool // the run that saved it may have given out numbers that are lost
 }
 
 const (
@@ -349,10 +365,15 @@ func (l *loader) json(kind frameKind, v any) error {
 }
 
 // stream reads the stream's frame and makes a stream without shards.
-func (l *loader) stream(c Config) (err error) {
+func (l *loader) stream(c Config) error {
 	if err := l.json(frameStream, &l.meta); err != nil {
 		return err
 	}
+	return l.begin(c)
+}
+
+// begin makes a stream without shards of what is said of it.
+func (l *loader) begin(c Config) (err error) {
 	m := &l.meta
 	if m.Shards < 1 && !m.Ended || m.Shards < 0 || m.Shards > 2*maxShards || m.Created < 0 || m.Saved < 0 || m.Next < 0 || m.OpensAfter > uint64(clock.MaxSecond) || m.LastSecond > clock.MaxSecond {
 		return damagedf("%d shards, created at %d", m.Shards, m.Created)
@@ -489,9 +510,15 @@ func (l *loader) finish() (*Stream, error) {
 	now := l.now
 	// Later than all that the lost run can have opened, and all that is here: the
 	// clock may have been set back, and the file been loaded before.
-	s.opensAfter = max(uint64(max(now.Second(), l.meta.LastSecond)), l.meta.OpensAfter) + lostSeconds
+	s.opensAfter = l.meta.OpensAfter
+	if l.lost {
+		s.opensAfter = max(uint64(max(now.Second(), l.meta.LastSecond)), l.meta.OpensAfter) + lostSeconds
+	}
 	if s.mode() == OnDemand && !l.meta.Ended {
-		s.beginScalingLocked(now, len(open), l.meta.Warm, Distribution(l.meta.Distribution))
+		if err := l.scale(open); err != nil {
+			s.reshard.Unlock()
+			return nil, err
+		}
 	}
 	// So that what was loaded does not count for the second of the next put, and
 	// numbers of the saved run stay good for ordering.
@@ -505,6 +532,25 @@ func (l *loader) finish() (*Stream, error) {
 	}
 	s.dropExcess(now) // MaxBytes may be less than it was
 	return s, nil
+}
+
+// scale begins on-demand mode, or resumes it where a machine was saved. The
+// caller holds reshard.
+func (l *loader) scale(open []*shard) error {
+	m, d := &l.meta, Distribution(l.meta.Distribution)
+	if m.Machine == nil {
+		l.s.beginScalingLocked(l.now, len(open), m.Warm, d)
+		return nil
+	}
+	for i, sh := range open {
+		if len(m.Machine.Todo.Steps) == 0 && (i >= len(m.Machine.Open) || m.Machine.Open[i].ID != int64(sh.id)) {
+			return damagedf("on-demand mode knows other shards")
+		}
+	}
+	if err := l.s.resumeScalingLocked(*m.Machine, m.Warm, d); err != nil {
+		return damagedf("%v", err)
+	}
+	return nil
 }
 
 // ending returns the ending of a shard, or nil if it is open.

@@ -42,6 +42,7 @@ type shard struct {
 	marks  seconds.Marks
 	markMs int64        // when the next second begins for marks
 	log    shardlog.Log // what writes to it; readers take no lock
+	stored *storedShard // nil in memory; what is in it is guarded by the journal
 
 	ahead sightings // nil unless arrivals are far ahead of the clock
 
@@ -140,6 +141,11 @@ type effect struct {
 func (sh *shard) end(now clock.Instant, retention time.Duration) (e effect) {
 	e.first = sh.log.First() == sh.log.End() // before Publish moves the end
 	sh.log.Publish()
+	return sh.release(e, now, retention)
+}
+
+// release releases what has expired, and lets go of the mutex.
+func (sh *shard) release(e effect, now clock.Instant, retention time.Duration) effect {
 	// Whole blocks only, and the newest is never given up: a put into a shard with
 	// one block does not even reckon the horizon.
 	if sh.log.BlockCount() > 1 {

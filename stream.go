@@ -3,6 +3,7 @@ package weir
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -77,6 +78,15 @@ type Config struct {
 	// of the earlier stream's shards. Zero means that there is none. It means
 	// nothing to [LoadStream].
 	After SequenceNumber
+	// Sync says when what is put into a stream that [Open] opened is on disk. Zero
+	// means before the put returns, and before any reader sees it: a write and a
+	// sync of the file, which puts that come at the same time share. A time means
+	// that puts return at once, and readers see at once what was put; it is
+	// written and synced so much later at most, and a crash of the process or the
+	// machine takes back what was not. [SyncNever] means that a put returns when
+	// the operating system has what was put: a crash of the process takes nothing
+	// back, one of the machine does. It means nothing to [NewStream].
+	Sync time.Duration
 	// Now tells the time. Nil means the system's, as [time.Now] tells it; that it
 	// was set is noticed within a millisecond. Now is called once at the beginning
 	// of each operation, by many goroutines at a time.
@@ -204,6 +214,7 @@ type Stream struct {
 	limits  Limits           // immutable; resolved
 	config  Config           // immutable; resolved
 	full    memoryBound
+	disk    *storage // immutable; nil for a stream in memory
 
 	retains     atomic.Int64 // a time.Duration; changed under reshard
 	recordBytes atomic.Int64 // largest record; changed under reshard
@@ -389,6 +400,12 @@ func (s *Stream) set(was, to Settings, now clock.Instant) (done bool, err error)
 	if err := s.checkChangeLocked(was, to, now); err != nil {
 		return true, err
 	}
+	if s.disk != nil {
+		if err := s.noteSettingsLocked(was, to, now); err != nil {
+			return true, err
+		}
+		defer s.noteMode()
+	}
 	if to.Retention != was.Retention {
 		s.retainLocked(to.Retention, now)
 	}
@@ -405,6 +422,32 @@ func (s *Stream) set(was, to Settings, now clock.Instant) (done bool, err error)
 		}
 	}
 	return true, nil
+}
+
+// noteSettingsLocked notes a change of settings before it is made.
+func (s *Stream) noteSettingsLocked(was, to Settings, now clock.Instant) error {
+	if to.Retention > was.Retention {
+		s.trimLocked(now) // what expired before stays unreadable: the next notes say so
+		first := make(map[ShardID]uint64)
+		for _, sh := range s.routes.Load().all {
+			first[sh.id] = sh.log.First()
+		}
+		if err := s.disk.trims(first); err != nil {
+			return err
+		}
+	}
+	err := s.disk.change(func(m *savedStream) {
+		m.Retention, m.RecordBytes, m.Warm = int64(to.Retention), int64(to.RecordBytes), to.WarmThroughput
+		if to.Mode != was.Mode { // the machine begins anew
+			m.Machine, m.Counted = nil, nil
+		}
+		m.Mode, m.Distribution = int32(to.Mode), int32(to.Distribution)
+		m.Switches = slices.Clone(s.switches)
+	}, nil, nil, nil)
+	if err != nil && to.Mode != was.Mode {
+		s.switches = s.switches[:len(s.switches)-1]
+	}
+	return err
 }
 
 // checkChangeLocked says what is wrong with a change of settings.

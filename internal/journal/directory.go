@@ -221,6 +221,9 @@ type Recovery struct {
 	unfinished []string
 }
 
+// Abandon closes the file that a replay left open.
+func (r *Recovery) Abandon() { r.end.file.Close() }
+
 // An end is where a journal goes on.
 type end struct {
 	file   File

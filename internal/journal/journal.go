@@ -114,6 +114,13 @@ func (g *Group[T]) empty() bool { return len(g.notes) == headBytes+1 }
 // Policy returns the policy.
 func (j *Journal[T]) Policy() Policy { return j.o.Policy }
 
+// Do calls f while nothing is noted.
+func (j *Journal[T]) Do(f func()) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	f()
+}
+
 // Begin returns the group that is noted in now, until End. The error says why
 // nothing can be noted.
 func (j *Journal[T]) Begin() (*Group[T], error) {
@@ -310,6 +317,7 @@ func (j *Journal[T]) append(b []byte, sync bool) (final bool, err error) {
 		// After a failed sync the kernel may have dropped the pages and forgotten that
 		// they were to be written: a later sync that succeeds says nothing of them.
 		if err := j.file.Sync(); err != nil {
+			j.file.Truncate(j.size) // who wrote it is refused; it may be there all the same
 			return true, err
 		}
 		j.synced.Add(1)

@@ -73,8 +73,8 @@ func AppendChange(b []byte, text []byte) []byte {
 // A Note is one that was read.
 type Note struct {
 	Kind Kind
-	Run          // of KindRun and KindCopies; of KindTrim Shard and First
-	Text  []byte // of KindChange
+	Run         // of KindRun and KindCopies; of KindTrim Shard and First
+	Text []byte // of KindChange
 }
 
 // A Reader reads notes one after the other.

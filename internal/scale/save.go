@@ -10,7 +10,7 @@ import (
 // A Saved is what a machine remembers, to be restored in another process.
 type Saved struct {
 	Warm      float64 `json:",omitempty"`
-	Next      int64 // id of the next shard to be opened
+	Next      int64   // id of the next shard to be opened
 	Observed  int64
 	At, Until int64
 	Hours     []SavedPeak `json:",omitempty"`

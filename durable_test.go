@@ -1,0 +1,435 @@
+package weir_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/internal/journal/journaltest"
+)
+
+// reopened closes a stream and opens its directory again.
+func reopened(t testing.TB, s *weir.Stream, dir string, c weir.Config) *weir.Stream {
+	require.NoError(t, s.Close())
+	return opened(t, dir, c)
+}
+
+func opened(t testing.TB, dir string, c weir.Config) *weir.Stream {
+	s, err := weir.Open(dir, c)
+	require.NoError(t, err)
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// What is there when a stream is closed is there when it is opened, as it was.
+func TestOpen_isAsItWas(t *testing.T) {
+	for _, sync := range []time.Duration{0, time.Hour, weir.SyncNever} {
+		t.Run(fmt.Sprint(sync), func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "orders")
+			c := weir.Config{Shards: 2, Sync: sync}
+			s := opened(t, dir, c)
+			assert.Equal(t, "orders", s.Name())
+			placed := mustPut(t, s, "a", "1")
+			_, err := s.PutRecords(t.Context(), []weir.Entry{{PartitionKey: "a", Data: []byte("2")}, {PartitionKey: "b", Data: []byte("3")}})
+			require.NoError(t, err)
+			_, err = s.PutCopies(t.Context(), weir.Entry{PartitionKey: "c", Data: []byte("4")}, 3)
+			require.NoError(t, err)
+			_, err = s.PutRecordsWait(t.Context(), []weir.Entry{{PartitionKey: "d", Data: []byte("5")}})
+			require.NoError(t, err)
+			_, err = s.PutRecordWait(t.Context(), "e", []byte("6"))
+			require.NoError(t, err)
+			_, err = s.SplitShard(t.Context(), 0, s.Shards()[0].HashKeyRange.Middle())
+			require.NoError(t, err)
+			mustPut(t, s, "f", "7")
+			_, err = s.Resize(t.Context(), 4)
+			require.NoError(t, err)
+			mustPut(t, s, "g", "8")
+			_, err = s.RegisterConsumer(t.Context(), "audit")
+			require.NoError(t, err)
+			_, err = s.RegisterConsumer(t.Context(), "gone")
+			require.NoError(t, err)
+			require.NoError(t, s.DeregisterConsumer(t.Context(), "gone"))
+			require.NoError(t, s.Set(t.Context(), func(to *weir.Settings) { to.Retention, to.RecordBytes = 48*time.Hour, 2<<20 }))
+			require.NoError(t, s.TrimTo(placed.SequenceNumber))
+			data, shards, settings, consumers := allRecords(t, s), s.Shards(), s.Settings(), s.Consumers()
+			for range 3 {
+				s = reopened(t, s, dir, c)
+				assert.Equal(t, "orders", s.Name())
+				assert.Equal(t, data, allRecords(t, s))
+				assert.Equal(t, shards, s.Shards())
+				assert.Equal(t, settings, s.Settings())
+				assert.Equal(t, consumers, s.Consumers())
+				require.NoError(t, weir.CheckInvariants(s))
+				assert.True(t, s.Snapshot().Storage.Recovery.Closed)
+				mustPut(t, s, "h", "9")
+				data = allRecords(t, s)
+			}
+			require.NoError(t, s.EndWrites(t.Context()))
+			s = reopened(t, s, dir, c)
+			_, err = s.PutRecord(t.Context(), "k", nil)
+			assert.ErrorIs(t, err, weir.ErrClosed)
+			assert.Equal(t, data, allRecords(t, s))
+		})
+	}
+}
+
+// A crashRun drives a stream on a disk that fails and crashes, and knows what
+// was acknowledged.
+type crashRun struct {
+	t      testing.TB
+	disk   *journaltest.FS
+	random *rand.Rand
+	clock  *manualClock
+	config weir.Config
+	s      *weir.Stream
+
+	attempted map[string]bool                // by data, which is unique
+	acked     map[string]weir.SequenceNumber // what was acknowledged and not trimmed since
+	refused   map[string]bool
+	numbers   map[string]string // the data of each number that was given out
+	trimmed   map[string]bool
+	// unsure says that a sync or what takes a write back has failed: what is refused
+	// from then on may be on disk all the same.
+	unsure bool
+	now    map[string]bool // refused since the stream was opened
+	n      int
+}
+
+func (r *crashRun) entry() weir.Entry {
+	r.n++
+	data := fmt.Sprintf("%d %s", r.n, text(r.random.IntN(200)))
+	r.attempted[data] = true
+	return weir.Entry{PartitionKey: fmt.Sprint("k", r.random.IntN(6)), Data: []byte(data)}
+}
+
+func (r *crashRun) outcome(e weir.Entry, p weir.Placed, err error) {
+	data := string(e.Data)
+	if err != nil {
+		r.refuse(data)
+		return
+	}
+	number := p.SequenceNumber.String()
+	require.NotContains(r.t, r.numbers, number, "a number is given out once")
+	r.numbers[number] = data
+	r.acked[data] = p.SequenceNumber
+}
+
+// step does one thing to the stream.
+func (r *crashRun) step() {
+	ctx, s := r.t.Context(), r.s
+	switch r.random.IntN(14) {
+	case 0, 1, 2, 3:
+		e := r.entry()
+		p, err := s.PutRecord(ctx, e.PartitionKey, e.Data)
+		r.outcome(e, p, err)
+	case 4, 5:
+		list := make([]weir.Entry, 1+r.random.IntN(8))
+		for i := range list {
+			list[i] = r.entry()
+		}
+		put := s.PutRecords
+		if r.random.IntN(2) == 0 {
+			put = s.PutRecordsWait
+		}
+		results, err := put(ctx, list)
+		if results == nil {
+			require.Error(r.t, err)
+		}
+		for i := range results {
+			r.outcome(list[i], results[i].Placed, results[i].Err)
+		}
+	case 6:
+		open := openShards(r.t, s)
+		sh := open[r.random.IntN(len(open))]
+		s.SplitShard(ctx, sh.ID, sh.HashKeyRange.Middle())
+	case 7:
+		if open := openShards(r.t, s); len(open) > 1 {
+			i := r.random.IntN(len(open) - 1)
+			s.MergeShards(ctx, open[i].ID, open[i+1].ID)
+		}
+	case 8:
+		s.Resize(ctx, 1+r.random.IntN(4))
+	case 9:
+		name := fmt.Sprint("c", r.random.IntN(4))
+		if _, err := s.RegisterConsumer(ctx, name); err != nil {
+			s.DeregisterConsumer(ctx, name)
+		}
+	case 10:
+		r.trim()
+	case 11:
+		r.clock.Advance(time.Duration(r.random.IntN(3000)) * time.Millisecond)
+	case 12:
+		s.Set(ctx, func(to *weir.Settings) { to.Retention = time.Duration(24+r.random.IntN(48)) * time.Hour })
+	case 13:
+		e := weir.Entry{PartitionKey: "copy", Data: r.entry().Data}
+		stored, err := s.PutCopies(ctx, e, 1)
+		require.Equal(r.t, err == nil, stored == 1)
+		if err != nil {
+			r.refuse(string(e.Data))
+		}
+	}
+}
+
+func (r *crashRun) refuse(data string) {
+	if !r.unsure {
+		r.refused[data] = true
+	}
+	r.now[data] = true
+}
+
+// trim trims a shard up to a record in it.
+func (r *crashRun) trim() {
+	list := allRecords(r.t, r.s)
+	if len(list) == 0 {
+		return
+	}
+	to := list[r.random.IntN(len(list))]
+	err := r.s.TrimTo(to.SequenceNumber)
+	for _, rec := range list {
+		if rec.ShardID() == to.ShardID() && rec.SequenceNumber.Compare(to.SequenceNumber) <= 0 {
+			if err == nil {
+				delete(r.acked, string(rec.Data))
+				r.trimmed[string(rec.Data)] = true
+			} else { // it may be on disk all the same
+				delete(r.acked, string(rec.Data))
+			}
+		}
+	}
+}
+
+// open opens the stream, and checks what it has.
+func (r *crashRun) open() bool {
+	s, err := weir.OpenIn(r.disk, "test", r.config)
+	if err != nil {
+		require.NotErrorIs(r.t, err, weir.ErrDamaged)
+		return false
+	}
+	r.s = s
+	r.check()
+	return true
+}
+
+// check checks acknowledged ⊆ there ⊆ attempted, in order.
+func (r *crashRun) check() {
+	require.NoError(r.t, weir.CheckInvariants(r.s))
+	there := make(map[string]bool)
+	last := make(map[weir.ShardID]weir.SequenceNumber)
+	for _, rec := range allRecords(r.t, r.s) {
+		data := string(rec.Data)
+		require.True(r.t, r.attempted[data], "%q was never put", data)
+		require.False(r.t, there[data], "%q is there twice", data)
+		require.False(r.t, r.trimmed[data], "%q was trimmed", data)
+		require.False(r.t, r.refused[data], "%q was refused", data)
+		there[data] = true
+		if number, ok := r.acked[data]; ok {
+			require.Equal(r.t, number.String(), rec.SequenceNumber.String())
+		}
+		if before, ok := last[rec.ShardID()]; ok {
+			require.True(r.t, before.Compare(rec.SequenceNumber) < 0)
+		}
+		last[rec.ShardID()] = rec.SequenceNumber
+	}
+	for data := range r.acked {
+		require.True(r.t, there[data], "%q was acknowledged and is gone", data)
+	}
+}
+
+func crashes(t testing.TB, seed uint64) {
+	random := rand.New(rand.NewPCG(seed, 3))
+	r := &crashRun{
+		t: t, disk: journaltest.New(), random: random, clock: newClock(),
+		attempted: make(map[string]bool), acked: make(map[string]weir.SequenceNumber),
+		refused: make(map[string]bool), numbers: make(map[string]string), trimmed: make(map[string]bool),
+	}
+	r.config = weir.Config{Limits: weir.Unlimited(), Now: r.clock.Now}
+	defer weir.SetFileBytes(int64(1000 + random.IntN(20_000)))()
+	for range 2 + random.IntN(4) {
+		r.unsure, r.now = false, make(map[string]bool)
+		if r.open() {
+			at, length := r.disk.Ops()+random.IntN(60), random.IntN(3)
+			r.disk.FailWith(func(op journaltest.Op) error {
+				if op.N >= at && op.N <= at+length {
+					r.unsure = r.unsure || op.Kind != "write"
+					return fmt.Errorf("%s: %w", op.Kind, syscall.ENOSPC)
+				}
+				return nil
+			})
+			for range random.IntN(60) {
+				r.step()
+			}
+			r.disk.FailWith(nil)
+			r.readersSeeWhatIsThere()
+			if random.IntN(3) == 0 {
+				r.s.Close()
+			}
+		}
+		r.disk.Crash(random)
+	}
+	require.True(t, r.open())
+	r.s.Close()
+}
+
+// readersSeeWhatIsThere checks that nothing that was refused can be read.
+func (r *crashRun) readersSeeWhatIsThere() {
+	for _, rec := range allRecords(r.t, r.s) {
+		require.False(r.t, r.now[string(rec.Data)], "%q was refused", rec.Data)
+	}
+	r.check()
+}
+
+func TestOpen_crashes(t *testing.T) {
+	for seed := range uint64(300) {
+		if !t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) { crashes(t, seed) }) {
+			return
+		}
+	}
+}
+
+func FuzzOpen(f *testing.F) {
+	f.Add(uint64(1))
+	f.Fuzz(func(t *testing.T, seed uint64) { crashes(t, seed) })
+}
+
+// Puts that come at the same time share a sync, and each is there when it
+// returns, for readers too.
+func TestOpen_producersBesideEachOther(t *testing.T) {
+	dir := t.TempDir()
+	c := weir.Config{Shards: 3, Limits: weir.Unlimited()}
+	s := opened(t, dir, c)
+	const producers, each = 16, 60
+	var all sync.WaitGroup
+	for p := range producers {
+		all.Go(func() {
+			for n := range each {
+				placed, err := s.PutRecord(t.Context(), fmt.Sprint(p), fmt.Append(nil, n))
+				if !assert.NoError(t, err) {
+					return
+				}
+				it, err := s.Iterator(t.Context(), placed.ShardID, weir.AtSequence(placed.SequenceNumber))
+				assert.NoError(t, err)
+				page, err := s.GetRecords(t.Context(), it, 1)
+				assert.NoError(t, err)
+				assert.Len(t, page.Records, 1)
+				if p == 0 && n%20 == 10 {
+					open := openShards(t, s)
+					_, err := s.SplitShard(t.Context(), open[0].ID, open[0].HashKeyRange.Middle())
+					assert.NoError(t, err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	assert.Len(t, allRecords(t, s), producers*each)
+	assert.LessOrEqual(t, s.Snapshot().Storage.Syncs, int64(producers*each+4))
+	s = reopened(t, s, dir, c)
+	next := make(map[string]int)
+	for _, r := range allRecords(t, s) {
+		assert.Equal(t, fmt.Sprint(next[r.PartitionKey]), string(r.Data))
+		next[r.PartitionKey]++
+	}
+	assert.Len(t, next, producers)
+}
+
+// With an interval a put returns at once. What a crash takes back keeps its
+// numbers: they are not given out again, and positions behind them are refused.
+func TestOpen_interval(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk := journaltest.New()
+		c := weir.Config{Sync: time.Second}
+		s, err := weir.OpenIn(disk, "test", c)
+		require.NoError(t, err)
+		mustPut(t, s, "k", "on disk")
+		time.Sleep(time.Second)
+		synctest.Wait()
+		lost := mustPut(t, s, "k", "lost")
+		assert.Len(t, allRecords(t, s), 2, "readers see it at once")
+		disk.Crash(rand.New(rand.NewPCG(1, 1)))
+		s.Close()
+
+		s, err = weir.OpenIn(disk, "test", c)
+		require.NoError(t, err)
+		assert.True(t, s.Snapshot().Storage.Recovery.NumbersSkipped)
+		require.Len(t, allRecords(t, s), 1)
+		_, err = s.Iterator(t.Context(), 0, weir.AfterSequence(lost.SequenceNumber))
+		require.ErrorIs(t, err, weir.ErrInvalidSequenceNumber)
+		again := mustPut(t, s, "k", "again")
+		assert.True(t, lost.SequenceNumber.Compare(again.SequenceNumber) < 0)
+		require.NoError(t, s.Close())
+
+		s, err = weir.OpenIn(disk, "test", c)
+		require.NoError(t, err)
+		assert.False(t, s.Snapshot().Storage.Recovery.NumbersSkipped)
+		assert.Len(t, allRecords(t, s), 2)
+		_, err = s.Iterator(t.Context(), 0, weir.AfterSequence(lost.SequenceNumber))
+		require.ErrorIs(t, err, weir.ErrInvalidSequenceNumber)
+		require.NoError(t, s.Close())
+	})
+}
+
+func TestOpen_diskFull(t *testing.T) {
+	disk := journaltest.New()
+	s, err := weir.OpenIn(disk, "test", weir.Config{MaxBytes: 10_000})
+	require.NoError(t, err)
+	mustPut(t, s, "k", "before")
+	disk.FailWith(func(op journaltest.Op) error {
+		if op.Kind == "write" {
+			return syscall.ENOSPC
+		}
+		return nil
+	})
+	for range 20 { // and gives its room in memory back
+		_, err = s.PutRecord(t.Context(), "k", make([]byte, 1000))
+		var storage *weir.StorageError
+		require.ErrorAs(t, err, &storage)
+		require.ErrorIs(t, err, weir.ErrStorage)
+		require.ErrorIs(t, err, syscall.ENOSPC)
+		assert.Equal(t, "stream test in memory: no space left on device", err.Error())
+		results, err := s.PutRecords(t.Context(), []weir.Entry{{PartitionKey: "k", Data: make([]byte, 1000)}})
+		require.NoError(t, err)
+		require.ErrorIs(t, results[0].Err, syscall.ENOSPC)
+		_, err = s.PutRecordsWait(t.Context(), []weir.Entry{{PartitionKey: "k", Data: make([]byte, 1000)}})
+		require.ErrorIs(t, err, syscall.ENOSPC)
+		_, err = s.PutRecordWait(t.Context(), "k", make([]byte, 1000))
+		require.ErrorIs(t, err, syscall.ENOSPC)
+		n, err := s.PutCopies(t.Context(), weir.Entry{PartitionKey: "k", Data: make([]byte, 1000)}, 3)
+		require.ErrorIs(t, err, syscall.ENOSPC)
+		assert.Zero(t, n)
+	}
+	shard := s.Shards()[0]
+	_, err = s.SplitShard(t.Context(), 0, shard.HashKeyRange.Middle())
+	require.ErrorIs(t, err, syscall.ENOSPC)
+	_, err = s.Resize(t.Context(), 2)
+	require.ErrorIs(t, err, syscall.ENOSPC)
+	_, err = s.RegisterConsumer(t.Context(), "c")
+	require.ErrorIs(t, err, syscall.ENOSPC)
+	require.ErrorIs(t, s.EndWrites(t.Context()), syscall.ENOSPC)
+	require.ErrorIs(t, s.Set(t.Context(), func(to *weir.Settings) { to.Retention *= 2 }), syscall.ENOSPC)
+	assert.Len(t, allRecords(t, s), 1)
+	assert.Equal(t, []weir.Shard{shard}, s.Shards())
+
+	disk.FailWith(nil)
+	mustPut(t, s, "k", "after")
+	assert.Equal(t, []string{"before", "after"}, allDataOf(t, s))
+	require.NoError(t, s.Close())
+	s, err = weir.OpenIn(disk, "test", weir.Config{})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"before", "after"}, allDataOf(t, s))
+	assert.Equal(t, 24*time.Hour, s.Settings().Retention)
+	require.NoError(t, s.Close())
+}
+
+func allDataOf(t testing.TB, s *weir.Stream) (list []string) {
+	for _, r := range allRecords(t, s) {
+		list = append(list, string(r.Data))
+	}
+	return list
+}
