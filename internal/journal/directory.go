@@ -177,7 +177,7 @@ func begin[T any](d *Directory, o Options[T], r *Recovery) (*Journal[T], error) 
 	}
 	j := &Journal[T]{dir: d, o: o, file: r.end.file, number: r.end.number, size: r.end.size, frames: r.end.frames}
 	j.idle.L = &j.mu
-	j.pending = newGroup[T]()
+	j.pending = j.newGroup()
 	if _, err := j.append(append(appendHead(nil, kindOpened), byte(o.Policy)), true); err != nil {
 		j.file.Close()
 		return nil, err

@@ -52,10 +52,11 @@ type Options[T any] struct {
 
 const (
 	defaultFileBytes = 64 << 20
-	// maxPending is how many bytes may wait to be written by an interval's end.
-	maxPending = 4 << 20
+	// muchPending is how many bytes are written before an interval's end, beside
+	// those who make notes, and maxPending how many keep these waiting.
+	muchPending, maxPending = 1 << 20, 16 << 20
 	// maxKept is how large a buffer is kept for the next group.
-	maxKept = 1 << 20
+	maxKept = 4 << 20
 )
 
 // ErrClosed says that the journal is closed.
@@ -73,6 +74,7 @@ type Journal[T any] struct {
 	refuse  error       // no note may be made; nil if it may
 	final   bool        // refuse holds for good
 	timer   *time.Timer // nil, or to flush an interval's notes
+	hurried bool        // the pending group is being flushed before its time
 	idle    sync.Cond   // writing has become false
 	timers  sync.WaitGroup
 
@@ -105,8 +107,17 @@ func (g *Group[T]) SetNotes(notes []byte) { g.notes = notes }
 // Touched returns what was touched, to be appended to or changed.
 func (g *Group[T]) Touched() *[]T { return &g.touched }
 
-func newGroup[T any]() *Group[T] {
-	return &Group[T]{notes: appendHead(nil, kindGroup), done: make(chan struct{}), lead: make(chan struct{}, 1)}
+// newGroup returns an empty group in the memory of one that is settled, if
+// there is one.
+func (j *Journal[T]) newGroup() *Group[T] {
+	g := &Group[T]{done: make(chan struct{}), lead: make(chan struct{}, 1)}
+	if s := j.spare; s != nil {
+		g.notes, g.touched, j.spare = s.notes[:0], s.touched[:0], nil
+	} else if j.o.Policy == Interval { // or it would be copied again and again as it grows
+		g.notes = make([]byte, 0, muchPending+muchPending/8)
+	}
+	g.notes = appendHead(g.notes, kindGroup)
+	return g
 }
 
 func (g *Group[T]) empty() bool { return len(g.notes) == headBytes+1 }
@@ -135,14 +146,28 @@ func (j *Journal[T]) Begin() (*Group[T], error) {
 
 // End ends what Begin began.
 func (j *Journal[T]) End() {
-	if j.o.Policy == Interval && j.timer == nil && !j.pending.empty() {
-		j.timers.Add(1)
-		j.timer = time.AfterFunc(j.o.Every, func() {
-			defer j.timers.Done()
-			j.Flush() // what fails is told by the next Begin
-		})
+	if j.o.Policy == Interval && !j.pending.empty() {
+		j.setTimerLocked()
 	}
 	j.mu.Unlock()
+}
+
+// setTimerLocked sees to it that what is noted is written in time.
+func (j *Journal[T]) setTimerLocked() {
+	flush := func() {
+		defer j.timers.Done()
+		j.Flush() // what fails is told by the next Begin
+	}
+	if j.timer == nil {
+		j.timers.Add(1)
+		j.timer = time.AfterFunc(j.o.Every, flush)
+	}
+	if len(j.pending.notes) > muchPending && !j.hurried {
+		j.hurried = true
+		if j.timer.Stop() { // else it flushes already
+			go flush()
+		}
+	}
 }
 
 // stopTimerLocked spares the timer, because what it was for is being done.
@@ -258,11 +283,8 @@ func (j *Journal[T]) writeLocked() error {
 
 // nextLocked begins another group.
 func (j *Journal[T]) nextLocked() {
-	j.pending = newGroup[T]()
-	if s := j.spare; s != nil {
-		j.pending.notes, j.pending.touched = s.notes[:headBytes+1], s.touched[:0]
-		j.spare = nil
-	}
+	j.hurried = false
+	j.pending = j.newGroup()
 }
 
 // settleLocked tells those who wait for a group what became of it.
