@@ -6,9 +6,9 @@ import (
 	"slices"
 
 	"github.com/weirstream/weir/internal/clock"
-	"github.com/weirstream/weir/internal/journal"
 	"github.com/weirstream/weir/internal/md5lanes"
 	"github.com/weirstream/weir/internal/quota"
+	"github.com/weirstream/weir/internal/store"
 )
 
 // PutRecords puts up to [Limits.BatchRecords] records of up to
@@ -135,7 +135,7 @@ type batch struct {
 
 // A notedPart is the entries of a shard that are noted in a group.
 type notedPart struct {
-	group    *journal.Group[touch]
+	group    *store.Group[*shard]
 	from, to int // of which
 }
 
@@ -297,16 +297,16 @@ func (b *batch) putToDisk(sh *shard, head int32, now clock.Instant) {
 	}
 	which := b.which[from:]
 	ms, tidy := s.stamp(sh, now)
-	g, err := s.disk.noteEntries(sh, b.entries, which, ms, true)
+	g, err := noteEntries(sh, b.entries, which, ms, true)
 	if err != nil {
 		sh.abandon()
-		b.refuseNoted(which, err)
+		b.refuseNoted(which, s.disk.refusal(err))
 		return
 	}
 	before := sh.appended()
 	appendEntries(sh, b.entries, which, b.results, ms)
 	sh.countBatch(before)
-	if s.disk.deferred {
+	if s.disk.isDeferred() {
 		s.after(sh, sh.end(now, s.retention()), tidy, now)
 	} else {
 		sh.abandon()
@@ -335,6 +335,18 @@ func (b *batch) refuseNoted(which []int32, err error) {
 		b.results[i] = PutResult{Err: err}
 		b.stream.full.give(b.entries[i].Size())
 	}
+}
+
+// noteEntries notes some of a call's entries.
+func noteEntries(sh *shard, entries []Entry, which []int32, ms int64, batch bool) (*store.Group[*shard], error) {
+	n, err := sh.stored.Begin(len(which), ms, batch)
+	if err != nil {
+		return nil, err
+	}
+	for _, i := range which {
+		n.Add(entries[i].PartitionKey, entries[i].Data)
+	}
+	return n.End(), nil
 }
 
 // appendEntries appends some of a call's entries without publishing them.
@@ -584,10 +596,10 @@ func (s *Stream) putSome(e *Entry, explicit *HashKey, n, left int, now clock.Ins
 // copiesOnDisk appends copies to a shard that is between its begin and end.
 func (s *Stream) copiesOnDisk(sh *shard, e *Entry, n int, now clock.Instant) error {
 	ms, tidy := s.stamp(sh, now)
-	g, err := s.disk.noteCopies(sh, e, n, ms)
+	g, err := sh.stored.Copies(e.PartitionKey, e.Data, n, ms)
 	if err != nil {
 		sh.abandon()
-		return err
+		return s.disk.refusal(err)
 	}
 	sh.log.AppendCopies(e.PartitionKey, e.Data, ms, n)
 	return s.settle(sh, g, tidy, now)

@@ -221,13 +221,15 @@ func (s *Stream) scaleLocked(now clock.Instant, most int) {
 			todo = c.machine.Next(most)
 		}
 		most -= len(todo.Steps)
-		if s.reshardLocked(todo.Steps, clock.MinuteStart(todo.Minute), nil) != nil {
+		if s.reshardLocked(todo.Steps, clock.MinuteStart(todo.Minute), s.resizes) != nil {
 			c.left = todo // the disk is full, say; until then the shards stay
 			break
 		}
 	}
 	c.publishLocked()
-	s.noteMode()
+	if s.disk != nil {
+		s.disk.scaled()
+	}
 }
 
 // behind reports whether anything is to be done that was due before.
@@ -360,10 +362,10 @@ func (s *Stream) SetWarmThroughput(ctx context.Context, mibPerSecond int) error 
 	}
 	s.catchUpLocked(now)
 	if s.disk != nil {
-		if err := s.disk.change(func(m *savedStream) { m.Warm = mibPerSecond }, nil, nil, nil); err != nil {
+		if err := s.disk.set(s.Settings(), to, s.switches); err != nil {
 			return err
 		}
-		defer s.noteMode()
+		defer s.disk.scaled()
 	}
 	c.warmLocked(mibPerSecond)
 	return nil

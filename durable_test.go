@@ -97,8 +97,8 @@ type crashRun struct {
 	refused   map[string]bool
 	numbers   map[string]string // the data of each number that was given out
 	trimmed   map[string]bool
-	// unsure says that a sync or what takes a write back has failed: what is refused
-	// from then on may be on disk all the same.
+	// unsure says that a sync, or what takes a write back, has failed: what is
+	// refused from then on may be on disk all the same.
 	unsure bool
 	now    map[string]bool // refused since the stream was opened
 	n      int

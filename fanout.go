@@ -51,10 +51,7 @@ func (s *Stream) register(name string, at clock.Instant) (Consumer, error) {
 	c.history.Grown = s.history.Grown
 	c.history.Init(s.history.Window(), consumerSums, consumerKinds-consumerSums)
 	if s.disk != nil {
-		err := s.disk.change(func(m *savedStream) {
-			m.Consumers = append(slices.Clone(m.Consumers), savedConsumer{name, at})
-		}, nil, nil, nil)
-		if err != nil {
+		if err := s.disk.register(name, at); err != nil {
 			return Consumer{}, err
 		}
 	}
@@ -90,10 +87,7 @@ func (s *Stream) DeregisterConsumer(ctx context.Context, name string) error {
 	}
 	place := s.fanOut.placeLocked(name)
 	if s.disk != nil {
-		err := s.disk.change(func(m *savedStream) {
-			m.Consumers = slices.DeleteFunc(slices.Clone(m.Consumers), func(c savedConsumer) bool { return c.Name == name })
-		}, nil, nil, nil)
-		if err != nil {
+		if err := s.disk.deregister(name); err != nil {
 			return err
 		}
 	}

@@ -42,6 +42,36 @@ type Snapshot struct {
 	Storage *Storage `json:"storage,omitempty"`
 }
 
+// A Storage is what there is to tell of a stream on disk.
+type Storage struct {
+	Dir   string `json:"dir"`
+	Files int    `json:"files"`
+	// WrittenBytes and Syncs count since the stream was opened. Puts that come at
+	// the same time share a sync.
+	WrittenBytes int64 `json:"written_bytes"`
+	Syncs        int64 `json:"syncs"`
+	// Refused is why nothing can be put; nil if it can.
+	Refused error `json:"-"`
+	// Recovery is what was found when the stream was opened.
+	Recovery Recovery `json:"recovery"`
+}
+
+// A Recovery is what [Open] found.
+type Recovery struct {
+	Files int   `json:"files"`
+	Bytes int64 `json:"bytes"`
+	// Torn is how many bytes at the end were a write that a crash had cut off.
+	// They were never acknowledged, and are gone. TornFile had them.
+	Torn     int64  `json:"torn_bytes"`
+	TornFile string `json:"torn_file,omitempty"`
+	// Closed says that the stream had been closed with [Stream.Close].
+	Closed bool `json:"closed"`
+	// NumbersSkipped says that records may be lost which had been acknowledged
+	// before they were on disk, as [Config.Sync] allows. Their numbers are left
+	// out, so that none is given out twice and positions behind them are refused.
+	NumbersSkipped bool `json:"numbers_skipped"`
+}
+
 // ShardMetrics are the metrics of one shard that has not vanished.
 type ShardMetrics struct {
 	Shard        ShardID        `json:"shard"`
@@ -106,7 +136,9 @@ func (s *Stream) Snapshot() Snapshot {
 	for _, r := range snap.Readers {
 		snap.IteratorAge = max(snap.IteratorAge, r.Age)
 	}
-	snap.Storage = s.storageNow()
+	if s.disk != nil {
+		snap.Storage = s.disk.figures()
+	}
 	snap.Consumers = s.fanOut.metrics(now)
 	for _, c := range snap.Consumers {
 		snap.IteratorAge = max(snap.IteratorAge, c.Age)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/weirstream/weir/internal/clock"
 	"github.com/weirstream/weir/internal/quota"
+	"github.com/weirstream/weir/internal/store"
 	"github.com/weirstream/weir/internal/wait"
 )
 
@@ -113,6 +114,45 @@ func (s *Stream) put(ctx context.Context, key string, data []byte, explicit *Has
 		s.dropExcess(now)
 	}
 	return Placed{ShardID: sh.id, SequenceNumber: sh.number(i, ms)}, nil
+}
+
+// putOnDisk appends a record to a shard that is between its begin and end.
+func (s *Stream) putOnDisk(sh *shard, key string, data []byte, now clock.Instant) (Placed, error) {
+	ms, tidy := s.stamp(sh, now)
+	g, err := sh.stored.Record(key, data, ms)
+	if err != nil {
+		sh.abandon()
+		return Placed{}, s.disk.refusal(err)
+	}
+	i := sh.log.Append(key, data, ms)
+	return Placed{ShardID: sh.id, SequenceNumber: sh.number(i, ms)}, s.settle(sh, g, tidy, now)
+}
+
+// settle waits until what was appended to a shard since begin is on disk and
+// shown to readers, or shows it if it gets there later. It lets go of the
+// shard's mutex. An error says that nothing of it is there.
+func (s *Stream) settle(sh *shard, g *store.Group[*shard], tidy bool, now clock.Instant) error {
+	if s.disk.isDeferred() {
+		s.after(sh, sh.end(now, s.retention()), tidy, now)
+		return s.disk.commit(g)
+	}
+	sh.abandon()
+	if err := s.disk.commit(g); err != nil {
+		return err
+	}
+	if tidy {
+		s.tidy(now)
+	}
+	return nil
+}
+
+// show shows readers the records of a shard before an index, which are on disk.
+func (s *Stream) show(sh *shard, upTo uint64) {
+	now := s.now()
+	sh.mu.Lock()
+	first := sh.log.First() == sh.log.End() // before the end moves
+	sh.log.PublishTo(upTo)
+	s.after(sh, sh.release(effect{first: first}, now, s.retention()), false, now)
 }
 
 // beginWrite returns the shard that takes a record, between its begin and end,
@@ -517,9 +557,10 @@ func (q *waitingPut) storeOnDisk(sh *shard, entries []int, ms int64, tidy bool, 
 	for k, i := range entries {
 		which[k] = int32(i)
 	}
-	g, err := s.disk.noteEntries(sh, q.entries, which, ms, !q.single)
+	g, err := noteEntries(sh, q.entries, which, ms, !q.single)
 	if err != nil {
 		sh.abandon()
+		err = s.disk.refusal(err)
 	} else {
 		before := sh.appended()
 		appendEntries(sh, q.entries, which, q.results, ms)

@@ -56,7 +56,7 @@ func (s *Stream) SplitShard(ctx context.Context, id ShardID, at HashKey) ([2]Sha
 	}
 	lower := s.routes.Load().next
 	split := plan.Step{Lower: int64(id), Upper: plan.Split, At: keyspace.Key(at), Child: int64(lower)}
-	if err := s.reshardLocked([]plan.Step{split}, now, nil); err != nil {
+	if err := s.reshardLocked([]plan.Step{split}, now, s.resizes); err != nil {
 		return [2]ShardID{}, err
 	}
 	return [2]ShardID{lower, lower + 1}, nil
@@ -88,7 +88,7 @@ func (s *Stream) MergeShards(ctx context.Context, lower, upper ShardID) (ShardID
 	}
 	child := s.routes.Load().next
 	merge := plan.Step{Lower: int64(lower), Upper: int64(upper), Child: int64(child)}
-	if err := s.reshardLocked([]plan.Step{merge}, now, nil); err != nil {
+	if err := s.reshardLocked([]plan.Step{merge}, now, s.resizes); err != nil {
 		return 0, err
 	}
 	return child, nil
@@ -144,10 +144,9 @@ func (s *Stream) Resize(ctx context.Context, target int) ([]Reshard, error) {
 		return nil, err
 	}
 	resizes := append(slices.Clone(s.resizes), now)
-	if err := s.reshardLocked(steps, now, func(m *savedStream) { m.Resizes = resizes }); err != nil {
+	if err := s.reshardLocked(steps, now, resizes); err != nil {
 		return nil, err
 	}
-	s.resizes = resizes
 	return reshards(steps), nil
 }
 
@@ -244,10 +243,10 @@ func (s *Stream) shardNotFound(id ShardID) error {
 }
 
 // reshardLocked carries out splits and merges, all of one moment. The caller
-// holds reshard. now may have passed: what was put since stays where it is. A
-// stream on disk notes with it what edit changes, and an error says that nothing
-// was done.
-func (s *Stream) reshardLocked(steps []plan.Step, now clock.Instant, edit func(m *savedStream)) error {
+// holds reshard. now may have passed: what was put since stays where it is. It
+// makes resizes those of the last 24 hours. An error says that nothing was
+// done.
+func (s *Stream) reshardLocked(steps []plan.Step, now clock.Instant, resizes []clock.Instant) error {
 	if len(steps) == 0 {
 		return nil
 	}
@@ -255,7 +254,7 @@ func (s *Stream) reshardLocked(steps []plan.Step, now clock.Instant, edit func(m
 	for _, step := range steps {
 		c.carryOut(step)
 	}
-	return c.publish(edit)
+	return c.publish(resizes)
 }
 
 // EndWrites closes all open shards for good, without children: the stream takes
@@ -277,18 +276,11 @@ func (s *Stream) EndWrites(ctx context.Context) error {
 	for _, sh := range c.routes.open {
 		c.replace([]*shard{sh})
 	}
-	if err := c.publish(func(m *savedStream) { m.Ended = true }); err != nil {
+	if err := c.publish(s.resizes); err != nil {
 		return err
 	}
 	s.full.room.Wake()
 	return nil
-}
-
-// ended reports whether the stream takes no more records.
-func (s *Stream) ended() bool { return len(s.routes.Load().open) == 0 }
-
-func (s *Stream) errEnded() error {
-	return fmt.Errorf("writes of stream %s have ended: %w", s.name, ErrClosed)
 }
 
 // A shardChange is one or more splits and merges of one moment, from the
@@ -359,12 +351,12 @@ func (c *shardChange) replace(parents []*shard, ranges ...HashKeyRange) {
 // come to the end of a parent looks for its children at once. In between the
 // children may take records already, and a reader of the whole stream comes to
 // them all the same: it begins them at their beginning.
-func (c *shardChange) publish(edit func(m *savedStream)) error {
+func (c *shardChange) publish(resizes []clock.Instant) error {
 	s, before := c.stream, c.routes
 	if s.disk != nil {
 		// What was put into the parents is noted before, so it is shown when this is
 		// on disk.
-		if err := c.note(edit); err != nil {
+		if err := s.disk.reshard(c, resizes); err != nil {
 			c.undo()
 			return err
 		}
@@ -375,22 +367,11 @@ func (c *shardChange) publish(edit func(m *savedStream)) error {
 	for i, sh := range c.closed {
 		sh.finish(c.ending[i])
 	}
+	s.resizes = resizes
 	s.waiting.Wake()   // those who read several shards,
 	s.resharded.Wake() // and those who wait for the quota of one that is closed
 	s.forgetExpiredLocked(c.now)
 	return nil
-}
-
-// note notes the change, with what edit changes besides.
-func (c *shardChange) note(edit func(m *savedStream)) error {
-	s := c.stream
-	return s.disk.change(func(m *savedStream) {
-		m.Next = c.routes.next + ShardID(len(c.opened))
-		s.describeMode(m, c.open())
-		if edit != nil {
-			edit(m)
-		}
-	}, c.closed, c.ending, c.opened)
 }
 
 // undo opens the parents to writers again. Nobody has seen their children.
@@ -437,30 +418,6 @@ func (sh *shard) finish(e shardEnding) {
 	e.index = sh.log.End()
 	sh.ending.Store(&e)
 	sh.waiting.Wake() // after the store: who is woken looks for it
-}
-
-// forgetExpiredLocked removes closed shards whose last record has expired. The
-// caller holds reshard.
-func (s *Stream) forgetExpiredLocked(now clock.Instant) {
-	horizon := s.horizonMs(now)
-	routes := s.routes.Load()
-	gone := func(sh *shard) bool { return sh.expired(horizon) }
-	if !slices.ContainsFunc(routes.all, gone) {
-		return
-	}
-	past := routes.retired
-	for _, sh := range routes.all {
-		if gone(sh) {
-			s.trimShard(sh, now) // or MaxBytes would count its records for ever
-			past.add(sh)
-			s.countMemory(-shardBytes - sh.history.Bytes() - sh.marks.Bytes())
-		}
-	}
-	all := slices.DeleteFunc(slices.Clone(routes.all), gone)
-	s.routes.Store(newRouting(all, routes.open, routes.next, past))
-	if s.disk != nil {
-		s.disk.forget(slices.DeleteFunc(slices.Clone(routes.all), func(sh *shard) bool { return !gone(sh) }))
-	}
 }
 
 // A ShardQuery says which shards [Stream.ListShards] returns. The zero value

@@ -110,6 +110,20 @@ func (s *Stream) readOf(p Positions, routes *routing, horizonMs int64) (map[Shar
 	return read, nil
 }
 
+// trimShardsTo trims shards, each up to and including an index.
+func (s *Stream) trimShardsTo(upTo map[*shard]uint64) error {
+	if s.disk != nil {
+		if err := s.disk.trim(upTo); err != nil {
+			return err
+		}
+		defer s.disk.sweep()
+	}
+	for sh, i := range upTo {
+		s.full.giveExtent(sh.trimTo(i))
+	}
+	return nil
+}
+
 // tidyShards is how many shards are looked after in a second.
 const tidyShards = 64
 
@@ -150,6 +164,30 @@ func (s *Stream) trimShard(sh *shard, now clock.Instant) {
 	if ms, ok := sh.log.Oldest(); ok && (ms <= clock.HorizonMs(now, retention) || ms-now.Ms() > farAheadMs) {
 		s.full.giveExtent(sh.trim(now, retention))
 	}
+}
+
+// forgetExpiredLocked removes closed shards whose last record has expired. The
+// caller holds reshard.
+func (s *Stream) forgetExpiredLocked(now clock.Instant) {
+	horizon := s.horizonMs(now)
+	routes := s.routes.Load()
+	gone := func(sh *shard) bool { return sh.expired(horizon) }
+	if !slices.ContainsFunc(routes.all, gone) {
+		return
+	}
+	past := routes.retired
+	for _, sh := range routes.all {
+		if gone(sh) {
+			s.trimShard(sh, now) // or MaxBytes would count its records for ever
+			past.add(sh)
+			s.countMemory(-shardBytes - sh.history.Bytes() - sh.marks.Bytes())
+			if s.disk != nil {
+				s.disk.forget(sh)
+			}
+		}
+	}
+	all := slices.DeleteFunc(slices.Clone(routes.all), gone)
+	s.routes.Store(newRouting(all, routes.open, routes.next, past))
 }
 
 // memoryBound keeps the records of all shards within Config.MaxBytes.

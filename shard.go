@@ -14,6 +14,7 @@ import (
 	"github.com/weirstream/weir/internal/scale"
 	"github.com/weirstream/weir/internal/seconds"
 	"github.com/weirstream/weir/internal/shardlog"
+	"github.com/weirstream/weir/internal/store"
 	"github.com/weirstream/weir/internal/wait"
 	"github.com/weirstream/weir/metrics"
 )
@@ -40,9 +41,9 @@ type shard struct {
 	owed   quota.Kind // the limit that those who wait in line wait for
 	lastMs int64      // arrival of the newest record; the next one's is not earlier
 	marks  seconds.Marks
-	markMs int64        // when the next second begins for marks
-	log    shardlog.Log // what writes to it; readers take no lock
-	stored *storedShard // nil in memory; what is in it is guarded by the journal
+	markMs int64                // when the next second begins for marks
+	log    shardlog.Log         // what writes to it; readers take no lock
+	stored *store.Shard[*shard] // nil in memory
 
 	ahead sightings // nil unless arrivals are far ahead of the clock
 
@@ -142,6 +143,16 @@ func (sh *shard) end(now clock.Instant, retention time.Duration) (e effect) {
 	e.first = sh.log.First() == sh.log.End() // before Publish moves the end
 	sh.log.Publish()
 	return sh.release(e, now, retention)
+}
+
+// takeBack takes back what was appended and is not on disk, so much of it by
+// batches. Its room in memory is for who put it to give back.
+func (sh *shard) takeBack(batches shardlog.Extent) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	sh.log.Retract()
+	sh.batchRecords.Add(-batches.Records)
+	sh.batchBytes.Add(-batches.Bytes)
 }
 
 // release releases what has expired, and lets go of the mutex.

@@ -3,7 +3,6 @@ package weir
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"github.com/weirstream/weir/internal/quota"
 	"github.com/weirstream/weir/internal/seconds"
 	"github.com/weirstream/weir/internal/shardlog"
+	"github.com/weirstream/weir/internal/store"
 	"github.com/weirstream/weir/internal/systime"
 	"github.com/weirstream/weir/internal/wait"
 )
@@ -214,7 +214,7 @@ type Stream struct {
 	limits  Limits           // immutable; resolved
 	config  Config           // immutable; resolved
 	full    memoryBound
-	disk    *storage // immutable; nil for a stream in memory
+	disk    keeper // immutable; nil for a stream in memory
 
 	retains     atomic.Int64 // a time.Duration; changed under reshard
 	recordBytes atomic.Int64 // largest record; changed under reshard
@@ -244,6 +244,56 @@ type Stream struct {
 	readers   readerSet
 	fanOut    fanOut
 }
+
+// A keeper keeps on disk what a stream is told, before it shows. Records are
+// noted by way of shard.stored. What returns an error has not happened, and is
+// not to.
+type keeper interface {
+	// refusal makes an error of a note one of this package.
+	refusal(error) error
+	// isDeferred reports whether notes are written later: then who makes them
+	// shows them.
+	isDeferred() bool
+	// commit waits until a group is on disk and shown, unless that is deferred.
+	// The caller holds no shard's mutex.
+	commit(*store.Group[*shard]) error
+	// set notes settings. The caller holds reshard, as for what follows.
+	set(was, to Settings, switches []clock.Instant) error
+	// reshard notes that shards are closed and opened.
+	reshard(c *shardChange, resizes []clock.Instant) error
+	// scaled notes later what on-demand mode knows.
+	scaled()
+	// trimmed notes how far the shards are trimmed.
+	trimmed() error
+	// trim notes that shards are about to be trimmed up to and including an index.
+	trim(upTo map[*shard]uint64) error
+	// forget is told of a shard that has vanished, sweep that something was
+	// trimmed.
+	forget(*shard)
+	sweep()
+	// register and deregister note that there is a consumer or none. The caller
+	// holds fanOut.mu.
+	register(name string, at clock.Instant) error
+	deregister(name string) error
+	figures() *Storage
+	close() error
+}
+
+// Close writes what is not on disk yet, and gives the directory of a stream
+// that [Open] opened free for others. What is put or changed after that is
+// refused with an error that matches [ErrClosed]; what is in memory can be read
+// on. The error says what could not be written. A stream in memory needs no
+// Close: nothing happens.
+func (s *Stream) Close() error {
+	if s.disk == nil {
+		return nil
+	}
+	return s.disk.close()
+}
+
+// SyncNever is a [Config.Sync] that leaves it to the operating system when what
+// was put reaches the disk.
+const SyncNever = time.Duration(-1)
 
 // NewStream returns an empty stream. name has 1 to 128 of the characters
 // a-z A-Z 0-9 . _ and -, as on the service.
@@ -404,7 +454,7 @@ func (s *Stream) set(was, to Settings, now clock.Instant) (done bool, err error)
 		if err := s.noteSettingsLocked(was, to, now); err != nil {
 			return true, err
 		}
-		defer s.noteMode()
+		defer s.disk.scaled()
 	}
 	if to.Retention != was.Retention {
 		s.retainLocked(to.Retention, now)
@@ -427,23 +477,12 @@ func (s *Stream) set(was, to Settings, now clock.Instant) (done bool, err error)
 // noteSettingsLocked notes a change of settings before it is made.
 func (s *Stream) noteSettingsLocked(was, to Settings, now clock.Instant) error {
 	if to.Retention > was.Retention {
-		s.trimLocked(now) // what expired before stays unreadable: the next notes say so
-		first := make(map[ShardID]uint64)
-		for _, sh := range s.routes.Load().all {
-			first[sh.id] = sh.log.First()
-		}
-		if err := s.disk.trims(first); err != nil {
+		s.trimLocked(now) // what expired before stays unreadable
+		if err := s.disk.trimmed(); err != nil {
 			return err
 		}
 	}
-	err := s.disk.change(func(m *savedStream) {
-		m.Retention, m.RecordBytes, m.Warm = int64(to.Retention), int64(to.RecordBytes), to.WarmThroughput
-		if to.Mode != was.Mode { // the machine begins anew
-			m.Machine, m.Counted = nil, nil
-		}
-		m.Mode, m.Distribution = int32(to.Mode), int32(to.Distribution)
-		m.Switches = slices.Clone(s.switches)
-	}, nil, nil, nil)
+	err := s.disk.set(was, to, s.switches)
 	if err != nil && to.Mode != was.Mode {
 		s.switches = s.switches[:len(s.switches)-1]
 	}
@@ -508,6 +547,13 @@ func (s *Stream) now() clock.Instant { return clock.Of(s.clock()) }
 // horizonMs returns the arrival, in Unix milliseconds, at or before which
 // records have expired at now.
 func (s *Stream) horizonMs(now clock.Instant) int64 { return clock.HorizonMs(now, s.retention()) }
+
+// ended reports whether the stream takes no more records.
+func (s *Stream) ended() bool { return len(s.routes.Load().open) == 0 }
+
+func (s *Stream) errEnded() error {
+	return fmt.Errorf("writes of stream %s have ended: %w", s.name, ErrClosed)
+}
 
 // begin reads the clock for an operation, unless its context has ended.
 func (s *Stream) begin(ctx context.Context) (clock.Instant, error) {

@@ -311,8 +311,6 @@ func (r *Recovery) replay(f File, before int64, first, last bool, v Visitor) err
 				return damage(frames.at, bad.Error()+", and sound ones follow")
 			}
 			r.Cut, r.CutFile = size-frames.at, fileName(number)
-			err = io.EOF
-			fr.kind = 0
 			r.finish(frames)
 			return nil
 		}

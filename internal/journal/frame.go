@@ -10,7 +10,7 @@ import (
 
 // A file begins with a line that names its format, and goes on in frames:
 //
-//	| mark 4 | length 4 | number 8 | CRC-32C 4 | kind 1 | content, length-1 bytes |
+//	| mark 4 | length 4 | number 8 | CRC-32C 4 | kind 1 | length-1 bytes |
 //
 // Numbers are little-endian. The checksum is of length, number, kind and
 // content. Frame numbers rise by one over all files. The first frame of a file

@@ -220,7 +220,7 @@ func TestJournal_intervalEnds(t *testing.T) {
 		time.Sleep(time.Second - 1)
 		synctest.Wait()
 		assert.Equal(t, before, b.j.Stats().Syncs)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		assert.Equal(t, before+1, b.j.Stats().Syncs)
 		b.j.Abandon()
