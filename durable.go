@@ -282,7 +282,10 @@ func (d *storage) forget(sh *shard) { d.store.Forget(int64(sh.id)) }
 
 func (d *storage) sweep() { d.store.Sweep() }
 
-func (d *storage) close() error { return d.refusal(d.store.Close()) }
+func (d *storage) close() error {
+	d.trimmed() // what is not noted now is trimmed again by the next process
+	return d.refusal(d.store.Close())
+}
 
 func (d *storage) figures() *Storage {
 	j := d.store.Stats()
@@ -317,6 +320,9 @@ func reopenIn(dir *journal.Directory, path string, c Config) (*Stream, error) {
 		return nil, err
 	}
 	s.disk = d
+	for _, id := range r.gone {
+		d.store.Forget(int64(id))
+	}
 	if lost {
 		err = d.noteGaps()
 	}
@@ -350,6 +356,7 @@ type replay struct {
 	meta   savedStream
 	shards map[ShardID]*replayed
 	files  []store.File
+	gone   []ShardID // vanished since the stream was closed
 }
 
 // A replayed is a shard of it. What m says of its records is filled in at the
@@ -416,6 +423,8 @@ func (r *replay) Group(_ uint64, noted []byte) error {
 			if re := r.shards[ShardID(n.Shard)]; re != nil {
 				re.sh.log.TrimTo(n.First)
 			}
+		case notes.KindGone:
+			delete(r.shards, ShardID(n.Shard))
 		case notes.KindChange:
 			var change store.State
 			if err = json.Unmarshal(n.Text, &change); err != nil {
@@ -554,6 +563,13 @@ func (re *replayed) skip(kind shardKind, n uint64) error {
 // given out, it leaves some out.
 func (r *replay) stream(c Config, lost bool) (*Stream, error) {
 	l := &loader{meta: r.meta, lost: lost}
+	horizon := clock.HorizonMs(clock.Of(r.config.Now()), time.Duration(r.meta.Retention))
+	for id, re := range r.shards {
+		if e := re.m.Ending; e != nil && e.ClosedMs <= horizon {
+			delete(r.shards, id)
+			r.gone = append(r.gone, id)
+		}
+	}
 	l.meta.Shards = len(r.shards)
 	for _, id := range slices.Sorted(maps.Keys(r.shards)) {
 		sh, m := r.shards[id].sh, &r.shards[id].m

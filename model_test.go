@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/internal/journal/journaltest"
 	"github.com/weirstream/weir/internal/model/twins"
 )
 
@@ -42,6 +43,38 @@ func agreeWithModel(t *testing.T, hollow bool) {
 		if !t.Run(fmt.Sprint(i), func(t *testing.T) { twins.Run(t, hollow, ops, weir.CheckInvariants) }) {
 			return
 		}
+	}
+}
+
+// A stream on disk does what one in memory does, and goes on when it is opened
+// again, closed or not.
+func TestOpen_agreesWithModel(t *testing.T) {
+	base := seed(t)
+	for i := range *historiesFlag {
+		rng := rand.New(rand.NewPCG(base, uint64(i)))
+		ops := make([]byte, 100+rng.IntN(1500))
+		for j := range ops {
+			ops[j] = byte(rng.Uint32())
+		}
+		undo := weir.SetFileBytes(int64(2000 + rng.IntN(100_000)))
+		ok := t.Run(fmt.Sprint(i), func(t *testing.T) { twins.RunOnDisk(t, crashingDisk(rng), ops, weir.CheckInvariants) })
+		if undo(); !ok {
+			return
+		}
+	}
+}
+
+// crashingDisk returns a disk in memory.
+func crashingDisk(rng *rand.Rand) twins.Disk {
+	disk := journaltest.New()
+	return twins.Disk{
+		Open: func(c weir.Config) (*weir.Stream, error) { return weir.OpenIn(disk, "test", c) },
+		Leave: func(s *weir.Stream, closed bool) {
+			if !closed {
+				disk.Crash(rng)
+			}
+			s.Close() // which fails after a crash
+		},
 	}
 }
 

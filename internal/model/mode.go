@@ -75,15 +75,34 @@ func (s *Stream) SetWarm(mib int, now int64) Fault {
 // stream, with the shards it has. Subscriptions are none.
 func (s *Stream) Load(now int64) {
 	s.CatchUp(now)
+	s.beginAnew(now)
+	for _, sh := range s.shards {
+		if !sh.gone && !sh.Closed {
+			sh.gaps = append(sh.gaps, len(sh.records))
+		}
+	}
+	s.opensAfter = max(now/1e9, s.lastPut, s.opensAfter) + lostSeconds
+	if s.OnDemand() {
+		s.beginScaling(now)
+	}
+	s.dropExcess(now)
+}
+
+// Reopen makes of the stream what one on disk is after it was closed and opened
+// again: limits and counts begin anew. Subscriptions are none.
+func (s *Stream) Reopen(now int64) {
+	s.beginAnew(now)
+	s.dropExcess(now)
+}
+
+// beginAnew forgets what belongs to a process.
+func (s *Stream) beginAnew(now int64) {
 	s.forget(now)
 	s.Counts = Counts{}
 	for _, sh := range s.shards {
 		sh.fillBuckets(s.config)
 		if sh.gone {
 			continue
-		}
-		if !sh.Closed {
-			sh.gaps = append(sh.gaps, len(sh.records))
 		}
 		for _, r := range sh.records {
 			s.Counts.Records++
@@ -93,10 +112,5 @@ func (s *Stream) Load(now int64) {
 	for _, c := range s.consumers {
 		c.latest = map[int]*Subscription{}
 	}
-	s.opensAfter = max(now/1e9, s.lastPut, s.opensAfter) + lostSeconds
 	s.scaling.turn = 0
-	if s.OnDemand() {
-		s.beginScaling(now)
-	}
-	s.dropExcess(now)
 }

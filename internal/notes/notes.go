@@ -19,6 +19,8 @@ const (
 	KindCopies Kind = 'c'
 	// KindTrim is an index before which a shard was trimmed.
 	KindTrim Kind = 't'
+	// KindGone is a shard that has vanished with all its records.
+	KindGone Kind = 'g'
 	// KindChange is whatever else there is.
 	KindChange Kind = 'x'
 )
@@ -64,6 +66,11 @@ func AppendTrim(b []byte, shard int64, first uint64) []byte {
 	return binary.AppendUvarint(b, first)
 }
 
+// AppendGone appends that a shard has vanished.
+func AppendGone(b []byte, shard int64) []byte {
+	return binary.AppendUvarint(append(b, byte(KindGone)), uint64(shard))
+}
+
 // AppendChange appends a change.
 func AppendChange(b []byte, text []byte) []byte {
 	b = binary.AppendUvarint(append(b, byte(KindChange)), uint64(len(text)))
@@ -73,7 +80,7 @@ func AppendChange(b []byte, text []byte) []byte {
 // A Note is one that was read.
 type Note struct {
 	Kind Kind
-	Run         // of KindRun and KindCopies; of KindTrim Shard and First
+	Run         // of KindRun and KindCopies; of KindTrim Shard and First, of KindGone Shard
 	Text []byte // of KindChange
 }
 
@@ -116,6 +123,11 @@ func (r *Reader) Next() (n Note, err error) {
 			return n, err
 		}
 		n.Shard, n.First = int64(v[0]), v[1]
+	case KindGone:
+		if err := r.numbers(v[:1]); err != nil {
+			return n, err
+		}
+		n.Shard = int64(v[0])
 	case KindChange:
 		if err := r.numbers(v[:1]); err != nil {
 			return n, err

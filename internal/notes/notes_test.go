@@ -39,6 +39,7 @@ func TestReader_readsWhatWasWritten(t *testing.T) {
 	b = notes.AppendRecord(b, "key", []byte("data"))
 	b = notes.AppendRecord(b, "", nil)
 	b = notes.AppendTrim(b, 3, 9)
+	b = notes.AppendGone(b, 4)
 	b = notes.AppendChange(b, []byte("text"))
 	copies := notes.Run{Shard: 0, Index: 5, Ms: 0, First: 5, Count: 1 << 40}
 	b = notes.AppendRecord(notes.AppendRun(b, notes.KindCopies, copies), "k", []byte("d"))
@@ -46,12 +47,13 @@ func TestReader_readsWhatWasWritten(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []notes.Note{
 		{Kind: notes.KindRun, Run: run}, {Kind: notes.KindTrim, Run: notes.Run{Shard: 3, First: 9}},
+		{Kind: notes.KindGone, Run: notes.Run{Shard: 4}},
 		{Kind: notes.KindChange, Text: []byte("text")}, {Kind: notes.KindCopies, Run: copies},
 	}, list)
 	assert.Equal(t, []string{"key=data", "=", "k=d"}, records)
 	for n := range b { // cut off anywhere it is an error or fewer notes
 		list, _, err := read(b[:n])
-		assert.True(t, err != nil || len(list) < 4, "%d bytes", n)
+		assert.True(t, err != nil || len(list) < 5, "%d bytes", n)
 	}
 }
 

@@ -391,9 +391,16 @@ func (s *Store[O]) Trim(first map[int64]uint64) error {
 	return s.Commit(g)
 }
 
-// Forget removes a shard that has vanished.
+// Forget removes a shard that has vanished. That is on disk with the next group.
 func (s *Store[O]) Forget(id int64) {
-	s.journal.Do(func() { delete(s.shards, id) })
+	g, err := s.journal.Begin()
+	if err != nil {
+		s.journal.Do(func() { delete(s.shards, id) })
+		return
+	}
+	delete(s.shards, id)
+	g.SetNotes(notes.AppendGone(g.Notes(), id))
+	s.journal.End()
 }
 
 // Sweep removes the files whose records are all trimmed, from the oldest on.

@@ -104,18 +104,11 @@ func (w *twins) goOn(s *weir.Stream) (lost []weir.SequenceNumber) {
 // saveAndLoad goes on with the stream as it is saved and loaded. Readers resume
 // where they stood, iterators go on as text; subscriptions end.
 func (w *twins) saveAndLoad() {
-	var readers []heldPlace
-	for _, r := range w.readers {
-		readers = append(readers, place(r))
-	}
 	w.op = "save and load"
+	goOn := w.takeAlong()
 	before := w.got
 	var file bytes.Buffer
 	require.NoError(w.t, before.Save(&file), w.op)
-	tokens := make(map[weir.Iterator]string)
-	for _, it := range w.iterators {
-		tokens[it.got] = before.Token(it.got)
-	}
 	lost := w.goOn(before)
 	var err error
 	w.got, err = weir.LoadStream(&file, w.engineConfig())
@@ -128,6 +121,40 @@ func (w *twins) saveAndLoad() {
 		}
 	}
 	w.want.Load(w.now)
+	goOn()
+}
+
+// reopen goes on with the stream as it is on disk after it was closed or after a
+// crash, unless that may take back what needs no promise: how far on-demand mode
+// has reckoned, what was dropped for memory, which shards had vanished by a
+// clock that was set back since.
+func (w *twins) reopen() {
+	w.op = "reopen"
+	goOn := w.takeAlong()
+	w.disk.Leave(w.got, w.want.OnDemand() || w.config.DropOldest || w.back || w.src.oneIn(2))
+	var err error
+	w.got, err = w.disk.Open(w.engineConfig())
+	require.NoError(w.t, err, w.op)
+	w.checkAtEnd(w.got)
+	w.want.Reopen(w.now)
+	goOn()
+}
+
+// takeAlong returns what lets readers and iterators go on in another process.
+func (w *twins) takeAlong() (goOn func()) {
+	var readers []heldPlace
+	for _, r := range w.readers {
+		readers = append(readers, place(r))
+	}
+	tokens := make(map[weir.Iterator]string)
+	for _, it := range w.iterators {
+		tokens[it.got] = w.got.Token(it.got)
+	}
+	return func() { w.resumeAll(readers, tokens) }
+}
+
+// resumeAll lets readers and iterators go on, and compares all there is.
+func (w *twins) resumeAll(readers []heldPlace, tokens map[weir.Iterator]string) {
 	w.subs, w.readers = nil, nil
 	for _, p := range readers {
 		w.readers = append(w.readers, w.resume(p))

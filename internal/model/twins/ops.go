@@ -44,6 +44,8 @@ func (w *twins) step() {
 	case op == 60:
 		w.compareShards()
 		w.compareMetrics()
+	case op == 61 && w.disk.Open != nil:
+		w.reopen()
 	case op == 61:
 		w.saveAndLoad()
 	case op < 64:
@@ -361,6 +363,7 @@ func (w *twins) scalingTime() time.Duration {
 // what has fallen due in on-demand mode is carried out: whether the two can be
 // undone while they are not is not promised.
 func (w *twins) stepBack() {
+	w.back = true
 	w.compareCapacity()
 	w.got.Trim()
 	w.want.Trim(w.now)

@@ -24,10 +24,12 @@ type twins struct {
 	t     testing.TB
 	check func(*weir.Stream) error
 	src   *source
+	disk  Disk
 	got   *weir.Stream
 	want  *model.Stream
 	now   int64 // Unix nanoseconds; whole microseconds, see package model
 	op    string
+	back  bool // the clock was set back
 
 	config    model.Config
 	batches   bool // PutRecords may be called
@@ -74,7 +76,24 @@ func pick[T any](s *source, from ...T) T { return from[s.below(len(from))] }
 // the first different answer, or when check finds the stream's invariants
 // broken. Any bytes will do.
 func Run(t testing.TB, hollow bool, ops []byte, check func(*weir.Stream) error) {
-	w := newTwins(t, hollow, &source{ops}, check)
+	run(newTwins(t, hollow, Disk{}, &source{ops}, check))
+}
+
+// A Disk is where a stream is kept.
+type Disk struct {
+	// Open opens the stream that the disk has, or makes one.
+	Open func(weir.Config) (*weir.Stream, error)
+	// Leave closes a stream, or lets the process crash that has it open.
+	Leave func(s *weir.Stream, closed bool)
+}
+
+// RunOnDisk is Run for a stream on disk, which is opened again now and then.
+func RunOnDisk(t testing.TB, d Disk, ops []byte, check func(*weir.Stream) error) {
+	run(newTwins(t, false, d, &source{ops}, check))
+}
+
+func run(w *twins) {
+	t, check := w.t, w.check
 	for len(w.src.bytes) > 0 {
 		w.step()
 		require.NoError(t, check(w.got), w.op)
@@ -86,8 +105,8 @@ func Run(t testing.TB, hollow bool, ops []byte, check func(*weir.Stream) error) 
 }
 
 // newTwins makes both with a configuration out of the first bytes.
-func newTwins(t testing.TB, hollow bool, src *source, check func(*weir.Stream) error) *twins {
-	w := &twins{t: t, check: check, src: src, now: epoch.UnixNano(), batches: true}
+func newTwins(t testing.TB, hollow bool, d Disk, src *source, check func(*weir.Stream) error) *twins {
+	w := &twins{t: t, check: check, disk: d, src: src, now: epoch.UnixNano(), batches: true}
 	w.config = model.Config{
 		Shards: 1 + src.below(5), Retention: pick(src, 24*time.Hour, time.Second, time.Minute, 3*time.Millisecond),
 		RecordBytes: weir.ServiceLimits().RecordBytes, BatchRecords: 500, BatchBytes: 40_000,
@@ -100,7 +119,11 @@ func newTwins(t testing.TB, hollow bool, src *source, check func(*weir.Stream) e
 	w.pickShardLimits()
 	w.want = model.New(w.config, w.now)
 	var err error
-	w.got, err = weir.NewStream("test", w.engineConfig())
+	if d.Open != nil {
+		w.got, err = d.Open(w.engineConfig())
+	} else {
+		w.got, err = weir.NewStream("test", w.engineConfig())
+	}
 	require.NoError(t, err)
 	w.checkAtEnd(w.got)
 	return w
