@@ -227,12 +227,14 @@ func (d *storage) reshard(c *shardChange, resizes []clock.Instant) error {
 	})
 }
 
-// scaled notes, without waiting, what the machine of on-demand mode knows. The
-// caller holds Stream.reshard.
+// scaled notes, without waiting, what the machine of on-demand mode knows, and
+// how often the stream was changed. The caller holds Stream.reshard.
 func (d *storage) scaled() {
 	d.changing.Lock()
 	defer d.changing.Unlock()
-	d.describeMode(d.stream.routes.Load().open)
+	s := d.stream
+	d.meta.Resizes, d.meta.Switches = slices.Clone(s.resizes), slices.Clone(s.switches)
+	d.describeMode(s.routes.Load().open)
 	// What cannot be noted now is with the next change, or in a minute.
 	d.store.ChangeLater(store.Change[*shard]{Stream: mustMarshal(d.meta)})
 }
@@ -283,7 +285,10 @@ func (d *storage) forget(sh *shard) { d.store.Forget(int64(sh.id)) }
 func (d *storage) sweep() { d.store.Sweep() }
 
 func (d *storage) close() error {
-	d.trimmed() // what is not noted now is trimmed again by the next process
+	// What is not noted of this is found again by the next process, as far as its
+	// clock says so.
+	d.trimmed()
+	d.scaled()
 	return d.refusal(d.store.Close())
 }
 

@@ -1,8 +1,10 @@
 package weir_test
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"sync"
 	"syscall"
@@ -432,4 +434,223 @@ func allDataOf(t testing.TB, s *weir.Stream) (list []string) {
 		list = append(list, string(r.Data))
 	}
 	return list
+}
+
+// What has expired or was trimmed makes room on the disk: whole files go, the
+// oldest first, and the rest is whole without them.
+func TestOpen_removesFilesWithoutRecords(t *testing.T) {
+	defer weir.SetFileBytes(10_000)()
+	disk, clock := journaltest.New(), newClock()
+	c := weir.Config{Shards: 2, Limits: weir.Unlimited(), Now: clock.Now}
+	s, err := weir.OpenIn(disk, "test", c)
+	require.NoError(t, err)
+	for i := range 25 * 60 {
+		mustPut(t, s, fmt.Sprint("k", i%7), text(100))
+		clock.Advance(time.Minute)
+	}
+	files := s.Snapshot().Storage.Files
+	assert.InDelta(t, 24*60*(100+50)/10_000, files, 5, "those of a day")
+	require.NoError(t, s.Close())
+	s, err = weir.OpenIn(disk, "test", c)
+	require.NoError(t, err)
+	assert.InDelta(t, 24*60, len(allRecords(t, s)), 2)
+	assert.InDelta(t, files, s.Snapshot().Storage.Files, 1)
+
+	last := make(map[weir.ShardID]weir.SequenceNumber)
+	for _, r := range allRecords(t, s) {
+		last[r.ShardID()] = r.SequenceNumber
+	}
+	for _, n := range last {
+		require.NoError(t, s.TrimTo(n))
+	}
+	assert.Less(t, s.Snapshot().Storage.Files, 5)
+	clock.Advance(25 * time.Hour)
+	s.Trim()
+	assert.Equal(t, 1, s.Snapshot().Storage.Files)
+	require.NoError(t, s.Close())
+	s, err = weir.OpenIn(disk, "test", c)
+	require.NoError(t, err)
+	assert.Empty(t, allRecords(t, s))
+	mustPut(t, s, "k", "new")
+	require.NoError(t, s.Close())
+}
+
+// A clock that was set back between two runs reorders nothing and repeats no
+// number.
+func TestOpen_clockThatWentBack(t *testing.T) {
+	disk, clock := journaltest.New(), newClock()
+	c := weir.Config{Limits: weir.Unlimited(), Now: clock.Now}
+	var last weir.Record
+	for run := range 4 {
+		s, err := weir.OpenIn(disk, "test", c)
+		require.NoError(t, err)
+		for range 3 {
+			mustPut(t, s, "k", fmt.Sprint(run))
+		}
+		list := allRecords(t, s)
+		require.Len(t, list, 3*(run+1))
+		for i, r := range list {
+			if i > 0 {
+				assert.Positive(t, r.SequenceNumber.Compare(last.SequenceNumber))
+				assert.False(t, r.ArrivalTime.Before(last.ArrivalTime))
+			}
+			last = r
+		}
+		require.NoError(t, s.Close())
+		clock.Advance(-time.Hour)
+	}
+}
+
+// What is wrong with a directory or a configuration is said, and nothing is
+// changed.
+func TestOpen_refuses(t *testing.T) {
+	dir := t.TempDir()
+	foreign := filepath.Join(dir, "foreign")
+	require.NoError(t, os.Mkdir(foreign, 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(foreign, "thesis.txt"), []byte("years of work"), 0o600))
+	file := filepath.Join(dir, "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	later := filepath.Join(dir, "later")
+	s := opened(t, later, weir.Config{})
+	require.NoError(t, s.Close())
+	journal := filepath.Join(later, "0000000000000001.journal")
+	b, err := os.ReadFile(journal)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(journal, append([]byte("weir journal 9\n\n"), b[16:]...), 0o600))
+	inUse := filepath.Join(dir, "inuse")
+	opened(t, inUse, weir.Config{})
+
+	for _, row := range []struct {
+		dir  string
+		c    weir.Config
+		is   error
+		says string
+	}{
+		{foreign, weir.Config{}, nil, "open stream in " + foreign + `: the directory holds other files, and no stream: "thesis.txt"`},
+		{file, weir.Config{}, syscall.ENOTDIR, "not a directory"},
+		{later, weir.Config{}, nil, "0000000000000001.journal is of format 9; format 1 can be read"},
+		{inUse, weir.Config{}, weir.ErrInUse, "directory in use"},
+		{filepath.Join(dir, "a b"), weir.Config{}, weir.ErrInvalidArgument, `stream name: "a b" has characters other than`},
+		{filepath.Join(dir, "x"), weir.Config{Hollow: true}, weir.ErrInvalidArgument, "Config.Hollow: is for streams in memory"},
+		{filepath.Join(dir, "x"), weir.Config{Sync: -5}, weir.ErrInvalidArgument, "Config.Sync: -5ns is neither SyncNever nor a time"},
+		{filepath.Join(dir, "x"), weir.Config{Shards: -1}, weir.ErrInvalidArgument, "Config.Shards"},
+	} {
+		_, err := weir.Open(row.dir, row.c)
+		require.Error(t, err)
+		assert.ErrorContains(t, err, row.says)
+		if row.is != nil {
+			assert.ErrorIs(t, err, row.is)
+		}
+	}
+	entries, err := os.ReadDir(foreign)
+	require.NoError(t, err)
+	assert.Len(t, entries, 1)
+	assert.NoDirExists(t, filepath.Join(dir, "x"))
+}
+
+// A journal that is damaged in the middle is not opened, and the error says
+// where; it is left as it is.
+func TestOpen_damage(t *testing.T) {
+	dir := t.TempDir()
+	s := opened(t, dir, weir.Config{})
+	for i := range 20 {
+		mustPut(t, s, "k", fmt.Sprint(i))
+	}
+	require.NoError(t, s.Close())
+	path := filepath.Join(dir, "0000000000000001.journal")
+	b, err := os.ReadFile(path)
+	require.NoError(t, err)
+	b[len(b)/2] ^= 4
+	require.NoError(t, os.WriteFile(path, b, 0o600))
+	_, err = weir.Open(dir, weir.Config{})
+	require.ErrorIs(t, err, weir.ErrDamaged)
+	assert.Regexp(t, `^open stream in .*: saved stream is damaged: 0000000000000001.journal is damaged at byte \d+: `, err.Error())
+	after, err := os.ReadFile(path)
+	require.NoError(t, err)
+	assert.Equal(t, b, after)
+}
+
+// After a sync that failed nothing is put until the stream is opened again;
+// readers go on.
+func TestOpen_failedSync(t *testing.T) {
+	disk, broken := journaltest.New(), errors.New("input/output error")
+	s, err := weir.OpenIn(disk, "test", weir.Config{})
+	require.NoError(t, err)
+	mustPut(t, s, "k", "before")
+	disk.FailWith(func(op journaltest.Op) error {
+		if op.Kind == "sync" {
+			return broken
+		}
+		return nil
+	})
+	_, err = s.PutRecord(t.Context(), "k", []byte("unsure"))
+	require.ErrorIs(t, err, broken)
+	disk.FailWith(nil)
+	for range 3 {
+		_, err = s.PutRecord(t.Context(), "k", []byte("refused"))
+		require.ErrorIs(t, err, weir.ErrStorage)
+		require.ErrorIs(t, err, broken)
+	}
+	require.ErrorIs(t, s.Snapshot().Storage.Refused, broken)
+	assert.Equal(t, []string{"before"}, allDataOf(t, s))
+	require.ErrorIs(t, s.Close(), broken)
+	s, err = weir.OpenIn(disk, "test", weir.Config{})
+	require.NoError(t, err)
+	mustPut(t, s, "k", "after")
+	assert.Equal(t, []string{"before", "after"}, allDataOf(t, s))
+	require.NoError(t, s.Close())
+}
+
+// What was closed takes no more, and lets what it has be read.
+func TestStream_close(t *testing.T) {
+	s := opened(t, t.TempDir(), weir.Config{})
+	mustPut(t, s, "k", "data")
+	require.NoError(t, s.Close())
+	require.NoError(t, s.Close())
+	_, err := s.PutRecord(t.Context(), "k", nil)
+	require.ErrorIs(t, err, weir.ErrClosed)
+	results, err := s.PutRecords(t.Context(), []weir.Entry{{PartitionKey: "k"}})
+	require.NoError(t, err)
+	require.ErrorIs(t, results[0].Err, weir.ErrClosed)
+	_, err = s.SplitShard(t.Context(), 0, s.Shards()[0].HashKeyRange.Middle())
+	require.ErrorIs(t, err, weir.ErrClosed)
+	assert.Equal(t, []string{"data"}, allDataOf(t, s))
+
+	m := newStream(t, weir.Config{})
+	require.NoError(t, m.Close())
+	mustPut(t, m, "k", "a stream in memory has nothing to close")
+}
+
+// No reader ever sees what is not on disk: not a record, nor the end of a shard.
+func TestOpen_showsNothingEarly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk, release := journaltest.New(), make(chan struct{})
+		s, err := weir.OpenIn(disk, "test", weir.Config{})
+		require.NoError(t, err)
+		disk.FailWith(func(op journaltest.Op) error {
+			if op.Kind == "sync" {
+				<-release
+			}
+			return nil
+		})
+		go s.PutRecord(t.Context(), "k", []byte("data"))
+		synctest.Wait()
+		assert.Empty(t, allRecords(t, s))
+		release <- struct{}{}
+		synctest.Wait()
+		assert.Len(t, allRecords(t, s), 1)
+
+		middle := s.Shards()[0].HashKeyRange.Middle()
+		it := mustIterator(t, s, shard0, weir.TrimHorizon())
+		go s.SplitShard(t.Context(), 0, middle)
+		synctest.Wait()
+		assert.Equal(t, 1, weir.OpenShards(s))
+		assert.Empty(t, mustGet(t, s, it, 10).Children)
+		release <- struct{}{}
+		synctest.Wait()
+		assert.Equal(t, 2, weir.OpenShards(s))
+		assert.Len(t, mustGet(t, s, it, 10).Children, 2)
+		disk.FailWith(nil)
+		require.NoError(t, s.Close())
+	})
 }

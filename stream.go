@@ -288,6 +288,8 @@ func (s *Stream) Close() error {
 	if s.disk == nil {
 		return nil
 	}
+	s.reshard.Lock()
+	defer s.reshard.Unlock()
 	return s.disk.close()
 }
 
