@@ -654,3 +654,66 @@ func TestOpen_showsNothingEarly(t *testing.T) {
 		require.NoError(t, s.Close())
 	})
 }
+
+// A disk that is full now and then refuses some puts of many producers. Each of
+// the others is there once and in order, and none of those.
+func TestOpen_producersWhileTheDiskIsFull(t *testing.T) {
+	disk := journaltest.New()
+	c := weir.Config{Shards: 3, Limits: weir.Unlimited(), MaxBytes: 1 << 20}
+	s, err := weir.OpenIn(disk, "test", c)
+	require.NoError(t, err)
+	random := rand.New(rand.NewPCG(seed(t), 0))
+	disk.FailWith(func(op journaltest.Op) error { // called by one at a time
+		if op.Kind == "write" && random.IntN(4) == 0 {
+			return syscall.ENOSPC
+		}
+		return nil
+	})
+	const producers, each = 8, 200
+	var acked [producers][]string
+	var all sync.WaitGroup
+	for p := range producers {
+		all.Go(func() {
+			key := fmt.Sprint(p)
+			for n := range each {
+				data := fmt.Appendf(nil, "%d %d", p, n)
+				var err error
+				switch n % 3 {
+				case 0:
+					_, err = s.PutRecord(t.Context(), key, data)
+				case 1:
+					var results []weir.PutResult
+					if results, err = s.PutRecords(t.Context(), []weir.Entry{{PartitionKey: key, Data: data}}); err == nil {
+						err = results[0].Err
+					}
+				default:
+					_, err = s.PutRecordsWait(t.Context(), []weir.Entry{{PartitionKey: key, Data: data}})
+				}
+				if err == nil {
+					acked[p] = append(acked[p], string(data))
+				} else {
+					assert.ErrorIs(t, err, syscall.ENOSPC)
+				}
+				if p == 0 && n%50 == 25 {
+					s.Resize(t.Context(), 2+n%3)
+				}
+			}
+		})
+	}
+	all.Wait()
+	disk.FailWith(nil)
+	require.NoError(t, weir.CheckInvariants(s))
+	for range 2 {
+		var there [producers][]string
+		for _, r := range allRecords(t, s) {
+			var p int
+			fmt.Sscan(r.PartitionKey, &p)
+			there[p] = append(there[p], string(r.Data))
+		}
+		assert.Equal(t, acked, there)
+		require.NoError(t, s.Close())
+		s, err = weir.OpenIn(disk, "test", c)
+		require.NoError(t, err)
+	}
+	require.NoError(t, s.Close())
+}
