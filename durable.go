@@ -126,16 +126,7 @@ func newStorage(s *Stream, dir string) *storage {
 
 // about returns what the notes of its records do not say of a shard.
 func (m *savedShard) about() []byte {
-	return mustMarshal(savedShard{ID: m.ID, Created: m.Created, Keys: m.Keys, Parents: m.Parents, Opened: m.Opened, Ending: m.Ending})
-}
-
-// mustMarshal returns the JSON of what is plain data.
-func mustMarshal(v any) []byte {
-	b, err := json.Marshal(v)
-	if err != nil {
-		panic(err)
-	}
-	return b
+	return store.Text(savedShard{ID: m.ID, Created: m.Created, Keys: m.Keys, Parents: m.Parents, Opened: m.Opened, Ending: m.Ending})
 }
 
 // createIn makes a new stream in a directory that is empty.
@@ -147,7 +138,7 @@ func createIn(dir *journal.Directory, path, name string, c Config) (*Stream, err
 	d := newStorage(s, path)
 	d.meta, _ = s.hold()
 	d.describeMode(s.routes.Load().open)
-	if err = d.store.Create(dir, mustMarshal(d.meta)); err != nil {
+	if err = d.store.Create(dir, store.Text(d.meta)); err != nil {
 		return nil, err
 	}
 	s.disk = d
@@ -177,7 +168,7 @@ func (d *storage) change(c store.Change[*shard], edit func(m *savedStream)) erro
 	defer d.changing.Unlock()
 	was := d.meta
 	edit(&d.meta)
-	c.Stream = mustMarshal(d.meta)
+	c.Stream = store.Text(d.meta)
 	err := d.store.Change(c)
 	if err != nil {
 		d.meta = was
@@ -236,7 +227,7 @@ func (d *storage) scaled() {
 	d.meta.Resizes, d.meta.Switches = slices.Clone(s.resizes), slices.Clone(s.switches)
 	d.describeMode(s.routes.Load().open)
 	// What cannot be noted now is with the next change, or in a minute.
-	d.store.ChangeLater(store.Change[*shard]{Stream: mustMarshal(d.meta)})
+	d.store.ChangeLater(store.Change[*shard]{Stream: store.Text(d.meta)})
 }
 
 // describeMode fills in what is known of the stream's mode. The caller holds
@@ -320,7 +311,7 @@ func reopenIn(dir *journal.Directory, path string, c Config) (*Stream, error) {
 	d.found = Recovery{
 		Files: found.Files, Bytes: found.Bytes, Torn: found.Cut, TornFile: found.CutFile, Closed: found.Clean, NumbersSkipped: lost,
 	}
-	if err = d.store.Continue(dir, found, mustMarshal(d.meta), r.files); err != nil {
+	if err = d.store.Continue(dir, found, store.Text(d.meta), r.files); err != nil {
 		found.Abandon()
 		return nil, err
 	}
@@ -597,6 +588,9 @@ func (r *replay) stream(c Config, lost bool) (*Stream, error) {
 	}
 	if err := l.begin(c); err != nil {
 		return nil, err
+	}
+	for _, sh := range l.shards {
+		l.s.countShard(sh)
 	}
 	return l.finish()
 }

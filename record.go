@@ -192,3 +192,24 @@ func abbreviate(s string) string {
 	}
 	return s[:most] + "..."
 }
+
+const maxStreamNameLength = 128
+
+// checkStreamName checks a name against the service's pattern.
+func checkStreamName(name string) error { return checkName("stream name", name) }
+
+func checkName(field, name string) error {
+	if len(name) == 0 || len(name) > maxStreamNameLength {
+		return invalidf(field, "has %d characters; 1 to %d are allowed", len(name), maxStreamNameLength)
+	}
+	for i := range len(name) {
+		if !isNameByte(name[i]) {
+			return invalidf(field, "%q has characters other than a-z, A-Z, 0-9, '.', '_' and '-'", name)
+		}
+	}
+	return nil
+}
+
+func isNameByte(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '.' || c == '_' || c == '-'
+}

@@ -145,6 +145,28 @@ func (sh *shard) end(now clock.Instant, retention time.Duration) (e effect) {
 	return sh.release(e, now, retention)
 }
 
+// noteEntries notes some of a call's entries.
+func noteEntries(sh *shard, entries []Entry, which []int32, ms int64, batch bool) (*store.Group[*shard], error) {
+	n, err := sh.stored.Begin(len(which), ms, batch)
+	if err != nil {
+		return nil, err
+	}
+	for _, i := range which {
+		n.Add(entries[i].PartitionKey, entries[i].Data)
+	}
+	return n.End(), nil
+}
+
+// appendEntries appends some of a call's entries without publishing them.
+func appendEntries(sh *shard, entries []Entry, which []int32, results []PutResult, ms int64) {
+	first := sh.number(0, ms)
+	for _, i := range which {
+		e := &entries[i]
+		n := first.atIndex(sh.log.Append(e.PartitionKey, e.Data, ms))
+		results[i] = PutResult{Placed: Placed{ShardID: sh.id, SequenceNumber: n}}
+	}
+}
+
 // takeBack takes back what was appended and is not on disk, so much of it by
 // batches. Its room in memory is for who put it to give back.
 func (sh *shard) takeBack(batches shardlog.Extent) {

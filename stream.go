@@ -117,7 +117,6 @@ type Settings struct {
 const (
 	defaultMetricsWindow = 5 * time.Minute
 	maxMetricsWindow     = 24 * time.Hour
-	maxStreamNameLength  = 128
 )
 
 // withDefaults fills in what zero means.
@@ -357,6 +356,16 @@ func (s *Stream) countMemory(bytes int64) {
 	}
 }
 
+// countShard counts from now on what a shard takes that was made without being
+// counted.
+func (s *Stream) countShard(sh *shard) {
+	if m := s.config.Memory; m != nil {
+		m.Count(shardBytes)
+		sh.history.Grown, sh.marks.Grown = m.Count, m.Count
+		sh.log.CountIn(m)
+	}
+}
+
 // resolved returns the configuration of a stream with its defaults filled in.
 func resolved(name string, c Config) (Config, error) {
 	if err := checkStreamName(name); err != nil {
@@ -523,25 +532,6 @@ func (s *Stream) admitLocked(recordBytes int) {
 		sh.quota.AdmitLarge()
 		sh.mu.Unlock()
 	}
-}
-
-// checkStreamName checks a name against the service's pattern.
-func checkStreamName(name string) error { return checkName("stream name", name) }
-
-func checkName(field, name string) error {
-	if len(name) == 0 || len(name) > maxStreamNameLength {
-		return invalidf(field, "has %d characters; 1 to %d are allowed", len(name), maxStreamNameLength)
-	}
-	for i := range len(name) {
-		if !isNameByte(name[i]) {
-			return invalidf(field, "%q has characters other than a-z, A-Z, 0-9, '.', '_' and '-'", name)
-		}
-	}
-	return nil
-}
-
-func isNameByte(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '.' || c == '_' || c == '-'
 }
 
 func (s *Stream) now() clock.Instant { return clock.Of(s.clock()) }

@@ -5,7 +5,7 @@ package main
 var bounds = map[string]bound{
 	sourceFiles:   {goal: 20, bound: 21}, // durable.go: docs/decisions/0018-streams-on-disk.md
 	largestKnot:   {goal: 10, bound: 10},
-	arrowsAFile:   {goal: 4, bound: 6.4},
+	arrowsAFile:   {goal: 4, bound: 6.5},
 	topLevelNames: {goal: 95, bound: 106},
 	streamMethods: {goal: 40, bound: 41},
 	unusedNames:   {goal: 10, bound: 10},

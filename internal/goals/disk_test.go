@@ -16,8 +16,8 @@ import (
 )
 
 // diskGoals are those of streams on disk. What they are compared with is a sync
-// of a file that grows by as much as a put of 100 bytes, on the same disk in the
-// same round.
+// of a file that grows by as much as a put of 100 bytes, on the same disk in
+// the same round.
 func diskGoals() []goal {
 	return []goal{
 		{"D1", "put, 64 producers, synced, per record ÷ a sync", 0.1, 0.03, false, func(t testing.TB) sample {
@@ -121,7 +121,7 @@ func batches(t testing.TB, s *weir.Stream) work {
 	}
 }
 
-// syncs writes 160 bytes at the end of a file and syncs it, as the journal does.
+// syncs writes 160 bytes at the end of a file and syncs it as the journal does.
 func syncs(t testing.TB) work {
 	f, err := journal.Dir(t.TempDir()).Create("f")
 	require.NoError(t, err)

@@ -200,6 +200,7 @@ func (l *Log) Retract() Extent {
 	if len(gone) > 0 {
 		for _, b := range gone {
 			l.index.Delete(entryOf(b))
+			l.uncount(b)
 		}
 		// The tail first: who finds the index empty looks whether it is still the one
 		// that was there before. The links last: a reader may wait in such a block for
@@ -287,6 +288,22 @@ func (o *Options) count(want, least int) int {
 	default:
 		o.Memory.Count(int64(least) + blockBytes)
 		return least
+	}
+}
+
+// uncount takes back what was counted of a block.
+func (l *Log) uncount(b *Block) {
+	if m := l.options.Memory; m != nil {
+		m.Count(-int64(b.asked) - blockBytes)
+	}
+}
+
+// CountIn counts what the blocks take that there are, and those to come. They
+// were not counted before.
+func (l *Log) CountIn(m Memory) {
+	l.options.Memory = m
+	for i := range l.ring.n {
+		m.Count(int64(l.ring.at(i).asked) + blockBytes)
 	}
 }
 
@@ -388,9 +405,7 @@ func (l *Log) dropBlocks() {
 	}
 	for _, b := range dropped {
 		l.index.Delete(entryOf(b))
-		if m := l.options.Memory; m != nil {
-			m.Count(-int64(b.asked) - blockBytes)
-		}
+		l.uncount(b)
 	}
 	// In this order: who meets the link looks the index up, and must not find the
 	// block there again.

@@ -146,11 +146,11 @@ func (s *Store[O]) state() []byte {
 	for _, id := range slices.Sorted(maps.Keys(s.shards)) {
 		all.Shards = append(all.Shards, s.shards[id].state())
 	}
-	return text(all)
+	return Text(all)
 }
 
-// text returns the JSON of what is plain data.
-func text(v any) []byte {
+// Text returns the JSON of what is plain data.
+func Text(v any) []byte {
 	b, err := json.Marshal(v)
 	if err != nil {
 		panic(err)
@@ -345,7 +345,7 @@ func (s *Store[O]) note(c Change[O]) (g *Group[O], undo func(), err error) {
 	for _, id := range c.changed() {
 		all.Shards = append(all.Shards, s.shards[id].state())
 	}
-	g.SetNotes(notes.AppendChange(g.Notes(), text(all)))
+	g.SetNotes(notes.AppendChange(g.Notes(), Text(all)))
 	return g, func() {
 		s.stream = was
 		for id, text := range about {
