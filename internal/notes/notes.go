@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"math"
 	"unsafe"
 )
 
@@ -114,7 +115,7 @@ func (r *Reader) Next() (n Note, err error) {
 		if err := r.numbers(v[:]); err != nil {
 			return n, err
 		}
-		if v[2] > v[1] || v[4] < 1 {
+		if v[2] > v[1] || v[4] < 1 || v[4] > math.MaxInt32 {
 			return n, errors.New("a run of records is impossible")
 		}
 		n.Run = Run{Shard: int64(v[0]), Index: v[1], First: v[1] - v[2], Ms: int64(v[3]), Count: int(v[4]), Batch: n.Batch}

@@ -41,7 +41,7 @@ func TestReader_readsWhatWasWritten(t *testing.T) {
 	b = notes.AppendTrim(b, 3, 9)
 	b = notes.AppendGone(b, 4)
 	b = notes.AppendChange(b, []byte("text"))
-	copies := notes.Run{Shard: 0, Index: 5, Ms: 0, First: 5, Count: 1 << 40}
+	copies := notes.Run{Shard: 0, Index: 5, Ms: 0, First: 5, Count: 1 << 30}
 	b = notes.AppendRecord(notes.AppendRun(b, notes.KindCopies, copies), "k", []byte("d"))
 	list, records, err := read(b)
 	require.NoError(t, err)

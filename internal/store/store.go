@@ -391,7 +391,7 @@ func (s *Store[O]) Trim(first map[int64]uint64) error {
 	return s.Commit(g)
 }
 
-// Forget removes a shard that has vanished. That is on disk with the next group.
+// Forget removes a shard that has vanished. It is on disk with the next group.
 func (s *Store[O]) Forget(id int64) {
 	g, err := s.journal.Begin()
 	if err != nil {

@@ -124,10 +124,10 @@ func (w *twins) saveAndLoad() {
 	goOn()
 }
 
-// reopen goes on with the stream as it is on disk after it was closed or after a
-// crash, unless that may take back what needs no promise: how far on-demand mode
-// has reckoned, what was dropped for memory, which shards had vanished by a
-// clock that was set back since.
+// reopen goes on with the stream as it is on disk after it was closed, or after
+// a crash, unless that may take back what needs no promise: how far on-demand
+// mode has reckoned, what was dropped for memory, which shards had vanished by
+// a clock that was set back since.
 func (w *twins) reopen() {
 	w.op = "reopen"
 	goOn := w.takeAlong()
