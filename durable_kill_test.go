@@ -46,7 +46,7 @@ func putUntilKilled(dir string) error {
 		defer printing.Unlock()
 		fmt.Printf(format+"\n", args...)
 	}
-	next := make(map[string]int)
+	turn, next := make(chan struct{}), make(map[string]int)
 	for r, err := range s.Records(context.Background(), weir.TrimHorizon().ToTip()) {
 		if err != nil {
 			return err
@@ -66,10 +66,14 @@ func putUntilKilled(dir string) error {
 					panic(err)
 				}
 				say("ack %s %d", key, n)
+				if n%10 == 0 { // or there would be as many shards as records
+					turn <- struct{}{}
+				}
 			}
 		}()
 	}
 	for i := 0; ; i++ {
+		<-turn
 		if _, err := s.Resize(context.Background(), 1+i%5); err != nil {
 			return err
 		}
