@@ -298,8 +298,9 @@ func reopenIn(dir *journal.Directory, path string, c Config) (*Stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	// What was acknowledged before it was synced may be lost, and its numbers.
-	lost := !found.Clean && found.Policy != journal.Always
+	// What was acknowledged before it was synced may be lost, or was cut off by a
+	// repair, and the numbers with it.
+	lost := found.Lost
 	s, err := r.stream(c, lost)
 	if err != nil {
 		found.Abandon()

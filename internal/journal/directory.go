@@ -15,6 +15,7 @@ import (
 const (
 	fileSuffix = ".journal"
 	tempSuffix = ".new"
+	firstFile  = 1 // number of the first file of all
 )
 
 func fileName(number uint64) string { return fmt.Sprintf("%016d%s", number, fileSuffix) }
@@ -91,7 +92,7 @@ func (d *Directory) IsEmpty() bool { return len(d.files) == 0 }
 
 // create makes a file with its head, so that under its name there is always a
 // whole one.
-func (d *Directory) create(number uint64, before int64, frame uint64, state []byte) (f File, size int64, err error) {
+func (d *Directory) create(number uint64, before int64, frame uint64, p Policy, state []byte) (f File, size int64, err error) {
 	name := fileName(number)
 	if err := d.fs.Remove(name + tempSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, 0, err
@@ -99,7 +100,7 @@ func (d *Directory) create(number uint64, before int64, frame uint64, state []by
 	if f, err = d.fs.Create(name + tempSuffix); err != nil {
 		return nil, 0, err
 	}
-	head := headContent(number, before, state)
+	head := headContent(number, before, p, state)
 	seal(head, frame)
 	b := append([]byte(magic), head...)
 	if _, err = f.WriteAt(b, 0); err == nil {
@@ -146,13 +147,12 @@ func (d *Directory) release(before uint64) error {
 
 // Create begins a journal in a directory that has none.
 func Create[T any](d *Directory, o Options[T]) (*Journal[T], error) {
-	const first = 1
-	f, size, err := d.create(first, 0, 0, o.State())
+	f, size, err := d.create(firstFile, 0, 0, o.Policy, o.State())
 	if err != nil {
 		return nil, err
 	}
-	d.files = []uint64{first}
-	return begin(d, o, &Recovery{end: end{file: f, number: first, size: size, frames: 1}})
+	d.files = []uint64{firstFile}
+	return begin(d, o, &Recovery{end: end{file: f, number: firstFile, size: size, frames: 1}})
 }
 
 // Continue goes on writing a journal that was replayed.
@@ -175,7 +175,7 @@ func begin[T any](d *Directory, o Options[T], r *Recovery) (*Journal[T], error) 
 	if o.FileBytes == 0 {
 		o.FileBytes = defaultFileBytes
 	}
-	j := &Journal[T]{dir: d, o: o, file: r.end.file, number: r.end.number, size: r.end.size, frames: r.end.frames}
+	j := &Journal[T]{dir: d, o: o, file: r.end.file, number: r.end.number, size: r.end.size, frames: r.end.frames, owed: r.Lost}
 	j.idle.L = &j.mu
 	j.pending = j.newGroup()
 	if _, err := j.append(append(appendHead(nil, kindOpened), byte(o.Policy)), true); err != nil {
@@ -212,12 +212,16 @@ type Recovery struct {
 	// CutFile the file that has them.
 	Cut     int64
 	CutFile string
-	// Clean says that the journal was closed after the last note. Else Policy is
-	// how the last process wrote.
-	Clean  bool
-	Policy Policy
+	// Clean says that the journal was closed after the last note.
+	Clean bool
+	// Lost says that there may have been notes that were settled and are gone: a
+	// process ended that settled them before they were on disk, or a repair cut
+	// them off. It stays so until a note is made, so whoever continues the journal
+	// makes first of all the note that draws the conclusions.
+	Lost bool
 
 	end        end
+	lossy      bool // the process that wrote last settled notes that may be gone
 	unfinished []string
 }
 
@@ -240,6 +244,8 @@ type Visitor interface {
 	Head(file uint64, state []byte) error
 	// Group is given the notes of a group, which are valid until it returns.
 	Group(file uint64, notes []byte) error
+	// Repaired is given the mark of a repair, which stands for what was cut off.
+	Repaired(file uint64, mark []byte) error
 }
 
 // Replay reads the whole journal. The last file stays open for [Continue]
@@ -275,6 +281,7 @@ func (d *Directory) Replay(v Visitor, readOnly bool) (*Recovery, error) {
 		}
 		r.Files++
 	}
+	r.Lost = r.Lost || r.lossy
 	return r, nil
 }
 
@@ -352,26 +359,33 @@ func (r *Recovery) visit(f frame, before int64, first bool, v Visitor) error {
 	switch f.kind {
 	case kindHead:
 		n, rest, err1 := uvarint(f.content)
-		size, state, err2 := uvarint(rest)
-		if err := errors.Join(err1, err2); err != nil || n != number {
+		size, rest, err2 := uvarint(rest)
+		if err := errors.Join(err1, err2); err != nil || n != number || len(rest) == 0 {
 			return &Damage{Reason: fmt.Sprintf("the head is that of file %d", n)}
+		}
+		if p := Policy(rest[0]); first && n > firstFile {
+			r.lossy = p != Always // the file that says who writes is gone
 		}
 		if !first && int64(size) != before {
 			return &Damage{File: fileName(number - 1), Offset: min(before, int64(size)),
 				Reason: fmt.Sprintf("the file has %d bytes of frames, and had %d when the next was begun", before, size)}
 		}
-		return v.Head(number, state)
+		return v.Head(number, rest[1:])
 	case kindOpened:
 		if len(f.content) != 1 {
 			return &Damage{Reason: "an opening without its policy"}
 		}
-		r.Clean, r.Policy = false, Policy(f.content[0])
+		r.Clean, r.Lost = false, r.Lost || r.lossy
+		r.lossy = Policy(f.content[0]) != Always
 	case kindGroup:
-		r.Clean = false
+		r.Clean, r.Lost = false, false
 		r.Groups++
 		return v.Group(number, f.content)
+	case kindRepaired:
+		r.Clean, r.Lost = false, true
+		return v.Repaired(number, f.content)
 	case kindEnd:
-		r.Clean = true
+		r.Clean, r.lossy = true, false
 	default:
 		return &Damage{Reason: fmt.Sprintf("a frame of kind %q", f.kind)}
 	}

@@ -26,10 +26,11 @@ const (
 type kind byte
 
 const (
-	kindHead   kind = 'h' // number of the file, size of the one before, state
-	kindOpened kind = 'o' // policy: a process goes on writing
-	kindGroup  kind = 'g' // notes
-	kindEnd    kind = 'e' // the process has closed the journal
+	kindHead     kind = 'h' // number of the file, size of the one before, policy, state
+	kindOpened   kind = 'o' // policy: a process goes on writing
+	kindGroup    kind = 'g' // notes
+	kindEnd      kind = 'e' // the process has closed the journal
+	kindRepaired kind = 'r' // mark: what came here was damaged, and was cut off
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

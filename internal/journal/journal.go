@@ -83,6 +83,7 @@ type Journal[T any] struct {
 	number uint64 // of the file
 	size   int64  // of it, as far as it is sound
 	frames uint64 // number of the next frame
+	owed   bool   // the next note is the one of [Recovery.Lost]
 
 	synced, written atomic.Int64
 }
@@ -249,8 +250,9 @@ func (j *Journal[T]) writeLocked() error {
 	}
 	j.stopTimerLocked()
 	j.mu.Unlock()
-	final, err := j.append(g.notes, j.o.Policy != Never)
+	final, err := j.append(g.notes, j.o.Policy != Never || j.owed)
 	if err == nil {
+		j.owed = false
 		j.o.Settled(g.touched, j.number, nil)
 	}
 	j.mu.Lock()
@@ -358,7 +360,7 @@ func (j *Journal[T]) rotate(state []byte) error {
 			return err
 		}
 	}
-	f, size, err := j.dir.create(j.number+1, j.size, j.frames, state)
+	f, size, err := j.dir.create(j.number+1, j.size, j.frames, j.o.Policy, state)
 	if _, unsure := err.(*unsureError); unsure {
 		return err
 	}
@@ -442,9 +444,9 @@ func (j *Journal[T]) Stats() Stats {
 }
 
 // headContent returns the frame of a file's head.
-func headContent(number uint64, before int64, state []byte) []byte {
+func headContent(number uint64, before int64, p Policy, state []byte) []byte {
 	b := appendHead(nil, kindHead)
 	b = binary.AppendUvarint(b, number)
 	b = binary.AppendUvarint(b, uint64(before))
-	return append(b, state...)
+	return append(append(b, byte(p)), state...)
 }

@@ -516,3 +516,50 @@ func crashes(t *testing.T, seed uint64) {
 		dir.Crash(random)
 	}
 }
+
+// Repaired implements [journal.Visitor].
+func (b *book) Repaired(uint64, []byte) error { return nil }
+
+// That notes may be lost is known until one is made, wherever the process ends
+// that is to make it, and whichever files are left.
+func TestJournal_lossIsKnownUntilItIsNoted(t *testing.T) {
+	for _, p := range []journal.Policy{journal.Always, journal.Interval, journal.Never} {
+		synctest.Test(t, func(t *testing.T) {
+			dir := journaltest.New()
+			open := func(p journal.Policy) *book {
+				b, err := openBook(dir, p, 100)
+				require.NoError(t, err)
+				return b
+			}
+			b := open(p)
+			require.NoError(t, b.j.Close())
+			b = open(p)
+			assert.False(t, b.found.Lost, "nothing was noted")
+			for range 100 {
+				_, _, err := b.note()
+				require.NoError(t, err)
+				require.NoError(t, b.j.Flush())
+			}
+			require.NoError(t, b.j.Release(b.j.Stats().CurrentNumber), "with the file that says who writes")
+			b.j.Abandon()
+			lossy := p != journal.Always
+			for range 3 { // each ends before it notes anything
+				b = open(journal.Always)
+				assert.Equal(t, lossy, b.found.Lost)
+				b.j.Abandon()
+			}
+			b = open(journal.Never)
+			assert.Equal(t, lossy, b.found.Lost)
+			require.NoError(t, b.put())
+			dir.Crash(rand.New(rand.NewPCG(1, 1)))
+			b = open(journal.Always)
+			assert.True(t, b.found.Lost)
+			if lossy {
+				assert.Equal(t, uint64(101), b.noted, "what is noted of a loss is on disk whatever the policy")
+			}
+			require.NoError(t, b.put())
+			b.j.Abandon()
+			assert.False(t, open(journal.Always).found.Lost)
+		})
+	}
+}
