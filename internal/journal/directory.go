@@ -358,19 +358,18 @@ func (r *Recovery) visit(f frame, before int64, first bool, v Visitor) error {
 	number := r.end.number
 	switch f.kind {
 	case kindHead:
-		n, rest, err1 := uvarint(f.content)
-		size, rest, err2 := uvarint(rest)
-		if err := errors.Join(err1, err2); err != nil || n != number || len(rest) == 0 {
-			return &Damage{Reason: fmt.Sprintf("the head is that of file %d", n)}
+		h, err := parseHead(f.content)
+		if err != nil || h.number != number {
+			return &Damage{Reason: fmt.Sprintf("the head is that of file %d", h.number)}
 		}
-		if p := Policy(rest[0]); first && n > firstFile {
-			r.lossy = p != Always // the file that says who writes is gone
+		if first && number > firstFile {
+			r.lossy = h.policy != Always // the file that says who writes is gone
 		}
-		if !first && int64(size) != before {
-			return &Damage{File: fileName(number - 1), Offset: min(before, int64(size)),
-				Reason: fmt.Sprintf("the file has %d bytes of frames, and had %d when the next was begun", before, size)}
+		if !first && h.before != before {
+			return &Damage{File: fileName(number - 1), Offset: min(before, h.before),
+				Reason: fmt.Sprintf("the file has %d bytes of frames, and had %d when the next was begun", before, h.before)}
 		}
-		return v.Head(number, rest[1:])
+		return v.Head(number, h.state)
 	case kindOpened:
 		if len(f.content) != 1 {
 			return &Damage{Reason: "an opening without its policy"}
@@ -390,6 +389,29 @@ func (r *Recovery) visit(f frame, before int64, first bool, v Visitor) error {
 		return &Damage{Reason: fmt.Sprintf("a frame of kind %q", f.kind)}
 	}
 	return nil
+}
+
+// A fileHead is what the first frame of a file says.
+type fileHead struct {
+	number uint64
+	before int64 // bytes of the file before
+	policy Policy
+	state  []byte
+}
+
+func parseHead(content []byte) (h fileHead, err error) {
+	if h.number, content, err = uvarint(content); err != nil {
+		return h, err
+	}
+	size, content, err := uvarint(content)
+	if err == nil && len(content) == 0 {
+		err = errors.New("the policy is missing")
+	}
+	if err != nil {
+		return h, err
+	}
+	h.before, h.policy, h.state = int64(size), Policy(content[0]), content[1:]
+	return h, nil
 }
 
 // checkMagic checks how a file begins.

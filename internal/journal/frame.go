@@ -146,25 +146,36 @@ func (r *frameReader) follows() (bool, error) {
 	if _, err := r.file.ReadAt(tail, r.at); err != nil && err != io.EOF {
 		return false, err
 	}
+	begin, _ := soundFrame(tail[min(1, len(tail)):], r.number)
+	return begin >= 0, nil
+}
+
+// nextMark returns where the next mark of a frame is, or -1.
+func nextMark(b []byte) int {
 	var mark [4]byte
 	binary.LittleEndian.PutUint32(mark[:], frameMark)
-	for at := 1; ; at++ {
-		i := bytes.Index(tail[min(at, len(tail)):], mark[:])
+	return bytes.Index(b, mark[:])
+}
+
+// soundFrame returns where in b the next sound frame is whose number is not
+// before one, with begin less than 0 if there is none.
+func soundFrame(b []byte, number uint64) (begin, end int) {
+	for at := 0; ; at++ {
+		i := nextMark(b[at:])
 		if i < 0 {
-			return false, nil
+			return -1, 0
 		}
 		at += i
-		b := tail[at:]
-		if len(b) <= headBytes {
-			return false, nil
+		if len(b)-at <= headBytes {
+			return -1, 0
 		}
-		length := int64(binary.LittleEndian.Uint32(b[4:]))
-		if length < 1 || length > int64(len(b)-headBytes) {
+		length := int64(binary.LittleEndian.Uint32(b[at+4:]))
+		if length < 1 || length > int64(len(b)-at-headBytes) {
 			continue
 		}
-		b = b[:headBytes+length]
-		if binary.LittleEndian.Uint64(b[8:]) >= r.number && binary.LittleEndian.Uint32(b[16:]) == checksum(b) {
-			return true, nil
+		end := at + headBytes + int(length)
+		if f := b[at:end]; binary.LittleEndian.Uint64(f[8:]) >= number && binary.LittleEndian.Uint32(f[16:]) == checksum(f) {
+			return at, end
 		}
 	}
 }

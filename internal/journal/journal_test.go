@@ -31,6 +31,7 @@ type book struct {
 	found   *journal.Recovery
 	heads   []uint64
 	read    []uint64 // by the replay
+	beyond  uint64   // what a repair's mark says, until a number after it is noted
 }
 
 func openBook(dir journal.FS, p journal.Policy, fileBytes int64) (*book, error) {
@@ -59,6 +60,7 @@ func openBook(dir journal.FS, p journal.Policy, fileBytes int64) (*book, error) 
 		return b, err
 	}
 	if b.found, err = d.Replay(b, false); err == nil {
+		b.noted = max(b.noted, b.beyond)
 		b.j, err = journal.Continue(d, b.found, b.o)
 	}
 	if err != nil {
@@ -82,12 +84,22 @@ func (b *book) Head(_ uint64, state []byte) error {
 func (b *book) Group(_ uint64, notes []byte) error {
 	for len(notes) > 0 {
 		v, n := binary.Uvarint(notes)
+		if v >= b.beyond && b.beyond > 0 {
+			b.noted, b.beyond = v, 0
+		}
 		if n <= 0 || v != b.noted {
 			return &journal.Damage{Reason: fmt.Sprintf("note %d after %d", v, b.noted)}
 		}
 		b.noted++
 		b.read, notes = append(b.read, v), notes[n:]
 	}
+	return nil
+}
+
+// Repaired takes note of a number before which nothing may be noted any more.
+func (b *book) Repaired(_ uint64, mark []byte) error {
+	n, _ := binary.Uvarint(mark)
+	b.beyond = max(b.beyond, n)
 	return nil
 }
 
@@ -516,9 +528,6 @@ func crashes(t *testing.T, seed uint64) {
 		dir.Crash(random)
 	}
 }
-
-// Repaired implements [journal.Visitor].
-func (b *book) Repaired(uint64, []byte) error { return nil }
 
 // That notes may be lost is known until one is made, wherever the process ends
 // that is to make it, and whichever files are left.
