@@ -290,10 +290,16 @@ func (d *storage) figures() *Storage {
 	}
 }
 
-// reopenIn opens the stream of a directory that has one.
-func reopenIn(dir *journal.Directory, path string, c Config) (*Stream, error) {
+// newReplay returns a stream of which nothing is read yet.
+func newReplay(c Config) *replay {
 	r := &replay{config: c.withDefaults(), shards: make(map[ShardID]*replayed)}
 	r.kind = shardKind{limits: r.config.Limits, window: int64(r.config.MetricsWindow / time.Second)}
+	return r
+}
+
+// reopenIn opens the stream of a directory that has one.
+func reopenIn(dir *journal.Directory, path string, c Config) (*Stream, error) {
+	r := newReplay(c)
 	found, err := dir.Replay(r, false)
 	if err != nil {
 		return nil, err
@@ -317,15 +323,15 @@ func reopenIn(dir *journal.Directory, path string, c Config) (*Stream, error) {
 		return nil, err
 	}
 	s.disk = d
-	for _, id := range r.gone {
-		d.store.Forget(int64(id))
-	}
-	if lost {
+	if lost { // before all else: see journal.Recovery.Lost
 		err = d.noteGaps()
 	}
 	if err != nil {
 		d.store.Abandon()
 		return nil, err
+	}
+	for _, id := range r.gone {
+		d.store.Forget(int64(id))
 	}
 	s.Trim()
 	return s, nil
@@ -353,7 +359,8 @@ type replay struct {
 	meta   savedStream
 	shards map[ShardID]*replayed
 	files  []store.File
-	gone   []ShardID // vanished since the stream was closed
+	gone   []ShardID   // vanished since the stream was closed
+	cut    lostNumbers // by repairs
 }
 
 // A replayed is a shard of it. What m says of its records is filled in at the
@@ -568,10 +575,11 @@ func (r *replay) stream(c Config, lost bool) (*Stream, error) {
 		}
 	}
 	l.meta.Shards = len(r.shards)
+	l.meta.OpensAfter = max(l.meta.OpensAfter, r.cut.Second)
 	for _, id := range slices.Sorted(maps.Keys(r.shards)) {
 		sh, m := r.shards[id].sh, &r.shards[id].m
 		if lost && m.Ending == nil {
-			if err := r.shards[id].skip(r.kind, lostIndexes); err != nil {
+			if err := r.shards[id].skip(r.kind, lostIndexes+r.cut.beyond(id, sh.log.Next())); err != nil {
 				return nil, impossible("%v: %v", id, err)
 			}
 		}

@@ -88,3 +88,6 @@ func SetFileBytes(n int64) (undo func()) {
 	fileBytes = n
 	return func() { fileBytes = was }
 }
+
+// CheckIn is CheckStorage for any directory.
+var CheckIn = checkIn

@@ -43,6 +43,7 @@ var house = rules{
 		"HashKeyRange":  "hashkey.go",
 		"ArgumentError": "errors.go", "IteratorExpiredError": "errors.go", "SequenceNumberError": "errors.go",
 		"RecordsLostError": "errors.go", "StorageError": "errors.go",
+		"StorageCheck": "check.go", "StorageFile": "check.go", "StorageDamage": "check.go",
 	},
 	testFiles:      []string{"example_test.go", "export_test.go", "model_test.go", "concurrency_test.go", "helpers_test.go", "invariants_test.go"},
 	commentColumns: 80,

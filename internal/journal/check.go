@@ -64,11 +64,12 @@ type CheckedFile struct {
 	BehindGroups int64
 }
 
-// Check reads a journal and goes on behind the first damage. The visitor is
-// told what comes before that, and behind what sound frames come after; what
-// the latter returns does not matter. The error says what cannot be read, or
-// that a later version wrote it; damage is none.
-func (d *Directory) Check(v, behind Visitor) (*Check, error) {
+// Check reads a journal and goes on behind the first damage. A visitor is told
+// what comes before that, and behind what sound frames come after, as far as a
+// repair gives them up; what the latter returns does not matter. If the head of
+// the first file is damaged, another visitor is told what is kept. The error
+// says what cannot be read, or that a later version wrote it; damage is none.
+func (d *Directory) Check(visitor func() Visitor, behind Visitor) (*Check, error) {
 	c := &Check{}
 	for _, number := range d.files {
 		size, err := d.size(number)
@@ -77,7 +78,7 @@ func (d *Directory) Check(v, behind Visitor) (*Check, error) {
 		}
 		c.Files = append(c.Files, CheckedFile{Number: number, Name: fileName(number), Size: size, Sound: size})
 	}
-	r, err := d.Replay(&counter{v, c}, true)
+	r, err := d.Replay(&counter{visitor(), c}, true)
 	if err == nil {
 		r.Abandon()
 		c.Cut, c.CutFile, c.Lost = r.Cut, r.CutFile, r.Lost
@@ -87,8 +88,25 @@ func (d *Directory) Check(v, behind Visitor) (*Check, error) {
 	if !errors.As(err, &c.Damage) {
 		return nil, err
 	}
-	return c, d.lookBehind(c, behind)
+	if err := d.lookBehind(c, behind); err != nil || !c.beginsLater() {
+		return c, err
+	}
+	rest, err := (&Directory{fs: d.fs, files: d.files[1:]}).Check(visitor, nobody{})
+	if err != nil {
+		return nil, err
+	}
+	for i, f := range rest.Files {
+		c.Files[i+1].Groups = f.Groups
+	}
+	return c, nil
 }
+
+// nobody is a visitor who takes note of nothing.
+type nobody struct{}
+
+func (nobody) Head(uint64, []byte) error     { return nil }
+func (nobody) Group(uint64, []byte) error    { return nil }
+func (nobody) Repaired(uint64, []byte) error { return nil }
 
 func (d *Directory) size(number uint64) (int64, error) {
 	f, err := d.fs.Open(fileName(number), true)

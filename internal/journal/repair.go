@@ -26,8 +26,8 @@ func (c *Check) beginsLater() bool {
 // journal is damaged as before, or repaired. What is cut off is kept in files,
 // whose names it returns, unless discard is set.
 //
-// Is not even the head of the first file sound, that file alone is given up: the
-// next one says all there is to know.
+// If not even the head of the first file is sound, that file alone is given up:
+// the next one says all there is to know.
 func (d *Directory) Repair(c *Check, mark []byte, discard bool) (aside []string, err error) {
 	if !c.CanRepair() {
 		return nil, errors.New("there is nothing to cut")
