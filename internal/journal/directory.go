@@ -315,7 +315,7 @@ func (r *Recovery) replay(f File, before int64, first, last bool, v Visitor) err
 				return err
 			}
 			if more {
-				return damage(frames.at, bad.Error()+", and sound ones follow")
+				return damage(frames.at, bad.Error()+", and sound frames follow")
 			}
 			r.Cut, r.CutFile = size-frames.at, fileName(number)
 			r.finish(frames)

@@ -17,8 +17,18 @@ import (
 const (
 	exitOK          = 0
 	exitError       = 1
+	exitTrouble     = 2   // of a command whose 1 is its answer
 	exitInterrupted = 130 // as a shell says of a program that ctrl-C ended
 )
+
+// tellsTrouble annotates a command that answers a question by its exit status: 1
+// is its answer, a [answer], and 2 says that there is none.
+const tellsTrouble = "tells trouble"
+
+// An answer is an error that is the answer to what was asked.
+type answer string
+
+func (a answer) Error() string { return string(a) }
 
 // errInterrupted says that ctx ended before the command did.
 var errInterrupted = errors.New("interrupted")
@@ -26,7 +36,8 @@ var errInterrupted = errors.New("interrupted")
 // Run runs the command line args, without the program's name, in an
 // environment, as [os.Getenv] tells it, and returns the exit status: 0, 1 after
 // an error, which it prints to stderr, or 130 when ctx ended before a command
-// was done. weir serve has no other end, and then the status is 0.
+// was done. weir serve has no other end, and then the status is 0. weir check
+// and weir repair have 1 for damage, and 2 for other errors.
 func Run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root := newRoot(getenv)
 	root.SetArgs(args)
@@ -45,8 +56,15 @@ func Run(ctx context.Context, args []string, getenv func(string) string, stdin i
 		if errors.As(err, new(usage.Error)) {
 			fmt.Fprintf(stderr, "Run '%s --help' for usage.\n", command.CommandPath())
 		}
-		return exitError
+		return statusOf(command, err)
 	}
+}
+
+func statusOf(c *cobra.Command, err error) int {
+	if c.Annotations[tellsTrouble] != "" && !errors.As(err, new(answer)) {
+		return exitTrouble
+	}
+	return exitError
 }
 
 func newRoot(getenv func(string) string) *cobra.Command {
@@ -68,7 +86,7 @@ Streams inside one process: shards, partition keys, sequence numbers, quotas.`,
 		SilenceUsage:  true,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage.Error{Err: err} })
-	root.AddCommand(newDemo(), newServe(getenv), newBench(getenv), newSimulate(), newCost(), newWorkloads())
+	root.AddCommand(newDemo(), newServe(getenv), newBench(getenv), newSimulate(), newCost(), newWorkloads(), newCheck(), newRepair())
 	return root
 }
 

@@ -1,0 +1,141 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/cmd/weir/internal/figures"
+	"github.com/weirstream/weir/cmd/weir/internal/table"
+	"github.com/weirstream/weir/cmd/weir/internal/usage"
+)
+
+func newCheck() *cobra.Command {
+	asJSON := false
+	c := &cobra.Command{
+		Use:   "check DIR",
+		Short: "Say whether a stream on disk is sound, and where it is damaged",
+		Long: `Check reads the stream that weir.Open keeps in a directory, all of it, and changes
+nothing. It says of each file how much of it is sound, where the first damage is, and
+what can be read behind it. A write that a crash cut off, at the end of the last file,
+is no damage: it was never acknowledged, and opening the stream cuts it off.
+
+The exit status is 0 if the stream is sound, 1 if it is damaged, and 2 if that cannot
+be told: there is no stream, a process has it open, a later version wrote it, or a
+file cannot be read. docs/storage.md says what the files hold.`,
+		Example: `  weir check /var/lib/shop/orders
+  weir check /var/lib/shop/orders --json`,
+		Args:        oneDirectory,
+		Annotations: map[string]string{tellsTrouble: "true"},
+		RunE: func(c *cobra.Command, args []string) error {
+			check, err := checkStorage(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				err = writeJSON(c.OutOrStdout(), check)
+			} else {
+				err = printCheck(c.OutOrStdout(), check)
+			}
+			if err == nil && check.Damage != nil {
+				err = answer(check.Damage.String())
+			}
+			return err
+		},
+	}
+	addJSON(c.Flags(), &asJSON, "result")
+	return c
+}
+
+// oneDirectory takes the name of a directory and nothing else.
+func oneDirectory(_ *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return usage.Errorf("one directory is needed, that of the stream; %d given", len(args))
+	}
+	return nil
+}
+
+// checkStorage checks a directory, unless ctx ends first: then the check goes on
+// for as long as the program does.
+func checkStorage(ctx context.Context, dir string) (*weir.StorageCheck, error) {
+	type outcome struct {
+		check *weir.StorageCheck
+		err   error
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		check, err := weir.CheckStorage(dir)
+		done <- outcome{check, err}
+	}()
+	select {
+	case o := <-done:
+		return o.check, o.err
+	case <-ctx.Done():
+		return nil, errInterrupted
+	}
+}
+
+// printCheck prints what a check found.
+func printCheck(w io.Writer, c *weir.StorageCheck) error {
+	title := "A stream in " + c.Dir
+	if c.Stream != "" {
+		title = fmt.Sprintf("Stream %s in %s", c.Stream, c.Dir)
+	}
+	header := []string{"file", "bytes", "sound", "groups", "records"}
+	if c.Damage != nil {
+		header = append(header, "bytes lost", "groups lost", "records lost")
+	}
+	t := table.New(title, header)
+	all := weir.StorageFile{Name: "all"}
+	for _, f := range c.Files {
+		t.Row(cellsOf(f)[:len(header)]...)
+		all.Bytes += f.Bytes
+		all.SoundBytes, all.Groups, all.Records = all.SoundBytes+f.SoundBytes, all.Groups+f.Groups, all.Records+f.Records
+		all.LostBytes, all.LostGroups, all.LostRecords = all.LostBytes+f.LostBytes, all.LostGroups+f.LostGroups, all.LostRecords+f.LostRecords
+	}
+	if len(c.Files) > 1 {
+		t.Footer(cellsOf(all)[:len(header)]...)
+	}
+	_, err := fmt.Fprintf(w, "%s\n%s", t, conclusion(c, all))
+	return err
+}
+
+func cellsOf(f weir.StorageFile) []string {
+	cells := []string{f.Name}
+	for _, n := range []int64{f.Bytes, f.SoundBytes, f.Groups, f.Records, f.LostBytes, f.LostGroups, f.LostRecords} {
+		cells = append(cells, figures.Comma(n))
+	}
+	return cells
+}
+
+// conclusion says what the figures mean.
+func conclusion(c *weir.StorageCheck, all weir.StorageFile) string {
+	if c.Damage == nil {
+		text := fmt.Sprintf("SOUND: %s.\n", figures.Count(all.Records, "record"))
+		if c.Torn > 0 {
+			text += fmt.Sprintf("The last %s of %s are a write that a crash cut off: opening the stream cuts them off.\n",
+				figures.Count(c.Torn, "byte"), c.TornFile)
+		}
+		return text
+	}
+	text := fmt.Sprintf("DAMAGED: %v.\n", c.Damage)
+	if !c.Repairable {
+		return text + "A repair could keep nothing.\n"
+	}
+	files := 0
+	for _, f := range c.Files {
+		if f.LostBytes > 0 {
+			files++
+		}
+	}
+	text += fmt.Sprintf("A repair keeps %s. It gives up %s of %s, in which ",
+		figures.Count(all.Records, "record"), figures.Count(all.LostBytes, "byte"), figures.Count(files, "file"))
+	if !c.Damage.Follows {
+		return text + "nothing can be read.\n"
+	}
+	return text + fmt.Sprintf("%s in %s can be read.\n",
+		figures.Count(all.LostRecords, "record"), figures.Count(all.LostGroups, "group"))
+}
