@@ -17,15 +17,17 @@ import (
 )
 
 // storedStream returns the directory of a stream of 20 records on disk, each in
-// a group of its own, and the name of its file.
+// a group of its own, and the name of its file, as a crash leaves them.
 func storedStream(t *testing.T) (dir, file string) {
 	t.Helper()
+	open := filepath.Join(t.TempDir(), "orders")
 	dir = filepath.Join(t.TempDir(), "orders")
-	s := openStream(t, dir)
+	s := openStream(t, open)
 	for i := range 20 {
 		_, err := s.PutRecord(t.Context(), fmt.Sprint("key-", i%3), fmt.Appendf(nil, "record %02d", i))
 		require.NoError(t, err)
 	}
+	require.NoError(t, os.CopyFS(dir, os.DirFS(open)))
 	require.NoError(t, s.Close())
 	return dir, filepath.Join(dir, "0000000000000001.journal")
 }
@@ -90,7 +92,7 @@ SOUND: 20 records.
  0000000000000001.journal      N      N      19       19
 
 SOUND: 19 records.
-The last 40 bytes of 0000000000000001.journal are a write that a crash cut off: opening the stream cuts them off.
+The last 19 bytes of 0000000000000001.journal are a write that a crash cut off: opening the stream cuts them off.
 `, out)
 	for _, args := range [][]string{{"repair", dir}, {"repair", dir, "--yes"}} {
 		status, again, errs := weir(t, "", args...)
