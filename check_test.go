@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/internal/journal"
 	"github.com/weirstream/weir/internal/journal/journaltest"
 )
 
@@ -264,4 +266,43 @@ func TestStorageCheck_nothingIsLeft(t *testing.T) {
 	require.ErrorIs(t, err, weir.ErrDamaged)
 	require.ErrorContains(t, err, "nothing of it can be kept: 0000000000000001.journal is damaged at byte 16: the checksum is wrong")
 	assert.Equal(t, files, h.disk.Files())
+}
+
+// A readOnlyDisk is one on which nothing can be written.
+type readOnlyDisk struct{ *journaltest.FS }
+
+func (readOnlyDisk) Lock() (func() error, error)         { return nil, syscall.EROFS }
+func (readOnlyDisk) Create(string) (journal.File, error) { return nil, syscall.EROFS }
+func (d readOnlyDisk) Open(name string, readOnly bool) (journal.File, error) {
+	if !readOnly {
+		return nil, syscall.EROFS
+	}
+	return d.FS.Open(name, true)
+}
+
+// What cannot be written cannot be opened, but it can be checked.
+func TestOpen_readOnlyDirectory(t *testing.T) {
+	h := newDamagedStream()
+	h.goOn(t, rand.New(rand.NewPCG(1, 1)), 5)
+	files := h.disk.Files()
+	disk := readOnlyDisk{h.disk}
+	_, err := weir.OpenIn(disk, "test", h.config)
+	require.ErrorIs(t, err, syscall.EROFS)
+	c, err := weir.CheckIn(disk)
+	require.NoError(t, err)
+	assert.Nil(t, c.Damage)
+	assert.Equal(t, files, h.disk.Files())
+
+	dir := filepath.Join(t.TempDir(), "stream")
+	require.NoError(t, opened(t, dir, weir.Config{}).Close())
+	require.NoError(t, os.Chmod(dir, 0o500))
+	require.NoError(t, os.Chmod(filepath.Join(dir, "0000000000000001.journal"), 0o400))
+	defer os.Chmod(dir, 0o700)
+	if _, err := os.Create(filepath.Join(dir, "probe")); err == nil {
+		t.Skip("who runs this test may write anywhere")
+	}
+	_, err = weir.Open(dir, weir.Config{})
+	require.ErrorIs(t, err, os.ErrPermission)
+	_, err = weir.CheckStorage(dir)
+	require.NoError(t, err)
 }

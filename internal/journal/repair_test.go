@@ -327,3 +327,32 @@ func TestInspect_makesNothing(t *testing.T) {
 		require.NoError(t, d.Close())
 	}
 }
+
+// Where nothing is synced, a crash of the machine may keep a write and lose one
+// before it. That is damage, and a repair mends it.
+func TestRepair_holesOfWhatWasNotSynced(t *testing.T) {
+	holes := 0
+	for seed := range uint64(200) {
+		dir := journaltest.New()
+		b, err := openBook(dir, journal.Never, 300)
+		require.NoError(t, err)
+		for range 20 {
+			require.NoError(t, b.put())
+		}
+		dir.Crash(rand.New(rand.NewPCG(seed, 1)))
+		c, _, err := check(dir)
+		require.NoError(t, err)
+		assert.True(t, c.Lost || c.Damage != nil, "seed %d", seed)
+		if c.Damage == nil {
+			continue
+		}
+		holes++
+		_, err = repair(dir, false)
+		require.NoError(t, err)
+		b, err = openBook(dir, journal.Always, 300)
+		require.NoError(t, err, "seed %d", seed)
+		assert.True(t, b.found.Lost)
+		assert.Equal(t, upTo(len(b.read)), append([]uint64{}, b.read...))
+	}
+	assert.Positive(t, holes)
+}
