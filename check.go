@@ -7,6 +7,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/weirstream/weir/internal/clock"
 	"github.com/weirstream/weir/internal/journal"
@@ -179,6 +180,13 @@ func (c *StorageCheck) repair(discard bool) (kept []string, err error) {
 		return nil, errors.New("the directory has changed since it was checked")
 	}
 	return dir.Repair(found, store.Text(lost.numbers), discard)
+}
+
+// newReplay returns a stream of which nothing is read yet.
+func newReplay(c Config) *replay {
+	r := &replay{config: c.withDefaults(), shards: make(map[ShardID]*replayed)}
+	r.kind = shardKind{limits: r.config.Limits, window: int64(r.config.MetricsWindow / time.Second)}
+	return r
 }
 
 // A surveyor is a replay that keeps no records, and counts them.

@@ -290,13 +290,6 @@ func (d *storage) figures() *Storage {
 	}
 }
 
-// newReplay returns a stream of which nothing is read yet.
-func newReplay(c Config) *replay {
-	r := &replay{config: c.withDefaults(), shards: make(map[ShardID]*replayed)}
-	r.kind = shardKind{limits: r.config.Limits, window: int64(r.config.MetricsWindow / time.Second)}
-	return r
-}
-
 // reopenIn opens the stream of a directory that has one.
 func reopenIn(dir *journal.Directory, path string, c Config) (*Stream, error) {
 	r := newReplay(c)

@@ -43,8 +43,13 @@ func main() {
 // bill.
 func run(ctx context.Context, w io.Writer, dir string) (err error) {
 	s, err := weir.Open(filepath.Join(dir, "orders"), weir.Config{})
-	if err != nil {
-		return err // errors.Is(err, weir.ErrDamaged): weir check says more
+	switch {
+	case errors.Is(err, weir.ErrInUse):
+		return fmt.Errorf("this program runs already: %w", err)
+	case errors.Is(err, weir.ErrDamaged):
+		return fmt.Errorf("%w; weir check says more", err)
+	case err != nil:
+		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	next, err := nextOrder(ctx, s)
@@ -56,7 +61,8 @@ func run(ctx context.Context, w io.Writer, dir string) (err error) {
 		return err
 	}
 	found := s.Snapshot().Storage.Recovery
-	fmt.Fprintf(w, "%d orders are there, %d are billed; closed: %v, cut off: %d bytes\n", next, b.Orders, found.Closed, found.Torn)
+	fmt.Fprintf(w, "%d orders are there, %d are billed; closed: %v, cut off: %d of %d bytes\n",
+		next, b.Orders, found.Closed, found.Torn, found.Bytes+found.Torn)
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -94,14 +100,17 @@ func nextOrder(ctx context.Context, s *weir.Stream) (next int, err error) {
 	return next, nil
 }
 
-// put puts an order. When it returns, the order is on disk.
+// put puts an order. When it returns without an error, the order is on disk.
 func put(ctx context.Context, s *weir.Stream, o order) error {
 	data, err := json.Marshal(o)
 	if err != nil {
 		return err
 	}
 	_, err = s.PutRecordWait(ctx, fmt.Sprint("customer-", o.Number%7), data)
-	return err // errors.Is(err, syscall.ENOSPC): the disk is full; nothing of it is there
+	if errors.Is(err, weir.ErrStorage) { // and syscall.ENOSPC, if the disk is full
+		return fmt.Errorf("order %d is not in the stream: %w", o.Number, err)
+	}
+	return err
 }
 
 // bill reads on where the bill ends, until all orders are in it. A reader sees only

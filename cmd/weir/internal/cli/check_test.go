@@ -118,6 +118,11 @@ func TestRepair_keepsWhatItCutsOff(t *testing.T) {
 	damaged, err := os.ReadFile(file)
 	require.NoError(t, err)
 
+	found, err := engine.CheckStorage(dir)
+	require.NoError(t, err)
+	assert.Equal(t, &engine.StorageDamage{
+		File: filepath.Base(file), Offset: int64(at), Reason: "the checksum is wrong, and sound frames follow", Follows: true,
+	}, found.Damage)
 	for command, say := range map[string]string{
 		"check":  fmt.Sprintf("weir check: 0000000000000001.journal is damaged at byte %d: the checksum is wrong, and sound frames follow\n", at),
 		"repair": "weir repair: nothing was changed; --yes repairs\n",
