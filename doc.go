@@ -91,10 +91,15 @@
 // take no lock that a writer takes; writers share a shard's mutex for as long
 // as it takes to copy a record.
 //
+// # On disk
+//
+// The records of [NewStream] live in this process's memory and end with it.
+// [Open] makes a stream on disk: what a put has returned for is there after a
+// crash. docs/storage.md has the promises, fault by fault.
+//
 // # Differences from the service
 //
-// Records live in this process's memory and end with it; there is no
-// replication and no authentication. Records of one PutRecords keep their order
-// within a shard, which the service does not promise. Where the service's
-// behaviour is not public, docs/semantics.md says what was chosen.
+// There is no replication and no authentication. Records of one PutRecords keep
+// their order within a shard, which the service does not promise. Where the
+// service's behaviour is not public, docs/semantics.md says what was chosen.
 package weir
