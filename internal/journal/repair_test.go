@@ -74,8 +74,8 @@ func diskOf(files map[string][]byte) *journaltest.FS {
 	return dir
 }
 
-// damages returns every way to damage one byte, or to cut a file off, or to
-// lose it, that opening notices.
+// damages returns every way to flip a bit, and to cut a file off or to lose it
+// so that opening notices.
 func damages(t *testing.T) (all map[string]map[string][]byte, names []string) {
 	files, names := written(t)
 	all = make(map[string]map[string][]byte)
@@ -89,9 +89,11 @@ func damages(t *testing.T) (all map[string]map[string][]byte, names []string) {
 	}
 	for i, name := range names {
 		for at := range files[name] {
-			flipped := slices.Clone(files[name])
-			flipped[at] ^= 1 << (at % 8)
-			add(fmt.Sprint(name, " flipped at ", at), name, flipped)
+			for bit := range 8 {
+				flipped := slices.Clone(files[name])
+				flipped[at] ^= 1 << bit
+				add(fmt.Sprint(name, " flipped at ", at, " bit ", bit), name, flipped)
+			}
 			if i < len(names)-1 {
 				add(fmt.Sprint(name, " cut at ", at), name, files[name][:at])
 			}
