@@ -14,6 +14,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -242,6 +243,15 @@ func (j *Journal[T]) Commit(g *Group[T]) error {
 // It lets go of the mutex meanwhile.
 func (j *Journal[T]) writeLocked() error {
 	j.writing = true
+	if j.o.Policy == Always {
+		// Those whom the group before has just woken note something again in no time,
+		// if they are let: then they are in this group, and not in the one after it.
+		j.mu.Unlock()
+		for range 3 {
+			runtime.Gosched()
+		}
+		j.mu.Lock()
+	}
 	g := j.pending
 	j.nextLocked()
 	var state []byte
