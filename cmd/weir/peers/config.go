@@ -16,6 +16,7 @@ type config struct {
 	rounds int
 	size   int // bytes of data in a record
 	peers  []peer
+	disk   bool   // what is on disk only
 	quick  bool   // a twentieth of the records
 	http   string // file with what aws/peers found, or ""
 	format string // of the output
@@ -47,6 +48,7 @@ func parse(args []string, output io.Writer) (c config, err error) {
 	flags.IntVar(&c.rounds, "rounds", defaultRounds, "`rounds` of which the median counts; 0 measures nothing")
 	size := flags.String("size", "100B", "data of a record in `bytes`, such as 100B or 1KiB")
 	only := flags.String("only", "", "`peers` to measure beside weir, separated by commas; none is weir alone")
+	flags.BoolVar(&c.disk, "durable", false, "measure what is on disk only")
 	flags.BoolVar(&c.quick, "quick", false, "measure with a twentieth of the records, to try out")
 	flags.StringVar(&c.http, "http", "", "add what is in the `file` that aws/peers wrote with -json")
 	asJSON := flags.Bool("json", false, "print one JSON object")
@@ -65,6 +67,9 @@ func parse(args []string, output io.Writer) (c config, err error) {
 	}
 	if c.peers, err = choose(*only); err != nil {
 		return c, fmt.Errorf("-only %s: %w", *only, err)
+	}
+	if c.disk {
+		c.peers = slices.DeleteFunc(slices.Clone(c.peers), func(p peer) bool { return p.openDisk == nil })
 	}
 	c.format, err = format(*asJSON, *markdown)
 	return c, err
@@ -138,6 +143,14 @@ func (c config) atLeast() time.Duration {
 		return 300 * time.Millisecond / quickPart
 	}
 	return 300 * time.Millisecond
+}
+
+// diskTime returns how long records are put into a log on disk.
+func (c config) diskTime() time.Duration {
+	if c.quick {
+		return time.Second / quickPart
+	}
+	return time.Second
 }
 
 // scaled returns how many records of an input stand for n of the default size: as

@@ -24,6 +24,10 @@ func TestParse(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []string{nameWeir}, names(c.peers))
 	assert.Equal(t, formatJSON, c.format)
+
+	c, err = parse([]string{"-durable", "-only", "memlog,bbolt"}, io.Discard)
+	require.NoError(t, err)
+	assert.Equal(t, []string{nameWeir, nameBbolt}, names(c.peers), "memlog is not on disk")
 }
 
 // without returns a config without its peers, which cannot be compared.
@@ -45,8 +49,8 @@ func TestParse_refuses(t *testing.T) {
 		"size overflow":  {[]string{"-size", "9007199254740993KiB"}, "-size 9007199254740993KiB: must be from 8 to 65536 bytes, such as 100B or 1KiB"},
 		"size in words":  {[]string{"-size", "big"}, "-size big: must be from 8 to 65536 bytes, such as 100B or 1KiB"},
 		"size empty":     {[]string{"-size", "KiB"}, "-size KiB: must be from 8 to 65536 bytes, such as 100B or 1KiB"},
-		"unknown peer":   {[]string{"-only", "kafka"}, `-only kafka: there is no "kafka"; there are weir, weir-one-shard, channel, memlog, memlog-sharded, jetstream, kfake, watermill, pebble`},
-		"empty peer":     {[]string{"-only", "kfake,"}, `-only kfake,: there is no ""; there are weir, weir-one-shard, channel, memlog, memlog-sharded, jetstream, kfake, watermill, pebble`},
+		"unknown peer":   {[]string{"-only", "kafka"}, `-only kafka: there is no "kafka"; there are weir, weir-one-shard, channel, memlog, memlog-sharded, jetstream, kfake, watermill, pebble, bbolt, tidwall-wal, raft-wal`},
+		"empty peer":     {[]string{"-only", "kfake,"}, `-only kfake,: there is no ""; there are weir, weir-one-shard, channel, memlog, memlog-sharded, jetstream, kfake, watermill, pebble, bbolt, tidwall-wal, raft-wal`},
 		"both formats":   {[]string{"-json", "-markdown"}, "-json and -markdown exclude each other"},
 		"unknown option": {[]string{"-loud"}, "flag provided but not defined: -loud"},
 	} {

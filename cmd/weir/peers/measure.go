@@ -29,24 +29,36 @@ const liveRecords = 1_000_000
 // A part measures some measures of a peer. It returns none of what the peer cannot
 // do.
 type part struct {
-	name string
-	load func() (*input, error) // makes the records; they are dropped after the part
-	run  func(p peer, c config, in *input) (map[measure]float64, error)
+	name   string
+	load   func() (*input, error) // makes the records; they are dropped after the part
+	onDisk bool
+	run    func(p peer, c config, in *input) (map[measure]float64, error)
+}
+
+// isFor reports whether a peer takes the part at all.
+func (t part) isFor(p peer) bool {
+	if t.onDisk {
+		return p.openDisk != nil
+	}
+	return p.open != nil
 }
 
 // parts are taken by all peers in turn, one part after the other.
 func parts(c config) []part {
 	same := func() (*input, error) { return makeRecords(c.size), nil }
+	if c.disk {
+		return diskParts(same)
+	}
 	list := []part{
-		{"put", same, measurePut},
-		{"batch and read", same, measureBatch},
-		{"wake-up", same, measureWake},
-		{"memory", same, measureMemory},
+		{"put", same, false, measurePut},
+		{"batch and read", same, false, measureBatch},
+		{"wake-up", same, false, measureWake},
+		{"memory", same, false, measureMemory},
 	}
 	for _, name := range readyMade {
-		list = append(list, part{name, func() (*input, error) { return loadWorkload(name) }, measureBatch})
+		list = append(list, part{name, func() (*input, error) { return loadWorkload(name) }, false, measureBatch})
 	}
-	return list
+	return append(list, diskParts(same)...)
 }
 
 func measurePut(p peer, c config, in *input) (map[measure]float64, error) {

@@ -11,7 +11,10 @@ type peer struct {
 	module string // the module whose version is told; "" is Go itself
 	note   string // what it does and does not do, and how it is used here
 	counts counts
-	open   func(r room) (log, error)
+	open   func(r room) (log, error) // nil is one that is measured on disk only
+
+	diskNote string                                           // how it is used on disk
+	openDisk func(dir string, producers int) (diskLog, error) // in a directory that may be missing; nil is none
 }
 
 // A room says for how much a peer that must know beforehand makes room.
@@ -82,13 +85,17 @@ const (
 	nameKfake     = "kfake"
 	nameGochan    = "watermill"
 	namePebble    = "pebble"
+	nameBbolt     = "bbolt"
+	nameTidwall   = "tidwall-wal"
+	nameRaft      = "raft-wal"
 )
 
 // peers are all there are, weir first: the others are divided by it.
 var peers = []peer{
 	{name: nameWeir, module: weirModule, open: func(room) (log, error) { return openWeir(weirShards) },
-		counts: counts{put: 1_000_000, batch: 1_000_000, wake: 2000},
-		note:   "8 shards, no limits: PutRecord; PutRecords; GetRecords of 10,000 views; a Reader that waits."},
+		counts:   counts{put: 1_000_000, batch: 1_000_000, wake: 2000},
+		note:     "8 shards, no limits: PutRecord; PutRecords; GetRecords of 10,000 views; a Reader that waits.",
+		openDisk: openWeirDisk, diskNote: "Open, 8 shards, no limits, Sync as it is by itself: PutRecord; PutRecords."},
 	{name: nameWeirOne, module: weirModule, open: func(room) (log, error) { return openWeir(1) },
 		counts: counts{put: 1_000_000, batch: 1_000_000, wake: 2000},
 		note:   "The same with one shard: keys need not be hashed."},
@@ -107,7 +114,9 @@ var peers = []peer{
 		counts: counts{put: 20_000, batch: 200_000, wake: 1000},
 		note: "Embedded server with a memory stream: Publish, acknowledged one by one, over an in-process connection; batches by the fast publisher of " +
 			"orbit.go, acknowledged every 500; Consume of 10,000 without acknowledgements over loopback. Speaks its network protocol even to itself; " +
-			"the key is put in front of the data, and nothing is hashed."},
+			"the key is put in front of the data, and nothing is hashed.",
+		openDisk: openJetStreamDisk, diskNote: "File storage with SyncAlways, which syncs message by message: Publish over one in-process connection that all producers " +
+			"share; batches published atomically, PublishMsgBatch of orbit.go."},
 	{name: nameKfake, module: "github.com/twmb/franz-go/pkg/kfake", open: openKfake,
 		counts: counts{put: 10_000, batch: 500_000, wake: 1000},
 		note: "franz-go as its client, over loopback, 8 partitions by key hash: ProduceSync; Produce with a flush at the end, idempotent, " +
@@ -119,7 +128,16 @@ var peers = []peer{
 	{name: namePebble, module: "github.com/cockroachdb/pebble/v2", open: openPebble,
 		counts: counts{put: 1_000_000, batch: 1_000_000},
 		note: "A key-value store on its MemFS without write-ahead log and compression: Set, Batch and an iterator, with a number as the key and partition key " +
-			"and data as the value. No hashing, no waiting reader."},
+			"and data as the value. No hashing, no waiting reader.",
+		openDisk: openPebbleDisk, diskNote: "Its log, memtables of 64 MiB, else its defaults: Set with Sync, which shares syncs; Batch committed with Sync."},
+	{name: nameBbolt, module: "go.etcd.io/bbolt", openDisk: openBbolt,
+		diskNote: "One bucket with its sequence as the key, FillPercent 1, no freelist on disk, hashmap freelist, 1 GiB mapped: Batch with MaxBatchSize 32 and " +
+			"MaxBatchDelay 1 ms by 64 producers, Update by one and for batches. It keeps a tree, two syncs a transaction."},
+	{name: nameTidwall, module: "github.com/tidwall/wal", openDisk: openTidwall,
+		diskNote: "Its defaults, which sync every write: Write under a lock that gives out the index, which a caller has to; WriteBatch. It does not share syncs."},
+	{name: nameRaft, module: "github.com/hashicorp/raft-wal", openDisk: openRaft,
+		diskNote: "Its defaults, segments of 64 MiB made beforehand: StoreLog under a lock that gives out the index, which a caller has to; StoreLogs. " +
+			"It does not share syncs."},
 }
 
 const (

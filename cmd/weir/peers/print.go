@@ -28,6 +28,14 @@ var columns = []column{
 	{wakeP99, "wake-up p99"},
 	{gcMs, "GC"},
 	{heapBytes, "heap"},
+	{durableNs, "durable"},
+}
+
+// diskColumns are the measures on disk.
+var diskColumns = []column{
+	{durableNs, "64 producers"},
+	{durableOneNs, "one producer"},
+	{durableBatchNs, "by 500"},
 }
 
 // workloadColumns are the measures of the ready-made workloads.
@@ -67,16 +75,33 @@ func (r *report) printTables(w *bytes.Buffer, markdown bool) {
 	}
 	fmt.Fprintf(w, "Taken in turn: %s.\n", r.roundsDone())
 	fmt.Fprintf(w, "\nTimes what weir takes, more is slower or larger than weir: median of the rounds' ratios (least–greatest).\n")
-	fmt.Fprintf(w, "The first row of each kind is what the rows below it are ratios of.\n\n")
-	writeTable(w, markdown, r.rows("÷ weir", columns, ratioCell))
+	fmt.Fprintf(w, "The first row of each kind is what the rows below it are ratios of.\n")
+	inMemory := len(r.only(columns[:len(columns)-1])) > 0 // all but the one on disk
+	if inMemory {
+		fmt.Fprintln(w)
+		writeTable(w, markdown, r.rows("÷ weir", columns, ratioCell))
+	}
 	if alike := r.only(workloadColumns()); len(alike) > 0 {
 		fmt.Fprintf(w, "\nThe same with records of ready-made workloads, as fast as they can be put.\n\n")
 		writeTable(w, markdown, (&report{Groups: alike}).rows("÷ weir", workloadColumns(), ratioCell))
 	}
-	fmt.Fprintf(w, "\nMedians: ns a record, µs of a wake-up, ms of a garbage collection and bytes of heap a record with %s live.\n\n", grouped(float64(r.Live)))
-	writeTable(w, markdown, r.rows("median", columns, medianCell))
+	if onDisk := r.only(diskColumns); len(onDisk) > 0 {
+		fmt.Fprintf(w, "\nOn disk, each record synced before it is acknowledged, and counted after opening again: a put by each of 64 producers\n"+
+			"(durable above), by one, and a record of batches by one.\n\n")
+		writeTable(w, markdown, (&report{Groups: onDisk}).rows("÷ weir", diskColumns, ratioCell))
+		fmt.Fprintln(w)
+		writeTable(w, markdown, (&report{Groups: onDisk}).rows("median, ns", diskColumns, medianCell))
+	}
+	if inMemory {
+		r.printMedians(w, markdown)
+	}
 	r.printGoals(w, markdown)
 	r.printNotes(w, markdown)
+}
+
+func (r *report) printMedians(w *bytes.Buffer, markdown bool) {
+	fmt.Fprintf(w, "\nMedians: ns a record, µs of a wake-up, ms of a garbage collection and bytes of heap a record with %s live.\n\n", grouped(float64(r.Live)))
+	writeTable(w, markdown, r.rows("median", columns, medianCell))
 }
 
 // roundsDone says how many rounds the figures come from.
@@ -126,7 +151,8 @@ func medianCell(_ *group, p *result, m measure) string {
 	return digits(p.Medians[m])
 }
 
-// rows make a table of all groups, with a cell for each peer and measure.
+// rows make a table of all groups, with a cell for each measure and each peer that
+// has one of them.
 func (r *report) rows(title string, columns []column, cell func(*group, *result, measure) string) [][]string {
 	head := []string{title}
 	for _, c := range columns {
@@ -135,6 +161,9 @@ func (r *report) rows(title string, columns []column, cell func(*group, *result,
 	rows := [][]string{head}
 	for _, g := range r.Groups {
 		for _, p := range g.Peers {
+			if !slices.ContainsFunc(columns, func(c column) bool { return len(p.Values[c.measure]) > 0 }) {
+				continue
+			}
 			row := []string{p.Name}
 			for _, c := range columns {
 				row = append(row, cell(g, p, c.measure))
@@ -163,7 +192,7 @@ func (r *report) printGoals(w *bytes.Buffer, markdown bool) {
 	}
 	rows := [][]string{{"goal", "ratio", "at least", "", "moonshot", ""}}
 	for _, g := range r.Goals {
-		rows = append(rows, []string{fmt.Sprintf("%d: %s", g.Number, g.Text), digits(g.Ratio),
+		rows = append(rows, []string{fmt.Sprintf("%s: %s", g.Number, g.Text), digits(g.Ratio),
 			fmt.Sprintf("%g", g.Must), verdict(g.Met), fmt.Sprintf("%g", g.Moonshot), verdict(g.Beyond)})
 	}
 	fmt.Fprintln(w)
@@ -189,7 +218,11 @@ func (r *report) printNotes(w *bytes.Buffer, markdown bool) {
 			if p.Version != "" {
 				fmt.Fprintf(w, " (%s)", strings.TrimSpace(p.Module+" "+p.Version))
 			}
-			fmt.Fprintf(w, ": %s%s\n", p.Note, counted(p))
+			text := p.Note + counted(p)
+			if p.DiskNote != "" {
+				text = strings.TrimSpace(text + " On disk: " + p.DiskNote)
+			}
+			fmt.Fprintf(w, ": %s\n", text)
 			for _, text := range p.Failed {
 				fmt.Fprintf(w, "%sFailed: %s\n", bullet, text)
 			}

@@ -42,6 +42,8 @@ type result struct {
 	Module  string `json:"module,omitempty"`
 	Version string `json:"version,omitempty"`
 	Note    string `json:"note,omitempty"`
+	// DiskNote is the note of the measures on disk.
+	DiskNote string `json:"disk_note,omitempty"`
 	// Records says with how many a measure was taken in each round.
 	Records map[measure]int `json:"records,omitempty"`
 	// Values are those of each round.
@@ -87,6 +89,22 @@ func (r *report) find(peer string) *result {
 		}
 	}
 	return nil
+}
+
+// best returns the result of the peer whose ratio to weir in this process is the
+// least, or nil.
+func (r *report) best(m measure) (best *result) {
+	for _, g := range r.Groups {
+		if g.Name != embedded {
+			continue
+		}
+		for _, p := range g.Peers[1:] {
+			if ratio := p.Ratios[m].Median; ratio > 0 && (best == nil || ratio < best.Ratios[m].Median) {
+				best = p
+			}
+		}
+	}
+	return best
 }
 
 // addHTTP adds the groups of a file that aws/peers wrote.

@@ -19,7 +19,7 @@ func measureAll(ctx context.Context, c config, r *report, progress io.Writer) er
 	g := &group{Name: embedded}
 	for _, p := range c.peers {
 		g.Peers = append(g.Peers, &result{
-			Name: p.name, Module: p.module, Version: p.version(), Note: p.note,
+			Name: p.name, Module: p.module, Version: p.version(), Note: p.note, DiskNote: p.diskNote,
 			Records: recordCounts(p, c), Values: make(map[measure][]float64),
 		})
 	}
@@ -52,6 +52,9 @@ func (g *group) takeInTurn(ctx context.Context, part part, c config, in *input, 
 		if ctx.Err() != nil {
 			return
 		}
+		if !part.isFor(c.peers[i]) {
+			continue
+		}
 		fmt.Fprintln(progress, c.peers[i].name)
 		g.Peers[i].take(part, c.peers[i], c, in, progress)
 	}
@@ -70,8 +73,11 @@ func (w *prefixed) Write(p []byte) (int, error) {
 	return w.to.Write(p)
 }
 
-// recordCounts says how many records each measure is taken with.
+// recordCounts says how many records each measure in memory is taken with.
 func recordCounts(p peer, c config) map[measure]int {
+	if p.open == nil {
+		return nil
+	}
 	puts, batched, live := c.scaled(p.counts.put, c.size), c.scaled(p.counts.batch, c.size), c.scaled(liveRecords, c.size)
 	return map[measure]int{putNs: puts, batchNs: batched, readNs: batched,
 		wakeP50: p.counts.wake, wakeP99: p.counts.wake, gcMs: live, heapBytes: live}
@@ -91,7 +97,9 @@ func warm(ctx context.Context, c config, list []part, progress io.Writer) {
 			if ctx.Err() != nil {
 				return
 			}
-			part.run(p, c, in) // what fails here fails again, and is told then
+			if part.isFor(p) {
+				part.run(p, c, in) // what fails here fails again, and is told then
+			}
 		}
 	}
 }

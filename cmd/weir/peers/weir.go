@@ -81,3 +81,15 @@ func ended(ctx context.Context, err error) error {
 	}
 	return err
 }
+
+// A weirDiskLog is a stream of weir on disk.
+type weirDiskLog struct{ weirLog }
+
+func openWeirDisk(dir string, _ int) (diskLog, error) {
+	s, err := weir.Open(dir, weir.Config{Shards: weirShards, Limits: weir.Unlimited()})
+	return &weirDiskLog{weirLog{stream: s, batch: make([]weir.Entry, batchSize)}}, err
+}
+
+func (l *weirDiskLog) close() error { return l.stream.Close() }
+
+func (l *weirDiskLog) count() (int, error) { return int(l.stream.Snapshot().RecordsHeld), nil }

@@ -29,7 +29,7 @@ func benchPeers(ctx context.Context, args ...string) (stdout, stderr string, err
 }
 
 func TestBenchPeers_refuses(t *testing.T) {
-	const all = "weir-one-shard, channel, memlog, memlog-sharded, jetstream, kfake, watermill, pebble, kinesalite, kinesis-local"
+	const all = "weir-one-shard, channel, memlog, memlog-sharded, jetstream, kfake, watermill, pebble, bbolt, tidwall-wal, raft-wal, kinesalite, kinesis-local"
 	for name, test := range map[string]struct {
 		args []string
 		want string
@@ -100,6 +100,10 @@ func TestBenchPeers_embedded(t *testing.T) {
 	out, errs, err := benchPeers(t.Context(), "--dir", dir, "--embedded", "--size", "1KiB", "--rounds", "3", "--only", "pebble,kfake", "--markdown")
 	require.NoError(t, err, errs)
 	assert.Equal(t, "-size 1024 -rounds 3 -only kfake,pebble -markdown ", out)
+
+	out, errs, err = benchPeers(t.Context(), "--dir", dir, "--durable", "--only", "raft-wal")
+	require.NoError(t, err, errs)
+	assert.Equal(t, "-size 100 -rounds 5 -only raft-wal -durable ", out, "nothing is measured over HTTP")
 }
 
 // fakePrograms makes what the script needs, so that nothing is missing.

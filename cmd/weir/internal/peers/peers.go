@@ -20,7 +20,8 @@ const (
 
 // The peers, by the program that measures them.
 var (
-	embedded = []string{"weir-one-shard", "channel", "memlog", "memlog-sharded", "jetstream", "kfake", "watermill", "pebble"}
+	embedded = []string{"weir-one-shard", "channel", "memlog", "memlog-sharded", "jetstream", "kfake", "watermill", "pebble",
+		"bbolt", "tidwall-wal", "raft-wal"}
 	overHTTP = []string{"kinesalite", "kinesis-local"}
 )
 
@@ -45,6 +46,9 @@ type Config struct {
 	Only []string
 	// Embedded leaves out the peers over HTTP.
 	Embedded bool
+	// Durable measures what is on disk only, which leaves out the peers over HTTP
+	// and those that hold records in memory alone.
+	Durable bool
 	// JSON and Markdown print the result otherwise than for a terminal. Only
 	// one may be set.
 	JSON, Markdown bool
@@ -63,6 +67,8 @@ func (c Config) Check() error {
 				strings.Join(slices.Concat(embedded, overHTTP), ", "))
 		case c.Embedded:
 			return usage.Errorf("--only %s: it is measured over HTTP, which --embedded leaves out", name)
+		case c.Durable:
+			return usage.Errorf("--only %s: it is measured over HTTP, which --durable leaves out", name)
 		}
 	}
 	if c.JSON && c.Markdown {
@@ -80,7 +86,7 @@ func (c Config) chosen(peers []string) []string {
 }
 
 // usesHTTP reports whether peers over HTTP are asked for.
-func (c Config) usesHTTP() bool { return !c.Embedded && len(c.chosen(overHTTP)) > 0 }
+func (c Config) usesHTTP() bool { return !c.Embedded && !c.Durable && len(c.chosen(overHTTP)) > 0 }
 
 // httpArgs are the arguments of aws/peers/run.
 func (c Config) httpArgs() []string {
@@ -97,6 +103,9 @@ func (c Config) embeddedArgs(file string, measure bool) []string {
 		args = append(args, "-rounds", "0")
 	} else {
 		args = append(args, "-rounds", strconv.Itoa(c.Rounds), "-only", strings.Join(chosen, ","))
+	}
+	if c.Durable {
+		args = append(args, "-durable")
 	}
 	if file != "" {
 		args = append(args, "-http", file)

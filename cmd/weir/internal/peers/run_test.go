@@ -57,6 +57,7 @@ func TestConfig_Check(t *testing.T) {
 	for want, c := range map[string]peers.Config{
 		"--size 7B: must be from 8 bytes to 64KiB":                                 {Size: peers.MinSize - 1},
 		"--only kinesalite: it is measured over HTTP, which --embedded leaves out": {Size: 8, Only: []string{"kinesalite"}, Embedded: true},
+		"--only kinesalite: it is measured over HTTP, which --durable leaves out":  {Size: 8, Only: []string{"kinesalite"}, Durable: true},
 		"--json and --markdown exclude each other":                                 {Size: 8, JSON: true, Markdown: true},
 	} {
 		err := c.Check()
