@@ -20,8 +20,8 @@ var bboltBucket = []byte("peer")
 
 const (
 	// bboltBatch and bboltDelay were the best of those tried: a transaction begins
-	// when half of the producers wait.
-	bboltBatch = diskProducers / 2
+	// when all producers wait.
+	bboltBatch = diskProducers
 	bboltDelay = time.Millisecond
 )
 

@@ -1,8 +1,9 @@
-// Command peers measures weir beside other Go libraries that hold records in
-// memory, in this process: a Go channel, embano1/memlog, NATS JetStream, kfake with
-// franz-go, watermill's gochannel and pebble.
+// Command peers measures weir beside other Go libraries that hold records, in this
+// process. In memory: a Go channel, embano1/memlog, NATS JetStream, kfake with
+// franz-go, watermill's gochannel and pebble. On disk, synced: JetStream, pebble,
+// bbolt, tidwall/wal and hashicorp/raft-wal.
 //
-//	go run . [-rounds 5] [-size 100B] [-only jetstream,kfake] [-markdown | -json]
+//	go run . [-rounds 5] [-size 100B] [-only jetstream,kfake] [-durable] [-markdown | -json]
 //
 // It is a module of its own, outside the workspace, so that nobody downloads the
 // peers who does not measure them; GOWORK must be off. `weir bench peers` runs it
