@@ -145,9 +145,20 @@ func (c config) atLeast() time.Duration {
 	return 300 * time.Millisecond
 }
 
-// diskTime is so short because the same disk takes other times for a sync from one
-// second to the next: all peers should meet the same.
-const diskTime = 500 * time.Millisecond
+// The same disk takes other times for a sync from one second to the next. So that
+// all peers meet the same, they take short turns, several in a round.
+const (
+	diskTime  = 200 * time.Millisecond
+	diskTurns = 5
+)
+
+// turns returns how often all peers take a part in a round.
+func (c config) turns(p part) int {
+	if p.onDisk && !c.quick {
+		return diskTurns
+	}
+	return 1
+}
 
 // diskTime returns how long records are put into a log on disk.
 func (c config) diskTime() time.Duration {

@@ -46,7 +46,7 @@ type result struct {
 	DiskNote string `json:"disk_note,omitempty"`
 	// Records says with how many a measure was taken in each round.
 	Records map[measure]int `json:"records,omitempty"`
-	// Values are those of each round.
+	// Values are those of each round; on disk, of each turn.
 	Values map[measure][]float64 `json:"values"`
 	// Medians, and Ratios of the base's values of the same rounds, follow from
 	// Values.

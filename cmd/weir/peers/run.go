@@ -10,7 +10,8 @@ import (
 const embedded = "in one process"
 
 // measureAll measures all peers in the rounds of the config. In every round each
-// peer takes each part once; who begins changes from round to round. It ends early
+// peer takes each part once, or several times on disk; who begins changes from turn
+// to turn. It ends early
 // with ctx: what was measured until then stays.
 func measureAll(ctx context.Context, c config, r *report, progress io.Writer) error {
 	if c.rounds == 0 {
@@ -36,7 +37,9 @@ func measureAll(ctx context.Context, c config, r *report, progress io.Writer) er
 				return fmt.Errorf("%s: %w", part.name, err)
 			}
 			progress := &prefixed{progress, fmt.Sprintf("round %d of %d: %s: ", n+1, c.rounds, part.name)}
-			g.takeInTurn(ctx, part, c, in, n, progress)
+			for turn, turns := 0, c.turns(part); turn < turns; turn++ {
+				g.takeInTurn(ctx, part, c, in, n*turns+turn, progress)
+			}
 		}
 		if ctx.Err() == nil {
 			g.Rounds++
