@@ -141,22 +141,27 @@ func syncs(t testing.TB) work {
 }
 
 // openTenMillion opens a stream of ten million records.
-func openTenMillion(t testing.TB) sample {
+func openTenMillion(t testing.TB) (measured sample) {
 	dir := filepath.Join(t.TempDir(), "s")
 	c := weir.Config{Shards: 8, Limits: weir.Unlimited(), Sync: weir.SyncNever}
 	s, err := weir.Open(dir, c)
 	require.NoError(t, err)
 	batches(t, s)(tenMillion / 500)
 	require.NoError(t, s.Close())
-	s = nil
-	runtime.GC()
-	begin := processorTime(t)
-	s, err = weir.Open(dir, c)
-	took := processorTime(t) - begin
-	require.NoError(t, err)
-	require.EqualValues(t, tenMillion, s.Snapshot().RecordsHeld)
-	require.NoError(t, s.Close())
-	return value(float64(took.Nanoseconds()) / tenMillion / 333)
+	// The first time is that of memory which the process did not have, where a
+	// virtual machine has to ask its host for it: the median is another one's.
+	for range 3 {
+		s = nil
+		runtime.GC()
+		begin := processorTime(t)
+		s, err = weir.Open(dir, c)
+		took := processorTime(t) - begin
+		require.NoError(t, err)
+		require.EqualValues(t, tenMillion, s.Snapshot().RecordsHeld)
+		require.NoError(t, s.Close())
+		measured.ratios = append(measured.ratios, float64(took.Nanoseconds())/tenMillion/333)
+	}
+	return measured
 }
 
 func sizeOf(t testing.TB, dir string) (n int64) {
