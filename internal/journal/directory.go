@@ -32,8 +32,9 @@ type Directory struct {
 	fs     FS
 	unlock func() error
 
-	mu    sync.Mutex
-	files []uint64 // numbers, rising
+	mu     sync.Mutex
+	files  []uint64 // numbers, rising
+	closed bool     // it is somebody else's now
 }
 
 // ErrForeign says that a directory holds what no journal put there.
@@ -85,7 +86,12 @@ func journals(names []string) (files []uint64, err error) {
 }
 
 // Close unlocks the directory.
-func (d *Directory) Close() error { return d.unlock() }
+func (d *Directory) Close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.closed = true
+	return d.unlock()
+}
 
 // IsEmpty reports whether there is no file yet.
 func (d *Directory) IsEmpty() bool { return len(d.files) == 0 }
@@ -131,9 +137,12 @@ func (e *unsureError) Unwrap() error { return e.err }
 func (d *Directory) release(before uint64) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.closed {
+		return ErrClosed
+	}
 	removed := false
 	for len(d.files) > 1 && d.files[0] < before {
-		if err := d.fs.Remove(fileName(d.files[0])); err != nil {
+		if err := d.fs.Remove(fileName(d.files[0])); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		d.files = d.files[1:]

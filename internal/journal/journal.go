@@ -47,7 +47,8 @@ type Options[T any] struct {
 	State func() []byte
 	// Settled is told what became of a group: in which file it is, or why it is
 	// in none. It is called for one group after the other, before those who wait
-	// for it return. No note is made while it is told of an error.
+	// for it return. No note is made while it is told of an error; of several
+	// groups it is told of the last one first then.
 	Settled func(touched []T, file uint64, err error)
 }
 
@@ -319,12 +320,16 @@ func (j *Journal[T]) failLocked(g *Group[T], err error, final bool) {
 		g.notes = append(g.notes, later.notes[headBytes+1:]...)
 		g.touched = append(g.touched, later.touched...)
 		j.pending = g
+		if !final { // it was acknowledged: it must not wait until somebody notes something
+			j.hurried = true // but as long as an interval
+			j.setTimerLocked()
+		}
 		return
 	}
 	j.nextLocked()
 	j.mu.Unlock()
+	j.o.Settled(later.touched, 0, err) // what was noted last is taken back first
 	j.o.Settled(g.touched, 0, err)
-	j.o.Settled(later.touched, 0, err)
 	j.mu.Lock()
 	j.settleLocked(g, err)
 	j.settleLocked(later, err)
@@ -394,16 +399,19 @@ func (j *Journal[T]) Close() error {
 	for j.writing {
 		j.idle.Wait()
 	}
-	err := j.refuse
+	if j.refuse == ErrClosed {
+		j.mu.Unlock()
+		return ErrClosed
+	}
+	var err error
+	if j.refuse != nil && !j.retryLocked() {
+		err = j.refuse
+	}
 	for err == nil && !j.pending.empty() {
 		err = j.writeLocked()
 		for j.writing {
 			j.idle.Wait()
 		}
-	}
-	if err == ErrClosed {
-		j.mu.Unlock()
-		return err
 	}
 	j.endLocked()
 	if err == nil {
