@@ -66,8 +66,9 @@ type Shard[O any] struct {
 // A Group is notes that become durable together.
 type Group[O any] = journal.Group[Touch[O]]
 
-// A Touch is a shard of which records are noted in a group.
+// A Touch is a shard of which records are noted in a group, or a change.
 type Touch[O any] struct {
+	undo    func() // of a change; nil for a shard
 	sh      *Shard[O]
 	upTo    uint64 // index after the last
 	batches shardlog.Extent
@@ -256,8 +257,13 @@ func (s *Store[O]) Commit(g *Group[O]) error {
 // settled is told what became of a group.
 func (s *Store[O]) settled(touched []Touch[O], file uint64, err error) {
 	if err != nil {
-		for _, t := range touched {
-			t.sh.takeBack(t.batches)
+		// Here, and not by who waits: what is noted next builds on what there is.
+		for _, t := range slices.Backward(touched) {
+			if t.undo != nil {
+				t.undo()
+			} else {
+				t.sh.takeBack(t.batches)
+			}
 		}
 		return
 	}
@@ -267,14 +273,18 @@ func (s *Store[O]) settled(touched []Touch[O], file uint64, err error) {
 	}
 	last := s.files[len(s.files)-1].Last
 	for _, t := range touched {
-		last[t.sh.id] = t.upTo - 1
+		if t.undo == nil {
+			last[t.sh.id] = t.upTo - 1
+		}
 	}
 	s.filing.Unlock()
 	if s.IsDeferred() {
 		return
 	}
 	for _, t := range touched {
-		s.o.Show(t.sh.of, t.upTo)
+		if t.undo == nil {
+			s.o.Show(t.sh.of, t.upTo)
+		}
 	}
 }
 
@@ -308,26 +318,24 @@ type Opening[O any] struct {
 // disk. If there is an error it is not to be made. The caller makes one change
 // after the other, ChangeLater's too.
 func (s *Store[O]) Change(c Change[O]) error {
-	g, undo, err := s.note(c)
+	g, err := s.note(c)
 	if err != nil {
 		return err
 	}
-	if err = s.Commit(g); err != nil {
-		s.journal.Do(undo)
-	}
-	return err
+	return s.Commit(g)
 }
 
 // ChangeLater notes a change without waiting.
 func (s *Store[O]) ChangeLater(c Change[O]) error {
-	_, _, err := s.note(c)
+	_, err := s.note(c)
 	return err
 }
 
-// note notes a change, and returns what takes it back.
-func (s *Store[O]) note(c Change[O]) (g *Group[O], undo func(), err error) {
-	if g, err = s.journal.Begin(); err != nil {
-		return nil, nil, err
+// note notes a change. It is taken back if it does not get to the disk.
+func (s *Store[O]) note(c Change[O]) (*Group[O], error) {
+	g, err := s.journal.Begin()
+	if err != nil {
+		return nil, err
 	}
 	defer s.journal.End()
 	was, about := s.stream, make(map[int64]json.RawMessage, len(c.Set))
@@ -346,7 +354,7 @@ func (s *Store[O]) note(c Change[O]) (g *Group[O], undo func(), err error) {
 		all.Shards = append(all.Shards, s.shards[id].state())
 	}
 	g.SetNotes(notes.AppendChange(g.Notes(), Text(all)))
-	return g, func() {
+	*g.Touched() = append(*g.Touched(), Touch[O]{undo: func() {
 		s.stream = was
 		for id, text := range about {
 			s.shards[id].about = text
@@ -354,7 +362,8 @@ func (s *Store[O]) note(c Change[O]) (g *Group[O], undo func(), err error) {
 		for _, o := range c.Open {
 			delete(s.shards, o.ID)
 		}
-	}, nil
+	}})
+	return g, nil
 }
 
 // changed returns the shards that a change is of, in order.
