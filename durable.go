@@ -59,6 +59,9 @@ func openIn(dir journal.FS, name string, c Config) (*Stream, error) {
 	if _, err := c.Resolved(); err != nil {
 		return nil, err
 	}
+	if names, _ := dir.List(); len(names) == 0 && checkStreamName(name) != nil { // or Claim made the directory
+		return nil, checkStreamName(name)
+	}
 	d, err := journal.Claim(dir)
 	if err != nil {
 		return nil, storageError(err)
@@ -297,9 +300,7 @@ func reopenIn(dir *journal.Directory, path string, c Config) (*Stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	// What was acknowledged before it was synced may be lost, or was cut off by a
-	// repair, and the numbers with it.
-	lost := found.Lost
+	lost := found.Lost // numbers may be, that were given out
 	s, err := r.stream(c, lost)
 	if err != nil {
 		found.Abandon()

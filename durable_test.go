@@ -172,7 +172,8 @@ func TestOpen_diskFull(t *testing.T) {
 		return nil
 	})
 	for range 20 { // and gives its room in memory back
-		_, err = s.PutRecord(t.Context(), "k", make([]byte, 1000))
+		placed, err := s.PutRecord(t.Context(), "k", make([]byte, 1000))
+		assert.Zero(t, placed)
 		var storage *weir.StorageError
 		require.ErrorAs(t, err, &storage)
 		require.ErrorIs(t, err, weir.ErrStorage)
@@ -329,6 +330,7 @@ func TestOpen_refuses(t *testing.T) {
 	require.NoError(t, err)
 	assert.Len(t, entries, 1)
 	assert.NoDirExists(t, filepath.Join(dir, "x"))
+	assert.NoDirExists(t, filepath.Join(dir, "a b"))
 }
 
 // A journal that is damaged in the middle is not opened, and the error says

@@ -125,7 +125,10 @@ func (s *Stream) putOnDisk(sh *shard, key string, data []byte, now clock.Instant
 		return Placed{}, s.disk.refusal(err)
 	}
 	i := sh.log.Append(key, data, ms)
-	return Placed{ShardID: sh.id, SequenceNumber: sh.number(i, ms)}, s.settle(sh, g, tidy, now)
+	if err := s.settle(sh, g, tidy, now); err != nil {
+		return Placed{}, err
+	}
+	return Placed{ShardID: sh.id, SequenceNumber: sh.number(i, ms)}, nil
 }
 
 // settle waits until what was appended to a shard since begin is on disk and
@@ -270,7 +273,7 @@ func (s *Stream) PutRecordWait(ctx context.Context, key string, data []byte) (Pl
 		return r, err
 	}
 	q := waitingPut{stream: s, entries: []Entry{{PartitionKey: key, Data: data}}, results: []PutResult{{Err: err}}, single: true}
-	if err = q.put(ctx, []int{0}); err == nil {
+	if err = q.put(ctx, []int32{0}); err == nil {
 		err = q.results[0].Err
 	}
 	return q.results[0].Placed, err
@@ -335,7 +338,7 @@ type waitingPut struct {
 // their order, which are put one after the other as the quota allows.
 type lineup struct {
 	sh     *shard
-	left   []int // entries not stored, in order
+	left   []int32 // entries not stored, in order
 	ticket *wait.Ticket
 	debt   quota.Debt
 	owed   int       // how many of left, from the first on, the debt is for
@@ -344,10 +347,10 @@ type lineup struct {
 }
 
 // refused returns those of the entries of a range that a limit refused.
-func (q *waitingPut) refused(from, to int) (refused []int) {
+func (q *waitingPut) refused(from, to int) (refused []int32) {
 	for i := from; i < to; i++ {
 		if _, over := q.results[i].Err.(*LimitError); over {
-			refused = append(refused, i)
+			refused = append(refused, int32(i))
 		}
 	}
 	return refused
@@ -374,7 +377,7 @@ func (q *waitingPut) firstError() error {
 // quotas of their shards allow. It lets the part of each shard have its turn;
 // where a shard was closed meanwhile, its part moves on to the children. When
 // ctx ends it returns an error that says which limit it waited for.
-func (q *waitingPut) put(ctx context.Context, entries []int) error {
+func (q *waitingPut) put(ctx context.Context, entries []int32) error {
 	// Each line has an entry at least, and tells of its turn once.
 	turns := make(chan *wait.Ticket, len(entries))
 	lines := q.lineUp(q.stream.routes.Load(), entries, turns)
@@ -391,7 +394,7 @@ func (q *waitingPut) put(ctx context.Context, entries []int) error {
 			// Before the turn is passed on, so that who comes next stays behind.
 			moved := q.lineUp(q.stream.laterRoutes(), l.left, turns)
 			if len(moved) == 0 {
-				var left []int
+				var left []int32
 				for _, l := range lines {
 					left, l.left = append(left, l.left...), nil
 				}
@@ -411,7 +414,7 @@ func (q *waitingPut) put(ctx context.Context, entries []int) error {
 
 // refuseEnded refuses entries, which have room in memory, because writes have
 // ended.
-func (q *waitingPut) refuseEnded(entries []int) error {
+func (q *waitingPut) refuseEnded(entries []int32) error {
 	err := q.stream.errEnded()
 	for _, i := range entries {
 		q.results[i] = PutResult{Err: err}
@@ -422,7 +425,7 @@ func (q *waitingPut) refuseEnded(entries []int) error {
 
 // lineUp divides entries by shard and takes a place in the line of each. There
 // are no lines when writes have ended.
-func (q *waitingPut) lineUp(routes *routing, entries []int, turns chan<- *wait.Ticket) (lines []*lineup) {
+func (q *waitingPut) lineUp(routes *routing, entries []int32, turns chan<- *wait.Ticket) (lines []*lineup) {
 	if len(routes.open) == 0 {
 		return nil
 	}
@@ -528,49 +531,12 @@ func (q *waitingPut) putLine(l *lineup) bool {
 }
 
 // store appends entries that may pass to a shard, which is between begin and
-// end.
-func (q *waitingPut) store(sh *shard, entries []int, now clock.Instant) {
+// end, and waits until they are on disk if they are to be.
+func (q *waitingPut) store(sh *shard, which []int32, now clock.Instant) {
 	s := q.stream
 	ms, tidy := s.stamp(sh, now)
-	if s.disk != nil {
-		q.storeOnDisk(sh, entries, ms, tidy, now)
-		return
-	}
-	before := sh.appended()
-	for _, i := range entries {
-		e := &q.entries[i]
-		at := sh.log.Append(e.PartitionKey, e.Data, ms)
-		q.results[i] = PutResult{Placed: Placed{ShardID: sh.id, SequenceNumber: sh.number(at, ms)}}
-	}
-	if !q.single {
-		sh.countBatch(before)
-	}
-	s.after(sh, sh.end(now, s.retention()), tidy, now)
-	if s.full.max > 0 {
-		s.dropExcess(now)
-	}
-}
-
-// storeOnDisk is store for a stream on disk.
-func (q *waitingPut) storeOnDisk(sh *shard, entries []int, ms int64, tidy bool, now clock.Instant) {
-	s, which := q.stream, make([]int32, len(entries))
-	for k, i := range entries {
-		which[k] = int32(i)
-	}
-	g, err := noteEntries(sh, q.entries, which, ms, !q.single)
-	if err != nil {
-		sh.abandon()
-		err = s.disk.refusal(err)
-	} else {
-		before := sh.appended()
-		appendEntries(sh, q.entries, which, q.results, ms)
-		if !q.single {
-			sh.countBatch(before)
-		}
-		err = s.settle(sh, g, tidy, now)
-	}
-	for _, i := range entries {
-		if err != nil {
+	if err := q.append(sh, which, ms, tidy, now); err != nil {
+		for _, i := range which {
 			q.results[i] = PutResult{Err: err}
 			s.full.give(q.entries[i].Size())
 		}
@@ -578,6 +544,27 @@ func (q *waitingPut) storeOnDisk(sh *shard, entries []int, ms int64, tidy bool, 
 	if s.full.max > 0 {
 		s.dropExcess(now)
 	}
+}
+
+// append is store for what can fail, which is what is to be on disk.
+func (q *waitingPut) append(sh *shard, which []int32, ms int64, tidy bool, now clock.Instant) (err error) {
+	s, before := q.stream, sh.appended()
+	var g *store.Group[*shard]
+	if s.disk != nil {
+		if g, err = noteEntries(sh, q.entries, which, ms, !q.single); err != nil {
+			sh.abandon()
+			return s.disk.refusal(err)
+		}
+	}
+	appendEntries(sh, q.entries, which, q.results, ms)
+	if !q.single {
+		sh.countBatch(before)
+	}
+	if s.disk != nil {
+		return s.settle(sh, g, tidy, now)
+	}
+	s.after(sh, sh.end(now, s.retention()), tidy, now)
+	return nil
 }
 
 // giveUp leaves all lines, gives room and quota back, and says of each record
