@@ -105,10 +105,10 @@ func TestBench_endpointIsNotThere(t *testing.T) {
 }
 
 func TestBench_failIf(t *testing.T) {
-	status, out, errs := weir(t, "", quick("--fail-if", "errors>0", "--fail-if", "p99>1h", "--fail-if", "throughput<1M")...)
+	status, out, errs := weir(t, "", quick("--fail-if", "errors>0", "--fail-if", "p99>1h", "--fail-if", "throughput<1000000M")...)
 	assert.Equal(t, 1, status)
 	assert.Contains(t, out, "500 records put", "the result is printed all the same")
-	assert.Contains(t, errs, "weir bench: throughput<1M: throughput is ")
+	assert.Contains(t, errs, "weir bench: throughput<1000000M: throughput is ")
 	assert.NotContains(t, errs, "errors>0")
 
 	status, _, errs = weir(t, "", quick("--fail-if", "errors>0", "--fail-if", "end_to_end.p99 > 1h")...)
