@@ -65,6 +65,7 @@ func TestSubscription_waitsAsNextDoes(t *testing.T) {
 					}
 				}
 			})
+			synctest.Wait() // both have the first event, which is due at once, before the first record
 			for i := range 40 {
 				time.Sleep(time.Duration(i*137%900) * time.Millisecond)
 				mustPut(t, s, "k", text(i*50_000%900_001))
