@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -386,6 +387,10 @@ func (l *loader) begin(c Config) (err error) {
 		Retention: time.Duration(m.Retention), RecordBytes: int(m.RecordBytes),
 	}
 	c.Shards, c.Hollow = 1, m.Hollow
+	// What no limits would allow was never saved; the rest is between it and c.
+	if _, err := resolved(m.Name, Config{Settings: c.Settings, Shards: 1, Limits: Unlimited()}); err != nil {
+		return damagedf("%v", err)
+	}
 	if l.s, err = loadedStream(m.Name, c); err != nil {
 		return err
 	}
@@ -393,7 +398,11 @@ func (l *loader) begin(c Config) (err error) {
 	l.s.created = m.Created
 	l.s.resizes, l.s.switches = m.Resizes, m.Switches
 	for _, saved := range m.Consumers {
-		if _, err := l.s.register(saved.Name, saved.Created); err != nil {
+		_, err := l.s.register(saved.Name, saved.Created)
+		if errors.Is(err, ErrInvalidArgument) || errors.Is(err, ErrConsumerExists) {
+			return damagedf("consumer %q: %v", saved.Name, err)
+		}
+		if err != nil {
 			return fmt.Errorf("consumer %q: %w", saved.Name, err)
 		}
 	}
@@ -457,7 +466,7 @@ func (l *loader) skip(m *savedShard) uint64 {
 
 // possible reports whether what is said of a shard can be.
 func (m *savedShard) possible() bool {
-	return m.ID >= 0 && m.Created < maxCreated && m.Opened >= 0 && m.LastMs >= m.Opened && m.Bytes >= 0 &&
+	return m.ID >= 0 && m.Created < maxCreated && m.Opened >= 0 && m.LastMs >= m.Opened && m.LastMs <= latestMs && m.Bytes >= 0 &&
 		m.First >= 1 && m.First <= m.End && m.End <= closedShardIndex && !m.Keys.End.less(m.Keys.Start) &&
 		(m.Segments > 0 || m.First == m.End)
 }
@@ -505,6 +514,12 @@ func (l *loader) finish() (*Stream, error) {
 			s.full.date(sh)
 		}
 	}
+	for _, sh := range l.shards {
+		if err := sh.follows(routes); err != nil {
+			s.reshard.Unlock()
+			return nil, err
+		}
+	}
 	slices.SortFunc(open, func(a, b *shard) int { return a.keys.Start.Compare(b.keys.Start) })
 	s.routes.Store(newRouting(l.shards, open, l.meta.Next, retired{}))
 	now := l.now
@@ -542,13 +557,12 @@ func (l *loader) scale(open []*shard) error {
 		l.s.beginScalingLocked(l.now, len(open), m.Warm, d)
 		return nil
 	}
-	for i, sh := range open {
-		if len(m.Machine.Todo.Steps) == 0 && (i >= len(m.Machine.Open) || m.Machine.Open[i].ID != int64(sh.id)) {
-			return damagedf("on-demand mode knows other shards")
-		}
+	routes := l.s.routes.Load()
+	if err := m.Machine.Fits(routes.planned(), int64(routes.next)); err != nil {
+		return damagedf("on-demand mode: %v", err)
 	}
 	if err := l.s.resumeScalingLocked(*m.Machine, m.Warm, d); err != nil {
-		return damagedf("%v", err)
+		return damagedf("on-demand mode: %v", err)
 	}
 	return nil
 }
@@ -567,10 +581,25 @@ func (l *loader) ending(routes *routing, i int) (*shardEnding, error) {
 		}
 		e.children = append(e.children, child)
 	}
-	if len(e.children) < 1 && !l.meta.Ended || len(e.children) > 2 || e.closedMs < m.LastMs || e.second >= maxCreated {
+	if len(e.children) < 1 && !l.meta.Ended || len(e.children) > 2 || e.closedMs < m.LastMs || e.closedMs > latestMs || e.second >= maxCreated {
 		return nil, damagedf("the ending of %v is impossible", m.ID)
 	}
 	return e, nil
+}
+
+// follows checks that the parents of a shard have ended in it, as far as they
+// are there.
+func (sh *shard) follows(routes *routing) error {
+	for _, id := range sh.parents {
+		parent := routes.shard(id)
+		if parent == nil {
+			continue
+		}
+		if e := parent.ending.Load(); e == nil || !slices.Contains(e.children, sh) {
+			return damagedf("%v does not follow %v", sh.id, id)
+		}
+	}
+	return nil
 }
 
 // covered checks that shards, in the order of their ranges, cover all hash keys

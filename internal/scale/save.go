@@ -2,6 +2,8 @@ package scale
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 
 	"github.com/weirstream/weir/internal/keyspace"
 	"github.com/weirstream/weir/internal/plan"
@@ -85,9 +87,74 @@ func (p peaks) restore(list []SavedPeak) error {
 	return nil
 }
 
+// Fits returns an error unless the machine was saved of a stream with those
+// open shards, by hash key, whose next one has the id next: what it still has
+// to do leads from these to the shards that it knows.
+func (s *Saved) Fits(open []plan.Shard, next int64) error {
+	there := make(map[int64]keyspace.Range, len(open))
+	for _, sh := range open {
+		there[sh.ID] = sh.Keys
+	}
+	for i, step := range s.Todo.Steps {
+		lower, ok := there[step.Lower]
+		upper, both := there[step.Upper]
+		switch {
+		case !ok || step.Child != next:
+			return fmt.Errorf("step %d, of shard %d, is impossible", i, step.Lower)
+		case step.IsSplit() && lower.CanSplitAt(step.At):
+			there[next], there[next+1] = lower.SplitAt(step.At)
+			next += 2
+		case !step.IsSplit() && both && lower.Adjoins(upper):
+			there[next] = lower.Union(upper)
+			delete(there, step.Upper)
+			next++
+		default:
+			return fmt.Errorf("step %d, of shard %d, is impossible", i, step.Lower)
+		}
+		delete(there, step.Lower)
+	}
+	if len(there) != len(s.Open) || next != s.Next {
+		return fmt.Errorf("it knows %d shards and %d as the next, not %d and %d", len(s.Open), s.Next, len(there), next)
+	}
+	for _, sh := range s.Open {
+		if keys, ok := there[sh.ID]; !ok || keys != sh.Keys {
+			return fmt.Errorf("it knows another shard %d", sh.ID)
+		}
+	}
+	return nil
+}
+
+// maxMinute is later than any minute that a clock can tell.
+const maxMinute = 1 << 40
+
+// possible returns an error if there can be no such machine.
+func (s *Saved) possible() error {
+	for _, minute := range append([]int64{s.Observed, s.At, s.Until, s.Release, s.KeepsTill, s.Todo.Minute}, s.Due...) {
+		if minute < 0 || minute > maxMinute {
+			return fmt.Errorf("minute %d", minute)
+		}
+	}
+	if s.Until-s.At > restsAfter {
+		return fmt.Errorf("it is %d minutes behind", s.Until-s.At)
+	}
+	if !slices.IsSorted(s.Due) {
+		return errors.New("what is planned is not in order")
+	}
+	for i, sh := range s.Open {
+		if i > 0 && !s.Open[i-1].Keys.Adjoins(sh.Keys) {
+			return fmt.Errorf("shard %d does not follow the one before", sh.ID)
+		}
+	}
+	return nil
+}
+
 // Restore returns a machine that goes on where the saved one stood, by other
-// limits if need be. The error says what cannot be.
+// limits if need be. The error says what cannot be. Whether the stream is the
+// one that it was saved of is for [Saved.Fits] to say.
 func Restore(l Limits, s Saved) (*Machine, error) {
+	if err := s.possible(); err != nil {
+		return nil, err
+	}
 	m := &Machine{
 		limits: l, warm: s.Warm, count: len(s.Open), next: s.Next, observed: s.Observed, at: s.At, until: s.Until,
 		hours: make(peaks, peakHours+1), minutes: make(peaks, 60), due: s.Due, release: s.Release,

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/weirstream/weir/internal/plan"
 	"github.com/weirstream/weir/internal/scale"
 )
 
@@ -71,10 +72,54 @@ func TestRestore_refusesWhatCannotBe(t *testing.T) {
 		func(s *scale.Saved) { s.Open[1].ID = s.Open[0].ID },
 		func(s *scale.Saved) { s.Hours = []scale.SavedPeak{{Period: -5}} },
 		func(s *scale.Saved) { s.Minutes = []scale.SavedPeak{{Period: math.MinInt64}} },
+		func(s *scale.Saved) { s.Observed = math.MaxInt64 },
+		func(s *scale.Saved) { s.At, s.Until = 0, 1<<39 }, // which would take hours
+		func(s *scale.Saved) { s.Due = []int64{9, 8} },
+		func(s *scale.Saved) { s.Due = []int64{-1} },
+		func(s *scale.Saved) { s.Todo.Minute = math.MinInt64 },
+		func(s *scale.Saved) { s.Open[1].Keys = s.Open[0].Keys },
 	} {
 		saved := m.Save()
 		spoil(&saved)
 		_, err := scale.Restore(limits(100), saved)
 		assert.Error(t, err)
+	}
+}
+
+// A machine is refused that is not the stream's, or whose steps lead elsewhere.
+func TestSaved_fits(t *testing.T) {
+	r := newRig(t, limits(100), 4, 4, 90*limit/60)
+	var open []plan.Shard
+	for _, sh := range r.m.Save().Open {
+		open = append(open, plan.Shard{ID: sh.ID, Keys: sh.Keys})
+	}
+	fresh := r.m.Save()
+	require.NoError(t, fresh.Fits(open, fresh.Next))
+	next := fresh.Next
+	r.m.Tell(3*hour, make([]scale.Load, 4))
+	first := r.m.Next(1)
+	require.Len(t, first.Steps, 1)
+	m := r.m.Save()
+	m.Todo.Steps = append(first.Steps, m.Todo.Steps...)
+	require.Greater(t, len(m.Todo.Steps), 2)
+	require.NoError(t, m.Fits(open, next))
+
+	assert.Error(t, m.Fits(open[:3], next))
+	assert.Error(t, m.Fits(open, next+1))
+	assert.Error(t, fresh.Fits(append(open, plan.Shard{ID: 77}), next))
+	assert.Error(t, fresh.Fits(append(open[:3:3], plan.Shard{ID: 77, Keys: open[3].Keys}), next))
+	assert.Error(t, fresh.Fits(append(open[:3:3], plan.Shard{ID: open[3].ID, Keys: open[0].Keys}), next))
+	for _, spoil := range []func(*plan.Step){
+		func(s *plan.Step) { s.Lower = 99 },
+		func(s *plan.Step) { s.At = open[0].Keys.Start },
+		func(s *plan.Step) { s.Child += 5 },
+		func(s *plan.Step) { s.Upper = s.Lower },
+		func(s *plan.Step) { s.Upper = 99 },
+	} {
+		steps := m.Todo.Steps
+		spoiled := m
+		spoiled.Todo.Steps = append([]plan.Step(nil), steps...)
+		spoil(&spoiled.Todo.Steps[0])
+		assert.Error(t, spoiled.Fits(open, next))
 	}
 }
