@@ -50,7 +50,7 @@ func newReplay(handler http.Handler, op, contentType string, body []byte) *repla
 	return p
 }
 
-func (p *replay) call(b *testing.B) {
+func (p *replay) call(b testing.TB) {
 	p.body.Seek(0, io.SeekStart)
 	clear(p.w.header)
 	p.handler.ServeHTTP(&p.w, p.r)

@@ -152,6 +152,9 @@ func (x *exchange) growBody(b *[]byte, announced int64) (*[]byte, bool) {
 		}
 	}
 	room := max(n, minRoomBytes)
+	if n < maxFirstBytes { // so that one that large is used again
+		room = min(room, maxFirstBytes-n)
+	}
 	if left := announced + 1 - int64(n); left > 0 { // the one is for the read that finds the end
 		room = int(min(left, int64(room)))
 	}

@@ -3,6 +3,7 @@ package kinesisserver
 import (
 	"encoding/base64"
 	"encoding/binary"
+	"slices"
 	"sync"
 	"unicode/utf8"
 	"unsafe"
@@ -65,6 +66,7 @@ func directPutRecords(x *exchange) (bool, error) {
 	if err != nil {
 		return true, err
 	}
+	x.out = slices.Grow(x.out, len(results)*putResultBytes)
 	if x.protocol == protocolCBOR {
 		x.out = appendCBORPutResults(x.out, x.account, &q.numbers, results, encryption)
 	} else {
@@ -72,6 +74,10 @@ func directPutRecords(x *exchange) (bool, error) {
 	}
 	return true, nil
 }
+
+// putResultBytes is about what a record that was put takes in a response. With
+// the most records that a batch may have, that is within [maxFirstBytes].
+const putResultBytes = 120
 
 // directPutRecord is PutRecord.
 func directPutRecord(x *exchange) (bool, error) {

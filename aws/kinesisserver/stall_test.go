@@ -1,6 +1,7 @@
 package kinesisserver_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"fmt"
@@ -67,8 +68,11 @@ func untilOK(t *testing.T, addr, op, body string) (refused int) {
 			continue
 		}
 		text, err := io.ReadAll(out.Body)
-		require.NoError(t, err)
 		out.Body.Close()
+		if err != nil { // on a busy machine whoever reads may be taken for one who has stalled
+			refused++
+			continue
+		}
 		if out.StatusCode == http.StatusOK {
 			return refused
 		}
@@ -105,17 +109,18 @@ func TestServer_stalledReadersGiveWay(t *testing.T) {
 		large, _ := s.Held()
 		assert.LessOrEqual(t, large, int64(32<<20))
 	}
-	ended := 0
+	cut := 0
 	for _, c := range conns {
-		answer, _ := io.ReadAll(c) // what the sockets hold, to the end of the connection or of the answer
-		if len(answer) < 10<<20 {
-			ended++
+		answer, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil {
+			continue
 		}
-		if ended > 0 {
-			break
+		// What the sockets hold, to the end of the connection or of the answer.
+		if _, err := io.Copy(io.Discard, answer.Body); err != nil && answer.StatusCode == http.StatusOK {
+			cut++
 		}
 	}
-	assert.Positive(t, ended, "one was cut off")
+	assert.Positive(t, cut, "in the middle of an answer")
 }
 
 // The same over HTTP/2, where a client that reads nothing of one answer may read
