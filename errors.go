@@ -80,6 +80,7 @@ type ArgumentError struct {
 	Reason string // with the value and the limit
 }
 
+// Error returns the field and the reason.
 func (e *ArgumentError) Error() string { return e.Field + ": " + e.Reason }
 
 // Is reports whether target is [ErrInvalidArgument].
@@ -93,9 +94,10 @@ func invalidf(field, format string, args ...any) error {
 // long it would have lived. It matches [ErrIteratorExpired].
 type IteratorExpiredError struct {
 	Issued, Used time.Time
-	Lifetime     time.Duration
+	Lifetime     time.Duration // [Limits.IteratorLifetime], never zero
 }
 
+// Error returns both times, to the nanosecond, and the lifetime.
 func (e *IteratorExpiredError) Error() string {
 	return fmt.Sprintf("shard iterator expired: issued %s, used %s, lives %v",
 		e.Issued.Format(time.RFC3339Nano), e.Used.Format(time.RFC3339Nano), e.Lifetime)
@@ -115,6 +117,7 @@ type SequenceNumberError struct {
 	Malformed bool
 }
 
+// Error returns the number and the reason.
 func (e *SequenceNumberError) Error() string {
 	return fmt.Sprintf("sequence number %s %s", e.Text, e.Reason)
 }
@@ -134,6 +137,7 @@ type RecordsLostError struct {
 	From, To SequenceNumber
 }
 
+// Error returns where, how many and which records are lost.
 func (e *RecordsLostError) Error() string {
 	return fmt.Sprintf("%s of stream %s: %d records are gone unread, %s to %s", e.Shard, e.Stream, e.Records, e.From, e.To)
 }
@@ -148,9 +152,10 @@ func (e *RecordsLostError) Is(target error) bool { return target == ErrRecordsLo
 // not known what of the file is on disk. Readers go on in either case.
 type StorageError struct {
 	Stream, Dir string
-	Err         error
+	Err         error // why, never nil
 }
 
+// Error returns the stream, its directory and the text of Err.
 func (e *StorageError) Error() string {
 	return fmt.Sprintf("stream %s in %s: %v", e.Stream, e.Dir, e.Err)
 }

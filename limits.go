@@ -221,21 +221,35 @@ func (l Limits) check() error {
 // A Quota names a limit that refused something.
 type Quota string
 
+// The quotas of throughput, each of one shard. Later the same may pass.
 const (
-	// The quotas of throughput, each of one shard. Later the same may pass.
-	QuotaWriteBytes   Quota = "write bytes per second"
+	// QuotaWriteBytes is [Limits.WriteBytesPerSecond].
+	QuotaWriteBytes Quota = "write bytes per second"
+	// QuotaWriteRecords is [Limits.WriteRecordsPerSecond].
 	QuotaWriteRecords Quota = "write records per second"
-	QuotaReadBytes    Quota = "read bytes per second"
-	QuotaReadCalls    Quota = "read calls per second"
-	// QuotaSubscriptions is of one consumer and one shard: a subscription began
-	// less than [Limits.SubscribeTakeover] ago.
-	QuotaSubscriptions Quota = "new subscriptions of a consumer"
-	// The quotas of a stream.
-	QuotaConsumers    Quota = "consumers"
-	QuotaShards       Quota = "shards"
-	QuotaResizeUp     Quota = "shards after one resize"
-	QuotaResizeDown   Quota = "fewest shards after one resize"
-	QuotaResizes      Quota = "resizes in 24 hours"
+	// QuotaReadBytes is [Limits.ReadBytesPerSecond].
+	QuotaReadBytes Quota = "read bytes per second"
+	// QuotaReadCalls is [Limits.ReadCallsPerSecond].
+	QuotaReadCalls Quota = "read calls per second"
+)
+
+// QuotaSubscriptions is of one consumer and one shard: a subscription began
+// less than [Limits.SubscribeTakeover] ago.
+const QuotaSubscriptions Quota = "new subscriptions of a consumer"
+
+// The quotas of a stream.
+const (
+	// QuotaConsumers is [Limits.Consumers].
+	QuotaConsumers Quota = "consumers"
+	// QuotaShards is [Limits.MaxShards].
+	QuotaShards Quota = "shards"
+	// QuotaResizeUp is the open shards times [Limits.ResizeFactor].
+	QuotaResizeUp Quota = "shards after one resize"
+	// QuotaResizeDown is the open shards over [Limits.ResizeFactor].
+	QuotaResizeDown Quota = "fewest shards after one resize"
+	// QuotaResizes is [Limits.ResizesPerDay].
+	QuotaResizes Quota = "resizes in 24 hours"
+	// QuotaModeSwitches is [Limits.ModeSwitchesPerDay].
 	QuotaModeSwitches Quota = "mode switches in 24 hours"
 )
 
