@@ -8,6 +8,7 @@ import (
 	"github.com/weirstream/weir/internal/clock"
 	"github.com/weirstream/weir/internal/md5lanes"
 	"github.com/weirstream/weir/internal/quota"
+	"github.com/weirstream/weir/internal/shardlog"
 	"github.com/weirstream/weir/internal/store"
 )
 
@@ -449,13 +450,9 @@ func (s *Stream) putCopies(ctx context.Context, e *Entry, n int, now clock.Insta
 	return stored, err
 }
 
-const (
-	// singlesAtOnce is how many copies are put one by one between two looks at the
-	// context.
-	singlesAtOnce = 256
-	// copiesAtOnce is how many are put together.
-	copiesAtOnce = 1 << 20
-)
+// singlesAtOnce is how many copies are put one by one between two looks at the
+// context.
+const singlesAtOnce = 256
 
 // putEach puts copies one by one. What follows one that memory refused is
 // refused too: nothing gives room at the same moment.
@@ -525,7 +522,7 @@ func (s *Stream) putCopiesTo(ctx context.Context, e *Entry, explicit *HashKey, n
 		if err := ctx.Err(); err != nil {
 			return stored, err
 		}
-		k, err := s.putSome(e, explicit, min(n-stored, copiesAtOnce), n-stored, now)
+		k, err := s.putSome(e, explicit, min(n-stored, shardlog.CopiesAtOnce), n-stored, now)
 		stored += k
 		if err != nil {
 			return stored, err

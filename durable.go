@@ -436,9 +436,6 @@ func (r *replay) Group(_ uint64, noted []byte) error {
 	}
 }
 
-// latestMs is beyond the last millisecond that a clock can tell.
-const latestMs = (clock.MaxSecond + 1) * 1000
-
 // run appends records to a shard.
 func (r *replay) run(n *notes.Note, in *notes.Reader) error {
 	id := ShardID(n.Shard)
@@ -447,11 +444,8 @@ func (r *replay) run(n *notes.Note, in *notes.Reader) error {
 		return impossible("there are records of %v, which was never opened", id)
 	}
 	log := &re.sh.log
-	if n.Index != log.Next() || n.Ms < re.m.LastMs {
-		return impossible("%v goes on with record %d at %d, after %d at %d", id, n.Index, n.Ms, log.Next()-1, re.m.LastMs)
-	}
-	if n.Ms > latestMs || n.Kind == notes.KindCopies && n.Count > copiesAtOnce {
-		return impossible("%v has %d records at %d", id, n.Count, n.Ms)
+	if n.Index != log.Next() || n.Ms < re.m.LastMs || n.Ms > clock.MaxMs || n.Kind == notes.KindCopies && n.Count > shardlog.CopiesAtOnce {
+		return impossible("%v goes on with %d records from %d at %d, after %d at %d", id, n.Count, n.Index, n.Ms, log.Next()-1, re.m.LastMs)
 	}
 	before := log.Appended()
 	for i := range n.Count {

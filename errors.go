@@ -165,3 +165,8 @@ func (e *StorageError) Is(target error) bool { return target == ErrStorage }
 
 // Unwrap returns Err.
 func (e *StorageError) Unwrap() error { return e.Err }
+
+// damagedf is of a copy or a journal that says what cannot be.
+func damagedf(format string, args ...any) error {
+	return fmt.Errorf("%w: "+format, append([]any{ErrDamaged}, args...)...)
+}

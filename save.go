@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/weirstream/weir/internal/clock"
+	"github.com/weirstream/weir/internal/plan"
 	"github.com/weirstream/weir/internal/scale"
 	"github.com/weirstream/weir/internal/shardlog"
 )
@@ -268,10 +269,6 @@ func LoadStream(r io.Reader, c Config) (*Stream, error) {
 	return l.finish()
 }
 
-func damagedf(format string, args ...any) error {
-	return fmt.Errorf("%w: "+format, append([]any{ErrDamaged}, args...)...)
-}
-
 // magic reads how a saved stream begins.
 func (l *loader) magic() error {
 	const name, longest = "weir stream ", 10 // digits of a version
@@ -388,7 +385,7 @@ func (l *loader) begin(c Config) (err error) {
 	}
 	c.Shards, c.Hollow = 1, m.Hollow
 	// What no limits would allow was never saved; the rest is between it and c.
-	if _, err := resolved(m.Name, Config{Settings: c.Settings, Shards: 1, Limits: Unlimited()}); err != nil {
+	if err := saveable(m.Name, c.Settings); err != nil {
 		return damagedf("%v", err)
 	}
 	if l.s, err = loadedStream(m.Name, c); err != nil {
@@ -466,7 +463,7 @@ func (l *loader) skip(m *savedShard) uint64 {
 
 // possible reports whether what is said of a shard can be.
 func (m *savedShard) possible() bool {
-	return m.ID >= 0 && m.Created < maxCreated && m.Opened >= 0 && m.LastMs >= m.Opened && m.LastMs <= latestMs && m.Bytes >= 0 &&
+	return m.ID >= 0 && m.Created < maxCreated && m.Opened >= 0 && m.LastMs >= m.Opened && m.LastMs <= clock.MaxMs && m.Bytes >= 0 &&
 		m.First >= 1 && m.First <= m.End && m.End <= closedShardIndex && !m.Keys.End.less(m.Keys.Start) &&
 		(m.Segments > 0 || m.First == m.End)
 }
@@ -515,7 +512,7 @@ func (l *loader) finish() (*Stream, error) {
 		}
 	}
 	for _, sh := range l.shards {
-		if err := sh.follows(routes); err != nil {
+		if err := follows(sh, routes); err != nil {
 			s.reshard.Unlock()
 			return nil, err
 		}
@@ -542,8 +539,8 @@ func (l *loader) finish() (*Stream, error) {
 	if l.meta.Ended && len(open) > 0 {
 		return nil, damagedf("%d shards are open, though writes have ended", len(open))
 	}
-	if err := covered(open); err != nil && !l.meta.Ended {
-		return nil, err
+	if !l.meta.Ended && !plan.Cover(s.routes.Load().planned()) {
+		return nil, damagedf("the open shards do not cover all hash keys once")
 	}
 	s.dropExcess(now) // MaxBytes may be less than it was
 	return s, nil
@@ -581,7 +578,7 @@ func (l *loader) ending(routes *routing, i int) (*shardEnding, error) {
 		}
 		e.children = append(e.children, child)
 	}
-	if len(e.children) < 1 && !l.meta.Ended || len(e.children) > 2 || e.closedMs < m.LastMs || e.closedMs > latestMs || e.second >= maxCreated {
+	if len(e.children) < 1 && !l.meta.Ended || len(e.children) > 2 || e.closedMs < m.LastMs || e.closedMs > clock.MaxMs || e.second >= maxCreated {
 		return nil, damagedf("the ending of %v is impossible", m.ID)
 	}
 	return e, nil
@@ -589,7 +586,7 @@ func (l *loader) ending(routes *routing, i int) (*shardEnding, error) {
 
 // follows checks that the parents of a shard have ended in it, as far as they
 // are there.
-func (sh *shard) follows(routes *routing) error {
+func follows(sh *shard, routes *routing) error {
 	for _, id := range sh.parents {
 		parent := routes.shard(id)
 		if parent == nil {
@@ -598,22 +595,6 @@ func (sh *shard) follows(routes *routing) error {
 		if e := parent.ending.Load(); e == nil || !slices.Contains(e.children, sh) {
 			return damagedf("%v does not follow %v", sh.id, id)
 		}
-	}
-	return nil
-}
-
-// covered checks that shards, in the order of their ranges, cover all hash keys
-// once.
-func covered(open []*shard) error {
-	next := HashKey{}
-	for i, sh := range open {
-		if sh.keys.Start != next || i > 0 && next == (HashKey{}) {
-			return damagedf("the open shards do not cover all hash keys once")
-		}
-		next = sh.keys.End.Add(1)
-	}
-	if next != (HashKey{}) || len(open) == 0 {
-		return damagedf("the open shards do not cover all hash keys once")
 	}
 	return nil
 }

@@ -378,6 +378,12 @@ func resolved(name string, c Config) (Config, error) {
 	return c, nil
 }
 
+// saveable returns an error if no stream can have that name and settings.
+func saveable(name string, to Settings) error {
+	_, err := resolved(name, Config{Settings: to, Shards: 1, Limits: Unlimited()})
+	return err
+}
+
 // shardKind returns what a shard that is opened now has in common with the
 // others.
 func (s *Stream) shardKind() shardKind {

@@ -17,6 +17,9 @@ const Never = Instant(math.MaxInt64)
 // MaxSecond is the latest second, Unix time, that an Instant can be.
 const MaxSecond = int64(1<<63-1)/int64(time.Second) - 1
 
+// MaxMs is later than all milliseconds, Unix time, of an Instant.
+const MaxMs = (MaxSecond + 1) * 1000
+
 // Of returns the instant of a time.
 func Of(t time.Time) Instant {
 	if sec := t.Unix(); sec < 0 {

@@ -16,6 +16,19 @@ type Shard struct {
 	Keys keyspace.Range
 }
 
+// Cover reports whether shards, in the order of their ranges, cover all hash
+// keys once.
+func Cover(open []Shard) bool {
+	next := keyspace.Key{}
+	for i, sh := range open {
+		if sh.Keys.Start != next || i > 0 && next == (keyspace.Key{}) {
+			return false
+		}
+		next = sh.Keys.End.Add(1)
+	}
+	return len(open) > 0 && next == (keyspace.Key{})
+}
+
 // A Step is one split or one merge.
 type Step struct {
 	// Lower is the shard that is split, or the lower of two that are merged.

@@ -140,3 +140,13 @@ func BenchmarkResize(b *testing.B) {
 		})
 	}
 }
+
+func TestCover(t *testing.T) {
+	for n := 1; n < 5; n++ {
+		assert.True(t, plan.Cover(even(n)))
+		for i := range n {
+			assert.False(t, plan.Cover(slices.Delete(even(n), i, i+1)), "%d of %d is missing", i, n)
+			assert.False(t, plan.Cover(slices.Insert(even(n), i, even(n)[i])), "%d of %d is there twice", i, n)
+		}
+	}
+}

@@ -150,6 +150,9 @@ func (l *Log) Append(key string, data []byte, ms int64) uint64 {
 	return i
 }
 
+// CopiesAtOnce is how many records one call of [Log.AppendCopies] is for.
+const CopiesAtOnce = 1 << 20
+
 // AppendCopies appends n records that are all alike, and returns the index of
 // the first.
 func (l *Log) AppendCopies(key string, data []byte, ms int64, n int) uint64 {

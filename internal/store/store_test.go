@@ -143,9 +143,9 @@ func TestStore_notesRecordsAndChanges(t *testing.T) {
 	}}, w.states[1])
 }
 
-// What a full disk refuses is taken back before anything else is noted, a change
-// and what came after it while it was being written: the next file's head knows
-// nothing of it.
+// What a full disk refuses is taken back before anything else is noted, a
+// change and what came after it while it was being written: the next file's
+// head knows nothing of it.
 func TestStore_takesBackChangesInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, journal.Options[store.Touch[*shard]]{FileBytes: 1})
@@ -204,8 +204,8 @@ func TestStore_removesNothingAfterClose(t *testing.T) {
 	assert.Equal(t, []string{"0 a", "0 a", "0 a"}, r.read().records)
 }
 
-// What was acknowledged before it was written is written as soon as the disk has
-// room, though nobody notes anything more; and by Close.
+// What was acknowledged before it was written is written as soon as the disk
+// has room, though nobody notes anything more; and by Close.
 func TestStore_intervalTriesAgain(t *testing.T) {
 	for _, closing := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {

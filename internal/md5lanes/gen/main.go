@@ -1,6 +1,6 @@
 // Command gen writes the unrolled code of package md5lanes: the vector kernels
-// and that of a single key in Go assembly, and the portable kernel in Go. Run it by go generate in that
-// package's directory; it takes no arguments.
+// and that of a single key in Go assembly, and the portable kernel in Go. Run it
+// by go generate in that package's directory; it takes no arguments.
 //
 // All kernels are the same 64 steps in different clothes. They are
 // generated so that the tables of MD5 are written down once, here, and so that
