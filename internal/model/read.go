@@ -93,7 +93,9 @@ func (s *Stream) Iterator(shard int, p Position, now int64) (Iterator, Fault) {
 		if it.next, ok = sh.locate(number); !ok {
 			return Iterator{}, BadSequenceNumber
 		}
-		if p.Kind == AtSequence && it.next > 0 {
+		// Of a later second than its record, it lies behind it.
+		if n := int(min(it.next, endingIndex)); p.Kind == AtSequence && n > 0 &&
+			(n > len(sh.records) || number.second <= sh.records[n-1].Arrival/1000) {
 			it.next--
 		}
 	}
