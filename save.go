@@ -420,7 +420,7 @@ func (l *loader) shard() error {
 	l.s.countMemory(shardBytes)
 	sh.log = shardlog.Log{}
 	log, err := shardlog.Restore(&sh.log, kind.log, shardlog.State{
-		First: m.First, End: m.End, Bytes: m.Bytes, LastMs: m.LastMs, Gaps: m.Gaps,
+		First: m.First, End: m.End, Bytes: m.Bytes, OpenedMs: m.Opened, LastMs: m.LastMs, Gaps: m.Gaps,
 	}, l.skip(&m))
 	if err != nil {
 		return damagedf("%v: %v", m.ID, err)

@@ -15,7 +15,8 @@ type Gap struct{ From, To uint64 }
 type State struct {
 	First, End uint64 // the oldest index not trimmed, and the one after the newest record
 	Bytes      int64  // sizes of all records ever
-	LastMs     int64  // not before the arrival of any record, Unix milliseconds
+	OpenedMs   int64  // not after the arrival of any record, Unix milliseconds
+	LastMs     int64  // not before it
 	Gaps       []Gap  // rising
 }
 
@@ -105,7 +106,7 @@ type Restorer struct {
 // after the newest record's. It returns an error if s cannot be.
 func Restore(l *Log, o Options, s State, skip uint64) (*Restorer, error) {
 	switch {
-	case s.First < 1 || s.First > s.End || s.Bytes < 0 || s.LastMs < 0 || s.End > maxIndex:
+	case s.First < 1 || s.First > s.End || s.Bytes < 0 || s.OpenedMs < 0 || s.LastMs < s.OpenedMs || s.End > maxIndex:
 		return nil, fmt.Errorf("records %d to %d of %d bytes, at %d at last", s.First, s.End, s.Bytes, s.LastMs)
 	case skip > maxIndex:
 		return nil, fmt.Errorf("%d indexes are to be skipped", skip)
@@ -134,7 +135,7 @@ func Restore(l *Log, o Options, s State, skip uint64) (*Restorer, error) {
 	}
 	l.init(o)
 	l.gaps = s.Gaps
-	l.begin(&Block{base: 1, from: 1}, s.End)
+	l.begin(&Block{base: 1, from: 1, baseMs: s.OpenedMs}, s.End)
 	return &Restorer{log: l, state: s, resume: resume}, nil
 }
 
