@@ -1,6 +1,7 @@
 package weir
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,7 +21,7 @@ import (
 )
 
 // Open opens the stream on disk that dir holds, or makes one there if dir is
-// empty or missing. A new stream is called as the directory is; one that is
+// empty or missing. A new stream is called as [Config.Name] says; one that is
 // there keeps its name and its [Settings], whatever c says of them, and the
 // number of its shards. All else is c's: limits, clock, [Config.MaxBytes] and
 // [Config.Sync] among it. A stream on disk cannot be [Config.Hollow].
@@ -59,6 +60,7 @@ func openIn(dir journal.FS, name string, c Config) (*Stream, error) {
 	if _, err := c.Resolved(); err != nil {
 		return nil, err
 	}
+	name = cmp.Or(c.Name, name)
 	if names, _ := dir.List(); len(names) == 0 && checkStreamName(name) != nil { // or Claim made the directory
 		return nil, checkStreamName(name)
 	}
@@ -77,18 +79,6 @@ func openIn(dir journal.FS, name string, c Config) (*Stream, error) {
 		return nil, storageError(err)
 	}
 	return s, nil
-}
-
-// storageError makes an error of the journal one of this package.
-func storageError(err error) error {
-	switch damage := (*journal.Damage)(nil); {
-	case errors.As(err, &damage):
-		return damagedf("%w", err)
-	case errors.Is(err, journal.ErrLocked):
-		return fmt.Errorf("%w: %w", ErrInUse, err)
-	default:
-		return err
-	}
 }
 
 // A storage is the keeper of a stream on disk.
@@ -371,14 +361,15 @@ func impossible(format string, args ...any) error {
 // Head implements [journal.Visitor]. The first head is where the replay begins,
 // with the shards that it names; the others say what is there already.
 func (r *replay) Head(file uint64, state []byte) error {
-	var all store.State
-	if err := json.Unmarshal(state, &all); err != nil {
+	all, err := store.ParseState(state)
+	switch {
+	case errors.Is(err, store.ErrElses):
+		return err
+	case err != nil:
 		return impossible("%v", err)
-	}
-	var err error
-	if len(r.files) == 0 {
+	case len(r.files) == 0:
 		err = r.change(&all)
-	} else {
+	default:
 		err = r.agree(&all)
 	}
 	r.files = append(r.files, store.File{Number: file, Last: make(map[int64]uint64)})
@@ -560,6 +551,9 @@ func (re *replayed) skip(kind shardKind, n uint64) error {
 // stream returns the stream that was read. If numbers may be lost that were
 // given out, it leaves some out.
 func (r *replay) stream(c Config, lost bool) (*Stream, error) {
+	if c.Name != "" && c.Name != r.meta.Name {
+		return nil, invalidf("Config.Name", "the stream there is called %q, and not %q", r.meta.Name, c.Name)
+	}
 	l := &loader{meta: r.meta, lost: lost}
 	horizon := clock.HorizonMs(clock.Of(r.config.Now()), time.Duration(r.meta.Retention))
 	for id, re := range r.shards {

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/internal/journal"
 	"github.com/weirstream/weir/internal/journal/journaltest"
 )
 
@@ -297,12 +298,18 @@ func TestOpen_refuses(t *testing.T) {
 	later := filepath.Join(dir, "later")
 	s := opened(t, later, weir.Config{})
 	require.NoError(t, s.Close())
-	journal := filepath.Join(later, "0000000000000001.journal")
-	b, err := os.ReadFile(journal)
+	first := filepath.Join(later, "0000000000000001.journal")
+	b, err := os.ReadFile(first)
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(journal, append([]byte("weir journal 9\n\n"), b[16:]...), 0o600))
+	require.NoError(t, os.WriteFile(first, append([]byte("weir journal 9\n\n"), b[16:]...), 0o600))
 	inUse := filepath.Join(dir, "inuse")
 	opened(t, inUse, weir.Config{})
+	named := filepath.Join(dir, "1-named")
+	s = opened(t, named, weir.Config{Name: "named"})
+	require.Equal(t, "named", s.Name())
+	require.NoError(t, s.Close())
+	elses := filepath.Join(dir, "elses")
+	writeElsesJournal(t, elses)
 
 	for _, row := range []struct {
 		dir  string
@@ -315,6 +322,9 @@ func TestOpen_refuses(t *testing.T) {
 		{later, weir.Config{}, nil, "0000000000000001.journal is of format 9; format 1 can be read"},
 		{inUse, weir.Config{}, weir.ErrInUse, "directory in use"},
 		{filepath.Join(dir, "a b"), weir.Config{}, weir.ErrInvalidArgument, `stream name: "a b" has characters other than`},
+		{filepath.Join(dir, "x"), weir.Config{Name: "a b"}, weir.ErrInvalidArgument, `stream name: "a b" has characters other than`},
+		{named, weir.Config{Name: "other"}, weir.ErrInvalidArgument, `Config.Name: the stream there is called "named", and not "other"`},
+		{elses, weir.Config{}, nil, "the directory holds a journal, but not that of a stream"},
 		{filepath.Join(dir, "x"), weir.Config{Hollow: true}, weir.ErrInvalidArgument, "Config.Hollow: is for streams in memory"},
 		{filepath.Join(dir, "x"), weir.Config{Sync: -5}, weir.ErrInvalidArgument, "Config.Sync: -5ns is neither SyncNever nor a time"},
 		{filepath.Join(dir, "x"), weir.Config{Shards: -1}, weir.ErrInvalidArgument, "Config.Shards"},
@@ -331,6 +341,27 @@ func TestOpen_refuses(t *testing.T) {
 	assert.Len(t, entries, 1)
 	assert.NoDirExists(t, filepath.Join(dir, "x"))
 	assert.NoDirExists(t, filepath.Join(dir, "a b"))
+}
+
+// writeElsesJournal writes a journal as it is, but not a stream's.
+func writeElsesJournal(t *testing.T, dir string) {
+	t.Helper()
+	d, err := journal.Claim(journal.Dir(dir))
+	require.NoError(t, err)
+	j, err := journal.Create(d, journal.Options[int]{
+		State: func() []byte { return []byte(`{"JournalOf":"somebody"}`) }, Settled: func([]int, uint64, error) {},
+	})
+	require.NoError(t, err)
+	require.NoError(t, j.Close())
+}
+
+// Somebody else's journal is not taken for a stream that is damaged, which a
+// repair would cut.
+func TestCheckStorage_elsesJournal(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "elses")
+	writeElsesJournal(t, dir)
+	_, err := weir.CheckStorage(dir)
+	require.EqualError(t, err, "check stream in "+dir+": the directory holds a journal, but not that of a stream")
 }
 
 // A journal that is damaged in the middle is not opened, and the error says

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/weirstream/weir/internal/journal"
 )
 
 // The conditions that a caller may want to tell apart. Errors of this package
@@ -169,4 +171,16 @@ func (e *StorageError) Unwrap() error { return e.Err }
 // damagedf is of a copy or a journal that says what cannot be.
 func damagedf(format string, args ...any) error {
 	return fmt.Errorf("%w: "+format, append([]any{ErrDamaged}, args...)...)
+}
+
+// storageError makes an error of the journal one of this package.
+func storageError(err error) error {
+	switch damage := (*journal.Damage)(nil); {
+	case errors.As(err, &damage):
+		return damagedf("%w", err)
+	case errors.Is(err, journal.ErrLocked):
+		return fmt.Errorf("%w: %w", ErrInUse, err)
+	default:
+		return err
+	}
 }

@@ -385,7 +385,7 @@ func (l *loader) begin(c Config) (err error) {
 	}
 	c.Shards, c.Hollow = 1, m.Hollow
 	// What no limits would allow was never saved; the rest is between it and c.
-	if err := saveable(m.Name, c.Settings); err != nil {
+	if _, err := resolved(m.Name, Config{Settings: c.Settings, Shards: 1, Limits: Unlimited()}); err != nil {
 		return damagedf("%v", err)
 	}
 	if l.s, err = loadedStream(m.Name, c); err != nil {

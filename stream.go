@@ -80,13 +80,15 @@ type Config struct {
 	After SequenceNumber
 	// Sync says when what is put into a stream that [Open] opened is on disk. Zero
 	// means before the put returns, and before any reader sees it: a write and a
-	// sync of the file, which puts that come at the same time share. A time means
-	// that puts return at once, and readers see at once what was put; it is
-	// written and synced so much later at most, and a crash of the process or the
-	// machine takes back what was not. [SyncNever] means that a put returns when
-	// the operating system has what was put: a crash of the process takes nothing
-	// back, one of the machine does. It means nothing to [NewStream].
+	// sync, which puts that come at the same time share. A time means that puts
+	// return, and readers see them, at once; they are written and synced so much
+	// later at most, and a crash of the process or the machine takes back what was
+	// not. [SyncNever] means that a put returns when the system has it: a crash of
+	// the process takes nothing back, one of the machine does.
 	Sync time.Duration
+	// Name is what Open calls a new stream, empty as its directory. One that is
+	// there under another name is refused. NewStream heeds neither Name nor Sync.
+	Name string
 	// Now tells the time. Nil means the system's, as [time.Now] tells it; that it
 	// was set is noticed within a millisecond. Now is called once at the beginning
 	// of each operation, by many goroutines at a time.
@@ -376,12 +378,6 @@ func resolved(name string, c Config) (Config, error) {
 		return c, fmt.Errorf("stream %s: %w", name, err)
 	}
 	return c, nil
-}
-
-// saveable returns an error if no stream can have that name and settings.
-func saveable(name string, to Settings) error {
-	_, err := resolved(name, Config{Settings: to, Shards: 1, Limits: Unlimited()})
-	return err
 }
 
 // shardKind returns what a shard that is opened now has in common with the

@@ -161,7 +161,7 @@ func Create[T any](d *Directory, o Options[T]) (*Journal[T], error) {
 		return nil, err
 	}
 	d.files = []uint64{firstFile}
-	return begin(d, o, &Recovery{end: end{file: f, number: firstFile, size: size, frames: 1}})
+	return begin(d, o, &Recovery{end: end{file: f, number: firstFile, size: size, head: size, frames: 1}})
 }
 
 // Continue goes on writing a journal that was replayed.
@@ -184,7 +184,7 @@ func begin[T any](d *Directory, o Options[T], r *Recovery) (*Journal[T], error) 
 	if o.FileBytes == 0 {
 		o.FileBytes = defaultFileBytes
 	}
-	j := &Journal[T]{dir: d, o: o, file: r.end.file, number: r.end.number, size: r.end.size, frames: r.end.frames, owed: r.Lost}
+	j := &Journal[T]{dir: d, o: o, file: r.end.file, number: r.end.number, size: r.end.size, head: r.end.head, frames: r.end.frames, owed: r.Lost}
 	j.idle.L = &j.mu
 	j.pending = j.newGroup()
 	if _, err := j.append(append(appendHead(nil, kindOpened), byte(o.Policy)), true); err != nil {
@@ -242,6 +242,7 @@ type end struct {
 	file   File
 	number uint64
 	size   int64
+	head   int64 // of size, up to where the first frame ends
 	frames uint64
 }
 
@@ -339,6 +340,9 @@ func (r *Recovery) replay(f File, before int64, first, last bool, v Visitor) err
 		}
 		if err != nil {
 			return err
+		}
+		if head {
+			r.end.head = frames.at
 		}
 		if head != (fr.kind == kindHead) {
 			return damage(fr.at, fmt.Sprintf("a frame of kind %q", fr.kind))

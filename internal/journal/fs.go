@@ -64,13 +64,18 @@ func (d osDir) List() (names []string, err error) {
 }
 
 func (d osDir) Make() error {
-	if _, err := os.Stat(string(d)); err == nil || !errors.Is(err, fs.ErrNotExist) {
+	path := filepath.Clean(string(d))
+	if _, err := os.Stat(path); err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := os.MkdirAll(string(d), 0o700); err != nil {
+	above := filepath.Dir(path)
+	if err := osDir(above).Make(); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(filepath.Clean(string(d))))
+	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return syncDir(above)
 }
 
 func (d osDir) file(name string) string { return filepath.Join(string(d), name) }

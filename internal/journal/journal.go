@@ -42,6 +42,9 @@ type Options[T any] struct {
 	// FileBytes is how large a file may grow before another one is begun. Zero
 	// means 64 MiB.
 	FileBytes int64
+	// TwiceHead lets a file grow to twice the size of its head in any case, so that
+	// a state that is large by itself does not make a new file of each note.
+	TwiceHead bool
 	// State returns the state after all notes made so far, for the head of a file.
 	// It is called between Begin and End.
 	State func() []byte
@@ -84,6 +87,7 @@ type Journal[T any] struct {
 	file   File
 	number uint64 // of the file
 	size   int64  // of it, as far as it is sound
+	head   int64  // of it, the size of the head
 	frames uint64 // number of the next frame
 	owed   bool   // the next note is the one of [Recovery.Lost]
 
@@ -256,7 +260,11 @@ func (j *Journal[T]) writeLocked() error {
 	g := j.pending
 	j.nextLocked()
 	var state []byte
-	if j.size+int64(len(g.notes)) > j.o.FileBytes {
+	most := j.o.FileBytes
+	if j.o.TwiceHead {
+		most = max(most, 2*j.head)
+	}
+	if j.size+int64(len(g.notes)) > most {
 		state = j.o.State()
 	}
 	j.stopTimerLocked()
@@ -383,7 +391,7 @@ func (j *Journal[T]) rotate(state []byte) error {
 		return nil
 	}
 	j.file.Close() // everything in it is synced
-	j.file, j.size = f, size
+	j.file, j.size, j.head = f, size, size
 	j.number++
 	j.frames++
 	j.dir.mu.Lock()

@@ -87,6 +87,20 @@ type State struct {
 	Shards []ShardState `json:",omitempty"`
 }
 
+// ErrElses says that a state is that of somebody else's journal.
+var ErrElses = errors.New("the directory holds a journal, but not that of a stream")
+
+// ParseState reads a [State]. The error matches [ErrElses] if it says whose it
+// is, as what is no stream is to.
+func ParseState(text []byte) (s State, err error) {
+	var of struct{ JournalOf string }
+	if err = json.Unmarshal(text, &of); err == nil && of.JournalOf != "" {
+		return s, ErrElses
+	}
+	err = json.Unmarshal(text, &s)
+	return s, err
+}
+
 // A ShardState is what is to be known of a shard beside its records.
 type ShardState struct {
 	ID           int64

@@ -1,0 +1,48 @@
+package journal_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/weirstream/weir/internal/journal"
+	"github.com/weirstream/weir/internal/journal/journaltest"
+)
+
+// A state that is larger than a file does not make a file of each note.
+func TestJournal_largeState(t *testing.T) {
+	dir := journaltest.New()
+	for range 2 { // begun, and gone on with
+		d, err := journal.Claim(dir)
+		require.NoError(t, err)
+		o := journal.Options[int]{
+			FileBytes: 100, TwiceHead: true, State: func() []byte { return make([]byte, 1000) }, Settled: func([]int, uint64, error) {},
+		}
+		var j *journal.Journal[int]
+		if d.IsEmpty() {
+			j, err = journal.Create(d, o)
+		} else {
+			found, bad := d.Replay(anything{}, false)
+			require.NoError(t, bad)
+			j, err = journal.Continue(d, found, o)
+		}
+		require.NoError(t, err)
+		for range 20 {
+			g, err := j.Begin()
+			require.NoError(t, err)
+			g.SetNotes(append(g.Notes(), make([]byte, 100)...))
+			j.End()
+			require.NoError(t, j.Commit(g))
+		}
+		assert.Less(t, j.Stats().CurrentNumber, uint64(7))
+		require.NoError(t, j.Close())
+	}
+}
+
+// anything is a visitor to whom all is right.
+type anything struct{}
+
+func (anything) Head(uint64, []byte) error     { return nil }
+func (anything) Group(uint64, []byte) error    { return nil }
+func (anything) Repaired(uint64, []byte) error { return nil }
