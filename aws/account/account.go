@@ -43,7 +43,9 @@ type Account struct {
 	config    Config // immutable; resolved
 	partition string // immutable; of ARNs
 	seal      [sealBytes]byte
-	memory    *share // immutable; what it takes beside its streams; nil without a bound
+	memory    *share       // immutable; what it takes beside its streams; nil without a bound
+	disk      *disk        // immutable; nil for an account in memory
+	told      atomic.Int64 // when Config.Failed was told last, Unix nanoseconds
 
 	// streams holds every stream by its name, those that are CREATING or
 	// DELETING too. The map is never changed: under mu it is replaced by
@@ -126,6 +128,10 @@ type control struct {
 	now time.Time
 	own bool    // of who arranges the account: no call rate counts it
 	met *stream // that the operation addresses; nil if it was not found
+
+	// Of an account on disk.
+	after    []func()            // what is to be done when the operation is on disk
+	replaces weir.SequenceNumber // what was remembered of the name of a new stream
 }
 
 // do runs an operation on settings: under the account's lock, at one reading of
@@ -151,6 +157,11 @@ func do[In, Out any](ctx context.Context, a *Account, op string, in *In, f func(
 		return nil, full
 	}
 	out, err := f(c, in)
+	if a.disk != nil {
+		if bad := c.settled(err); bad != nil {
+			out, err = nil, bad
+		}
+	}
 	if c.met != nil {
 		c.met.recountLocked()
 	}

@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/weirstream/weir"
@@ -53,8 +54,11 @@ func (ch *change) valid() bool {
 
 // carryOutLocked carries out a change, the stream's clock being held at its
 // time. What the engine refuses was checked when the change began; a shard that
-// expired since leaves the shards as they are.
-func (st *stream) carryOutLocked(ch *change) {
+// expired since leaves the shards as they are, and one that was carried out
+// already changes nothing. The error says what could not be written to the
+// disk: then it is to be carried out later.
+func (st *stream) carryOutLocked(ch *change) (err error) {
+	ctx := context.Background()
 	switch ch.What {
 	case effectDelete:
 		st.gone = true
@@ -62,18 +66,29 @@ func (st *stream) carryOutLocked(ch *change) {
 		st.a.setStreamLocked(st.name, nil)
 		st.a.deleted.add(st.engine, ch.At)
 		st.memory.end()
+		st.a.disk.doom(st)
 	case effectSplit:
-		_, _ = st.engine.SplitShard(context.Background(), ch.Shards[0], ch.HashKey)
+		_, err = st.engine.SplitShard(ctx, ch.Shards[0], ch.HashKey)
 	case effectMerge:
-		_, _ = st.engine.MergeShards(context.Background(), ch.Shards[0], ch.Shards[1])
+		_, err = st.engine.MergeShards(ctx, ch.Shards[0], ch.Shards[1])
 	case effectResize:
-		_, _ = st.engine.Resize(context.Background(), ch.Target)
+		_, err = st.engine.Resize(ctx, ch.Target)
 	case effectEncrypt:
 		st.encrypt(ch.On, ch.KeyID)
 	case effectMode:
-		_ = st.set(func(t *weir.Settings) { t.Mode = ch.Mode })
-		st.warmUp(ch.Mode, ch.Warm)
+		if err = st.engine.Set(ctx, func(t *weir.Settings) { t.Mode = ch.Mode }); !isUnwritten(err) {
+			err = st.warmUp(ch.Mode, ch.Warm)
+		}
 	case effectWarm:
-		st.warmUp(weir.OnDemand, ch.Warm)
+		err = st.warmUp(weir.OnDemand, ch.Warm)
 	}
+	if isUnwritten(err) {
+		return err
+	}
+	return nil
+}
+
+// isUnwritten reports whether the engine could not write something down.
+func isUnwritten(err error) bool {
+	return errors.Is(err, weir.ErrStorage) || errors.Is(err, weir.ErrClosed)
 }

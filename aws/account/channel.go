@@ -41,6 +41,7 @@ func (c *control) settleChannels() {
 		if ch.due.IsZero() || c.now.Before(ch.due) {
 			continue
 		}
+		c.a.disk.touch(ch.st)
 		ch.due = time.Time{}
 		if ch.status == StatusDeleting {
 			delete(c.a.channels, id)

@@ -19,7 +19,8 @@ type Config struct {
 	// Stream is what every new stream begins with: its limits, its memory and
 	// its metrics. The zero value is the service's. What an operation sets
 	// (shards, retention, mode, distribution, warm throughput), what Quotas say
-	// (consumers, mode switches), After, Memory and the clock mean nothing in it.
+	// (consumers, mode switches), After, Name, Memory and the clock mean nothing in
+	// it. Sync is for [Open].
 	Stream weir.Config
 	// Memory bounds what the account holds together with others that have the same.
 	// Nil means that there is no bound. When it is full, puts get
@@ -36,6 +37,10 @@ type Config struct {
 	// CallRates are how often operations may be called. The zero value is the
 	// service's.
 	CallRates CallRates
+	// Failed is told why operations of an account on disk answer
+	// InternalFailureException: that the disk is full, say. It is told once a second
+	// at most, by many goroutines, and must not call the account. Nil means nobody.
+	Failed func(error)
 	// Now tells the time. Nil means [time.Now]. It must not call the account.
 	Now func() time.Time
 }
@@ -184,7 +189,7 @@ func streamDefaults(c weir.Config, region string) weir.Config {
 		c.Limits.OnDemandWriteBytesPerSecond = weir.Unlimited().OnDemandWriteBytesPerSecond
 	}
 	c.Limits.Consumers, c.Limits.ModeSwitchesPerDay = -1, -1
-	c.Shards, c.Settings, c.Memory = 0, weir.Settings{}, nil
+	c.Shards, c.Settings, c.Memory, c.Name = 0, weir.Settings{}, nil, ""
 	return c
 }
 

@@ -34,6 +34,7 @@ func (st *stream) settleConsumersLocked(now time.Time) {
 		if cons.due.IsZero() || now.Before(cons.due) {
 			continue
 		}
+		st.a.disk.touch(st)
 		if cons.due = (time.Time{}); cons.status == StatusCreating {
 			cons.status = StatusActive
 		} else {
@@ -46,15 +47,24 @@ func (st *stream) settleConsumersLocked(now time.Time) {
 // beginLocked sets a status that changes by itself.
 func (cons *consumer) beginLocked(now time.Time, status string) {
 	cons.status, cons.due = status, now.Add(cons.st.a.config.Delays.Consumer)
-	cons.st.settleConsumersLocked(now)
+	if cons.st.a.disk == nil { // else when it is noted
+		cons.st.settleConsumersLocked(now)
+	}
 }
 
-// deregisterAllLocked deregisters the consumers of a stream that is deleted.
-func (st *stream) deregisterAllLocked() {
+// deregisterAll deregisters the consumers of a stream that is deleted.
+func (c *control) deregisterAll(st *stream) {
 	for _, cons := range st.consumers {
-		_ = st.engine.DeregisterConsumer(context.Background(), cons.name) // there is one, or it is DELETING
+		c.deregister(cons)
 	}
 	st.consumers = nil
+}
+
+// deregister has the engine deregister a consumer: there is one, or it is
+// DELETING. What cannot be written of it is done when the name is registered
+// again, or at the next start.
+func (c *control) deregister(cons *consumer) {
+	c.onceKept(func() { _ = cons.st.engine.DeregisterConsumer(context.Background(), cons.name) })
 }
 
 // RegisterStreamConsumer registers a consumer, with a throughput of its own, on
@@ -79,7 +89,7 @@ func registerStreamConsumer(c *control, in *RegisterStreamConsumerInput) (*Regis
 	if err := c.checkNewTags("consumer "+name, "consumer", nil, in.Tags); err != nil {
 		return nil, err
 	}
-	if _, err := st.engine.RegisterConsumer(context.Background(), name); err != nil {
+	if err := st.registerEngine(name); err != nil {
 		if errors.Is(err, weir.ErrInvalidArgument) {
 			return nil, invalid(quoted(name), "consumerName", "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+")
 		}
@@ -102,6 +112,18 @@ func registerStreamConsumer(c *control, in *RegisterStreamConsumerInput) (*Regis
 	out.Consumer = cons.row() // CREATING, however short the delay
 	cons.beginLocked(c.now, StatusCreating)
 	return out, nil
+}
+
+// registerEngine registers a consumer with the engine, where one may be left that
+// could not be deregistered.
+func (st *stream) registerEngine(name string) error {
+	_, err := st.engine.RegisterConsumer(context.Background(), name)
+	if errors.Is(err, weir.ErrConsumerExists) {
+		if err = st.engine.DeregisterConsumer(context.Background(), name); err == nil {
+			_, err = st.engine.RegisterConsumer(context.Background(), name)
+		}
+	}
+	return err
 }
 
 // consumerARN returns the ARN of a consumer, which tells those of one name
@@ -144,7 +166,7 @@ func (a *Account) DeregisterStreamConsumer(ctx context.Context, in *DeregisterSt
 			return nil, err
 		}
 		if cons.status != StatusDeleting {
-			_ = cons.st.engine.DeregisterConsumer(ctx, cons.name) // there is one
+			c.deregister(cons)
 			cons.beginLocked(c.now, StatusDeleting)
 		}
 		return &DeregisterStreamConsumerOutput{}, nil

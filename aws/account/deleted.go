@@ -1,7 +1,6 @@
 package account
 
 import (
-	"maps"
 	"time"
 
 	"github.com/weirstream/weir"
@@ -15,6 +14,9 @@ import (
 type deletedStreams struct {
 	after map[string]weir.SequenceNumber
 	full  int // how many names there are when it is time to forget some
+	// changed are the names of which something else is known than is noted; nil for
+	// an account in memory.
+	changed map[string]bool
 }
 
 const (
@@ -33,10 +35,7 @@ func (d *deletedStreams) add(s *weir.Stream, now time.Time) {
 			after = sh.StartingSequenceNumber
 		}
 	}
-	if d.after == nil {
-		d.after = make(map[string]weir.SequenceNumber)
-	}
-	d.after[s.Name()] = after
+	d.set(s.Name(), after)
 	// All names are looked at only when they have doubled in number, so that
 	// each deletion costs the same.
 	if len(d.after) > max(fewDeleted, d.full) {
@@ -45,9 +44,39 @@ func (d *deletedStreams) add(s *weir.Stream, now time.Time) {
 	}
 }
 
+// set remembers a name.
+func (d *deletedStreams) set(name string, after weir.SequenceNumber) {
+	if d.after == nil {
+		d.after = make(map[string]weir.SequenceNumber)
+	}
+	d.after[name] = after
+	d.change(name)
+}
+
+// drop forgets a name, and returns what was remembered of it.
+func (d *deletedStreams) drop(name string) (after weir.SequenceNumber) {
+	after, ok := d.after[name]
+	if ok {
+		delete(d.after, name)
+		d.change(name)
+	}
+	return after
+}
+
+func (d *deletedStreams) change(name string) {
+	if d.changed != nil {
+		d.changed[name] = true
+	}
+}
+
+// noted is told that what is remembered is on disk.
+func (d *deletedStreams) noted() { clear(d.changed) }
+
 // forget forgets what lies well in the past.
 func (d *deletedStreams) forget(now time.Time) {
-	maps.DeleteFunc(d.after, func(_ string, n weir.SequenceNumber) bool {
-		return now.Sub(n.ShardCreated()) > rememberDeleted
-	})
+	for name, n := range d.after {
+		if now.Sub(n.ShardCreated()) > rememberDeleted {
+			d.drop(name)
+		}
+	}
 }

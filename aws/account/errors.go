@@ -111,7 +111,7 @@ func (a *Account) translate(err error) error {
 	case errors.Is(err, weir.ErrInvalidArgument):
 		return errorf(CodeInvalidArgument, msgInvalidArgument) // the engine's words are not for the wire
 	default:
-		return internalFailure()
+		return a.failed(err)
 	}
 }
 
@@ -125,5 +125,6 @@ func (a *Account) EntryError(err error) (code, message string) {
 	if errors.Is(err, weir.ErrMemoryFull) {
 		return CodeThroughputExceeded, fmt.Sprintf(msgMemoryPut, a.config.ID)
 	}
+	_ = a.failed(err)
 	return CodeEntryFailure, msgInternalFailure
 }

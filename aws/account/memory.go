@@ -74,6 +74,7 @@ func (a *Account) trim() {
 	for st := range c.everyStream() {
 		list = append(list, st)
 	}
+	a.noteLocked()
 	a.mu.Unlock()
 	for _, st := range list {
 		st.engine.Trim()
@@ -238,6 +239,9 @@ func (st *stream) recountLocked() {
 			n += int64(2*settingsBytes+len(ch.role)) + tagBytes(ch.tags)
 		}
 	}
+	if st.a.disk != nil {
+		n *= 2 // it is held as it is on disk, too
+	}
 	st.memory.Count(n - st.counted)
 	st.counted = n
 }
@@ -265,9 +269,13 @@ func (a *Account) IsEmpty() bool {
 }
 
 // Discard gives back what the account and its streams count for in
-// [Config.Memory]. It is for who lets go of the account, which must not be used
-// any more.
+// [Config.Memory], closes an account on disk as [Account.Close] does, and removes
+// what is there of one that has nothing to keep. It is for who lets go of the
+// account, which must not be used any more.
 func (a *Account) Discard() {
+	if a.disk != nil {
+		a.discardDisk()
+	}
 	if a.config.Memory == nil {
 		return
 	}

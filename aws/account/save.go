@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/weirstream/weir"
@@ -46,6 +48,10 @@ type savedStream struct {
 	Consumers  []savedConsumer   `json:"consumers,omitempty"`
 	Registered int64             `json:"registered,omitempty"`
 	Suffixes   map[string]int64  `json:"suffixes,omitempty"`
+
+	// On disk, the ends of the keys of what belongs to it.
+	Parts  []string `json:"parts,omitempty"`
+	number uint64
 }
 
 type savedConsumer struct {
@@ -96,14 +102,18 @@ func (a *Account) Save() (settings []byte, streams []*weir.Stream, err error) {
 		streams = append(streams, st.engine)
 	}
 	for _, ch := range c.allChannels() {
-		saved.Channels = append(saved.Channels, savedChannel{
-			Stream: ch.st.name, ID: ch.id, Name: ch.name, Order: ch.order, Created: ch.created,
-			Status: ch.status, Due: ch.due, Role: ch.role, Record: ch.record, S3: ch.s3, Tables: ch.tables,
-			Key: ch.key, Log: ch.log, Tags: ch.tags,
-		})
+		saved.Channels = append(saved.Channels, ch.saved())
 	}
 	settings, err = json.Marshal(saved)
 	return settings, streams, err
+}
+
+func (ch *channel) saved() savedChannel {
+	return savedChannel{
+		Stream: ch.st.name, ID: ch.id, Name: ch.name, Order: ch.order, Created: ch.created,
+		Status: ch.status, Due: ch.due, Role: ch.role, Record: ch.record, S3: ch.s3, Tables: ch.tables,
+		Key: ch.key, Log: ch.log, Tags: ch.tags,
+	}
 }
 
 func (st *stream) saveLocked() savedStream {
@@ -150,16 +160,49 @@ func (a *Account) load(settings []byte, open func(name string, c weir.Config) (*
 	if saved.Version < 1 || saved.Version > savedVersion {
 		return fmt.Errorf("saved account: it is of version %d; versions up to %d can be read", saved.Version, savedVersion)
 	}
+	return a.take(&saved, func(_ uint64, name string, c weir.Config) (*weir.Stream, error) { return open(name, c) }, 1)
+}
+
+// An opener returns the engine's stream of a number, which is 0 in memory, and a
+// name.
+type opener func(number uint64, name string, c weir.Config) (*weir.Stream, error)
+
+// take makes the account what was saved. It opens so many streams at a time.
+func (a *Account) take(saved *savedAccount, open opener, together int) error {
 	a.commitment, a.channelSeq, a.deleted.after = saved.Commitment, saved.ChannelSeq, saved.Deleted
-	streams := make(map[string]*stream, len(saved.Streams))
-	a.streams.Store(&streams)
+	list, errs := make([]*stream, len(saved.Streams)), make([]error, len(saved.Streams))
+	var opening sync.WaitGroup
+	free := make(chan struct{}, together)
 	for i := range saved.Streams {
-		st, err := a.loadStream(&saved.Streams[i], open)
-		if err != nil {
-			return fmt.Errorf("stream %s: %w", saved.Streams[i].Name, err)
-		}
-		streams[st.name] = st
+		free <- struct{}{}
+		opening.Go(func() {
+			if list[i], errs[i] = a.loadStream(&saved.Streams[i], open); errs[i] != nil {
+				errs[i] = fmt.Errorf("stream %s: %w", saved.Streams[i].Name, errs[i])
+			}
+			<-free
+		})
 	}
+	opening.Wait()
+	streams := make(map[string]*stream, len(list))
+	a.streams.Store(&streams)
+	for _, st := range list {
+		if st != nil {
+			streams[st.name] = st
+		}
+	}
+	err := errors.Join(errs...)
+	if err == nil {
+		err = a.enterChannels(saved, streams)
+	}
+	if err != nil {
+		for _, st := range streams {
+			_ = st.engine.Close() // nothing was changed
+		}
+	}
+	return err
+}
+
+func (a *Account) enterChannels(saved *savedAccount, streams map[string]*stream) error {
 	if err := a.loadChannels(saved.Channels, streams); err != nil {
 		return err
 	}
@@ -169,38 +212,23 @@ func (a *Account) load(settings []byte, open func(name string, c weir.Config) (*
 	return nil
 }
 
-func (a *Account) loadStream(saved *savedStream, open func(string, weir.Config) (*weir.Stream, error)) (*stream, error) {
+func (a *Account) loadStream(saved *savedStream, open opener) (*stream, error) {
 	st := &stream{
-		a: a, name: saved.Name, arn: a.arnOf("stream/" + saved.Name), created: saved.Created,
-		clock: &streamClock{now: a.config.Now}, status: saved.Status, change: saved.Change, extra: saved.Extra,
-		mode: saved.Mode, warm: saved.Warm, tags: addTags(nil, saved.Tags), policy: saved.Policy, metrics: saved.Metrics,
-		switches: saved.Switches, encrypts: saved.Encrypts, decrypts: saved.Decrypts,
-		registered: saved.Registered, suffixes: saved.Suffixes,
+		a: a, name: saved.Name, number: saved.number, arn: a.arnOf("stream/" + saved.Name), created: saved.Created,
+		clock: &streamClock{now: a.config.Now}, memory: a.config.newShare(),
 	}
-	if st.suffixes == nil {
-		st.suffixes = make(map[string]int64)
-	}
-	st.memory = a.config.newShare()
-	if ch := st.change; ch != nil {
-		if !ch.valid() {
-			return nil, fmt.Errorf("saved account: unknown change %q", ch.What)
-		}
-		st.due.Store(ch.At.UnixNano())
-	}
-	st.open.Store(saved.Open)
-	st.encryption.Store(saved.Encryption)
-	for _, cons := range saved.Consumers {
-		st.consumers = append(st.consumers, &consumer{
-			st: st, name: cons.Name, arn: st.consumerARN(cons.Name, cons.Created), created: cons.Created,
-			order: cons.Order, status: cons.Status, due: cons.Due, tags: addTags(nil, cons.Tags), policy: cons.Policy,
-		})
+	if err := st.fill(saved); err != nil {
+		return nil, err
 	}
 	config := a.config.Stream
 	config.Now = st.clock.read
 	if st.memory != nil {
 		config.Memory = st.memory
 	}
-	engine, err := open(st.name, config)
+	if st.number != 0 {
+		config.Name = st.name
+	}
+	engine, err := open(st.number, st.name, config)
 	if err != nil {
 		st.memory.end()
 		return nil, err
@@ -209,7 +237,41 @@ func (a *Account) loadStream(saved *savedStream, open func(string, weir.Config) 
 		return nil, fmt.Errorf("the saved stream is %s", engine.Name())
 	}
 	st.engine = engine
-	return st, st.reconcile()
+	if err := st.reconcile(); err != nil {
+		return nil, errors.Join(err, engine.Close())
+	}
+	return st, nil
+}
+
+// fill makes a stream what was saved of it. Consumers that it has stay the same.
+func (st *stream) fill(saved *savedStream) error {
+	if ch := saved.Change; ch != nil && !ch.valid() {
+		return fmt.Errorf("saved account: unknown change %q", ch.What)
+	}
+	st.status, st.change, st.extra, st.mode, st.warm = saved.Status, saved.Change, saved.Extra, saved.Mode, saved.Warm
+	st.tags, st.policy, st.metrics = addTags(nil, saved.Tags), saved.Policy, saved.Metrics
+	st.switches, st.encrypts, st.decrypts = saved.Switches, saved.Encrypts, saved.Decrypts
+	st.registered, st.suffixes = saved.Registered, saved.Suffixes
+	if st.suffixes == nil {
+		st.suffixes = make(map[string]int64)
+	}
+	st.due.Store(0)
+	if ch := st.change; ch != nil {
+		st.due.Store(ch.At.UnixNano())
+	}
+	st.open.Store(saved.Open)
+	st.encryption.Store(saved.Encryption)
+	there := st.consumers
+	st.consumers = nil
+	for _, s := range saved.Consumers {
+		cons := &consumer{st: st, name: s.Name, arn: st.consumerARN(s.Name, s.Created), created: s.Created}
+		if i := slices.IndexFunc(there, func(o *consumer) bool { return o.arn == cons.arn }); i >= 0 {
+			cons = there[i]
+		}
+		cons.order, cons.status, cons.due, cons.tags, cons.policy = s.Order, s.Status, s.Due, addTags(nil, s.Tags), s.Policy
+		st.consumers = append(st.consumers, cons)
+	}
+	return nil
 }
 
 // reconcile gives the engine the consumers that the account has: between the

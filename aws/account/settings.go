@@ -117,11 +117,15 @@ func (st *stream) set(change func(*weir.Settings)) error {
 }
 
 // warmUp has the engine keep a throughput ready.
-func (st *stream) warmUp(mode weir.Mode, mibPerSecond int32) {
+func (st *stream) warmUp(mode weir.Mode, mibPerSecond int32) error {
 	if mode == weir.OnDemand {
-		_ = st.engine.SetWarmThroughput(context.Background(), int(mibPerSecond)) // refused for nothing that was not checked before
+		// It is refused for nothing that was not checked before.
+		if err := st.engine.SetWarmThroughput(context.Background(), int(mibPerSecond)); isUnwritten(err) {
+			return err
+		}
 	}
 	st.warm.CurrentMiBps = mibPerSecond
+	return nil
 }
 
 // checkWarm checks a warm throughput for a stream of that name.

@@ -15,6 +15,7 @@ import (
 type stream struct {
 	a       *Account // immutable, likewise down to memory
 	name    string
+	number  uint64 // of its directory; 0 in memory
 	arn     string
 	created time.Time // to the millisecond
 	engine  *weir.Stream
@@ -76,16 +77,28 @@ func (st *stream) beginLocked(now time.Time, status string, delay time.Duration,
 	st.status, st.change = status, &ch
 	st.due.Store(ch.At.UnixNano())
 	st.wakeWaiters()
-	st.settleLocked(now)
+	if st.a.disk == nil { // else when it is noted
+		st.settleLocked(now)
+	}
 }
+
+// retryEvery is how long it takes until a change is carried out again that could
+// not be written down.
+const retryEvery = time.Second
 
 // settleLocked carries out what has fallen due.
 func (st *stream) settleLocked(now time.Time) {
-	if ch := st.change; ch != nil && !now.Before(ch.At) {
-		st.change, st.extra = nil, 0
+	if ch := st.change; ch != nil && now.UnixNano() >= st.due.Load() {
 		st.clock.held.Store(&ch.At)
-		st.carryOutLocked(ch)
+		err := st.carryOutLocked(ch)
 		st.clock.held.Store(nil)
+		if err != nil {
+			_ = st.a.failed(err)
+			st.due.Store(now.Add(retryEvery).UnixNano())
+			return
+		}
+		st.a.disk.touch(st)
+		st.change, st.extra = nil, 0
 		st.unreserve()
 		st.status = StatusActive
 		if !st.gone {
@@ -123,6 +136,7 @@ func (a *Account) serving(name string) *stream {
 		if now := a.config.Now(); now.UnixNano() >= due {
 			a.mu.Lock()
 			st.settleLocked(now)
+			a.noteLocked()
 			gone := st.gone
 			a.mu.Unlock()
 			if gone {
@@ -169,15 +183,17 @@ func createStream(c *control, in *CreateStreamInput) (*CreateStreamOutput, error
 		return nil, c.badStream(config.Shards, err)
 	}
 	st.clock.held.Store(&c.now)
-	st.engine, err = weir.NewStream(st.name, config)
+	st.engine, err = c.a.newEngine(st, config)
 	st.clock.held.Store(nil)
-	if errors.Is(err, weir.ErrMemoryFull) {
+	switch {
+	case errors.Is(err, weir.ErrMemoryFull):
 		return nil, c.a.memoryFull()
-	}
-	if err != nil { // of all that it is made of only the name was not looked at
+	case errors.Is(err, weir.ErrInvalidArgument): // of all that it is made of only the name was not looked at
 		return nil, invalid(quoted(*in.StreamName), "streamName", "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+")
+	case err != nil:
+		return nil, c.a.failed(err)
 	}
-	delete(c.a.deleted.after, st.name) // the new stream's numbers are greater
+	c.replaces = c.a.deleted.drop(st.name) // the new stream's numbers are greater
 	st.warm = WarmThroughput{int32(config.WarmThroughput), int32(config.WarmThroughput)}
 	c.a.setStreamLocked(st.name, st)
 	c.met = st
@@ -305,7 +321,7 @@ func deleteStream(c *control, in *DeleteStreamInput) (*DeleteStreamOutput, error
 	case len(c.channelsOf(st)) > 0:
 		return nil, errorf(CodeResourceInUse, msgHasChannels, st.arn)
 	}
-	st.deregisterAllLocked()
+	c.deregisterAll(st)
 	st.beginLocked(c.now, StatusDeleting, c.a.config.Delays.Delete, change{What: effectDelete})
 	return &DeleteStreamOutput{}, nil
 }

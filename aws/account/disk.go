@@ -1,0 +1,391 @@
+package account
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/internal/journal"
+)
+
+// A disk keeps an account in a directory: what it knows besides its streams'
+// shards and records in a journal of its own, and each stream in a directory
+// below. It is guarded by Account.mu.
+//
+// What the account knows is cut into parts, each of which has a key. An
+// operation notes the parts that it has changed, and they are on disk before it
+// is answered. What falls due by itself is noted by the next who looks; after a
+// crash before that it falls due once more, and comes out the same.
+type disk struct {
+	a       *Account
+	fs      journal.FS
+	engines engines
+	journal *journal.Journal[struct{}] // nil until there is something to keep
+
+	noted   map[string]json.RawMessage // the parts, as they are on disk
+	last    uint64                     // greatest number of a stream's directory
+	touched map[*stream]struct{}       // what may differ from what is noted
+	doomed  []*stream                  // deleted; their directories can go when that is noted
+	closed  bool
+}
+
+// diskVersion is of what the journal holds.
+const diskVersion = 1
+
+// A diskState is what the head of each file of the journal says.
+type diskState struct {
+	JournalOf string // "account": for whoever takes it for a stream's
+	Version   int
+	ID        string
+	Region    string
+	Last      uint64
+	Parts     map[string]json.RawMessage
+}
+
+// A diskNote is one change. Parts that are null are gone.
+type diskNote struct {
+	Last  uint64
+	Parts map[string]json.RawMessage
+}
+
+const (
+	journalOf     = "account"
+	diskFileBytes = 4 << 20
+)
+
+// The keys of parts. A stream's begins with the number of its directory.
+const (
+	keyAccount  = "account"
+	keyDeleted  = "deleted/"
+	keyStream   = "stream/"
+	keyConsumer = "/consumer/"
+	keyChannel  = "/channel/"
+)
+
+func streamKey(number uint64) string { return fmt.Sprintf("%s%016d", keyStream, number) }
+
+// readDisk reads what a directory holds, which it locks if there is anything.
+func readDisk(a *Account, fs journal.FS, e engines) (*disk, error) {
+	d := &disk{a: a, fs: fs, engines: e, noted: make(map[string]json.RawMessage), touched: make(map[*stream]struct{})}
+	if there, err := exists(fs); err != nil || !there {
+		return d, err
+	}
+	return d, d.claim()
+}
+
+// claim locks the directory, reads its journal, or begins one, and goes on with
+// it.
+func (d *disk) claim() error {
+	dir, err := journal.Claim(d.fs)
+	if err != nil {
+		return err
+	}
+	if err := d.begin(dir); err != nil {
+		dir.Close()
+		return err
+	}
+	return nil
+}
+
+func (d *disk) begin(dir *journal.Directory) (err error) {
+	o := journal.Options[struct{}]{
+		FileBytes: diskFileBytes, TwiceHead: true, State: d.state, Settled: func([]struct{}, uint64, error) {},
+	}
+	if dir.IsEmpty() {
+		d.journal, err = journal.Create(dir, o)
+		return err
+	}
+	found, err := dir.Replay(d, false)
+	if err != nil {
+		return err
+	}
+	if d.journal, err = journal.Continue(dir, found, o); err != nil {
+		found.Abandon()
+	}
+	return err
+}
+
+// state returns what a file's head says.
+func (d *disk) state() []byte {
+	return text(diskState{journalOf, diskVersion, d.a.config.ID, d.a.config.Region, d.last, d.noted})
+}
+
+// text returns the JSON of what is plain data.
+func text(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+// Head implements [journal.Visitor].
+func (d *disk) Head(_ uint64, text []byte) error {
+	var s diskState
+	if err := json.Unmarshal(text, &s); err != nil {
+		return &journal.Damage{Reason: err.Error()}
+	}
+	switch {
+	case s.JournalOf == "":
+		return errors.New("the directory holds a stream, and not an account")
+	case s.JournalOf != journalOf:
+		return fmt.Errorf("the directory holds a journal of %q, and not an account", s.JournalOf)
+	case s.Version > diskVersion:
+		return fmt.Errorf("the account is of version %d; versions up to %d can be read", s.Version, diskVersion)
+	case s.ID != d.a.config.ID || s.Region != d.a.config.Region:
+		return fmt.Errorf("the directory holds account %s in %s, and not %s in %s", s.ID, s.Region, d.a.config.ID, d.a.config.Region)
+	}
+	d.last, d.noted = s.Last, s.Parts
+	if d.noted == nil {
+		d.noted = make(map[string]json.RawMessage)
+	}
+	return nil
+}
+
+// Group implements [journal.Visitor].
+func (d *disk) Group(_ uint64, notes []byte) error {
+	var n diskNote
+	if err := json.Unmarshal(notes, &n); err != nil {
+		return &journal.Damage{Reason: err.Error()}
+	}
+	d.last = n.Last
+	apply(d.noted, n.Parts)
+	return nil
+}
+
+// Repaired implements [journal.Visitor].
+func (d *disk) Repaired(uint64, []byte) error { return nil }
+
+// apply changes parts. It returns what takes the change back.
+func apply(parts, change map[string]json.RawMessage) (back map[string]json.RawMessage) {
+	back = make(map[string]json.RawMessage, len(change))
+	for key, part := range change {
+		back[key] = parts[key]
+		if part == nil || string(part) == "null" {
+			delete(parts, key)
+		} else {
+			parts[key] = part
+		}
+	}
+	return back
+}
+
+// touch takes note of a stream that may differ from what is on disk.
+func (d *disk) touch(st *stream) {
+	if d != nil {
+		d.touched[st] = struct{}{}
+	}
+}
+
+// doom has the directory of a stream that is deleted removed when that is noted.
+func (d *disk) doom(st *stream) {
+	if d != nil {
+		d.doomed = append(d.doomed, st)
+	}
+}
+
+// note writes down what has changed, and waits until it is on disk. If there is
+// an error, it is not.
+func (d *disk) note() error {
+	if d.closed {
+		return errClosed
+	}
+	change := d.changes()
+	if len(change) == 0 {
+		clear(d.touched)
+		return nil
+	}
+	if err := d.ensure(); err != nil {
+		return err
+	}
+	g, err := d.journal.Begin()
+	if err != nil {
+		return err
+	}
+	back := apply(d.noted, change)
+	g.SetNotes(append(g.Notes(), text(diskNote{d.last, change})...))
+	d.journal.End()
+	if err := d.journal.Commit(g); err != nil {
+		apply(d.noted, back)
+		return err
+	}
+	clear(d.touched)
+	d.a.deleted.noted()
+	d.sweep()
+	return nil
+}
+
+var errClosed = errors.New("the account is closed")
+
+// ensure begins the journal if there is none yet.
+func (d *disk) ensure() error {
+	if d.journal != nil {
+		return nil
+	}
+	err := d.claim()
+	if err == nil && len(d.noted) > 0 { // since this one looked
+		d.journal.Abandon()
+		d.journal, d.noted = nil, make(map[string]json.RawMessage)
+		return journal.ErrLocked
+	}
+	return err
+}
+
+// sweep removes what is not needed any more, as far as it can be removed: what
+// is left is removed when the account is opened again.
+func (d *disk) sweep() {
+	if s := d.journal.Stats(); s.Files > 1 {
+		_ = d.journal.Release(s.CurrentNumber) // its head says everything
+	}
+	for _, st := range d.doomed {
+		_ = st.engine.Close() // what is not on disk is not needed
+		_ = d.engines.remove(st.number, st.name)
+	}
+	d.doomed = nil
+}
+
+// changes returns the parts that differ from what is noted.
+func (d *disk) changes() map[string]json.RawMessage {
+	change := make(map[string]json.RawMessage)
+	set := func(key string, part json.RawMessage) {
+		if string(d.noted[key]) != string(part) {
+			change[key] = part
+		}
+	}
+	set(keyAccount, d.a.part())
+	for name := range d.a.deleted.changed {
+		after, there := d.a.deleted.after[name]
+		if !there {
+			set(keyDeleted+name, nil)
+		} else {
+			set(keyDeleted+name, text(after))
+		}
+	}
+	for st := range d.touched {
+		now := st.parts()
+		for key, part := range now {
+			set(key, part)
+		}
+		for _, key := range d.keysOf(st.number) {
+			if now[key] == nil {
+				change[key] = nil
+			}
+		}
+	}
+	return change
+}
+
+// keysOf returns the keys that are noted of a stream.
+func (d *disk) keysOf(number uint64) (keys []string) {
+	first := streamKey(number)
+	if _, ok := d.noted[first]; !ok {
+		return nil
+	}
+	var saved savedStream
+	if json.Unmarshal(d.noted[first], &saved) != nil {
+		return nil
+	}
+	for _, key := range saved.Parts {
+		keys = append(keys, first+key)
+	}
+	return append(keys, first)
+}
+
+// part returns what is to be known of the account itself; nil if that is
+// nothing.
+func (a *Account) part() json.RawMessage {
+	saved := savedAccount{Version: savedVersion, ChannelSeq: a.channelSeq, Commitment: a.commitment}
+	if saved.ChannelSeq == 0 && saved.Commitment == (commitment{}) {
+		return nil
+	}
+	return text(saved)
+}
+
+// parts returns what is to be known of a stream, by key; nothing if it is
+// deleted.
+func (st *stream) parts() map[string]json.RawMessage {
+	if st.gone {
+		return nil
+	}
+	first, saved := streamKey(st.number), st.saveLocked()
+	parts := make(map[string]json.RawMessage, 1+len(saved.Consumers))
+	for _, cons := range saved.Consumers {
+		key := keyConsumer + cons.Name
+		parts[first+key], saved.Parts = text(cons), append(saved.Parts, key)
+	}
+	saved.Consumers = nil
+	for _, ch := range st.a.channels {
+		if ch.st == st {
+			key := keyChannel + ch.id
+			parts[first+key], saved.Parts = text(ch.saved()), append(saved.Parts, key)
+		}
+	}
+	slices.Sort(saved.Parts)
+	parts[first] = text(saved)
+	return parts
+}
+
+// saved returns the account as it is noted.
+func (d *disk) saved() (s savedAccount, err error) {
+	if part := d.noted[keyAccount]; part != nil {
+		if err := json.Unmarshal(part, &s); err != nil {
+			return s, err
+		}
+	}
+	s.Version, s.Deleted = savedVersion, make(map[string]weir.SequenceNumber)
+	for _, key := range slices.Sorted(maps.Keys(d.noted)) {
+		if name, ok := strings.CutPrefix(key, keyDeleted); ok {
+			var after weir.SequenceNumber
+			if err := json.Unmarshal(d.noted[key], &after); err != nil {
+				return s, fmt.Errorf("%s: %w", key, err)
+			}
+			s.Deleted[name] = after
+		}
+		rest, ok := strings.CutPrefix(key, keyStream)
+		if !ok || strings.Contains(rest, "/") {
+			continue
+		}
+		var number uint64
+		if _, err := fmt.Sscanf(rest, "%d", &number); err != nil {
+			return s, fmt.Errorf("%s: %w", key, err)
+		}
+		st, channels, err := d.savedStream(number)
+		if err != nil {
+			return s, err
+		}
+		s.Streams, s.Channels = append(s.Streams, st), append(s.Channels, channels...)
+	}
+	slices.SortFunc(s.Channels, func(x, y savedChannel) int { return cmp.Compare(x.Order, y.Order) })
+	return s, nil
+}
+
+// savedStream returns a stream as it is noted, and its channels.
+func (d *disk) savedStream(number uint64) (st savedStream, channels []savedChannel, err error) {
+	first := streamKey(number)
+	if err := json.Unmarshal(d.noted[first], &st); err != nil {
+		return st, nil, fmt.Errorf("%s: %w", first, err)
+	}
+	for _, key := range st.Parts {
+		part := d.noted[first+key]
+		if strings.HasPrefix(key, keyConsumer) {
+			var cons savedConsumer
+			err = json.Unmarshal(part, &cons)
+			st.Consumers = append(st.Consumers, cons)
+		} else {
+			var ch savedChannel
+			err = json.Unmarshal(part, &ch)
+			channels = append(channels, ch)
+		}
+		if err != nil {
+			return st, nil, fmt.Errorf("%s%s: %w", first, key, err)
+		}
+	}
+	slices.SortFunc(st.Consumers, func(x, y savedConsumer) int { return cmp.Compare(x.Order, y.Order) })
+	st.Parts, st.number = nil, number
+	return st, channels, nil
+}

@@ -1,0 +1,284 @@
+package account
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/internal/journal"
+)
+
+// Open opens the account that a directory holds, or begins one there. What an
+// operation has answered is on disk, streams and their records included: after
+// a crash at any moment all of it is there, and of what was not answered each
+// operation whole or not at all. What is under way goes on: a stream that is
+// UPDATING still is until the time that was set, and has changed by then. Call
+// rates and dry runs are not kept.
+//
+// Config.Stream.Sync says when records are on disk, and what the engine's
+// streams know: shards, retention, sizes of records, distribution. All else is
+// on disk before the operation is answered, whatever it says.
+//
+// A directory that is missing is made by the first operation that leaves
+// something behind. One process at a time can have it open: for another the
+// error matches [weir.ErrInUse]. It matches [weir.ErrDamaged] if something is
+// not as it was written, and names it; nothing is changed then. The directory
+// keeps the ID and the Region, and Open refuses others. Each stream takes two
+// open files, the account two more. What is loaded counts in [Config.Memory]
+// whether there is room for it or not.
+//
+// What cannot be written answers InternalFailureException, and did not happen;
+// [Config.Failed] is told why.
+func Open(dir string, c Config) (*Account, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open account in %s: %w", dir, err)
+	}
+	a, err := openIn(journal.Dir(abs), streamDirs(abs), c)
+	if err != nil {
+		return nil, fmt.Errorf("open account in %s: %w", dir, err)
+	}
+	return a, nil
+}
+
+// openIn is Open for any directory.
+func openIn(dir journal.FS, e engines, c Config) (*Account, error) {
+	a, err := newAccount(c)
+	if err != nil {
+		return nil, err
+	}
+	a.memory.Count(accountBytes)
+	if err := a.openDisk(dir, e); err != nil {
+		a.Discard()
+		return nil, diskError(err)
+	}
+	if m := a.config.Memory; m != nil {
+		m.join(a)
+	}
+	return a, nil
+}
+
+// tellEvery is how often [Config.Failed] is told something at most.
+const tellEvery = time.Second
+
+// diskError makes an error of the journal one of package weir.
+func diskError(err error) error {
+	var damage *journal.Damage
+	switch {
+	case errors.As(err, &damage):
+		return fmt.Errorf("%w: %w", weir.ErrDamaged, err)
+	case errors.Is(err, journal.ErrLocked):
+		return fmt.Errorf("%w: %w", weir.ErrInUse, err)
+	default:
+		return err
+	}
+}
+
+func (a *Account) openDisk(dir journal.FS, e engines) (err error) {
+	d, err := readDisk(a, dir, e)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil && d.journal != nil {
+			d.journal.Abandon()
+		}
+	}()
+	saved, err := d.saved()
+	if err != nil {
+		return fmt.Errorf("%w: %w", weir.ErrDamaged, err)
+	}
+	known := make(map[uint64]bool, len(saved.Streams))
+	for i := range saved.Streams {
+		known[saved.Streams[i].number] = true
+	}
+	if err := a.take(&saved, e.open, runtime.GOMAXPROCS(0)); err != nil {
+		return err
+	}
+	if d.journal != nil {
+		last, err := e.sweep(known)
+		if err != nil {
+			return err
+		}
+		d.last = max(d.last, last)
+	}
+	a.deleted.changed = make(map[string]bool)
+	a.disk = d
+	return nil
+}
+
+// Close writes what is not on disk yet, and gives the directory of an account
+// that [Open] opened free for others. Operations after that answer
+// InternalFailureException. The error says what could not be written. An
+// account in memory needs no Close: nothing happens.
+func (a *Account) Close() error {
+	if a.disk == nil {
+		return nil
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.disk.closed {
+		return nil
+	}
+	err := a.disk.note()
+	a.disk.closed = true
+	for _, st := range *a.streams.Load() {
+		err = errors.Join(err, st.engine.Close())
+	}
+	if j := a.disk.journal; j != nil {
+		err = errors.Join(err, j.Close())
+	}
+	return err
+}
+
+// discardDisk closes the account, and removes its directory if there is nothing
+// to be kept.
+func (a *Account) discardDisk() {
+	if err := a.Close(); err != nil {
+		_ = a.failed(err)
+		return
+	}
+	if d := a.disk; len(d.noted) == 0 && d.journal != nil {
+		_ = d.engines.end() // what is left of it does no harm
+	}
+}
+
+// noteLocked writes down what has fallen due by itself. What cannot be written
+// now is with the next change, or falls due again after a crash.
+func (a *Account) noteLocked() {
+	if a.disk != nil && len(a.disk.touched) > 0 {
+		if err := a.disk.note(); err != nil {
+			a.failed(err)
+		}
+	}
+}
+
+// settled ends an operation of an account on disk, whose error it is given.
+func (c *control) settled(err error) error {
+	reads := strings.HasPrefix(c.op, "Describe") || strings.HasPrefix(c.op, "List") || strings.HasPrefix(c.op, "Get")
+	if err == nil && !reads {
+		return c.keep()
+	}
+	if err != nil && !reads && c.met != nil {
+		c.a.disk.touch(c.met) // it may have been changed before it was refused
+	}
+	c.a.noteLocked()
+	return err
+}
+
+// keep writes down what an operation has changed, and then does what follows
+// from it. If it cannot be written, the operation has not happened.
+func (c *control) keep() error {
+	a := c.a
+	if c.met != nil {
+		a.disk.touch(c.met)
+	}
+	if err := a.disk.note(); err != nil {
+		c.undo()
+		return a.failed(err)
+	}
+	for _, f := range c.after {
+		f()
+	}
+	if c.met != nil {
+		c.met.settleLocked(c.now)
+	}
+	c.settleChannels()
+	a.noteLocked()
+	return nil
+}
+
+// onceKept does what follows from an operation when it is on disk: at once
+// where nothing is kept.
+func (c *control) onceKept(f func()) {
+	if c.a.disk == nil {
+		f()
+	} else {
+		c.after = append(c.after, f)
+	}
+}
+
+// undo takes back what an operation has changed.
+func (c *control) undo() {
+	a, d := c.a, c.a.disk
+	var saved savedAccount
+	if part := d.noted[keyAccount]; part != nil {
+		must(json.Unmarshal(part, &saved))
+	}
+	a.commitment, a.channelSeq = saved.Commitment, saved.ChannelSeq
+	st := c.met
+	if st == nil {
+		return
+	}
+	delete(d.touched, st)
+	st.unreserve()
+	for id, ch := range a.channels {
+		if ch.st == st {
+			delete(a.channels, id)
+		}
+	}
+	if d.noted[streamKey(st.number)] == nil {
+		c.met = nil
+		c.uncreate(st)
+		return
+	}
+	was, channels, err := d.savedStream(st.number)
+	must(err)
+	must(st.fill(&was))
+	must(a.loadChannels(channels, *a.streams.Load()))
+	_ = st.reconcile() // or at the next start
+}
+
+// uncreate takes back that a stream was created.
+func (c *control) uncreate(st *stream) {
+	c.a.setStreamLocked(st.name, nil)
+	st.gone = true
+	st.open.Store(false)
+	if after := c.replaces; !after.IsZero() {
+		c.a.deleted.set(st.name, after)
+	}
+	st.memory.end()
+	_ = st.engine.Close()
+	_ = c.a.disk.engines.remove(st.number, st.name)
+}
+
+// must is for what was written and read before.
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+// newEngine makes the engine's stream of a new one.
+func (a *Account) newEngine(st *stream, config weir.Config) (*weir.Stream, error) {
+	d := a.disk
+	if d == nil {
+		return weir.NewStream(st.name, config)
+	}
+	if d.closed {
+		return nil, errClosed
+	}
+	if err := d.ensure(); err != nil {
+		return nil, diskError(err)
+	}
+	d.last++
+	st.number, config.Name = d.last, st.name
+	return d.engines.create(st.number, st.name, config)
+}
+
+// failed tells [Config.Failed] of an internal failure, and returns how it is
+// answered.
+func (a *Account) failed(err error) error {
+	if f := a.config.Failed; f != nil {
+		now := a.config.Now().UnixNano()
+		if last := a.told.Load(); (now-last >= int64(tellEvery) || now < last) && a.told.CompareAndSwap(last, now) {
+			f(diskError(err))
+		}
+	}
+	return internalFailure()
+}
