@@ -25,6 +25,8 @@ type disk struct {
 	a       *Account
 	fs      journal.FS
 	engines engines
+	dir     *journal.Directory         // nil until there is something to keep
+	found   *journal.Recovery          // what was read; nil if nothing was there
 	journal *journal.Journal[struct{}] // nil until there is something to keep
 
 	noted   map[string]json.RawMessage // the parts, as they are on disk
@@ -69,7 +71,8 @@ const (
 
 func streamKey(number uint64) string { return fmt.Sprintf("%s%016d", keyStream, number) }
 
-// readDisk reads what a directory holds, which it locks if there is anything.
+// readDisk reads what a directory holds, which it locks if there is anything. It
+// changes nothing: see goOn.
 func readDisk(a *Account, fs journal.FS, e engines) (*disk, error) {
 	d := &disk{a: a, fs: fs, engines: e, noted: make(map[string]json.RawMessage), touched: make(map[*stream]struct{})}
 	if there, err := exists(fs); err != nil || !there {
@@ -78,36 +81,46 @@ func readDisk(a *Account, fs journal.FS, e engines) (*disk, error) {
 	return d, d.claim()
 }
 
-// claim locks the directory, reads its journal, or begins one, and goes on with
-// it.
+// claim locks the directory and reads its journal, if it has one.
 func (d *disk) claim() error {
 	dir, err := journal.Claim(d.fs)
 	if err != nil {
 		return err
 	}
-	if err := d.begin(dir); err != nil {
-		dir.Close()
-		return err
+	if !dir.IsEmpty() {
+		if d.found, err = dir.Replay(d, false); err != nil {
+			return errors.Join(err, dir.Close())
+		}
 	}
+	d.dir = dir
 	return nil
 }
 
-func (d *disk) begin(dir *journal.Directory) (err error) {
+// goOn begins the journal, or goes on with the one that was read.
+func (d *disk) goOn() (err error) {
 	o := journal.Options[struct{}]{
 		FileBytes: diskFileBytes, TwiceHead: true, State: d.state, Settled: func([]struct{}, uint64, error) {},
 	}
-	if dir.IsEmpty() {
-		d.journal, err = journal.Create(dir, o)
-		return err
-	}
-	found, err := dir.Replay(d, false)
-	if err != nil {
-		return err
-	}
-	if d.journal, err = journal.Continue(dir, found, o); err != nil {
-		found.Abandon()
+	if d.found == nil {
+		d.journal, err = journal.Create(d.dir, o)
+	} else {
+		d.journal, err = journal.Continue(d.dir, d.found, o)
 	}
 	return err
+}
+
+// abandon lets go of the directory as it is.
+func (d *disk) abandon() {
+	switch {
+	case d.journal != nil:
+		d.journal.Abandon()
+	case d.dir != nil:
+		if d.found != nil {
+			d.found.Abandon()
+		}
+		_ = d.dir.Close()
+	}
+	d.journal, d.dir, d.found = nil, nil, nil
 }
 
 // state returns what a file's head says.
@@ -228,10 +241,15 @@ func (d *disk) ensure() error {
 		return nil
 	}
 	err := d.claim()
-	if err == nil && len(d.noted) > 0 { // since this one looked
-		d.journal.Abandon()
-		d.journal, d.noted = nil, make(map[string]json.RawMessage)
-		return journal.ErrLocked
+	if err == nil && d.found != nil { // somebody has begun one since this one looked
+		err = journal.ErrLocked
+	}
+	if err == nil {
+		err = d.goOn()
+	}
+	if err != nil {
+		d.abandon()
+		d.noted = make(map[string]json.RawMessage)
 	}
 	return err
 }

@@ -27,7 +27,7 @@ import (
 // A directory that is missing is made by the first operation that leaves
 // something behind. One process at a time can have it open: for another the
 // error matches [weir.ErrInUse]. It matches [weir.ErrDamaged] if something is
-// not as it was written, and names it; nothing is changed then. The directory
+// not as it was written, and names it; that is left as it is. The directory
 // keeps the ID and the Region, and Open refuses others. Each stream takes two
 // open files, the account two more. What is loaded counts in [Config.Memory]
 // whether there is room for it or not.
@@ -81,14 +81,14 @@ func diskError(err error) error {
 
 func (a *Account) openDisk(dir journal.FS, e engines) (err error) {
 	d, err := readDisk(a, dir, e)
+	defer func() {
+		if err != nil {
+			d.abandon()
+		}
+	}()
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil && d.journal != nil {
-			d.journal.Abandon()
-		}
-	}()
 	saved, err := d.saved()
 	if err != nil {
 		return fmt.Errorf("%w: %w", weir.ErrDamaged, err)
@@ -100,16 +100,28 @@ func (a *Account) openDisk(dir journal.FS, e engines) (err error) {
 	if err := a.take(&saved, e.open, runtime.GOMAXPROCS(0)); err != nil {
 		return err
 	}
-	if d.journal != nil {
-		last, err := e.sweep(known)
-		if err != nil {
-			return err
+	if err := d.begin(known); err != nil {
+		for _, st := range *a.streams.Load() {
+			_ = st.engine.Close() // nothing was changed
 		}
-		d.last = max(d.last, last)
+		return err
 	}
 	a.deleted.changed = make(map[string]bool)
 	a.disk = d
 	return nil
+}
+
+// begin goes on with what was read of a directory, if there is one.
+func (d *disk) begin(known map[uint64]bool) error {
+	if d.dir == nil {
+		return nil
+	}
+	if err := d.goOn(); err != nil {
+		return err
+	}
+	last, err := d.engines.sweep(known)
+	d.last = max(d.last, last)
+	return err
 }
 
 // Close writes what is not on disk yet, and gives the directory of an account

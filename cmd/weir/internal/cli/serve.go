@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -37,14 +38,13 @@ type serveFlags struct {
 	maxMemory      int64
 	drain          time.Duration
 
-	state      string
-	stateEvery time.Duration
+	state string
+	sync  time.Duration // as weir.Config.Sync
 }
 
 const (
 	defaultDelay = 500 * time.Millisecond
 	defaultDrain = 8 * time.Second // containers are commonly killed after ten
-	defaultSave  = 10 * time.Second
 	maxDuration  = time.Hour
 
 	// The environment variables that have no flag: a command line is for
@@ -55,7 +55,7 @@ const (
 
 func newServe(getenv func(string) string) *cobra.Command {
 	f := serveFlags{
-		delay: defaultDelay, drain: defaultDrain, stateEvery: defaultSave,
+		delay: defaultDelay, drain: defaultDrain,
 		maxConnections: kinesisserver.DefaultMaxConnections, maxBody: kinesisserver.DefaultMaxBodyBytes,
 		maxInFlight: kinesisserver.DefaultMaxInFlightBytes,
 		region:      kinesisserver.DefaultRegion, account: kinesisserver.DefaultAccountID,
@@ -73,10 +73,11 @@ The SDK for Go may put a batch twice over HTTP/1.1, seldom where weir runs on Li
 in 1 of 100 large ones elsewhere: docs/testing.md says why. Over --tls it does not.
 
 Everything is kept in memory and ends with the process, unless --state names a
-directory: then it is saved there at the end, and now and then before, and the next
-start goes on with it. Each save writes every stream that has changed, whole, and
-saving takes a tenth of the time at most. So what a crash loses is --state-every and
-the time of two saves, or that of eleven if this is more: 11 s where a save takes one.
+directory: then what a request was answered is on disk, streams, records and settings
+alike, and the next start goes on with it, however this one ended. With --sync 100ms
+records are on disk so much later at most, and a crash takes back what was put in that
+time; with --sync never the operating system says when, and only a crash of the machine
+takes something back. Records are in memory too.
 
 Each flag can be given in the environment instead, as WEIR_ and its name:
 WEIR_LISTEN=0.0.0.0:4567, WEIR_STREAM=orders:2,clicks:4, WEIR_MAX_BODY=1MiB. With
@@ -101,7 +102,7 @@ metrics are for those who give them by HTTP's basic authentication.`,
 		Example: `  weir serve --stream orders:2 --stream clicks:on-demand
   weir serve --limits none --delay 0s --log text    # for tests that must not wait
   weir serve --listen 127.0.0.1:0 --tls             # the line has the port
-  weir serve --state ./weir-state --stream orders   # goes on where it ended
+  weir serve --state ./weir-state --stream orders   # goes on where it ended, or was killed
 
   aws kinesis list-streams --endpoint-url http://127.0.0.1:4567`,
 		Args: noArgs,
@@ -126,8 +127,8 @@ metrics are for those who give them by HTTP's basic authentication.`,
 	flags.Var((*flagval.Memory)(&f.maxMemory), "max-memory", "memory for everything; three quarters of the machine's or the container's unless set")
 	flags.Var((*flagval.Size)(&f.maxInFlight), "max-in-flight", "bytes that the bodies of requests and answers under way may have together")
 	flags.Var(flagval.Duration{Value: &f.drain, Max: maxDuration}, "drain", "how long requests under way may take at the end")
-	flags.StringVar(&f.state, "state", "", "keep streams and records in the directory `DIR`, for the next start")
-	flags.Var(flagval.Duration{Value: &f.stateEvery, Max: maxDuration}, "state-every", "how often to save them, or less often if a save takes long; 0s is at the end only")
+	flags.StringVar(&f.state, "state", "", "keep everything on disk, in the directory `DIR`, for the next start")
+	flags.Var(flagval.Sync{Value: &f.sync, Max: maxDuration}, "sync", "with --state, when a put is on disk: always before its answer, a `TIME` after it, such as 100ms, or never waited for")
 	return c
 }
 
@@ -144,8 +145,19 @@ func (f *serveFlags) run(c *cobra.Command, getenv func(string) string) error {
 		if _, err := fmt.Fprintln(c.OutOrStdout(), "weir: listening on", url); err != nil {
 			return fmt.Errorf("standard output: %w", err)
 		}
+		f.sayLoss(c.ErrOrStderr())
 		return nil
 	})
+}
+
+// sayLoss says what a crash takes back of what was answered, if it does.
+func (f *serveFlags) sayLoss(stderr io.Writer) {
+	switch {
+	case f.sync > 0:
+		fmt.Fprintf(stderr, "weir serve: --sync %v: a crash takes back what was put in the last %v\n", f.sync, f.sync)
+	case f.sync < 0:
+		fmt.Fprintln(stderr, "weir serve: --sync never: a crash of the machine takes back what the system had not written")
+	}
 }
 
 func (f *serveFlags) config(getenv func(string) string, stderr io.Writer) (serve.Config, error) {
@@ -156,14 +168,21 @@ func (f *serveFlags) config(getenv func(string) string, stderr io.Writer) (serve
 	case f.maxMemory < serve.MinMemory:
 		return c, usage.Errorf("--max-memory is less than 64 MiB, which leaves no room for requests")
 	}
-	c.State = serve.State{Dir: f.state, Every: f.stateEvery, Failed: func(err error) {
-		fmt.Fprintf(stderr, "weir serve: %v; the next save may succeed\n", err)
-	}}
+	if f.sync != 0 && f.state == "" {
+		return c, usage.Errorf("--sync needs --state, the directory that is written to")
+	}
+	c.State = f.state
 	if err := errors.Join(serve.CheckScope(f.account, f.region), serve.CheckAddress(f.listen)); err != nil {
 		return c, usage.Error{Err: err}
 	}
 	c.Account = serve.Account(f.limits.None, f.delay)
-	c.Account.ID, c.Account.Region = f.account, f.region
+	c.Account.ID, c.Account.Region, c.Account.Stream.Sync = f.account, f.region, f.sync
+	var telling sync.Mutex
+	c.Account.Failed = func(err error) {
+		telling.Lock()
+		defer telling.Unlock()
+		fmt.Fprintf(stderr, "weir serve: a request was answered with InternalFailure: %v\n", err)
+	}
 	c.Server = kinesisserver.Config{
 		TLS: f.tls, AllowOrigins: f.allowOrigins, AllowHosts: f.allowHosts,
 		MaxConnections: f.maxConnections, MaxBodyBytes: f.maxBody, MaxInFlightBytes: f.maxInFlight, Log: f.logger(stderr),

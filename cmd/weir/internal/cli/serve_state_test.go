@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -86,73 +87,157 @@ func TestServe_stateOfOtherAccounts(t *testing.T) {
 
 func TestServe_stateByEnvironment(t *testing.T) {
 	dir := t.TempDir()
-	s := startServe(t, map[string]string{"WEIR_STATE": dir, "WEIR_STATE_EVERY": "0s", "WEIR_STREAM": "orders"})
-	s.stop()
-	s = startServe(t, nil, "--state", dir)
+	s := startServe(t, map[string]string{"WEIR_STATE": dir, "WEIR_SYNC": "never", "WEIR_STREAM": "orders"})
+	status, errs := s.stop()
+	assert.Zero(t, status)
+	assert.Equal(t, "weir serve: --sync never: a crash of the machine takes back what the system had not written\n", errs)
+	s = startServe(t, nil, "--state", dir, "--sync", "20ms")
 	assert.Equal(t, []any{"orders"}, s.must("ListStreams", `{}`)["StreamNames"])
+	status, errs = s.stop()
+	assert.Zero(t, status)
+	assert.Equal(t, "weir serve: --sync 20ms: a crash takes back what was put in the last 20ms\n", errs)
 }
 
-// refusedState returns what weir serve says of a state that it must refuse.
+func TestServe_syncRefused(t *testing.T) {
+	const how = "must be always, never, or a time above 0s and up to 1h0m0s, such as 100ms"
+	for args, want := range map[string]string{
+		"--sync sometimes --state x": `invalid argument "sometimes" for "--sync" flag: ` + how,
+		"--sync 0s --state x":        `invalid argument "0s" for "--sync" flag: ` + how,
+		"--sync=-1s --state x":       `invalid argument "-1s" for "--sync" flag: ` + how,
+		"--sync 2h --state x":        `invalid argument "2h" for "--sync" flag: ` + how,
+		"--sync 100ms":               "--sync needs --state, the directory that is written to",
+	} {
+		var out, errs bytes.Buffer
+		assert.Equal(t, 1, cli.Run(t.Context(), strings.Fields("serve "+args), noEnv, nil, &out, &errs), args)
+		assert.Equal(t, "weir serve: "+want+"\nRun 'weir serve --help' for usage.\n", errs.String())
+	}
+}
+
+// refusedState returns what weir serve says of a state that it must refuse, and
+// leaves as it is.
 func refusedState(t *testing.T, dir string) string {
 	t.Helper()
+	before := filesIn(t, dir)
 	var out, errs bytes.Buffer
 	status := cli.Run(t.Context(), []string{"serve", "--listen", "127.0.0.1:0", "--state", dir}, noEnv, nil, &out, &errs)
 	assert.Equal(t, 1, status)
 	assert.Empty(t, out.String())
-	return errs.String()
+	assert.True(t, maps.Equal(before, filesIn(t, dir)), "nothing is changed")
+	return strings.TrimSuffix(strings.TrimPrefix(errs.String(), "weir serve: --state: "), "\n")
+}
+
+// filesIn returns what the files below a directory hold.
+func filesIn(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	files := make(map[string]string)
+	require.NoError(t, filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		files[path] = string(text)
+		return err
+	}))
+	return files
 }
 
 func TestServe_stateRefused(t *testing.T) {
+	write := func(t *testing.T, names ...string) (dir string) {
+		dir = t.TempDir()
+		for _, name := range names {
+			require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(`{"weir_state":1,"crc32c":"0","manifest":{}}`), 0o600))
+		}
+		return dir
+	}
 	t.Run("no directory", func(t *testing.T) {
-		file := filepath.Join(t.TempDir(), "file")
-		require.NoError(t, os.WriteFile(file, nil, 0o600))
-		assert.Equal(t, "weir serve: --state: mkdir "+file+": not a directory\n", refusedState(t, file))
+		file := filepath.Join(write(t, "file"), "file")
+		assert.Contains(t, refusedState(t, file), file+": not a directory")
 	})
 	t.Run("in use", func(t *testing.T) {
 		dir := t.TempDir()
 		startServe(t, nil, "--state", dir)
-		assert.Equal(t, "weir serve: --state: "+dir+": another process uses this state: resource temporarily unavailable\n", refusedState(t, dir))
+		assert.Equal(t, dir+": another process uses this state", refusedState(t, dir))
 	})
-	t.Run("no state", func(t *testing.T) {
-		dir := t.TempDir()
-		require.NoError(t, os.WriteFile(filepath.Join(dir, "thesis.doc"), nil, 0o600))
-		assert.Equal(t, "weir serve: --state: "+dir+": has thesis.doc in it, but no manifest.json: it is no state, or a part of one\n", refusedState(t, dir))
+	t.Run("somebody else's", func(t *testing.T) {
+		dir := write(t, "thesis.doc")
+		assert.Equal(t, dir+": has thesis.doc in it, and no account: it is no state of weir serve. Name another directory", refusedState(t, dir))
 	})
-	t.Run("unwritable", func(t *testing.T) {
-		if os.Geteuid() == 0 {
-			t.Skip("root may write anywhere")
-		}
-		dir := t.TempDir()
-		require.NoError(t, os.Chmod(dir, 0o500))
-		assert.Contains(t, refusedState(t, dir), "--state: open "+filepath.Join(dir, "lock")+": permission denied")
+	t.Run("a stream's", func(t *testing.T) {
+		dir := write(t, "0000000000000001.journal")
+		assert.Contains(t, refusedState(t, dir), dir+": holds one stream or one account of a program, and not the state of weir serve")
 	})
-	for _, name := range []string{"manifest.json", "1-1.stream"} {
-		t.Run("damaged "+name, func(t *testing.T) {
-			dir := t.TempDir()
-			s := startServe(t, nil, "--state", dir, "--state-every", "0s", "--stream", "orders")
-			s.put("aGVsbG8=")
-			s.stop()
-			file := filepath.Join(dir, name)
-			text, err := os.ReadFile(file)
-			require.NoError(t, err)
-			text[len(text)/2] ^= 1
-			require.NoError(t, os.WriteFile(file, text, 0o600))
-			assert.Contains(t, refusedState(t, dir), "weir serve: --state: "+file+" is damaged: ")
-			require.NoError(t, os.WriteFile(file, text[:len(text)/2], 0o600))
-			assert.Contains(t, refusedState(t, dir), "weir serve: --state: "+file+" is damaged: ")
+	for _, name := range []string{"manifest.json", "12-1.stream"} {
+		t.Run("of the old form, "+name, func(t *testing.T) {
+			dir := write(t, "lock", name)
+			assert.Equal(t, dir+": holds what an earlier version of weir serve saved: "+name+" says so. This version does not read it, "+
+				"and has changed nothing. Name another directory; keep this one for that version, or remove it", refusedState(t, dir))
 		})
 	}
+	t.Run("unwritable", func(t *testing.T) {
+		dir := filepath.Join("/proc", "self", "fd") // not even root may write there
+		if _, err := os.Stat(dir); err != nil {
+			dir = write(t)
+			require.NoError(t, os.Chmod(dir, 0o500))
+		}
+		var out, errs bytes.Buffer
+		assert.Equal(t, 1, cli.Run(t.Context(), []string{"serve", "--listen", "127.0.0.1:0", "--state", filepath.Join(dir, "x")}, noEnv, nil, &out, &errs))
+		assert.Contains(t, errs.String(), "weir serve: --state: mkdir "+filepath.Join(dir, "x"))
+	})
 }
 
-// A save that fails is told, and so is the last one, by the exit status.
-func TestServe_stateCannotBeSaved(t *testing.T) {
+// What is damaged is named, and nothing is served.
+func TestServe_stateDamaged(t *testing.T) {
 	dir := t.TempDir()
-	s := startServe(t, nil, "--state", dir, "--state-every", "0s", "--stream", "orders")
-	require.NoError(t, os.RemoveAll(dir))
-	status, errs := s.stop()
-	assert.Equal(t, 1, status)
-	assert.Contains(t, errs, "weir serve: --state: open "+filepath.Join(dir, "1-1.stream"))
-	assert.ErrorIs(t, statError(dir), fs.ErrNotExist)
+	s := startServe(t, nil, "--state", dir, "--stream", "orders")
+	for range 3 {
+		s.put("aGVsbG8=")
+	}
+	s.must("AddTagsToStream", `{"StreamName":"orders","Tags":{"team":"a"}}`)
+	s.stop()
+	account := filepath.Join(dir, "000000000000-us-east-1")
+	stream := filepath.Join(account, "streams", "0000000000000001-orders.stream")
+	for _, damaged := range []string{account, stream} {
+		file := filepath.Join(damaged, "0000000000000001.journal")
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for _, at := range []int{len(text) / 3, len(text) / 2} {
+			text[at] ^= 1
+			require.NoError(t, os.WriteFile(file, text, 0o600))
+			said := refusedState(t, dir)
+			assert.Contains(t, said, damaged)
+			assert.Contains(t, said, "0000000000000001.journal is damaged at byte ")
+			text[at] ^= 1
+		}
+		require.NoError(t, os.WriteFile(file, text, 0o600))
+	}
+	require.NoError(t, os.Rename(stream, stream+"-away"))
+	assert.Contains(t, refusedState(t, dir), "stream orders: saved stream is damaged: "+stream+" is missing or has no journal")
+	require.NoError(t, os.Rename(stream+"-away", stream))
+	s = startServe(t, nil, "--state", dir)
+	assert.Len(t, s.records("shardId-000000000000"), 3)
+}
+
+// Requests that name other accounts and regions leave nothing on disk unless
+// they leave something behind.
+func TestServe_stateOfWhoOnlyAsks(t *testing.T) {
+	dir := t.TempDir()
+	s := startServe(t, nil, "--state", dir)
+	s.must("ListStreams", `{}`)
+	assert.Empty(t, accountsIn(t, dir))
+	s.must("CreateStream", `{"StreamName":"s","ShardCount":1}`)
+	assert.Equal(t, []string{"000000000000-us-east-1"}, accountsIn(t, dir))
+}
+
+func accountsIn(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	for _, e := range entries {
+		if e.IsDir() {
+			names = append(names, e.Name())
+		}
+	}
+	return names
 }
 
 func statError(path string) error {

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"sync"
 	"time"
 
 	"github.com/weirstream/weir/aws/account"
@@ -28,8 +27,9 @@ type Config struct {
 	// Streams are those of that account which are ACTIVE from the beginning. Those
 	// that State has already stay as they are.
 	Streams []Stream
-	// State is where everything is kept over restarts.
-	State State
+	// State is the directory in which everything is kept. Empty means that it ends
+	// with the process. When records are on disk is Account.Stream.Sync.
+	State string
 	// MaxMemory is how many bytes the process may take, about: see
 	// [account.Config.Memory] for what happens when the half that is for streams is
 	// full. Bounds of Server that are too high for it are lowered, and the garbage
@@ -41,7 +41,7 @@ type Config struct {
 }
 
 // Run serves until ctx ends; then it takes no more requests, ends the open
-// subscriptions, waits for requests under way, saves the state, and returns nil. When
+// subscriptions, waits for requests under way, closes the state, and returns nil. When
 // it is ready for requests it calls ready with the endpoint's URL; an error of ready
 // ends it.
 func Run(ctx context.Context, c Config, ready func(url string) error) (err error) {
@@ -52,12 +52,12 @@ func Run(ctx context.Context, c Config, ready func(url string) error) (err error
 	}
 	defer listener.Close() // again, unless something fails before Serve
 	defer c.bound()()
-	kept, err := openKeeper(c.State.Dir)
+	kept, err := openKeeper(c.State)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, kept.close()) }()
 	accounts, err := openAccounts(ctx, c, kept)
+	defer func() { err = errors.Join(err, kept.close(accounts)) }()
 	if err != nil {
 		return err
 	}
@@ -66,13 +66,7 @@ func Run(ctx context.Context, c Config, ready func(url string) error) (err error
 	if err != nil {
 		return err
 	}
-	saving, end := context.WithCancel(ctx)
-	var saver sync.WaitGroup
-	saver.Go(func() { kept.run(saving, accounts, c.State) })
-	err = serve(ctx, c, server, listener, ready)
-	end()
-	saver.Wait()
-	return errors.Join(err, kept.save(accounts))
+	return serve(ctx, c, server, listener, ready)
 }
 
 // serve serves until ctx ends or the server fails.
@@ -91,23 +85,25 @@ func serve(ctx context.Context, c Config, server *kinesisserver.Server, listener
 }
 
 // openAccounts returns the accounts that were kept, and among them the one of
-// requests that name none, with the first streams.
+// requests that name none, with the first streams. With an error too, those that
+// are open are to be closed.
 func openAccounts(ctx context.Context, c Config, kept *keeper) (*kinesisserver.Registry, error) {
 	clock := new(clock)
+	configOf := func(id, region string) account.Config {
+		config := c.Account
+		config.ID, config.Region, config.Now = id, region, clock.now
+		return config
+	}
 	accounts := kinesisserver.NewRegistry(kinesisserver.RegistryConfig{
 		AccountID: c.Account.ID, Region: c.Account.Region,
-		Open: func(id, region string) (*account.Account, error) {
-			config := c.Account
-			config.ID, config.Region, config.Now = id, region, clock.now
-			return kept.account(config)
-		},
+		Open: func(id, region string) (*account.Account, error) { return kept.account(configOf(id, region)) },
 	})
-	if err := kept.openAll(accounts); err != nil {
-		return nil, err
+	if err := kept.openAll(accounts, configOf); err != nil {
+		return accounts, err
 	}
 	first, err := accounts.Account("", "")
 	if err != nil {
-		return nil, err
+		return accounts, err
 	}
 	return accounts, clock.createBefore(ctx, first, c.Streams)
 }

@@ -1,19 +1,10 @@
-// Package state keeps accounts and their streams in a directory, so that a later
-// process can go on with them.
-//
-// The directory has one file for each stream and a manifest that names them. A save
-// writes the files of those streams that have changed under new names, then the new
-// manifest beside the old one, and renames it: what is not in the manifest does not
-// count, so a process that dies while it saves leaves the state of the save before.
-// Nothing is removed before everything that the manifest names was read and found
-// sound, and then only by the next save.
-// Everything is checksummed. What is damaged, or of a later version, is refused with
-// an error that names the file; it is never taken for empty.
+// Package state is the directory of weir serve: which accounts it has, each in a
+// directory of its own, and that one process at a time uses it. What is in an
+// account's directory is the account's.
 package state
 
 import (
-	"cmp"
-	"encoding/json"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -21,225 +12,126 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"strconv"
+	"strings"
+
+	"github.com/weirstream/weir/internal/journal"
 )
+
+// A Scope names an account in a region.
+type Scope struct{ ID, Region string }
+
+// String returns what the account's directory is called.
+func (s Scope) String() string { return s.ID + "-" + s.Region }
+
+// A Dir is a directory that is this process's.
+type Dir struct {
+	path   string
+	unlock func() error
+}
+
+const lockName = "LOCK"
+
+var accountDir = regexp.MustCompile(`^(\d{12})-([a-z0-9-]{1,64})$`)
+
+// Open takes a directory, which it makes if there is none. The error says why it
+// cannot be used: it is somebody else's, another process has it, or it cannot be
+// written. Nothing in it is changed then.
+func Open(path string) (*Dir, error) {
+	dir := journal.Dir(path)
+	names, err := dir.List()
+	if errors.Is(err, fs.ErrNotExist) {
+		err = dir.Make()
+	}
+	if err == nil {
+		err = check(path, names)
+	}
+	if err != nil {
+		return nil, err
+	}
+	unlock, err := dir.Lock()
+	if errors.Is(err, journal.ErrLocked) {
+		return nil, fmt.Errorf("%s: another process uses this state", path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := try(path); err != nil {
+		return nil, errors.Join(err, unlock())
+	}
+	return &Dir{path, unlock}, nil
+}
+
+// try writes and removes a file, so that what cannot be written is known now, and
+// not when the first stream is created.
+func try(path string) error {
+	f, err := os.CreateTemp(path, lockName+"-*")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+// check refuses a directory that is no state.
+func check(path string, names []string) error {
+	foreign := ""
+	for _, name := range names {
+		switch {
+		case accountDir.MatchString(name):
+			return nil
+		case isOld(path, name):
+			return fmt.Errorf("%s: holds what an earlier version of weir serve saved: %s says so. This version does not read it, and has changed nothing. "+
+				"Name another directory; keep this one for that version, or remove it", path, name)
+		case strings.HasSuffix(name, ".journal"):
+			return fmt.Errorf("%s: holds one stream or one account of a program, and not the state of weir serve: %s says so. Name another directory", path, name)
+		case !strings.HasPrefix(name, lockName):
+			foreign = name
+		}
+	}
+	if foreign != "" {
+		return fmt.Errorf("%s: has %s in it, and no account: it is no state of weir serve. Name another directory", path, foreign)
+	}
+	return nil
+}
+
+// What earlier versions saved: a manifest, and a file for each stream that says
+// which save wrote it.
+var oldStream = regexp.MustCompile(`^\d+-\d+\.stream$`)
 
 const (
-	manifestName = "manifest.json"
-	lockName     = "lock"
-	streamSuffix = ".stream"
-	tempSuffix   = ".tmp"
-
-	dirMode  = 0o700 // records are nobody else's business
-	fileMode = 0o600
+	oldManifest = "manifest.json"
+	oldBegins   = `{"weir_state":`
 )
 
-// An Account is an account in one region, as it is saved.
-type Account struct {
-	ID     string
-	Region string
-	// Settings is what the account knows besides its streams' shards, in JSON.
-	Settings json.RawMessage
-	Streams  []Stream
-}
-
-// A Stream is a stream of an account, as it is saved.
-type Stream struct {
-	Name string
-	// Version says what the stream holds: while it stays the same, it is not written
-	// again. Empty means that it is written each time.
-	Version string
-	// Save writes the stream. It is nil in what [Dir.Load] returns.
-	Save func(io.Writer) error
-	// File is where the stream was written to: what Load returns.
-	File string
-}
-
-// A Dir is a directory that holds the state of one process at a time. Use it from
-// one goroutine at a time.
-type Dir struct {
-	path string
-	lock *os.File
-	last manifest // what the directory holds
-	// checked says that the files which last names were read and are sound, or that
-	// this process wrote them. Before that nothing is removed.
-	checked bool
-}
-
-// Open opens a directory, which it creates if there is none, and reads its manifest.
-// The error says why the directory cannot be used: it is no state, it is damaged,
-// another process has it, or it cannot be written.
-func Open(path string) (*Dir, error) {
-	if err := os.MkdirAll(path, dirMode); err != nil {
-		return nil, err
+// isOld reports whether a file is of what earlier versions saved.
+func isOld(path, name string) bool {
+	if oldStream.MatchString(name) {
+		return true
 	}
-	d := &Dir{path: path}
-	if err := d.open(); err != nil {
-		return nil, errors.Join(err, d.Close())
+	if name != oldManifest {
+		return false
 	}
-	return d, nil
+	f, err := os.Open(filepath.Join(path, name))
+	if err != nil {
+		return false
+	}
+	defer f.Close() // it is read only
+	begins, _ := io.ReadAll(io.LimitReader(f, int64(len(oldBegins))))
+	return bytes.Equal(begins, []byte(oldBegins))
 }
+
+// Accounts returns the accounts that there are, by id and region.
+func (d *Dir) Accounts() (list []Scope, err error) {
+	entries, err := os.ReadDir(d.path)
+	for _, e := range entries {
+		if parts := accountDir.FindStringSubmatch(e.Name()); parts != nil && e.IsDir() {
+			list = append(list, Scope{parts[1], parts[2]})
+		}
+	}
+	return list, err
+}
+
+// Path returns the directory of an account.
+func (d *Dir) Path(s Scope) string { return filepath.Join(d.path, s.String()) }
 
 // Close lets go of the directory.
-func (d *Dir) Close() error {
-	if d.lock == nil {
-		return nil
-	}
-	return d.lock.Close()
-}
-
-func (d *Dir) open() (err error) {
-	if d.lock, err = os.OpenFile(d.file(lockName), os.O_RDWR|os.O_CREATE, fileMode); err != nil {
-		return err
-	}
-	if err := lock(d.lock); err != nil {
-		return fmt.Errorf("%s: another process uses this state: %w", d.path, err)
-	}
-	d.last, err = readManifest(d.file(manifestName))
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		if err := d.isNew(); err != nil {
-			return err
-		}
-		d.checked = true                   // it names none
-		return d.writeManifest(manifest{}) // and learn whether that is possible
-	default:
-		return err
-	}
-}
-
-// isNew refuses a directory that has something in it already.
-func (d *Dir) isNew() error {
-	entries, err := os.ReadDir(d.path)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		if name := e.Name(); name != lockName && name != manifestName+tempSuffix {
-			return fmt.Errorf("%s: has %s in it, but no %s: it is no state, or a part of one", d.path, name, manifestName)
-		}
-	}
-	return nil
-}
-
-// isNewest refuses a manifest that was put back: files of saves after it are more
-// than what one unfinished save leaves.
-func (d *Dir) isNewest() error {
-	entries, err := os.ReadDir(d.path)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		generation, ok := generationOf(e.Name())
-		if ok && generation > d.last.Generation+1 {
-			return fmt.Errorf("%s is older than %s beside it: it names save %d, that is of save %d; move the file away to begin with what is older",
-				d.file(manifestName), e.Name(), d.last.Generation, generation)
-		}
-	}
-	return nil
-}
-
-// streamFile is the name of a stream's file: which save wrote it, and as which of its
-// streams.
-var streamFile = regexp.MustCompile(`^([0-9]+)-[0-9]+` + regexp.QuoteMeta(streamSuffix) + `$`)
-
-// generationOf returns the save that wrote the file of a stream, by its name.
-func generationOf(name string) (generation uint64, ok bool) {
-	parts := streamFile.FindStringSubmatch(name)
-	if parts == nil {
-		return 0, false
-	}
-	generation, err := strconv.ParseUint(parts[1], 10, 64)
-	return generation, err == nil
-}
-
-// sweep removes the files of this package that the manifest does not name. What
-// somebody else put beside them stays.
-func (d *Dir) sweep() error {
-	named := d.last.files()
-	entries, err := os.ReadDir(d.path)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		name := e.Name()
-		if _, ours := generationOf(name); name == manifestName+tempSuffix || ours && !named[name] {
-			err = cmp.Or(err, os.Remove(d.file(name)))
-		}
-	}
-	return err
-}
-
-// Load returns what the directory holds. All files were read and are as they were
-// written; nothing is removed or changed.
-func (d *Dir) Load() ([]Account, error) {
-	if err := d.isNewest(); err != nil {
-		return nil, err
-	}
-	var accounts []Account
-	for _, saved := range d.last.Accounts {
-		a := Account{ID: saved.ID, Region: saved.Region, Settings: saved.Settings}
-		for _, s := range saved.Streams {
-			path := d.file(s.File)
-			if err := s.check(path); err != nil {
-				return nil, err
-			}
-			a.Streams = append(a.Streams, Stream{Name: s.Name, Version: s.Version, File: path})
-		}
-		accounts = append(accounts, a)
-	}
-	d.checked = true
-	return accounts, nil
-}
-
-// Save makes accounts what the directory holds, and removes what it held before.
-// After an error it holds what it held before. What is there already is read
-// first, unless [Dir.Load] has done so.
-func (d *Dir) Save(accounts []Account) error {
-	if !d.checked {
-		if _, err := d.Load(); err != nil {
-			return err
-		}
-	}
-	next, n := manifest{Generation: d.last.Generation + 1}, 0
-	for _, a := range accounts {
-		saved := savedAccount{ID: a.ID, Region: a.Region, Settings: a.Settings}
-		for _, s := range a.Streams {
-			n++
-			stream, err := d.saveStream(a, s, fmt.Sprintf("%d-%d%s", next.Generation, n, streamSuffix))
-			if err != nil {
-				return errors.Join(err, d.sweep())
-			}
-			saved.Streams = append(saved.Streams, stream)
-		}
-		next.Accounts = append(next.Accounts, saved)
-	}
-	if next.equal(d.last) {
-		return d.sweep() // of what a process left that died
-	}
-	if err := d.writeManifest(next); err != nil {
-		return errors.Join(err, d.sweep())
-	}
-	return d.sweep()
-}
-
-// saveStream writes a stream to a file of that name, unless the directory has it.
-func (d *Dir) saveStream(a Account, s Stream, name string) (savedStream, error) {
-	before := d.last.stream(a.ID, a.Region, s.Name)
-	if s.Version != "" && before != nil && before.Version == s.Version {
-		return *before, nil
-	}
-	size, sum, err := writeFile(d.file(name), s.Save)
-	return savedStream{Name: s.Name, File: name, Size: size, Checksum: sum, Version: s.Version}, err
-}
-
-func (d *Dir) file(name string) string { return filepath.Join(d.path, name) }
-
-// sync makes what happened to the directory's entries durable.
-func (d *Dir) sync() error {
-	f, err := os.Open(d.path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
-}
+func (d *Dir) Close() error { return d.unlock() }
