@@ -3,6 +3,7 @@ package account_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -309,4 +310,126 @@ func everythingOnDisk(t *testing.T, dir string) (names []string) {
 		names = append(names, e.Name())
 	}
 	return names
+}
+
+// What is under way when the process is killed happens when it is due, once,
+// whether that is before the next start or after it.
+func TestOpen_killedWhileChanging(t *testing.T) {
+	for _, s := range steps() {
+		if !slices.Contains([]string{"SplitShard", "MergeShards", "UpdateShardCount", "StartStreamEncryption", "UpdateStreamMode",
+			"DeleteStream", "CreateStream again", "RegisterStreamConsumer", "DeregisterStreamConsumer", "CreateChannel", "DeleteChannel"}, s.name) {
+			continue
+		}
+		t.Run(s.name, func(t *testing.T) {
+			c := withDelays()
+			f, dir := newOnDisk(t, c)
+			for _, before := range steps() {
+				if before.name == s.name {
+					break
+				}
+				require.NoError(t, before.run(f), before.name)
+				f.clock.Advance(time.Minute)
+			}
+			require.NoError(t, s.run(f))
+			during := everything(f)
+			early := f.killed(dir, c)
+			require.Equal(t, during, everything(early), "still under way")
+			f.clock.Advance(time.Minute)
+			early.clock.Advance(time.Minute)
+			late := f.killed(dir, c) // nobody has looked at it before
+			done := everything(f)
+			require.NotEqual(t, during, done)
+			require.Equal(t, names(done), names(everything(late)))
+			require.Equal(t, names(done), names(everything(early)))
+		})
+	}
+}
+
+// Files of ours that a crash left are removed, and no others.
+func TestOpen_sweepsWhatIsLeft(t *testing.T) {
+	f, dir := newOnDisk(t, account.Instant())
+	f.create("S", 1)
+	require.NoError(t, f.Close())
+	streams := filepath.Join(dir, "streams")
+	left := filepath.Join(streams, "0000000000000007-left.stream")
+	s, err := weir.Open(left, weir.Config{Name: "left"})
+	require.NoError(t, err)
+	require.NoError(t, s.Close())
+	mixed := filepath.Join(streams, "0000000000000008-mixed.stream")
+	require.NoError(t, os.CopyFS(mixed, os.DirFS(left)))
+	require.NoError(t, os.WriteFile(filepath.Join(mixed, "notes.txt"), nil, 0o600))
+	require.NoError(t, os.Mkdir(filepath.Join(streams, "elses"), 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(streams, "0000000000000009-file.stream"), nil, 0o600))
+	f = openAt(t, dir, account.Instant(), f.clock)
+	assert.Equal(t, []string{"0000000000000001-S.stream", "0000000000000008-mixed.stream", "0000000000000009-file.stream", "elses"},
+		everythingOnDisk(t, streams))
+	assert.Equal(t, []string{"notes.txt"}, everythingOnDisk(t, mixed))
+	f.create("T", 1)
+	assert.DirExists(t, filepath.Join(streams, "0000000000000009-T.stream"), "a number that no directory has had")
+}
+
+func TestOpen_accountRefuses(t *testing.T) {
+	f, dir := newOnDisk(t, account.Instant())
+	f.create("S", 1)
+	stream := filepath.Join(t.TempDir(), "stream")
+	s, err := weir.Open(stream, weir.Config{})
+	require.NoError(t, err)
+	require.NoError(t, s.Close())
+	_, err = account.Open(dir, account.Config{ID: id})
+	require.ErrorIs(t, err, weir.ErrInUse)
+	require.ErrorContains(t, err, "open account in "+dir)
+	require.NoError(t, f.Close())
+	_, err = account.Open(dir, account.Config{ID: id, Region: "eu-west-1"})
+	require.EqualError(t, err, "open account in "+dir+": the directory holds account 123456789012 in us-east-1, and not 123456789012 in eu-west-1")
+	_, err = account.Open(stream, account.Config{})
+	require.EqualError(t, err, "open account in "+stream+": the directory holds a stream, and not an account")
+	_, err = weir.Open(dir, weir.Config{})
+	require.EqualError(t, err, "open stream in "+dir+": the directory holds a journal, but not that of a stream")
+	f = openAt(t, dir, account.Instant(), f.clock)
+	assert.Equal(t, account.StatusActive, f.status("S"))
+}
+
+// An account that is closed answers nothing but what is in memory.
+func TestAccount_close(t *testing.T) {
+	f, dir := newOnDisk(t, account.Instant())
+	assert.NoDirExists(t, dir, "who only asks leaves nothing")
+	f.create("S", 1)
+	require.NoError(t, f.Close())
+	require.NoError(t, f.Close(), "again it does nothing")
+	_, err := f.CreateStream(f.ctx, &account.CreateStreamInput{StreamName: ptr("T"), ShardCount: ptr(int32(1))})
+	f.failsAs(err, account.CodeInternalFailure)
+	_, err = f.PutRecord(f.ctx, &account.PutRecordInput{StreamName: S(), PartitionKey: ptr("k"), Data: []byte("x")})
+	f.failsAs(err, account.CodeInternalFailure)
+	_, err = f.AddTagsToStream(f.ctx, &account.AddTagsToStreamInput{StreamName: S(), Tags: map[string]string{"a": "b"}})
+	f.failsAs(err, account.CodeInternalFailure)
+	require.NoError(t, newAccount(t, account.Config{}).Close(), "in memory")
+}
+
+// An account that has nothing leaves nothing when it is let go of.
+func TestAccount_discardedOnDisk(t *testing.T) {
+	f, dir := newOnDisk(t, account.Instant())
+	f.create("S", 1)
+	_, err := f.DeleteStream(f.ctx, &account.DeleteStreamInput{StreamName: S()})
+	require.NoError(t, err)
+	f.clock.Advance(time.Hour)
+	require.True(t, f.IsEmpty())
+	f.Discard()
+	assert.NoDirExists(t, dir)
+
+	f, dir = newOnDisk(t, account.Instant())
+	f.create("S", 1)
+	f.Discard()
+	f = openAt(t, dir, account.Instant(), f.clock)
+	assert.Equal(t, account.StatusActive, f.status("S"))
+}
+
+// names leaves of what an account says what does not depend on which run has
+// carried a change out.
+func names(seen map[string]any) map[string]any {
+	for key, what := range seen {
+		if d, ok := what.(account.StreamDescription); ok {
+			seen[key] = withoutNumbers(d)
+		}
+	}
+	return seen
 }

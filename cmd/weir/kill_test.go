@@ -119,12 +119,7 @@ func (l *ledger) arrange(p *process, run int) {
 // check checks that a process has what was answered, and nothing that was not
 // asked for.
 func (l *ledger) check(t *testing.T, p *process) {
-	var list struct{ StreamNames []string }
-	require.NoError(t, json.Unmarshal([]byte(p.call(t, "ListStreams", `{"Limit":10000}`)), &list))
-	there := make(map[string]bool)
-	for _, name := range list.StreamNames {
-		there[name] = true
-	}
+	there := p.allStreams(t)
 	for name, state := range l.streams {
 		switch state {
 		case "there", "split":
@@ -148,6 +143,24 @@ func (l *ledger) check(t *testing.T, p *process) {
 		require.Contains(t, told[operation], `"`+part+`"`)
 	}
 	l.checkRecords(t, p)
+}
+
+func (p *process) allStreams(t *testing.T) map[string]bool {
+	there := make(map[string]bool)
+	for next := `{}`; ; {
+		var page struct {
+			StreamNames []string
+			NextToken   string
+		}
+		require.NoError(t, json.Unmarshal([]byte(p.call(t, "ListStreams", next)), &page))
+		for _, name := range page.StreamNames {
+			there[name] = true
+		}
+		if page.NextToken == "" {
+			return there
+		}
+		next = fmt.Sprintf(`{"NextToken":%q}`, page.NextToken)
+	}
 }
 
 func (p *process) allConsumers(t *testing.T) (all string) {
