@@ -1,9 +1,11 @@
 package account_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -432,4 +434,58 @@ func names(seen map[string]any) map[string]any {
 		}
 	}
 	return seen
+}
+
+// A change that the engine cannot write down stays under way, is tried again a
+// second later, and happens after a restart at the latest.
+func TestOpen_changeThatCannotBeCarriedOut(t *testing.T) {
+	told := 0
+	c := account.Instant()
+	c.Failed = func(error) { told++ }
+	f, dir := newOnDisk(t, c)
+	f.create("S", 1)
+	require.NoError(t, f.Stream("S").Close()) // as a disk that fails for good
+	f.split(0, "12345")
+	assert.Equal(t, account.StatusUpdating, f.status("S"))
+	assert.Equal(t, 1, told)
+	f.clock.Advance(2 * time.Second)
+	assert.Equal(t, account.StatusUpdating, f.status("S"))
+	assert.Equal(t, 2, told)
+	_, err := f.IncreaseStreamRetentionPeriod(f.ctx, &account.IncreaseStreamRetentionPeriodInput{StreamName: S(), RetentionPeriodHours: ptr(int32(48))})
+	f.failsAs(err, account.CodeResourceInUse)
+
+	f = f.killed(dir, c)
+	assert.Equal(t, account.StatusActive, f.status("S"))
+	assert.Len(t, f.describe("S").Shards, 3)
+}
+
+// A consumer that the engine could not deregister does not stand in the way of
+// one of its name, and is gone after a restart.
+func TestOpen_consumerThatIsLeft(t *testing.T) {
+	f, dir := newOnDisk(t, account.Instant())
+	f.create("S", 1)
+	_, err := f.Stream("S").RegisterConsumer(t.Context(), "c")
+	require.NoError(t, err)
+	assert.Empty(t, f.killed(dir, account.Instant()).Stream("S").Consumers())
+	f.register("c")
+	assert.Len(t, f.killed(dir, account.Instant()).Stream("S").Consumers(), 1)
+}
+
+// What is opened counts in the memory that accounts share, and gives it back.
+func TestOpen_countsMemory(t *testing.T) {
+	c := account.Instant()
+	c.Memory = account.NewMemory(64 << 20)
+	f, dir := newOnDisk(t, c)
+	f.create("S", 2)
+	for i := range 1000 {
+		f.put(fmt.Sprint(i), strings.Repeat("x", 1000))
+	}
+	held := c.Memory.Held()
+	require.Greater(t, held, int64(1000*1000))
+	f.Discard()
+	require.Zero(t, c.Memory.Held())
+	f = openAt(t, dir, c, f.clock)
+	assert.InEpsilon(t, held, c.Memory.Held(), 0.2)
+	f.Discard()
+	assert.Zero(t, c.Memory.Held())
 }

@@ -95,18 +95,23 @@ func (st *stream) settleLocked(now time.Time) {
 		if err != nil {
 			_ = st.a.failed(err)
 			st.due.Store(now.Add(retryEvery).UnixNano())
-			return
+		} else {
+			st.changedLocked()
 		}
-		st.a.disk.touch(st)
-		st.change, st.extra = nil, 0
-		st.unreserve()
-		st.status = StatusActive
-		if !st.gone {
-			st.open.Store(true)
-		}
-		st.due.Store(0) // last: who sees it sees the change
 	}
 	st.settleConsumersLocked(now)
+}
+
+// changedLocked ends a change that was carried out.
+func (st *stream) changedLocked() {
+	st.a.disk.touch(st)
+	st.change, st.extra = nil, 0
+	st.unreserve()
+	st.status = StatusActive
+	if !st.gone {
+		st.open.Store(true)
+	}
+	st.due.Store(0) // last: who sees it sees the change
 }
 
 // needActive refuses an operation unless the stream is ACTIVE.
