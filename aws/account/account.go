@@ -11,11 +11,12 @@
 //
 // The zero [Config] is the service: a stream takes seconds to become ACTIVE,
 // and a second DescribeLimits within a second is refused. [Instant] is the
-// Config of an account that does not keep anybody waiting.
+// Config of an account that does not keep anybody waiting. What [New] makes ends
+// with the process; [Open] keeps an account on disk.
 //
 // Statuses are decided from the clock at the moment of a call, and a change
 // that fell due in between took effect when it was due. There is no goroutine,
-// and no timer but within [Subscription.Next], so an Account needs nothing in a
+// and no timer but within [Subscription.Next] and for a Sync, so an Account needs nothing in a
 // testing/synctest bubble. All methods may be called by any number of
 // goroutines at a time. Every error is an [*Error], but for a context's.
 //

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/weirstream/weir/aws/account"
 )
@@ -52,4 +53,29 @@ func ExampleError() {
 	// Output:
 	// 400 ResourceNotFoundException
 	// Stream clicks under account 000000000000 not found.
+}
+
+// What an operation has answered is there when the account is opened again,
+// however the process ended.
+func ExampleOpen() {
+	ctx := context.Background()
+	dir, err := os.MkdirTemp("", "account")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	for range 2 {
+		a, err := account.Open(dir, account.Instant())
+		if err != nil {
+			panic(err)
+		}
+		_, err = a.CreateStream(ctx, &account.CreateStreamInput{StreamName: account.Ptr("clicks"), ShardCount: account.Ptr(int32(2))})
+		fmt.Println(err)
+		if err := a.Close(); err != nil {
+			panic(err)
+		}
+	}
+	// Output:
+	// <nil>
+	// ResourceInUseException: Stream clicks under account 000000000000 already exists.
 }

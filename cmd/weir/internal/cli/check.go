@@ -9,6 +9,7 @@ import (
 
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/cmd/weir/internal/figures"
+	"github.com/weirstream/weir/cmd/weir/internal/state"
 	"github.com/weirstream/weir/cmd/weir/internal/table"
 	"github.com/weirstream/weir/cmd/weir/internal/usage"
 )
@@ -64,6 +65,9 @@ func checkStorage(ctx context.Context, dir string) (*weir.StorageCheck, error) {
 	type outcome struct {
 		check *weir.StorageCheck
 		err   error
+	}
+	if below := state.StreamsBelow(dir); below != "" {
+		return nil, fmt.Errorf("%s: is of weir serve --state, and holds many streams; name one of those in %s", dir, below)
 	}
 	done := make(chan outcome, 1)
 	go func() {

@@ -135,3 +135,19 @@ func (d *Dir) Path(s Scope) string { return filepath.Join(d.path, s.String()) }
 
 // Close lets go of the directory.
 func (d *Dir) Close() error { return d.unlock() }
+
+// StreamsBelow returns where streams are kept in a directory that is a state, or
+// an account of one: a path, or several as a pattern. It is empty for others.
+func StreamsBelow(path string) string {
+	const streams = "streams" // as package account calls it
+	if info, err := os.Stat(filepath.Join(path, streams)); err == nil && info.IsDir() {
+		return filepath.Join(path, streams)
+	}
+	names, _ := journal.Dir(path).List()
+	for _, name := range names {
+		if accountDir.MatchString(name) {
+			return filepath.Join(path, "*", streams)
+		}
+	}
+	return ""
+}
