@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -127,7 +128,10 @@ func (s *Stream) Resize(ctx context.Context, shards int) error {
 // maxShards is more than any stream has; what is more is no number of shards.
 const maxShards = 1 << 20
 
-// RegisterConsumer registers a consumer, and waits until it is ACTIVE.
+// RegisterConsumer registers a consumer, and waits until it is ACTIVE. It tries
+// again for up to ten seconds where the service is at a limit, such as of
+// consumers that are being registered at the same time, and where the name is
+// still that of a consumer that is being deregistered.
 func (s *Stream) RegisterConsumer(ctx context.Context, name string) error {
 	if ctx == nil {
 		return errNilContext
@@ -136,8 +140,7 @@ func (s *Stream) RegisterConsumer(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.client.RegisterStreamConsumer(ctx, &kinesis.RegisterStreamConsumerInput{StreamARN: &arn, ConsumerName: &name})
-	if err != nil {
+	if err := s.register(ctx, arn, name); err != nil {
 		return s.consumerRefused(ctx, "register", name, err)
 	}
 	return until(ctx, "consumer "+name, func() (bool, error) {
@@ -147,6 +150,32 @@ func (s *Stream) RegisterConsumer(ctx context.Context, name string) error {
 		}
 		return d.ConsumerStatus == types.ConsumerStatusActive, nil
 	})
+}
+
+// register registers a consumer, and tries again what may pass.
+func (s *Stream) register(ctx context.Context, arn, name string) error {
+	const attempts = 10
+	for attempt := 1; ; attempt++ {
+		_, err := s.client.RegisterStreamConsumer(ctx, &kinesis.RegisterStreamConsumerInput{StreamARN: &arn, ConsumerName: &name})
+		if err == nil || attempt == attempts || !s.mayRegister(ctx, name, err) {
+			return err
+		}
+		if pause(ctx, time.Second/2+rand.N(time.Second/2)) != nil {
+			return err // that ctx has ended is seen where it is told
+		}
+	}
+}
+
+// mayRegister reports whether a registration that was refused may pass later.
+func (s *Stream) mayRegister(ctx context.Context, name string, err error) bool {
+	switch codeOf(err) {
+	case codeLimit, codeThrottling:
+		return true
+	case codeInUse: // by a consumer, by one that goes, or by the stream's change
+		d, err := s.describe(ctx, name)
+		return codeOf(err) == codeNotFound || err == nil && d.ConsumerStatus == types.ConsumerStatusDeleting
+	}
+	return false
 }
 
 // DeregisterConsumer ends a consumer. The service takes some seconds more until

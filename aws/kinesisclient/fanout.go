@@ -19,13 +19,13 @@ import (
 // A subscriber reads by the subscriptions of a consumer, one after the other.
 type subscriber struct {
 	stream   *Stream
-	client   *kinesis.Client // its own: see subscribe
 	consumer string
 	arn      string
 	id       weir.ShardID
 	shard    string // the same, as the service has it
 	life     life
 	at       weir.Position // where the next subscription begins
+	silent   time.Duration // how long Next has waited since the last event
 	ended    error         // why there will be no more events; nil while there may be
 	records  []weir.Record
 
@@ -41,9 +41,7 @@ func (s *Stream) subscribe(ctx context.Context, shard weir.ShardID, from weir.Po
 		return nil, s.consumerRefused(ctx, "describe", consumer, err)
 	}
 	r := &subscriber{
-		// Subscriptions of one client would share the SDK's decoder of events,
-		// which is not made for several goroutines.
-		stream: s, client: kinesis.New(s.client.Options()), consumer: consumer, arn: aws.ToString(d.ConsumerARN),
+		stream: s, consumer: consumer, arn: aws.ToString(d.ConsumerARN),
 		id: shard, shard: shard.String(), life: newLife(ctx), at: from,
 	}
 	opened := time.Now()
@@ -84,7 +82,10 @@ func (r *subscriber) call(ctx context.Context) (*kinesis.SubscribeToShardEventSt
 	at := placeOf(r.at)
 	request, cancel := context.WithCancel(r.life.ctx)
 	stop := context.AfterFunc(ctx, cancel)
-	out, err := r.client.SubscribeToShard(request, &kinesis.SubscribeToShardInput{
+	// Subscriptions of one client would share the SDK's decoder of events, which
+	// is not made for several goroutines; one that was left may still be read.
+	own := kinesis.New(r.stream.client.Options())
+	out, err := own.SubscribeToShard(request, &kinesis.SubscribeToShardInput{
 		ConsumerARN: &r.arn, ShardId: &r.shard,
 		StartingPosition: &types.StartingPosition{Type: at.kind, SequenceNumber: at.number, Timestamp: at.time},
 	})
@@ -151,24 +152,48 @@ func (r *subscriber) Next(ctx context.Context) (weir.Batch, error) {
 				return weir.Batch{}, err
 			}
 		}
-		select {
-		case e, more := <-events.Events():
-			if event, is := e.(*types.SubscribeToShardEventStreamMemberSubscribeToShardEvent); is {
-				return r.take(&event.Value)
-			}
-			if more {
-				continue // a kind of event that is not known here
-			}
-		case <-r.life.ctx.Done():
-			return weir.Batch{}, weir.ErrClosed
-		case <-ctx.Done():
-			return weir.Batch{}, ctx.Err()
+		e, more, err := r.hear(ctx, events)
+		if err != nil {
+			return weir.Batch{}, err
 		}
-		err := events.Err()
+		if event, is := e.(*types.SubscribeToShardEventStreamMemberSubscribeToShardEvent); is {
+			return r.take(&event.Value)
+		}
+		if more {
+			continue // silence, or a kind of event that is not known here
+		}
+		err = events.Err()
 		r.leave()
 		if err != nil && !r.life.over() {
 			return weir.Batch{}, r.broken(ctx, err)
 		}
+	}
+}
+
+// silence is how long a subscription may be silent. The service sends an event
+// every few seconds, if only to say that there is nothing.
+const silence = 60 * time.Second
+
+// hear waits for an event, and reports whether there may be more. It ends a
+// subscription that is silent, and returns no event then. What counts is the
+// time that is waited here: a caller that comes late has an event waiting.
+func (r *subscriber) hear(ctx context.Context, events *kinesis.SubscribeToShardEventStream) (e types.SubscribeToShardEventStream, more bool, err error) {
+	begin := time.Now()
+	timer := time.NewTimer(silence - r.silent)
+	defer timer.Stop()
+	select {
+	case e, more = <-events.Events():
+		r.silent = 0
+		return e, more, nil
+	case <-timer.C:
+		r.silent = 0
+		r.leave()
+		return nil, true, nil
+	case <-r.life.ctx.Done():
+		return nil, false, weir.ErrClosed
+	case <-ctx.Done():
+		r.silent = min(r.silent+time.Since(begin), silence)
+		return nil, false, ctx.Err()
 	}
 }
 

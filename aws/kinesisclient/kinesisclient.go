@@ -19,7 +19,18 @@
 //
 // # Calls
 //
-// The SDK repeats calls that were throttled before anybody hears of it. Give
+// The readers of one Stream that poll the same shard share the five calls a
+// second that the service allows of a shard: they take turns. So use one
+// Stream, not one a group. Against readers elsewhere, who are not known here,
+// a reader that is throttled backs off: Next returns the throttle, and the next
+// call of it waits for a half to one second, doubling up to four to eight,
+// until a poll succeeds. [client.Reading.Interval] below zero lifts both.
+//
+// A subscription from which nothing was heard in 60 seconds of waiting is
+// replaced by one from where the reader stands.
+//
+// The SDK repeats calls that were throttled before anybody hears of it, up to
+// three times with a back-off of its own, which comes before this one. Give
 // the client an [aws.NopRetryer] if throttles are to be counted, or paced by
 // whoever puts.
 //
@@ -54,6 +65,7 @@ type Stream struct {
 	client *kinesis.Client // its own, whose bodies are plain
 	name   string
 	arn    atomic.Pointer[string] // nil until it is known
+	turns  turns                  // of those who poll
 }
 
 // New returns the stream of a name. It makes no call, so whether there is such

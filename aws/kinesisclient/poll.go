@@ -2,6 +2,7 @@ package kinesisclient
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -23,6 +24,8 @@ type poller struct {
 	life    life
 	at      weir.Position // where it stands
 	due     time.Time     // when to poll again; zero before the first poll
+	turn    time.Time     // when it may, by its turn; zero while it has none
+	refused int           // throttles in a row
 	it      *string       // nil when the shard is read to its end
 	records []weir.Record
 }
@@ -70,21 +73,14 @@ func (r *poller) Next(ctx context.Context) (weir.Batch, error) {
 	if ctx == nil {
 		return weir.Batch{}, errNilContext
 	}
-	var wait time.Duration
-	if !r.due.IsZero() && r.it != nil {
-		wait = time.Until(r.due)
-	}
-	if err := r.life.pause(ctx, wait); err != nil {
+	if err := r.await(ctx); err != nil {
 		return weir.Batch{}, err
-	}
-	if r.it == nil {
-		return weir.Batch{}, io.EOF
 	}
 	begin := time.Now()
 	within, done := r.life.within(ctx)
 	defer done()
 	b, err := r.get(within)
-	r.due = begin.Add(r.as.Pause(b, err))
+	r.due = begin.Add(r.pauseAfter(b, err))
 	switch {
 	case err == nil:
 		return b, nil
@@ -94,6 +90,47 @@ func (r *poller) Next(ctx context.Context) (weir.Batch, error) {
 		return weir.Batch{}, ctx.Err()
 	}
 	return weir.Batch{}, err
+}
+
+// await waits until the next poll is due and it is the reader's turn. A call
+// that is given up on the way leaves the turn to the next call.
+func (r *poller) await(ctx context.Context) error {
+	var wait time.Duration
+	if !r.due.IsZero() && r.it != nil {
+		wait = time.Until(r.due)
+	}
+	if err := r.life.pause(ctx, wait); err != nil {
+		return err
+	}
+	switch {
+	case r.it == nil:
+		return io.EOF
+	case r.as.Interval < 0: // the caller sees to it
+		return nil
+	case r.turn.IsZero():
+		r.turn = r.stream.turns.take(r.id, time.Now())
+	}
+	if err := r.life.pause(ctx, time.Until(r.turn)); err != nil {
+		return err
+	}
+	r.turn = time.Time{}
+	return nil
+}
+
+// pauseAfter returns how long after the beginning of a poll the next one is
+// due: not before the back-off, if it was throttled.
+func (r *poller) pauseAfter(b weir.Batch, err error) time.Duration {
+	pause := r.as.Pause(b, err)
+	switch {
+	case err == nil:
+		r.refused = 0
+	case errors.Is(err, weir.ErrThroughputExceeded):
+		r.refused++
+		if r.as.Interval >= 0 {
+			pause = max(r.as.Interval, backOff(r.refused))
+		}
+	}
+	return pause
 }
 
 // get calls GetRecords. An iterator that has expired is replaced.
