@@ -26,7 +26,8 @@ import (
 // and meanings are those of the Kinesis Client Library's table.
 type Lease struct {
 	// Key is the shard's id, or of a group of several streams what names the
-	// stream as well. It has 1 to 1,024 bytes.
+	// stream as well. It has 1 to [MaxKeyBytes]. It and all other text of a lease
+	// are UTF-8 without zero bytes, and no longer than that.
 	Key string
 	// Stream names the stream that the shard is of.
 	Stream string
@@ -41,10 +42,12 @@ type Lease struct {
 	Switches int64
 	// Checkpoint is how far the shard has been read.
 	Checkpoint Checkpoint
-	// State is what a handler keeps beside the checkpoint, in the same write.
+	// State is what a handler keeps beside the checkpoint, in the same write; up
+	// to [MaxStateBytes].
 	State []byte
 	// Parents are the keys of the shards that were closed to open this one;
-	// Children those that were opened when it was closed, known at its end.
+	// Children those that were opened when it was closed, known at its end. They
+	// are sets: a store may return them in another order, and nil for none.
 	Parents, Children []string
 	// FirstHashKey and LastHashKey are the shard's range, in decimal; both are
 	// "" where that is not known.

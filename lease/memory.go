@@ -103,13 +103,10 @@ func (m *Memory) tell() {
 	}
 }
 
-// maxKeyBytes is what the keys of all stores have room for.
-const maxKeyBytes = 1024
-
 // check checks what every store refuses.
 func check(ctx context.Context, l Lease) error {
-	if n := len(l.Key); n == 0 || n > maxKeyBytes {
-		return fmt.Errorf("lease key: %d bytes are not 1 to %d", n, maxKeyBytes)
+	if err := l.Check(); err != nil {
+		return err
 	}
 	return ctx.Err()
 }
