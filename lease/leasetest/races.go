@@ -212,7 +212,7 @@ func changesTold(p *place) {
 		func() error { return s.Create(p.Context(), l) },
 		func() error { _, err := s.Update(p.Context(), l); l.Counter++; return err },
 		func() error { _, err := other.Update(p.Context(), l); l.Counter++; return err },
-		func() error { return other.Delete(p.Context(), l) },
+		func() error { defer p.holds(s); return other.Delete(p.Context(), l) },
 	} {
 		changed := w.Changed()
 		select {
