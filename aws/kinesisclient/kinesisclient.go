@@ -29,8 +29,8 @@
 // A subscription from which nothing was heard in 60 seconds of waiting is
 // replaced by one from where the reader stands.
 //
-// The SDK repeats calls that were throttled before anybody hears of it, up to
-// three times with a back-off of its own, which comes before this one. Give
+// The SDK repeats calls that were throttled before anybody hears of it, by
+// default twice, with a back-off of its own, which comes before this one. Give
 // the client an [aws.NopRetryer] if throttles are to be counted, or paced by
 // whoever puts.
 //
