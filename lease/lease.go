@@ -5,7 +5,7 @@
 // one group, and knows nothing of time, workers or streams: it makes a row that
 // is not there, and changes or deletes one that is still as it was seen.
 // Everything else, such as when a lease may be taken from a worker that is no
-// longer heard of, is for those who use it; package consumer does.
+// longer heard of, is for those who use it.
 //
 // Every write names the counter that its writer saw. So a worker that was
 // paused, and does not know that its shard is another's by now, changes
