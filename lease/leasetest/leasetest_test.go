@@ -120,9 +120,12 @@ var mutants = map[string]func() *broken{
 				runtime.Gosched() // others look as well
 			}
 			for {
-				was, _ := b.at(l.Key)
+				was, there := b.at(l.Key)
 				m := l
 				m.Counter = was.Counter
+				if !there { // deleted meanwhile
+					return b.Memory.Update(ctx, l)
+				}
 				if got, err := b.Memory.Update(ctx, m); err == nil {
 					return got, nil
 				}
