@@ -16,9 +16,10 @@
 //
 // Statuses are decided from the clock at the moment of a call, and a change
 // that fell due in between took effect when it was due. There is no goroutine,
-// and no timer but within [Subscription.Next] and for a Sync, so an Account needs nothing in a
-// testing/synctest bubble. All methods may be called by any number of
-// goroutines at a time. Every error is an [*Error], but for a context's.
+// and no timer but within [Subscription.Next] and for a Sync, so an Account
+// needs nothing in a testing/synctest bubble. All methods may be called by any
+// number of goroutines at a time. Every error is an [*Error], but for a
+// context's.
 //
 // What an operation is given is checked for what it means, not for its form:
 // lengths and patterns of members are for a server to check, in the order and
