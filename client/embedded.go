@@ -174,6 +174,9 @@ func (r *pushed) Next(ctx context.Context) (weir.Batch, error) {
 	return r.reader.Next(ctx)
 }
 
+// Lost returns how many records had gone before the reader came to them.
+func (r *pushed) Lost() int64 { return r.reader.Lost() }
+
 // Close ends the reader.
 func (r *pushed) Close() error {
 	r.reader.Close()

@@ -120,6 +120,9 @@ type Store interface {
 // A Watcher is a store that tells of changes, so that nobody needs to ask now
 // and then.
 type Watcher interface {
-	// Changed returns a channel that is closed at the next change.
+	// Changed returns a channel that is closed at the next change that may concern
+	// others: a lease is made or deleted, has another owner or is wanted by
+	// another worker, or its shard has ended. That a lease was renewed, and how
+	// far a shard has been read, need not be told: it happens all the time.
 	Changed() <-chan struct{}
 }

@@ -56,7 +56,10 @@ func (m *Memory) Update(ctx context.Context, l Lease) (Lease, error) {
 		return was.Clone(), conflict(l.Key)
 	}
 	l.Counter++
-	m.put(l.Clone())
+	m.leases[l.Key] = l.Clone()
+	if l.Owner != was.Owner || l.Wanted != was.Wanted || l.Checkpoint.IsEnded() != was.Checkpoint.IsEnded() {
+		m.tell()
+	}
 	return l.Clone(), nil
 }
 

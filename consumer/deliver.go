@@ -1,0 +1,281 @@
+package consumer
+
+import (
+	"errors"
+	"runtime/debug"
+	"time"
+
+	"github.com/weirstream/weir"
+)
+
+// A span is records of one batch that are handed to the handler together.
+type span struct {
+	records []weir.Record
+	subs    []uint64
+	last    bool // of the shard
+}
+
+func (s span) from(i int) span {
+	s.records = s.records[i:]
+	if s.subs != nil {
+		s.subs = s.subs[i:]
+	}
+	return s
+}
+
+func (s span) to(i int) span {
+	s.records, s.last = s.records[:i], s.last && i == len(s.records)
+	if s.subs != nil {
+		s.subs = s.subs[:i]
+	}
+	return s
+}
+
+// deliverBatch hands a batch to the handler, less what was processed before.
+func (sh *shard) deliverBatch(b weir.Batch, skip place) error {
+	sh.behind.Store(int64(b.Behind))
+	s := span{records: b.Records, last: b.Last}
+	if expand := sh.g.config.Expand; expand != nil && len(b.Records) > 0 {
+		var err error
+		if s, err = sh.expand(s); err != nil {
+			return err
+		}
+		if skip != (place{}) {
+			s = s.from(processedBefore(s, skip))
+		}
+	}
+	if len(s.records) == 0 && (!s.last || sh.stateless()) {
+		return nil
+	}
+	most := sh.g.config.MaxRecords
+	for most > 0 && len(s.records) > most {
+		if err := sh.deliver(s.to(most), b.Behind); err != nil {
+			return err
+		}
+		s = s.from(most)
+	}
+	return sh.deliver(s, b.Behind)
+}
+
+// expand returns the records that are in those of a span. An error is one of the
+// handler: the shard waits, and it is tried again.
+func (sh *shard) expand(s span) (span, error) {
+	for failed := 0; ; failed++ {
+		records, subs, err := sh.g.config.Expand(s.records)
+		if err == nil && subs != nil && len(subs) != len(records) {
+			err = errors.New("Expand: as many records as indices must be returned")
+		}
+		if err == nil {
+			return span{records, subs, s.last}, nil
+		}
+		sh.failed(s, failed+1, err)
+		if err := sh.pause(failed); err != nil {
+			return s, err
+		}
+	}
+}
+
+// processedBefore returns how many records of a span lie up to a place.
+func processedBefore(s span, at place) int {
+	n := 0
+	for i, r := range s.records {
+		sub := uint64(0)
+		if s.subs != nil {
+			sub = s.subs[i]
+		}
+		if c := r.SequenceNumber.Compare(at.number); c > 0 || c == 0 && sub > at.sub {
+			break
+		}
+		n++
+	}
+	return n
+}
+
+// stateless reports whether no state is kept for the shard.
+func (sh *shard) stateless() bool {
+	return len(sh.latestState()) == 0
+}
+
+// deliver calls the handler until a span is processed, or what the policy says.
+func (sh *shard) deliver(s span, behind time.Duration) error {
+	if err := sh.room(); err != nil {
+		return err
+	}
+	for attempt := 0; ; attempt++ {
+		if sh.ctx.Err() != nil || attempt > 0 && sh.stopping() {
+			return errStopped
+		}
+		b := sh.prepare(s, attempt, behind)
+		err := sh.call(b)
+		if err == nil {
+			sh.processed(b)
+			return nil
+		}
+		if b.prefix > 0 {
+			sh.acknowledged(b)
+			if s = s.from(b.prefix); len(s.records) == 0 {
+				return nil
+			}
+			attempt = 0
+		}
+		sh.failed(s, attempt+1, err)
+		if sh.stopping() {
+			return errStopped
+		}
+		if sh.g.config.Bisect && len(s.records) > 1 {
+			sh.g.counts.retries.Add(1)
+			half := (len(s.records) + 1) / 2
+			if err := sh.deliver(s.to(half), behind); err != nil {
+				return err
+			}
+			return sh.deliver(s.from(half), behind)
+		}
+		if most := sh.g.config.Attempts; most > 0 && attempt+1 >= most {
+			if done, err := sh.resort(b, attempt, err); done || err != nil {
+				return err
+			}
+		}
+		if err := sh.pause(attempt); err != nil {
+			return err
+		}
+		sh.g.counts.retries.Add(1)
+	}
+}
+
+// prepare makes the batch of a span. There is one batch a shard, which is used
+// again.
+func (sh *shard) prepare(s span, attempt int, behind time.Duration) *Batch {
+	state := sh.latestState()
+	sh.batch = Batch{
+		Stream: sh.source.name, Shard: sh.id, Records: s.records, Subs: s.subs, Last: s.last, Behind: behind, Attempt: attempt,
+		state: state, shard: sh,
+	}
+	return &sh.batch
+}
+
+// call calls the handler. A panic is an error.
+func (sh *shard) call(b *Batch) (err error) {
+	sh.working.Store(int64(max(1, sh.g.now())))
+	returned := false
+	defer func() {
+		sh.working.Store(0)
+		if returned {
+			return
+		}
+		if v := recover(); v != nil {
+			sh.g.counts.panics.Add(1)
+			err = &PanicError{v, debug.Stack()}
+		} else {
+			err = errors.New("the handler ended its goroutine")
+		}
+	}()
+	err = sh.g.handler(sh.ctx, b)
+	returned = true
+	return err
+}
+
+// failed tells that a handler failed.
+func (sh *shard) failed(s span, attempts int, err error) {
+	sh.g.counts.errors.Add(1)
+	sh.failures.Add(1)
+	sh.failure.Store(&err)
+	args := []any{"stream", sh.source.name, "shard", sh.id, "records", len(s.records), "attempt", attempts, "err", err}
+	if len(s.records) > 0 {
+		args = append(args, "first", s.records[0].SequenceNumber)
+	}
+	var panicked *PanicError
+	if errors.As(err, &panicked) {
+		args = append(args, "stack", string(panicked.Stack))
+	}
+	sh.g.log.Error("handler failed", args...)
+}
+
+// resort does what the policy says with a batch that failed too often. done says
+// that the shard goes on behind it.
+func (sh *shard) resort(b *Batch, attempt int, cause error) (done bool, err error) {
+	switch sh.g.config.OnError {
+	case Stop:
+		e := &HandlerError{Stream: sh.source.name, Shard: sh.id, Attempts: attempt + 1, Err: cause}
+		if n := len(b.Records); n > 0 {
+			e.First, e.Last = b.Records[0].SequenceNumber, b.Records[n-1].SequenceNumber
+		}
+		return false, e
+	case DeadLetter:
+		b.state = sh.latestState()
+		b.changed, b.held = false, nil
+		b.Records, b.Subs = b.Records[b.prefix:], from(b.Subs, b.prefix)
+		if err := sh.deadLetter(b, cause); err != nil {
+			sh.failed(span{records: b.Records}, attempt+1, err)
+			return false, nil
+		}
+		sh.g.counts.deadLetters.Add(int64(len(b.Records)))
+	case Skip:
+		b.state = sh.latestState()
+		b.changed, b.held = false, nil
+		sh.g.counts.skipped.Add(int64(len(b.Records)))
+		sh.g.log.Error("records skipped", "stream", sh.source.name, "shard", sh.id, "records", len(b.Records), "err", cause)
+	}
+	sh.settled()
+	sh.queue.push(sh, b)
+	return true, nil
+}
+
+func from(subs []uint64, i int) []uint64 {
+	if subs == nil {
+		return nil
+	}
+	return subs[i:]
+}
+
+// deadLetter hands a batch over. A panic is an error.
+func (sh *shard) deadLetter(b *Batch, cause error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			sh.g.counts.panics.Add(1)
+			err = &PanicError{v, debug.Stack()}
+		}
+	}()
+	return sh.g.config.DeadLetter(sh.ctx, b, cause)
+}
+
+// processed notes that a batch is processed, or held.
+func (sh *shard) processed(b *Batch) {
+	sh.settled()
+	size := 0
+	for i := range b.Records {
+		size += len(b.Records[i].Data) + len(b.Records[i].PartitionKey)
+	}
+	sh.count(len(b.Records), size)
+	sh.queue.push(sh, b)
+	if sh.g.config.CheckpointEvery < 0 {
+		// An error shows in the metrics, and the row is written later.
+		sh.write(sh.ctx, nil)
+	}
+}
+
+// acknowledged notes that the first records of a batch are processed whose rest
+// failed.
+func (sh *shard) acknowledged(b *Batch) {
+	sh.count(b.prefix, 0)
+	part := *b
+	part.Records, part.Subs, part.held, part.changed = b.Records[:b.prefix], b.Subs, nil, false
+	part.state = sh.latestState()
+	sh.queue.push(sh, &part)
+}
+
+func (sh *shard) count(records, size int) {
+	sh.records.Add(int64(records))
+	sh.bytes.Add(int64(size))
+	c := &sh.g.counts
+	c.records.Add(int64(records))
+	c.bytes.Add(int64(size))
+	c.batches.Add(1)
+}
+
+// settled notes that the handler does not fail any more.
+func (sh *shard) settled() {
+	if sh.failures.Load() > 0 {
+		sh.failures.Store(0)
+		sh.failure.Store(nil)
+	}
+}

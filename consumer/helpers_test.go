@@ -1,0 +1,177 @@
+package consumer_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/client"
+	"github.com/weirstream/weir/consumer"
+	"github.com/weirstream/weir/lease"
+)
+
+// newStream returns a stream without limits.
+func newStream(t *testing.T, name string, shards int) *weir.Stream {
+	s, err := weir.NewStream(name, weir.Config{Shards: shards, Limits: weir.Unlimited()})
+	require.NoError(t, err)
+	return s
+}
+
+// put puts records, "key value" each.
+func put(t *testing.T, s *weir.Stream, records ...string) {
+	for _, r := range records {
+		key, _, _ := strings.Cut(r, " ")
+		_, err := s.PutRecord(t.Context(), key, []byte(r))
+		require.NoError(t, err)
+	}
+}
+
+// numbered returns n records of some keys.
+func numbered(keys, from, to int) (records []string) {
+	for i := from; i < to; i++ {
+		records = append(records, fmt.Sprintf("key-%d %d", i%keys, i))
+	}
+	return records
+}
+
+// A diary is what handlers were given.
+type diary struct {
+	mu      sync.Mutex
+	entries []entry
+}
+
+// An entry is one record as a worker processed it.
+type entry struct {
+	worker string
+	shard  weir.ShardID
+	text   string
+}
+
+func (d *diary) note(worker string, b *consumer.Batch) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, r := range b.Records {
+		d.entries = append(d.entries, entry{worker, b.Shard, string(r.Data)})
+	}
+}
+
+// texts returns what was processed, in order.
+func (d *diary) texts() (list []string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, e := range d.entries {
+		list = append(list, e.text)
+	}
+	return list
+}
+
+// workers returns how many records each worker processed.
+func (d *diary) workers() map[string]int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	counts := make(map[string]int)
+	for _, e := range d.entries {
+		counts[e.worker]++
+	}
+	return counts
+}
+
+func (d *diary) len() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.entries)
+}
+
+// handler returns one that notes what it gets.
+func (d *diary) handler(worker string) consumer.Handler {
+	return func(_ context.Context, b *consumer.Batch) error {
+		d.note(worker, b)
+		return nil
+	}
+}
+
+// config returns what most tests begin with.
+func config(s *weir.Stream, store lease.Store, worker string, h consumer.Handler) consumer.Config {
+	return consumer.Config{
+		Name: "test", Streams: []client.Stream{client.Embedded(s)}, Store: store, Worker: worker, Handler: h,
+		Random: rand.NewPCG(1, 2),
+	}
+}
+
+// A running is a group that runs.
+type running struct {
+	*consumer.Group
+	t    *testing.T
+	stop context.CancelFunc
+	done chan struct{}
+	err  error
+}
+
+// run runs a group until it is stopped.
+func run(t *testing.T, c consumer.Config) *running {
+	g, err := consumer.New(c)
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	r := &running{Group: g, t: t, stop: stop, done: make(chan struct{})}
+	go func() {
+		defer close(r.done)
+		r.err = g.Run(ctx)
+	}()
+	t.Cleanup(func() { stop(); <-r.done })
+	return r
+}
+
+// end ends the run and returns its error.
+func (r *running) end() error {
+	r.stop()
+	<-r.done
+	return r.err
+}
+
+// await waits, on the bubble's clock, until something is so.
+func await(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for range 100_000 {
+		if is() {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+	require.Fail(t, "not reached", what)
+}
+
+// leases returns the leases of a store by key.
+func leases(t *testing.T, store lease.Store) map[string]lease.Lease {
+	list, err := store.List(context.Background())
+	require.NoError(t, err)
+	m := make(map[string]lease.Lease)
+	for _, l := range list {
+		m[l.Key] = l
+	}
+	return m
+}
+
+// inKeyOrder checks that of each key the records came in their order, the first
+// time that each came.
+func inKeyOrder(t *testing.T, texts []string) {
+	last, seen := make(map[string]int), make(map[string]bool)
+	for _, text := range texts {
+		if seen[text] {
+			continue
+		}
+		seen[text] = true
+		key, value, _ := strings.Cut(text, " ")
+		var n int
+		fmt.Sscan(value, &n)
+		assert.GreaterOrEqual(t, n, last[key], "%s after %d", text, last[key])
+		last[key] = n
+	}
+}

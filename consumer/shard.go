@@ -1,0 +1,331 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+	"time"
+
+	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/client"
+	"github.com/weirstream/weir/lease"
+)
+
+// A shard is one that the worker has the lease of.
+type shard struct {
+	tenure
+	source *source
+	id     weir.ShardID
+
+	started bool // has a goroutine, which alone reads; for the leading goroutine
+	stop    chan struct{}
+	stopped atomic.Bool
+	reader  client.Reader // guarded by mu
+
+	batch Batch // the one that the handler has
+	queue heldQueue
+	lost  int64 // records that the reader has told to be lost
+
+	working  atomic.Int64 // since when the handler works, on the group's clock; 0 if it does not
+	slow     bool         // it was told that this is long; for the keeper
+	failures atomic.Int32
+	failure  atomic.Pointer[error]
+	records  atomic.Int64
+	bytes    atomic.Int64
+	behind   atomic.Int64
+}
+
+// What ends the processing of a shard without an error.
+var (
+	errStopped = errors.New("the shard is given up")
+	errEnded   = errors.New("the shard is processed to its end")
+)
+
+// giveUp makes the shard's goroutine finish what is in hand and release the lease.
+func (sh *shard) giveUp(within time.Duration) {
+	if sh.stopped.Swap(true) {
+		return
+	}
+	close(sh.stop)
+	timer := time.AfterFunc(within, func() { sh.cancel(ErrDraining) })
+	context.AfterFunc(sh.ctx, func() { timer.Stop() })
+	sh.closeReader()
+}
+
+func (sh *shard) closeReader() {
+	sh.mu.Lock()
+	r := sh.reader
+	sh.mu.Unlock()
+	if r != nil {
+		r.Close()
+	}
+}
+
+// run processes the shard until it ends, or the lease does, or the group.
+func (sh *shard) run() {
+	defer sh.g.gone(sh)
+	children, err := sh.process()
+	sh.closeReader()
+	if err == errEnded {
+		if err = sh.close(children); err == nil {
+			sh.g.counts.ended.Add(1)
+			sh.end()
+			return
+		}
+	}
+	if err != errStopped && !errors.Is(err, errOver) {
+		sh.g.fail(err)
+	}
+	sh.awaitHeld()
+	sh.release()
+}
+
+// process reads and calls the handler. It returns errEnded, with the shard's
+// children, errStopped, or an error that ends the group.
+func (sh *shard) process() (children []weir.Shard, err error) {
+	var r client.Reader
+	var skip place // what was processed before, of the record at which reading begins
+	for failed := 0; !sh.stopping(); {
+		if r == nil {
+			r, skip, err = sh.open()
+		}
+		var b weir.Batch
+		if err == nil {
+			b, err = r.Next(sh.ctx)
+		}
+		if err != nil {
+			if err = sh.readFailed(err, &r, failed); err != nil {
+				return nil, err
+			}
+			failed++
+			continue
+		}
+		failed = 0
+		if err = sh.checkLost(r, b); err == nil {
+			err = sh.deliverBatch(b, skip)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if len(b.Records) > 0 {
+			skip = place{}
+		}
+		if b.Last {
+			return b.Children, errEnded
+		}
+	}
+	return nil, errStopped
+}
+
+// stopping reports whether the shard is to be given up.
+func (sh *shard) stopping() bool { return sh.stopped.Load() || sh.ctx.Err() != nil }
+
+// open makes a reader that goes on where the shard was left. What it begins with
+// is to be left out up to skip.
+func (sh *shard) open() (r client.Reader, skip place, err error) {
+	from, skip, err := sh.position()
+	if err != nil {
+		return nil, skip, err
+	}
+	if r, err = sh.source.stream.Read(sh.ctx, sh.id, from, sh.g.config.Reading); err != nil {
+		return nil, skip, err
+	}
+	sh.mu.Lock()
+	sh.reader, sh.lost = r, 0
+	sh.mu.Unlock()
+	if sh.stopping() {
+		r.Close()
+		return nil, skip, errStopped
+	}
+	return r, skip, nil
+}
+
+// position returns where the shard is read on: behind what was delivered, held
+// records included, and behind the checkpoint otherwise.
+func (sh *shard) position() (from weir.Position, skip place, err error) {
+	sh.mu.Lock()
+	at, held := sh.queue.last()
+	if !held {
+		at = sh.done
+	}
+	c := sh.row.Checkpoint
+	sh.mu.Unlock()
+	if at == (place{}) {
+		switch c.Sequence {
+		case lease.TrimHorizon, "":
+			return weir.TrimHorizon(), skip, nil
+		case lease.Latest:
+			return weir.Latest(), skip, nil
+		case lease.AtTimestamp:
+			return sh.atTimestamp()
+		}
+		if at.number, err = weir.ParseSequenceNumber(c.Sequence); err != nil {
+			return from, skip, sh.badPosition(err)
+		}
+		at.sub = c.Sub
+	}
+	if sh.g.config.Expand != nil {
+		return weir.AtSequence(at.number), at, nil
+	}
+	return weir.AfterSequence(at.number), skip, nil
+}
+
+// atTimestamp returns the place of a lease that begins at a time: it does not
+// have it, the configuration has.
+func (sh *shard) atTimestamp() (weir.Position, place, error) {
+	from := sh.g.config.From
+	if from.Kind() != lease.AtTimestamp {
+		return from, place{}, sh.badPosition(fmt.Errorf("Config.From is %v and no time: %w", from, weir.ErrInvalidArgument))
+	}
+	return from, place{}, nil
+}
+
+// A positionError says that a checkpoint is no place of its shard.
+type positionError struct{ error }
+
+func (e positionError) Unwrap() error { return e.error }
+
+func (sh *shard) badPosition(err error) error {
+	return positionError{fmt.Errorf("%s %v: checkpoint %q of the lease: %w", sh.source.stream.Name(), sh.id, sh.current().Checkpoint.Sequence, err)}
+}
+
+// readFailed takes in that reading failed, and waits. It returns an error if it
+// is not to be tried again.
+func (sh *shard) readFailed(err error, r *client.Reader, failed int) error {
+	var bad positionError
+	switch {
+	case sh.stopping():
+		return errStopped
+	case errors.As(err, &bad):
+		return err
+	case err == io.EOF || errors.Is(err, weir.ErrClosed):
+		*r = nil // it was lost; its last batch is read again
+	case errors.Is(err, weir.ErrInvalidSequenceNumber):
+		return sh.badPosition(err)
+	case errors.Is(err, weir.ErrShardNotFound):
+		return sh.vanished()
+	case errors.Is(err, weir.ErrThroughputExceeded):
+		sh.g.counts.throttled.Add(1)
+	default:
+		sh.g.counts.readErrors.Add(1)
+		sh.g.log.Warn("reading failed", "stream", sh.source.stream.Name(), "shard", sh.id, "err", err)
+		if failed%3 == 2 && *r != nil { // maybe it is the reader
+			sh.closeReader()
+			*r = nil
+		}
+	}
+	return sh.pause(failed)
+}
+
+// pause waits after so many failures in a row, until the shard is given up.
+func (sh *shard) pause(failed int) error {
+	timer := time.NewTimer(sh.g.backoff(failed))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-sh.stop:
+	case <-sh.ctx.Done():
+	}
+	return errStopped
+}
+
+// A loser is a reader that knows how many records have gone before it came to
+// them.
+type loser interface{ Lost() int64 }
+
+// checkLost acts on records that have gone before they were read.
+func (sh *shard) checkLost(r client.Reader, b weir.Batch) error {
+	l, ok := r.(loser)
+	if !ok {
+		return nil
+	}
+	lost := l.Lost() - sh.lost
+	if lost <= 0 {
+		return nil
+	}
+	sh.lost += lost
+	if sh.g.config.Expand != nil && lost == 1 {
+		// Reading began at a record that had been processed, wholly as far as
+		// one can know.
+		return nil
+	}
+	var horizon weir.SequenceNumber
+	if len(b.Records) > 0 {
+		horizon = b.Records[0].SequenceNumber
+	}
+	return sh.expired(lost, horizon)
+}
+
+// vanished acts on a shard that is gone before it was processed to its end.
+func (sh *shard) vanished() error {
+	if err := sh.expired(0, weir.SequenceNumber{}); err != nil {
+		return err
+	}
+	return errEnded
+}
+
+// expired returns an error if records that have gone are to end the group.
+func (sh *shard) expired(lost int64, horizon weir.SequenceNumber) error {
+	sh.mu.Lock()
+	at := sh.row.Checkpoint
+	if sh.done != (place{}) {
+		at = sh.done.checkpoint()
+	}
+	sh.mu.Unlock()
+	sh.g.counts.expired.Add(1)
+	sh.g.counts.lostRecords.Add(lost)
+	err := &ExpiredError{Stream: sh.source.stream.Name(), Shard: sh.id, Position: at, Lost: lost, Horizon: horizon}
+	if sh.g.config.Expired == FailExpired {
+		return err
+	}
+	sh.g.log.Error("records expired before they were read", "stream", err.Stream, "shard", sh.id, "err", err)
+	return nil
+}
+
+// release gives the lease up: to the worker that asked for it, or to anybody.
+func (sh *shard) release() {
+	defer sh.end()
+	to := ""
+	for failed := 0; ; failed++ {
+		err := sh.write(sh.g.base, func(l *lease.Lease) {
+			to = l.Wanted
+			if to == sh.g.config.Worker {
+				to = ""
+			}
+			l.Owner, l.Wanted = to, ""
+			if to != "" {
+				l.Switches++
+			}
+		})
+		switch {
+		case err == nil:
+			sh.g.counts.released.Add(1)
+			sh.g.log.Info("lease released", "lease", sh.key, "to", to)
+			return
+		case errors.Is(err, errOver):
+			return
+		}
+		time.Sleep(min(sh.g.backoff(failed), sh.g.config.Failover/20))
+	}
+}
+
+// metrics returns where the shard stands.
+func (sh *shard) metrics() ShardMetrics {
+	m := ShardMetrics{
+		Stream: sh.source.stream.Name(), Shard: sh.id, Records: sh.records.Load(), Behind: time.Duration(sh.behind.Load()),
+		Failures: int(sh.failures.Load()), Unwritten: sh.unwritten(),
+	}
+	sh.mu.Lock()
+	m.Waits = !sh.started
+	sh.mu.Unlock()
+	if since := sh.working.Load(); since > 0 {
+		m.Working = sh.g.now() - time.Duration(since)
+	}
+	if err := sh.failure.Load(); err != nil {
+		m.Err = *err
+	}
+	return m
+}
