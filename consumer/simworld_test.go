@@ -1,0 +1,359 @@
+package consumer_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/consumer"
+	"github.com/weirstream/weir/lease"
+)
+
+// A world is a stream, a store and workers that fail, and what must hold in it.
+// It notes what does not.
+type world struct {
+	stream   *weir.Stream
+	store    lease.Memory
+	unfenced bool // the store writes whatever a write's counter is
+
+	mu       sync.Mutex
+	random   *rand.Rand
+	calm     bool // no faults any more, or none at all
+	unclean  bool // there was an event after which records may come again
+	outage   time.Time
+	violated []string
+
+	records map[weir.ShardID][]weir.SequenceNumber // that were put, in order
+	parents map[weir.ShardID][]weir.ShardID
+	keys    map[weir.SequenceNumber]string
+	order   map[string][]weir.SequenceNumber // of each key
+	times   map[weir.SequenceNumber]int      // how often it was processed
+	next    map[string]int                   // of each key, in order
+	working map[weir.ShardID]map[*consumer.Batch]context.Context
+}
+
+func newWorld(stream *weir.Stream, random *rand.Rand) *world {
+	return &world{
+		stream: stream, random: random, records: map[weir.ShardID][]weir.SequenceNumber{}, parents: map[weir.ShardID][]weir.ShardID{},
+		keys: map[weir.SequenceNumber]string{}, order: map[string][]weir.SequenceNumber{}, times: map[weir.SequenceNumber]int{},
+		next: map[string]int{}, working: map[weir.ShardID]map[*consumer.Batch]context.Context{},
+	}
+}
+
+func (w *world) violation(format string, args ...any) {
+	if len(w.violated) < 10 {
+		w.violated = append(w.violated, fmt.Sprintf(format, args...))
+	}
+}
+
+// chance reports whether something of a probability is so.
+func (w *world) chance(p float64) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.random.Float64() < p
+}
+
+func (w *world) upTo(d time.Duration) time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return time.Duration(w.random.Float64() * float64(d))
+}
+
+// put puts records of some keys.
+func (w *world) put(n int) {
+	for range n {
+		w.mu.Lock() // a handler may have it before the put returns
+		key := fmt.Sprint("key-", w.random.IntN(12))
+		at, err := w.stream.PutRecord(context.Background(), key, []byte(key))
+		if err != nil {
+			w.violation("put: %v", err)
+		}
+		w.records[at.SequenceNumber.Shard()] = append(w.records[at.SequenceNumber.Shard()], at.SequenceNumber)
+		w.keys[at.SequenceNumber] = key
+		w.order[key] = append(w.order[key], at.SequenceNumber)
+		w.mu.Unlock()
+	}
+}
+
+// reshard changes the number of shards.
+func (w *world) reshard(n int) {
+	_, err := w.stream.Resize(context.Background(), n)
+	shards := w.stream.Shards()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err != nil {
+		w.violation("reshard: %v", err)
+	}
+	for _, s := range shards {
+		w.parents[s.ID] = s.Parents
+	}
+}
+
+// covered returns how many records of a shard lie up to a checkpoint.
+func (w *world) covered(shard weir.ShardID, c lease.Checkpoint) int {
+	if c.IsEnded() {
+		return len(w.records[shard])
+	}
+	n, err := weir.ParseSequenceNumber(c.Sequence)
+	if err != nil {
+		return 0
+	}
+	at, found := slices.BinarySearchFunc(w.records[shard], n, weir.SequenceNumber.Compare)
+	if found {
+		at++
+	}
+	return at
+}
+
+// checkWrite checks a row that replaces another one: a checkpoint never goes
+// back, covers what was processed only, and the state is of that very place.
+func (w *world) checkWrite(was, is lease.Lease) {
+	shard, _ := weir.ParseShardID(is.Key)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	before, after := w.covered(shard, was.Checkpoint), w.covered(shard, is.Checkpoint)
+	if after < before || was.Checkpoint.IsEnded() && !is.Checkpoint.IsEnded() {
+		w.violation("%v: checkpoint of %s went back from record %d to %d", shard, is.Owner, before, after)
+	}
+	for _, n := range w.records[shard][:after] {
+		if w.times[n] == 0 {
+			w.violation("%v: checkpoint over a record that nobody processed", shard)
+			break
+		}
+	}
+	if counted := parseCount(is.State); counted != after {
+		w.violation("%v: the state has counted %d records at the checkpoint of record %d", shard, counted, after)
+	}
+}
+
+func parseCount(state []byte) int { n, _ := strconv.Atoi(string(state)); return n }
+
+// enter checks that nobody else is at work in a shard whose time is not over.
+func (w *world) enter(ctx context.Context, name string, b *consumer.Batch) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for other, its := range w.working[b.Shard] {
+		if other != b && its.Err() == nil {
+			w.violation("%v: %s begins while another handler is at work", b.Shard, name)
+		}
+	}
+	if w.working[b.Shard] == nil {
+		w.working[b.Shard] = map[*consumer.Batch]context.Context{}
+	}
+	w.working[b.Shard][b] = ctx
+	for _, p := range w.parents[b.Shard] {
+		for _, n := range w.records[p] {
+			if w.times[n] == 0 {
+				w.violation("%v begins before its parent %v is processed", b.Shard, p)
+				break
+			}
+		}
+	}
+}
+
+func (w *world) leave(b *consumer.Batch) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.working[b.Shard], b)
+}
+
+// processed notes that records were processed, and checks their order.
+func (w *world) processed(records []weir.Record) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, r := range records {
+		n := r.SequenceNumber
+		if w.times[n]++; w.times[n] > 1 {
+			if !w.unclean {
+				w.violation("%v: record %v came twice without an unclean event", n.Shard(), n)
+			}
+			continue
+		}
+		key := w.keys[n]
+		if w.order[key][w.next[key]] != n {
+			w.violation("%s: record %v came out of order", key, n)
+		}
+		w.next[key]++
+	}
+}
+
+// left returns how many records are not processed.
+func (w *world) left() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.keys) - len(w.times)
+}
+
+// A worker is one of a world, with its own way to the store.
+type worker struct {
+	w    *world
+	name string
+
+	mu     sync.Mutex
+	dead   bool
+	paused time.Time // until when
+	slow   time.Duration
+}
+
+var errFault = errors.New("a fault of the store")
+
+func (k *worker) isDead() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.dead
+}
+
+func (k *worker) awake() {
+	k.mu.Lock()
+	until := k.paused
+	k.mu.Unlock()
+	time.Sleep(time.Until(until))
+}
+
+// call does something with the store, late, not at all, or without an answer.
+// What is given up by the caller is done all the same.
+func (k *worker) call(ctx context.Context, do func() error) error {
+	w := k.w
+	w.mu.Lock()
+	calm, outage := w.calm, w.outage
+	before, after, lost, refused := time.Duration(0), time.Duration(0), false, false
+	if !calm {
+		before = time.Duration(w.random.Float64() * float64(k.slow))
+		after = time.Duration(w.random.Float64() * float64(k.slow))
+		if w.unclean {
+			lost, refused = w.random.Float64() < 0.05, w.random.Float64() < 0.05
+			if w.random.Float64() < 0.01 {
+				before += time.Duration(w.random.Float64() * float64(20*time.Second))
+			}
+		}
+	}
+	w.mu.Unlock()
+	answer := make(chan error, 1)
+	go func() {
+		k.awake()
+		time.Sleep(before)
+		if k.isDead() || refused || time.Now().Before(outage) {
+			answer <- errFault
+			return
+		}
+		err := do()
+		time.Sleep(after)
+		if lost {
+			err = errFault
+		}
+		answer <- err
+	}()
+	select {
+	case err := <-answer:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (k *worker) List(ctx context.Context) (list []lease.Lease, err error) {
+	var got []lease.Lease
+	if err = k.call(ctx, func() (err error) { got, err = k.w.store.List(context.Background()); return err }); err == nil {
+		list = got
+	}
+	return list, err
+}
+
+func (k *worker) Create(ctx context.Context, l lease.Lease) error {
+	return k.call(ctx, func() error { return k.w.store.Create(context.Background(), l) })
+}
+
+func (k *worker) Update(ctx context.Context, l lease.Lease) (lease.Lease, error) {
+	type result struct {
+		row lease.Lease
+		err error
+	}
+	results := make(chan result, 1)
+	err := k.call(ctx, func() error {
+		was := k.w.row(l.Key)
+		if k.w.unfenced && was.Key != "" {
+			l.Counter = was.Counter
+		}
+		row, err := k.w.store.Update(context.Background(), l)
+		if err == nil {
+			k.w.checkWrite(was, row)
+		}
+		results <- result{row, err}
+		return err
+	})
+	if err == nil || errors.Is(err, lease.ErrConflict) {
+		r := <-results
+		return r.row, r.err
+	}
+	return lease.Lease{}, err
+}
+
+func (k *worker) Delete(ctx context.Context, l lease.Lease) error {
+	return k.call(ctx, func() error { return k.w.store.Delete(context.Background(), l) })
+}
+
+// row returns a lease as it is.
+func (w *world) row(key string) lease.Lease {
+	list, _ := w.store.List(context.Background())
+	for _, l := range list {
+		if l.Key == key {
+			return l
+		}
+	}
+	return lease.Lease{}
+}
+
+// handle is the workers' handler. It counts the records of each shard in the
+// shard's state.
+func (k *worker) handle(ctx context.Context, b *consumer.Batch) error {
+	w := k.w
+	w.enter(ctx, k.name, b)
+	defer w.leave(b)
+	w.mu.Lock()
+	calm, unclean, fate := w.calm, w.unclean, w.random.Float64()
+	w.mu.Unlock()
+	if !calm {
+		time.Sleep(w.upTo(300 * time.Millisecond))
+		if unclean && fate < 0.05 {
+			return errors.New("a fault of the handler")
+		}
+		if unclean && fate < 0.06 {
+			panic("a panic of the handler")
+		}
+		if unclean && fate < 0.07 && len(b.Records) > 1 { // it knows of no context
+			time.Sleep(w.upTo(30 * time.Second))
+		}
+	}
+	k.awake()
+	if k.isDead() {
+		return errFault
+	}
+	w.processed(b.Records)
+	b.SetState([]byte(strconv.Itoa(parseCount(b.State()) + len(b.Records))))
+	return nil
+}
+
+// A watched worker's store tells of changes.
+type watched struct{ *worker }
+
+func (k watched) Changed() <-chan struct{} { return k.w.store.Changed() }
+
+// unprocessed returns the keys of those records that are not processed.
+func (w *world) unprocessed() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var list []string
+	for _, n := range slices.SortedFunc(maps.Keys(w.keys), weir.SequenceNumber.Compare) {
+		if w.times[n] == 0 {
+			list = append(list, n.Shard().String()+" "+n.String())
+		}
+	}
+	return list
+}
