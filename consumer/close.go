@@ -3,6 +3,7 @@ package consumer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/weirstream/weir"
@@ -42,6 +43,9 @@ func (sh *shard) tryClose(children []weir.Shard) (err error) {
 		if err := sh.g.sync(ctx, sh.source); err != nil {
 			return err
 		}
+		if err := sh.awaited(ctx, children); err != nil {
+			return err
+		}
 	}
 	keys := make([]string, len(children))
 	for i, c := range children {
@@ -54,6 +58,32 @@ func (sh *shard) tryClose(children []weir.Shard) (err error) {
 		l.Checkpoint, l.Children = lease.Checkpoint{Sequence: lease.ShardEnd}, keys
 		l.Owner, l.Wanted = "", ""
 	})
+}
+
+// awaited returns an error if a child has another parent that is still to get a
+// lease, from its own parents: a child that was begun without it would come
+// before it.
+func (sh *shard) awaited(ctx context.Context, children []weir.Shard) error {
+	rows, err := sh.g.config.Store.List(ctx)
+	if err != nil {
+		return err
+	}
+	shards, err := sh.source.stream.Shards(ctx)
+	if err != nil {
+		return err
+	}
+	leased := func(id weir.ShardID) bool {
+		return slices.ContainsFunc(rows, func(l lease.Lease) bool { return l.Key == sh.source.key(id) })
+	}
+	for _, c := range children {
+		for _, p := range c.Parents {
+			listed := slices.ContainsFunc(shards, func(s weir.Shard) bool { return s.ID == p })
+			if listed && !leased(p) && !leased(c.ID) {
+				return fmt.Errorf("%v waits for the lease of %v", c.ID, p)
+			}
+		}
+	}
+	return nil
 }
 
 // heirs returns the shards that follow one that names no children, because it

@@ -178,7 +178,7 @@ func (w *world) processed(records []weir.Record) {
 		}
 		key := w.keys[n]
 		if w.order[key][w.next[key]] != n {
-			w.violation("%s: record %v came out of order", key, n)
+			w.violation("%s: record of %v came before one of %v", key, n.Shard(), w.order[key][w.next[key]].Shard())
 		}
 		w.next[key]++
 	}
