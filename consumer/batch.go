@@ -128,6 +128,26 @@ func (h *Held) Ack(i int) {
 	}
 }
 
+// Drop says that what is not acknowledged will not be, because whoever had it is
+// gone. The shard is given up at once: nobody waits for what is held, its lease
+// is released, and what was not acknowledged comes again, to this worker or
+// another one. Without Drop, a Run that ends waits for it, up to
+// [Config.Patience].
+func (h *Held) Drop() {
+	h.mu.Lock()
+	left := h.left
+	h.mu.Unlock()
+	if left == 0 {
+		return
+	}
+	sh := h.shard
+	sh.mu.Lock()
+	sh.queue.dropped = true
+	sh.queue.wake()
+	sh.mu.Unlock()
+	sh.giveUp(sh.g.now() + sh.g.config.Patience)
+}
+
 // A place is how far a shard has been processed, and not yet as text: the zero
 // value is nowhere.
 type place struct {

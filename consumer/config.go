@@ -82,7 +82,8 @@ type Config struct {
 	Backoff, MaxBackoff time.Duration
 
 	// Failover is how long a worker must have been silent before another takes
-	// its leases: 100 ms to one hour. Zero means 10 s.
+	// its leases: 100 ms to one hour. Zero means 10 s. A call of the store that
+	// takes a quarter of it is given up and made again.
 	Failover time.Duration
 	// Margin is how much earlier than that the handler's context ends, of a
 	// worker that cannot write; at most half of Failover. Zero means a tenth.

@@ -102,7 +102,7 @@ func (sh *shard) deliver(s span, behind time.Duration) error {
 		return err
 	}
 	for attempt := 0; ; attempt++ {
-		if sh.ctx.Err() != nil || attempt > 0 && sh.stopping() {
+		if sh.stopping() {
 			return errStopped
 		}
 		b := sh.prepare(s, attempt, behind)
@@ -193,6 +193,8 @@ func (sh *shard) failed(s span, attempts int, err error) {
 // resort does what the policy says with a batch that failed too often. done says
 // that the shard goes on behind it.
 func (sh *shard) resort(b *Batch, attempt int, cause error) (done bool, err error) {
+	b.Records, b.Subs = b.Records[b.prefix:], from(b.Subs, b.prefix)
+	b.acked, b.prefix = nil, 0
 	switch sh.g.config.OnError {
 	case Stop:
 		e := &HandlerError{Stream: sh.source.name, Shard: sh.id, Attempts: attempt + 1, Err: cause}
@@ -203,7 +205,6 @@ func (sh *shard) resort(b *Batch, attempt int, cause error) (done bool, err erro
 	case DeadLetter:
 		b.state = sh.latestState()
 		b.changed, b.held = false, nil
-		b.Records, b.Subs = b.Records[b.prefix:], from(b.Subs, b.prefix)
 		if err := sh.deadLetter(b, cause); err != nil {
 			sh.failed(span{records: b.Records}, attempt+1, err)
 			return false, nil

@@ -125,6 +125,9 @@ func (g *Group) run(ctx context.Context, handler Handler) error {
 	stuck := g.drain()
 	close(kept)
 	keeper.Wait()
+	if stuck == nil {
+		l.withdraw()
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return errors.Join(append(g.errs, stuck)...)
@@ -151,8 +154,7 @@ func (g *Group) failed() bool {
 // drain gives up all shards and waits for their goroutines.
 func (g *Group) drain() error {
 	for _, sh := range g.shardsByKey() {
-		sh.giveUp(g.config.Patience)
-		g.begin(sh)
+		sh.giveUp(g.now() + g.config.Patience)
 	}
 	limit := time.NewTimer(g.config.Patience + g.config.Failover)
 	defer limit.Stop()
@@ -189,6 +191,7 @@ func (g *Group) begin(sh *shard) {
 func (g *Group) hold(src *source, id weir.ShardID, row lease.Lease, began time.Duration) *shard {
 	sh := &shard{source: src, id: id, stop: make(chan struct{})}
 	sh.tenure.begin(g, row, began)
+	sh.asked = sh.heed
 	g.mu.Lock()
 	g.shards[row.Key] = sh
 	g.mu.Unlock()

@@ -12,7 +12,8 @@ const (
 type heldQueue struct {
 	batches []delivered
 	records int
-	moved   chan struct{} // made by who waits, closed when a batch is done
+	dropped bool          // one of them will not be acknowledged
+	moved   chan struct{} // made by who waits, closed when a batch is done or dropped
 }
 
 // delivered is a batch behind a record that is not acknowledged, or with one.
@@ -66,14 +67,19 @@ func (sh *shard) settleHeld() {
 	}
 	if left > 0 {
 		q.batches = append(q.batches[:0], q.batches[left:]...)
-		if q.moved != nil {
-			close(q.moved)
-			q.moved = nil
-		}
+		q.wake()
 	}
 	sh.mu.Unlock()
 	if first {
 		sh.g.hurry()
+	}
+}
+
+// wake wakes who waits. The caller holds the shard's mu.
+func (q *heldQueue) wake() {
+	if q.moved != nil {
+		close(q.moved)
+		q.moved = nil
 	}
 }
 
@@ -135,6 +141,10 @@ func (sh *shard) waitHeld(enough func(*heldQueue) bool, stop <-chan struct{}) er
 		if enough(&sh.queue) {
 			sh.mu.Unlock()
 			return nil
+		}
+		if sh.queue.dropped {
+			sh.mu.Unlock()
+			return errStopped
 		}
 		if sh.queue.moved == nil {
 			sh.queue.moved = make(chan struct{})

@@ -21,6 +21,7 @@ type leader struct {
 	machine *machine
 	synced  time.Duration // when the next sync is due
 	looked  time.Duration // when the last look ended
+	wish    string        // the lease that was asked for last, "" if none was
 }
 
 // run leads until ctx ends or the group has failed.
@@ -156,9 +157,9 @@ func (l *leader) look(ctx context.Context) (next time.Duration, err error) {
 	l.machine.list(slices.DeleteFunc(leases, func(row lease.Lease) bool { s, _ := g.find(row.Key); return s == nil }), g.now())
 	l.compare()
 	d := l.machine.decide(func(key string) bool { return g.shard(key) != nil }, g.now())
-	again := l.take(ctx, d.take)
+	again := l.take(d.take)
 	if d.ask != nil {
-		l.ask(ctx, *d.ask)
+		l.ask(*d.ask)
 	}
 	for _, sh := range g.shardsByKey() {
 		if !l.machine.blocked(sh.current()) {
@@ -189,26 +190,20 @@ func (l *leader) compare() {
 		if newer && s.Owner == l.g.config.Worker {
 			sh.note(s.Lease)
 		}
-		wanted, deadline := sh.wanted, sh.deadline
 		sh.mu.Unlock()
 		if newer && s.Owner != l.g.config.Worker {
 			sh.lose(fmt.Errorf("%w: worker %q has it", ErrLeaseLost, s.Owner))
 		}
-		if wanted != "" && !sh.stopped.Load() {
-			l.g.log.Info("lease asked for", "lease", sh.key, "by", wanted)
-			sh.giveUp(max(1, deadline-l.g.now()))
-			l.g.begin(sh)
-		}
+		sh.heed()
 		if sh.isOver() {
 			sh.giveUp(1)
-			l.g.begin(sh)
 		}
 	}
 }
 
 // take takes leases. It reports whether some were not as they were seen: then
 // there is another look.
-func (l *leader) take(ctx context.Context, rows []lease.Lease) (again bool) {
+func (l *leader) take(rows []lease.Lease) (again bool) {
 	g := l.g
 	type taken struct {
 		row   lease.Lease
@@ -226,7 +221,8 @@ func (l *leader) take(ctx context.Context, rows []lease.Lease) (again bool) {
 			row.Switches++
 		}
 		row.Owner, row.Wanted = g.config.Worker, ""
-		bounded, cancel := context.WithTimeout(ctx, g.config.Failover/4)
+		// A run that ends does not cut it off: a lease that was taken is released.
+		bounded, cancel := context.WithTimeout(g.base, g.config.Failover/4)
 		defer cancel()
 		got, err := g.config.Store.Update(bounded, row)
 		results[i] = taken{got, began, err}
@@ -258,9 +254,10 @@ func (l *leader) take(ctx context.Context, rows []lease.Lease) (again bool) {
 }
 
 // ask asks the owner of a lease to hand it over.
-func (l *leader) ask(ctx context.Context, row lease.Lease) {
-	ctx, cancel := context.WithTimeout(ctx, l.g.config.Failover/4)
+func (l *leader) ask(row lease.Lease) {
+	ctx, cancel := context.WithTimeout(l.g.base, l.g.config.Failover/4)
 	defer cancel()
+	l.wish = row.Key
 	asked := l.g.now()
 	row.Wanted = l.g.config.Worker
 	got, err := l.g.config.Store.Update(ctx, row)
@@ -276,6 +273,32 @@ func (l *leader) ask(ctx context.Context, row lease.Lease) {
 		l.g.counts.conflicts.Add(1)
 	default:
 		l.g.counts.storeErrors.Add(1)
+	}
+}
+
+// withdraw takes back, when a run has ended, what would keep others waiting: the
+// wish for a lease, and one that was handed over too late.
+func (l *leader) withdraw() {
+	ctx, cancel := context.WithTimeout(l.g.base, l.g.config.Failover/4)
+	defer cancel()
+	for l.wish != "" {
+		rows, err := l.g.config.Store.List(ctx)
+		i := slices.IndexFunc(rows, func(row lease.Lease) bool { return row.Key == l.wish })
+		if err != nil || i < 0 {
+			return
+		}
+		row := rows[i]
+		switch l.g.config.Worker {
+		case row.Owner:
+			row.Owner = ""
+		case row.Wanted:
+			row.Wanted = ""
+		default:
+			return
+		}
+		if _, err := l.g.config.Store.Update(ctx, row); !errors.Is(err, lease.ErrConflict) {
+			return
+		}
 	}
 }
 

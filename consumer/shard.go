@@ -22,6 +22,7 @@ type shard struct {
 	started bool // has a goroutine, which alone reads; for the leading goroutine
 	stop    chan struct{}
 	stopped atomic.Bool
+	finish  time.Duration // when what is in hand must be finished; 0 if it need not. Guarded by mu
 	reader  client.Reader // guarded by mu
 
 	batch Batch // the one that the handler has
@@ -43,15 +44,35 @@ var (
 	errEnded   = errors.New("the shard is processed to its end")
 )
 
-// giveUp makes the shard's goroutine finish what is in hand and release the lease.
-func (sh *shard) giveUp(within time.Duration) {
-	if sh.stopped.Swap(true) {
+// giveUp makes the shard's goroutine finish what is in hand, by then at the
+// latest, and release the lease. It may be called again with an earlier time.
+func (sh *shard) giveUp(by time.Duration) {
+	sh.mu.Lock()
+	if sh.finish == 0 || by < sh.finish {
+		sh.finish = by
+		timer := time.AfterFunc(max(1, by-sh.g.now()), func() { sh.cancel(ErrDraining) })
+		context.AfterFunc(sh.ctx, func() { timer.Stop() })
+	}
+	sh.mu.Unlock()
+	if !sh.stopped.Swap(true) {
+		close(sh.stop)
+		sh.closeReader()
+	}
+	sh.g.begin(sh) // who waits for parents has nothing in hand
+}
+
+// heed hands the shard over if another worker asks for it.
+func (sh *shard) heed() {
+	sh.mu.Lock()
+	wanted, deadline := sh.wanted, sh.deadline
+	sh.mu.Unlock()
+	if wanted == "" {
 		return
 	}
-	close(sh.stop)
-	timer := time.AfterFunc(within, func() { sh.cancel(ErrDraining) })
-	context.AfterFunc(sh.ctx, func() { timer.Stop() })
-	sh.closeReader()
+	if !sh.stopped.Load() {
+		sh.g.log.Info("lease asked for", "lease", sh.key, "by", wanted)
+	}
+	sh.giveUp(deadline)
 }
 
 func (sh *shard) closeReader() {

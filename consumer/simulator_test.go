@@ -5,7 +5,9 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
+	"os"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,8 +22,9 @@ import (
 )
 
 var (
-	groups    = flag.Int("groups", 200, "how many groups are simulated")
-	groupSeed = flag.Uint64("group-seed", uint64(time.Now().UnixNano()), "of the first group that is simulated; each next one has the next seed")
+	groups     = flag.Int("groups", 200, "how many groups are simulated")
+	groupTrace = flag.Bool("group-trace", false, "tell what happens in the groups that are simulated")
+	groupSeed  = flag.Uint64("group-seed", uint64(time.Now().UnixNano()), "of the first group that is simulated; each next one has the next seed")
 )
 
 // Whatever befalls a group, no record is lost, no checkpoint goes back or covers
@@ -53,7 +56,7 @@ func simulate(t *testing.T, seed uint64, unfenced bool) (violated []string) {
 		random := rand.New(rand.NewPCG(seed, 0))
 		stream, err := weir.NewStream("orders", weir.Config{Shards: 1 + random.IntN(5), Limits: weir.Unlimited()})
 		require.NoError(t, err)
-		w := newWorld(stream, random)
+		w := newWorld(stream, seed, random)
 		w.unfenced = unfenced
 		w.unclean = random.IntN(3) > 0
 		s := &simulation{t: t, w: w, seed: seed, failover: []time.Duration{time.Second, 3 * time.Second, 10 * time.Second}[random.IntN(3)],
@@ -93,13 +96,23 @@ type living struct {
 // begin adds a worker.
 func (s *simulation) begin() {
 	s.born++
-	k := &living{worker: &worker{w: s.w, name: fmt.Sprint("worker-", s.born), slow: s.w.upTo(200 * time.Millisecond)}, done: make(chan error, 1)}
+	// A call of the store that takes a quarter of the failover time is given up.
+	slow := s.failover / 9
+	if s.w.unclean {
+		slow = max(slow, 200*time.Millisecond)
+	}
+	k := &living{worker: &worker{w: s.w, name: fmt.Sprint("worker-", s.born), slow: s.w.upTo(slow)}, done: make(chan error, 1)}
 	var store lease.Store = k.worker
 	if s.watch {
 		store = watched{k.worker}
 	}
+	var logger *slog.Logger
+	if *groupTrace {
+		logger = slog.New(slog.NewTextHandler(os.Stdout, nil))
+	}
 	g, err := consumer.New(consumer.Config{
-		Name: "simulated", Streams: []client.Stream{client.Embedded(s.w.stream)}, Store: store, Worker: k.name, Handler: k.handle,
+		Logger: logger,
+		Name:   "simulated", Streams: []client.Stream{client.Embedded(s.w.stream)}, Store: store, Worker: k.name, Handler: k.handle,
 		Failover: s.failover, Patience: 2 * s.failover, CheckpointEvery: s.every, MaxRecords: 7, SyncEvery: 5 * time.Second,
 		StartWithin: time.Hour, MaxBackoff: time.Second, Random: rand.NewPCG(s.seed, uint64(s.born)),
 	})
@@ -127,14 +140,12 @@ func (s *simulation) end(i int) {
 // step does one thing of many.
 func (s *simulation) step() {
 	w := s.w
-	w.mu.Lock()
 	what, unclean := w.random.IntN(12), w.unclean
 	i, shards := 0, 1+w.random.IntN(6)
 	if len(s.alive) > 0 {
 		i = w.random.IntN(len(s.alive))
 	}
 	n := w.random.IntN(60)
-	w.mu.Unlock()
 	switch {
 	case what < 5:
 		w.put(n)
@@ -163,7 +174,7 @@ func (s *simulation) step() {
 		k.worker.mu.Unlock()
 	default: // the store is out
 		w.mu.Lock()
-		w.outage = time.Now().Add(time.Duration(w.random.Float64() * float64(time.Minute)))
+		w.outage = time.Now().Add(w.upTo(time.Minute))
 		w.mu.Unlock()
 	}
 }

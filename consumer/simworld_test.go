@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -23,10 +24,13 @@ type world struct {
 	store    lease.Memory
 	unfenced bool // the store writes whatever a write's counter is
 
-	mu       sync.Mutex
-	random   *rand.Rand
-	calm     bool // no faults any more, or none at all
-	unclean  bool // there was an event after which records may come again
+	seed   uint64
+	random *rand.Rand // for the simulation's goroutine
+
+	mu       sync.Mutex     // guards what follows
+	thrown   map[string]int // how often dice were thrown for someone
+	calm     bool           // no faults any more, or none at all
+	unclean  bool           // there was an event after which records may come again
 	outage   time.Time
 	violated []string
 
@@ -39,31 +43,42 @@ type world struct {
 	working map[weir.ShardID]map[*consumer.Batch]context.Context
 }
 
-func newWorld(stream *weir.Stream, random *rand.Rand) *world {
+func newWorld(stream *weir.Stream, seed uint64, random *rand.Rand) *world {
 	return &world{
-		stream: stream, random: random, records: map[weir.ShardID][]weir.SequenceNumber{}, parents: map[weir.ShardID][]weir.ShardID{},
+		stream: stream, seed: seed, random: random, thrown: map[string]int{}, records: map[weir.ShardID][]weir.SequenceNumber{}, parents: map[weir.ShardID][]weir.ShardID{},
 		keys: map[weir.SequenceNumber]string{}, order: map[string][]weir.SequenceNumber{}, times: map[weir.SequenceNumber]int{},
 		next: map[string]int{}, working: map[weir.ShardID]map[*consumer.Batch]context.Context{},
 	}
 }
 
 func (w *world) violation(format string, args ...any) {
+	w.trace("violation: "+format, args...)
 	if len(w.violated) < 10 {
 		w.violated = append(w.violated, fmt.Sprintf(format, args...))
 	}
 }
 
-// chance reports whether something of a probability is so.
-func (w *world) chance(p float64) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.random.Float64() < p
+// trace tells what happens, where -group-trace is set.
+func (w *world) trace(format string, args ...any) {
+	if *groupTrace {
+		fmt.Printf("%s %s\n", time.Now().Format("04:05.000000"), fmt.Sprintf(format, args...))
+	}
 }
 
+// upTo is for the goroutine of the simulation, as random is.
 func (w *world) upTo(d time.Duration) time.Duration {
+	return time.Duration(w.random.Float64() * float64(d))
+}
+
+// dice returns the random source of what happens to someone for the nth time.
+// It does not depend on what happens to others, whose order is the scheduler's.
+func (w *world) dice(who string) *rand.Rand {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return time.Duration(w.random.Float64() * float64(d))
+	w.thrown[who]++
+	h := fnv.New64a()
+	fmt.Fprint(h, who, w.thrown[who])
+	return rand.New(rand.NewPCG(w.seed, h.Sum64()))
 }
 
 // put puts records of some keys.
@@ -219,22 +234,23 @@ func (k *worker) awake() {
 
 // call does something with the store, late, not at all, or without an answer.
 // What is given up by the caller is done all the same.
-func (k *worker) call(ctx context.Context, do func() error) error {
+func (k *worker) call(ctx context.Context, what string, do func() error) error {
 	w := k.w
+	dice := w.dice(k.name + what)
 	w.mu.Lock()
-	calm, outage := w.calm, w.outage
+	calm, unclean, outage := w.calm, w.unclean, w.outage
+	w.mu.Unlock()
 	before, after, lost, refused := time.Duration(0), time.Duration(0), false, false
 	if !calm {
-		before = time.Duration(w.random.Float64() * float64(k.slow))
-		after = time.Duration(w.random.Float64() * float64(k.slow))
-		if w.unclean {
-			lost, refused = w.random.Float64() < 0.05, w.random.Float64() < 0.05
-			if w.random.Float64() < 0.01 {
-				before += time.Duration(w.random.Float64() * float64(20*time.Second))
+		before = time.Duration(dice.Float64() * float64(k.slow))
+		after = time.Duration(dice.Float64() * float64(k.slow))
+		if unclean {
+			lost, refused = dice.Float64() < 0.05, dice.Float64() < 0.05
+			if dice.Float64() < 0.01 {
+				before += time.Duration(dice.Float64() * float64(20*time.Second))
 			}
 		}
 	}
-	w.mu.Unlock()
 	answer := make(chan error, 1)
 	go func() {
 		k.awake()
@@ -260,14 +276,14 @@ func (k *worker) call(ctx context.Context, do func() error) error {
 
 func (k *worker) List(ctx context.Context) (list []lease.Lease, err error) {
 	var got []lease.Lease
-	if err = k.call(ctx, func() (err error) { got, err = k.w.store.List(context.Background()); return err }); err == nil {
+	if err = k.call(ctx, "list", func() (err error) { got, err = k.w.store.List(context.Background()); return err }); err == nil {
 		list = got
 	}
 	return list, err
 }
 
 func (k *worker) Create(ctx context.Context, l lease.Lease) error {
-	return k.call(ctx, func() error { return k.w.store.Create(context.Background(), l) })
+	return k.call(ctx, "create"+l.Key, func() error { return k.w.store.Create(context.Background(), l) })
 }
 
 func (k *worker) Update(ctx context.Context, l lease.Lease) (lease.Lease, error) {
@@ -276,12 +292,13 @@ func (k *worker) Update(ctx context.Context, l lease.Lease) (lease.Lease, error)
 		err error
 	}
 	results := make(chan result, 1)
-	err := k.call(ctx, func() error {
+	err := k.call(ctx, "update"+l.Key, func() error {
 		was := k.w.row(l.Key)
 		if k.w.unfenced && was.Key != "" {
 			l.Counter = was.Counter
 		}
 		row, err := k.w.store.Update(context.Background(), l)
+		k.w.trace("%s writes %s: %v: %s, wanted by %q, ended %t, state %s", k.name, l.Key, err, l.Owner, l.Wanted, l.Checkpoint.IsEnded(), l.State)
 		if err == nil {
 			k.w.checkWrite(was, row)
 		}
@@ -296,7 +313,7 @@ func (k *worker) Update(ctx context.Context, l lease.Lease) (lease.Lease, error)
 }
 
 func (k *worker) Delete(ctx context.Context, l lease.Lease) error {
-	return k.call(ctx, func() error { return k.w.store.Delete(context.Background(), l) })
+	return k.call(ctx, "delete"+l.Key, func() error { return k.w.store.Delete(context.Background(), l) })
 }
 
 // row returns a lease as it is.
@@ -316,11 +333,13 @@ func (k *worker) handle(ctx context.Context, b *consumer.Batch) error {
 	w := k.w
 	w.enter(ctx, k.name, b)
 	defer w.leave(b)
+	dice := w.dice(k.name + b.Shard.String())
+	fate := dice.Float64()
 	w.mu.Lock()
-	calm, unclean, fate := w.calm, w.unclean, w.random.Float64()
+	calm, unclean := w.calm, w.unclean
 	w.mu.Unlock()
 	if !calm {
-		time.Sleep(w.upTo(300 * time.Millisecond))
+		time.Sleep(time.Duration(dice.Float64() * float64(300*time.Millisecond)))
 		if unclean && fate < 0.05 {
 			return errors.New("a fault of the handler")
 		}
@@ -328,13 +347,14 @@ func (k *worker) handle(ctx context.Context, b *consumer.Batch) error {
 			panic("a panic of the handler")
 		}
 		if unclean && fate < 0.07 && len(b.Records) > 1 { // it knows of no context
-			time.Sleep(w.upTo(30 * time.Second))
+			time.Sleep(time.Duration(dice.Float64() * float64(30*time.Second)))
 		}
 	}
 	k.awake()
 	if k.isDead() {
 		return errFault
 	}
+	w.trace("%s processes %d of %v, last %t, context %v", k.name, len(b.Records), b.Shard, b.Last, ctx.Err())
 	w.processed(b.Records)
 	b.SetState([]byte(strconv.Itoa(parseCount(b.State()) + len(b.Records))))
 	return nil

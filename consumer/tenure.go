@@ -22,6 +22,7 @@ type tenure struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	turn   chan struct{} // of one place: who is in it may write
+	asked  func()        // called after a write that showed that somebody wants the lease
 
 	mu    sync.Mutex // guards what follows
 	row   lease.Lease
@@ -162,6 +163,7 @@ func (t *tenure) writeInTurn(ctx context.Context, change func(*lease.Lease)) err
 		switch {
 		case err == nil:
 			t.wrote(got, version, began)
+			t.asked()
 			return nil
 		case !errors.Is(err, lease.ErrConflict):
 			t.g.counts.storeErrors.Add(1)
@@ -173,6 +175,7 @@ func (t *tenure) writeInTurn(ctx context.Context, change func(*lease.Lease)) err
 		if done {
 			return nil
 		}
+		t.asked()
 		if !mine {
 			t.lose(fmt.Errorf("%w: worker %q has it", ErrLeaseLost, got.Owner))
 			return errOver
@@ -210,7 +213,12 @@ func (t *tenure) wrote(row lease.Lease, version int, began time.Duration) {
 	}
 	t.row, t.since, t.written, t.unsure, t.tried = row, began, version, nil, 0
 	t.note(row)
-	if !t.over {
+	switch {
+	case t.over:
+	case row.Owner != t.g.config.Worker: // it was given up
+		t.over = true
+		t.timer.Stop()
+	default:
 		t.timer.Reset(t.left())
 	}
 }
@@ -232,10 +240,13 @@ func (t *tenure) adopt(got lease.Lease) (mine, done bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if got.Key == "" {
-		return false, false
+		return false, false // it is gone
 	}
 	for _, a := range t.unsure {
-		if got.Owner != t.g.config.Worker && a.row.Owner == got.Owner && same(a.row, got) && got.Counter == a.row.Counter+1 {
+		// Who had it after that may have written it since.
+		if got.Owner != t.g.config.Worker && a.row.Owner != t.g.config.Worker {
+			t.over = true
+			t.timer.Stop()
 			return false, true
 		}
 	}
@@ -249,7 +260,8 @@ func (t *tenure) adopt(got lease.Lease) (mine, done bool) {
 			return true, false
 		}
 	}
-	if got.Wanted == "" || !same(t.row, got) {
+	// Another one wants it, or does not any more.
+	if got.Wanted == "" && t.wanted == "" || !same(t.row, got) {
 		return false, false
 	}
 	t.row = got
@@ -264,7 +276,6 @@ func (t *tenure) note(row lease.Lease) {
 		// The wish came after the last write, and is granted by force after the
 		// patience: handlers end before that.
 		t.deadline = t.since + t.g.config.Patience - t.g.config.Margin
-		t.g.wakeUp()
 	}
 }
 

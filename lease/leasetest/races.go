@@ -208,10 +208,12 @@ func changesTold(p *place) {
 		return // it does not say that it tells
 	}
 	l := lease.Lease{Key: "a"}
+	update := func(by lease.Store) (err error) { l, err = by.Update(p.Context(), l); return err }
 	for what, change := range []func() error{
 		func() error { return s.Create(p.Context(), l) },
-		func() error { _, err := s.Update(p.Context(), l); l.Counter++; return err },
-		func() error { _, err := other.Update(p.Context(), l); l.Counter++; return err },
+		func() error { l.Owner = "worker"; return update(s) },
+		func() error { l.Wanted = "another"; return update(other) },
+		func() error { l.Checkpoint.Sequence = lease.ShardEnd; return update(s) },
 		func() error { defer p.holds(s); return other.Delete(p.Context(), l) },
 	} {
 		changed := w.Changed()

@@ -1,0 +1,404 @@
+package consumer_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/client"
+	"github.com/weirstream/weir/consumer"
+	"github.com/weirstream/weir/lease"
+	"github.com/weirstream/weir/lease/leasetest"
+)
+
+// A worker that was paused comes back as a zombie: another one has its shard. Its
+// handler's context ended before that one began, and its checkpoint is refused.
+func TestGroup_aZombieOverwritesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, store := newStream(t, "orders", 1), new(lease.Memory)
+		faults := leasetest.NewFaults(store, 1)
+		put(t, s, numbered(1, 0, 10)...)
+		var paused context.Context
+		a := run(t, config(s, faults.Store(), "a", func(ctx context.Context, b *consumer.Batch) error {
+			if paused == nil {
+				paused = ctx
+				faults.Outage(time.Minute, true)
+				time.Sleep(time.Minute)
+			}
+			return nil
+		}))
+		await(t, "a begins", func() bool { return paused != nil })
+		began := time.Now()
+		d := new(diary)
+		run(t, config(s, store, "b", func(ctx context.Context, b *consumer.Batch) error {
+			assert.ErrorIs(t, context.Cause(paused), consumer.ErrLeaseLost)
+			d.note("b", b)
+			return nil
+		}))
+		await(t, "b has it", func() bool { return d.len() == 10 })
+		assert.InDelta(t, 10, time.Since(began).Seconds(), 0.1, "the failover time")
+		time.Sleep(5 * time.Second)
+		was := leases(t, store)["shardId-000000000000"]
+		time.Sleep(2 * time.Minute)
+		is := leases(t, store)["shardId-000000000000"]
+		assert.Equal(t, was.Checkpoint, is.Checkpoint)
+		assert.Equal(t, "b", is.Owner)
+		assert.Equal(t, int64(1), a.Metrics().Lost)
+		assert.Zero(t, a.Metrics().Checkpoints)
+	})
+}
+
+// Answers of the store are lost, and no lease is, nor does a record come twice:
+// a worker knows its own writes.
+func TestGroup_knowsItsOwnWritesWhoseAnswersWereLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, store, d := newStream(t, "orders", 4), new(lease.Memory), new(diary)
+		var workers []*running
+		for i, name := range []string{"a", "b"} {
+			faults := leasetest.NewFaults(store, uint64(i))
+			faults.By(leasetest.Chances{Lost: 0.3})
+			workers = append(workers, run(t, config(s, faults.Store(), name, d.handler(name))))
+			t.Cleanup(func() { assert.Greater(t, faults.Counts()[leasetest.Lost], 5) })
+		}
+		next := 0
+		for _, shards := range []int{4, 7, 2, 3} {
+			put(t, s, numbered(20, next, next+100)...)
+			next += 100
+			time.Sleep(time.Minute)
+			_, err := s.Resize(t.Context(), shards)
+			require.NoError(t, err)
+		}
+		await(t, "all", func() bool { return d.len() == next })
+		for _, w := range workers {
+			assert.Zero(t, w.Metrics().Lost)
+			assert.Positive(t, w.Metrics().StoreErrors)
+		}
+		require.NoError(t, workers[0].end())
+		time.Sleep(time.Minute)
+		assert.Len(t, workers[1].Metrics().Shards, 3)
+		require.NoError(t, workers[1].end())
+		assert.ElementsMatch(t, numbered(20, 0, next), d.texts(), "each once")
+		inKeyOrder(t, d.texts())
+	})
+}
+
+func TestGroup_goesOnAfterAnOutageOfTheStore(t *testing.T) {
+	for _, silent := range []bool{false, true} {
+		t.Run(fmt.Sprint("silent ", silent), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, d := newStream(t, "orders", 3), new(diary)
+				faults := leasetest.NewFaults(new(lease.Memory), 1)
+				var last atomic.Int64
+				epoch := time.Now()
+				g := run(t, config(s, faults.Store(), "w", func(ctx context.Context, b *consumer.Batch) error {
+					last.Store(int64(time.Since(epoch)))
+					d.note("w", b)
+					return ctx.Err()
+				}))
+				put(t, s, numbered(10, 0, 30)...)
+				await(t, "30", func() bool { return d.len() == 30 })
+				began := time.Since(epoch)
+				faults.Outage(time.Minute, silent)
+				n := 30
+				for time.Since(epoch) < began+time.Minute {
+					put(t, s, numbered(10, n, n+1)...)
+					n++
+					time.Sleep(500 * time.Millisecond)
+				}
+				assert.Less(t, time.Duration(last.Load())-began, 10*time.Second, "it stops before its leases end")
+				await(t, "all", func() bool {
+					seen := make(map[string]bool)
+					for _, text := range d.texts() {
+						seen[text] = true
+					}
+					return len(seen) == n
+				})
+				assert.Less(t, time.Since(epoch)-began, 90*time.Second)
+				assert.Equal(t, int64(3), g.Metrics().Lost)
+				require.NoError(t, g.end())
+				inKeyOrder(t, d.texts())
+			})
+		})
+	}
+}
+
+// A broken stream cannot be asked for its shards.
+type broken struct{ client.Stream }
+
+var errBroken = errors.New("no such stream")
+
+func (broken) Shards(context.Context) ([]weir.Shard, error) { return nil, errBroken }
+
+func TestGroup_whatCannotBeReachedAtTheBeginningIsAnError(t *testing.T) {
+	s := newStream(t, "orders", 1)
+	down := func(silent bool) lease.Store {
+		faults := leasetest.NewFaults(new(lease.Memory), 1)
+		faults.Outage(time.Hour, silent)
+		return faults.Store()
+	}
+	for name, row := range map[string]struct {
+		change func(*consumer.Config)
+		want   error
+		says   string
+	}{
+		"store":           {func(c *consumer.Config) { c.Store = down(false) }, leasetest.ErrDown, "lease store"},
+		"store, silently": {func(c *consumer.Config) { c.Store = down(true) }, context.DeadlineExceeded, "lease store"},
+		"stream":          {func(c *consumer.Config) { c.Streams[0] = broken{c.Streams[0]} }, errBroken, "stream orders"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := config(s, new(lease.Memory), "w", new(diary).handler("w"))
+				row.change(&c)
+				g, err := consumer.New(c)
+				require.NoError(t, err)
+				began := time.Now()
+				err = g.Run(t.Context())
+				require.ErrorIs(t, err, row.want)
+				assert.ErrorContains(t, err, row.says)
+				assert.ErrorContains(t, err, "within 30s")
+				assert.InDelta(t, 30, time.Since(began).Seconds(), 16)
+			})
+		})
+	}
+}
+
+func TestGroup_refusesTheLeasesOfAnotherStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := new(lease.Memory)
+		a := run(t, config(newStream(t, "orders", 1), store, "a", new(diary).handler("a")))
+		time.Sleep(time.Second)
+		require.NoError(t, a.end())
+		b, err := consumer.New(config(newStream(t, "payments", 1), store, "b", new(diary).handler("b")))
+		require.NoError(t, err)
+		err = b.Run(t.Context())
+		require.ErrorIs(t, err, lease.ErrForeign)
+		assert.ErrorContains(t, err, `lease "shardId-000000000000" is of stream orders, not of payments`)
+
+		require.NoError(t, store.Create(t.Context(), lease.Lease{Key: "something else"}))
+		a2, err := consumer.New(config(newStream(t, "orders", 1), store, "a", new(diary).handler("a")))
+		require.NoError(t, err)
+		require.ErrorIs(t, a2.Run(t.Context()), lease.ErrForeign)
+	})
+}
+
+func TestGroup_aPositionOlderThanRetention(t *testing.T) {
+	for name, policy := range map[string]consumer.ExpiredPolicy{"fails": consumer.FailExpired, "continues": consumer.ContinueExpired} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, store, d := newStream(t, "orders", 1), new(lease.Memory), new(diary)
+				put(t, s, numbered(1, 0, 5)...)
+				c := config(s, store, "w", d.handler("w"))
+				c.Expired = policy
+				g := run(t, c)
+				await(t, "5", func() bool { return d.len() == 5 })
+				require.NoError(t, g.end())
+				at := leases(t, store)["shardId-000000000000"].Checkpoint
+				put(t, s, numbered(1, 5, 8)...)
+				gone, err := s.PutRecord(t.Context(), "key-0", []byte("the last that goes"))
+				require.NoError(t, err)
+				put(t, s, numbered(1, 8, 10)...)
+				require.NoError(t, s.TrimTo(gone.SequenceNumber))
+
+				if policy == consumer.FailExpired {
+					g, err := consumer.New(c)
+					require.NoError(t, err)
+					err = g.Run(t.Context())
+					var expired *consumer.ExpiredError
+					require.ErrorAs(t, err, &expired)
+					require.ErrorIs(t, err, weir.ErrRecordsLost)
+					assert.Equal(t, at, expired.Position)
+					assert.Equal(t, int64(4), expired.Lost)
+					assert.Equal(t, 1, expired.Horizon.Compare(gone.SequenceNumber))
+					assert.ErrorContains(t, err, "orders shardId-000000000000: position "+at.Sequence)
+					assert.Equal(t, at, leases(t, store)["shardId-000000000000"].Checkpoint, "it stands where it stood")
+					return
+				}
+				g = run(t, c)
+				await(t, "the rest", func() bool { return d.len() == 7 })
+				m := g.Metrics()
+				assert.Equal(t, int64(4), m.LostRecords)
+				assert.Equal(t, int64(1), m.Expired)
+				require.NoError(t, g.end())
+				assert.Equal(t, append(numbered(1, 0, 5), numbered(1, 8, 10)...), d.texts())
+			})
+		})
+	}
+}
+
+func TestGroup_spreads200Shards(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, store, d := newStream(t, "orders", 200), new(lease.Memory), new(diary)
+		var workers []*running
+		for _, name := range []string{"a", "b", "c"} {
+			workers = append(workers, run(t, config(s, store, name, d.handler(name))))
+		}
+		put(t, s, numbered(1000, 0, 2000)...)
+		await(t, "a spread", func() bool {
+			return len(workers[0].Metrics().Shards) <= 67 && len(workers[1].Metrics().Shards) <= 67 && len(workers[2].Metrics().Shards) <= 67
+		})
+		await(t, "all", func() bool { return d.len() == 2000 })
+		for _, w := range workers {
+			require.NoError(t, w.end())
+		}
+		assert.ElementsMatch(t, numbered(1000, 0, 2000), d.texts())
+		inKeyOrder(t, d.texts())
+	})
+}
+
+func TestGroup_aShardThatEndsEmptyCallsNoHandler(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, store, d := newStream(t, "orders", 1), new(lease.Memory), new(diary)
+		for _, n := range []int{4, 1, 3, 2} {
+			_, err := s.Resize(t.Context(), n)
+			require.NoError(t, err)
+		}
+		g := run(t, config(s, store, "w", func(_ context.Context, b *consumer.Batch) error {
+			assert.NotEmpty(t, b.Records)
+			d.note("w", b)
+			return nil
+		}))
+		open := 0
+		await(t, "the open shards", func() bool {
+			open = 0
+			for _, l := range leases(t, store) {
+				if !l.Checkpoint.IsEnded() && l.Owner == "w" {
+					open++
+				}
+			}
+			return open == 2
+		})
+		put(t, s, numbered(10, 0, 20)...)
+		await(t, "20", func() bool { return d.len() == 20 })
+		require.NoError(t, g.end())
+		assert.Equal(t, int64(len(s.Shards())-2), g.Metrics().Ended)
+	})
+}
+
+func TestGroup_goesOnWhenTheLeaseTableIsLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, store, d := newStream(t, "orders", 3), new(lease.Memory), new(diary)
+		put(t, s, numbered(10, 0, 50)...)
+		g := run(t, config(s, store, "w", d.handler("w")))
+		await(t, "50", func() bool { return d.len() == 50 })
+		for _, l := range leases(t, store) {
+			for { // it may be renewed meanwhile
+				l = leases(t, store)[l.Key]
+				if err := store.Delete(t.Context(), l); err == nil {
+					break
+				}
+			}
+		}
+		put(t, s, numbered(10, 50, 60)...)
+		time.Sleep(5 * time.Minute)
+		seen := make(map[string]bool)
+		for _, text := range d.texts() {
+			seen[text] = true
+		}
+		assert.Len(t, seen, 60)
+		assert.Len(t, leases(t, store), 3)
+		require.NoError(t, g.end())
+		inKeyOrder(t, d.texts())
+	})
+}
+
+func TestGroup_aClockThatJumpsChangesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var jump atomic.Int64
+		s, err := weir.NewStream("orders", weir.Config{Shards: 4, Limits: weir.Unlimited(), Now: func() time.Time {
+			return time.Now().Add(time.Duration(jump.Load()))
+		}})
+		require.NoError(t, err)
+		store, d := new(lease.Memory), new(diary)
+		a := run(t, config(s, store, "a", d.handler("a")))
+		b := run(t, config(s, store, "b", d.handler("b")))
+		next := 0
+		for _, to := range []time.Duration{0, time.Hour, -time.Hour, 3 * time.Hour, 0} {
+			jump.Store(int64(to))
+			put(t, s, numbered(10, next, next+30)...)
+			next += 30
+			time.Sleep(30 * time.Second)
+		}
+		assert.Zero(t, a.Metrics().Lost+b.Metrics().Lost)
+		require.NoError(t, a.end())
+		require.NoError(t, b.end())
+		assert.ElementsMatch(t, numbered(10, 0, next), d.texts())
+		inKeyOrder(t, d.texts())
+	})
+}
+
+func TestGroup_tellsOfAHandlerThatDoesNotReturn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, store := newStream(t, "orders", 1), new(lease.Memory)
+		put(t, s, "k 0")
+		free := make(chan struct{})
+		var log bytes.Buffer
+		c := config(s, store, "w", func(context.Context, *consumer.Batch) error { <-free; return nil })
+		c.Logger = slog.New(slog.NewTextHandler(&log, nil))
+		g := run(t, c)
+		time.Sleep(2 * time.Minute)
+		m := g.Metrics()
+		require.Len(t, m.Shards, 1)
+		assert.InDelta(t, 120, m.Shards[0].Working.Seconds(), 1)
+		began := time.Now()
+		err := g.end()
+		var stuck *consumer.StuckError
+		require.ErrorAs(t, err, &stuck)
+		assert.Equal(t, []string{"orders shardId-000000000000"}, stuck.Shards)
+		assert.Equal(t, 40*time.Second, time.Since(began))
+		assert.Contains(t, log.String(), `"the handler does not return"`)
+		assert.Contains(t, log.String(), "shard=shardId-000000000000")
+		close(free)
+		synctest.Wait()
+		d := new(diary)
+		run(t, config(s, store, "next", d.handler("next")))
+		await(t, "it comes again", func() bool { return d.len() == 1 })
+	})
+}
+
+func TestGroup_runsOnceAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := run(t, config(newStream(t, "orders", 1), new(lease.Memory), "w", new(diary).handler("w")))
+		synctest.Wait()
+		require.ErrorIs(t, g.Run(t.Context()), consumer.ErrRunning)
+		require.ErrorIs(t, g.Run(nil), weir.ErrInvalidArgument) //nolint:staticcheck // that is the test
+		require.NoError(t, g.end())
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		require.NoError(t, g.Run(ctx))
+	})
+}
+
+// A worker that leaves while it waits for a lease is not handed it.
+func TestGroup_withdrawsItsWishWhenItEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, store, d := newStream(t, "orders", 2), new(lease.Memory), new(diary)
+		put(t, s, numbered(10, 0, 20)...)
+		free := make(chan struct{})
+		a := run(t, config(s, store, "a", func(ctx context.Context, b *consumer.Batch) error {
+			<-free
+			d.note("a", b)
+			return nil
+		}))
+		time.Sleep(time.Second)
+		b := run(t, config(s, store, "b", d.handler("b")))
+		time.Sleep(time.Second)
+		require.NoError(t, b.end())
+		for _, l := range leases(t, store) {
+			assert.Empty(t, l.Wanted)
+		}
+		close(free)
+		began := time.Now()
+		await(t, "all", func() bool { return d.len() == 20 && len(a.Metrics().Shards) == 2 })
+		assert.Less(t, time.Since(began), time.Second)
+	})
+}
