@@ -63,7 +63,7 @@ func (sh *shard) expand(s span) (span, error) {
 	for failed := 0; ; failed++ {
 		records, subs, err := sh.g.config.Expand(s.records)
 		if err == nil && subs != nil && len(subs) != len(records) {
-			err = errors.New("Expand: as many records as indices must be returned")
+			err = errors.New("as many records as indices must be returned by Expand")
 		}
 		if err == nil {
 			return span{records, subs, s.last}, nil

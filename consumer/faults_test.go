@@ -370,7 +370,8 @@ func TestGroup_runsOnceAtATime(t *testing.T) {
 		g := run(t, config(newStream(t, "orders", 1), new(lease.Memory), "w", new(diary).handler("w")))
 		synctest.Wait()
 		require.ErrorIs(t, g.Run(t.Context()), consumer.ErrRunning)
-		require.ErrorIs(t, g.Run(nil), weir.ErrInvalidArgument) //nolint:staticcheck // that is the test
+		var none context.Context
+		require.ErrorIs(t, g.Run(none), weir.ErrInvalidArgument)
 		require.NoError(t, g.end())
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
@@ -400,5 +401,34 @@ func TestGroup_withdrawsItsWishWhenItEnds(t *testing.T) {
 		began := time.Now()
 		await(t, "all", func() bool { return d.len() == 20 && len(a.Metrics().Shards) == 2 })
 		assert.Less(t, time.Since(began), time.Second)
+	})
+}
+
+// A process that was paused comes back when another one of the same worker's name
+// has taken its place.
+func TestGroup_aZombieOfTheSameNameOverwritesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, store := newStream(t, "orders", 1), new(lease.Memory)
+		faults := leasetest.NewFaults(store, 1)
+		put(t, s, numbered(1, 0, 10)...)
+		entered := false
+		a := run(t, config(s, faults.Store(), "w", func(context.Context, *consumer.Batch) error {
+			entered = true
+			faults.Outage(5*time.Second, true)
+			time.Sleep(5 * time.Second)
+			return nil
+		}))
+		await(t, "a begins", func() bool { return entered })
+		d := new(diary)
+		b := run(t, config(s, store, "w", func(_ context.Context, b *consumer.Batch) error {
+			time.Sleep(20 * time.Second)
+			d.note("b", b)
+			return nil
+		}))
+		time.Sleep(10 * time.Second)
+		assert.Equal(t, int64(1), a.Metrics().Lost)
+		assert.Zero(t, b.Metrics().Lost)
+		a.stop()
+		await(t, "b has all", func() bool { return d.len() == 10 })
 	})
 }

@@ -217,9 +217,7 @@ func (l *leader) take(rows []lease.Lease) (again bool) {
 	}
 	inParallel(indices, func(i int) {
 		row, began := rows[i], g.now()
-		if row.Owner != g.config.Worker {
-			row.Switches++
-		}
+		row.Switches++ // also of one that it has: its writes of before are another tenure's
 		row.Owner, row.Wanted = g.config.Worker, ""
 		// A run that ends does not cut it off: a lease that was taken is released.
 		bounded, cancel := context.WithTimeout(g.base, g.config.Failover/4)

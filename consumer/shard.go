@@ -317,9 +317,6 @@ func (sh *shard) release() {
 				to = ""
 			}
 			l.Owner, l.Wanted = to, ""
-			if to != "" {
-				l.Switches++
-			}
 		})
 		switch {
 		case err == nil:

@@ -254,14 +254,14 @@ func (t *tenure) adopt(got lease.Lease) (mine, done bool) {
 		return false, false
 	}
 	for _, a := range t.unsure {
-		if same(a.row, got) && (got.Counter == a.row.Counter+1 || got.Wanted != "") {
+		if same(a.row, got) {
 			t.row, t.since, t.written, t.unsure = got, max(t.since, a.began), a.version, nil
 			t.note(got)
 			return true, false
 		}
 	}
-	// Another one wants it, or does not any more.
-	if got.Wanted == "" && t.wanted == "" || !same(t.row, got) {
+	// Another one wants it, or did and does not any more.
+	if !same(t.row, got) {
 		return false, false
 	}
 	t.row = got
@@ -279,9 +279,11 @@ func (t *tenure) note(row lease.Lease) {
 	}
 }
 
-// same reports whether two rows have the same checkpoint and state.
+// same reports whether two rows have the same checkpoint and state, and nobody
+// has taken the lease between them: not even a worker of the same name, such as
+// the one that took the place of a paused process.
 func same(a, b lease.Lease) bool {
-	return a.Checkpoint == b.Checkpoint && bytes.Equal(a.State, b.State)
+	return a.Checkpoint == b.Checkpoint && a.Switches == b.Switches && bytes.Equal(a.State, b.State)
 }
 
 // advanceLocked notes how far the shard has been processed, and reports whether
