@@ -19,6 +19,7 @@ var house = rules{
 		"internal/goals":       "a test: it measures the engine",
 	},
 	aboveRoot: map[string]string{
+		"consumer":     "its words are those of the engine: records, shards, positions",
 		"client/...":   "it is the way to the engine, and its kit drives any: all others take theirs from it",
 		"simulate":     "it drives the engine by hand, in virtual time",
 		"workload":     "it speaks of records and of how they are put",
