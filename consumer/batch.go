@@ -45,8 +45,8 @@ func (b *Batch) State() []byte { return b.state }
 
 // SetState keeps state with the checkpoint that covers the batch: they are one
 // write. It takes effect when the handler returns nil, and is forgotten when it
-// does not. The slice is kept. Stores have bounds of their own; DynamoDB's is
-// 400 KB for the whole lease.
+// does not. The slice is kept. More than [lease.MaxStateBytes] is an error of the
+// handler.
 func (b *Batch) SetState(state []byte) { b.state, b.changed = state, true }
 
 // Ack says that a record of the batch has been processed, by its index in

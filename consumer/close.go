@@ -23,7 +23,8 @@ func (sh *shard) close(children []weir.Shard) error {
 			return err
 		}
 		sh.g.log.Warn("the end of a shard could not be written", "stream", sh.source.name, "shard", sh.id, "err", err)
-		if err := sh.pause(failed); err != nil {
+		// The children wait for it, so it is not tried more and more seldom.
+		if err := sh.wait(min(sh.g.backoff(failed), sh.g.config.Failover/10)); err != nil {
 			return err
 		}
 	}

@@ -2,10 +2,12 @@ package consumer
 
 import (
 	"errors"
+	"fmt"
 	"runtime/debug"
 	"time"
 
 	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/lease"
 )
 
 // A span is records of one batch that are handed to the handler together.
@@ -171,6 +173,9 @@ func (sh *shard) call(b *Batch) (err error) {
 	}()
 	err = sh.g.handler(sh.ctx, b)
 	returned = true
+	if n := len(b.state); err == nil && b.changed && n > lease.MaxStateBytes {
+		err = fmt.Errorf("state of %d bytes; a lease keeps up to %d: %w", n, lease.MaxStateBytes, weir.ErrInvalidArgument)
+	}
 	return err
 }
 

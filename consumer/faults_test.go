@@ -84,8 +84,7 @@ func TestGroup_knowsItsOwnWritesWhoseAnswersWereLost(t *testing.T) {
 			assert.Positive(t, w.Metrics().StoreErrors)
 		}
 		require.NoError(t, workers[0].end())
-		time.Sleep(time.Minute)
-		assert.Len(t, workers[1].Metrics().Shards, 3)
+		await(t, "the open shards alone", func() bool { return len(workers[1].Metrics().Shards) == 3 })
 		require.NoError(t, workers[1].end())
 		assert.ElementsMatch(t, numbered(20, 0, next), d.texts(), "each once")
 		inKeyOrder(t, d.texts())

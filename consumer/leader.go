@@ -159,7 +159,7 @@ func (l *leader) look(ctx context.Context) (next time.Duration, err error) {
 	d := l.machine.decide(func(key string) bool { return g.shard(key) != nil }, g.now())
 	again := l.take(d.take)
 	if d.ask != nil {
-		l.ask(*d.ask)
+		again = l.ask(*d.ask) || again
 	}
 	for _, sh := range g.shardsByKey() {
 		if !l.machine.blocked(sh.current()) {
@@ -186,7 +186,8 @@ func (l *leader) compare() {
 			continue
 		}
 		sh.mu.Lock()
-		newer := s.Counter > sh.row.Counter && len(sh.unsure) == 0
+		// Who is writing, or tries again, finds out; it may be what was listed.
+		newer := s.Counter > sh.row.Counter && len(sh.unsure) == 0 && len(sh.turn) == 0
 		if newer && s.Owner == l.g.config.Worker {
 			sh.note(s.Lease)
 		}
@@ -251,8 +252,9 @@ func (l *leader) take(rows []lease.Lease) (again bool) {
 	return again
 }
 
-// ask asks the owner of a lease to hand it over.
-func (l *leader) ask(row lease.Lease) {
+// ask asks the owner of a lease to hand it over. It reports whether the lease was
+// not as it was seen: then there is another look.
+func (l *leader) ask(row lease.Lease) (again bool) {
 	ctx, cancel := context.WithTimeout(l.g.base, l.g.config.Failover/4)
 	defer cancel()
 	l.wish = row.Key
@@ -269,9 +271,11 @@ func (l *leader) ask(row lease.Lease) {
 		l.g.log.Info("lease asked for", "lease", row.Key, "of", row.Owner)
 	case errors.Is(err, lease.ErrConflict):
 		l.g.counts.conflicts.Add(1)
+		return true
 	default:
 		l.g.counts.storeErrors.Add(1)
 	}
+	return false
 }
 
 // withdraw takes back, when a run has ended, what would keep others waiting: the

@@ -206,6 +206,21 @@ func TestGroup_keepsStateWithTheCheckpoint(t *testing.T) {
 	})
 }
 
+func TestGroup_moreStateThanALeaseKeepsIsAnErrorOfTheHandler(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, sizes := newStream(t, "orders", 1), []int{lease.MaxStateBytes + 1, lease.MaxStateBytes}
+		put(t, s, "k 0")
+		g := run(t, config(s, new(lease.Memory), "w", func(_ context.Context, b *consumer.Batch) error {
+			b.SetState(make([]byte, sizes[b.Attempt]))
+			return nil
+		}))
+		time.Sleep(time.Minute)
+		m := g.Metrics()
+		assert.Equal(t, []int64{1, 1, 1}, []int64{m.Errors, m.Records, m.Checkpoints})
+		assert.Zero(t, m.StoreErrors)
+	})
+}
+
 func TestGroup_batchesAreProcessedWhenTheLoopGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, store := newStream(t, "orders", 1), new(lease.Memory)

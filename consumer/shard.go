@@ -241,8 +241,11 @@ func (sh *shard) readFailed(err error, r *client.Reader, failed int) error {
 }
 
 // pause waits after so many failures in a row, until the shard is given up.
-func (sh *shard) pause(failed int) error {
-	timer := time.NewTimer(sh.g.backoff(failed))
+func (sh *shard) pause(failed int) error { return sh.wait(sh.g.backoff(failed)) }
+
+// wait waits for some time, until the shard is given up.
+func (sh *shard) wait(d time.Duration) error {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:

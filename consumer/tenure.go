@@ -239,11 +239,8 @@ func (t *tenure) lostAnswer(row lease.Lease, version int, began time.Duration) {
 func (t *tenure) adopt(got lease.Lease) (mine, done bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if got.Key == "" {
-		return false, false // it is gone
-	}
 	for _, a := range t.unsure {
-		// Who had it after that may have written it since.
+		// Who had it after that may have written it since, or deleted it.
 		if got.Owner != t.g.config.Worker && a.row.Owner != t.g.config.Worker {
 			t.over = true
 			t.timer.Stop()
