@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -136,10 +137,12 @@ func (r *running) end() error {
 	return r.err
 }
 
-// await waits, on the bubble's clock, until something is so.
+// await waits, on the bubble's clock, until something is so. It looks at what
+// handlers note while nobody is at work.
 func await(t *testing.T, what string, is func() bool) {
 	t.Helper()
 	for range 100_000 {
+		synctest.Wait()
 		if is() {
 			return
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -157,7 +158,10 @@ func TestBatch_ackedRecordsDoNotComeAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, got := newStream(t, "orders", 1), [][]string(nil)
 		put(t, s, "k 0", "k 1", "k 2", "k 3")
+		var mu sync.Mutex
 		g := run(t, config(s, new(lease.Memory), "w", func(_ context.Context, b *consumer.Batch) error {
+			mu.Lock()
+			defer mu.Unlock()
 			var texts []string
 			for _, r := range b.Records {
 				texts = append(texts, string(r.Data))
@@ -171,7 +175,7 @@ func TestBatch_ackedRecordsDoNotComeAgain(t *testing.T) {
 			}
 			return nil
 		}))
-		await(t, "the rest", func() bool { return len(got) == 2 })
+		await(t, "the rest", func() bool { mu.Lock(); defer mu.Unlock(); return len(got) == 2 })
 		require.NoError(t, g.end())
 		assert.Equal(t, [][]string{{"k 0", "k 1", "k 2", "k 3"}, {"k 2", "k 3"}}, got)
 	})
@@ -181,7 +185,10 @@ func TestGroup_keepsStateWithTheCheckpoint(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, store, states := newStream(t, "orders", 1), new(lease.Memory), []string(nil)
 		put(t, s, "k 0")
+		var mu sync.Mutex
 		handler := func(_ context.Context, b *consumer.Batch) error {
+			mu.Lock()
+			defer mu.Unlock()
 			if b.Last && len(b.Records) == 0 {
 				states = append(states, "last "+string(b.State()))
 				return nil
@@ -194,14 +201,14 @@ func TestGroup_keepsStateWithTheCheckpoint(t *testing.T) {
 			return nil
 		}
 		first := run(t, config(s, store, "first", handler))
-		await(t, "one", func() bool { return len(states) == 1 })
+		await(t, "one", func() bool { mu.Lock(); defer mu.Unlock(); return len(states) == 1 })
 		put(t, s, "k 1")
-		await(t, "two, twice", func() bool { return len(states) == 3 })
+		await(t, "two, twice", func() bool { mu.Lock(); defer mu.Unlock(); return len(states) == 3 })
 		require.NoError(t, first.end())
 		run(t, config(s, store, "second", handler))
 		_, err := s.SplitShard(t.Context(), 0, s.Shards()[0].HashKeyRange.Middle())
 		require.NoError(t, err)
-		await(t, "the end", func() bool { return len(states) == 4 })
+		await(t, "the end", func() bool { mu.Lock(); defer mu.Unlock(); return len(states) == 4 })
 		assert.Equal(t, []string{"", "+", "+", "last ++"}, states)
 	})
 }
