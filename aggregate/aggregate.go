@@ -1,0 +1,38 @@
+// Package aggregate is the format in which the Kinesis Producer Library packs
+// many user records into one record of a stream, so that small ones do not run
+// into the limit on records. Consumers made with the Kinesis Client Library,
+// or with a deaggregator of its makers, read it.
+//
+// A [Builder] packs: it knows before each [Builder.Add] how large the record
+// will be. What takes records apart is not here yet.
+//
+// The form is four bytes of magic, a protobuf message of two tables of texts
+// (partition keys, explicit hash keys) and a list of records that point into
+// them, and the message's MD5: 20 bytes around the message. A user record takes
+// 6 bytes at least, so a record of n bytes holds (n - 20) / 6 of them at most,
+// 1,747,623 at [weir.MaxRecordBytes].
+//
+// All user records of an aggregate must belong to one shard, the one that it is
+// put to: consumers discard it as a whole if one does not, which is what
+// becomes of it when the shard was split meanwhile. A stream that distributes
+// records itself ([weir.DistributeAuto]) has no use for aggregates.
+package aggregate
+
+import "crypto/md5"
+
+// OverheadBytes is what an aggregate has beside its message: the magic before
+// and the MD5 behind it.
+const OverheadBytes = len(magic) + md5.Size
+
+// OuterKey is the partition key of an aggregate, whose explicit hash key
+// decides the shard. It is the Kinesis Producer Library's.
+const OuterKey = "a"
+
+const magic = "\xf3\x89\x9a\xc2"
+
+// A Tag is a note on a user record. The format has room for them, the Kinesis
+// Producer Library writes none.
+type Tag struct {
+	Key   string
+	Value string // empty also if the format has none
+}
