@@ -4,7 +4,8 @@
 // or with a deaggregator of its makers, read it.
 //
 // A [Builder] packs: it knows before each [Builder.Add] how large the record
-// will be. What takes records apart is not here yet.
+// will be. A [Decoder] takes records apart: by itself it delivers what the
+// Kinesis Client Library would, and counts what that discards in silence.
 //
 // The form is four bytes of magic, a protobuf message of two tables of texts
 // (partition keys, explicit hash keys) and a list of records that point into

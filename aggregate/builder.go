@@ -131,11 +131,11 @@ func hashText(k *weir.HashKey) string {
 }
 
 // Add adds a user record and copies its data; a number for ordering is ignored.
-// The order is kept, and is what sub-sequence numbers count. It returns an error
-// that matches [weir.ErrInvalidArgument] if the partition key has not 1 to 256
-// characters of UTF-8, or if the user record fits into no record of MaxBytes;
-// and [ErrFull] if it only does not fit beside the others. After an error all is
-// as it was.
+// The order is kept, and is what sub-sequence numbers count. It returns an
+// error that matches [weir.ErrInvalidArgument] if the partition key has not 1
+// to 256 characters of UTF-8, or if the user record fits into no record of
+// MaxBytes; and [ErrFull] if it only does not fit beside the others. After an
+// error all is as it was.
 //
 // An aggregate is for one shard, and Add cannot know which: its caller adds
 // what belongs to one.
@@ -179,9 +179,9 @@ func checkKey(key string) error {
 	return nil
 }
 
-// AddUnchecked adds a user record as it is, within no limits. It is for tests of
-// those who read aggregates: what it makes need not be put together as they may
-// expect. An empty hash means none.
+// AddUnchecked adds a user record as it is, within no limits. It is for tests
+// of those who read aggregates: what it makes need not be put together as they
+// may expect. An empty hash means none.
 func (b *Builder) AddUnchecked(key, hash string, data []byte, tags ...Tag) {
 	b.add(key, hash, data, tags)
 }

@@ -20,12 +20,6 @@ const (
 	tagTagValue = 2<<3 | lengthType
 )
 
-// The wire types of protobuf that the format has.
-const (
-	varintType = 0
-	lengthType = 2
-)
-
 // varintBytes returns how many bytes v takes.
 func varintBytes(v uint64) int { return (bits.Len64(v|1) + 6) / 7 }
 
