@@ -66,9 +66,10 @@ func TestRecords_deaggregate(t *testing.T) {
 	hashed := "f3899ac20a026b3112013012273334303238323336363932303933383436333436333337343630373433313736383231313435351a09080010001a036f6e651a09080010011a0374776f56b73531463fdea59f4fa63ac8572173"
 	damaged := strings.Replace(two, "797a6f", "797b6f", 1)
 	empty := "f3899ac2" // and the MD5 of nothing is not there
-	noSuchKey := aggregate("\x0a\x01a\x1a\x05\x08\x01\x1a\x01x")
 	cutOff := aggregate("\x0a\x05a")
-	for _, text := range []string{two, hashed, damaged, empty, noSuchKey, cutOff} {
+	noUsers := aggregate("\x0a\x01a")
+	noSuchKey := aggregate("\x0a\x01a\x1a\x05\x08\x00\x1a\x01x\x1a\x05\x08\x01\x1a\x01y\x1a\x05\x08\x00\x1a\x01z")
+	for _, text := range []string{two, hashed, noUsers, noSuchKey, damaged, empty, cutOff} {
 		data, err := hex.DecodeString(text)
 		require.NoError(t, err)
 		k.Put("a", "outer", string(data))
@@ -77,13 +78,14 @@ func TestRecords_deaggregate(t *testing.T) {
 	all := k.Records("a")
 	users := all.Deaggregate()
 	var told []string
-	for _, u := range users[:4] {
+	for _, u := range users[:5] {
 		assert.True(t, u.Aggregated)
-		assert.Contains(t, all[:2].Where(func(r kinesistest.Record) bool { return r.SequenceNumber == u.SequenceNumber })[0].String(), "outer")
+		assert.Contains(t, all[:4].Where(func(r kinesistest.Record) bool { return r.SequenceNumber == u.SequenceNumber })[0].String(), "outer")
 		told = append(told, fmt.Sprintf("%d %s %s %s", u.SubSequence, u.PartitionKey, u.ExplicitHashKey, u.Data))
 	}
-	assert.Equal(t, []string{"0 a  x", "1 b  yz", "0 k1 0 one", "1 k1 340282366920938463463374607431768211455 two"}, told)
-	assert.Equal(t, all[2:], users[4:], "what is no aggregate stays")
+	assert.Equal(t, []string{"0 a  x", "1 b  yz", "0 k1 0 one", "1 k1 340282366920938463463374607431768211455 two", "0 a  x"}, told,
+		"what is behind one that points to no key is not read")
+	assert.Equal(t, all[4:], users[5:], "what is no aggregate stays")
 }
 
 // aggregate returns a protobuf message as the producer library sends it, in
