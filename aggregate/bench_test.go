@@ -1,6 +1,7 @@
 package aggregate_test
 
 import (
+	"crypto/md5"
 	"fmt"
 	"testing"
 
@@ -63,6 +64,15 @@ func BenchmarkCopy(b *testing.B) {
 			}
 		}
 	})
+}
+
+// BenchmarkChecksum is the MD5 of an aggregate of that size, the floor of both.
+func BenchmarkChecksum(b *testing.B) {
+	data := make([]byte, benchBytes)
+	b.SetBytes(benchBytes)
+	for b.Loop() {
+		md5.Sum(data)
+	}
 }
 
 func BenchmarkDecode(b *testing.B) {
