@@ -76,6 +76,8 @@ func TestDecoder_whatIsNoAggregateIsItself(t *testing.T) {
 		"fixed 32 cut off":           sealed([]byte{9<<3 | 5, 1, 2, 3}),
 		"end of no group":            sealed([]byte{5<<3 | 4}),
 		"end of another group":       sealed([]byte{5<<3 | 3, 6<<3 | 4}),
+		"field 0 in a group":         sealed([]byte{5<<3 | 3, 0, 7, 5<<3 | 4}),
+		"field 2^29 in a group":      sealed(slices.Concat([]byte{5<<3 | 3}, number(1<<29, 1), []byte{5<<3 | 4})),
 		"group without end":          sealed(group[:3]),
 		"groups too deep":            sealed([]byte(strings.Repeat("\x2b", 101) + strings.Repeat("\x2c", 101))),
 		"a user record without key":  sealed(key("a"), text(3, text(3, []byte("x")))),
@@ -239,16 +241,17 @@ func TestDecoder_oneOfManyKeysIsOutside(t *testing.T) {
 func TestDecoder_loopsMayEndAndNest(t *testing.T) {
 	d := aggregate.Decoder{Within: &whole}
 	two, hashes := outer(unhex(t, twoKeys)), outer(unhex(t, twoHashes))
+	_ = tell(d.Records(two)) // so that there is memory to be used again
 	var got []string
 	for a := range d.Records(two) {
 		for b := range d.Records(hashes) {
-			got = append(got, string(a.Data)+" "+string(b.Data))
+			got = append(got, a.PartitionKey+string(a.Data)+" "+string(b.Data))
 			if a.Sub == 1 {
 				break
 			}
 		}
 	}
-	assert.Equal(t, []string{"x one", "x two", "yz one"}, got)
+	assert.Equal(t, []string{"ax one", "ax two", "byz one"}, got)
 	records := d.Records(two)
 	assert.Equal(t, tell(records), tell(records), "as often as one likes")
 }
@@ -258,7 +261,7 @@ func TestDecoder_dataAreViews(t *testing.T) {
 	data := sealed(key("a"), of(0, "one"), of(0, "two"))
 	all := slices.Collect(new(aggregate.Decoder).Records(outer(data)))
 	require.Len(t, all, 2)
-	_ = append(all[0].Data, "!!!!!!"...)
+	_ = append(all[0].Data, "!!!!!!!!!"...)
 	assert.Equal(t, "two", string(all[1].Data))
 	data[len(data)-17] = 'O'
 	assert.Equal(t, "twO", string(all[1].Data))
@@ -292,6 +295,7 @@ func TestDecoder_memoryIsBounded(t *testing.T) {
 	} {
 		d := aggregate.Decoder{Within: &whole}
 		var before, after runtime.MemStats
+		runtime.GC()
 		runtime.ReadMemStats(&before)
 		n := 0
 		for range d.Records(outer(worst)) {
@@ -300,5 +304,11 @@ func TestDecoder_memoryIsBounded(t *testing.T) {
 		runtime.ReadMemStats(&after)
 		// What append leaves behind on its way is counted here as well.
 		assert.LessOrEqual(t, after.TotalAlloc-before.TotalAlloc, uint64(14*len(worst)), name)
+
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		assert.Less(t, int64(after.HeapAlloc)-int64(before.HeapAlloc), int64(256<<10), "%s: between records", name)
+		runtime.KeepAlive(&d)
+		runtime.KeepAlive(worst)
 	}
 }
