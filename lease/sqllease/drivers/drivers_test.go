@@ -137,17 +137,27 @@ func TestGroups_areApart(t *testing.T) {
 		groups, err := sqllease.Groups(t.Context(), db, sqllease.Config{})
 		require.NoError(t, err)
 		require.Empty(t, groups, "nor is a table made")
-		for _, group := range []string{"orders", "Orders", "a.b-C_9", "0"} {
+		for _, group := range []string{"orders", "Orders", "a.b-C_9", "0"} { // in no order
 			s := openStore(t, db, group)
 			holds(t, s)
 			require.NoError(t, s.Create(t.Context(), lease.Lease{Key: "version", Owner: group}))
 			require.NoError(t, s.Create(t.Context(), lease.Lease{Key: "b", Owner: group}))
 			holds(t, s, lease.Lease{Key: "b", Owner: group}, lease.Lease{Key: "version", Owner: group})
 		}
-		openStore(t, db, "has-no-lease")
 		groups, err = sqllease.Groups(t.Context(), db, sqllease.Config{})
 		require.NoError(t, err)
 		require.Equal(t, []string{"0", "Orders", "a.b-C_9", "orders"}, groups)
+		for _, group := range groups {
+			s, l := openStore(t, db, group), lease.Lease{Key: "b", Counter: 9}
+			there, err := s.Update(t.Context(), l)
+			require.ErrorIs(t, err, lease.ErrConflict)
+			require.Equal(t, lease.Lease{Key: "b", Owner: group}, there)
+			require.ErrorIs(t, s.Delete(t.Context(), l), lease.ErrConflict)
+		}
+		openStore(t, db, "has-no-lease")
+		again, err := sqllease.Groups(t.Context(), db, sqllease.Config{})
+		require.NoError(t, err)
+		require.Equal(t, groups, again)
 
 		s := openStore(t, db, "orders")
 		require.NoError(t, s.Delete(t.Context(), lease.Lease{Key: "b"}))
