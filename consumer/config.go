@@ -94,7 +94,8 @@ type Config struct {
 	Patience time.Duration
 	// MaxLeases is how many shards the worker reads at most. Zero means no bound.
 	MaxLeases int
-	// Weighted balances what shards come to, in bytes, in place of their number.
+	// Weighted balances what shards come to, in bytes of data and keys over
+	// about a minute, in place of their number.
 	Weighted bool
 	// CheckpointEvery is how long what was processed may be unwritten, which is
 	// what is processed again after a crash: up to an hour. Zero means a second;

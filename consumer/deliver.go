@@ -247,11 +247,7 @@ func (sh *shard) deadLetter(b *Batch, cause error) (err error) {
 // processed notes that a batch is processed, or held.
 func (sh *shard) processed(b *Batch) {
 	sh.settled()
-	size := 0
-	for i := range b.Records {
-		size += len(b.Records[i].Data) + len(b.Records[i].PartitionKey)
-	}
-	sh.count(len(b.Records), size)
+	sh.count(b.Records)
 	sh.queue.push(sh, b)
 	if sh.g.config.CheckpointEvery < 0 {
 		// An error shows in the metrics, and the row is written later.
@@ -262,18 +258,23 @@ func (sh *shard) processed(b *Batch) {
 // acknowledged notes that the first records of a batch are processed whose rest
 // failed.
 func (sh *shard) acknowledged(b *Batch) {
-	sh.count(b.prefix, 0)
+	sh.count(b.Records[:b.prefix])
 	part := *b
 	part.Records, part.Subs, part.held, part.changed = b.Records[:b.prefix], b.Subs, nil, false
 	part.state = sh.latestState()
 	sh.queue.push(sh, &part)
 }
 
-func (sh *shard) count(records, size int) {
-	sh.records.Add(int64(records))
+// count counts records that were processed.
+func (sh *shard) count(records []weir.Record) {
+	size := 0
+	for i := range records {
+		size += len(records[i].Data) + len(records[i].PartitionKey)
+	}
+	sh.records.Add(int64(len(records)))
 	sh.bytes.Add(int64(size))
 	c := &sh.g.counts
-	c.records.Add(int64(records))
+	c.records.Add(int64(len(records)))
 	c.bytes.Add(int64(size))
 	c.batches.Add(1)
 }

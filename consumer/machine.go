@@ -1,6 +1,7 @@
 package consumer
 
 import (
+	"cmp"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -147,18 +148,8 @@ func (m *machine) sightings() []*sighting {
 	for _, s := range m.seen {
 		list = append(list, s)
 	}
-	slices.SortFunc(list, func(a, b *sighting) int { return compareKeys(a.Key, b.Key) })
+	slices.SortFunc(list, func(a, b *sighting) int { return cmp.Compare(a.Key, b.Key) })
 	return list
-}
-
-func compareKeys(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // balance asks for a lease, or takes one that was asked for long ago.
@@ -204,7 +195,7 @@ func (m *machine) balance(d *decision, loads map[string]*load, now time.Duration
 	if len(choice) == 0 {
 		return
 	}
-	s := choice[m.random.IntN(len(choice))]
+	s := m.choose(choice, mine, from)
 	d.ask = &s.Lease
 	d.next = min(d.next, now+m.patience+1)
 }
@@ -215,6 +206,19 @@ func (m *machine) ask(key string, now time.Duration) { m.asked, m.since = key, n
 // fits reports whether a lease is one that should move from one to the other.
 func (m *machine) fits(s *sighting, to, from *load) bool {
 	return !m.weighted || to.weight(true)+weight(s) < from.weight(true)
+}
+
+// choose returns the lease to ask for: any, or where throughput counts the one
+// that makes the two most alike, so that few have to move.
+func (m *machine) choose(list []*sighting, to, from *load) *sighting {
+	m.random.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+	if !m.weighted {
+		return list[0]
+	}
+	ideal := (from.weight(true) - to.weight(true)) / 2
+	return slices.MinFunc(list, func(a, b *sighting) int {
+		return cmp.Compare(math.Abs(weight(a)-ideal), math.Abs(weight(b)-ideal))
+	})
 }
 
 // A load is the leases of a worker.

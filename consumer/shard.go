@@ -34,7 +34,6 @@ type shard struct {
 	failures atomic.Int32
 	failure  atomic.Pointer[error]
 	records  atomic.Int64
-	bytes    atomic.Int64
 	behind   atomic.Int64
 }
 

@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/weirstream/weir/lease"
@@ -41,7 +43,16 @@ type tenure struct {
 	state   []byte
 	version int // of done and state
 	written int // the version that the row has
+
+	bytes atomic.Int64  // processed in the tenure
+	rated time.Duration // when rate was reckoned last; it and what follows are guarded by mu
+	then  int64         // bytes at that time
+	rate  float64       // what the shard comes to of late, in KiB a second
 }
+
+// rateOver is the time over which a shard's throughput is averaged: what was
+// before that weighs a third.
+const rateOver = time.Minute
 
 // An attempt is a write of which nobody knows whether it was done.
 type attempt struct {
@@ -60,6 +71,7 @@ func (t *tenure) begin(g *Group, row lease.Lease, began time.Duration) {
 	t.g, t.key, t.row, t.since, t.state = g, row.Key, row, began, row.State
 	t.ctx, t.cancel = context.WithCancelCause(g.base)
 	t.turn = make(chan struct{}, 1)
+	t.rated, t.rate = began, row.Throughput
 	t.timer = time.AfterFunc(t.left(), t.expire)
 }
 
@@ -191,6 +203,7 @@ func (t *tenure) next(change func(*lease.Lease)) (lease.Lease, int, error) {
 		return lease.Lease{}, 0, errOver
 	}
 	next := t.row
+	next.Throughput = t.throughput()
 	if t.version != t.written {
 		next.State = t.state
 		next.Switches = 0
@@ -202,6 +215,18 @@ func (t *tenure) next(change func(*lease.Lease)) (lease.Lease, int, error) {
 		change(&next)
 	}
 	return next, t.version, nil
+}
+
+// throughput returns what the shard comes to of late, in hundredths of a KiB a
+// second. The caller holds mu.
+func (t *tenure) throughput() float64 {
+	now, bytes := t.g.now(), t.bytes.Load()
+	if d := now - t.rated; d >= time.Second {
+		fresh := 1 - math.Exp(-d.Seconds()/rateOver.Seconds())
+		t.rate += fresh * (float64(bytes-t.then)/1024/d.Seconds() - t.rate)
+		t.rated, t.then = now, bytes
+	}
+	return math.Round(100*t.rate) / 100
 }
 
 // wrote takes in that a write was done.
