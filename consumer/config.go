@@ -22,7 +22,8 @@ import (
 // When it returns nil, the batch is processed. When it returns an error, or
 // panics, nothing of it is but what [Batch.Ack] said, and [Config.OnError] says
 // what follows. ctx ends before another worker may begin with the shard: what
-// is done after that may be done twice.
+// is done after that may be done twice. A handler that ends its goroutine, as
+// [runtime.Goexit] and a test's FailNow do, ends Run with a [*HandlerError].
 type Handler func(ctx context.Context, b *Batch) error
 
 // A Config says what a group reads and how. Name, Streams, Store and, for
@@ -59,8 +60,10 @@ type Config struct {
 	MaxRecords int
 	// Expand turns records into those that are in them, and says of each its
 	// index in the record that it came from; nil for subs means that each is
-	// whole. Both slices are the caller's until the next call. Nil means that
-	// records are what they are. It is called by several goroutines at a time.
+	// whole. The shard waits for what it fails or panics at, whatever OnError
+	// says, and it is called again. Both slices are the caller's until the next
+	// call. Nil means that records are what they are. It is called by several
+	// goroutines at a time.
 	Expand func([]weir.Record) (records []weir.Record, subs []uint64, err error)
 
 	// OnError says what becomes of a batch that the handler cannot process. The

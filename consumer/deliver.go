@@ -63,10 +63,7 @@ func (sh *shard) deliverBatch(b weir.Batch, skip place) error {
 // handler: the shard waits, and it is tried again.
 func (sh *shard) expand(s span) (span, error) {
 	for failed := 0; ; failed++ {
-		records, subs, err := sh.g.config.Expand(s.records)
-		if err == nil && subs != nil && len(subs) != len(records) {
-			err = errors.New("as many records as indices must be returned by Expand")
-		}
+		records, subs, err := sh.callExpand(s.records)
 		if err == nil {
 			return span{records, subs, s.last}, nil
 		}
@@ -75,6 +72,21 @@ func (sh *shard) expand(s span) (span, error) {
 			return s, err
 		}
 	}
+}
+
+// callExpand calls Expand. A panic is an error.
+func (sh *shard) callExpand(list []weir.Record) (records []weir.Record, subs []uint64, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			sh.g.counts.panics.Add(1)
+			err = &PanicError{v, debug.Stack()}
+		}
+	}()
+	records, subs, err = sh.g.config.Expand(list)
+	if err == nil && subs != nil && len(subs) != len(records) {
+		err = fmt.Errorf("Config.Expand returned %d records and %d indices: %w", len(records), len(subs), weir.ErrInvalidArgument)
+	}
+	return records, subs, err
 }
 
 // processedBefore returns how many records of a span lie up to a place.
@@ -167,8 +179,6 @@ func (sh *shard) call(b *Batch) (err error) {
 		if v := recover(); v != nil {
 			sh.g.counts.panics.Add(1)
 			err = &PanicError{v, debug.Stack()}
-		} else {
-			err = errors.New("the handler ended its goroutine")
 		}
 	}()
 	err = sh.g.handler(sh.ctx, b)
@@ -202,11 +212,7 @@ func (sh *shard) resort(b *Batch, attempt int, cause error) (done bool, err erro
 	b.acked, b.prefix = nil, 0
 	switch sh.g.config.OnError {
 	case Stop:
-		e := &HandlerError{Stream: sh.source.name, Shard: sh.id, Attempts: attempt + 1, Err: cause}
-		if n := len(b.Records); n > 0 {
-			e.First, e.Last = b.Records[0].SequenceNumber, b.Records[n-1].SequenceNumber
-		}
-		return false, e
+		return false, sh.handlerError(b, attempt, cause)
 	case DeadLetter:
 		b.state = sh.latestState()
 		b.changed, b.held = false, nil
@@ -224,6 +230,14 @@ func (sh *shard) resort(b *Batch, attempt int, cause error) (done bool, err erro
 	sh.settled()
 	sh.queue.push(sh, b)
 	return true, nil
+}
+
+func (sh *shard) handlerError(b *Batch, attempt int, cause error) error {
+	e := &HandlerError{Stream: sh.source.name, Shard: sh.id, Attempts: attempt + 1, Err: cause}
+	if n := len(b.Records); n > 0 {
+		e.First, e.Last = b.Records[0].SequenceNumber, b.Records[n-1].SequenceNumber
+	}
+	return e
 }
 
 func from(subs []uint64, i int) []uint64 {

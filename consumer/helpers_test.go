@@ -151,6 +151,14 @@ func await(t *testing.T, what string, is func() bool) {
 	require.Fail(t, "not reached", what)
 }
 
+// within returns a context that ends after some time, for a run that is to end by
+// itself.
+func within(t *testing.T, d time.Duration) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	t.Cleanup(cancel)
+	return ctx
+}
+
 // leases returns the leases of a store by key.
 func leases(t *testing.T, store lease.Store) map[string]lease.Lease {
 	list, err := store.List(context.Background())

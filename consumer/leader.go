@@ -118,7 +118,11 @@ func (l *leader) tryStart(ctx context.Context) error {
 func (g *Group) checkOurs(leases []lease.Lease) error {
 	for _, l := range leases {
 		src, _ := g.find(l.Key)
+		_, err := weir.ParseShardID(l.Key)
 		switch {
+		case src == nil && len(g.sources) > 1 && err == nil:
+			// To begin anew beside it would repeat, or leave out, what it covers.
+			return fmt.Errorf("group %s: lease %q is one of a group of one stream, this one reads %d: %w", g.config.Name, l.Key, len(g.sources), lease.ErrForeign)
 		case src == nil && len(g.sources) > 1:
 		case src == nil:
 			return fmt.Errorf("group %s: lease %q is of no shard of stream %s: %w", g.config.Name, l.Key, g.sources[0].name, lease.ErrForeign)

@@ -3,6 +3,7 @@ package consumer_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/consumer"
 	"github.com/weirstream/weir/lease"
 )
@@ -262,5 +264,29 @@ func TestGroup_batchesAreProcessedWhenTheLoopGoesOn(t *testing.T) {
 		}
 		assert.Equal(t, "k 3", got[len(got)-1])
 		assert.Len(t, got, 6)
+	})
+}
+
+func TestGroup_aHandlerThatEndsItsGoroutineEndsRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, store := newStream(t, "orders", 2), new(lease.Memory)
+		put(t, s, numbered(10, 0, 20)...)
+		g, err := consumer.New(config(s, store, "w", func(_ context.Context, b *consumer.Batch) error {
+			if b.Shard == 1 {
+				runtime.Goexit()
+			}
+			return nil
+		}))
+		require.NoError(t, err)
+		err = g.Run(within(t, time.Hour))
+		var failed *consumer.HandlerError
+		require.ErrorAs(t, err, &failed)
+		assert.Equal(t, weir.ShardID(1), failed.Shard)
+		assert.Equal(t, 1, failed.Attempts)
+		assert.ErrorContains(t, err, "the handler ended its goroutine")
+		for key, l := range leases(t, store) {
+			assert.Empty(t, l.Owner)
+			assert.Equal(t, key == "shardId-000000000001", l.Checkpoint.Sequence == lease.TrimHorizon, key)
+		}
 	})
 }

@@ -28,6 +28,7 @@ type shard struct {
 	batch Batch // the one that the handler has
 	queue heldQueue
 	lost  int64 // records that the reader has told to be lost
+	again bool  // it began at the record of the checkpoint, not behind it
 
 	working  atomic.Int64 // since when the handler works, on the group's clock; 0 if it does not
 	slow     bool         // it was told that this is long; for the keeper
@@ -42,6 +43,8 @@ var (
 	errStopped = errors.New("the shard is given up")
 	errEnded   = errors.New("the shard is processed to its end")
 )
+
+var errExited = errors.New("the handler ended its goroutine")
 
 // giveUp makes the shard's goroutine finish what is in hand, by then at the
 // latest, and release the lease. It may be called again with an earlier time.
@@ -86,7 +89,19 @@ func (sh *shard) closeReader() {
 // run processes the shard until it ends, or the lease does, or the group.
 func (sh *shard) run() {
 	defer sh.g.gone(sh)
+	exited := true
+	defer func() {
+		if exited { // deferred calls are all that is left to the goroutine
+			sh.finishUp(nil, sh.handlerError(&sh.batch, sh.batch.Attempt, errExited))
+		}
+	}()
 	children, err := sh.process()
+	exited = false
+	sh.finishUp(children, err)
+}
+
+// finishUp writes what became of the shard.
+func (sh *shard) finishUp(children []weir.Shard, err error) {
 	sh.closeReader()
 	if err == errEnded {
 		if err = sh.close(children); err == nil {
@@ -186,7 +201,7 @@ func (sh *shard) position() (from weir.Position, skip place, err error) {
 		}
 		at.sub = c.Sub
 	}
-	if sh.g.config.Expand != nil {
+	if sh.again = sh.g.config.Expand != nil || at.sub > 0; sh.again {
 		return weir.AtSequence(at.number), at, nil
 	}
 	return weir.AfterSequence(at.number), skip, nil
@@ -270,7 +285,7 @@ func (sh *shard) checkLost(r client.Reader, b weir.Batch) error {
 		return nil
 	}
 	sh.lost += lost
-	if sh.g.config.Expand != nil && lost == 1 {
+	if sh.again && lost == 1 {
 		// Reading began at a record that had been processed, wholly as far as
 		// one can know.
 		return nil
