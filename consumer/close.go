@@ -65,7 +65,7 @@ func (sh *shard) tryClose(children []weir.Shard) (err error) {
 // lease, from its own parents: a child that was begun without it would come
 // before it.
 func (sh *shard) awaited(ctx context.Context, children []weir.Shard) error {
-	rows, err := sh.g.config.Store.List(ctx)
+	rows, err := sh.g.store.List(ctx)
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,7 @@ import (
 type Group struct {
 	config  Config
 	handler Handler
+	store   lease.Store
 	log     *slog.Logger
 	sources []*source
 	epoch   time.Time // when the group's clock was zero
@@ -72,7 +73,7 @@ func New(config Config) (*Group, error) {
 	config.Streams = slices.Clone(config.Streams)
 	config = config.withDefaults()
 	g := &Group{
-		config: config, epoch: time.Now(), chaos: rand.New(config.Random),
+		config: config, store: newPrompt(config.Store, config.Failover), epoch: time.Now(), chaos: rand.New(config.Random),
 		log:  config.Logger.With("group", config.Name, "worker", config.Worker),
 		wake: make(chan struct{}, 1), soon: make(chan struct{}, 1), left: make(chan struct{}, 1), shards: make(map[string]*shard),
 	}

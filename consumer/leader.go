@@ -97,7 +97,7 @@ func (l *leader) start(ctx context.Context) error {
 func (l *leader) tryStart(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, l.g.config.StartWithin/2)
 	defer cancel()
-	leases, err := l.g.config.Store.List(ctx)
+	leases, err := l.g.store.List(ctx)
 	if err != nil {
 		return fmt.Errorf("lease store: %w", err)
 	}
@@ -179,7 +179,7 @@ func (l *leader) look(ctx context.Context) (next time.Duration, err error) {
 func (l *leader) list(ctx context.Context) ([]lease.Lease, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.g.config.Failover/2)
 	defer cancel()
-	return l.g.config.Store.List(ctx)
+	return l.g.store.List(ctx)
 }
 
 // compare looks at what others did with the worker's own leases.
@@ -227,7 +227,7 @@ func (l *leader) take(rows []lease.Lease) (again bool) {
 		// A run that ends does not cut it off: a lease that was taken is released.
 		bounded, cancel := context.WithTimeout(g.base, g.config.Failover/4)
 		defer cancel()
-		got, err := g.config.Store.Update(bounded, row)
+		got, err := g.store.Update(bounded, row)
 		results[i] = taken{got, began, err}
 	})
 	for i, r := range results {
@@ -264,7 +264,7 @@ func (l *leader) ask(row lease.Lease) (again bool) {
 	l.wish = row.Key
 	asked := l.g.now()
 	row.Wanted = l.g.config.Worker
-	got, err := l.g.config.Store.Update(ctx, row)
+	got, err := l.g.store.Update(ctx, row)
 	switch {
 	case err == nil:
 		l.machine.ask(row.Key, max(asked, l.g.now()))
@@ -288,7 +288,7 @@ func (l *leader) withdraw() {
 	ctx, cancel := context.WithTimeout(l.g.base, l.g.config.Failover/4)
 	defer cancel()
 	for l.wish != "" {
-		rows, err := l.g.config.Store.List(ctx)
+		rows, err := l.g.store.List(ctx)
 		i := slices.IndexFunc(rows, func(row lease.Lease) bool { return row.Key == l.wish })
 		if err != nil || i < 0 {
 			return
@@ -302,7 +302,7 @@ func (l *leader) withdraw() {
 		default:
 			return
 		}
-		if _, err := l.g.config.Store.Update(ctx, row); !errors.Is(err, lease.ErrConflict) {
+		if _, err := l.g.store.Update(ctx, row); !errors.Is(err, lease.ErrConflict) {
 			return
 		}
 	}
@@ -314,7 +314,7 @@ func (l *leader) sync(ctx context.Context) error {
 	defer cancel()
 	for rows := l.machine.disposable(); len(rows) > 0; rows = l.machine.disposable() {
 		for _, row := range rows { // each may be what its children's wait for
-			if err := l.g.config.Store.Delete(ctx, row); err != nil && !errors.Is(err, lease.ErrConflict) {
+			if err := l.g.store.Delete(ctx, row); err != nil && !errors.Is(err, lease.ErrConflict) {
 				return err
 			}
 			l.machine.forget(row.Key)
@@ -333,7 +333,7 @@ func (l *leader) sync(ctx context.Context) error {
 func (g *Group) sync(ctx context.Context, src *source) error {
 	// Leases are listed first: of a shard that is listed after them, and has none
 	// among them, nobody had begun to read the children.
-	leases, err := g.config.Store.List(ctx)
+	leases, err := g.store.List(ctx)
 	if err != nil {
 		return err
 	}
@@ -353,7 +353,7 @@ func (g *Group) sync(ctx context.Context, src *source) error {
 		}
 		leased[id] = true
 		if l.Checkpoint.IsEnded() && !listed[id] && len(shards) > 0 {
-			if err := g.config.Store.Delete(ctx, l); err != nil && !errors.Is(err, lease.ErrConflict) {
+			if err := g.store.Delete(ctx, l); err != nil && !errors.Is(err, lease.ErrConflict) {
 				return err
 			}
 		}
@@ -388,7 +388,7 @@ func (g *Group) create(ctx context.Context, src *source, s start) error {
 		}
 		row.Checkpoint.Sequence = cmp.Or(at, lease.Latest)
 	}
-	err := g.config.Store.Create(ctx, row)
+	err := g.store.Create(ctx, row)
 	if errors.Is(err, lease.ErrConflict) {
 		return nil
 	}

@@ -171,7 +171,7 @@ func (t *tenure) writeInTurn(ctx context.Context, change func(*lease.Lease)) err
 			return err
 		}
 		began := t.g.now()
-		got, err := t.g.config.Store.Update(ctx, next)
+		got, err := t.g.store.Update(ctx, next)
 		switch {
 		case err == nil:
 			t.wrote(got, version, began)
