@@ -22,13 +22,20 @@ func (sh *shard) close(children []weir.Shard) error {
 		if err == nil || errors.Is(err, errOver) {
 			return err
 		}
-		sh.g.log.Warn("the end of a shard could not be written", "stream", sh.source.name, "shard", sh.id, "err", err)
+		if errors.Is(err, errWaits) {
+			sh.g.log.Debug("the end of a shard waits", "stream", sh.source.name, "shard", sh.id, "err", err)
+		} else {
+			sh.g.log.Warn("the end of a shard could not be written", "stream", sh.source.name, "shard", sh.id, "err", err)
+		}
 		// The children wait for it, so it is not tried more and more seldom.
 		if err := sh.wait(min(sh.g.backoff(failed), sh.g.config.Failover/10)); err != nil {
 			return err
 		}
 	}
 }
+
+// errWaits is no failure: the other parent's own parents are still processed.
+var errWaits = errors.New("a parent has no lease yet")
 
 func (sh *shard) tryClose(children []weir.Shard) (err error) {
 	ctx, cancel := context.WithTimeout(sh.ctx, sh.g.config.Failover)
@@ -80,7 +87,7 @@ func (sh *shard) awaited(ctx context.Context, children []weir.Shard) error {
 		for _, p := range c.Parents {
 			listed := slices.ContainsFunc(shards, func(s weir.Shard) bool { return s.ID == p })
 			if listed && !leased(p) && !leased(c.ID) {
-				return fmt.Errorf("%v waits for the lease of %v", c.ID, p)
+				return fmt.Errorf("%w: %v needs that of %v", errWaits, c.ID, p)
 			}
 		}
 	}

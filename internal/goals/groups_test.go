@@ -63,8 +63,8 @@ func groupOf(tb testing.TB, s *weir.Stream, store lease.Store, h consumer.Handle
 	return g
 }
 
-// groupWork processes a backlog of so many records from its beginning, each time
-// with a new group; a unit is the whole of it.
+// groupWork processes a backlog of so many records from its beginning, each
+// time with a new group; a unit is the whole of it.
 func groupWork(tb testing.TB, s *weir.Stream, backlog int) work {
 	return func(n int) {
 		for range n {
@@ -240,8 +240,8 @@ func memoryOf(open func() (end func())) float64 {
 	return float64(after.HeapAlloc+after.StackInuse) - float64(before.HeapAlloc+before.StackInuse)
 }
 
-// waitingReaders puts a record into each of so many shards, and has a reader and
-// a goroutine for each, which have read it and wait for more.
+// waitingReaders puts a record into each of so many shards, and has a reader
+// and a goroutine for each, which have read it and wait for more.
 func waitingReaders(tb testing.TB, shards int) (end func()) {
 	s := oneEach(tb, shards)
 	ctx, stop := context.WithCancel(context.Background())
