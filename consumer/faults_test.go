@@ -116,11 +116,7 @@ func TestGroup_goesOnAfterAnOutageOfTheStore(t *testing.T) {
 				}
 				assert.Less(t, time.Duration(last.Load())-began, 10*time.Second, "it stops before its leases end")
 				await(t, "all", func() bool {
-					seen := make(map[string]bool)
-					for _, text := range d.texts() {
-						seen[text] = true
-					}
-					return len(seen) == n
+					return distinct(d.texts()) == n
 				})
 				assert.Less(t, time.Since(epoch)-began, 90*time.Second)
 				assert.Equal(t, int64(3), g.Metrics().Lost)
@@ -299,11 +295,7 @@ func TestGroup_goesOnWhenTheLeaseTableIsLost(t *testing.T) {
 		}
 		put(t, s, numbered(10, 50, 60)...)
 		time.Sleep(5 * time.Minute)
-		seen := make(map[string]bool)
-		for _, text := range d.texts() {
-			seen[text] = true
-		}
-		assert.Len(t, seen, 60)
+		assert.Equal(t, 60, distinct(d.texts()))
 		assert.Len(t, leases(t, store), 3)
 		require.NoError(t, g.end())
 		inKeyOrder(t, d.texts())

@@ -227,8 +227,10 @@ func (g *Group) shardsByKey() []*shard {
 }
 
 // backoff returns how long to wait after so many failures before this one.
-func (g *Group) backoff(failed int) time.Duration {
-	d := g.config.MaxBackoff
+func (g *Group) backoff(failed int) time.Duration { return g.backoffTo(failed, g.config.MaxBackoff) }
+
+// backoffTo does so up to some time.
+func (g *Group) backoffTo(failed int, d time.Duration) time.Duration {
 	if failed < 40 && g.config.Backoff < d>>failed {
 		d = g.config.Backoff << failed
 	}

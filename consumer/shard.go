@@ -226,6 +226,10 @@ func (sh *shard) badPosition(err error) error {
 	return positionError{fmt.Errorf("%s %v: checkpoint %q of the lease: %w", sh.source.stream.Name(), sh.id, sh.current().Checkpoint.Sequence, err)}
 }
 
+// maxThrottled is how long a shard is not read at most because it is read too
+// often. There is room again each second: who waits longer leaves it to others.
+const maxThrottled = time.Second
+
 // readFailed takes in that reading failed, and waits. It returns an error if it
 // is not to be tried again.
 func (sh *shard) readFailed(err error, r *client.Reader, failed int) error {
@@ -243,6 +247,7 @@ func (sh *shard) readFailed(err error, r *client.Reader, failed int) error {
 		return sh.vanished()
 	case errors.Is(err, weir.ErrThroughputExceeded):
 		sh.g.counts.throttled.Add(1)
+		return sh.wait(sh.g.backoffTo(failed, maxThrottled))
 	default:
 		sh.g.counts.readErrors.Add(1)
 		sh.g.log.Warn("reading failed", "stream", sh.source.stream.Name(), "shard", sh.id, "err", err)

@@ -106,14 +106,7 @@ func TestGroup_aStoreThatHangsHoldsUpNobody(t *testing.T) {
 		assert.Equal(t, int64(200), g.Metrics().Lost)
 
 		store.goOn()
-		all := func() bool {
-			seen := make(map[string]bool)
-			for _, text := range d.texts() {
-				seen[text] = true
-			}
-			return len(seen) == 3700
-		}
-		await(t, "all", all)
+		await(t, "all", func() bool { return distinct(d.texts()) == 3700 })
 		inKeyOrder(t, d.texts())
 		store.hang()
 		time.Sleep(time.Second)
