@@ -20,9 +20,9 @@ import (
 // A world is a stream, a store and workers that fail, and what must hold in it.
 // It notes what does not.
 type world struct {
-	stream   *weir.Stream
-	store    lease.Memory
-	unfenced bool // the store writes whatever a write's counter is
+	stream *weir.Stream
+	store  lease.Memory
+	fault  mutation
 
 	seed   uint64
 	random *rand.Rand // for the simulation's goroutine
@@ -42,6 +42,17 @@ type world struct {
 	next    map[string]int                   // of each key, in order
 	working map[weir.ShardID]map[*consumer.Batch]context.Context
 }
+
+// A mutation is a deliberate fault of a group, which the simulation must find.
+type mutation string
+
+const (
+	none          mutation = ""
+	unconditional mutation = "checkpoints are written whatever the counter is"
+	ignoredParent mutation = "a child waits for one of its two parents only"
+	outstaying    mutation = "handlers are not ended when others may begin"
+	forgetful     mutation = "a batch counts as processed that was not"
+)
 
 func newWorld(stream *weir.Stream, seed uint64, random *rand.Rand) *world {
 	return &world{
@@ -283,6 +294,9 @@ func (k *worker) List(ctx context.Context) (list []lease.Lease, err error) {
 }
 
 func (k *worker) Create(ctx context.Context, l lease.Lease) error {
+	if k.w.fault == ignoredParent && len(l.Parents) > 1 {
+		l.Parents = l.Parents[:1]
+	}
 	return k.call(ctx, "create"+l.Key, func() error { return k.w.store.Create(context.Background(), l) })
 }
 
@@ -294,7 +308,7 @@ func (k *worker) Update(ctx context.Context, l lease.Lease) (lease.Lease, error)
 	results := make(chan result, 1)
 	err := k.call(ctx, "update"+l.Key, func() error {
 		was := k.w.row(l.Key)
-		if k.w.unfenced && was.Key != "" {
+		if k.w.fault == unconditional && was.Key != "" {
 			l.Counter = was.Counter
 		}
 		row, err := k.w.store.Update(context.Background(), l)
@@ -353,6 +367,9 @@ func (k *worker) handle(ctx context.Context, b *consumer.Batch) error {
 	k.awake()
 	if k.isDead() {
 		return errFault
+	}
+	if w.fault == forgetful && fate > 0.98 {
+		return nil
 	}
 	w.trace("%s processes %d of %v, last %t, context %v", k.name, len(b.Records), b.Shard, b.Last, ctx.Err())
 	w.processed(b.Records)
