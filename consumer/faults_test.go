@@ -167,6 +167,28 @@ func TestGroup_whatCannotBeReachedAtTheBeginningIsAnError(t *testing.T) {
 	}
 }
 
+// A foreign store says so itself: a table of another application, or of a later
+// version.
+type foreign struct{ lease.Store }
+
+func (foreign) List(context.Context) ([]lease.Lease, error) {
+	return nil, fmt.Errorf("table orders: the rows are of version 9: %w", lease.ErrForeign)
+}
+
+func TestGroup_endsAtOnceWhereTheStoreIsNotItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := config(newStream(t, "orders", 1), new(lease.Memory), "w", new(diary).handler("w"))
+		c.Store = foreign{c.Store}
+		g, err := consumer.New(c)
+		require.NoError(t, err)
+		began := time.Now()
+		err = g.Run(within(t, time.Hour))
+		require.ErrorIs(t, err, lease.ErrForeign)
+		assert.ErrorContains(t, err, "lease store: table orders: the rows are of version 9")
+		assert.Zero(t, time.Since(began), "no time would mend it")
+	})
+}
+
 func TestGroup_refusesTheLeasesOfAnotherStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := new(lease.Memory)
