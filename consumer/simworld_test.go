@@ -360,7 +360,7 @@ func (k *worker) handle(ctx context.Context, b *consumer.Batch) error {
 		if unclean && fate < 0.06 {
 			panic("a panic of the handler")
 		}
-		if unclean && fate < 0.07 && len(b.Records) > 1 { // it knows of no context
+		if unclean && fate < 0.09 { // it knows of no context
 			time.Sleep(time.Duration(dice.Float64() * float64(30*time.Second)))
 		}
 	}
