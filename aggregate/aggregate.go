@@ -31,6 +31,14 @@ const OuterKey = "a"
 
 const magic = "\xf3\x89\x9a\xc2"
 
+// May reports whether data may be an aggregate, by its first four bytes and its
+// length; a [Decoder] knows.
+func May(data []byte) bool {
+	// At most 16 bytes behind the magic are none to the Kinesis Client Library,
+	// although the MD5 of an empty message would fit.
+	return len(data) > OverheadBytes && string(data[:len(magic)]) == magic
+}
+
 // A Tag is a note on a user record. The format has room for them, the Kinesis
 // Producer Library writes none.
 type Tag struct {

@@ -124,7 +124,7 @@ func (d *Decoder) Inspect(data []byte) Finding {
 // Within, the MD5 of each partition key that its table has.
 func (d *Decoder) Records(r weir.Record) iter.Seq[Record] {
 	return func(yield func(Record) bool) {
-		if !hasMagic(r.Data) {
+		if !May(r.Data) {
 			yield(Record{Record: r})
 			return
 		}

@@ -12,14 +12,10 @@ import (
 	"github.com/weirstream/weir/internal/md5lanes"
 )
 
-func hasMagic(data []byte) bool { return len(data) >= len(magic) && string(data[:len(magic)]) == magic }
-
 // messageOf returns the message of an aggregate if its checksum is right.
 func messageOf(data []byte) (message []byte, ok bool) {
-	// At most 16 bytes behind the magic are no aggregate to the Kinesis Client
-	// Library, although the MD5 of an empty message would fit. An index holds
-	// places of 32 bits.
-	if !hasMagic(data) || len(data) <= OverheadBytes || len(data) > math.MaxInt32 {
+	// An index holds places of 32 bits.
+	if !May(data) || len(data) > math.MaxInt32 {
 		return nil, false
 	}
 	message, sum := data[len(magic):len(data)-md5.Size], data[len(data)-md5.Size:]

@@ -18,7 +18,8 @@ type Batch struct {
 	// has state: see Last.
 	Records []weir.Record
 	// Subs has for each of Records its index within the record that it came
-	// from, where [Config.Expand] says so; else it is nil.
+	// from: an aggregate, or what [Config.Expand] says. It is nil if each is
+	// whole.
 	Subs []uint64
 	// Last says that the shard is closed and that nothing follows. A shard that
 	// ends without a record does not call the handler, unless there is state:

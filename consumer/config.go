@@ -58,13 +58,17 @@ type Config struct {
 	// MaxRecords is how many records a batch has at most: 1 to 10,000. Zero
 	// means as many as the stream gives at once.
 	MaxRecords int
-	// Expand turns records into those that are in them, and says of each its
-	// index in the record that it came from; nil for subs means that each is
-	// whole. The shard waits for what it fails or panics at, whatever OnError
-	// says, and it is called again. Both slices are the caller's until the next
-	// call. Nil means that records are what they are. It is called by several
+	// Expand turns records of a shard, whose range is within, into those that
+	// are in them, and says of each its index in the record that it came from;
+	// nil for subs means that each is whole. Both slices are the caller's until
+	// the next call for the shard. The shard waits for what it fails or panics
+	// at, whatever OnError says, and it is called again. It is called by several
 	// goroutines at a time.
-	Expand func([]weir.Record) (records []weir.Record, subs []uint64, err error)
+	//
+	// Nil means that aggregates of the Kinesis Producer Library are taken apart
+	// as its client library does; what that discards is counted in
+	// [Metrics.Discarded]. [Raw] leaves records as they are.
+	Expand func(within weir.HashKeyRange, records []weir.Record) (expanded []weir.Record, subs []uint64, err error)
 
 	// OnError says what becomes of a batch that the handler cannot process. The
 	// zero value is [Retry].
@@ -122,6 +126,11 @@ type Config struct {
 	// and jitter. It is called by one goroutine at a time. Nil means a random
 	// source of its own.
 	Random mathrand.Source
+}
+
+// Raw is the [Config.Expand] that leaves records as they are, aggregates too.
+func Raw(_ weir.HashKeyRange, records []weir.Record) ([]weir.Record, []uint64, error) {
+	return records, nil, nil
 }
 
 // An ErrorPolicy says what becomes of a batch that the handler has failed to

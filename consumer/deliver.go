@@ -37,7 +37,7 @@ func (s span) to(i int) span {
 func (sh *shard) deliverBatch(b weir.Batch, skip place) error {
 	sh.behind.Store(int64(b.Behind))
 	s := span{records: b.Records, last: b.Last}
-	if expand := sh.g.config.Expand; expand != nil && len(b.Records) > 0 {
+	if len(b.Records) > 0 {
 		var err error
 		if s, err = sh.expand(s); err != nil {
 			return err
@@ -59,45 +59,16 @@ func (sh *shard) deliverBatch(b weir.Batch, skip place) error {
 	return sh.deliver(s, b.Behind)
 }
 
-// expand returns the records that are in those of a span. An error is one of the
-// handler: the shard waits, and it is tried again.
-func (sh *shard) expand(s span) (span, error) {
-	for failed := 0; ; failed++ {
-		records, subs, err := sh.callExpand(s.records)
-		if err == nil {
-			return span{records, subs, s.last}, nil
-		}
-		sh.failed(s, failed+1, err)
-		if err := sh.pause(failed); err != nil {
-			return s, err
-		}
-	}
-}
-
-// callExpand calls Expand. A panic is an error.
-func (sh *shard) callExpand(list []weir.Record) (records []weir.Record, subs []uint64, err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			sh.g.counts.panics.Add(1)
-			err = &PanicError{v, debug.Stack()}
-		}
-	}()
-	records, subs, err = sh.g.config.Expand(list)
-	if err == nil && subs != nil && len(subs) != len(records) {
-		err = fmt.Errorf("Config.Expand returned %d records and %d indices: %w", len(records), len(subs), weir.ErrInvalidArgument)
-	}
-	return records, subs, err
-}
-
 // processedBefore returns how many records of a span lie up to a place.
 func processedBefore(s span, at place) int {
 	n := 0
 	for i, r := range s.records {
-		sub := uint64(0)
+		// Where others took the record apart, the rest of it is still to come.
+		done := at.sub == 0
 		if s.subs != nil {
-			sub = s.subs[i]
+			done = s.subs[i] <= at.sub
 		}
-		if c := r.SequenceNumber.Compare(at.number); c > 0 || c == 0 && sub > at.sub {
+		if c := r.SequenceNumber.Compare(at.number); c > 0 || c == 0 && !done {
 			break
 		}
 		n++

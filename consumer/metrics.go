@@ -13,7 +13,9 @@ type Metrics struct {
 	Group, Worker string
 	// Records, Bytes (of data and keys) and Batches are what handlers processed;
 	// Skipped records were left out by policy, and DeadLetters handed over.
-	Records, Bytes, Batches, Skipped, DeadLetters int64
+	// Discarded user records were in aggregates that have some of another
+	// shard, or that cannot be read.
+	Records, Bytes, Batches, Skipped, DeadLetters, Discarded int64
 	// Errors is how often a handler failed, Panics how often of these it
 	// panicked, Retries how often it was called again.
 	Errors, Panics, Retries int64
@@ -58,7 +60,8 @@ type ShardMetrics struct {
 
 // counters are the counts of Metrics.
 type counters struct {
-	records, bytes, batches, skipped, deadLetters  atomic.Int64
+	records, bytes, batches                        atomic.Int64
+	skipped, deadLetters, discarded                atomic.Int64
 	errors, panics, retries                        atomic.Int64
 	throttled, readErrors, expired, lostRecords    atomic.Int64
 	taken, moved, lost, released, ended            atomic.Int64
@@ -84,7 +87,8 @@ func (g *Group) Metrics() Metrics {
 	m := Metrics{
 		Group: g.config.Name, Worker: g.config.Worker,
 		Records: c.records.Load(), Bytes: c.bytes.Load(), Batches: c.batches.Load(), Skipped: c.skipped.Load(), DeadLetters: c.deadLetters.Load(),
-		Errors: c.errors.Load(), Panics: c.panics.Load(), Retries: c.retries.Load(),
+		Discarded: c.discarded.Load(),
+		Errors:    c.errors.Load(), Panics: c.panics.Load(), Retries: c.retries.Load(),
 		Throttled: c.throttled.Load(), ReadErrors: c.readErrors.Load(), Expired: c.expired.Load(), LostRecords: c.lostRecords.Load(),
 		Taken: c.taken.Load(), Moved: c.moved.Load(), Lost: c.lost.Load(), Released: c.released.Load(), Ended: c.ended.Load(),
 		Checkpoints: c.checkpoints.Load(), CheckpointTime: time.Duration(c.checkpointTime.Load()),

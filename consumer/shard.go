@@ -28,7 +28,9 @@ type shard struct {
 	batch Batch // the one that the handler has
 	queue heldQueue
 	lost  int64 // records that the reader has told to be lost
-	again bool  // it began at the record of the checkpoint, not behind it
+	again bool  // the next record may be that of the checkpoint
+
+	unpacking *unpacking // nil until there is an aggregate
 
 	working  atomic.Int64 // since when the handler works, on the group's clock; 0 if it does not
 	slow     bool         // it was told that this is long; for the keeper
@@ -145,7 +147,7 @@ func (sh *shard) process() (children []weir.Shard, err error) {
 			return nil, err
 		}
 		if len(b.Records) > 0 {
-			skip = place{}
+			skip, sh.again = place{}, false
 		}
 		if b.Last {
 			return b.Children, errEnded
@@ -187,6 +189,7 @@ func (sh *shard) position() (from weir.Position, skip place, err error) {
 	}
 	c := sh.row.Checkpoint
 	sh.mu.Unlock()
+	sh.again = false
 	if at == (place{}) {
 		switch c.Sequence {
 		case lease.TrimHorizon, "":
@@ -201,10 +204,9 @@ func (sh *shard) position() (from weir.Position, skip place, err error) {
 		}
 		at.sub = c.Sub
 	}
-	if sh.again = sh.g.config.Expand != nil || at.sub > 0; sh.again {
-		return weir.AtSequence(at.number), at, nil
-	}
-	return weir.AfterSequence(at.number), skip, nil
+	// The record itself is read again: there may be more in it.
+	sh.again = true
+	return weir.AtSequence(at.number), at, nil
 }
 
 // atTimestamp returns the place of a lease that begins at a time: it does not
@@ -290,10 +292,12 @@ func (sh *shard) checkLost(r client.Reader, b weir.Batch) error {
 		return nil
 	}
 	sh.lost += lost
-	if sh.again && lost == 1 {
-		// Reading began at a record that had been processed, wholly as far as
-		// one can know.
-		return nil
+	if sh.again {
+		// The first of them is where reading began, and had been processed,
+		// wholly as far as one can know.
+		if lost--; lost == 0 {
+			return nil
+		}
 	}
 	var horizon weir.SequenceNumber
 	if len(b.Records) > 0 {

@@ -212,7 +212,7 @@ func TestGroup_groupsOfOneStreamDoNotSeeEachOther(t *testing.T) {
 }
 
 // parts makes a record of each part of a record's data.
-func parts(records []weir.Record) (list []weir.Record, subs []uint64, err error) {
+func parts(_ weir.HashKeyRange, records []weir.Record) (list []weir.Record, subs []uint64, err error) {
 	for _, r := range records {
 		for i, part := range strings.Split(string(r.Data), ",") {
 			if part == "" {
@@ -280,7 +280,8 @@ func TestGroup_waitsForWhatCannotBeExpanded(t *testing.T) {
 		s, d := newStream(t, "orders", 1), new(diary)
 		var fails atomic.Int64
 		c := config(s, new(lease.Memory), "w", d.handler("w"))
-		c.Expand = func(records []weir.Record) ([]weir.Record, []uint64, error) {
+		c.Expand = func(within weir.HashKeyRange, records []weir.Record) ([]weir.Record, []uint64, error) {
+			assert.Equal(t, weir.EvenRanges(1)[0], within)
 			switch n := fails.Add(1); {
 			case n == 1:
 				return nil, nil, errPoison
@@ -289,7 +290,7 @@ func TestGroup_waitsForWhatCannotBeExpanded(t *testing.T) {
 			case n == 3:
 				panic("not an aggregate")
 			}
-			return parts(records)
+			return parts(within, records)
 		}
 		g := run(t, c)
 		put(t, s, "k 1,k 2")
