@@ -22,6 +22,8 @@ var allGoals = []goal{
 	{Number: "7", Text: "pebble, batches ÷ PutRecords of 500", Must: 1.5, Moonshot: 3, peer: namePebble, measure: batchNs},
 	{Number: "10", Text: "kfake, read ÷ GetRecords", Must: 10, Moonshot: 50, peer: nameKfake, measure: readNs},
 	{Number: "10", Text: "JetStream, read ÷ GetRecords", Must: 100, Moonshot: 600, peer: nameJetStream, measure: readNs},
+	{Number: "G4", Text: "kfake, processed by a group of franz-go ÷ by a Group", Must: 10, Moonshot: 30, peer: nameKfake, measure: processedNs},
+	{Number: "G4", Text: "JetStream, processed with acknowledgements ÷ by a Group", Must: 10, Moonshot: 30, peer: nameJetStream, measure: processedNs},
 	{Number: "D5", Text: "best on disk, 64 producers ÷ PutRecord, synced", Must: 1, Moonshot: 1.5, measure: durableNs},
 }
 

@@ -23,6 +23,7 @@ type jetStreamLog struct {
 	outside jetstream.JetStream
 	fast    jetstreamext.FastPublisher // of the batches since the last flush, or nil
 	stored  int
+	groups  int // that processed it
 }
 
 const (
@@ -155,4 +156,48 @@ func (l *jetStreamLog) consume(ctx context.Context, ready func(), got func([]byt
 	running.Stop()
 	<-running.Closed()
 	return nil
+}
+
+// process is a durable consumer whose messages are acknowledged one by one. An
+// acknowledgement is sent and not waited for; the server's count at the end says
+// that it has all.
+func (l *jetStreamLog) process(n int, t *tally) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	l.groups++
+	consumer, err := l.outside.CreateConsumer(ctx, jetStreamName, jetstream.ConsumerConfig{
+		Durable: fmt.Sprint("group-", l.groups), AckPolicy: jetstream.AckExplicitPolicy, MaxAckPending: 2 * readBatch, MemoryStorage: true,
+	})
+	if err != nil {
+		return err
+	}
+	all := make(chan error, 1)
+	running, err := consumer.Consume(func(m jetstream.Msg) {
+		got := t.handle(func(s *sink) { s.take(m.Data()) })
+		if err := m.Ack(); err != nil || got == n {
+			select {
+			case all <- err:
+			default:
+			}
+		}
+	}, jetstream.PullMaxMessages(readBatch))
+	if err != nil {
+		return err
+	}
+	defer func() {
+		running.Stop()
+		<-running.Closed()
+	}()
+	select {
+	case err = <-all:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	for err == nil { // the request comes after the acknowledgements
+		var info *jetstream.ConsumerInfo
+		if info, err = consumer.Info(ctx); err == nil && info.AckFloor.Stream == uint64(n) {
+			return nil
+		}
+	}
+	return err
 }

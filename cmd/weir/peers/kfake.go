@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -15,6 +17,7 @@ type kfakeLog struct {
 	producer *kgo.Client
 	failed   atomic.Pointer[error] // of a Produce
 	stored   int
+	groups   int // that processed it
 }
 
 const (
@@ -110,6 +113,34 @@ func (l *kfakeLog) consume(ctx context.Context, ready func(), got func([]byte)) 
 			return err
 		}
 		fetches.EachRecord(func(r *kgo.Record) { got(r.Value) })
+	}
+	return nil
+}
+
+// process is a consumer group of one member that commits what it was given after
+// each poll.
+func (l *kfakeLog) process(n int, t *tally) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	l.groups++
+	client, err := kgo.NewClient(kgo.SeedBrokers(l.cluster.ListenAddrs()...),
+		kgo.ConsumerGroup(fmt.Sprint("group-", l.groups)), kgo.ConsumeTopics(kafkaTopic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.DisableAutoCommit(), kgo.FetchMaxBytes(kafkaFetchBytes), kgo.FetchMaxPartitionBytes(kafkaFetchBytes))
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	for got := 0; got < n; {
+		fetches := client.PollFetches(ctx)
+		if err := fetches.Err(); err != nil {
+			return err
+		}
+		got = t.handle(func(s *sink) {
+			fetches.EachRecord(func(r *kgo.Record) { s.take(r.Value) })
+		})
+		if err := client.CommitUncommittedOffsets(ctx); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -53,6 +53,7 @@ func parts(c config) []part {
 		{"put", same, false, measurePut},
 		{"batch and read", same, false, measureBatch},
 		{"wake-up", same, false, measureWake},
+		{"processed by a group", same, false, measureProcessed},
 		{"memory", same, false, measureMemory},
 	}
 	for _, name := range readyMade {

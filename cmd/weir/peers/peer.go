@@ -94,7 +94,7 @@ const (
 var peers = []peer{
 	{name: nameWeir, module: weirModule, open: func(room) (log, error) { return openWeir(weirShards) },
 		counts:   counts{put: 1_000_000, batch: 1_000_000, wake: 2000},
-		note:     "8 shards, no limits: PutRecord; PutRecords; GetRecords of 10,000 views; a Reader that waits.",
+		note:     "8 shards, no limits: PutRecord; PutRecords; GetRecords of 10,000 views; a Reader that waits; a consumer.Group with leases in memory.",
 		openDisk: openWeirDisk, diskNote: "Open, 8 shards, no limits, Sync as it is by itself: PutRecord; PutRecords."},
 	{name: nameWeirOne, module: weirModule, open: func(room) (log, error) { return openWeir(1) },
 		counts: counts{put: 1_000_000, batch: 1_000_000, wake: 2000},
@@ -113,14 +113,15 @@ var peers = []peer{
 	{name: nameJetStream, module: "github.com/nats-io/nats-server/v2", open: openJetStream,
 		counts: counts{put: 20_000, batch: 200_000, wake: 1000},
 		note: "Embedded server with a memory stream: Publish, acknowledged one by one, over an in-process connection; batches by the fast publisher of " +
-			"orbit.go, acknowledged every 500; Consume of 10,000 without acknowledgements over loopback. Speaks its network protocol even to itself; " +
+			"orbit.go, acknowledged every 500; Consume of 10,000 without acknowledgements over loopback; " +
+			"processed by a durable consumer that acknowledges each message. Speaks its network protocol even to itself; " +
 			"the key is put in front of the data, and nothing is hashed.",
 		openDisk: openJetStreamDisk, diskNote: "File storage with SyncAlways: Publish over one in-process connection that all producers share (as fast as one each), " +
 			"synced message by message; batches by PublishMsgBatch of orbit.go, atomic, which is ten times as fast as its fast publisher here."},
 	{name: nameKfake, module: "github.com/twmb/franz-go/pkg/kfake", open: openKfake,
 		counts: counts{put: 10_000, batch: 500_000, wake: 1000},
 		note: "franz-go as its client, over loopback, 8 partitions by key hash: ProduceSync; Produce with a flush at the end, idempotent, " +
-			"no compression; PollFetches of up to 16 MiB. It keeps what the client encoded and does the work of a broker that is made for tests."},
+			"no compression; PollFetches of up to 16 MiB; processed by a consumer group that commits after each poll. It keeps what the client encoded and does the work of a broker that is made for tests."},
 	{name: nameGochan, module: "github.com/ThreeDotsLabs/watermill", open: openWatermill,
 		counts: counts{put: 200_000, batch: 100_000, wake: 1000},
 		note: "gochannel, persistent and without a subscriber for puts, which keeps the caller's payload without copying it; " +

@@ -57,6 +57,40 @@ func putAndRead(t *testing.T, p peer, in *input, n int, put func(l log) error) {
 	assert.Equal(t, want.records+n, got.records)
 }
 
+// Each group is given every record once, whatever groups were there before it.
+func TestPeers_groupsProcessWhatWasPut(t *testing.T) {
+	groupers := 0
+	for _, p := range peers {
+		if p.open == nil {
+			continue
+		}
+		const n = 5 * batchSize
+		l, err := p.open(room{records: n})
+		require.NoError(t, err)
+		defer l.close()
+		group, ok := l.(grouper)
+		if !ok {
+			continue
+		}
+		groupers++
+		t.Run(p.name, func(t *testing.T) {
+			records := makeRecords(defaultSize).records
+			require.NoError(t, fill(l, n, records))
+			var want sink
+			for i := range n {
+				want.take(records[i%len(records)].data)
+			}
+			for range 2 {
+				var all tally
+				require.NoError(t, group.process(n, &all))
+				assert.Equal(t, want, all.sink)
+				assert.False(t, all.begun.IsZero())
+			}
+		})
+	}
+	assert.Equal(t, 4, groupers, "weir twice, JetStream and kfake")
+}
+
 func TestPeers_wakeAWaitingReader(t *testing.T) {
 	for _, p := range peers {
 		if p.counts.wake == 0 {

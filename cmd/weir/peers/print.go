@@ -28,6 +28,7 @@ var columns = []column{
 	{wakeP99, "wake-up p99"},
 	{gcMs, "GC"},
 	{heapBytes, "heap"},
+	{processedNs, "processed"},
 	{durableNs, "durable"},
 }
 

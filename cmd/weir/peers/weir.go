@@ -4,6 +4,9 @@ import (
 	"context"
 
 	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/client"
+	"github.com/weirstream/weir/consumer"
+	"github.com/weirstream/weir/lease"
 )
 
 // A weirLog is a stream of weir.
@@ -72,6 +75,31 @@ func (l *weirLog) follow(ctx context.Context, ready func(), got func([]byte)) er
 			got(b.Records[i].Data)
 		}
 	}
+}
+
+// process is a group of one worker that keeps its leases in memory, and reads
+// as such a group does by itself.
+func (l *weirLog) process(n int, t *tally) error {
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	g, err := consumer.New(consumer.Config{
+		Name: "peer", Streams: []client.Stream{client.Embedded(l.stream)}, Store: new(lease.Memory),
+		Handler: func(_ context.Context, b *consumer.Batch) error {
+			got := t.handle(func(s *sink) {
+				for i := range b.Records {
+					s.take(b.Records[i].Data)
+				}
+			})
+			if got == n {
+				stop() // Run writes the checkpoints before it returns
+			}
+			return nil
+		},
+	})
+	if err != nil {
+		return err
+	}
+	return g.Run(ctx)
 }
 
 // ended returns nil for an error that comes from the end of ctx.
