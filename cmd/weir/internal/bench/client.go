@@ -24,19 +24,23 @@ type ClientConfig struct {
 	Region string
 	// Connections is how many are kept open.
 	Connections int
+	// Retry lets the SDK repeat calls.
+	Retry bool
 	// Getenv is the environment, in which the credentials for an endpoint may be.
 	Getenv func(string) string
 }
 
-// NewClient returns a client that does not repeat calls by itself: the bench does,
-// and counts them.
+// NewClient returns a client. The bench's does not repeat calls by itself: the
+// bench does, and counts them.
 func NewClient(ctx context.Context, c ClientConfig) (*kinesis.Client, error) {
 	transport := awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
 		t.MaxIdleConns, t.MaxIdleConnsPerHost = c.Connections, c.Connections
 	})
 	options := []func(*config.LoadOptions) error{
 		config.WithRegion(c.Region), config.WithHTTPClient(transport),
-		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }),
+	}
+	if !c.Retry {
+		options = append(options, config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }))
 	}
 	if c.Endpoint != "" {
 		options = append(options, config.WithBaseEndpoint(c.Endpoint),

@@ -2,11 +2,13 @@ package flagval_test
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/assert"
 
+	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/cmd/weir/internal/flagval"
 	"github.com/weirstream/weir/workload"
 )
@@ -26,6 +28,7 @@ func values() map[string]pflag.Value {
 		"choice":   flagval.Choice{Value: new(string), Words: []string{"json", "text"}},
 		"limits":   new(flagval.Limits),
 		"shards":   new(flagval.Shards),
+		"position": new(flagval.Position),
 	}
 }
 
@@ -44,6 +47,8 @@ func TestValues_printWhatTheyTake(t *testing.T) {
 		{"choice", "text", "text"},
 		{"limits", "none", "none"}, {"limits", "service", "service"}, {"limits", "kinesis", "service"},
 		{"shards", "shards=3,1..2", "shards=3,1..2"},
+		{"position", "horizon", "horizon"}, {"position", "latest", "latest"}, {"position", "-5m", "-5m"},
+		{"position", "2026-03-02T10:00:00.5+01:00", "2026-03-02T10:00:00.5+01:00"},
 	} {
 		v := values()[tt.kind]
 		if assert.NoError(t, v.Set(tt.text), "%s %s", tt.kind, tt.text) {
@@ -53,6 +58,8 @@ func TestValues_printWhatTheyTake(t *testing.T) {
 		assert.NotEmpty(t, v.Type())
 	}
 }
+
+const badPosition = "must be horizon, latest, a time such as 2026-03-02T09:00:00Z, or how long ago, such as -5m"
 
 func TestValues_refuse(t *testing.T) {
 	for _, tt := range []struct{ kind, text, want string }{
@@ -67,6 +74,8 @@ func TestValues_refuse(t *testing.T) {
 		{"step", "1001ms", "must be auto, or a time from 0 to 1s, such as 100ms"},
 		{"choice", "xml", `must be "json" or "text"`},
 		{"limits", "", `must be "service" or "none"`},
+		{"position", "5m", badPosition}, {"position", "yesterday", badPosition}, {"position", "1969-12-31T23:59:59Z", badPosition},
+		{"position", "9999-01-01T00:00:00Z", "is in the future"},
 		{"shards", "1..2", "must begin with shards=, as in shards=1..64 or shards=1,2,4"},
 		{"shards", "shards=1..257", "has more than 256 numbers; a range such as 1..10000/8 takes every eighth"},
 		{"shards", "shards=2..1", `"2..1" is no number or range of 1 to 10000, such as 1..64 or 1..64/4`},
@@ -87,4 +96,22 @@ func TestParseSpeed(t *testing.T) {
 	assert.Equal(t, 2.5, x)
 	_, err = flagval.ParseSpeed("max")
 	assert.EqualError(t, err, "must be a number greater than 0, such as 60")
+}
+
+func TestPosition_isWhatItSays(t *testing.T) {
+	var f flagval.Position
+	assert.Equal(t, "horizon", f.String(), "by itself")
+	assert.Equal(t, weir.TrimHorizon(), f.At)
+	for text, want := range map[string]weir.Position{
+		"TRIM_HORIZON": weir.TrimHorizon(), "LATEST": weir.Latest(), "2026-03-02T10:00:00+01:00": weir.AtTime(time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)),
+	} {
+		assert.NoError(t, f.Set(text))
+		assert.Equal(t, want.Kind(), f.At.Kind(), text)
+		assert.True(t, want.Time().Equal(f.At.Time()), text)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		assert.NoError(t, f.Set("-90s"))
+		assert.True(t, f.At.Time().Equal(time.Now().Add(-90*time.Second)))
+		assert.NoError(t, f.Set(time.Now().Format(time.RFC3339)), "now is not in the future")
+	})
 }

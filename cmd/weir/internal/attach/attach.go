@@ -1,0 +1,134 @@
+// Package attach opens what a command line names: a stream, which is in a
+// directory, of an endpoint such as weir serve, or of the service; and the
+// leases of a group.
+package attach
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/aws/smithy-go"
+	"github.com/spf13/pflag"
+
+	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/aws/kinesisclient"
+	"github.com/weirstream/weir/client"
+	"github.com/weirstream/weir/cmd/weir/internal/bench"
+	"github.com/weirstream/weir/cmd/weir/internal/state"
+	"github.com/weirstream/weir/cmd/weir/internal/usage"
+)
+
+// Flags say where a stream is that an argument names.
+type Flags struct {
+	endpoint string
+	region   string
+}
+
+// Add adds the flags to those of a command.
+func (f *Flags) Add(flags *pflag.FlagSet) {
+	flags.StringVar(&f.endpoint, "endpoint", "", "`URL` of weir serve or of whatever speaks the protocol; else the service itself")
+	flags.StringVar(&f.region, "region", "", "`REGION` of the service; else the one that is configured")
+}
+
+// IsDir reports whether an argument names a directory, and no stream: it has a
+// separator, or is . or .., which no name of a stream has or is.
+func IsDir(name string) bool {
+	return strings.ContainsRune(name, '/') || strings.ContainsRune(name, filepath.Separator) || name == "." || name == ".."
+}
+
+// A Stream is one that was opened, for the caller to close.
+type Stream struct {
+	client.Stream
+	engine *weir.Stream // of a directory; else nil
+}
+
+// Close gives the directory of the stream free for others, if it has one.
+func (s Stream) Close() error {
+	if s.engine == nil {
+		return nil
+	}
+	return s.engine.Close()
+}
+
+// Open opens the stream of a name, or in a directory. Errors of a call that
+// makes no sense are those of package usage.
+func (f *Flags) Open(ctx context.Context, name string, getenv func(string) string) (Stream, error) {
+	if IsDir(name) {
+		return f.openDir(name)
+	}
+	if f.endpoint != "" {
+		if err := bench.CheckEndpoint(f.endpoint); err != nil {
+			return Stream{}, usage.Errorf("--endpoint: %w", err)
+		}
+	}
+	config := bench.ClientConfig{Endpoint: f.endpoint, Region: f.region, Connections: 64, Retry: true, Getenv: getenv}
+	if config.Endpoint != "" && config.Region == "" {
+		config.Region = "us-east-1"
+	}
+	sdk, err := bench.NewClient(ctx, config)
+	if err != nil {
+		return Stream{}, fmt.Errorf("stream %s: %w%s", name, err, hint(name))
+	}
+	s, err := kinesisclient.New(sdk, name)
+	if err != nil {
+		return Stream{}, usage.Errorf("stream %q: %w", name, err)
+	}
+	return Stream{Stream: s}, reach(ctx, s, name)
+}
+
+// hint says what else a name could have meant.
+func hint(name string) string {
+	if info, err := os.Stat(name); err == nil && info.IsDir() {
+		return fmt.Sprintf("; for the directory write .%c%s", filepath.Separator, name)
+	}
+	return ""
+}
+
+// reachWithin is how long a stream may take to answer at the beginning.
+const reachWithin = 15 * time.Second
+
+// reach returns an error if the stream does not answer, or is not there: later
+// that would be waited for.
+func reach(ctx context.Context, s client.Stream, name string) error {
+	limited, cancel := context.WithTimeout(ctx, reachWithin)
+	defer cancel()
+	_, err := s.Shards(limited)
+	var api smithy.APIError
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.As(err, &api):
+		return fmt.Errorf("stream %s: %s: %s", name, api.ErrorCode(), api.ErrorMessage())
+	}
+	return err
+}
+
+func (f *Flags) openDir(dir string) (Stream, error) {
+	if f.endpoint != "" || f.region != "" {
+		return Stream{}, usage.Errorf("%s is a directory; --endpoint and --region are for streams elsewhere", dir)
+	}
+	// Open would begin a stream where there is none.
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return Stream{}, fmt.Errorf("%s: there is no such directory", dir)
+	}
+	if below := state.StreamsBelow(dir); below != "" {
+		return Stream{}, fmt.Errorf("%s: is of weir serve --state, and holds many streams; name one of those in %s", dir, below)
+	}
+	// A stream has a file from its beginning on.
+	if files, err := filepath.Glob(filepath.Join(dir, "*.journal")); err != nil || len(files) == 0 {
+		return Stream{}, fmt.Errorf("%s: there is no stream in this directory", dir)
+	}
+	s, err := weir.Open(dir, weir.Config{Limits: weir.Unlimited()})
+	if err != nil {
+		return Stream{}, err
+	}
+	return Stream{client.Embedded(s), s}, nil
+}

@@ -1,0 +1,104 @@
+package attach_test
+
+import (
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/spf13/pflag"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/cmd/weir/internal/attach"
+	"github.com/weirstream/weir/cmd/weir/internal/usage"
+)
+
+func noEnv(string) string { return "" }
+
+// flags returns flags that were given as args.
+func flags(t *testing.T, args ...string) *attach.Flags {
+	f := new(attach.Flags)
+	set := pflag.NewFlagSet("", pflag.ContinueOnError)
+	f.Add(set)
+	require.NoError(t, set.Parse(args))
+	return f
+}
+
+// withoutAWS hides what the machine has configured.
+func withoutAWS(t *testing.T) {
+	for _, name := range []string{"AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"} {
+		t.Setenv(name, "")
+	}
+	t.Setenv("AWS_CONFIG_FILE", filepath.Join(t.TempDir(), "none"))
+	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", filepath.Join(t.TempDir(), "none"))
+	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+}
+
+func TestIsDir(t *testing.T) {
+	for name, want := range map[string]bool{
+		"orders": false, "orders.eu-1": false, "..orders": false,
+		".": true, "..": true, "./orders": true, "/var/orders": true, "orders/": true,
+	} {
+		assert.Equal(t, want, attach.IsDir(name), name)
+	}
+}
+
+func TestFlags_openAStreamOnDisk(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "orders")
+	s, err := weir.Open(dir, weir.Config{Shards: 3})
+	require.NoError(t, err)
+	_, err = flags(t).Open(t.Context(), dir, noEnv)
+	assert.ErrorIs(t, err, weir.ErrInUse)
+	require.NoError(t, s.Close())
+
+	opened, err := flags(t).Open(t.Context(), dir, noEnv)
+	require.NoError(t, err)
+	assert.Equal(t, "orders", opened.Name())
+	shards, err := opened.Shards(t.Context())
+	require.NoError(t, err)
+	assert.Len(t, shards, 3)
+	require.NoError(t, opened.Close())
+	_, err = weir.CheckStorage(dir)
+	assert.NoError(t, err, "nobody has it open any more")
+}
+
+// Nothing is made where there is no stream.
+func TestFlags_refuse(t *testing.T) {
+	withoutAWS(t)
+	t.Chdir(t.TempDir())
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	nobody := "http://" + l.Addr().String()
+	require.NoError(t, l.Close())
+	for _, dir := range []string{"empty", "state/000000000000-us-east-1/streams", "file"} {
+		require.NoError(t, os.MkdirAll(dir, 0o700))
+	}
+	for _, tt := range []struct {
+		name  string
+		args  []string
+		want  string
+		usage bool
+	}{
+		{"./none", nil, "./none: there is no such directory", false},
+		{"./empty", nil, "./empty: there is no stream in this directory", false},
+		{"./state", nil, "./state: is of weir serve --state, and holds many streams; name one of those in state/*/streams", false},
+		{"./state/000000000000-us-east-1", nil, "name one of those in state/000000000000-us-east-1/streams", false},
+		{"./empty", []string{"--endpoint", nobody}, "is a directory; --endpoint and --region are for streams elsewhere", true},
+		{"./empty", []string{"--region", "eu-west-1"}, "is a directory; --endpoint and --region are for streams elsewhere", true},
+		{"orders", nil, "stream orders: no region is given or configured", false},
+		{"empty", nil, "no region is given or configured; for the directory write ./empty", false},
+		{"orders", []string{"--endpoint", "127.0.0.1"}, `--endpoint: "127.0.0.1" is no URL such as http://127.0.0.1:4567`, true},
+		{"", []string{"--endpoint", nobody}, `stream "": `, true},
+		{"orders", []string{"--endpoint", nobody}, "connection refused", false},
+	} {
+		_, err := flags(t, tt.args...).Open(t.Context(), tt.name, noEnv)
+		assert.ErrorContains(t, err, tt.want)
+		assert.Equal(t, tt.usage, errors.As(err, new(usage.Error)), tt.want)
+	}
+	entries, err := os.ReadDir("empty")
+	require.NoError(t, err)
+	assert.Empty(t, entries)
+}
