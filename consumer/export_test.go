@@ -1,6 +1,7 @@
 package consumer
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -60,3 +61,13 @@ func (m Machine) Disposable() (keys []string) {
 
 // FirstText is how FirstLeases names a shard.
 func FirstText(id int, from weir.Position) string { return fmt.Sprint(id, " ", from.Kind()) }
+
+// LateTenure begins a tenure whose write was done later than the lease lasts,
+// and returns why it ended.
+func LateTenure(g *Group) error {
+	g.base = context.Background()
+	var t tenure
+	t.begin(g, lease.Lease{Key: "shardId-000000000000"}, g.now()-g.config.Failover)
+	<-t.ctx.Done()
+	return context.Cause(t.ctx)
+}

@@ -72,7 +72,9 @@ func (t *tenure) begin(g *Group, row lease.Lease, began time.Duration) {
 	t.ctx, t.cancel = context.WithCancelCause(g.base)
 	t.turn = make(chan struct{}, 1)
 	t.rated, t.rate = began, row.Throughput
+	t.mu.Lock() // the timer may fire at once
 	t.timer = time.AfterFunc(t.left(), t.expire)
+	t.mu.Unlock()
 }
 
 // left returns how long the lease is the worker's if it writes no more.
