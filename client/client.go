@@ -31,14 +31,20 @@
 //	weir.ErrConsumerExists         the consumer is registered already
 //	weir.ErrSubscriptionTakenOver  Next: somebody else reads the shard as the same consumer
 //	weir.ErrClosed                 Next: the reader was closed
+//	client.ErrMismatch             PutRecords: the answer is not one for those entries
 //	the context's error            the call was given up
 package client
 
 import (
 	"context"
+	"errors"
 
 	"github.com/weirstream/weir"
 )
+
+// ErrMismatch says that a call of PutRecords was answered with another number of
+// results than it had entries. Nobody knows what was stored.
+var ErrMismatch = errors.New("the answer has a wrong number of results")
 
 // A Stream is a stream of records. All methods may be called by any number of
 // goroutines at a time.

@@ -21,6 +21,7 @@ var house = rules{
 	aboveRoot: map[string]string{
 		"consumer":     "its words are those of the engine: records, shards, positions",
 		"aggregate":    "what it packs are entries, and its hash keys are those of shards",
+		"producer":     "it packs, routes and puts records: their keys, ranges and outcomes are the engine's values",
 		"client/...":   "it is the way to the engine, and its kit drives any: all others take theirs from it",
 		"simulate":     "it drives the engine by hand, in virtual time",
 		"workload":     "it speaks of records and of how they are put",

@@ -1,0 +1,311 @@
+package producer
+
+import (
+	"time"
+
+	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/aggregate"
+)
+
+// A batch is what one call puts.
+type batch struct {
+	entries []weir.Entry
+	items   []*record // the user records in entries, in order
+	ends    []int     // where each entry's items end; nil if each has one
+	parts   []part    // by lane
+	flight  *flight
+	bytes   int
+	began   time.Duration
+
+	keys map[string]struct{} // ordered: of the entries
+}
+
+// A part is a batch's entries of one lane.
+type part struct {
+	id    weir.ShardID
+	known bool
+	keys  weir.HashKeyRange
+	end   int     // where its entries end
+	bytes float64 // what it took of the shard's limits
+}
+
+// A flight is what keeps lanes busy: a call, or what became of it.
+type flight struct {
+	parts []part
+	open  int // batches and landings that belong to it
+}
+
+// len returns how many entries b has.
+func (b *batch) len() int {
+	if b.ends != nil {
+		return len(b.ends)
+	}
+	return len(b.items)
+}
+
+// itemsOf returns the user records of an entry.
+func (b *batch) itemsOf(i int) []*record {
+	if b.ends == nil {
+		return b.items[i : i+1]
+	}
+	from := 0
+	if i > 0 {
+		from = b.ends[i-1]
+	}
+	return b.items[from:b.ends[i]]
+}
+
+// form returns what is put by the next call, or nil if there is nothing to be
+// put now.
+func (m *machine) form() (b *batch) {
+	if m.shards.missing(m.c.needsMap) {
+		return nil
+	}
+	n := len(m.active)
+	for i := range n {
+		l := m.active[(m.turn+i)%n]
+		if m.due(l) > m.now {
+			continue
+		}
+		if b == nil {
+			b = m.newBatch()
+			m.turn = (m.turn + i + 1) % n // another lane comes first the next time
+		}
+		if !m.take(b, l) {
+			break
+		}
+	}
+	if b == nil {
+		return nil
+	}
+	if b.ends == nil { // what lingers may as well come along
+		for _, l := range m.active {
+			if l.busy == 0 && l.fresh.first != nil && m.now >= max(l.notBefore, m.affordable(l)) && !m.take(b, l) {
+				break
+			}
+		}
+	}
+	if b.len() == 0 { // what was to go has become too old
+		return nil
+	}
+	b.flight = &flight{parts: b.parts, open: 1}
+	m.flights[b.flight] = struct{}{}
+	return b
+}
+
+func (m *machine) newBatch() *batch {
+	n := min(m.waiting, m.c.batchRecords)
+	b := &batch{items: make([]*record, 0, n)}
+	switch {
+	case m.packs():
+		b.ends = make([]int, 0, 8)
+		return b
+	case m.c.ordered:
+		b.keys = make(map[string]struct{}, n)
+	}
+	b.entries = make([]weir.Entry, 0, n)
+	return b
+}
+
+// packs reports whether there are aggregates: not where nobody knows the shards.
+func (m *machine) packs() bool { return m.c.aggregate && m.lanes[0].known }
+
+// take puts records of a lane into a batch. It reports whether there is room for
+// more.
+func (m *machine) take(b *batch, l *lane) (room bool) {
+	from := b.len()
+	before := b.bytes
+	switch {
+	case b.ends != nil:
+		room = m.takeAggregates(b, l)
+	case m.c.ordered:
+		room = m.takeDistinct(b, l)
+	default:
+		room = m.takeSingles(b, l)
+	}
+	if b.len() > from {
+		b.parts = append(b.parts, part{l.id, l.known, l.keys, b.len(), float64(b.bytes - before)})
+		l.busy++
+	}
+	return room
+}
+
+// fits reports whether an entry of so many bytes has room in b.
+func (m *machine) fits(b *batch, size int) bool {
+	return b.len() < m.c.batchRecords && b.bytes+size <= m.c.batchBytes
+}
+
+// pay reports whether the limits of a lane's shard let pass an entry, and takes
+// from them what it needs.
+func (m *machine) pay(l *lane, size int) bool {
+	if l.records.wait(m.now, 1) > 0 || l.bytes.wait(m.now, float64(size)) > 0 {
+		return false
+	}
+	l.records.take(1)
+	l.bytes.take(float64(size))
+	return true
+}
+
+// pull takes the record out of a lane that peek returned.
+func (m *machine) pull(l *lane, r *record) {
+	if r == l.fresh.first {
+		m.takeFresh(l)
+	} else {
+		m.takeLater(l)
+	}
+}
+
+// takeSingles takes records as they are.
+func (m *machine) takeSingles(b *batch, l *lane) (room bool) {
+	for r := m.peek(l); r != nil; r = m.peek(l) {
+		size := r.entry.Size()
+		if !m.fits(b, size) {
+			return false
+		}
+		if !m.pay(l, size) {
+			break
+		}
+		m.pull(l, r)
+		b.add(r, size)
+	}
+	return true
+}
+
+func (b *batch) add(r *record, size int) {
+	b.items = append(b.items, r)
+	b.entries = append(b.entries, r.entry)
+	b.bytes += size
+}
+
+// looked is how many records are looked at, for one that is put, to find some
+// with different keys.
+const looked = 4
+
+// takeDistinct takes the first record of each partition key: nobody promises
+// that a call keeps the order of its entries, and one of them may fail alone.
+func (m *machine) takeDistinct(b *batch, l *lane) (room bool) {
+	var before *record
+	for r, left := l.fresh.first, looked*m.c.batchRecords; r != nil && left > 0; left-- {
+		next, size := r.next, r.entry.Size()
+		if _, there := b.keys[r.entry.PartitionKey]; there {
+			before, r = r, next
+			continue
+		}
+		if !m.fits(b, size) {
+			return false
+		}
+		if !m.pay(l, size) {
+			break
+		}
+		l.fresh.remove(r, before)
+		m.count(l, r, -1)
+		b.keys[r.entry.PartitionKey] = struct{}{}
+		b.add(r, size)
+		r = next
+	}
+	return true
+}
+
+// remove removes a record that comes after another one, or first if that is nil.
+func (q *list) remove(r, before *record) {
+	if before == nil {
+		q.pop()
+		return
+	}
+	before.next, r.next = r.next, nil
+	if before.next == nil {
+		q.last = before
+	}
+}
+
+// takeAggregates takes records in groups of which each is to be an aggregate.
+// Ordered it is one: another one might arrive before it.
+func (m *machine) takeAggregates(b *batch, l *lane) (room bool) {
+	for r := m.peek(l); r != nil; r = m.peek(l) {
+		size := r.entry.Size() // alone it goes as it is
+		if !m.fits(b, size) {
+			return false
+		}
+		if !m.pay(l, size) {
+			break
+		}
+		m.pull(l, r)
+		b.items = append(b.items, r)
+		packed := m.pack(b, l, aggregateBytes+packedBytes(&r.entry))
+		if packed > 0 {
+			l.bytes.take(float64(packed - size))
+			size = packed
+		}
+		b.bytes += size
+		b.ends = append(b.ends, len(b.items))
+		if m.c.ordered {
+			break
+		}
+	}
+	return true
+}
+
+// pack adds records to the last one of a batch, which would take so many bytes
+// in an aggregate, and returns what they take together; 0 if there are none.
+func (m *machine) pack(b *batch, l *lane, size int) (packed int) {
+	for r := m.peek(l); r != nil; r = m.peek(l) {
+		size += packedBytes(&r.entry)
+		if size > m.c.aggregateBytes || b.bytes+size > m.c.batchBytes || l.bytes.wait(m.now, float64(size)) > 0 {
+			break
+		}
+		m.pull(l, r)
+		b.items = append(b.items, r)
+		packed = size
+	}
+	return packed
+}
+
+// aggregateBytes is what an aggregate has beside its user records.
+const aggregateBytes = aggregate.OverheadBytes + len(aggregate.OuterKey)
+
+// packedBytes returns what a user record takes in an aggregate at most: a place
+// for its keys in the tables, which it may share with others, and its own part.
+func packedBytes(e *weir.Entry) int {
+	const index = 1 + 4 // the tag and a place in a table, which has no more than 2^28
+	body := index + 1 + varintBytes(len(e.Data)) + len(e.Data)
+	tables := 1 + varintBytes(len(e.PartitionKey)) + len(e.PartitionKey)
+	if e.ExplicitHashKey != nil {
+		const digits = 39
+		body += index
+		tables += 1 + 1 + digits
+	}
+	return tables + 1 + varintBytes(body) + body
+}
+
+func varintBytes(n int) int {
+	bytes := 1
+	for n >= 1<<7 {
+		n >>= 7
+		bytes++
+	}
+	return bytes
+}
+
+// encode makes the entries of a batch that has groups, with the memory of a
+// builder. It needs nothing of the machine.
+func (b *batch) encode(builder *aggregate.Builder) error {
+	if b.ends == nil || b.entries != nil {
+		return nil
+	}
+	b.entries = make([]weir.Entry, 0, len(b.ends))
+	for i := range b.ends {
+		items := b.itemsOf(i)
+		if len(items) == 1 {
+			b.entries = append(b.entries, items[0].entry)
+			continue
+		}
+		builder.Reset()
+		for _, r := range items {
+			if err := builder.Add(r.entry); err != nil {
+				return err
+			}
+		}
+		b.entries = append(b.entries, builder.Entry(nil))
+	}
+	return nil
+}

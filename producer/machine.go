@@ -1,0 +1,320 @@
+package producer
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/weirstream/weir"
+)
+
+// A machine holds records until their outcome is told. It decides which are put
+// together and when, what is tried again, and what has failed. It is told what
+// time it is, on a clock that only goes forward, what calls have answered and
+// which shards there are; it does nothing itself. It is for one goroutine at a
+// time.
+//
+//  1. A record that was added is handed out as an outcome exactly once.
+//  2. Of the records of a hash key range at most one call is under way.
+//  3. If ordered, a call has one entry at most of what has the same partition
+//     key, and what comes back from it goes before all that is younger.
+//  4. An aggregate is delivered only if all its hash keys lie in the range of
+//     the shard where it landed.
+type machine struct {
+	c      settings
+	random *rand.Rand
+	now    time.Duration // the latest that it was told
+
+	newest  uint64 // number of the newest record
+	flushed uint64 // records up to this number do not linger
+	held    int    // records whose outcome was not told
+	bytes   int64  // what they take
+	waiting int    // of them, those in lanes
+	queued  int64  // bytes of those
+	free    *record
+
+	lanes  []*lane // by range; they cover the key space
+	active []*lane // those with records, in no order
+	turn   int     // the place in active that is looked at first
+	shards shardMap
+
+	again    []*batch // to be put before all others
+	calls    int      // under way
+	flights  map[*flight]struct{}
+	unjudged []*landing
+	ended    error     // nothing is put any more, because of this
+	out      []*record // outcomes to be told
+
+	counts counts
+}
+
+// settings is what a machine needs to know of a [Config].
+type settings struct {
+	stream                            string
+	aggregate, ordered, failThrottled bool
+	needsMap                          bool
+	aggregateBytes                    int
+	batchRecords                      int
+	batchBytes, shardBytes            int
+	linger, ttl                       time.Duration
+	backoff, maxBackoff               time.Duration
+	calls                             int
+	maxBytes                          int64
+	shardRecordsRate, shardBytesRate  float64   // a second; infinite without limits
+	epoch                             time.Time // when the machine's clock was zero
+}
+
+// A record is on its way.
+type record struct {
+	entry   weir.Entry
+	hash    weir.HashKey // if shards matter
+	n       uint64       // records are numbered as they come
+	arrived time.Duration
+	due     time.Duration // of a retry
+	size    int           // what it takes of memory
+	done    func(Outcome)
+	next    *record
+	tries   int
+	outcome Outcome
+}
+
+const never = time.Duration(math.MaxInt64)
+
+var wholeRange = weir.HashKeyRange{End: weir.HashKey{Hi: math.MaxUint64, Lo: math.MaxUint64}}
+
+func newMachine(c settings, random *rand.Rand) *machine {
+	m := &machine{c: c, random: random, flights: make(map[*flight]struct{})}
+	m.shards.wanted = c.needsMap
+	m.lanes = []*lane{m.newLane(0, false, wholeRange)}
+	return m
+}
+
+// sizeOf returns what a record takes of memory. What is packed into an aggregate
+// is there twice while that is put.
+func (m *machine) sizeOf(e *weir.Entry) int {
+	n := e.Size() + recordBytes
+	if m.c.aggregate {
+		n += e.Size()
+	}
+	return n
+}
+
+// recordBytes is what a record takes beside its data and its partition key.
+const recordBytes = 512
+
+// hasRoom reports whether so many bytes more are within the bound.
+func (m *machine) hasRoom(size int) bool { return m.bytes+int64(size) <= m.c.maxBytes }
+
+// reserve takes room for a record that is to be added.
+func (m *machine) reserve(size int) { m.bytes += int64(size) }
+
+// add takes in a record, for which there is room reserved. It returns when the
+// machine is to be asked what to do.
+func (m *machine) add(e *weir.Entry, hash weir.HashKey, size int, done func(Outcome), now time.Duration) time.Duration {
+	m.now = max(m.now, now)
+	r := m.free
+	if r == nil {
+		r = new(record)
+	} else {
+		m.free = r.next
+		r.next = nil
+	}
+	m.newest++
+	r.entry, r.hash, r.n, r.arrived, r.size, r.done = *e, hash, m.newest, m.now, size, done
+	m.held++
+	l := m.laneOf(hash)
+	l.fresh.push(r)
+	m.count(l, r, 1)
+	if m.calls >= m.c.calls {
+		return never // who ends a call asks
+	}
+	return m.due(l)
+}
+
+// count takes in that a record comes to a lane, or leaves it.
+func (m *machine) count(l *lane, r *record, by int) {
+	size := by * r.entry.Size()
+	l.count += by
+	l.size += int64(size)
+	m.waiting += by
+	m.queued += int64(size)
+	if l.place < 0 {
+		l.place = len(m.active)
+		m.active = append(m.active, l)
+	}
+}
+
+// rest takes a lane that is empty out of those that are looked at.
+func (m *machine) rest(l *lane) {
+	last := m.active[len(m.active)-1]
+	m.active[l.place], last.place = last, l.place
+	m.active = m.active[:len(m.active)-1]
+	l.place = -1
+}
+
+// flush makes what there is not linger.
+func (m *machine) flush() { m.flushed = m.newest }
+
+// isFull reports whether what waits is enough for a call, or takes so much memory
+// that nobody should wait for more.
+func (m *machine) isFull() bool {
+	return m.queued >= int64(m.c.batchBytes) || m.bytes > m.c.maxBytes/2 || m.waiting >= m.c.batchRecords && !m.c.aggregate
+}
+
+// next returns a call that is to be made, if there is one, and when to ask
+// again: at once where there is more, never where it is enough to ask after the
+// next thing that happens.
+func (m *machine) next(now time.Duration) (b *batch, at time.Duration) {
+	m.now = max(m.now, now)
+	m.expire()
+	if m.calls < m.c.calls {
+		if len(m.again) > 0 {
+			b = m.again[0]
+			m.again = slices.Delete(m.again, 0, 1)
+			return m.begin(b), m.now
+		}
+		if b = m.form(); b != nil {
+			m.begin(b)
+		}
+	}
+	at = never
+	for _, l := range m.active {
+		at = min(at, m.look(l))
+	}
+	for _, g := range m.unjudged {
+		at = min(at, m.expiry(g.items[0]))
+	}
+	if m.shards.wanted && !m.shards.asked {
+		at = min(at, max(m.now, m.shards.askAt))
+	}
+	return b, at
+}
+
+// look returns when to look at a lane again.
+func (m *machine) look(l *lane) (at time.Duration) {
+	at = never
+	if l.fresh.first != nil {
+		at = m.expiry(l.fresh.first)
+	}
+	if len(l.later) > 0 {
+		at = min(at, m.expiry(l.later[0]))
+	}
+	if m.calls < m.c.calls { // else who ends a call asks
+		at = min(at, max(m.now, m.due(l)))
+	}
+	return at
+}
+
+// begin notes that a call is made.
+func (m *machine) begin(b *batch) *batch {
+	m.calls++
+	m.counts.calls++
+	m.counts.entries += int64(b.len())
+	b.began = m.now
+	return b
+}
+
+// expire fails what is too old.
+func (m *machine) expire() {
+	for i := 0; i < len(m.active); i++ {
+		l := m.active[i]
+		for l.fresh.first != nil && m.isExpired(l.fresh.first) {
+			m.expired(m.takeFresh(l))
+		}
+		for len(l.later) > 0 && m.isExpired(l.later[0]) {
+			m.expired(m.takeLater(l))
+		}
+		if l.count == 0 {
+			m.rest(l)
+			i--
+		}
+	}
+	m.expireUnjudged()
+}
+
+func (m *machine) expiry(r *record) time.Duration { return r.arrived + m.c.ttl }
+
+func (m *machine) isExpired(r *record) bool { return m.now >= m.expiry(r) }
+
+// expired tells that a record was not delivered in its time.
+func (m *machine) expired(r *record) {
+	m.counts.expired++
+	m.fail(r, ErrExpired)
+}
+
+// fail tells that a record was not delivered, and why.
+func (m *machine) fail(r *record, err error) {
+	m.counts.failed++
+	r.outcome.Err = m.errorOf(r, err)
+	m.tell(r)
+}
+
+// tell hands out a record's outcome.
+func (m *machine) tell(r *record) {
+	r.outcome.Took = m.now - r.arrived
+	m.out = append(m.out, r)
+}
+
+// takeOut returns the records whose outcomes are to be told, and gets an empty
+// list for the next ones.
+func (m *machine) takeOut(empty []*record) []*record {
+	list := m.out
+	m.out = empty
+	return list
+}
+
+// told takes back records whose outcomes were told.
+func (m *machine) told(list []*record) {
+	for _, r := range list {
+		m.held--
+		m.bytes -= int64(r.size)
+		*r = record{next: m.free}
+		m.free = r
+	}
+}
+
+// end fails whatever is not part of a call under way, and of that what does not
+// succeed.
+func (m *machine) end(err error) {
+	m.ended = err
+	for _, l := range m.active {
+		for l.fresh.first != nil {
+			m.fail(m.takeFresh(l), err)
+		}
+		for len(l.later) > 0 {
+			m.fail(m.takeLater(l), err)
+		}
+	}
+	for len(m.active) > 0 {
+		m.rest(m.active[0])
+	}
+	for _, b := range m.again {
+		for _, r := range b.items {
+			m.fail(r, err)
+		}
+		m.land(b.flight)
+	}
+	m.again = nil
+	for _, g := range m.unjudged {
+		for _, r := range g.items {
+			m.fail(r, err)
+		}
+		m.land(g.flight)
+	}
+	m.unjudged = nil
+}
+
+// backOff returns how long a record waits after so many failures in a row.
+func (m *machine) backOff(tries int, class errorClass) time.Duration {
+	d := m.c.backoff
+	if class != throttled {
+		d /= 2
+	}
+	if tries < 40 && d < m.c.maxBackoff>>(tries-1) {
+		d <<= tries - 1
+	} else {
+		d = m.c.maxBackoff
+	}
+	return d - time.Duration(m.random.Float64()*float64(d)/2)
+}

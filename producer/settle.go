@@ -1,0 +1,320 @@
+package producer
+
+import (
+	"container/heap"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/weirstream/weir"
+)
+
+// A landing is an aggregate that was stored in a shard whose range is not known
+// yet, so that nobody can tell whether its consumers will see it.
+type landing struct {
+	items   []*record
+	placed  weir.Placed
+	attempt Attempt
+	flight  *flight
+}
+
+// settle takes in what a call has answered.
+func (m *machine) settle(b *batch, results []weir.PutResult, err error, now time.Duration) {
+	m.now = max(m.now, now)
+	m.calls--
+	m.refund(b)
+	s := settling{m: m, b: b, attempt: Attempt{Began: m.c.epoch.Add(b.began), Took: m.now - b.began}}
+	switch {
+	case err == nil && len(results) != len(b.entries):
+		m.counts.mismatches++
+		s.failAll(fmt.Errorf("%w: %d results for %d records", ErrMismatch, len(results), len(b.entries)))
+	case err == nil:
+		s.each(results)
+	case classify(err) == refused && errors.Is(err, weir.ErrInvalidArgument) && b.len() > 1:
+		// One entry is the reason; the others are not to suffer from it.
+		m.again = append(m.again, b.halves()...)
+		b.flight.open += 2
+	default:
+		s.failAll(err)
+	}
+	m.land(b.flight)
+}
+
+// land takes in that a batch or a landing of a flight is done with.
+func (m *machine) land(f *flight) {
+	if f.open--; f.open > 0 {
+		return
+	}
+	delete(m.flights, f)
+	for _, p := range f.parts {
+		for l := range m.overlapping(p.keys) {
+			l.busy--
+		}
+	}
+}
+
+// refund gives back what aggregates were estimated too large.
+func (m *machine) refund(b *batch) {
+	if b.ends == nil || b.entries == nil {
+		return
+	}
+	from := 0
+	for _, p := range b.parts {
+		size := 0
+		for i := range b.entries[from:p.end] {
+			size += b.entries[from+i].Size()
+		}
+		from = p.end
+		if l := m.laneOf(p.keys.Start); l.known && l.id == p.id && p.bytes > float64(size) {
+			l.bytes.take(float64(size) - p.bytes)
+		}
+	}
+}
+
+// halves returns two batches with a half of b's entries each.
+func (b *batch) halves() []*batch {
+	mid := b.len() / 2
+	first, second := &batch{flight: b.flight}, &batch{flight: b.flight}
+	if b.ends == nil {
+		first.items, second.items = b.items[:mid:mid], b.items[mid:]
+	} else {
+		at := b.ends[mid-1]
+		first.items, second.items = b.items[:at:at], b.items[at:]
+		first.ends = b.ends[:mid:mid]
+		for _, end := range b.ends[mid:] {
+			second.ends = append(second.ends, end-at)
+		}
+	}
+	first.entries, second.entries = b.entries[:mid:mid], b.entries[mid:]
+	for _, p := range b.parts {
+		if p.end > mid {
+			q := p
+			q.end -= mid
+			second.parts = append(second.parts, q)
+		}
+		if len(first.parts) == 0 || first.parts[len(first.parts)-1].end < mid {
+			p.end = min(p.end, mid)
+			first.parts = append(first.parts, p)
+		}
+	}
+	for _, half := range []*batch{first, second} {
+		for i := range half.parts {
+			half.parts[i].bytes = 0 // it is paid for
+		}
+	}
+	return []*batch{first, second}
+}
+
+// A settling is the work of one call's answer.
+type settling struct {
+	m       *machine
+	b       *batch
+	attempt Attempt   // of the entry at hand
+	once    []Attempt // of those that were delivered at once
+	last    error     // that attempt tells of
+	class   errorClass
+	back    *record // ordered: what was put back last, and where
+	where   *lane
+}
+
+// failAll settles that all entries failed.
+func (s *settling) failAll(err error) {
+	from := 0
+	for _, p := range s.b.parts {
+		s.failed(err)
+		s.noteThrottle(p)
+		for i := from; i < p.end; i++ {
+			s.retryAll(s.b.itemsOf(i))
+		}
+		from = p.end
+	}
+}
+
+// each settles each entry.
+func (s *settling) each(results []weir.PutResult) {
+	from := 0
+	for _, p := range s.b.parts {
+		throttles := 0
+		for i := from; i < p.end; i++ {
+			if results[i].Err == nil {
+				s.landed(s.b.itemsOf(i), results[i].Placed, p)
+				continue
+			}
+			s.failed(results[i].Err)
+			if s.class == throttled {
+				if throttles++; throttles == 1 {
+					s.noteThrottle(p)
+				}
+			}
+			s.retryAll(s.b.itemsOf(i))
+		}
+		from = p.end
+	}
+}
+
+// failed makes the attempt that of an error.
+func (s *settling) failed(err error) {
+	if s.last != nil && sameError(s.last, err) {
+		return
+	}
+	s.last, s.class = err, classify(err)
+	s.attempt.Code, s.attempt.Message, s.attempt.err = codeOf(err), err.Error(), err
+}
+
+// sameError reports whether two errors are the same value. Types that cannot be
+// compared are never.
+func sameError(a, b error) bool {
+	x, ok := a.(*weir.LimitError)
+	y, same := b.(*weir.LimitError)
+	return ok && same && x == y
+}
+
+// noteThrottle slows down the lanes of a part if its shard was throttled.
+func (s *settling) noteThrottle(p part) {
+	if s.class != throttled {
+		return
+	}
+	for l := range s.m.overlapping(p.keys) {
+		if l.known {
+			s.m.slowDown(l)
+		}
+	}
+}
+
+// landed settles an entry that is stored.
+func (s *settling) landed(items []*record, at weir.Placed, p part) {
+	m := s.m
+	if p.known && at.ShardID != p.id {
+		m.counts.mispredicted++
+		m.shards.wanted = true
+		if len(items) > 1 {
+			g := &landing{items: items, placed: at, attempt: s.attempt, flight: s.b.flight}
+			g.attempt.Code, g.attempt.Message, g.attempt.err = "", "", nil
+			s.judge(g)
+			return
+		}
+	}
+	if s.once == nil {
+		success := s.attempt
+		success.Code, success.Message, success.err = "", "", nil
+		s.once = []Attempt{success}
+	}
+	m.delivered(items, at, s.once)
+}
+
+// delivered tells that the records of an entry are stored.
+func (m *machine) delivered(items []*record, at weir.Placed, once []Attempt) {
+	if len(items) > 1 {
+		m.counts.aggregates++
+		m.counts.aggregated += int64(len(items))
+	}
+	m.counts.delivered += int64(len(items))
+	for i, r := range items {
+		r.outcome.Placed = at
+		r.outcome.Sub, r.outcome.Aggregated = i, len(items) > 1
+		if r.tries == 0 {
+			r.outcome.Attempts = once
+		} else {
+			r.outcome.Attempts = append(r.outcome.Attempts, once[0])
+		}
+		m.counts.latency(m.now - r.arrived)
+		m.tell(r)
+	}
+}
+
+// judge settles an aggregate that landed elsewhere than predicted: it counts as
+// delivered if consumers of that shard will see it, else all of it is put again.
+// Where the shard is not known, it waits until it is.
+func (s *settling) judge(g *landing) {
+	keys, known := s.m.shards.ranges[g.placed.ShardID]
+	if !known && s.m.ended == nil {
+		s.m.unjudged = append(s.m.unjudged, g)
+		g.flight.open++
+		return
+	}
+	for _, r := range g.items {
+		if !keys.Contains(r.hash) {
+			s.last, s.class = errWrongShard, transient
+			s.attempt = g.attempt
+			s.attempt.Code, s.attempt.err = "WrongShard", errWrongShard
+			s.attempt.Message = fmt.Sprintf("the aggregate landed in %v, which is not the shard of all of it", g.placed.ShardID)
+			s.m.counts.wrongShard++
+			s.retryAll(g.items)
+			return
+		}
+	}
+	s.m.delivered(g.items, g.placed, []Attempt{g.attempt})
+}
+
+// expireUnjudged fails aggregates of which it is not known in time where they
+// are. Their records are of different age; all are put again or told together.
+func (m *machine) expireUnjudged() {
+	if len(m.unjudged) == 0 {
+		return
+	}
+	kept := m.unjudged[:0]
+	for _, g := range m.unjudged {
+		if !m.isExpired(g.items[0]) {
+			kept = append(kept, g)
+			continue
+		}
+		for _, r := range g.items {
+			m.expired(r)
+		}
+		m.land(g.flight)
+	}
+	clear(m.unjudged[len(kept):])
+	m.unjudged = kept
+}
+
+// attemptsKept is how many failed attempts an outcome tells of at most: the
+// first ones and the last one.
+const attemptsKept = 16
+
+// retryAll puts the records of an entry back, or fails them.
+func (s *settling) retryAll(items []*record) {
+	for _, r := range items {
+		s.retry(r)
+	}
+}
+
+func (s *settling) retry(r *record) {
+	m := s.m
+	r.tries++
+	if s.class == throttled {
+		m.counts.throttled++
+	}
+	if n := len(r.outcome.Attempts); n < attemptsKept {
+		r.outcome.Attempts = append(r.outcome.Attempts, s.attempt)
+	} else {
+		r.outcome.Attempts[n-1] = s.attempt
+	}
+	switch {
+	case s.class == refused, s.class == throttled && m.c.failThrottled:
+		m.fail(r, nil)
+		return
+	case m.ended != nil:
+		m.fail(r, m.ended)
+		return
+	}
+	r.due = m.now + m.backOff(r.tries, s.class)
+	if r.due >= m.expiry(r) {
+		m.expired(r)
+		return
+	}
+	m.counts.retries++
+	l := m.laneOf(r.hash)
+	if !m.c.ordered {
+		heap.Push(&l.later, r)
+		m.count(l, r, 1)
+		return
+	}
+	l.notBefore = max(l.notBefore, r.due)
+	r.due = 0
+	if s.where != l || s.back.n > r.n {
+		s.where, s.back = l, nil
+	}
+	l.fresh.insert(r, s.back)
+	s.back = r
+	m.count(l, r, 1)
+}
