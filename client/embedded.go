@@ -34,6 +34,15 @@ func (e Engine) Name() string {
 	return e.stream.Name()
 }
 
+// Limits returns the stream's limits, resolved; the service's if there is no
+// stream.
+func (e Engine) Limits() weir.Limits {
+	if e.stream == nil {
+		return weir.ServiceLimits()
+	}
+	return e.stream.Config().Limits
+}
+
 // PutRecord is [weir.Stream.PutRecord].
 func (e Engine) PutRecord(ctx context.Context, key string, data []byte) (weir.Placed, error) {
 	if e.stream == nil {

@@ -207,7 +207,7 @@ func (m *machine) takeDistinct(b *batch, l *lane) (room bool) {
 }
 
 // remove removes a record that comes after another one, or first if that is nil.
-func (q *list) remove(r, before *record) {
+func (q *queue) remove(r, before *record) {
 	if before == nil {
 		q.pop()
 		return

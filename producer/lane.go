@@ -15,7 +15,7 @@ type lane struct {
 	known bool // there is a shard of that id with this range
 	keys  weir.HashKeyRange
 
-	fresh list     // by number; if ordered, what comes back too
+	fresh queue    // by number; if ordered, what comes back too
 	later schedule // what comes back, by when it is due
 	count int
 	size  int64 // data and partition keys
@@ -30,10 +30,10 @@ type lane struct {
 	raised         time.Duration // when share was last looked at
 }
 
-// A list is records linked by next. The zero value is empty.
-type list struct{ first, last *record }
+// A queue is records linked by next. The zero value is empty.
+type queue struct{ first, last *record }
 
-func (q *list) push(r *record) {
+func (q *queue) push(r *record) {
 	if q.last == nil {
 		q.first = r
 	} else {
@@ -42,7 +42,7 @@ func (q *list) push(r *record) {
 	q.last = r
 }
 
-func (q *list) pop() *record {
+func (q *queue) pop() *record {
 	r := q.first
 	q.first, r.next = r.next, nil
 	if q.first == nil {
@@ -53,7 +53,7 @@ func (q *list) pop() *record {
 
 // insert puts a record where its number says, looking from a record in the list
 // that has a smaller one, or from the first one if that is nil.
-func (q *list) insert(r, from *record) {
+func (q *queue) insert(r, from *record) {
 	if q.last == nil || q.last.n < r.n {
 		q.push(r)
 		return
