@@ -49,7 +49,7 @@ type Config struct {
 
 	// MaxBytes bounds the memory that records take from the put until their outcome
 	// was told: their data and keys, twice if they are aggregated, and 512 bytes
-	// for each. Zero means 64 MiB. A put beyond it waits, first come, first served;
+	// for each. Zero means 32 MiB. A put beyond it waits, first come, first served;
 	// with RefuseFull it gives [ErrFull] instead.
 	MaxBytes   int64
 	RefuseFull bool
@@ -114,7 +114,7 @@ func (c Config) withDefaults() Config {
 	c.BatchBytes = cmp.Or(c.BatchBytes, min(10<<20, limits.BatchBytes))
 	c.ShardBytes = cmp.Or(c.ShardBytes, 256<<10)
 	c.RecordBytes = cmp.Or(c.RecordBytes, limits.RecordBytes)
-	c.MaxBytes = cmp.Or(c.MaxBytes, 64<<20)
+	c.MaxBytes = cmp.Or(c.MaxBytes, 32<<20)
 	c.TTL = cmp.Or(c.TTL, 30*time.Second)
 	c.Backoff = cmp.Or(c.Backoff, 100*time.Millisecond)
 	c.MaxBackoff = cmp.Or(c.MaxBackoff, max(5*time.Second, c.Backoff))

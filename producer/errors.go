@@ -70,9 +70,9 @@ func (e *Error) Unwrap() (list []error) {
 
 // errorOf returns the error of a record that is given up.
 func (m *machine) errorOf(r *record, reason error) error {
-	e := &Error{Stream: m.c.stream, Key: r.entry.PartitionKey, Attempts: r.tries, Took: m.now - r.arrived, Reason: reason}
-	if n := len(r.outcome.Attempts); n > 0 {
-		e.Last = r.outcome.Attempts[n-1].err
+	e := &Error{Stream: m.c.stream, Key: r.key, Attempts: int(r.tries), Took: m.now - r.arrived, Reason: reason}
+	if t := r.trouble(); len(t.attempts) > 0 {
+		e.Last = t.attempts[len(t.attempts)-1].err
 	}
 	return e
 }

@@ -17,6 +17,8 @@ type batch struct {
 	bytes   int
 	began   time.Duration
 
+	half bool // of another one
+
 	keys map[string]struct{} // ordered: of the entries
 }
 
@@ -94,7 +96,15 @@ func (m *machine) form() (b *batch) {
 }
 
 func (m *machine) newBatch() *batch {
-	n := min(m.waiting, m.c.batchRecords)
+	if last := len(m.spare) - 1; last >= 0 && !m.packs() && !m.c.ordered {
+		b := m.spare[last]
+		m.spare = m.spare[:last]
+		return b
+	}
+	n := m.c.batchRecords // of which not all may be there
+	if m.c.ordered || m.packs() {
+		n = min(n, m.waiting)
+	}
 	b := &batch{items: make([]*record, 0, n)}
 	switch {
 	case m.packs():
@@ -138,6 +148,9 @@ func (m *machine) fits(b *batch, size int) bool {
 // pay reports whether the limits of a lane's shard let pass an entry, and takes
 // from them what it needs.
 func (m *machine) pay(l *lane, size int) bool {
+	if !l.limited {
+		return true
+	}
 	if l.records.wait(m.now, 1) > 0 || l.bytes.wait(m.now, float64(size)) > 0 {
 		return false
 	}
@@ -158,7 +171,7 @@ func (m *machine) pull(l *lane, r *record) {
 // takeSingles takes records as they are.
 func (m *machine) takeSingles(b *batch, l *lane) (room bool) {
 	for r := m.peek(l); r != nil; r = m.peek(l) {
-		size := r.entry.Size()
+		size := r.bytes()
 		if !m.fits(b, size) {
 			return false
 		}
@@ -173,7 +186,7 @@ func (m *machine) takeSingles(b *batch, l *lane) (room bool) {
 
 func (b *batch) add(r *record, size int) {
 	b.items = append(b.items, r)
-	b.entries = append(b.entries, r.entry)
+	b.entries = append(b.entries, r.entry())
 	b.bytes += size
 }
 
@@ -186,8 +199,8 @@ const looked = 4
 func (m *machine) takeDistinct(b *batch, l *lane) (room bool) {
 	var before *record
 	for r, left := l.fresh.first, looked*m.c.batchRecords; r != nil && left > 0; left-- {
-		next, size := r.next, r.entry.Size()
-		if _, there := b.keys[r.entry.PartitionKey]; there {
+		next, size := r.next, r.bytes()
+		if _, there := b.keys[r.key]; there {
 			before, r = r, next
 			continue
 		}
@@ -199,7 +212,7 @@ func (m *machine) takeDistinct(b *batch, l *lane) (room bool) {
 		}
 		l.fresh.remove(r, before)
 		m.count(l, r, -1)
-		b.keys[r.entry.PartitionKey] = struct{}{}
+		b.keys[r.key] = struct{}{}
 		b.add(r, size)
 		r = next
 	}
@@ -222,7 +235,7 @@ func (q *queue) remove(r, before *record) {
 // Ordered it is one: another one might arrive before it.
 func (m *machine) takeAggregates(b *batch, l *lane) (room bool) {
 	for r := m.peek(l); r != nil; r = m.peek(l) {
-		size := r.entry.Size() // alone it goes as it is
+		size := r.bytes() // alone it goes as it is
 		if !m.fits(b, size) {
 			return false
 		}
@@ -231,7 +244,7 @@ func (m *machine) takeAggregates(b *batch, l *lane) (room bool) {
 		}
 		m.pull(l, r)
 		b.items = append(b.items, r)
-		packed := m.pack(b, l, aggregateBytes+packedBytes(&r.entry))
+		packed := m.pack(b, l, aggregateBytes+packedBytes(r))
 		if packed > 0 {
 			l.bytes.take(float64(packed - size))
 			size = packed
@@ -249,7 +262,7 @@ func (m *machine) takeAggregates(b *batch, l *lane) (room bool) {
 // in an aggregate, and returns what they take together; 0 if there are none.
 func (m *machine) pack(b *batch, l *lane, size int) (packed int) {
 	for r := m.peek(l); r != nil; r = m.peek(l) {
-		size += packedBytes(&r.entry)
+		size += packedBytes(r)
 		if size > m.c.aggregateBytes || b.bytes+size > m.c.batchBytes || l.bytes.wait(m.now, float64(size)) > 0 {
 			break
 		}
@@ -265,11 +278,11 @@ const aggregateBytes = aggregate.OverheadBytes + len(aggregate.OuterKey)
 
 // packedBytes returns what a user record takes in an aggregate at most: a place
 // for its keys in the tables, which it may share with others, and its own part.
-func packedBytes(e *weir.Entry) int {
+func packedBytes(r *record) int {
 	const index = 1 + 4 // the tag and a place in a table, which has no more than 2^28
-	body := index + 1 + varintBytes(len(e.Data)) + len(e.Data)
-	tables := 1 + varintBytes(len(e.PartitionKey)) + len(e.PartitionKey)
-	if e.ExplicitHashKey != nil {
+	body := index + 1 + varintBytes(len(r.data)) + len(r.data)
+	tables := 1 + varintBytes(len(r.key)) + len(r.key)
+	if r.explicit != nil {
 		const digits = 39
 		body += index
 		tables += 1 + 1 + digits
@@ -296,12 +309,12 @@ func (b *batch) encode(builder *aggregate.Builder) error {
 	for i := range b.ends {
 		items := b.itemsOf(i)
 		if len(items) == 1 {
-			b.entries = append(b.entries, items[0].entry)
+			b.entries = append(b.entries, items[0].entry())
 			continue
 		}
 		builder.Reset()
 		for _, r := range items {
-			if err := builder.Add(r.entry); err != nil {
+			if err := builder.Add(r.entry()); err != nil {
 				return err
 			}
 		}

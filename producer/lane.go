@@ -25,6 +25,7 @@ type lane struct {
 	busy      int
 	notBefore time.Duration // ordered: when to go on after a failure
 
+	limited        bool
 	records, bytes bucket
 	share          float64       // of the limits, that throttles leave
 	raised         time.Duration // when share was last looked at
@@ -76,7 +77,8 @@ type schedule []*record
 
 func (s schedule) Len() int { return len(s) }
 func (s schedule) Less(i, j int) bool {
-	return s[i].due < s[j].due || s[i].due == s[j].due && s[i].n < s[j].n
+	a, b := s[i].troubles.due, s[j].troubles.due
+	return a < b || a == b && s[i].n < s[j].n
 }
 func (s schedule) Swap(i, j int) { s[i], s[j] = s[j], s[i] }
 
@@ -99,6 +101,7 @@ func (m *machine) newLane(id weir.ShardID, known bool, keys weir.HashKeyRange) *
 		return l
 	}
 	l.records, l.bytes = newBucket(m.c.shardRecordsRate, m.now), newBucket(m.c.shardBytesRate, m.now)
+	l.limited = !l.records.isOff() || !l.bytes.isOff()
 	return l
 }
 
@@ -133,7 +136,7 @@ func (m *machine) due(l *lane) time.Duration {
 		}
 	}
 	if len(l.later) > 0 {
-		wish = min(wish, l.later[0].due)
+		wish = min(wish, l.later[0].troubles.due)
 	}
 	return max(wish, l.notBefore, m.affordable(l))
 }
@@ -145,7 +148,7 @@ const spell = 25 * time.Millisecond
 // affordable returns when the limits of a lane's shard let pass what is worth a
 // call.
 func (m *machine) affordable(l *lane) time.Duration {
-	if l.bytes.isOff() && l.records.isOff() {
+	if !l.limited {
 		return 0
 	}
 	m.recover(l)
@@ -156,7 +159,7 @@ func (m *machine) affordable(l *lane) time.Duration {
 		n = max(1, min(float64(l.count), math.Floor(spell.Seconds()*l.records.rate)))
 	}
 	if first := m.peek(l); first != nil {
-		size = max(size, float64(first.entry.Size()))
+		size = max(size, float64(first.bytes()))
 	}
 	size = min(size, float64(l.size))
 	return m.now + max(l.records.wait(m.now, n), l.bytes.wait(m.now, size))
@@ -165,7 +168,7 @@ func (m *machine) affordable(l *lane) time.Duration {
 // peek returns the record of a lane that is taken first, or nil if there is none
 // whose time has come. What is too old by then is failed.
 func (m *machine) peek(l *lane) *record {
-	for len(l.later) > 0 && l.later[0].due <= m.now {
+	for len(l.later) > 0 && l.later[0].troubles.due <= m.now {
 		if r := l.later[0]; !m.isExpired(r) {
 			return r
 		}

@@ -39,6 +39,7 @@ type machine struct {
 	turn   int     // the place in active that is looked at first
 	shards shardMap
 
+	spare    []*batch // to be used again
 	again    []*batch // to be put before all others
 	calls    int      // under way
 	flights  map[*flight]struct{}
@@ -63,20 +64,6 @@ type settings struct {
 	maxBytes                          int64
 	shardRecordsRate, shardBytesRate  float64   // a second; infinite without limits
 	epoch                             time.Time // when the machine's clock was zero
-}
-
-// A record is on its way.
-type record struct {
-	entry   weir.Entry
-	hash    weir.HashKey // if shards matter
-	n       uint64       // records are numbered as they come
-	arrived time.Duration
-	due     time.Duration // of a retry
-	size    int           // what it takes of memory
-	done    func(Outcome)
-	next    *record
-	tries   int
-	outcome Outcome
 }
 
 const never = time.Duration(math.MaxInt64)
@@ -121,7 +108,8 @@ func (m *machine) add(e *weir.Entry, hash weir.HashKey, size int, done func(Outc
 		r.next = nil
 	}
 	m.newest++
-	r.entry, r.hash, r.n, r.arrived, r.size, r.done = *e, hash, m.newest, m.now, size, done
+	r.key, r.data, r.explicit = e.PartitionKey, e.Data, e.ExplicitHashKey
+	r.hash, r.n, r.arrived, r.size, r.done = hash, m.newest, m.now, int32(size), done
 	m.held++
 	l := m.laneOf(hash)
 	l.fresh.push(r)
@@ -134,7 +122,7 @@ func (m *machine) add(e *weir.Entry, hash weir.HashKey, size int, done func(Outc
 
 // count takes in that a record comes to a lane, or leaves it.
 func (m *machine) count(l *lane, r *record, by int) {
-	size := by * r.entry.Size()
+	size := by * r.bytes()
 	l.count += by
 	l.size += int64(size)
 	m.waiting += by
@@ -246,13 +234,13 @@ func (m *machine) expired(r *record) {
 // fail tells that a record was not delivered, and why.
 func (m *machine) fail(r *record, err error) {
 	m.counts.failed++
-	r.outcome.Err = m.errorOf(r, err)
+	r.trouble().err = m.errorOf(r, err)
 	m.tell(r)
 }
 
 // tell hands out a record's outcome.
 func (m *machine) tell(r *record) {
-	r.outcome.Took = m.now - r.arrived
+	r.took = m.now - r.arrived
 	m.out = append(m.out, r)
 }
 
@@ -269,8 +257,8 @@ func (m *machine) told(list []*record) {
 	for _, r := range list {
 		m.held--
 		m.bytes -= int64(r.size)
-		*r = record{next: m.free}
-		m.free = r
+		r.forget()
+		r.next, m.free = m.free, r
 	}
 }
 
@@ -306,7 +294,7 @@ func (m *machine) end(err error) {
 }
 
 // backOff returns how long a record waits after so many failures in a row.
-func (m *machine) backOff(tries int, class errorClass) time.Duration {
+func (m *machine) backOff(tries int32, class errorClass) time.Duration {
 	d := m.c.backoff
 	if class != throttled {
 		d /= 2

@@ -17,7 +17,7 @@ import (
 )
 
 var (
-	machines    = flag.Int("machines", 300, "how many producers are simulated")
+	machines    = flag.Int("machines", 120, "how many producers are simulated")
 	machineSeed = flag.Uint64("machine-seed", uint64(time.Now().UnixNano()), "of the first producer that is simulated; each next one has the next seed")
 )
 
@@ -77,7 +77,7 @@ func TestMachine_simulationFindsFaults(t *testing.T) {
 			}
 		},
 		"one that takes any shard of an aggregate for the right one": func(w *world) {
-			w.m.c.aggregate, w.m.c.needsMap = true, true
+			w.m.c.aggregate, w.m.c.needsMap, w.restless = true, true, true
 			w.broken = func() {
 				for id := range w.m.shards.ranges {
 					w.m.shards.ranges[id] = wholeRange
@@ -300,7 +300,7 @@ func TestMachine_oneBadEntryHarmsNoOthers(t *testing.T) {
 			}
 			m.settle(b, ok(b, 0), err, 0)
 			for _, r := range m.takeOut(nil) {
-				outcomes[r.entry.PartitionKey] = r.outcome.Err
+				outcomes[r.key] = r.outcome().Err
 			}
 		}
 		assert.Len(t, outcomes, 9)
@@ -343,7 +343,7 @@ func TestMachine_classesOfErrors(t *testing.T) {
 			continue
 		}
 		require.Len(t, m.out, 1, row.err)
-		o := m.out[0].outcome
+		o := m.out[0].outcome()
 		assert.ErrorIs(t, o.Err, row.err)
 		assert.Equal(t, row.code, o.Attempts[0].Code)
 		assert.Equal(t, time.Millisecond, o.Attempts[0].Took)
@@ -370,12 +370,12 @@ func TestMachine_expires(t *testing.T) {
 	assert.Equal(t, 31*time.Second, at)
 	m.next(31 * time.Second)
 	require.Len(t, m.out, 1)
-	require.ErrorIs(t, m.out[0].outcome.Err, ErrExpired)
-	assert.EqualError(t, m.out[0].outcome.Err, `stream orders: record of key "b", 0 attempts in 30s: expired`)
+	require.ErrorIs(t, m.out[0].outcome().Err, ErrExpired)
+	assert.EqualError(t, m.out[0].outcome().Err, `stream orders: record of key "b", 0 attempts in 30s: expired`)
 	m.settle(b, nil, errors.New("no answer"), 32*time.Second)
 	require.Len(t, m.out, 2)
-	assert.ErrorIs(t, m.out[1].outcome.Err, ErrExpired)
-	assert.ErrorContains(t, m.out[1].outcome.Err, "no answer")
+	assert.ErrorIs(t, m.out[1].outcome().Err, ErrExpired)
+	assert.ErrorContains(t, m.out[1].outcome().Err, "no answer")
 }
 
 func TestMachine_failThrottled(t *testing.T) {
@@ -386,7 +386,7 @@ func TestMachine_failThrottled(t *testing.T) {
 	b, _ := m.next(0)
 	m.settle(b, []weir.PutResult{{Err: &weir.LimitError{Quota: weir.QuotaWriteBytes}}}, nil, 0)
 	require.Len(t, m.out, 1)
-	assert.ErrorIs(t, m.out[0].outcome.Err, weir.ErrThroughputExceeded)
+	assert.ErrorIs(t, m.out[0].outcome().Err, weir.ErrThroughputExceeded)
 }
 
 // Nobody knows the shards: records go as they are, and shards are asked for

@@ -23,6 +23,7 @@ type world struct {
 	calm     bool // no faults any more
 	now      time.Duration
 	violated []string
+	restless bool   // shards are changed all the time
 	broken   func() // what is done to the machine after each step, unless nil
 
 	shards  []weir.Shard
@@ -48,6 +49,7 @@ type storedEntry struct {
 // A call is under way. It is stored at one time and answered at another.
 type call struct {
 	b              *batch
+	entries        []weir.Entry // b may be used again before they are stored
 	stores, answer time.Duration
 	done           bool
 	fate           float64
@@ -106,7 +108,7 @@ func (w *world) run() {
 		switch n := w.random.IntN(10); {
 		case n < 6:
 			w.add(w.random.IntN(20))
-		case n == 6:
+		case n == 6, w.restless && n > 7:
 			w.reshard()
 		case n == 7:
 			w.m.flush()
@@ -248,7 +250,7 @@ func (w *world) step() (at time.Duration) {
 		b, at := w.m.next(w.now)
 		list := w.m.takeOut(nil)
 		for _, r := range list {
-			r.done(r.outcome)
+			r.done(r.outcome())
 		}
 		w.m.told(list)
 		if b == nil {
@@ -273,7 +275,7 @@ func (w *world) begin(b *batch) {
 	if c := w.m.c; len(b.entries) == 0 || len(b.entries) > c.batchRecords || bytes > c.batchBytes {
 		w.violation("a call has %d entries and %d bytes", len(b.entries), bytes)
 	}
-	c := &call{b: b, stores: w.now + w.upTo(50*time.Millisecond), fate: 1}
+	c := &call{b: b, entries: slices.Clone(b.entries), stores: w.now + w.upTo(50*time.Millisecond), fate: 1}
 	c.answer = c.stores + w.upTo(50*time.Millisecond)
 	if w.faulty && !w.calm {
 		c.fate = w.random.Float64()
@@ -311,7 +313,7 @@ func (w *world) happen() {
 
 // store stores what a call has, or what its fate lets be stored.
 func (w *world) store(c *call) {
-	for _, e := range c.b.entries {
+	for _, e := range c.entries {
 		for _, i := range recordsIn(e, nil) {
 			if w.bad[i] {
 				c.err = &weir.ArgumentError{Field: "records", Reason: "one is bad"}
@@ -324,7 +326,7 @@ func (w *world) store(c *call) {
 		c.err = errors.New("service unavailable")
 		return
 	}
-	for _, e := range c.b.entries {
+	for _, e := range c.entries {
 		if partial && w.chance(0.4) {
 			err := error(&weir.LimitError{Quota: weir.QuotaWriteRecords})
 			if w.chance(0.3) {
@@ -389,14 +391,14 @@ func (w *world) check() {
 	for _, l := range m.lanes {
 		n, size := 0, int64(0)
 		for r, before := l.fresh.first, uint64(0); r != nil; r = r.next {
-			n, size = n+1, size+int64(r.entry.Size())
+			n, size = n+1, size+int64(r.bytes())
 			if w.broken == nil && r.n <= before || !l.keys.Contains(r.hash) {
 				w.violation("%v: record %d after %d, its hash key in the range: %t", l.id, r.n, before, l.keys.Contains(r.hash))
 			}
 			before = r.n
 		}
 		for _, r := range l.later {
-			n, size = n+1, size+int64(r.entry.Size())
+			n, size = n+1, size+int64(r.bytes())
 		}
 		busy := 0
 		for f := range m.flights {

@@ -352,7 +352,7 @@ func (p *Producer) tell(list []*record) {
 	}
 	for _, r := range list {
 		if r.done != nil {
-			r.done(r.outcome)
+			r.done(r.outcome())
 		}
 	}
 	p.mu.Lock()

@@ -38,6 +38,19 @@ func (m *machine) settle(b *batch, results []weir.PutResult, err error, now time
 		s.failAll(err)
 	}
 	m.land(b.flight)
+	m.reuse(b)
+}
+
+// reuse keeps the memory of a batch for another one, where nobody has a hold on
+// it any more: records are, in aggregates and halves.
+func (m *machine) reuse(b *batch) {
+	if b.ends != nil || b.keys != nil || b.flight.open > 0 || b.half || len(m.spare) >= m.c.calls {
+		return
+	}
+	clear(b.items)
+	clear(b.entries)
+	*b = batch{items: b.items[:0], entries: b.entries[:0], parts: nil}
+	m.spare = append(m.spare, b)
 }
 
 // land takes in that a batch or a landing of a flight is done with.
@@ -74,7 +87,7 @@ func (m *machine) refund(b *batch) {
 // halves returns two batches with a half of b's entries each.
 func (b *batch) halves() []*batch {
 	mid := b.len() / 2
-	first, second := &batch{flight: b.flight}, &batch{flight: b.flight}
+	first, second := &batch{flight: b.flight, half: true}, &batch{flight: b.flight, half: true}
 	if b.ends == nil {
 		first.items, second.items = b.items[:mid:mid], b.items[mid:]
 	} else {
@@ -210,13 +223,7 @@ func (m *machine) delivered(items []*record, at weir.Placed, once []Attempt) {
 	}
 	m.counts.delivered += int64(len(items))
 	for i, r := range items {
-		r.outcome.Placed = at
-		r.outcome.Sub, r.outcome.Aggregated = i, len(items) > 1
-		if r.tries == 0 {
-			r.outcome.Attempts = once
-		} else {
-			r.outcome.Attempts = append(r.outcome.Attempts, once[0])
-		}
+		r.placed, r.sub, r.packed, r.once = at, int32(i), len(items) > 1, once
 		m.counts.latency(m.now - r.arrived)
 		m.tell(r)
 	}
@@ -267,10 +274,6 @@ func (m *machine) expireUnjudged() {
 	m.unjudged = kept
 }
 
-// attemptsKept is how many failed attempts an outcome tells of at most: the
-// first ones and the last one.
-const attemptsKept = 16
-
 // retryAll puts the records of an entry back, or fails them.
 func (s *settling) retryAll(items []*record) {
 	for _, r := range items {
@@ -280,14 +283,9 @@ func (s *settling) retryAll(items []*record) {
 
 func (s *settling) retry(r *record) {
 	m := s.m
-	r.tries++
+	r.tried(s.attempt)
 	if s.class == throttled {
 		m.counts.throttled++
-	}
-	if n := len(r.outcome.Attempts); n < attemptsKept {
-		r.outcome.Attempts = append(r.outcome.Attempts, s.attempt)
-	} else {
-		r.outcome.Attempts[n-1] = s.attempt
 	}
 	switch {
 	case s.class == refused, s.class == throttled && m.c.failThrottled:
@@ -297,20 +295,20 @@ func (s *settling) retry(r *record) {
 		m.fail(r, m.ended)
 		return
 	}
-	r.due = m.now + m.backOff(r.tries, s.class)
-	if r.due >= m.expiry(r) {
+	due := m.now + m.backOff(r.tries, s.class)
+	if due >= m.expiry(r) {
 		m.expired(r)
 		return
 	}
 	m.counts.retries++
 	l := m.laneOf(r.hash)
 	if !m.c.ordered {
+		r.troubles.due = due
 		heap.Push(&l.later, r)
 		m.count(l, r, 1)
 		return
 	}
-	l.notBefore = max(l.notBefore, r.due)
-	r.due = 0
+	l.notBefore = max(l.notBefore, due)
 	if s.where != l || s.back.n > r.n {
 		s.where, s.back = l, nil
 	}

@@ -36,7 +36,10 @@ type goal struct {
 // allGoals lists the goals in the order in which they are measured. Those that
 // hold a lot of memory come last.
 func allGoals() []goal {
-	return slices.Concat(putGoals(), readGoals(), wakingGoals(), fullGoals(), waitingGoals(), shardGoals(), rollOverGoals(), groupGoals(), diskGoals(), memoryGoals())
+	return slices.Concat(
+		putGoals(), readGoals(), wakingGoals(), fullGoals(), waitingGoals(), producerGoals(), shardGoals(), rollOverGoals(), groupGoals(),
+		diskGoals(), memoryGoals(),
+	)
 }
 
 // A sample is what one goal measured, one value a round.

@@ -1,0 +1,83 @@
+package producer
+
+import (
+	"time"
+
+	"github.com/weirstream/weir"
+)
+
+// A record is on its way. Many are held, most of which succeed at once: what
+// only others need is in troubles.
+type record struct {
+	next     *record
+	key      string
+	data     []byte
+	explicit *weir.HashKey
+	n        uint64 // records are numbered as they come
+	arrived  time.Duration
+	done     func(Outcome)
+	size     int32 // what it takes of memory
+	tries    int32 // that failed
+	hash     weir.HashKey
+	troubles *troubles // nil if it was never put back, and did not fail
+
+	// The outcome.
+	sub    int32
+	packed bool
+	once   []Attempt // the one that succeeded
+	placed weir.Placed
+	took   time.Duration
+}
+
+// troubles are of a record that failed, or was put back at least.
+type troubles struct {
+	due      time.Duration // when it is put again
+	attempts []Attempt
+	err      error // in the end
+}
+
+// entry returns what is put.
+func (r *record) entry() weir.Entry {
+	return weir.Entry{PartitionKey: r.key, Data: r.data, ExplicitHashKey: r.explicit}
+}
+
+// bytes returns what a record counts for against limits.
+func (r *record) bytes() int { return len(r.key) + len(r.data) }
+
+func (r *record) trouble() *troubles {
+	if r.troubles == nil {
+		r.troubles = new(troubles)
+	}
+	return r.troubles
+}
+
+// attemptsKept is how many failed attempts an outcome tells of at most: the
+// first ones and the last one.
+const attemptsKept = 16
+
+// tried notes an attempt that failed.
+func (r *record) tried(a Attempt) {
+	r.tries++
+	t := r.trouble()
+	if n := len(t.attempts); n < attemptsKept {
+		t.attempts = append(t.attempts, a)
+	} else {
+		t.attempts[n-1] = a
+	}
+}
+
+// outcome returns what is told.
+func (r *record) outcome() Outcome {
+	o := Outcome{Placed: r.placed, Aggregated: r.packed, Sub: int(r.sub), Took: r.took, Attempts: r.once}
+	if t := r.troubles; t != nil {
+		o.Err, o.Attempts = t.err, append(t.attempts, r.once...)
+	}
+	return o
+}
+
+// forget makes a record ready for another one.
+func (r *record) forget() {
+	r.key, r.data, r.explicit, r.done, r.troubles, r.once = "", nil, nil, nil, nil, nil
+	r.tries = 0
+	r.placed, r.sub, r.packed = weir.Placed{}, 0, false
+}
