@@ -247,7 +247,7 @@ func TestProducer_failsLoudlyIfTheAnswerIsNotOneForTheCall(t *testing.T) {
 		require.Len(t, d.all(), 3)
 		for _, o := range d.all() {
 			require.ErrorIs(t, o.Err, producer.ErrMismatch)
-			assert.ErrorContains(t, o.Err, "4 results for 3 records")
+			assert.ErrorContains(t, o.Err, "4 for 3 records")
 			assert.Equal(t, "RecordCountMismatch", o.Attempts[0].Code)
 		}
 		assert.Equal(t, 1, strings.Count(log.String(), "level=ERROR"))

@@ -27,7 +27,10 @@ func (m *machine) settle(b *batch, results []weir.PutResult, err error, now time
 	switch {
 	case err == nil && len(results) != len(b.entries):
 		m.counts.mismatches++
-		s.failAll(fmt.Errorf("%w: %d results for %d records", ErrMismatch, len(results), len(b.entries)))
+		s.failAll(fmt.Errorf("%w: %d for %d records", ErrMismatch, len(results), len(b.entries)))
+	case errors.Is(err, ErrMismatch): // the stream has seen it
+		m.counts.mismatches++
+		s.failAll(err)
 	case err == nil:
 		s.each(results)
 	case classify(err) == refused && errors.Is(err, weir.ErrInvalidArgument) && b.len() > 1:

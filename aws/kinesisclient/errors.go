@@ -97,6 +97,16 @@ func (s *Stream) consumerRefused(ctx context.Context, what, consumer string, err
 	return refused
 }
 
+// A recordError is why the service did not store a record of a call, as the call
+// answered.
+type recordError struct{ stream, code, text string }
+
+func (e *recordError) Error() string { return "stream " + e.stream + ": " + e.code + ": " + e.text }
+
+// ErrorCode and ErrorMessage are what the SDK's errors have.
+func (e *recordError) ErrorCode() string    { return e.code }
+func (e *recordError) ErrorMessage() string { return e.text }
+
 // A meaning is an error of the service and what it stands for. It says what the
 // service says.
 type meaning struct{ is, err error }

@@ -122,7 +122,7 @@ func (s *Stream) PutRecords(ctx context.Context, entries []weir.Entry) ([]weir.P
 		return nil, s.putRefused(ctx, fmt.Sprintf("put %d records", len(entries)), err)
 	}
 	if len(out.Records) != len(entries) {
-		return nil, fmt.Errorf("stream %s: the answer has %d results for %d records", s.name, len(out.Records), len(entries))
+		return nil, fmt.Errorf("stream %s: %w: %d for %d records", s.name, client.ErrMismatch, len(out.Records), len(entries))
 	}
 	results := make([]weir.PutResult, len(entries))
 	for i := range out.Records {
@@ -140,7 +140,7 @@ func (s *Stream) resultOf(e *types.PutRecordsResultEntry) weir.PutResult {
 	if code == codeThroughput {
 		return weir.PutResult{Err: s.limitError(weir.QuotaWriteBytes, text)}
 	}
-	return weir.PutResult{Err: fmt.Errorf("stream %s: %s: %s", s.name, code, text)}
+	return weir.PutResult{Err: &recordError{s.name, code, text}}
 }
 
 // placed reads where a record went. What cannot be read is zero and no error:
