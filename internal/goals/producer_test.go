@@ -24,8 +24,8 @@ func producerGoals() []goal {
 	}
 }
 
-// producerWork puts records of size bytes by a producer, from one goroutine, and
-// waits for their outcomes.
+// producerWork puts records of size bytes by a producer, from one goroutine,
+// and waits for their outcomes.
 func producerWork(tb testing.TB, s *weir.Stream, size int) work {
 	p, err := producer.New(producer.Config{Stream: client.Embedded(s)})
 	require.NoError(tb, err)
@@ -49,9 +49,9 @@ func producerWork(tb testing.TB, s *weir.Stream, size int) work {
 	}
 }
 
-// P2 is in a bubble's time, so it can be judged with the other tests: records of
-// 100 bytes, keys included, of 4,096 keys, through one shard with the service's
-// limits.
+// P2 is in a bubble's time, so it can be judged with the other tests: records
+// of 100 bytes, keys included, of 4,096 keys, through one shard with the
+// service's limits.
 func TestProducer_aggregatesBeyondTheLimitOnRecords(t *testing.T) {
 	const must, moonshot = 9_000, 10_000
 	perSecond := aggregatedASecond(t)
