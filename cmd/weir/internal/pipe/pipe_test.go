@@ -20,6 +20,7 @@ import (
 
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/client"
+	"github.com/weirstream/weir/cmd/weir/internal/line"
 	"github.com/weirstream/weir/cmd/weir/internal/pipe"
 	"github.com/weirstream/weir/consumer"
 	"github.com/weirstream/weir/lease"
@@ -87,7 +88,7 @@ func readLine(in *bufio.Reader) (id uint64, ok bool) {
 	if err == io.EOF && len(text) == 0 {
 		return 0, false
 	}
-	var l pipe.Line
+	var l line.Line
 	if err != nil || json.Unmarshal(text, &l) != nil {
 		os.Exit(9)
 	}
