@@ -48,6 +48,10 @@ type Stream struct {
 	engine *weir.Stream // of a directory; else nil
 }
 
+// Local reports whether the stream is one of a directory, which this process has
+// for itself.
+func (s Stream) Local() bool { return s.engine != nil }
+
 // Close gives the directory of the stream free for others, if it has one.
 func (s Stream) Close() error {
 	if s.engine == nil {

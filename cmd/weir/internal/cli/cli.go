@@ -86,7 +86,7 @@ Streams inside one process: shards, partition keys, sequence numbers, quotas.`,
 		SilenceUsage:  true,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage.Error{Err: err} })
-	root.AddCommand(newDemo(), newServe(getenv), newBench(getenv), newSimulate(), newCost(), newWorkloads(), newCheck(), newRepair())
+	root.AddCommand(newDemo(), newServe(getenv), newBench(getenv), newSimulate(), newCost(), newWorkloads(), newCheck(), newRepair(), newPut(getenv), newTail(getenv))
 	return root
 }
 

@@ -1,0 +1,133 @@
+package cli_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	engine "github.com/weirstream/weir"
+)
+
+// emptyStream returns the directory of a stream without records.
+func emptyStream(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "orders")
+	require.NoError(t, openStream(t, dir).Close())
+	return dir
+}
+
+func numberLines(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintln(&b, "line", i)
+	}
+	return b.String()
+}
+
+func TestPut_intoADirectory(t *testing.T) {
+	dir := emptyStream(t)
+	status, out, errs := weir(t, numberLines(1000), "put", dir, "--key", "=k")
+	require.Zero(t, status, errs)
+	assert.Empty(t, errs)
+	assert.Regexp(t, `^1,000 records put, .* calls?, retries: 0, throttled: 0\.\n$`, out)
+	_, out, _ = weir(t, "", "tail", dir, "--raw")
+	assert.Equal(t, numberLines(1000), out, "in order")
+}
+
+func TestPut_filesOfManyForms(t *testing.T) {
+	dir := emptyStream(t)
+	file := func(text string) string {
+		name := filepath.Join(t.TempDir(), "file")
+		require.NoError(t, os.WriteFile(name, []byte(text), 0o600))
+		return name
+	}
+	status, _, errs := weir(t, "a 1\n", "put", dir, "--key", "1", "-", file("b 2\n"))
+	require.Zero(t, status, errs)
+	status, _, errs = weir(t, "", "put", dir, "--format", "json", "--key", ".k", file(`{"k":"c"}`))
+	require.Zero(t, status, errs)
+	status, _, errs = weir(t, "", "put", dir, "--format", "lengths", "--key", "=d", file("\x00\x00\x00\x02\xff\xfe"))
+	require.Zero(t, status, errs)
+	_, before, _ := weir(t, "", "tail", dir, "--json")
+	copied := emptyStream(t)
+	status, out, errs := weir(t, before, "put", copied, "--format", "records", "--ordered", "--json")
+	require.Zero(t, status, errs)
+	var result map[string]any
+	require.NoError(t, json.Unmarshal([]byte(out), &result))
+	assert.EqualValues(t, 4, result["records"])
+	strip := func(text string) (list []string) {
+		for _, line := range strings.Split(strings.TrimSpace(text), "\n") {
+			_, content, _ := strings.Cut(line, `"key"`)
+			list = append(list, content)
+		}
+		return list
+	}
+	_, after, _ := weir(t, "", "tail", copied, "--json")
+	assert.ElementsMatch(t, strip(before), strip(after))
+	assert.Len(t, strip(after), 4)
+}
+
+func TestPut_aggregates(t *testing.T) {
+	url, s := endpoint(t)
+	status, out, errs := weir(t, numberLines(5000), "put", "orders", "--endpoint", url, "--aggregate")
+	require.Zero(t, status, errs)
+	assert.Regexp(t, `5,000 records put, .*aggregates? of [0-9.]+ records\.`, out)
+	n := 0
+	for _, err := range s.Records(t.Context(), engine.TrimHorizon().ToTip()) {
+		require.NoError(t, err)
+		n++
+	}
+	assert.Less(t, n, 1000)
+	_, out, _ = weir(t, "", "tail", "orders", "--endpoint", url, "--raw")
+	assert.ElementsMatch(t, strings.Split(numberLines(5000), "\n"), strings.Split(out, "\n"))
+}
+
+func TestPut_tellsWhatCannotBePut(t *testing.T) {
+	dir := emptyStream(t)
+	status, out, errs := weir(t, "{}\n"+strings.Repeat("no JSON\n", 10), "put", dir, "--format", "json")
+	assert.Equal(t, 1, status)
+	assert.Contains(t, out, "1 record put")
+	assert.Contains(t, errs, "standard input, record 2: is no JSON\n")
+	assert.Equal(t, 5, strings.Count(errs, "is no JSON"), "the first ones")
+	assert.Contains(t, errs, "10 records could not be put")
+
+	status, _, errs = weir(t, "x\n"+strings.Repeat("y", 2<<20), "put", dir)
+	assert.Equal(t, 1, status)
+	assert.Contains(t, errs, "at most 1048576 are allowed")
+	status, _, errs = weir(t, "\x00\x00\x00\x09x", "put", dir, "--format", "lengths")
+	assert.Equal(t, 1, status)
+	assert.Contains(t, errs, "standard input, record 1: the file ends after 1 of its 9 bytes")
+}
+
+func TestPut_badInput(t *testing.T) {
+	dir := emptyStream(t)
+	for name, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"no stream":               {nil, "a stream is needed, by name or directory"},
+		"no such directory":       {[]string{dir + "/none"}, "there is no such directory"},
+		"no such file":            {[]string{dir, dir + "/none"}, "no such file"},
+		"no such format":          {[]string{dir, "--format", "xml"}, "must be"},
+		"no such rule of keys":    {[]string{dir, "--key", "user"}, "must be random, =TEXT, the number of a column"},
+		"fields of lines":         {[]string{dir, "--key", ".user"}, "--key .user: only --format json has fields"},
+		"columns of lengths":      {[]string{dir, "--key", "1", "--format", "lengths"}, "has neither columns nor fields"},
+		"keys of records":         {[]string{dir, "--key", "1", "--format", "records"}, "have their own keys"},
+		"a rate of nothing":       {[]string{dir, "--rate", "0"}, "must be"},
+		"not a moment":            {[]string{dir, "--give-up", "1ms"}, "TTL"},
+		"a directory's host":      {[]string{dir, "--endpoint", "http://127.0.0.1:1"}, "is a directory"},
+		"an endpoint that is not": {[]string{"orders", "--endpoint", "127.0.0.1:1"}, "--endpoint"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			status, out, errs := weir(t, "x\n", append([]string{"put"}, c.args...)...)
+			assert.Equal(t, 1, status)
+			assert.NotContains(t, out, "1 record put")
+			assert.Contains(t, errs, c.want)
+		})
+	}
+}
