@@ -30,7 +30,7 @@ var house = rules{
 		"cmd/...":      "the program wires everything together",
 		"metrics":      "its example asks a stream for its counts; the package itself is a leaf",
 	},
-	leaves: []string{"metrics"},
+	leaves: []string{"metrics", "eventpattern"},
 	families: map[string]string{
 		"Batch": "iterator.go", "Page": "iterator.go", "Position": "iterator.go",
 		"Entry": "record.go", "Placed": "record.go", "PutResult": "record.go",
