@@ -33,7 +33,6 @@ type compiler struct {
 	sawOr    bool     // there is a $or
 	names    []string // the path in the pattern's JSON, for errors
 	where    string   // the path at which a rule was broken
-	complex  bool
 	path     []string // of fields
 	inOr     int
 	branches []branch
@@ -48,7 +47,9 @@ func (c *compiler) failAt(offset int, format string, args ...any) bool {
 }
 
 func (c *compiler) tooComplex(offset int, format string, args ...any) bool {
-	c.complex = c.complex || c.rule == ""
+	if c.rule == "" {
+		c.limit = ErrTooComplex
+	}
 	return c.failAt(offset, format, args...)
 }
 
@@ -66,7 +67,7 @@ func (c *compiler) in(name string, f func() bool) bool {
 func (c *compiler) err() error {
 	before := c.b[:min(c.pos, len(c.b))]
 	return &PatternError{
-		Path: c.where, Offset: len(before), Rule: c.rule, TooComplex: c.complex || strings.HasPrefix(c.rule, "nested"),
+		Path: c.where, Offset: len(before), Rule: c.rule, Limit: c.limit,
 		Line: 1 + bytes.Count(before, []byte("\n")), Column: len(before) - bytes.LastIndexByte(before, '\n'),
 	}
 }

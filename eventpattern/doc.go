@@ -29,7 +29,13 @@
 //
 // # Limits
 //
-// A pattern has at most [MaxPatternBytes] and [MaxCombinations] of its $or. Compile
-// refuses more with an error that matches [ErrTooComplex]. Match reads an event
-// once, without building it, in time and memory that its length bounds.
+// A pattern has at most [MaxPatternBytes], [MaxDepth] levels, [MaxCombinations] of
+// its $or, and [MaxFields] in all of those together; Compile refuses more. Match
+// reads an event once, without building it. What it costs grows with the length
+// of the event times what the pattern asks of each value, and not faster: looking
+// for elements of arrays that meet several fields at once ends after [MaxSteps].
+//
+// An error of Match tells three things apart: an event that is no JSON object
+// matches nothing; one that is nested too deep, which matches [ErrTooDeep], is
+// none to event-ruler either; one that matches [ErrTooComplex] was not decided.
 package eventpattern

@@ -5,9 +5,15 @@ import (
 	"fmt"
 )
 
-// ErrTooComplex is matched by the errors that say a pattern, or the way an event
-// meets it, is past one of the limits of this package.
-var ErrTooComplex = errors.New("too complex")
+var (
+	// ErrTooComplex is matched by the errors that say a pattern is past a limit of
+	// this package, or that an event was not decided within [MaxSteps]. Such an
+	// event may match.
+	ErrTooComplex = errors.New("too complex")
+	// ErrTooDeep is matched by the errors that say a pattern or an event is nested
+	// deeper than [MaxDepth].
+	ErrTooDeep = errors.New("nested too deep")
+)
 
 // A PatternError says where a pattern breaks which rule.
 type PatternError struct {
@@ -15,26 +21,27 @@ type PatternError struct {
 	Offset       int    // in bytes, from 0
 	Line, Column int    // from 1; columns are bytes
 	Rule         string
-	TooComplex   bool // then the error matches [ErrTooComplex]
+	Limit        error // [ErrTooComplex] or [ErrTooDeep] if the rule is a limit, else nil
 }
 
 func (e *PatternError) Error() string {
 	return fmt.Sprintf("event pattern: %s, line %d, column %d: %s", e.Path, e.Line, e.Column, e.Rule)
 }
 
-// Is reports whether target is what the error matches.
-func (e *PatternError) Is(target error) bool { return e.TooComplex && target == ErrTooComplex }
+// Unwrap returns the limit.
+func (e *PatternError) Unwrap() error { return e.Limit }
 
-// An EventError says where an event is not a JSON object.
+// An EventError says where an event is not a JSON object, or past which limit it
+// is.
 type EventError struct {
-	Offset     int // in bytes, from 0
-	Rule       string
-	TooComplex bool // then the error matches [ErrTooComplex]
+	Offset int // in bytes, from 0
+	Rule   string
+	Limit  error // [ErrTooComplex] or [ErrTooDeep] if the rule is a limit, else nil: it is no JSON object
 }
 
 func (e *EventError) Error() string {
 	return fmt.Sprintf("event: offset %d: %s", e.Offset, e.Rule)
 }
 
-// Is reports whether target is what the error matches.
-func (e *EventError) Is(target error) bool { return e.TooComplex && target == ErrTooComplex }
+// Unwrap returns the limit.
+func (e *EventError) Unwrap() error { return e.Limit }

@@ -12,6 +12,7 @@ type text struct {
 	pos   int
 	depth int
 	rule  string
+	limit error // what rule is about, if it is a limit
 }
 
 func (t *text) fail(rule string) bool {
@@ -45,6 +46,9 @@ func (t *text) expect(c byte, rule string) bool {
 // enter steps over an opening bracket.
 func (t *text) enter() bool {
 	if t.depth++; t.depth > MaxDepth {
+		if t.rule == "" {
+			t.limit = ErrTooDeep
+		}
 		return t.fail("nested deeper than 1000 levels")
 	}
 	t.pos++

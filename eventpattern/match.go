@@ -32,13 +32,14 @@ type member struct {
 
 var scans = sync.Pool{New: func() any { return new(scan) }}
 
-// keep is how many facts a scan may keep room for when it rests.
+// keep is how many elements each slice of a scan may have room for when it rests:
+// 300 KiB in all.
 const keep = 1 << 12
 
 // Match reports whether an event, a JSON object, matches. The error is an
-// [*EventError]: the event is no JSON object and matches nothing, or there are
-// more than [MaxChoices] ways to meet the pattern. Match reads the event once and
-// keeps nothing of it; memory and time are in proportion to its length.
+// [*EventError]: the event is no JSON object and matches nothing, or it is past a
+// limit, which then is [ErrTooDeep] or [ErrTooComplex]. Match keeps nothing of the
+// event.
 func (p *Pattern) Match(event []byte) (bool, error) {
 	s := scans.Get().(*scan)
 	defer s.rest()
@@ -50,13 +51,13 @@ func (p *Pattern) Match(event []byte) (bool, error) {
 		s.end()
 	}
 	if s.rule != "" {
-		return false, &EventError{Offset: s.pos, Rule: s.rule}
+		return false, &EventError{Offset: s.pos, Rule: s.rule, Limit: s.limit}
 	}
 	return s.decide()
 }
 
 func (s *scan) rest() {
-	if cap(s.facts) > keep || cap(s.contexts) > keep || cap(s.buf) > keep || cap(s.seen) > keep {
+	if max(cap(s.facts), cap(s.contexts), cap(s.arrays), cap(s.seen), cap(s.buf), cap(s.sat), cap(s.present)) > keep {
 		return
 	}
 	s.text, s.p, s.fresh = text{}, nil, 0
@@ -212,7 +213,7 @@ func (s *scan) decide() (bool, error) {
 			flat = flat && f.context == 0
 		}
 	}
-	var choices int
+	var c *consistency
 	for _, way := range s.p.ways {
 		if !s.possible(way, flat) {
 			continue
@@ -220,13 +221,14 @@ func (s *scan) decide() (bool, error) {
 		if flat {
 			return true, nil
 		}
-		c := newConsistency(s, way, &choices)
-		ok := c.begin()
-		if choices > MaxChoices {
-			return false, &EventError{Offset: len(s.b), Rule: "more than 1024 ways to meet the pattern in arrays that are not within each other", TooComplex: true}
+		if c == nil {
+			c = newConsistency(s)
 		}
-		if ok {
+		if c.matches(way) {
 			return true, nil
+		}
+		if c.over() {
+			return false, &EventError{Offset: len(s.b), Limit: ErrTooComplex, Rule: "its arrays are too many for the combinations of the pattern"}
 		}
 	}
 	return false, nil

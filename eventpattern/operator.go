@@ -205,8 +205,7 @@ func (c *compiler) anythingBut() (t test, ok bool) {
 	return t, ok
 }
 
-// each reads an array of one or more elements, or one element alone. An empty
-// array of an operator within anything-but excludes nothing.
+// each reads an array of one or more elements, or one element alone.
 func (c *compiler) each(name string, element func() bool) bool {
 	if c.peek() != '[' {
 		return element()
@@ -220,8 +219,8 @@ func (c *compiler) each(name string, element func() bool) bool {
 			return false
 		}
 	}
-	if n == 0 && name == "anything-but" && c.rule == "" {
-		return c.fail("anything-but takes at least one value")
+	if n == 0 && c.rule == "" {
+		return c.fail(name + " takes at least one value")
 	}
 	return c.rule == ""
 }

@@ -16,9 +16,15 @@ const (
 	MaxCombinations = 1000
 	// MaxFields is how many fields all combinations may have together.
 	MaxFields = 1 << 16
-	// MaxChoices is how many ways there may be for one event to meet one pattern
-	// where a field can be found in several arrays that are not within each other.
-	MaxChoices = 1024
+	// MaxSteps, and 16 for each byte of the event, is how long Match may look for
+	// elements of arrays that meet several fields at once. A step is about a value
+	// that a combination of $or looks at; all of them take less than a second.
+	MaxSteps = 1 << 24
+)
+
+const (
+	stepsPerByte = 16
+	stepsPerWord = 4 // so that memory is bounded by steps, too
 )
 
 // A Pattern is compiled. It is immutable: any number of goroutines may use it.
@@ -58,7 +64,7 @@ func Compile(pattern []byte) (*Pattern, error) {
 	if !c.parse() {
 		// What is not as $or must be can still be a field of that name.
 		again := &compiler{text: text{b: pattern}, plainOr: true}
-		if !c.sawOr || c.complex || !again.parse() {
+		if !c.sawOr || c.limit != nil || !again.parse() {
 			return nil, c.err()
 		}
 		c = again
