@@ -23,141 +23,143 @@ var (
 )
 
 // TestPatterns_answersOfEventRuler asks both about the same patterns and events.
+//
+// Eventpattern must say what event-ruler says of the alternatives one by one. In a
+// machine that has them all event-ruler misses a few in a hundred thousand, which
+// are counted here; exceptions has two of those.
 func TestPatterns_answersOfEventRuler(t *testing.T) {
-	t.Cleanup(func() { record(t) })
+	record(t, "verdicts on random patterns and events")
 	r := source{rand.New(rand.NewPCG(*seed, 0))}
-	pairs, in := make([][2]string, *cases), new(bytes.Buffer)
+	pairs := make([]pair, *cases)
 	for i := range pairs {
-		pairs[i] = [2]string{r.pattern(3), r.event(3)}
-		fmt.Fprintf(in, "%s\t%s\n", pairs[i][0], pairs[i][1])
+		pairs[i] = pair{r.pattern(1 + r.IntN(3)), r.event(3)}
 	}
-	java := exec.CommandContext(t.Context(), "java", "-cp", "target/classes:target/lib/*", "io.weir.clients.Patterns")
-	java.Stdin, java.Stderr = in, os.Stderr
-	out, err := java.Output()
-	require.NoError(t, err)
-	answers := strings.Fields(string(out))
-	require.Len(t, answers, len(pairs))
-	count, wrong := map[string]int{}, 0
-	for i, pair := range pairs {
-		count[answers[i]]++
-		if got := answer(pair[0], pair[1]); got != answers[i] && wrong < 20 {
+	count, wrong, torn := map[string]int{}, 0, 0
+	for i, is := range eventRuler(t, pairs) {
+		count[is.apart]++
+		if is.whole != is.apart {
+			torn++
+		}
+		if got := answer(pairs[i]); got != is.apart && wrong < 20 {
 			wrong++
-			assert.Equal(t, answers[i], got, "seed %d: %s\n%s", *seed, pair[0], pair[1])
+			assert.Equal(t, is.apart, got, "seed %d: %s\n%s", *seed, pairs[i].pattern, pairs[i].event)
 		}
 	}
-	t.Log(count)
+	t.Log(count, "and", torn, "that event-ruler answers otherwise as a whole")
 	for _, a := range []string{"match", "none", "invalid"} {
 		assert.Greater(t, count[a], len(pairs)/50, a)
 	}
+	assert.LessOrEqual(t, torn, len(pairs)/1000)
 }
 
-func answer(pattern, event string) string {
-	p, err := eventpattern.Compile([]byte(pattern))
+// TestPatterns_exceptions has a pair for each row of exceptions.md and what is
+// said of it. Where event-ruler changes its mind, the row can go.
+func TestPatterns_exceptions(t *testing.T) {
+	record(t, "the exceptions are what they are said to be")
+	pairs := make([]pair, len(exceptions))
+	for i, e := range exceptions {
+		pairs[i] = pair{e.pattern, e.event}
+	}
+	for i, is := range eventRuler(t, pairs) {
+		e := exceptions[i]
+		assert.Equal(t, e.eventRuler, is.whole, "%s: %s\n%s", e.row, e.pattern, e.event)
+		assert.Equal(t, e.ours, answer(pairs[i]), "%s: %s\n%s", e.row, e.pattern, e.event)
+		assert.NotEqual(t, e.eventRuler, e.ours, e.row)
+	}
+}
+
+// TestPatterns_cases asks event-ruler about the cases that the tests of package
+// eventpattern go by.
+func TestPatterns_cases(t *testing.T) {
+	record(t, "the cases of our own tests")
+	file, err := os.ReadFile("../../../eventpattern/testdata/cases.txt")
+	require.NoError(t, err)
+	var pairs []pair
+	var want []string
+	for line := range strings.Lines(string(file)) {
+		if parts := strings.Split(strings.TrimRight(line, "\n"), "\t"); len(parts) == 3 {
+			want, pairs = append(want, parts[0]), append(pairs, pair{parts[1], parts[2]})
+		}
+	}
+	assert.Greater(t, len(pairs), 150)
+	for i, is := range eventRuler(t, pairs) {
+		assert.Equal(t, verdict{want[i], want[i]}, is, "%s\n%s", pairs[i].pattern, pairs[i].event)
+	}
+}
+
+// TestPatterns_depth: both read a thousand levels, and not one more.
+func TestPatterns_depth(t *testing.T) {
+	record(t, "how deep patterns and events may be")
+	arrays := func(n int) string { return `{"a":` + strings.Repeat("[", n-1) + "1" + strings.Repeat("]", n-1) + "}" }
+	objects := func(n int) string { return strings.Repeat(`{"a":`, n) + "[1]" + strings.Repeat("}", n) }
+	pairs := []pair{
+		{`{"a":[1]}`, arrays(1000)}, {`{"a":[1]}`, arrays(1001)}, {`{"b":[1]}`, arrays(1000)}, {`{"b":[1]}`, arrays(1001)},
+		{objects(999), `{}`}, {objects(1000), `{}`},
+	}
+	verdicts := eventRuler(t, pairs)
+	for i, want := range []string{"match", "error", "none", "error", "none", "invalid"} {
+		assert.Equal(t, want, answer(pairs[i]), i)
+		assert.Equal(t, want, verdicts[i].whole, i)
+	}
+}
+
+type pair struct{ pattern, event string }
+
+// A verdict is event-ruler's: of the pattern as a whole, and of its alternatives one
+// by one.
+type verdict struct{ whole, apart string }
+
+func eventRuler(t *testing.T, pairs []pair) []verdict {
+	t.Helper()
+	in := new(bytes.Buffer)
+	for _, p := range pairs {
+		fmt.Fprintf(in, "%s\t%s\n", p.pattern, p.event)
+	}
+	java := exec.CommandContext(t.Context(), "java", "-cp", "target/classes:target/lib/*", "io.weir.clients.Answers")
+	java.Stdin, java.Stderr = in, os.Stderr
+	out, err := java.Output()
+	require.NoError(t, err)
+	words := strings.Fields(string(out))
+	require.Len(t, words, 2*len(pairs))
+	verdicts := make([]verdict, len(pairs))
+	for i := range verdicts {
+		verdicts[i] = verdict{words[2*i], words[2*i+1]}
+	}
+	return verdicts
+}
+
+func answer(of pair) string {
+	p, err := eventpattern.Compile([]byte(of.pattern))
 	if err != nil {
 		return "invalid"
 	}
-	switch ok, err := p.Match([]byte(event)); {
+	switch ok, err := p.Match([]byte(of.event)); {
 	case err != nil:
-		return err.Error()
+		return "error"
 	case ok:
 		return "match"
 	}
 	return "none"
 }
 
-func record(t *testing.T) {
+// record keeps what a test found among the results of all clients.
+func record(t *testing.T, check string) {
+	t.Helper()
+	t.Cleanup(func() { write(t, check) })
+}
+
+func write(t *testing.T, check string) {
 	path := os.Getenv("WEIR_RESULTS")
 	if path == "" {
 		return
 	}
 	line, err := json.Marshal(map[string]any{
-		"client": "event-ruler", "version": "2.0.1", "protocol": "-", "check": "verdicts on random patterns and events", "pass": !t.Failed(),
+		"client": "event-ruler", "version": "2.0.1", "protocol": "-", "check": check, "pass": !t.Failed(),
 	})
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(path, append(line, '\n'), 0o644))
-}
-
-// A source makes patterns and events of few names and values, so that they meet.
-type source struct{ *rand.Rand }
-
-func (r source) of(s ...string) string { return s[r.IntN(len(s))] }
-
-func (r source) list(least, most int, one func() string) string {
-	n := least + r.IntN(most-least+1)
-	parts := make([]string, n)
-	for i := range parts {
-		parts[i] = one()
-	}
-	return strings.Join(parts, ",")
-}
-
-func (r source) name() string { return r.of(`"a"`, `"b"`, `"c"`, `"a.b"`) }
-func (r source) str() string {
-	return r.of(`"x"`, `"xy"`, `"XY"`, `""`, `"yx"`, `"ä"`, `"Ä"`, `"10.0.0.7"`, `"300"`, `"x*"`, `"\u0078"`)
-}
-func (r source) num() string {
-	return r.of("0", "-0.0", "1", "1.0", "5", "300", "3e2", "0.1", "0.10", "-7", "123456789012345678901234567890")
-}
-func (r source) scalar() string {
-	return r.of(r.str(), r.str(), r.num(), r.num(), "true", "false", "null")
-}
-
-func (r source) pattern(depth int) string {
-	return "{" + r.list(min(1, r.IntN(40)), 2, func() string {
-		switch n := r.IntN(8); {
-		case n == 0:
-			return `"$or":[` + r.list(2-min(1, 1/(1+r.IntN(20))), 3, func() string { return r.pattern(depth - 1) }) + "]"
-		case n < 4 && depth > 0:
-			return r.name() + ":" + r.pattern(depth-1)
-		}
-		return r.name() + ":[" + r.list(min(1, r.IntN(60)), 2, r.element) + "]"
-	}) + "}"
-}
-
-func (r source) element() string {
-	values := func() string { return r.of(r.str(), "["+r.list(1, 2, r.str)+"]") }
-	switch r.IntN(14) {
-	case 0:
-		return fmt.Sprintf(`{"prefix":%s}`, r.of(r.str(), r.str(), `{"equals-ignore-case":`+r.str()+`}`, "1"))
-	case 1:
-		return fmt.Sprintf(`{"suffix":%s}`, r.of(r.str(), r.str(), `{"equals-ignore-case":`+r.str()+`}`))
-	case 2:
-		return fmt.Sprintf(`{"equals-ignore-case":%s}`, r.str())
-	case 3:
-		return fmt.Sprintf(`{"wildcard":%s}`, r.of(`"x*"`, `"*"`, `"*y"`, `"x*x"`, `"*x*"`, `""`, `"x\\*"`, `"x**"`))
-	case 4:
-		op := r.of(">", ">=", "<", "<=", "=")
-		return fmt.Sprintf(`{"numeric":["%s",%s%s]}`, op, r.num(), r.of("", "", fmt.Sprintf(`,"%s",%s`, r.of("<", "<="), r.num())))
-	case 5, 6:
-		return r.of(`{"exists":true}`, `{"exists":false}`)
-	case 7:
-		return fmt.Sprintf(`{"anything-but":%s}`, r.of(values(), r.num(), "["+r.list(1, 2, r.num)+"]", "["+r.list(0, 2, r.scalar)+"]"))
-	case 8:
-		return fmt.Sprintf(`{"anything-but":{"%s":%s}}`, r.of("prefix", "suffix", "equals-ignore-case", "wildcard"), values())
-	case 9:
-		return fmt.Sprintf(`{"cidr":"%s"}`, r.of("10.0.0.0/24", "11.0.0.0/8", "2001:db8::/32", "10.0.0.7/32"))
-	}
-	return r.scalar()
-}
-
-func (r source) event(depth int) string {
-	used := map[string]bool{}
-	members := []string{}
-	for range 1 + r.IntN(4) {
-		if name := r.name(); !used[name] {
-			used[name] = true
-			members = append(members, name+":"+r.value(depth-1))
-		}
-	}
-	return "{" + strings.Join(members, ",") + "}"
-}
-
-func (r source) value(depth int) string {
-	switch n := r.IntN(8); {
-	case n < 2 && depth > 0:
-		return r.event(depth)
-	case n < 4 && depth > 0:
-		return "[" + r.list(0, 3, func() string { return r.value(depth - 1) }) + "]"
-	}
-	return r.scalar()
+	file, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	require.NoError(t, err)
+	_, err = file.Write(append(line, '\n'))
+	require.NoError(t, err)
+	require.NoError(t, file.Close())
 }
