@@ -15,7 +15,7 @@ type consistency struct {
 	contexts []place
 	arrays   []place
 	reached  []uint64 // the places' sets
-	budget   int      // steps that are left
+	budget   int64    // steps that are left
 	frames   int      // of recursion
 
 	// What follows is about the way that is being tried.
@@ -36,8 +36,11 @@ type place struct {
 // and so does a level of the event.
 const maxFrames = 1 << 16
 
+// maxBudget keeps indexes of reached within 31 bits.
+const maxBudget = 1 << 32
+
 func newConsistency(s *scan) *consistency {
-	c := &consistency{s: s, budget: MaxSteps + stepsPerByte*len(s.b)}
+	c := &consistency{s: s, budget: min(MaxSteps+stepsPerByte*int64(len(s.b)), maxBudget)}
 	c.byWord = make([][]int32, len(s.sat))
 	// The list of index 0 is the end of all lists, so arrays count from 1 here.
 	c.contexts, c.arrays = make([]place, len(s.contexts)), make([]place, len(s.arrays)+1)
@@ -52,7 +55,7 @@ func newConsistency(s *scan) *consistency {
 
 // spend takes n steps, and reports whether there were so many left.
 func (c *consistency) spend(n int) bool {
-	c.budget -= n
+	c.budget -= int64(n)
 	return c.budget >= 0
 }
 
@@ -238,11 +241,11 @@ func (c *consistency) try(p *place, here bool, i int, options []int32, want, abs
 		c.budget = -1
 	}
 	defer func() { c.frames-- }()
-	if here && c.spend(1) && c.assign(p, want, absent, slices.Clip(found)) {
+	if here && c.spend(1) && c.assign(p, want, absent, found) {
 		return true
 	}
 	for _, a := range options {
-		if c.spend(1+len(found)) && c.assign(p, want, absent, append(slices.Clip(found), taken{a, i})) {
+		if c.spend(1+len(found)) && c.assign(p, want, absent, append(found, taken{a, i})) {
 			return true
 		}
 	}

@@ -1,7 +1,6 @@
 package eventpattern_test
 
 import (
-	"os"
 	"strings"
 	"testing"
 
@@ -14,14 +13,8 @@ import (
 // The rows of testdata/cases.txt, one test each, are those of the service's
 // engine: aws/clients/patterns asks it about the same.
 func TestPattern_cases(t *testing.T) {
-	file, err := os.ReadFile("testdata/cases.txt")
-	require.NoError(t, err)
 	n := 0
-	for line := range strings.Lines(string(file)) {
-		row := strings.Split(strings.TrimRight(line, "\n"), "\t")
-		if len(row) != 3 {
-			continue
-		}
+	for row := range rows(t) {
 		n++
 		t.Run(row[1], func(t *testing.T) { assert.Equal(t, row[0], verdict(row[1], row[2]), row[2]) })
 	}
