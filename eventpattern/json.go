@@ -1,6 +1,8 @@
 package eventpattern
 
 import (
+	"encoding/binary"
+	"math/bits"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -83,6 +85,19 @@ func (t *text) str(rule string) (raw []byte, escaped, ok bool) {
 	}
 	begin, wide := t.pos+1, false
 	for i := begin; i < len(t.b); i++ {
+		for i+8 <= len(t.b) {
+			word := binary.LittleEndian.Uint64(t.b[i:])
+			stop := special(word)
+			wide = wide || word&highs != 0
+			if stop != 0 {
+				i += bits.TrailingZeros64(stop) / 8
+				break
+			}
+			i += 8
+		}
+		if i == len(t.b) {
+			break
+		}
 		switch c := t.b[i]; {
 		case c == '"':
 			t.pos = i + 1
@@ -109,6 +124,19 @@ func (t *text) str(rule string) (raw []byte, escaped, ok bool) {
 	}
 	t.pos = len(t.b)
 	return nil, false, t.fail("a string without an end")
+}
+
+const (
+	ones  = 0x0101010101010101
+	highs = 0x80 * ones
+)
+
+// special returns a word that is zero if none of eight bytes is a quote, a
+// backslash or a control character, and else one whose lowest bit is in the first
+// of them. Bits above that one mean nothing: a borrow may have set them.
+func special(word uint64) uint64 {
+	quote, backslash := word^'"'*ones, word^'\\'*ones
+	return ((word-' '*ones)&^word | (quote-ones)&^quote | (backslash-ones)&^backslash) & highs
 }
 
 // escapeLen returns the length of the escape at the beginning of b, zero if it is

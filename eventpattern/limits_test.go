@@ -105,6 +105,23 @@ func TestMatch_errors(t *testing.T) {
 	assert.Equal(t, "match", verdict(`{"b":[{"exists":false}]}`, deepest))
 }
 
+// TestMatch_stringsOfAllLengths: strings are read eight bytes at a time.
+func TestMatch_stringsOfAllLengths(t *testing.T) {
+	for n := range 20 {
+		for at := range n {
+			for _, c := range []string{`\"`, `\\`, `\u0041`, "ä", "\x7f", "\x1f", `"`, `\`, `\x`, "\xff"} {
+				text := strings.Repeat("x", at) + c + strings.Repeat("x", n-at-1)
+				want := naiveVerdict(`{"a":[{"wildcard":"*"}],"b":[1]}`, `{"a":"`+text+`","b":1}`)
+				if c == "\xff" {
+					want = "error"
+				}
+				assert.Equal(t, want, verdict(`{"a":[{"wildcard":"*"}],"b":[1]}`, `{"a":"`+text+`","b":1}`), "%q", text)
+				assert.Equal(t, want, verdict(`{"b":[1]}`, `{"a":"`+text+`","b":1}`), "%q", text)
+			}
+		}
+	}
+}
+
 // tooMany has two to the power of 20 ways in which fields may be absent.
 var tooMany = struct{ pattern, event string }{
 	`{"l":{"z":[7],` + many(20, func(i int) string { return fmt.Sprintf(`"f%d":[1,{"exists":false}]`, i) }) + `}}`,

@@ -19,6 +19,7 @@ type scan struct {
 	contexts []int32 // the array that each context is an element of; 0 is none
 	arrays   []int32 // the context that each array is in
 	seen     []member
+	v        value // the one that is asked about, here so that it is not allocated
 	buf      []byte
 	sat      []uint64
 	present  []bool
@@ -60,7 +61,7 @@ func (s *scan) rest() {
 	if max(cap(s.facts), cap(s.contexts), cap(s.arrays), cap(s.seen), cap(s.buf), cap(s.sat), cap(s.present)) > keep {
 		return
 	}
-	s.text, s.p, s.fresh = text{}, nil, 0
+	s.text, s.v, s.p, s.fresh = text{}, value{}, nil, 0
 	s.facts, s.contexts, s.arrays, s.seen = s.facts[:0], s.contexts[:0], s.arrays[:0], s.seen[:0]
 	scans.Put(s)
 }
@@ -169,13 +170,14 @@ func (s *scan) array(n *node, context int32) bool {
 
 // learn keeps which leaves of a field a value meets.
 func (s *scan) learn(f, context int32, v value) {
+	s.v = v
 	leaves := s.p.fields[f].leaves
 	for begin := 0; begin < len(leaves); begin += 64 {
 		part := leaves[begin:min(begin+64, len(leaves))]
 		mask := uint64(0)
 		for i, l := range part {
 			for _, t := range l.tests {
-				if t.matches(&v) {
+				if t.matches(&s.v) {
 					mask |= 1 << i
 					break
 				}

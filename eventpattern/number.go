@@ -8,7 +8,7 @@ import (
 // comparable returns the number that b writes, and whether it can be compared:
 // whether the shortest text of the nearest double says the same number.
 func comparable(b []byte) (float64, bool) {
-	if f, ok := smallInteger(b); ok {
+	if f, ok := smallDecimal(b); ok {
 		return f, true
 	}
 	f, err := strconv.ParseFloat(string(b), 64)
@@ -25,27 +25,43 @@ func comparable(b []byte) (float64, bool) {
 	return f, exponent == shortExponent && bytes.Equal(digits, short)
 }
 
-// smallInteger reads what most numbers are without going through text.
-func smallInteger(b []byte) (float64, bool) {
+// smallDecimal reads what most numbers are, without going through text: up to 15
+// digits and no exponent. Different numbers of that kind are different doubles, so
+// all of them can be compared, and the quotient of two exact doubles is rounded
+// once.
+func smallDecimal(b []byte) (float64, bool) {
 	digits := b
 	if b[0] == '-' {
 		digits = b[1:]
 	}
-	if len(digits) > 15 {
+	if len(digits) > 16 {
 		return 0, false
 	}
-	n := int64(0)
+	n, count, point := int64(0), 0, -1
 	for _, c := range digits {
-		if c < '0' || c > '9' {
+		switch {
+		case '0' <= c && c <= '9':
+			n = 10*n + int64(c-'0')
+			count++
+		case c == '.':
+			point = count
+		default:
 			return 0, false
 		}
-		n = 10*n + int64(c-'0')
+	}
+	if count > 15 {
+		return 0, false
 	}
 	if len(digits) < len(b) {
 		n = -n
 	}
-	return float64(n), true
+	if point < 0 {
+		return float64(n), true
+	}
+	return float64(n) / powers[count-point], true
 }
+
+var powers = [...]float64{1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15}
 
 func mantissa(b []byte) []byte {
 	if i := bytes.IndexAny(b, "eE"); i >= 0 {
