@@ -122,6 +122,13 @@ func TestMatch_stringsOfAllLengths(t *testing.T) {
 	}
 }
 
+// manyLines has 60,000 objects, none of which linesPattern takes.
+var manyLines = `{"l":[` + many(30_000, func(i int) string { return fmt.Sprintf(`{"x":2,"y":%d},{"x":1,"y":2000}`, i%1000) }) + `]}`
+
+func linesPattern(n int) string {
+	return `{"$or":[` + many(n, func(i int) string { return fmt.Sprintf(`{"l":{"x":[1],"y":[%d]}}`, i) }) + `]}`
+}
+
 // tooMany has two to the power of 20 ways in which fields may be absent.
 var tooMany = struct{ pattern, event string }{
 	`{"l":{"z":[7],` + many(20, func(i int) string { return fmt.Sprintf(`"f%d":[1,{"exists":false}]`, i) }) + `}}`,
@@ -140,8 +147,8 @@ func TestMatch_hostile(t *testing.T) {
 		{"many wildcards", `{"a":[` + many(2_000, func(i int) string { return fmt.Sprintf(`{"wildcard":"*a*b%d*"}`, i) }) + `]}`,
 			`{"a":"` + strings.Repeat("a", 1<<18) + `"}`, "none"},
 		{"values deep in arrays", `{"a":[1],"b":[1]}`, `{"b":1,"a":` + strings.Repeat("[", 990) + many(200_000, func(int) string { return "[1]" }) + strings.Repeat("]", 990) + `}`, "match"},
-		{"many combinations and elements", `{"$or":[` + many(1_000, func(i int) string { return fmt.Sprintf(`{"l":{"x":[1],"y":[%d]}}`, i) }) + `]}`,
-			`{"l":[` + many(30_000, func(i int) string { return fmt.Sprintf(`{"x":2,"y":%d},{"x":1,"y":2000}`, i%1000) }) + `]}`, "error"},
+		{"a thousand combinations and many elements", linesPattern(1_000), manyLines, "error"},
+		{"forty combinations and many elements", linesPattern(40), manyLines, "none"},
 		{"ways to be absent", tooMany.pattern, tooMany.event, "error"},
 		{"fields deep in arrays", `{"a":{` + fields("f", 5_000) + `}}`,
 			`{"a":[` + strings.Repeat("[", 990) + `{` + many(4_999, func(i int) string { return fmt.Sprintf(`"f%d":1`, i) }) + `}` + strings.Repeat("]", 990) + `,{"f4999":1}]}`, "none"},
