@@ -40,7 +40,7 @@ const maxFrames = 1 << 16
 const maxBudget = 1 << 32
 
 func newConsistency(s *scan) *consistency {
-	c := &consistency{s: s, budget: min(MaxSteps+stepsPerByte*int64(len(s.b)), maxBudget)}
+	c := &consistency{s: s, budget: stepsFor(s.b)}
 	c.byWord = make([][]int32, len(s.sat))
 	// The list of index 0 is the end of all lists, so arrays count from 1 here.
 	c.contexts, c.arrays = make([]place, len(s.contexts)), make([]place, len(s.arrays)+1)
@@ -52,6 +52,8 @@ func newConsistency(s *scan) *consistency {
 	}
 	return c
 }
+
+func stepsFor(event []byte) int64 { return min(MaxSteps+stepsPerByte*int64(len(event)), maxBudget) }
 
 // spend takes n steps, and reports whether there were so many left.
 func (c *consistency) spend(n int) bool {

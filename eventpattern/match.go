@@ -1,6 +1,9 @@
 package eventpattern
 
-import "sync"
+import (
+	"fmt"
+	"sync"
+)
 
 // A fact is a value at a path that the pattern asks about.
 type fact struct {
@@ -230,7 +233,8 @@ func (s *scan) decide() (bool, error) {
 			return true, nil
 		}
 		if c.over() {
-			return false, &EventError{Offset: len(s.b), Limit: ErrTooComplex, Rule: "its arrays are too many for the combinations of the pattern"}
+			return false, &EventError{Offset: len(s.b), Limit: ErrTooComplex, Rule: fmt.Sprintf(
+				"more than %d steps to find elements of its arrays that meet all fields of the pattern at once", stepsFor(s.b))}
 		}
 	}
 	return false, nil

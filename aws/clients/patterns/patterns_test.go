@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -66,6 +67,26 @@ func TestPatterns_exceptions(t *testing.T) {
 		assert.Equal(t, e.ours, answer(pairs[i]), "%s: %s\n%s", e.row, e.pattern, e.event)
 		assert.NotEqual(t, e.eventRuler, e.ours, e.row)
 	}
+	document, err := os.ReadFile("exceptions.md")
+	require.NoError(t, err)
+	assert.Equal(t, rowsOf(string(document)), rowsAsked())
+}
+
+// rowsOf returns what the rows of the document are called, after the table's head.
+func rowsOf(document string) (names []string) {
+	for line := range strings.Lines(document) {
+		if cells := strings.Split(line, " | "); len(cells) == 4 {
+			names = append(names, strings.TrimPrefix(cells[0], "| "))
+		}
+	}
+	return names[1:]
+}
+
+func rowsAsked() (names []string) {
+	for _, e := range exceptions {
+		names = append(names, e.row)
+	}
+	return slices.Compact(names)
 }
 
 // TestPatterns_cases asks event-ruler about the cases that the tests of package
