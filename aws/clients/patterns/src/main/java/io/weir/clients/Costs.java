@@ -7,10 +7,10 @@ import software.amazon.event.ruler.Machine;
 
 /**
  * Answers each line, a pattern and an event with a tab between them, with the
- * nanoseconds that a match takes once it has been compiled.
+ * nanoseconds that a match takes once it has been compiled, in the best of some parts.
  */
 public final class Costs {
-  private static final long PART = 500_000_000;
+  private static final long PART = 20_000_000;
 
   private static int matches;
 
@@ -21,10 +21,11 @@ public final class Costs {
       Machine machine = new Machine();
       machine.addRule("rule", line.substring(0, tab));
       String event = line.substring(tab + 1);
-      for (int warm = 0; warm < 3; warm++) {
-        measure(machine, event);
+      double best = Double.MAX_VALUE;
+      for (int part = 0; part < 100; part++) {
+        best = Math.min(best, measure(machine, event));
       }
-      System.out.println(measure(machine, event));
+      System.out.println(best);
     }
     System.err.println(matches + " matches");
   }
@@ -33,9 +34,8 @@ public final class Costs {
     long begin = System.nanoTime(), taken = 0;
     int n = 0;
     while (taken < PART) {
-      for (int i = 0; i < 20; i++, n++) {
-        matches += machine.rulesForJSONEvent(event).size();
-      }
+      matches += machine.rulesForJSONEvent(event).size();
+      n++;
       taken = System.nanoTime() - begin;
     }
     return (double) taken / n;
