@@ -45,6 +45,9 @@ const keep = 1 << 12
 // limit, which then is [ErrTooDeep] or [ErrTooComplex]. Match keeps nothing of the
 // event.
 func (p *Pattern) Match(event []byte) (bool, error) {
+	if p == nil || p.root == nil {
+		p = &Pattern{root: &node{field: -1}}
+	}
 	s := scans.Get().(*scan)
 	defer s.rest()
 	s.text, s.p = text{b: event}, p

@@ -27,7 +27,8 @@ const (
 	stepsPerWord = 4 // so that memory is bounded by steps, too
 )
 
-// A Pattern is compiled. It is immutable: any number of goroutines may use it.
+// A Pattern is compiled. It is immutable: any number of goroutines may use it. The
+// zero Pattern matches nothing.
 type Pattern struct {
 	root   *node
 	fields []field

@@ -93,3 +93,13 @@ func TestPattern_ownChoices(t *testing.T) {
 		t.Run(row.pattern, func(t *testing.T) { assert.Equal(t, row.want, verdict(row.pattern, row.event), row.event) })
 	}
 }
+
+func TestPattern_zeroMatchesNothing(t *testing.T) {
+	for _, p := range []*eventpattern.Pattern{nil, {}} {
+		ok, err := p.Match([]byte(`{"a":[1]}`))
+		require.NoError(t, err)
+		assert.False(t, ok)
+		_, err = p.Match([]byte(`{"a":[1`))
+		assert.Error(t, err)
+	}
+}

@@ -17,7 +17,7 @@ import (
 
 var (
 	seed  = flag.Uint64("seed", 15, "of the patterns and events that are compared with the naive twin")
-	pairs = flag.Int("pairs", 10_000, "how many of them")
+	pairs = flag.Int("pairs", 5_000, "how many of them")
 )
 
 func TestPattern_naiveTwin(t *testing.T) {
