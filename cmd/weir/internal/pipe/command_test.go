@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -37,6 +38,17 @@ func TestCommand_batchReadsLines(t *testing.T) {
 	const head = `{"stream":"orders","shard":"shardId-000000000001","sequence":"49590338271490256608559692538361571095921575989136588898",` +
 		`"key":"<ä>","time":"2027-01-15T08:00:00.123Z",`
 	assert.Equal(t, head+`"text":"a\n<b>"}`+"\n"+head+`"text":""}`+"\n"+head+`"data":"/wA="}`+"\n", out.String())
+}
+
+// Records out of an aggregate have its number, and each its index.
+func TestCommand_batchReadsLinesOfAggregates(t *testing.T) {
+	var out bytes.Buffer
+	c := pipe.Command{Args: []string{os.Args[0], "cat"}, Stderr: os.Stderr, Stdout: &out}
+	b := batch(t, "a", "b")
+	b.Subs = []uint64{0, 1}
+	require.NoError(t, c.Batch(t.Context(), b))
+	assert.Equal(t, 1, strings.Count(out.String(), `588898","sub":0,"key"`), out.String())
+	assert.Equal(t, 1, strings.Count(out.String(), `588898","sub":1,"key"`), out.String())
 }
 
 func TestCommand_batchIsProcessedByExitStatus(t *testing.T) {

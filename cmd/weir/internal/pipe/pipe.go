@@ -45,7 +45,7 @@ type Pipe struct {
 type delivery struct {
 	ctx   context.Context // of the shard: after its end nobody waits for an acknowledgement
 	held  *consumer.Held
-	batch consumer.Batch // whose Records are ours
+	batch consumer.Batch // whose Records and Subs are ours
 }
 
 // A place is a record of a batch that was given to the command.
@@ -93,7 +93,7 @@ func (p *Pipe) Handle(ctx context.Context, b *consumer.Batch) error {
 		return nil
 	}
 	d := delivery{ctx, b.Hold(), *b}
-	d.batch.Records = slices.Clone(b.Records)
+	d.batch.Records, d.batch.Subs = slices.Clone(b.Records), slices.Clone(b.Subs)
 	select {
 	case <-p.full: // which it must not miss by chance
 		p.abandon(d.held)
@@ -174,9 +174,12 @@ func (p *Pipe) expect(d delivery, from, n int) {
 // be as many of them as of others. The caller holds mu.
 func (p *Pipe) sweep() {
 	const few = 1000
-	if len(p.waiting) < 2*p.swept+few {
-		return
+	if len(p.waiting) >= 2*p.swept+few {
+		p.forget()
 	}
+}
+
+func (p *Pipe) forget() {
 	for id, at := range p.waiting {
 		if at.ctx.Err() != nil {
 			delete(p.waiting, id)
@@ -302,14 +305,15 @@ func (p *Pipe) Wait() error {
 type Counts struct {
 	Given   int           // to the command, those that came again included
 	Acked   int           // acknowledged by it
-	Waiting int           // given and not acknowledged
+	Waiting int           // given and not acknowledged, of shards that are the worker's
 	Idle    time.Duration // for how long none was given or acknowledged
 }
 
-// Counts returns what has happened so far.
+// Counts returns what has happened so far. It costs as much as records wait.
 func (p *Pipe) Counts() Counts {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.forget()
 	c := Counts{Given: int(p.last), Acked: p.acked, Waiting: len(p.waiting)}
 	if !p.moved.IsZero() {
 		c.Idle = time.Since(p.moved)

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -19,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/aggregate"
 	"github.com/weirstream/weir/client"
 	"github.com/weirstream/weir/cmd/weir/internal/line"
 	"github.com/weirstream/weir/cmd/weir/internal/pipe"
@@ -160,18 +162,18 @@ func (r run) end(t *testing.T) error {
 	return r.Wait()
 }
 
-// processed returns how many records are before the checkpoint.
-func (r *rig) processed() int {
+// lease returns the lease of the shard.
+func (r *rig) lease() lease.Lease {
 	list, err := r.store.List(r.t.Context())
 	require.NoError(r.t, err)
 	require.Len(r.t, list, 1)
 	assert.Empty(r.t, list[0].Owner, "the lease was given back")
-	for i, n := range r.numbers {
-		if n == list[0].Checkpoint.Sequence {
-			return i + 1
-		}
-	}
-	return 0
+	return list[0]
+}
+
+// processed returns how many records are before the checkpoint.
+func (r *rig) processed() int {
+	return slices.Index(r.numbers, r.lease().Checkpoint.Sequence) + 1
 }
 
 // A gate is where a command waits.
@@ -249,6 +251,24 @@ func TestPipe_whatIsNotAcknowledgedComesAgain(t *testing.T) {
 	assert.ErrorContains(t, two.end(t), "exit status 3")
 	assert.Equal(t, 20, r.processed())
 	assert.Equal(t, 17, two.Counts().Acked)
+}
+
+// Each record out of an aggregate is acknowledged by itself.
+func TestPipe_aggregates(t *testing.T) {
+	r := newRig(t, 0, 0)
+	var b aggregate.Builder
+	for i := range 5 {
+		require.NoError(t, b.Add(weir.Entry{PartitionKey: "key", Data: fmt.Append(nil, "record ", i)}))
+	}
+	_, err := r.stream.PutRecord(t.Context(), aggregate.OuterKey, b.Append(nil))
+	require.NoError(t, err)
+	one := r.run("ack=3", "skip=2", "exit=0")
+	require.NoError(t, one.end(t))
+	assert.Equal(t, uint64(2), r.lease().Checkpoint.Sub)
+	two := r.run("ack=2", "exit=0")
+	require.NoError(t, two.end(t))
+	assert.Equal(t, uint64(4), r.lease().Checkpoint.Sub)
+	assert.Equal(t, 2, two.Counts().Given)
 }
 
 func TestPipe_whatIsPrinted(t *testing.T) {
