@@ -1,0 +1,4 @@
+package cli
+
+// Watch is what weir consume tells of a command that is silent.
+var Watch = watch
