@@ -87,7 +87,7 @@ Streams inside one process: shards, partition keys, sequence numbers, quotas.`,
 		SilenceUsage:  true,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage.Error{Err: err} })
-	root.AddCommand(newDemo(), newServe(getenv), newPut(getenv), newTail(getenv), newConsume(getenv),
+	root.AddCommand(newDemo(), newServe(getenv), newPut(getenv), newTail(getenv), newConsume(getenv), newGroup(),
 		newBench(getenv), newSimulate(), newCost(), newWorkloads(), newCheck(), newRepair())
 	return root
 }
