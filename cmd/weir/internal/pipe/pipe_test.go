@@ -171,8 +171,14 @@ func (r *rig) lease() lease.Lease {
 	return list[0]
 }
 
-// processed returns how many records are before the checkpoint.
+// processed returns how many records are before the checkpoint: none if the
+// command was over before the group had begun.
 func (r *rig) processed() int {
+	list, err := r.store.List(r.t.Context())
+	require.NoError(r.t, err)
+	if len(list) == 0 {
+		return 0
+	}
 	return slices.Index(r.numbers, r.lease().Checkpoint.Sequence) + 1
 }
 
