@@ -72,8 +72,9 @@ func simulate(t *testing.T, seed uint64, fault mutation) (violated []string) {
 		w := newWorld(stream, seed, random)
 		w.fault = fault
 		w.unclean = random.IntN(3) > 0
+		w.holds = fault == none && random.IntN(3) == 0
 		s := &simulation{t: t, w: w, seed: seed, failover: []time.Duration{time.Second, 3 * time.Second, 10 * time.Second}[random.IntN(3)],
-			every: []time.Duration{-1, 100 * time.Millisecond, time.Second}[random.IntN(3)], watch: random.IntN(2) == 0}
+			every: []time.Duration{-1, 100 * time.Millisecond, time.Second}[random.IntN(3)], watch: random.IntN(2) == 0, weighted: random.IntN(3) == 0}
 		for range 1 + random.IntN(3) {
 			s.begin()
 		}
@@ -95,6 +96,7 @@ type simulation struct {
 	failover time.Duration
 	every    time.Duration
 	watch    bool
+	weighted bool
 	born     int
 	alive    []*living
 }
@@ -130,7 +132,7 @@ func (s *simulation) begin() {
 	g, err := consumer.New(consumer.Config{
 		Logger: logger,
 		Name:   "simulated", Streams: []client.Stream{client.Embedded(s.w.stream)}, Store: store, Worker: k.name, Handler: k.handle,
-		Failover: failover, Patience: 2 * failover, CheckpointEvery: s.every, MaxRecords: 7, SyncEvery: 5 * time.Second,
+		Failover: failover, Patience: 2 * failover, CheckpointEvery: s.every, MaxRecords: 7, Weighted: s.weighted, SyncEvery: 5 * time.Second,
 		StartWithin: time.Hour, MaxBackoff: time.Second, Random: rand.NewPCG(s.seed, uint64(s.born)),
 	})
 	require.NoError(s.t, err)

@@ -23,6 +23,7 @@ type world struct {
 	stream *weir.Stream
 	store  lease.Memory
 	fault  mutation
+	holds  bool // handlers hold batches, and keep no state
 
 	seed   uint64
 	random *rand.Rand // for the simulation's goroutine
@@ -38,7 +39,8 @@ type world struct {
 	parents map[weir.ShardID][]weir.ShardID
 	keys    map[weir.SequenceNumber]string
 	order   map[string][]weir.SequenceNumber // of each key
-	times   map[weir.SequenceNumber]int      // how often it was processed
+	times   map[weir.SequenceNumber]int      // how often it was handed to a handler
+	acked   map[weir.SequenceNumber]bool     // it was processed, and the group told so
 	next    map[string]int                   // of each key, in order
 	working map[weir.ShardID]map[*consumer.Batch]context.Context
 }
@@ -57,7 +59,7 @@ const (
 func newWorld(stream *weir.Stream, seed uint64, random *rand.Rand) *world {
 	return &world{
 		stream: stream, seed: seed, random: random, thrown: map[string]int{}, records: map[weir.ShardID][]weir.SequenceNumber{}, parents: map[weir.ShardID][]weir.ShardID{},
-		keys: map[weir.SequenceNumber]string{}, order: map[string][]weir.SequenceNumber{}, times: map[weir.SequenceNumber]int{},
+		keys: map[weir.SequenceNumber]string{}, order: map[string][]weir.SequenceNumber{}, times: map[weir.SequenceNumber]int{}, acked: map[weir.SequenceNumber]bool{},
 		next: map[string]int{}, working: map[weir.ShardID]map[*consumer.Batch]context.Context{},
 	}
 }
@@ -149,12 +151,12 @@ func (w *world) checkWrite(was, is lease.Lease) {
 		w.violation("%v: checkpoint of %s went back from record %d to %d", shard, is.Owner, before, after)
 	}
 	for _, n := range w.records[shard][:after] {
-		if w.times[n] == 0 {
+		if !w.acked[n] {
 			w.violation("%v: checkpoint over a record that nobody processed", shard)
 			break
 		}
 	}
-	if counted := parseCount(is.State); counted != after {
+	if counted := parseCount(is.State); counted != after && !w.holds {
 		w.violation("%v: the state has counted %d records at the checkpoint of record %d", shard, counted, after)
 	}
 }
@@ -176,7 +178,7 @@ func (w *world) enter(ctx context.Context, name string, b *consumer.Batch) {
 	w.working[b.Shard][b] = ctx
 	for _, p := range w.parents[b.Shard] {
 		for _, n := range w.records[p] {
-			if w.times[n] == 0 {
+			if !w.acked[n] {
 				w.violation("%v begins before its parent %v is processed", b.Shard, p)
 				break
 			}
@@ -373,8 +375,48 @@ func (k *worker) handle(ctx context.Context, b *consumer.Batch) error {
 	}
 	w.trace("%s processes %d of %v, last %t, context %v", k.name, len(b.Records), b.Shard, b.Last, ctx.Err())
 	w.processed(b.Records)
-	b.SetState([]byte(strconv.Itoa(parseCount(b.State()) + len(b.Records))))
+	if w.holds && len(b.Records) > 0 && dice.Float64() < 0.4 {
+		k.hold(b, dice)
+		return nil
+	}
+	w.ack(b.Records...)
+	if !w.holds {
+		b.SetState([]byte(strconv.Itoa(parseCount(b.State()) + len(b.Records))))
+	}
 	return nil
+}
+
+// hold holds a batch, and acknowledges its records one by one, in any order, or
+// drops it.
+func (k *worker) hold(b *consumer.Batch, dice *rand.Rand) {
+	w, held, records := k.w, b.Hold(), slices.Clone(b.Records)
+	w.mu.Lock()
+	calm, unclean := w.calm, w.unclean
+	w.mu.Unlock()
+	go func() {
+		for _, i := range dice.Perm(len(records)) {
+			time.Sleep(time.Duration(dice.Float64() * float64(200*time.Millisecond)))
+			k.awake()
+			if k.isDead() {
+				return
+			}
+			if !calm && unclean && dice.Float64() < 0.01 {
+				held.Drop()
+				return
+			}
+			w.ack(records[i])
+			held.Ack(i)
+		}
+	}()
+}
+
+// ack notes what the group is told to be processed.
+func (w *world) ack(records ...weir.Record) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, r := range records {
+		w.acked[r.SequenceNumber] = true
+	}
 }
 
 // A watched worker's store tells of changes.
