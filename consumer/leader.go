@@ -21,6 +21,7 @@ type leader struct {
 	machine *machine
 	synced  time.Duration // when the next sync is due
 	looked  time.Duration // when the last look ended
+	debt    time.Duration // what looking has cost then, at ten times what it took
 	wish    string        // the lease that was asked for last, "" if none was
 }
 
@@ -40,15 +41,21 @@ func (l *leader) run(ctx context.Context) error {
 			l.g.counts.storeErrors.Add(1)
 			l.g.log.Warn("looking at the leases failed", "err", err)
 		}
-		l.looked = l.g.now()
-		// Changes that come all the time take a tenth of it at most.
-		if !l.pause(ctx, max(time.Millisecond, 10*(l.looked-began)), nil, nil) {
+		// A few changes are followed at once; those that come all the time take a
+		// tenth of it at most.
+		now := l.g.now()
+		l.debt = max(0, l.debt-(now-l.looked)) + max(time.Millisecond, 10*(now-began))
+		l.looked = now
+		if !l.pause(ctx, l.debt-maxDebt, nil, nil) {
 			break
 		}
 		l.pause(ctx, next-l.g.now(), changed, l.g.wake)
 	}
 	return nil
 }
+
+// maxDebt is for how long looks follow each other without a pause.
+const maxDebt = 20 * time.Millisecond
 
 // changed returns what is closed when the store tells of a change, nil if it
 // does not.
