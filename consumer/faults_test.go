@@ -324,6 +324,33 @@ func TestGroup_goesOnWhenTheLeaseTableIsLost(t *testing.T) {
 	})
 }
 
+// A write that is under way while the lease is deleted and made again is not
+// taken for one of the new lease.
+func TestGroup_aLateWriteDoesNotFitALeaseThatWasMadeAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, store := newStream(t, "orders", 3), new(lease.Memory)
+		put(t, s, numbered(10, 0, 30)...)
+		c := config(s, store, "w", new(diary).handler("w"))
+		c.Random = nil // the workers' own
+		first := run(t, c)
+		time.Sleep(time.Minute)
+		require.NoError(t, first.end())
+		late := leases(t, store)
+		for _, l := range late {
+			require.NoError(t, store.Delete(t.Context(), l))
+		}
+		run(t, c)
+		time.Sleep(time.Minute)
+		require.Len(t, leases(t, store), 3)
+		for _, l := range late {
+			for l.Counter -= 30; l.Counter < late[l.Key].Counter+30; l.Counter++ {
+				_, err := store.Update(t.Context(), l)
+				require.ErrorIs(t, err, lease.ErrConflict)
+			}
+		}
+	})
+}
+
 func TestGroup_aClockThatJumpsChangesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var jump atomic.Int64

@@ -382,7 +382,7 @@ func (g *Group) sync(ctx context.Context, src *source) error {
 // create makes a lease, unless there is one.
 func (g *Group) create(ctx context.Context, src *source, s start) error {
 	row := lease.Lease{
-		Key: src.key(s.shard.ID), Stream: src.name, Checkpoint: lease.Checkpoint{Sequence: s.checkpoint},
+		Key: src.key(s.shard.ID), Stream: src.name, Counter: g.firstCounter(), Checkpoint: lease.Checkpoint{Sequence: s.checkpoint},
 		FirstHashKey: s.shard.HashKeyRange.Start.String(), LastHashKey: s.shard.HashKeyRange.End.String(),
 	}
 	for _, p := range s.shard.Parents {
@@ -400,6 +400,15 @@ func (g *Group) create(ctx context.Context, src *source, s start) error {
 		return nil
 	}
 	return err
+}
+
+// firstCounter returns the counter of a lease that is made: one that no earlier
+// lease of its key has had. If one is deleted and made again, a late write that
+// saw the first one is not to fit the second.
+func (g *Group) firstCounter() int64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.chaos.Int64N(1 << 40)
 }
 
 // tip returns the number after which a shard's tip is, so that it is kept, and
