@@ -74,7 +74,7 @@ func simulate(t *testing.T, seed uint64, fault mutation) (violated []string) {
 		w.unclean = random.IntN(3) > 0
 		w.holds = fault == none && random.IntN(3) == 0
 		s := &simulation{t: t, w: w, seed: seed, failover: []time.Duration{time.Second, 3 * time.Second, 10 * time.Second}[random.IntN(3)],
-			every: []time.Duration{-1, 100 * time.Millisecond, time.Second}[random.IntN(3)], watch: random.IntN(2) == 0, weighted: random.IntN(3) == 0}
+			every: []time.Duration{-1, 100 * time.Millisecond, time.Second}[random.IntN(3)], watch: random.IntN(2) == 0, weighted: random.IntN(3) == 0, bisect: random.IntN(2) == 0}
 		for range 1 + random.IntN(3) {
 			s.begin()
 		}
@@ -97,6 +97,7 @@ type simulation struct {
 	every    time.Duration
 	watch    bool
 	weighted bool
+	bisect   bool
 	born     int
 	alive    []*living
 }
@@ -132,7 +133,7 @@ func (s *simulation) begin() {
 	g, err := consumer.New(consumer.Config{
 		Logger: logger,
 		Name:   "simulated", Streams: []client.Stream{client.Embedded(s.w.stream)}, Store: store, Worker: k.name, Handler: k.handle,
-		Failover: failover, Patience: 2 * failover, CheckpointEvery: s.every, MaxRecords: 7, Weighted: s.weighted, SyncEvery: 5 * time.Second,
+		Failover: failover, Patience: 2 * failover, CheckpointEvery: s.every, MaxRecords: 7, Weighted: s.weighted, Bisect: s.bisect, SyncEvery: 5 * time.Second,
 		StartWithin: time.Hour, MaxBackoff: time.Second, Random: rand.NewPCG(s.seed, uint64(s.born)),
 	})
 	require.NoError(s.t, err)

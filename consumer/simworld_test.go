@@ -357,6 +357,7 @@ func (k *worker) handle(ctx context.Context, b *consumer.Batch) error {
 	if !calm {
 		time.Sleep(time.Duration(dice.Float64() * float64(300*time.Millisecond)))
 		if unclean && fate < 0.05 {
+			k.part(b, dice)
 			return errors.New("a fault of the handler")
 		}
 		if unclean && fate < 0.06 {
@@ -384,6 +385,20 @@ func (k *worker) handle(ctx context.Context, b *consumer.Batch) error {
 		b.SetState([]byte(strconv.Itoa(parseCount(b.State()) + len(b.Records))))
 	}
 	return nil
+}
+
+// part processes the first records of a batch, where there is no state that
+// would have to count them.
+func (k *worker) part(b *consumer.Batch, dice *rand.Rand) {
+	if !k.w.holds || k.isDead() {
+		return
+	}
+	n := dice.IntN(len(b.Records) + 1)
+	k.w.processed(b.Records[:n])
+	k.w.ack(b.Records[:n]...)
+	for i := range n {
+		b.Ack(i)
+	}
 }
 
 // hold holds a batch, and acknowledges its records one by one, in any order, or
