@@ -75,6 +75,17 @@ func simulate(t *testing.T, seed uint64, fault mutation) (violated []string) {
 		w.holds = fault == none && random.IntN(3) == 0
 		s := &simulation{t: t, w: w, seed: seed, failover: []time.Duration{time.Second, 3 * time.Second, 10 * time.Second}[random.IntN(3)],
 			every: []time.Duration{-1, 100 * time.Millisecond, time.Second}[random.IntN(3)], watch: random.IntN(2) == 0, weighted: random.IntN(3) == 0, bisect: random.IntN(2) == 0}
+		if random.IntN(3) == 0 {
+			s.from = weir.AtTime(time.Now())
+		}
+		switch random.IntN(6) {
+		case 0:
+			s.reading.Polling = true
+		case 1:
+			s.reading.Consumer = "simulated"
+			_, err := stream.RegisterConsumer(t.Context(), "simulated")
+			require.NoError(t, err)
+		}
 		for range 1 + random.IntN(3) {
 			s.begin()
 		}
@@ -98,6 +109,8 @@ type simulation struct {
 	watch    bool
 	weighted bool
 	bisect   bool
+	from     weir.Position
+	reading  client.Reading
 	born     int
 	alive    []*living
 }
@@ -133,7 +146,7 @@ func (s *simulation) begin() {
 	g, err := consumer.New(consumer.Config{
 		Logger: logger,
 		Name:   "simulated", Streams: []client.Stream{client.Embedded(s.w.stream)}, Store: store, Worker: k.name, Handler: k.handle,
-		Failover: failover, Patience: 2 * failover, CheckpointEvery: s.every, MaxRecords: 7, Weighted: s.weighted, Bisect: s.bisect, SyncEvery: 5 * time.Second,
+		Failover: failover, Patience: 2 * failover, CheckpointEvery: s.every, MaxRecords: 7, Weighted: s.weighted, Bisect: s.bisect, From: s.from, Reading: s.reading, SyncEvery: 5 * time.Second,
 		StartWithin: time.Hour, MaxBackoff: time.Second, Random: rand.NewPCG(s.seed, uint64(s.born)),
 	})
 	require.NoError(s.t, err)
