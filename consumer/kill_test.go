@@ -30,8 +30,18 @@ var groupKills = flag.Int("group-kills", 6, "how often the process of TestGroup_
 // worker.
 const killDir, killName = "WEIR_GROUP_KILL_DIR", "WEIR_GROUP_KILL_NAME"
 
+// stoppedName is that of the process of TestGroup_aProcessThatWasStoppedOverwritesNothing.
+const stoppedName = "stopped"
+
 func TestMain(m *testing.M) {
-	if dir := os.Getenv(killDir); dir != "" {
+	dir := os.Getenv(killDir)
+	switch {
+	case dir != "" && os.Getenv(killName) == stoppedName:
+		if err := processUntilStopped(dir); err != nil {
+			panic(err)
+		}
+		return
+	case dir != "":
 		panic(processUntilKilled(dir, os.Getenv(killName)))
 	}
 	os.Exit(m.Run())

@@ -1,0 +1,117 @@
+//go:build unix
+
+package consumer_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/consumer"
+	"github.com/weirstream/weir/lease"
+)
+
+// stoppedConfig has a failover time in which a busy machine writes a lease.
+func stoppedConfig(s *weir.Stream, store lease.Store, worker string, h consumer.Handler) consumer.Config {
+	c := killedConfig(s, store, worker, h)
+	c.Failover = 3 * time.Second
+	return c
+}
+
+// processUntilStopped is at work on a batch until its lease is lost. Then it says
+// that the batch is processed. It ends with its input.
+func processUntilStopped(dir string) error {
+	s, err := weir.NewStream("orders", weir.Config{Limits: weir.Unlimited()})
+	if err != nil {
+		return err
+	}
+	if _, err := s.PutRecord(context.Background(), "k", []byte("a record")); err != nil {
+		return err
+	}
+	store, err := lease.OpenDir(dir, "stopped")
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	go func() {
+		io.Copy(io.Discard, os.Stdin)
+		stop()
+	}()
+	g, err := consumer.New(stoppedConfig(s, store, "stopped", func(ctx context.Context, _ *consumer.Batch) error {
+		fmt.Println("begun")
+		<-ctx.Done()
+		fmt.Println("ended:", context.Cause(ctx))
+		return nil
+	}))
+	if err != nil {
+		return err
+	}
+	err = g.Run(ctx)
+	m := g.Metrics()
+	fmt.Printf("run: %v, lost %d, checkpoints %d\n", err, m.Lost, m.Checkpoints)
+	return err
+}
+
+// A process is stopped in the middle of a batch, for longer than its lease lasts,
+// and goes on when another one has the shard: its handler is told, and what it
+// then says of its batch is not written.
+func TestGroup_aProcessThatWasStoppedOverwritesNothing(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "leases")
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), killDir+"="+dir, killName+"="+stoppedName)
+	in, err := cmd.StdinPipe()
+	require.NoError(t, err)
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	lines := bufio.NewScanner(out)
+	says := func() string {
+		require.True(t, lines.Scan(), "it says something")
+		return lines.Text()
+	}
+	require.Equal(t, "begun", says())
+	require.NoError(t, cmd.Process.Signal(syscall.SIGSTOP))
+
+	// The streams of the two are not the same, but the leases are.
+	s, store := newStream(t, "orders", 1), openLeases(t, dir)
+	put(t, s, "k 1")
+	processed := make(chan struct{}, 2)
+	g := run(t, stoppedConfig(s, store, "another", func(context.Context, *consumer.Batch) error {
+		processed <- struct{}{}
+		return nil
+	}))
+	<-processed
+	require.NoError(t, cmd.Process.Signal(syscall.SIGCONT))
+	assert.Contains(t, says(), "ended: "+consumer.ErrLeaseLost.Error())
+	put(t, s, "k 2")
+	<-processed
+	in.Close()
+	assert.Equal(t, "run: <nil>, lost 1, checkpoints 0", says())
+	require.NoError(t, cmd.Wait())
+
+	require.NoError(t, g.end())
+	assert.Zero(t, g.Metrics().Lost)
+	last := lease.Checkpoint{}
+	for r := range s.Records(t.Context(), weir.TrimHorizon().ToTip()) {
+		last.Sequence = r.SequenceNumber.String()
+	}
+	assert.Equal(t, last, leases(t, store)["shardId-000000000000"].Checkpoint)
+}
+
+func openLeases(t *testing.T, dir string) *lease.Dir {
+	store, err := lease.OpenDir(dir, "stopped")
+	require.NoError(t, err)
+	return store
+}
