@@ -30,7 +30,7 @@ var groupKills = flag.Int("group-kills", 6, "how often the process of TestGroup_
 // worker.
 const killDir, killName = "WEIR_GROUP_KILL_DIR", "WEIR_GROUP_KILL_NAME"
 
-// stoppedName is that of the process of TestGroup_aProcessThatWasStoppedOverwritesNothing.
+// stoppedName makes it the process that is stopped and goes on.
 const stoppedName = "stopped"
 
 func TestMain(m *testing.M) {

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/weirstream/weir"
@@ -23,10 +25,17 @@ type leader struct {
 	looked  time.Duration // when the last look ended
 	debt    time.Duration // what looking has cost then, at ten times what it took
 	wish    string        // the lease that was asked for last, "" if none was
+
+	syncs   sync.WaitGroup
+	syncing atomic.Bool // a sync is under way
+	failed  atomic.Bool // the last one failed
 }
 
 // run leads until ctx ends or the group has failed.
 func (l *leader) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer l.syncs.Wait()
+	defer cancel()
 	if err := l.start(ctx); err != nil || ctx.Err() != nil {
 		return err
 	}
@@ -154,12 +163,12 @@ func (g *Group) find(key string) (*source, weir.ShardID) {
 func (l *leader) look(ctx context.Context) (next time.Duration, err error) {
 	g := l.g
 	next = g.now() + g.jitter(g.config.Failover/3)
-	if g.now() >= l.synced {
+	if l.failed.Swap(false) {
+		l.synced = next
+	}
+	if g.now() >= l.synced && !l.syncing.Load() {
 		l.synced = g.now() + g.jitter(g.config.SyncEvery)
-		if err := l.sync(ctx); err != nil {
-			g.log.Warn("looking for shards failed", "err", err)
-			l.synced = next
-		}
+		l.sync(ctx)
 	}
 	leases, err := l.list(ctx)
 	if err != nil {
@@ -315,20 +324,32 @@ func (l *leader) withdraw() {
 	}
 }
 
-// sync makes missing leases, and deletes those that nobody needs.
-func (l *leader) sync(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, l.g.config.StartWithin)
+// sync makes missing leases, and deletes those that nobody needs. It does so
+// beside the looking, which a stream that does not answer is not to hold up.
+func (l *leader) sync(ctx context.Context) {
+	ended := l.machine.disposable()
+	l.syncing.Store(true)
+	l.syncs.Go(func() {
+		defer l.g.wakeUp() // there may be leases to be taken
+		defer l.syncing.Store(false)
+		if err := l.g.syncAll(ctx, ended); err != nil && ctx.Err() == nil {
+			l.g.log.Warn("looking for shards failed", "err", err)
+			l.failed.Store(true)
+		}
+	})
+}
+
+// syncAll deletes leases, and makes those that are missing.
+func (g *Group) syncAll(ctx context.Context, ended []lease.Lease) error {
+	ctx, cancel := context.WithTimeout(ctx, g.config.StartWithin)
 	defer cancel()
-	for rows := l.machine.disposable(); len(rows) > 0; rows = l.machine.disposable() {
-		for _, row := range rows { // each may be what its children's wait for
-			if err := l.g.store.Delete(ctx, row); err != nil && !errors.Is(err, lease.ErrConflict) {
-				return err
-			}
-			l.machine.forget(row.Key)
+	for _, row := range ended { // parents first
+		if err := g.store.Delete(ctx, row); err != nil && !errors.Is(err, lease.ErrConflict) {
+			return err
 		}
 	}
-	for _, src := range l.g.sources {
-		if err := l.g.sync(ctx, src); err != nil {
+	for _, src := range g.sources {
+		if err := g.sync(ctx, src); err != nil {
 			return err
 		}
 	}

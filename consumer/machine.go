@@ -84,9 +84,6 @@ func (m *machine) see(l lease.Lease, now time.Duration) {
 	}
 }
 
-// forget tells that a lease is gone.
-func (m *machine) forget(key string) { delete(m.seen, key) }
-
 // free reports whether anybody may take a lease.
 func (m *machine) free(s *sighting, now time.Duration) bool {
 	return !s.Checkpoint.IsEnded() && (s.Owner == "" || now-s.moved > m.failover)
@@ -277,17 +274,19 @@ func (m *machine) blocked(l lease.Lease) bool {
 }
 
 // disposable returns the leases that have ended and that nobody needs: their
-// children have been begun, and their parents' leases are gone.
+// children have been begun, and their parents' leases are gone, or go before
+// them.
 func (m *machine) disposable() (list []lease.Lease) {
-	for _, s := range m.sightings() {
-		if s.Checkpoint.IsEnded() && !slices.ContainsFunc(s.Parents, m.has) && m.begun(s.Children) {
+	gone := make(map[string]bool)
+	stays := func(key string) bool { return m.seen[key] != nil && !gone[key] }
+	for _, s := range m.sightings() { // a parent's key is less than its children's
+		if s.Checkpoint.IsEnded() && !slices.ContainsFunc(s.Parents, stays) && m.begun(s.Children) {
+			gone[s.Key] = true
 			list = append(list, s.Lease)
 		}
 	}
 	return list
 }
-
-func (m *machine) has(key string) bool { return m.seen[key] != nil }
 
 // begun reports whether all of some shards have leases and have been begun.
 func (m *machine) begun(keys []string) bool {

@@ -149,6 +149,7 @@ func TestMachine_aLeaseIsDisposableWhenItsChildrenHaveBegun(t *testing.T) {
 		{"its child has not begun", []lease.Lease{ended, owned("c", "x", 1)}, nil},
 		{"its child has begun", []lease.Lease{ended, begun}, []string{"b"}},
 		{"its parent is still there", []lease.Lease{ended, begun, owned("a", "x", 1)}, nil},
+		{"its parent goes before it", []lease.Lease{ended, begun, {Key: "a", Children: []string{"b"}, Checkpoint: ended.Checkpoint}}, []string{"a", "b"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			m := newMachine()

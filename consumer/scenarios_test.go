@@ -165,3 +165,41 @@ func distinct(texts []string) int {
 	}
 	return len(seen)
 }
+
+// A mute stream does not list its shards, once it is mute.
+type mute struct {
+	client.Engine
+	is *atomic.Bool
+}
+
+func (m mute) Shards(ctx context.Context) ([]weir.Shard, error) {
+	if m.is.Load() {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return m.Engine.Shards(ctx)
+}
+
+// Listing the shards takes for ever, as a service does that does not answer.
+// Leases are taken all the same, and Run ends.
+func TestGroup_takesLeasesWhileTheStreamDoesNotListItsShards(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, store, d, silent := newStream(t, "orders", 4), new(lease.Memory), new(diary), new(atomic.Bool)
+		faults := leasetest.NewFaults(store, 1)
+		a := run(t, config(s, faults.Store(), "a", d.handler("a")))
+		c := config(s, store, "b", d.handler("b"))
+		c.Streams, c.SyncEvery = []client.Stream{mute{client.Embedded(s), silent}}, time.Second
+		b := run(t, c)
+		await(t, "a spread", func() bool { return len(a.Metrics().Shards) == 2 && len(b.Metrics().Shards) == 2 })
+		silent.Store(true)
+		time.Sleep(2 * time.Second)
+		faults.Outage(time.Hour, true) // nothing more is heard of a
+		began := time.Now()
+		await(t, "all at b", func() bool { return len(b.Metrics().Shards) == 4 })
+		assert.InDelta(t, 10, time.Since(began).Seconds(), 3.5)
+		began = time.Now()
+		require.NoError(t, b.end())
+		assert.Zero(t, time.Since(began))
+		a.stop()
+	})
+}
