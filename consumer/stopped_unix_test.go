@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -21,13 +20,6 @@ import (
 	"github.com/weirstream/weir/consumer"
 	"github.com/weirstream/weir/lease"
 )
-
-// stoppedConfig has a failover time in which a busy machine writes a lease.
-func stoppedConfig(s *weir.Stream, store lease.Store, worker string, h consumer.Handler) consumer.Config {
-	c := killedConfig(s, store, worker, h)
-	c.Failover = 3 * time.Second
-	return c
-}
 
 // processUntilStopped is at work on a batch until its lease is lost. Then it says
 // that the batch is processed. It ends with its input.
@@ -48,7 +40,7 @@ func processUntilStopped(dir string) error {
 		io.Copy(io.Discard, os.Stdin)
 		stop()
 	}()
-	g, err := consumer.New(stoppedConfig(s, store, "stopped", func(ctx context.Context, _ *consumer.Batch) error {
+	g, err := consumer.New(killedConfig(s, store, "stopped", func(ctx context.Context, _ *consumer.Batch) error {
 		fmt.Println("begun")
 		<-ctx.Done()
 		fmt.Println("ended:", context.Cause(ctx))
@@ -88,7 +80,7 @@ func TestGroup_aProcessThatWasStoppedOverwritesNothing(t *testing.T) {
 	s, store := newStream(t, "orders", 1), openLeases(t, dir)
 	put(t, s, "k 1")
 	processed := make(chan struct{}, 2)
-	g := run(t, stoppedConfig(s, store, "another", func(context.Context, *consumer.Batch) error {
+	g := run(t, killedConfig(s, store, "another", func(context.Context, *consumer.Batch) error {
 		processed <- struct{}{}
 		return nil
 	}))
