@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"os"
 	"sync"
 	"time"
 
@@ -142,7 +144,8 @@ func (f *consumeFlags) run(c *cobra.Command, name string, args []string) (err er
 	if err := f.check(c); err != nil {
 		return err
 	}
-	command := pipe.Command{Args: args, Stderr: c.ErrOrStderr(), Stdout: c.OutOrStdout()}
+	c.SetErr(shared(c.ErrOrStderr())) // for the log and for commands, at the same time
+	command := pipe.Command{Args: args, Stderr: c.ErrOrStderr(), Stdout: shared(c.OutOrStdout())}
 	if err := command.Check(); err != nil {
 		return err
 	}
@@ -161,6 +164,26 @@ func (f *consumeFlags) run(c *cobra.Command, name string, args []string) (err er
 		return f.perBatches(ctx, c, config, command)
 	}
 	return f.piped(ctx, c, config, command)
+}
+
+// shared returns a writer for several goroutines. A file is one, and a command
+// inherits it.
+func shared(w io.Writer) io.Writer {
+	if _, ok := w.(*os.File); ok {
+		return w
+	}
+	return &lockedWriter{w: w}
+}
+
+type lockedWriter struct {
+	mu sync.Mutex // guards w
+	w  io.Writer
+}
+
+func (l *lockedWriter) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(b)
 }
 
 // config says how the group works.

@@ -78,13 +78,13 @@ type consumption struct {
 }
 
 func newConsumption(t *testing.T) *consumption {
+	t.Setenv("GORACE", "atexit_sleep_ms=0") // else commands end a second late in a race detector
 	dir, _ := storedStream(t)
 	return &consumption{t: t, dir: dir, store: filepath.Join(t.TempDir(), "groups"), notes: filepath.Join(t.TempDir(), "notes")}
 }
 
 func (c *consumption) run(ctx context.Context, out *bytes.Buffer, what string, flags ...string) (status int, errs string) {
 	c.t.Setenv(asCommand, what)
-	c.t.Setenv("GORACE", "atexit_sleep_ms=0") // a detector of races sleeps for a second
 	var stderr bytes.Buffer
 	args := append([]string{"consume", c.dir, "--group", "audit", "--store", c.store}, flags...)
 	args = append(args, "--", os.Args[0], c.notes)
