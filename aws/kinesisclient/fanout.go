@@ -18,6 +18,7 @@ import (
 
 // A subscriber reads by the subscriptions of a consumer, one after the other.
 type subscriber struct {
+	losses
 	stream   *Stream
 	consumer string
 	arn      string
@@ -25,6 +26,8 @@ type subscriber struct {
 	shard    string // the same, as the service has it
 	life     life
 	at       weir.Position // where the next subscription begins
+	read     bool          // at is behind a record, and not only a number
+	mark     mark          // until the first record behind it has come
 	silent   time.Duration // how long Next has waited since the last event
 	ended    error         // why there will be no more events; nil while there may be
 	records  []weir.Record
@@ -42,7 +45,7 @@ func (s *Stream) subscribe(ctx context.Context, shard weir.ShardID, from weir.Po
 	}
 	r := &subscriber{
 		stream: s, consumer: consumer, arn: aws.ToString(d.ConsumerARN),
-		id: shard, shard: shard.String(), life: newLife(ctx), at: from,
+		id: shard, shard: shard.String(), life: newLife(ctx), at: from, read: true,
 	}
 	opened := time.Now()
 	if _, err := r.renew(ctx); err != nil {
@@ -77,9 +80,20 @@ func (r *subscriber) renew(ctx context.Context) (*kinesis.SubscribeToShardEventS
 	}
 }
 
+// mayExpire is less than how long records are kept at least, on any clock: what
+// was put after a number of that age may have gone.
+const mayExpire = 23 * time.Hour
+
 // call makes a subscription, whose request lives longer than the call.
 func (r *subscriber) call(ctx context.Context) (*kinesis.SubscribeToShardEventStream, error) {
-	at := placeOf(r.at)
+	mark, begin := r.mark, r.at
+	switch {
+	case r.read:
+		mark, begin = markOf(r.at)
+	case mark.number.IsZero() && time.Since(r.at.Number().Time()) > mayExpire:
+		mark, _ = markOf(r.at)
+	}
+	at := placeOf(begin)
 	request, cancel := context.WithCancel(r.life.ctx)
 	stop := context.AfterFunc(ctx, cancel)
 	// Subscriptions of one client would share the SDK's decoder of events, which
@@ -97,6 +111,7 @@ func (r *subscriber) call(ctx context.Context) (*kinesis.SubscribeToShardEventSt
 		cancel()
 		return nil, err
 	}
+	r.mark = mark
 	return out.GetStream(), r.enter(out.GetStream(), cancel)
 }
 
@@ -225,17 +240,20 @@ func (r *subscriber) take(e *types.SubscribeToShardEvent) (weir.Batch, error) {
 		return weir.Batch{}, fmt.Errorf("stream %s: subscription to %s: the event cannot be read: %w", r.stream.name, r.shard, err)
 	}
 	b := weir.Batch{Shard: r.id, Records: records, Behind: millis(e.MillisBehindLatest), Children: children}
-	switch n := len(records); {
-	case !next.IsZero():
-		r.at = weir.AfterSequence(next)
-	case n > 0:
-		r.at = weir.AfterSequence(records[n-1].SequenceNumber)
+	if n := len(records); n > 0 {
+		r.at, r.read = weir.AfterSequence(records[n-1].SequenceNumber), true
+	}
+	if at := weir.AfterSequence(next); !next.IsZero() && at != r.at {
+		r.at, r.read = at, false
 	}
 	if len(children) > 0 || next.IsZero() {
 		b.Last, r.ended = true, io.EOF
 		r.leave()
 	}
 	b.Continue = r.at
+	var lost int64
+	b.Records, lost = r.mark.pass(records, b.Last)
+	r.n.Add(lost)
 	return b, nil
 }
 

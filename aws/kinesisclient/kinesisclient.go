@@ -9,6 +9,19 @@
 //
 // The zero [client.Reading] polls once a second, and five times a second while
 // there is more to read; one with a consumer's name reads by enhanced fan-out.
+// It polls while the caller works on what came before, from the first Next on,
+// up to four batches ahead, and up to 32 MiB ahead for all readers of a Stream,
+// each of which may have one batch waiting in any case. [client.Reading.Polling]
+// makes each poll when Next is called, and so does an Interval below zero.
+//
+// # Loss
+//
+// The service goes on with the oldest record where that is gone from which a
+// reader is to go on, and says nothing. So readers begin at the record behind
+// which they are to go on, to see whether it is still there: it is read once
+// more, and left out. Their method Lost() int64 tells how many records may have
+// gone, zero if none: the most it can be on the service, where numbers have
+// gaps.
 //
 // # Errors
 //
@@ -66,6 +79,7 @@ type Stream struct {
 	name   string
 	arn    atomic.Pointer[string] // nil until it is known
 	turns  turns                  // of those who poll
+	ahead  atomic.Int64           // bytes that were read ahead of those who poll
 }
 
 // New returns the stream of a name. It makes no call, so whether there is such

@@ -16,6 +16,7 @@ import (
 
 // A poller reads by GetRecords.
 type poller struct {
+	losses
 	stream  *Stream
 	id      weir.ShardID
 	shard   string // the same, as the service has it
@@ -23,6 +24,7 @@ type poller struct {
 	limit   *int32
 	life    life
 	at      weir.Position // where it stands
+	mark    mark          // until the first record behind it has come
 	due     time.Time     // when to poll again; zero before the first poll
 	turn    time.Time     // when it may, by its turn; zero while it has none
 	refused int           // throttles in a row
@@ -42,12 +44,16 @@ func (s *Stream) poll(ctx context.Context, shard weir.ShardID, from weir.Positio
 		return nil, err
 	}
 	r.at = again(from, opened)
-	return r, nil
+	if as.Polling || as.Interval < 0 {
+		return r, nil
+	}
+	return newAhead(r, &s.ahead), nil
 }
 
 // renew gets an iterator that stands where the reader does.
 func (r *poller) renew(ctx context.Context) error {
-	at := placeOf(r.at)
+	mark, begin := markOf(r.at)
+	at := placeOf(begin)
 	out, err := r.stream.client.GetShardIterator(ctx, &kinesis.GetShardIteratorInput{
 		StreamName: &r.stream.name, ShardId: &r.shard,
 		ShardIteratorType: at.kind, StartingSequenceNumber: at.number, Timestamp: at.time,
@@ -55,7 +61,7 @@ func (r *poller) renew(ctx context.Context) error {
 	if err != nil {
 		return r.stream.positionRefused(ctx, "iterator of "+r.shard, r.at, err)
 	}
-	r.it = out.ShardIterator
+	r.it, r.mark = out.ShardIterator, mark
 	return nil
 }
 
@@ -167,6 +173,8 @@ func (r *poller) take(out *kinesis.GetRecordsOutput) (weir.Batch, error) {
 		r.at = weir.AfterSequence(records[n-1].SequenceNumber)
 	}
 	r.it = out.NextShardIterator
+	records, lost := r.mark.pass(records, r.it == nil)
+	r.n.Add(lost)
 	return weir.Batch{
 		Shard: r.id, Last: r.it == nil, Records: records, Continue: r.at,
 		Behind: millis(out.MillisBehindLatest), Children: children,
