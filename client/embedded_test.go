@@ -127,3 +127,51 @@ func TestEngine_endOfTheStream(t *testing.T) {
 		assert.NoError(t, r.Close())
 	}
 }
+
+// However a shard is read, the reader tells how many records had gone before it
+// came to them.
+func TestEngine_readersTellOfRecordsThatHaveGone(t *testing.T) {
+	for name, as := range map[string]client.Reading{"pushed": {}, "polling": {Polling: true}, "consumer": {Consumer: "c"}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, e := embedded(t, weir.Config{})
+				require.NoError(t, e.RegisterConsumer(t.Context(), "c"))
+				var numbers []weir.SequenceNumber
+				put := func(n int) {
+					for range n {
+						p, err := s.PutRecord(t.Context(), "k", nil)
+						require.NoError(t, err)
+						numbers = append(numbers, p.SequenceNumber)
+					}
+				}
+				lost := func(from weir.Position, records int) int64 {
+					r, err := e.Read(t.Context(), 0, from, as)
+					require.NoError(t, err)
+					defer r.Close()
+					for n := 0; ; {
+						b, err := r.Next(t.Context())
+						require.NoError(t, err)
+						if n += len(b.Records); n == records && (records > 0 || b.Last) {
+							return r.(interface{ Lost() int64 }).Lost()
+						}
+					}
+				}
+				put(5)
+				assert.Zero(t, lost(weir.AfterSequence(numbers[1]), 3))
+				time.Sleep(12 * time.Hour)
+				put(2)
+				assert.Zero(t, lost(weir.AfterSequence(numbers[1]), 5))
+				time.Sleep(12*time.Hour + time.Minute)
+				assert.EqualValues(t, 3, lost(weir.AfterSequence(numbers[1]), 2))
+				assert.EqualValues(t, 4, lost(weir.AtSequence(numbers[1]), 2))
+				assert.Zero(t, lost(weir.AfterSequence(numbers[4]), 2))
+				assert.Zero(t, lost(weir.TrimHorizon(), 2))
+				require.NoError(t, e.SplitShard(t.Context(), 0, weir.HashKey{}))
+				assert.Zero(t, lost(weir.AfterSequence(numbers[6]), 0))
+				time.Sleep(12 * time.Hour)
+				assert.EqualValues(t, 5, lost(weir.AfterSequence(numbers[1]), 0))
+				assert.Zero(t, lost(weir.AfterSequence(numbers[6]), 0))
+			})
+		})
+	}
+}

@@ -11,6 +11,7 @@ import (
 
 // A poller reads by GetRecords.
 type poller struct {
+	losses
 	stream  *weir.Stream
 	as      Reading
 	it      weir.Iterator // zero when the shard is read to its end
@@ -62,6 +63,7 @@ func (r *poller) get(ctx context.Context) (weir.Batch, error) {
 	if err != nil {
 		return weir.Batch{}, err
 	}
+	r.note(r.stream, r.at, p.Batch)
 	r.records, r.it, r.at = p.Records, p.Next, p.Continue
 	return p.Batch, nil
 }

@@ -12,6 +12,7 @@ import (
 
 // A subscriber reads by the subscriptions of a consumer, one after the other.
 type subscriber struct {
+	losses
 	stream   *weir.Stream
 	consumer string
 	shard    weir.ShardID
@@ -32,6 +33,7 @@ func (r *subscriber) Next(ctx context.Context) (weir.Batch, error) {
 		}
 		b, err := r.current().Next(ctx)
 		if err == nil {
+			r.note(r.stream, r.at, b)
 			r.at, r.last = b.Continue, b.Last
 			return b, nil
 		}
