@@ -23,6 +23,7 @@ type ahead struct {
 	total  *atomic.Int64 // bytes that wait, of all readers of the Stream
 
 	filled, room chan struct{} // of one place
+	polls        sync.WaitGroup
 
 	mu      sync.Mutex // guards what follows; not held while waiting
 	begun   bool
@@ -73,9 +74,9 @@ func (a *ahead) Next(ctx context.Context) (weir.Batch, error) {
 func (a *ahead) pop() (b weir.Batch, done bool, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if !a.begun {
+	if !a.begun && !a.poller.life.over() {
 		a.begun = true
-		go a.run()
+		a.polls.Go(a.run)
 	}
 	switch {
 	case len(a.waiting) > 0:
@@ -147,9 +148,12 @@ func (a *ahead) push(b weir.Batch, err error) (last bool) {
 	return a.ended
 }
 
-// Close ends the reader.
+// Close ends the reader, and waits until a poll that is under way is given up.
 func (a *ahead) Close() error {
+	a.mu.Lock()
 	a.poller.life.end()
+	a.mu.Unlock()
+	a.polls.Wait()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, p := range a.waiting {

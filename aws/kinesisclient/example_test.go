@@ -53,7 +53,7 @@ func copyShard(ctx context.Context, to, from client.Stream, shard weir.ShardID) 
 
 func Example() {
 	ctx := context.Background()
-	server, err := kinesisserver.New(kinesisserver.Config{Accounts: accounts}) // stands for the service
+	server, err := kinesisserver.New(kinesisserver.Config{Accounts: instant()}) // stands for the service
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -105,14 +105,16 @@ func Example() {
 	// Output: user-1 bought a lamp
 }
 
-// accounts are such that nothing takes time.
-var accounts = kinesisserver.NewRegistry(kinesisserver.RegistryConfig{
-	Open: func(id, region string) (*account.Account, error) {
-		c := account.Instant()
-		c.ID, c.Region = id, region
-		return account.New(c)
-	},
-})
+// instant returns accounts of which nothing takes time.
+func instant() *kinesisserver.Registry {
+	return kinesisserver.NewRegistry(kinesisserver.RegistryConfig{
+		Open: func(id, region string) (*account.Account, error) {
+			c := account.Instant()
+			c.ID, c.Region = id, region
+			return account.New(c)
+		},
+	})
+}
 
 // anybody is credentials that a server which checks none takes.
 var anybody = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
