@@ -108,7 +108,7 @@ func TestLocal_rowsOfTheLibrary(t *testing.T) {
 	want.Counter = 8
 	require.Equal(t, want, got)
 	row := javaRow("shardId-000000000002")
-	row["leaseOwner"], row["leaseCounter"], row["ownerSwitchesSinceCheckpoint"] = s("go-1"), n("8"), n("3")
+	row["leaseOwner"], row["leaseCounter"], row["ownerSwitchesSinceCheckpoint"], row["weirCounter"] = s("go-1"), n("8"), n("3"), n("8")
 	require.Equal(t, row, get(t, c, table, "shardId-000000000002"))
 
 	want.Owner, want.Wanted, want.State, want.Stream = "", "go-2", []byte("sum"), "orders"
@@ -119,6 +119,7 @@ func TestLocal_rowsOfTheLibrary(t *testing.T) {
 	delete(row, "leaseOwner")
 	delete(row, "throughputKBps")
 	row["leaseCounter"], row["checkpoint"], row["childShardIds"] = n("9"), s("SHARD_END"), ss("shardId-000000000003")
+	row["weirCounter"] = n("9")
 	row["weirWanted"], row["weirStream"], row["weirState"] = s("go-2"), s("orders"), &types.AttributeValueMemberB{Value: []byte("sum")}
 	require.Equal(t, row, get(t, c, table, "shardId-000000000002"))
 }
@@ -174,24 +175,98 @@ func TestLocal_rowsThatAreNoLeases(t *testing.T) {
 	require.Equal(t, leader, get(t, c, table, "Leader"))
 }
 
-// While version 3 of the library hands a lease over, neither side writes it;
-// whoever takes it ends that.
+// A checkpoint ends one that was announced; what is written before that does not.
+func TestLocal_announcedCheckpoint(t *testing.T) {
+	c := local(t)
+	table := newTable(t, c)
+	store := open(t, c, table)
+	put(t, c, table, javaRow("a"))
+	l, err := store.Update(t.Context(), lease.Lease{Key: "a", Counter: 7, Owner: "go-1", Switches: 3, Checkpoint: lease.Checkpoint{Sequence: "100"}})
+	require.NoError(t, err)
+	require.Contains(t, get(t, c, table, "a"), "pendingCheckpoint")
+	l.Switches, l.Checkpoint.Sequence = 0, "200"
+	_, err = store.Update(t.Context(), l)
+	require.NoError(t, err)
+	row := get(t, c, table, "a")
+	for _, name := range []string{"pendingCheckpoint", "pendingCheckpointSubSequenceNumber", "pendingCheckpointState"} {
+		require.NotContains(t, row, name)
+	}
+}
+
+// A worker of the library is asked for a lease as its version 3 does, and goes on
+// to renew it; one of ours by our own attribute.
+func TestLocal_asksForLeases(t *testing.T) {
+	c := local(t)
+	table := newTable(t, c)
+	store := open(t, c, table)
+	row := javaRow("a")
+	put(t, c, table, row)
+	list, err := store.List(t.Context())
+	require.NoError(t, err)
+	l := list[0]
+	l.Wanted = "go-1"
+	got, err := store.Update(t.Context(), l)
+	require.NoError(t, err)
+	require.Equal(t, l, got, "with the counter that the library's worker writes next by")
+	row["leaseOwner"], row["checkpointOwner"] = s("go-1"), s("java-1")
+	require.Equal(t, row, get(t, c, table, "a"))
+	list, err = store.List(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []lease.Lease{got}, list)
+	_, err = store.Update(t.Context(), l)
+	require.ErrorIs(t, err, lease.ErrConflict, "it is asked once")
+
+	row["leaseCounter"] = n("8") // it does
+	delete(row, "checkpointOwner")
+	put(t, c, table, row)
+	list, err = store.List(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "go-1", list[0].Owner)
+	require.Empty(t, list[0].Wanted)
+	l, err = store.Update(t.Context(), list[0])
+	require.NoError(t, err)
+	l.Wanted = "go-2"
+	l, err = store.Update(t.Context(), l)
+	require.NoError(t, err)
+	require.EqualValues(t, 10, l.Counter)
+	require.Equal(t, s("go-2"), get(t, c, table, "a")["weirWanted"])
+	_, err = store.Update(t.Context(), l) // its owner renews it
+	require.NoError(t, err)
+}
+
+// A lease that version 3 of the library hands over is its old owner's, who is to
+// learn of it and ends it; so does whoever takes it by force.
 func TestLocal_handOver(t *testing.T) {
 	c := local(t)
 	table := newTable(t, c)
 	store := open(t, c, table)
 	row := javaRow("a")
-	row["leaseOwner"], row["checkpointOwner"] = s("java-2"), s("go-1")
+	row["leaseOwner"], row["checkpointOwner"], row["weirCounter"] = s("java-2"), s("go-1"), n("7")
 	put(t, c, table, row)
-	for _, owner := range []string{"go-1", "java-2"} {
-		there, err := store.Update(t.Context(), lease.Lease{Key: "a", Counter: 7, Owner: owner})
-		require.ErrorIs(t, err, lease.ErrConflict)
-		require.Equal(t, "java-2", there.Owner)
-	}
-	require.Equal(t, row, get(t, c, table, "a"))
-	_, err := store.Update(t.Context(), lease.Lease{Key: "a", Counter: 7, Owner: "go-3"})
+	list, err := store.List(t.Context())
 	require.NoError(t, err)
-	assert.NotContains(t, get(t, c, table, "a"), "checkpointOwner")
+	require.Equal(t, "go-1", list[0].Owner)
+	require.Equal(t, "java-2", list[0].Wanted)
+
+	unaware := list[0]
+	unaware.Wanted = ""
+	there, err := store.Update(t.Context(), unaware)
+	require.ErrorIs(t, err, lease.ErrConflict)
+	require.Equal(t, list[0], there)
+	require.Equal(t, row, get(t, c, table, "a"))
+
+	for name, change := range map[string]func(*lease.Lease){
+		"handed over": func(l *lease.Lease) { l.Owner, l.Wanted = "java-2", "" },
+		"released":    func(l *lease.Lease) { l.Owner, l.Wanted = "", "" },
+		"taken":       func(l *lease.Lease) { l.Owner, l.Wanted = "go-3", "" },
+	} {
+		put(t, c, table, row)
+		l := list[0]
+		change(&l)
+		_, err = store.Update(t.Context(), l)
+		require.NoError(t, err, name)
+		assert.NotContains(t, get(t, c, table, "a"), "checkpointOwner", name)
+	}
 }
 
 func TestLocal_foreign(t *testing.T) {

@@ -31,11 +31,17 @@ const (
 	shardName      = "shardId"    // of several streams alone
 )
 
+// The library's, of a checkpoint that was announced: the next one ends it.
+var pendingNames = []string{"pendingCheckpoint", "pendingCheckpointSubSequenceNumber", "pendingCheckpointState"}
+
 // Ours.
 const (
 	wantedName    = "weirWanted"
 	stateName     = "weirState"
 	ourStreamName = "weirStream"
+	// writtenName is the counter that our last write left. Where the row has
+	// another one the library has written since.
+	writtenName = "weirCounter"
 )
 
 // An item is a row.
@@ -62,6 +68,7 @@ func encode(l lease.Lease) item {
 		ownerName:      orNone(l.Owner),
 		wantedName:     orNone(l.Wanted),
 		counterName:    number(l.Counter),
+		writtenName:    number(l.Counter),
 		switchesName:   number(l.Switches),
 		checkpointName: orNone(l.Checkpoint.Sequence),
 		subName:        number(l.Checkpoint.Sub),
@@ -129,6 +136,13 @@ func decode(row item) (lease.Lease, error) {
 		FirstHashKey: r.text(firstName), LastHashKey: r.text(lastName),
 		Throughput: r.float(throughputName),
 	}
+	if old := r.text(oldOwnerName); old != "" {
+		// Who hands a lease over owns it, and the owner that is named wants it.
+		if l.Owner != "" && l.Owner != old {
+			l.Wanted = l.Owner
+		}
+		l.Owner = old
+	}
 	l.Parents, l.Children = r.relatives(parentsName, l.Key), r.relatives(childrenName, l.Key)
 	if _, there := row[ourStreamName]; there {
 		l.Stream = r.text(ourStreamName)
@@ -142,6 +156,15 @@ func decode(row item) (lease.Lease, error) {
 		r.err = l.Check()
 	}
 	return l, r.err
+}
+
+// ofLibrary reports whether a row is a lease that is as it was seen, and that a
+// worker of the library has, who renews it all the time.
+func ofLibrary(row item, l lease.Lease, seen int64) bool {
+	r := reader{row: row}
+	ours := r.int(counterName) == r.int(writtenName) && row[writtenName] != nil
+	return isLease(row) && r.int(counterName) == seen && r.text(ownerName) == l.Owner && r.text(oldOwnerName) == "" &&
+		!ours && r.err == nil
 }
 
 // A reader reads attributes until one is not what it should be. One that is not

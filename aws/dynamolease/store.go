@@ -8,9 +8,10 @@
 // work beside this one as long as leases are taken as version 2 does: whoever
 // writes names the counter that it saw, and nobody assigns leases to others.
 //
-// A row has the library's attributes and three of ours, which it ignores:
-// weirWanted, weirState and weirStream. Whatever else is in a row stays as it
-// is; rows that are no leases, as its version 3.5 has, are not seen.
+// A row has the library's attributes and four of ours, which it ignores:
+// weirWanted, weirState, weirStream and weirCounter. Whatever else is in a row
+// stays as it is, but for a checkpoint that was announced, which the next one
+// ends; rows that are no leases, as its version 3.5 has, are not seen.
 //
 // A call costs one request. An update is a conditional write of the whole row,
 // one unit of write capacity for each KiB of it, refused or not; a List is a
@@ -51,9 +52,11 @@ type API interface {
 // The parents and children of a lease whose key names a stream, in the
 // library's form account:stream:epoch:shard, are shards of the same stream.
 //
-// A lease that the library's version 3 is handing over, from an owner who is to
-// finish first, is not updated for either of the two: that is a conflict, and
-// what is there is returned.
+// A worker of the library is asked for a lease as its version 3 does it, which
+// finishes first and hands it over: by an Update that names who wants the lease,
+// and that leaves the counter as it is. A lease that it is handing over is that
+// of the owner who is to finish, and wanted by the one who is to have it; when
+// the owner updates it without knowing that, it is a conflict.
 type Store struct {
 	api   API
 	table string
@@ -204,37 +207,52 @@ func (s *Store) Update(ctx context.Context, l lease.Lease) (lease.Lease, error) 
 	seen := l.Counter
 	l = l.Clone()
 	l.Counter++
-	_, err := s.api.UpdateItem(ctx, s.update(seen, l))
-	if refused := (*types.ConditionalCheckFailedException)(nil); errors.As(err, &refused) {
-		return s.there(ctx, l.Key, refused.Item)
+	row, err := s.write(ctx, s.update(seen, l))
+	if errors.Is(err, lease.ErrConflict) && asks(l) && ofLibrary(row, l, seen) {
+		l.Counter = seen
+		row, err = s.write(ctx, s.handOver(seen, l))
 	}
-	if err != nil {
-		return lease.Lease{}, s.failed(ctx, err)
+	switch {
+	case err == nil:
+		return l, nil
+	case !errors.Is(err, lease.ErrConflict):
+		return lease.Lease{}, err
 	}
-	return l, nil
+	return s.there(l.Key, row, err)
 }
 
-// there returns what is there instead of the lease that was seen. An item is
-// what was said of it; a server that says nothing is asked.
-func (s *Store) there(ctx context.Context, key string, item item) (lease.Lease, error) {
-	if len(item) == 0 {
-		out, err := s.api.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.table, Key: keyOf(key), ConsistentRead: aws.Bool(true)})
+// write writes a row. If its condition does not hold that is a conflict, and
+// what is there is returned; a server that says nothing of it is asked.
+func (s *Store) write(ctx context.Context, in *dynamodb.UpdateItemInput) (item, error) {
+	_, err := s.api.UpdateItem(ctx, in)
+	refused := (*types.ConditionalCheckFailedException)(nil)
+	if !errors.As(err, &refused) {
+		return nil, s.failed(ctx, err)
+	}
+	row := refused.Item
+	if len(row) == 0 {
+		out, err := s.api.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.table, Key: in.Key, ConsistentRead: aws.Bool(true)})
 		if err != nil {
-			return lease.Lease{}, s.failed(ctx, err)
+			return nil, s.failed(ctx, err)
 		}
-		item = out.Item
+		row = out.Item
 	}
-	if len(item) == 0 {
-		return lease.Lease{}, conflict(key)
-	}
-	if !isLease(item) {
+	return row, conflict(in.Key[keyName].(*types.AttributeValueMemberS).Value)
+}
+
+// there returns the lease that a row holds in place of the one that was seen.
+func (s *Store) there(key string, row item, conflict error) (lease.Lease, error) {
+	switch {
+	case len(row) == 0:
+		return lease.Lease{}, conflict
+	case !isLease(row):
 		return lease.Lease{}, s.foreign(fmt.Sprintf("the row %.100q is no lease", key))
 	}
-	l, err := decode(item)
+	l, err := decode(row)
 	if err != nil {
 		return lease.Lease{}, s.foreign(err.Error())
 	}
-	return l, conflict(key)
+	return l, conflict
 }
 
 // Delete implements [lease.Store].

@@ -95,25 +95,30 @@ func TestStore_update(t *testing.T) {
 	got, err := st.Update(t.Context(), lease.Lease{Key: "a", Counter: 4, Owner: "me", Checkpoint: lease.Checkpoint{Sequence: "12"}})
 	require.NoError(t, err)
 	require.Equal(t, int64(5), got.Counter)
-	require.Equal(t, "#leaseCounter = :seen AND (attribute_not_exists(#entityType) OR #entityType = :lease)"+
-		" AND (attribute_not_exists(#checkpointOwner) OR (#leaseOwner <> :leaseOwner AND #checkpointOwner <> :leaseOwner))",
-		*f.update.ConditionExpression)
+	const isLease = "#leaseCounter = :seen AND (attribute_not_exists(#entityType) OR #entityType = :lease)"
+	require.Equal(t, isLease+" AND (attribute_not_exists(#checkpointOwner) OR #checkpointOwner <> :leaseOwner)", *f.update.ConditionExpression)
 	require.Equal(t, "SET #checkpoint = :checkpoint, #checkpointSubSequenceNumber = :checkpointSubSequenceNumber,"+
-		" #leaseCounter = :leaseCounter, #leaseOwner = :leaseOwner, #ownerSwitchesSinceCheckpoint = :ownerSwitchesSinceCheckpoint"+
-		" REMOVE #checkpointOwner, #childShardIds, #endingHashKey, #parentShardId, #startingHashKey, #throughputKBps,"+
+		" #leaseCounter = :leaseCounter, #leaseOwner = :leaseOwner, #ownerSwitchesSinceCheckpoint = :ownerSwitchesSinceCheckpoint,"+
+		" #weirCounter = :weirCounter"+
+		" REMOVE #checkpointOwner, #pendingCheckpoint, #pendingCheckpointSubSequenceNumber, #pendingCheckpointState,"+
+		" #childShardIds, #endingHashKey, #parentShardId, #startingHashKey, #throughputKBps,"+
 		" #weirState, #weirStream, #weirWanted", *f.update.UpdateExpression)
 	require.Equal(t, map[string]types.AttributeValue{
 		":seen": n("4"), ":lease": s("LEASE"), ":leaseCounter": n("5"), ":leaseOwner": s("me"), ":checkpoint": s("12"),
-		":checkpointSubSequenceNumber": n("0"), ":ownerSwitchesSinceCheckpoint": n("0"),
+		":checkpointSubSequenceNumber": n("0"), ":ownerSwitchesSinceCheckpoint": n("0"), ":weirCounter": n("5"),
 	}, f.update.ExpressionAttributeValues)
 	for short, name := range f.update.ExpressionAttributeNames {
 		assert.Equal(t, short, "#"+name)
 	}
 
-	_, err = st.Update(t.Context(), lease.Lease{Key: "a", Counter: 5})
+	_, err = st.Update(t.Context(), lease.Lease{Key: "a", Counter: 5, Switches: 1})
 	require.NoError(t, err)
-	require.Equal(t, "#leaseCounter = :seen AND (attribute_not_exists(#entityType) OR #entityType = :lease)", *f.update.ConditionExpression)
+	require.Equal(t, isLease, *f.update.ConditionExpression)
 	require.Contains(t, *f.update.UpdateExpression, "REMOVE #checkpointOwner, #checkpoint,")
+
+	_, err = st.Update(t.Context(), lease.Lease{Key: "a", Counter: 6, Owner: "me", Wanted: "you"})
+	require.NoError(t, err)
+	require.Equal(t, isLease+" AND #weirCounter = :seen", *f.update.ConditionExpression)
 }
 
 // What a server that says nothing of the row says when it is asked.
@@ -155,7 +160,7 @@ func TestStore_errorsOfTheService(t *testing.T) {
 func TestStore_createHasNoEmptyAttributes(t *testing.T) {
 	f := &table{}
 	require.NoError(t, opened(t, f).Create(t.Context(), lease.Lease{Key: "a", Counter: 3}))
-	assert.Equal(t, []string{"checkpointSubSequenceNumber", "leaseCounter", "leaseKey", "ownerSwitchesSinceCheckpoint"},
+	assert.Equal(t, []string{"checkpointSubSequenceNumber", "leaseCounter", "leaseKey", "ownerSwitchesSinceCheckpoint", "weirCounter"},
 		slices.Sorted(maps.Keys(f.put.Item)))
 	assert.Equal(t, "attribute_not_exists(leaseKey)", *f.put.ConditionExpression)
 }
