@@ -2,8 +2,10 @@ package kinesisclient_test
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -11,11 +13,13 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/aws/dynamolease"
 	"github.com/weirstream/weir/aws/kinesisclient"
 	"github.com/weirstream/weir/aws/kinesisserver"
 	"github.com/weirstream/weir/aws/kinesistest"
@@ -92,6 +96,25 @@ func TestGroup_overHTTP(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes some seconds")
 	}
+	runServed(t, newServed)
+}
+
+// And with leases in DynamoDB Local, which aws/clients/run leases starts.
+func TestGroup_overDynamoDB(t *testing.T) {
+	endpoint := os.Getenv("WEIR_DYNAMODB")
+	if endpoint == "" {
+		t.Skip("needs a DynamoDB: aws/clients/run leases starts one")
+	}
+	tables := dynamodb.New(dynamodb.Options{BaseEndpoint: &endpoint, Region: "us-east-1", Credentials: anybody})
+	runServed(t, func(w *world) {
+		newServed(w)
+		var err error
+		w.store, err = dynamolease.Open(w.Context(), tables, "group-"+rand.Text())
+		require.NoError(w, err)
+	})
+}
+
+func runServed(t *testing.T, open func(w *world)) {
 	for name, as := range map[string]client.Reading{"polling": {}, "fan-out": {Consumer: "c"}} {
 		for _, s := range groupScenarios {
 			if s.virtual {
@@ -99,7 +122,7 @@ func TestGroup_overHTTP(t *testing.T) {
 			}
 			t.Run(name+"/"+s.name, func(t *testing.T) {
 				t.Parallel()
-				inWorld(t, as, newServed, s.run)
+				inWorld(t, as, open, s.run)
 			})
 		}
 	}
