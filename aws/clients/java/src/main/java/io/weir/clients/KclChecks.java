@@ -28,6 +28,7 @@ import software.amazon.awssdk.services.kinesis.model.Shard;
 import software.amazon.kinesis.common.ConfigsBuilder;
 import software.amazon.kinesis.common.InitialPositionInStream;
 import software.amazon.kinesis.common.InitialPositionInStreamExtended;
+import software.amazon.kinesis.coordinator.CoordinatorConfig.ClientVersionConfig;
 import software.amazon.kinesis.coordinator.Scheduler;
 import software.amazon.kinesis.lifecycle.events.InitializationInput;
 import software.amazon.kinesis.lifecycle.events.LeaseLostInput;
@@ -36,6 +37,7 @@ import software.amazon.kinesis.lifecycle.events.ShardEndedInput;
 import software.amazon.kinesis.lifecycle.events.ShutdownRequestedInput;
 import software.amazon.kinesis.metrics.NullMetricsFactory;
 import software.amazon.kinesis.processor.ShardRecordProcessor;
+import software.amazon.kinesis.processor.ShardRecordProcessorFactory;
 import software.amazon.kinesis.retrieval.fanout.FanOutConfig;
 import software.amazon.kinesis.retrieval.polling.PollingConfig;
 
@@ -65,7 +67,12 @@ final class KclChecks {
     String account = Clients.newAccount();
     kinesis = Clients.kinesis(Clients.http(Protocol.HTTP2, false), Clients.HTTPS, account, Clients.LIMITED, watch);
     producer = Clients.kinesis(Clients.http(Protocol.HTTP1_1, false), Clients.HTTP, account, Clients.LIMITED);
-    dynamo = DynamoDbAsyncClient.builder().endpointOverride(URI.create(System.getenv("WEIR_DYNAMODB")))
+    dynamo = dynamo();
+  }
+
+  /** A client of the tables for leases. */
+  static DynamoDbAsyncClient dynamo() {
+    return DynamoDbAsyncClient.builder().endpointOverride(URI.create(System.getenv("WEIR_DYNAMODB")))
         .region(Clients.INSTANT).credentialsProvider(Clients.credentials("local")).build();
   }
 
@@ -164,15 +171,20 @@ final class KclChecks {
     }
   }
 
-  /** A worker that looks after its leases more often than the defaults have it. */
   private Scheduler worker() {
+    return scheduler(name, "worker-1", kinesis, dynamo, fanOut, ClientVersionConfig.CLIENT_VERSION_CONFIG_3X, 3000, Processor::new);
+  }
+
+  /** A worker of the application and stream of a name that looks after its leases more often than the defaults have it. */
+  static Scheduler scheduler(String name, String worker, KinesisAsyncClient kinesis, DynamoDbAsyncClient dynamo, boolean fanOut,
+      ClientVersionConfig version, long failoverMillis, ShardRecordProcessorFactory processors) {
     ConfigsBuilder c = new ConfigsBuilder(name, name, kinesis, dynamo,
         CloudWatchAsyncClient.builder().endpointOverride(URI.create("http://127.0.0.1:1")).region(Clients.INSTANT)
             .credentialsProvider(Clients.credentials("local")).build(), // metrics are off: nobody calls it
-        "worker-1", Processor::new);
+        worker, processors);
     InitialPositionInStreamExtended horizon =
         InitialPositionInStreamExtended.newInitialPosition(InitialPositionInStream.TRIM_HORIZON);
-    var leases = c.leaseManagementConfig().failoverTimeMillis(3000).shardSyncIntervalMillis(1000)
+    var leases = c.leaseManagementConfig().failoverTimeMillis(failoverMillis).shardSyncIntervalMillis(1000)
         .billingMode(BillingMode.PAY_PER_REQUEST).initialPositionInStream(horizon);
     leases.workerUtilizationAwareAssignmentConfig().inMemoryWorkerMetricsCaptureFrequencyMillis(200)
         .workerMetricsReporterFreqInMillis(1000);
@@ -180,7 +192,7 @@ final class KclChecks {
         ? new FanOutConfig(kinesis).streamName(name).applicationName(name).retryBackoffMillis(100)
         : new PollingConfig(name, kinesis).idleTimeBetweenReadsInMillis(200));
     return new Scheduler(c.checkpointConfig(),
-        c.coordinatorConfig().parentShardPollIntervalMillis(200).shardConsumerDispatchPollIntervalMillis(100),
+        c.coordinatorConfig().clientVersionConfig(version).parentShardPollIntervalMillis(200).shardConsumerDispatchPollIntervalMillis(100),
         leases, c.lifecycleConfig(), c.metricsConfig().metricsFactory(new NullMetricsFactory()), c.processorConfig(), retrieval);
   }
 

@@ -1,0 +1,412 @@
+// Package beside_test lets workers of the Kinesis Client Library and of weir's
+// group share one table of leases and one stream. ../run starts the server, the
+// table's database, and the tests.
+package beside_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/aws/dynamolease"
+	"github.com/weirstream/weir/aws/kinesisclient"
+)
+
+// patience is how long to wait for what is to come: the library elects a leader
+// anew two minutes after the last one was killed.
+const patience = 150 * time.Second
+
+const keys = 32 // each shard has some
+
+// A fleet is workers of both kinds on one stream, and what they processed.
+type fleet struct {
+	t             *testing.T
+	name, account string
+	how, version  string // how the stream is read, and the library's protocol for leases
+	journal       string
+	stream        *kinesisclient.Stream
+	workers       []*worker
+
+	mu   sync.Mutex // guards sent
+	sent map[string]int
+}
+
+// A worker is a process.
+type worker struct {
+	name string
+	*exec.Cmd
+	log *os.File
+}
+
+// TestBeside starts workers of both kinds in either order, kills each, and
+// changes the shards meanwhile: each record is processed, those of a key in
+// their order.
+func TestBeside(t *testing.T) {
+	if os.Getenv("WEIR_HTTPS") == "" || os.Getenv("WEIR_DYNAMODB") == "" {
+		t.Skip("needs a server and a DynamoDB: run aws/clients/run beside")
+	}
+	for i, c := range []struct {
+		how, version string
+		first        func(*fleet, string) *worker
+	}{
+		{"polling", "CLIENT_VERSION_CONFIG_COMPATIBLE_WITH_2X", (*fleet).weir},
+		{"fan-out", "CLIENT_VERSION_CONFIG_3X", (*fleet).library},
+	} {
+		t.Run(c.how, func(t *testing.T) {
+			t.Parallel()
+			f := newFleet(t, fmt.Sprintf("7%011d", i+1), c.how, c.version)
+			t.Cleanup(func() { f.record(!t.Failed()) })
+			f.live(c.first)
+		})
+	}
+}
+
+func newFleet(t *testing.T, account, how, version string) *fleet {
+	f := &fleet{
+		t: t, name: "beside-" + how, account: account, how: how, version: version, sent: make(map[string]int),
+		journal: filepath.Join(t.TempDir(), "journal"),
+	}
+	k, err := kinesisOf(account)
+	require.NoError(t, err)
+	_, err = k.CreateStream(t.Context(), &kinesis.CreateStreamInput{StreamName: &f.name, ShardCount: aws.Int32(4)})
+	require.NoError(t, err)
+	f.stream, err = kinesisclient.New(k, f.name)
+	require.NoError(t, err)
+	require.NoError(t, f.stream.WaitActive(t.Context()))
+	t.Cleanup(func() {
+		for _, w := range f.workers {
+			w.Process.Kill()
+			w.Wait()
+			w.log.Close()
+		}
+	})
+	return f
+}
+
+// live is what happens to a fleet.
+func (f *fleet) live(first func(*fleet, string) *worker) {
+	stop := f.produce()
+	f.await("the first worker", f.busy(first(f, "first")))
+	java, golang := f.workers[0], f.workers[0]
+	if java.isWeir() {
+		java = f.library("1")
+		f.await("the library's", f.busy(java))
+	} else {
+		golang = f.weir("1")
+		f.await("weir's", f.busy(golang))
+	}
+	f.split(2)
+	f.await("records after splits", f.allSoFar())
+
+	golang.kill()
+	f.await("all by the library", f.allSoFar())
+	golang = f.weir("2")
+	f.await("weir's again", f.busy(golang))
+	f.merge()
+	f.await("records after a merge", f.allSoFar())
+
+	f.end(java)
+	f.await("all by weir", f.allSoFar())
+	java = f.library("2")
+	if f.version == "CLIENT_VERSION_CONFIG_3X" { // takes what nobody has, and no more
+		f.end(golang)
+	}
+	f.await("the library's again", f.busy(java))
+	if f.version == "CLIENT_VERSION_CONFIG_3X" {
+		golang = f.weir("3")
+		f.await("weir's once more", f.busy(golang))
+	}
+	f.split(1)
+	java.kill()
+	f.await("all by weir again", f.allSoFar())
+	stop()
+	f.await("all", f.allSoFar())
+	f.end(golang)
+	f.verify()
+}
+
+// library starts a worker of the Kinesis Client Library.
+func (f *fleet) library(name string) *worker {
+	return f.start("java-"+name, exec.Command("java", "-Xmx256m", "-Dorg.slf4j.simpleLogger.defaultLogLevel="+level(),
+		"-cp", "../java/target/classes:../java/target/lib/*", "io.weir.clients.Worker"), f.version)
+}
+
+// level is the level of the library's log: what it says fills many files.
+func level() string {
+	if level := os.Getenv("WEIR_KCL_LOG"); level != "" {
+		return level
+	}
+	return "off"
+}
+
+// weir starts a worker of weir's group.
+func (f *fleet) weir(name string) *worker {
+	program, err := os.Executable()
+	require.NoError(f.t, err)
+	cmd := exec.Command(program)
+	cmd.Env = append(os.Environ(), isWorker+"=1")
+	return f.start("weir-"+name, cmd, "")
+}
+
+func (f *fleet) start(name string, cmd *exec.Cmd, version string) *worker {
+	f.t.Helper()
+	log, err := os.Create(filepath.Join("..", ".work", f.name+"-"+name+".log"))
+	require.NoError(f.t, err)
+	cmd.Args = append(cmd.Args, f.name, f.account, name, f.journal, f.how, version, fmt.Sprint(failover.Milliseconds()))
+	cmd.Stdout, cmd.Stderr = log, log
+	require.NoError(f.t, cmd.Start())
+	w := &worker{name, cmd, log}
+	f.workers = append(f.workers, w)
+	return w
+}
+
+func (w *worker) isWeir() bool { return strings.HasPrefix(w.name, "weir-") }
+
+// kill ends a worker at once.
+func (w *worker) kill() {
+	w.Process.Kill()
+	w.Wait()
+}
+
+// end tells a worker to end, and waits for it.
+func (f *fleet) end(w *worker) {
+	f.t.Helper()
+	require.NoError(f.t, w.Process.Signal(syscall.SIGTERM))
+	err := w.Wait()
+	if w.isWeir() {
+		assert.NoError(f.t, err)
+	}
+}
+
+// produce puts records, five times a second one of each key, until it is told to
+// stop. Their data are key and number.
+func (f *fleet) produce() (stop func()) {
+	end, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(time.Second / 5)
+		defer tick.Stop()
+		for {
+			select {
+			case <-end:
+				return
+			case <-tick.C:
+				f.putOne()
+			}
+		}
+	}()
+	stop = sync.OnceFunc(func() { close(end); <-done })
+	f.t.Cleanup(stop)
+	return stop
+}
+
+// putOne puts one record of each key.
+func (f *fleet) putOne() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var entries []weir.Entry
+	for i := range keys {
+		key := fmt.Sprint("key-", i)
+		entries = append(entries, weir.Entry{PartitionKey: key, Data: fmt.Appendf(nil, "%s %d", key, f.sent[key])})
+	}
+	results, err := f.stream.PutRecords(context.WithoutCancel(f.t.Context()), entries)
+	if !assert.NoError(f.t, err) {
+		return
+	}
+	for i, r := range results {
+		if assert.NoError(f.t, r.Err) {
+			f.sent[entries[i].PartitionKey]++
+		}
+	}
+}
+
+// open returns the open shards, by id.
+func (f *fleet) open() []weir.Shard {
+	f.t.Helper()
+	shards, err := f.stream.Shards(f.t.Context())
+	require.NoError(f.t, err)
+	return slices.DeleteFunc(shards, func(s weir.Shard) bool { return !s.IsOpen() })
+}
+
+// split splits the first n open shards.
+func (f *fleet) split(n int) {
+	f.t.Helper()
+	for _, s := range f.open()[:n] {
+		require.NoError(f.t, f.stream.SplitShard(f.t.Context(), s.ID, weir.HashKey{}))
+	}
+}
+
+// merge merges the first open shard with the one that adjoins it.
+func (f *fleet) merge() {
+	f.t.Helper()
+	open := f.open()
+	for _, s := range open {
+		if open[0].HashKeyRange.Adjoins(s.HashKeyRange) {
+			require.NoError(f.t, f.stream.MergeShards(f.t.Context(), open[0].ID, s.ID))
+			return
+		}
+	}
+	require.FailNow(f.t, "nothing adjoins", "%v", open[0])
+}
+
+// A line of the journal is a record as a worker processed it.
+type line struct {
+	worker, shard, key string
+	number             int
+}
+
+// lines reads the journal, whose order is that in which records were processed.
+func (f *fleet) lines() (list []line) {
+	f.t.Helper()
+	text, err := os.ReadFile(f.journal)
+	if os.IsNotExist(err) {
+		return nil
+	}
+	require.NoError(f.t, err)
+	for each := range strings.Lines(string(text)) {
+		var l line
+		if !strings.HasSuffix(each, "\n") {
+			break // it is being written
+		}
+		_, err := fmt.Sscan(each, &l.worker, &l.shard, &l.key, &l.number)
+		require.NoError(f.t, err, each)
+		list = append(list, l)
+	}
+	return list
+}
+
+// await looks at the journal until it is as it should be.
+func (f *fleet) await(what string, is func([]line) bool) {
+	f.t.Helper()
+	begin := time.Now()
+	tick := time.NewTicker(time.Second / 5)
+	defer tick.Stop()
+	for late := time.After(patience); ; {
+		lines := f.lines()
+		if is(lines) {
+			f.t.Logf("%s: %d lines, after %v", what, len(lines), time.Since(begin).Round(time.Second/10))
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-late:
+			require.FailNow(f.t, "no sign of "+what, "%d lines after %v; %s", len(lines), patience, f.leases())
+		}
+	}
+}
+
+// busy is that a worker has processed records since.
+func (f *fleet) busy(w *worker) func([]line) bool {
+	const records = 50
+	before := len(f.lines())
+	return func(lines []line) bool {
+		n := 0
+		for _, l := range lines[before:] {
+			if l.worker == w.name {
+				n++
+			}
+		}
+		return n >= records
+	}
+}
+
+// allSoFar is that all records have been processed that were put by now.
+func (f *fleet) allSoFar() func([]line) bool {
+	f.mu.Lock()
+	want := make(map[string]int)
+	for key, n := range f.sent {
+		want[key] = n
+	}
+	f.mu.Unlock()
+	return func(lines []line) bool {
+		next := make(map[string]int)
+		for _, l := range lines {
+			if l.number == next[l.key] {
+				next[l.key]++
+			}
+		}
+		for key, n := range want {
+			if next[key] < n {
+				return false
+			}
+		}
+		return true
+	}
+}
+
+// leases tells what is in the table.
+func (f *fleet) leases() string {
+	store, err := dynamolease.Open(f.t.Context(), tables(), f.name)
+	if err != nil {
+		return err.Error()
+	}
+	list, err := store.List(f.t.Context())
+	if err != nil {
+		return err.Error()
+	}
+	var text strings.Builder
+	for _, l := range list {
+		fmt.Fprintf(&text, "\n%+v", l)
+	}
+	return text.String()
+}
+
+// verify sees to it that each record was processed, and of its key in order the
+// first time that it was.
+func (f *fleet) verify() {
+	f.t.Helper()
+	type record struct {
+		key    string
+		number int
+	}
+	next, workers, again := make(map[string]int), make(map[string]int), make(map[string]int)
+	by := make(map[record]string)
+	for _, l := range f.lines() {
+		workers[l.worker]++
+		r := record{l.key, l.number}
+		switch {
+		case l.number == next[l.key]:
+			next[l.key]++
+			by[r] = l.worker
+		case l.number < next[l.key]:
+			again[l.worker+" after "+by[r]]++
+		default:
+			assert.Fail(f.t, "out of order", "%s processed %s %d of %s before %d", l.worker, l.key, l.number, l.shard, next[l.key])
+		}
+	}
+	assert.Equal(f.t, f.sent, next)
+	f.t.Logf("processed: %v; again: %v", workers, again)
+}
+
+// record adds a result to those of all clients.
+func (f *fleet) record(pass bool) {
+	jars, err := filepath.Glob("../java/target/lib/amazon-kinesis-client-*.jar")
+	require.NoError(f.t, err)
+	require.Len(f.t, jars, 1)
+	out, err := json.Marshal(map[string]any{
+		"client": "weir's group beside the Kinesis Client Library", "protocol": "-",
+		"version": "with " + strings.TrimSuffix(filepath.Base(jars[0]), ".jar"),
+		"check":   f.how + ": every record, in order for each key, while workers of both are killed and shards change", "pass": pass,
+	})
+	require.NoError(f.t, err)
+	results, err := os.OpenFile(os.Getenv("WEIR_RESULTS"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	require.NoError(f.t, err)
+	defer results.Close()
+	_, err = results.Write(append(out, '\n'))
+	require.NoError(f.t, err)
+}
