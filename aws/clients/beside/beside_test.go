@@ -25,6 +25,7 @@ import (
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/aws/dynamolease"
 	"github.com/weirstream/weir/aws/kinesisclient"
+	"github.com/weirstream/weir/lease"
 )
 
 // patience is how long to wait for what is to come: the library elects a leader
@@ -112,12 +113,14 @@ func (f *fleet) live(first func(*fleet, string) *worker) {
 	}
 	f.split(2)
 	f.await("records after splits", f.allSoFar())
+	f.await("both at work", f.busy(java, golang))
 
 	golang.kill()
+	f.merge(golang)
 	f.await("all by the library", f.allSoFar())
 	golang = f.weir("2")
 	f.await("weir's again", f.busy(golang))
-	f.merge()
+	f.merge(nil)
 	f.await("records after a merge", f.allSoFar())
 
 	f.end(java)
@@ -132,7 +135,9 @@ func (f *fleet) live(first func(*fleet, string) *worker) {
 		f.await("weir's once more", f.busy(golang))
 	}
 	f.split(1)
+	f.await("records after another split", f.allSoFar())
 	java.kill()
+	f.merge(java)
 	f.await("all by weir again", f.allSoFar())
 	stop()
 	f.await("all", f.allSoFar())
@@ -251,17 +256,29 @@ func (f *fleet) split(n int) {
 	}
 }
 
-// merge merges the first open shard with the one that adjoins it.
-func (f *fleet) merge() {
+// merge merges two shards that adjoin. If there is a worker that was killed, one
+// of them is its own, and the other another's, unless it has none or all: that is
+// read to its end before anybody takes the first, and the child must wait for
+// both.
+func (f *fleet) merge(killed *worker) {
 	f.t.Helper()
+	owned := make(map[string]bool)
+	for _, l := range f.leases() {
+		owned[l.Key] = killed != nil && l.Owner == killed.name
+	}
+	var pair []weir.ShardID
 	open := f.open()
-	for _, s := range open {
-		if open[0].HashKeyRange.Adjoins(s.HashKeyRange) {
-			require.NoError(f.t, f.stream.MergeShards(f.t.Context(), open[0].ID, s.ID))
-			return
+	for _, a := range open {
+		for _, b := range open {
+			apart := owned[a.ID.String()] != owned[b.ID.String()]
+			if a.HashKeyRange.Adjoins(b.HashKeyRange) && (pair == nil || apart) {
+				pair = []weir.ShardID{a.ID, b.ID}
+			}
 		}
 	}
-	require.FailNow(f.t, "nothing adjoins", "%v", open[0])
+	require.NotNil(f.t, pair)
+	f.t.Logf("merging %v and %v; of a killed worker: %v, %v", pair[0], pair[1], owned[pair[0].String()], owned[pair[1].String()])
+	require.NoError(f.t, f.stream.MergeShards(f.t.Context(), pair[0], pair[1]))
 }
 
 // A line of the journal is a record as a worker processed it.
@@ -305,23 +322,21 @@ func (f *fleet) await(what string, is func([]line) bool) {
 		select {
 		case <-tick.C:
 		case <-late:
-			require.FailNow(f.t, "no sign of "+what, "%d lines after %v; %s", len(lines), patience, f.leases())
+			require.FailNow(f.t, "no sign of "+what, "%d lines after %v; leases: %+v", len(lines), patience, f.leases())
 		}
 	}
 }
 
-// busy is that a worker has processed records since.
-func (f *fleet) busy(w *worker) func([]line) bool {
+// busy is that workers have processed records since, each some.
+func (f *fleet) busy(workers ...*worker) func([]line) bool {
 	const records = 50
 	before := len(f.lines())
 	return func(lines []line) bool {
-		n := 0
+		n := make(map[string]int)
 		for _, l := range lines[before:] {
-			if l.worker == w.name {
-				n++
-			}
+			n[l.worker]++
 		}
-		return n >= records
+		return !slices.ContainsFunc(workers, func(w *worker) bool { return n[w.name] < records })
 	}
 }
 
@@ -334,12 +349,7 @@ func (f *fleet) allSoFar() func([]line) bool {
 	}
 	f.mu.Unlock()
 	return func(lines []line) bool {
-		next := make(map[string]int)
-		for _, l := range lines {
-			if l.number == next[l.key] {
-				next[l.key]++
-			}
-		}
+		next := f.inOrder(lines)
 		for key, n := range want {
 			if next[key] < n {
 				return false
@@ -349,47 +359,46 @@ func (f *fleet) allSoFar() func([]line) bool {
 	}
 }
 
-// leases tells what is in the table.
-func (f *fleet) leases() string {
-	store, err := dynamolease.Open(f.t.Context(), tables(), f.name)
-	if err != nil {
-		return err.Error()
-	}
-	list, err := store.List(f.t.Context())
-	if err != nil {
-		return err.Error()
-	}
-	var text strings.Builder
-	for _, l := range list {
-		fmt.Fprintf(&text, "\n%+v", l)
-	}
-	return text.String()
-}
-
-// verify sees to it that each record was processed, and of its key in order the
-// first time that it was.
-func (f *fleet) verify() {
+// inOrder sees to it that of each key the records were processed in order, the
+// first time that each was, and returns the first that was not, of each key.
+func (f *fleet) inOrder(lines []line) (next map[string]int) {
 	f.t.Helper()
-	type record struct {
-		key    string
-		number int
-	}
-	next, workers, again := make(map[string]int), make(map[string]int), make(map[string]int)
-	by := make(map[record]string)
-	for _, l := range f.lines() {
-		workers[l.worker]++
-		r := record{l.key, l.number}
-		switch {
-		case l.number == next[l.key]:
+	next = make(map[string]int)
+	for _, l := range lines {
+		require.LessOrEqual(f.t, l.number, next[l.key], "%s processed %s %d, of %s, before %d", l.worker, l.key, l.number, l.shard, next[l.key])
+		if l.number == next[l.key] {
 			next[l.key]++
-			by[r] = l.worker
-		case l.number < next[l.key]:
-			again[l.worker+" after "+by[r]]++
-		default:
-			assert.Fail(f.t, "out of order", "%s processed %s %d of %s before %d", l.worker, l.key, l.number, l.shard, next[l.key])
 		}
 	}
-	assert.Equal(f.t, f.sent, next)
+	return next
+}
+
+// leases returns what is in the table.
+func (f *fleet) leases() []lease.Lease {
+	f.t.Helper()
+	store, err := dynamolease.Open(f.t.Context(), tables(), f.name)
+	require.NoError(f.t, err)
+	list, err := store.List(f.t.Context())
+	require.NoError(f.t, err)
+	return list
+}
+
+// verify sees to it that each record was processed, and of its key in order, and
+// tells which workers were given again what which others had processed.
+func (f *fleet) verify() {
+	f.t.Helper()
+	lines := f.lines()
+	assert.Equal(f.t, f.sent, f.inOrder(lines))
+	workers, again, by := make(map[string]int), make(map[string]int), make(map[string]string)
+	for _, l := range lines {
+		workers[l.worker]++
+		record := fmt.Sprint(l.key, l.number)
+		if first, seen := by[record]; seen {
+			again[l.worker+" after "+first]++
+		} else {
+			by[record] = l.worker
+		}
+	}
 	f.t.Logf("processed: %v; again: %v", workers, again)
 }
 
