@@ -36,10 +36,13 @@ func (m *mark) pass(records []weir.Record, last bool) (rest []weir.Record, lost 
 	was := *m
 	*m = mark{}
 	if len(records) == 0 {
-		if was.number.Index() == 0 { // the shard's beginning is no record
+		switch {
+		case was.number.Index() == 0: // the shard's beginning is no record
 			return records, 0
+		case was.after:
+			return records, 1
 		}
-		return records, 1
+		return records, 2 // itself, and what may have come after it
 	}
 	first := records[0].SequenceNumber
 	if first == was.number {
@@ -63,5 +66,5 @@ type losses struct{ n atomic.Int64 }
 // is not there any more behind which the reader was to go on shows it. On weir's
 // own endpoint the number is exact while records follow; on the service it is
 // the most there can have been. A shard that ended meanwhile, with nothing left
-// of it, counts as one.
+// of it, counts as one more.
 func (l *losses) Lost() int64 { return l.n.Load() }
