@@ -20,6 +20,7 @@ import (
 	"github.com/weirstream/weir/cmd/weir/internal/line"
 	"github.com/weirstream/weir/cmd/weir/internal/tail"
 	"github.com/weirstream/weir/cmd/weir/internal/usage"
+	"github.com/weirstream/weir/eventpattern"
 )
 
 // tailFlags are the flags of weir tail.
@@ -28,6 +29,7 @@ type tailFlags struct {
 	from   flagval.Position
 	shards []string
 	keys   []string
+	filter pattern
 	follow bool
 	count  int
 	json   bool
@@ -50,11 +52,16 @@ not plain text is shown in quotes, or in base64 behind "base64:". With --json a 
 an object, the one that weir consume gives to its command; with --raw it is the data and
 nothing else. Aggregated records are taken apart, unless --whole.
 
+--filter is a pattern of EventBridge and of Lambda's filters, such as '{"total":[{"numeric":
+[">",100]}]}': only records are shown whose data is a JSON object that it matches. One that
+is too complex to decide is shown, too. docs/eventpattern.md has the language.
+
 The order of a shard is kept, and that of its parents. Tail reads by GetRecords, which
 spends the read quota of the shards.`,
 		Example: `  weir tail orders --endpoint http://127.0.0.1:4567 --from -5m
   weir tail ./orders --key customer-7
-  weir tail orders --follow --raw | jq .total`,
+  weir tail orders --follow --raw | jq .total
+  weir tail orders --filter '{"country":["de",{"prefix":"f"}]}' -n 10`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usage.Errorf("one stream is needed, by name or directory; %d given", len(args))
@@ -69,6 +76,7 @@ spends the read quota of the shards.`,
 	flags.Var(&f.from, "from", "where to begin: horizon, latest, a time, or how long ago, such as -5m; with --follow latest if it is not given")
 	flags.StringArrayVar(&f.shards, "shard", nil, "only this `SHARD`, by id or number; may be given again")
 	flags.StringArrayVar(&f.keys, "key", nil, "only records of this partition `KEY`; may be given again")
+	flags.Var(&f.filter, "filter", "only records whose data is a JSON object that this matches")
 	flags.BoolVarP(&f.follow, "follow", "f", false, "go on at the tip, until ctrl-C")
 	flags.VarP(flagval.Int{Value: &f.count, Min: 1, Max: 1 << 31}, "count", "n", "end after so many records")
 	flags.BoolVar(&f.json, "json", false, "print each record as a JSON object")
@@ -76,6 +84,34 @@ spends the read quota of the shards.`,
 	flags.BoolVar(&f.whole, "whole", false, "leave aggregated records whole")
 	usage.AddGroups(c)
 	return c
+}
+
+// A pattern is the value of a flag. The zero value shows all.
+type pattern struct {
+	text     string
+	compiled *eventpattern.Pattern
+}
+
+// Set sets the pattern from text.
+func (p *pattern) Set(text string) (err error) {
+	p.text = text
+	p.compiled, err = eventpattern.Compile([]byte(text))
+	return err
+}
+
+// String returns what was set.
+func (p *pattern) String() string { return p.text }
+
+// Type returns what help calls the value.
+func (p *pattern) Type() string { return "PATTERN" }
+
+// shows reports whether a record is to be shown. What could not be decided is.
+func (p *pattern) shows(data []byte) bool {
+	if p.compiled == nil {
+		return true
+	}
+	matches, err := p.compiled.Match(data)
+	return matches || errors.Is(err, eventpattern.ErrTooComplex)
 }
 
 // errEnough says that as many records were printed as were asked for.
@@ -101,7 +137,7 @@ func (f *tailFlags) run(c *cobra.Command, name string, getenv func(string) strin
 	}
 	out, printed := c.OutOrStdout(), 0
 	err = tail.Read(ctx, request, func(r tail.Record) error {
-		if len(f.keys) > 0 && !slices.Contains(f.keys, r.PartitionKey) {
+		if len(f.keys) > 0 && !slices.Contains(f.keys, r.PartitionKey) || !f.filter.shows(r.Data) {
 			return nil
 		}
 		if err := f.print(out, stream.Name(), r); err != nil {

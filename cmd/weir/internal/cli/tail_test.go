@@ -124,6 +124,19 @@ func TestTail_showsWhatATerminalCouldTakeForSomethingElse(t *testing.T) {
 	assert.Contains(t, out, "base64:84maw")
 }
 
+func TestTail_filter(t *testing.T) {
+	dir := t.TempDir()
+	s := openStream(t, dir)
+	for _, data := range []string{`{"total":5}`, `{"total":500}`, "no JSON", `{"total":"500"}`, `{"total":101,"x":[]}`} {
+		_, err := s.PutRecord(t.Context(), "k", []byte(data))
+		require.NoError(t, err)
+	}
+	require.NoError(t, s.Close())
+	status, out, errs := weir(t, "", "tail", dir, "--raw", "--filter", `{"total":[{"numeric":[">",100]}]}`)
+	require.Zero(t, status, errs)
+	assert.Equal(t, `{"total":500}`+"\n"+`{"total":101,"x":[]}`+"\n", out)
+}
+
 func TestTail_badInput(t *testing.T) {
 	dir, _ := storedStream(t)
 	for name, c := range map[string]struct {
@@ -138,6 +151,7 @@ func TestTail_badInput(t *testing.T) {
 		"no position":        {[]string{dir, "--from", "yesterday"}, "must be horizon, latest, a time"},
 		"no shard's name":    {[]string{dir, "--shard", "x"}, `--shard "x": must be an id such as shardId-000000000003, or its number`},
 		"no such shard":      {[]string{dir, "--shard", "7"}, "stream orders, shardId-000000000007: shard not found"},
+		"no pattern":         {[]string{dir, "--filter", `{"total":5}`}, `total`},
 		"no records":         {[]string{dir, "-n", "0"}, "must be"},
 		"no end":             {[]string{dir, "--follow"}, "nobody puts into"},
 		"a directory's host": {[]string{dir, "--endpoint", "http://127.0.0.1:1"}, "is a directory"},
