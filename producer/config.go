@@ -50,7 +50,9 @@ type Config struct {
 	// MaxBytes bounds the memory that records take from the put until their outcome
 	// was told: their data and keys, twice if they are aggregated, and 512 bytes
 	// for each. Zero means 32 MiB. A put beyond it waits, first come, first served;
-	// with RefuseFull it gives [ErrFull] instead.
+	// with RefuseFull it gives [ErrFull] instead. So does one to a shard that has
+	// more waiting than there is room left: what one shard cannot take leaves a
+	// half to the others.
 	MaxBytes   int64
 	RefuseFull bool
 

@@ -21,8 +21,8 @@ var (
 	// ErrTooLarge says that a record is larger than [Config.RecordBytes]. It was
 	// not taken in.
 	ErrTooLarge = errors.New("too large")
-	// ErrFull says that [Config.MaxBytes] were held and [Config.RefuseFull] is
-	// set. The record was not taken in.
+	// ErrFull says that there was no room within [Config.MaxBytes], and that
+	// [Config.RefuseFull] is set. The record was not taken in.
 	ErrFull = errors.New("the buffer is full")
 	// ErrMismatch says that a call was answered with another number of results
 	// than it had records: nobody knows what was stored, and nothing of it is put

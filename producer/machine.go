@@ -93,6 +93,22 @@ const recordBytes = 512
 // hasRoom reports whether so many bytes more are within the bound.
 func (m *machine) hasRoom(size int) bool { return m.bytes+int64(size) <= m.c.maxBytes }
 
+// isCrowded reports whether the lane of a hash key has more waiting than there
+// is room left. So what one shard cannot take leaves half of the room to the
+// others, and what n shards cannot take a part of n + 1.
+func (m *machine) isCrowded(hash weir.HashKey) bool {
+	left := m.c.maxBytes - m.bytes
+	if len(m.lanes) == 1 || m.bytes <= left {
+		return false
+	}
+	l := m.laneOf(hash)
+	waits := l.size + int64(l.count)*recordBytes
+	if m.c.aggregate {
+		waits += l.size
+	}
+	return waits > left
+}
+
 // reserve takes room for a record that is to be added.
 func (m *machine) reserve(size int) { m.bytes += int64(size) }
 

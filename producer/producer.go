@@ -34,9 +34,11 @@ type Producer struct {
 	mu      sync.Mutex // guards what follows; never held over a call of anything
 	m       *machine
 	workers int
-	timer   *time.Timer   // nil until it is needed
-	timerAt time.Duration // when it runs out; never if it does not run
-	waiters list.List     // of *waiter: for room, in order
+	timer   *time.Timer    // nil until it is needed
+	timerAt time.Duration  // when it runs out; never if it does not run
+	waiters list.List      // of *waiter: for room, in order
+	short   bool           // there is too little for the first of them
+	crowded map[*lane]bool // those of which waiters have to wait for their shard
 	flushes []*flush
 	closed  bool          // nothing is taken in any more
 	ending  bool          // nothing is begun any more
@@ -50,7 +52,7 @@ func New(config Config) (*Producer, error) {
 		return nil, fmt.Errorf("producer: %w", err)
 	}
 	c := config.withDefaults()
-	p := &Producer{c: c, epoch: time.Now(), timerAt: never, over: make(chan struct{})}
+	p := &Producer{c: c, epoch: time.Now(), timerAt: never, crowded: make(map[*lane]bool), over: make(chan struct{})}
 	p.base, p.stop = context.WithCancelCause(context.Background())
 	s := c.settings(p.epoch)
 	p.needs, p.m = s.needsMap, newMachine(s, rand.New(c.Random))
@@ -145,8 +147,8 @@ func (p *Producer) PutAsync(ctx context.Context, e weir.Entry, done func(Outcome
 	now := p.now()
 	p.mu.Lock()
 	size := p.m.sizeOf(&e)
-	if p.closed || p.waiters.Len() > 0 || !p.m.hasRoom(size) {
-		if err := p.waitForRoom(ctx, size); err != nil { // it lets go of the mutex
+	if p.closed || p.mustWait(hash, size) {
+		if err := p.waitForRoom(ctx, hash, size); err != nil { // it lets go of the mutex
 			return err
 		}
 		now = p.now()
@@ -212,24 +214,43 @@ func (e *tooLarge) Is(target error) bool {
 
 // A waiter waits for room. It has it when ready is closed and err is nil.
 type waiter struct {
+	hash  weir.HashKey
 	size  int
 	ready chan struct{}
 	err   error
 }
 
+// mustWait reports whether a record has to wait for room: because there is none,
+// or because others wait that came before. It is called with the mutex held.
+func (p *Producer) mustWait(hash weir.HashKey, size int) bool {
+	if p.waiters.Len() == 0 {
+		return !p.m.hasRoom(size) || p.m.isCrowded(hash)
+	}
+	// Those that wait for their shard alone may be overtaken by others.
+	return p.short || !p.m.hasRoom(size) || p.m.isCrowded(hash) || p.crowded[p.m.laneOf(hash)]
+}
+
 // waitForRoom waits until a record has room, which it is given then. It is
 // called with the mutex held, and lets go of it.
-func (p *Producer) waitForRoom(ctx context.Context, size int) error {
+func (p *Producer) waitForRoom(ctx context.Context, hash weir.HashKey, size int) error {
 	if p.closed {
 		p.mu.Unlock()
 		return errClosed
 	}
-	if held := p.m.bytes; p.c.RefuseFull {
+	if held, room := p.m.bytes, p.m.hasRoom(size); p.c.RefuseFull {
 		p.mu.Unlock()
+		if room {
+			return fmt.Errorf("producer: %w for its shard: %d of %d bytes are held, most of them for it", ErrFull, held, p.c.MaxBytes)
+		}
 		return fmt.Errorf("producer: %w: %d of %d bytes are held, the record takes %d", ErrFull, held, p.c.MaxBytes, size)
 	}
-	w := &waiter{size: size, ready: make(chan struct{})}
+	w := &waiter{hash: hash, size: size, ready: make(chan struct{})}
 	place := p.waiters.PushBack(w)
+	if l := p.m.laneOf(hash); p.m.isCrowded(hash) {
+		p.crowded[l] = true
+	} else if !p.m.hasRoom(size) {
+		p.short = true
+	}
 	p.mu.Unlock()
 	select {
 	case <-w.ready:
@@ -251,15 +272,26 @@ func (p *Producer) waitForRoom(ctx context.Context, size int) error {
 }
 
 // giveRoom lets those in who wait for room, in order, as far as there is some.
+// Only those whose shard has too much of it are passed over. It notes what is
+// waited for. It is called with the mutex held.
 func (p *Producer) giveRoom() {
-	for place := p.waiters.Front(); place != nil; place = p.waiters.Front() {
-		w := place.Value.(*waiter)
-		if !p.m.hasRoom(w.size) {
+	p.short = false
+	clear(p.crowded)
+	for place := p.waiters.Front(); place != nil; {
+		w, next := place.Value.(*waiter), place.Next()
+		l := p.m.laneOf(w.hash)
+		switch {
+		case p.crowded[l] || p.m.isCrowded(w.hash):
+			p.crowded[l] = true
+		case !p.m.hasRoom(w.size):
+			p.short = true
 			return
+		default:
+			p.m.reserve(w.size)
+			p.waiters.Remove(place)
+			close(w.ready)
 		}
-		p.m.reserve(w.size)
-		p.waiters.Remove(place)
-		close(w.ready)
+		place = next
 	}
 }
 

@@ -435,6 +435,40 @@ func TestProducer_sharesAShard(t *testing.T) {
 	})
 }
 
+// Hundreds wait for room with records of a shard that cannot take them, and one
+// with a record of another shard does not.
+func TestProducer_hotShardsLeaveRoomToOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStream(t, weir.Config{Shards: 2})
+		require.NotEqual(t, s.ShardOf("a"), s.ShardOf("b"))
+		p := newProducer(t, producer.Config{Stream: client.Embedded(s), TTL: time.Hour, MaxBytes: 4 << 20})
+		ctx, stop := context.WithCancel(t.Context())
+		var hot sync.WaitGroup
+		var put atomic.Int64
+		for range 500 {
+			hot.Go(func() {
+				for p.PutAsync(ctx, entry("a", "x"), nil) == nil {
+					put.Add(1)
+				}
+			})
+		}
+		time.Sleep(10 * time.Second)
+		for range 200 {
+			began := time.Now()
+			o, err := p.Put(t.Context(), entry("b", "x"))
+			require.NoError(t, err)
+			assert.Less(t, time.Since(began), 50*time.Millisecond)
+			assert.Less(t, o.Took, 50*time.Millisecond)
+			time.Sleep(100 * time.Millisecond)
+		}
+		m := p.Metrics()
+		assert.InDelta(t, 2<<20, m.Bytes, 200<<10, "a half of the room")
+		assert.InDelta(t, 31_000, put.Load()-int64(m.Records), 2000, "which is enough for the shard")
+		stop()
+		hot.Wait()
+	})
+}
+
 // Nothing is left running where there is nothing to do.
 func TestProducer_restsWithoutGoroutines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
