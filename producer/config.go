@@ -48,7 +48,7 @@ type Config struct {
 	RecordBytes int
 
 	// MaxBytes bounds the memory that records take from the put until their outcome
-	// was told: their data and keys, twice if they are aggregated, and 512 bytes
+	// was told: their data and keys, twice if they are aggregated, and 768 bytes
 	// for each. Zero means 32 MiB. A put beyond it waits, first come, first served;
 	// with RefuseFull it gives [ErrFull] instead. So does one to a shard that has
 	// more waiting than there is room left: what one shard cannot take leaves a

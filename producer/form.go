@@ -82,7 +82,7 @@ func (m *machine) form() (b *batch) {
 	}
 	if b.ends == nil { // what lingers may as well come along
 		for _, l := range m.active {
-			if l.busy == 0 && l.fresh.first != nil && m.now >= max(l.notBefore, m.affordable(l)) && !m.take(b, l) {
+			if l.busy == 0 && l.fresh.n > 0 && m.now >= max(l.notBefore, m.affordable(l)) && !m.take(b, l) {
 				break
 			}
 		}
@@ -161,15 +161,39 @@ func (m *machine) pay(l *lane, size int) bool {
 
 // pull takes the record out of a lane that peek returned.
 func (m *machine) pull(l *lane, r *record) {
-	if r == l.fresh.first {
+	if r == l.fresh.first() {
 		m.takeFresh(l)
 	} else {
 		m.takeLater(l)
 	}
 }
 
+// takeRun takes records as they are that nothing slows down: none has come back,
+// and no limit is to be asked.
+func (m *machine) takeRun(b *batch, l *lane) (room bool) {
+	n, bytes := 0, 0
+	items, entries := b.items, b.entries
+	for room = true; n < l.fresh.n; n++ {
+		r := *l.fresh.at(n)
+		size := r.bytes()
+		if len(items) == m.c.batchRecords || b.bytes+bytes+size > m.c.batchBytes {
+			room = false
+			break
+		}
+		bytes += size
+		items, entries = append(items, r), append(entries, r.entry())
+	}
+	b.items, b.entries, b.bytes = items, entries, b.bytes+bytes
+	l.fresh.skip(n)
+	m.count(l, -n, -bytes)
+	return room
+}
+
 // takeSingles takes records as they are.
 func (m *machine) takeSingles(b *batch, l *lane) (room bool) {
+	if !l.limited && len(l.later) == 0 {
+		return m.takeRun(b, l)
+	}
 	for r := m.peek(l); r != nil; r = m.peek(l) {
 		size := r.bytes()
 		if !m.fits(b, size) {
@@ -197,38 +221,25 @@ const looked = 4
 // takeDistinct takes the first record of each partition key: nobody promises
 // that a call keeps the order of its entries, and one of them may fail alone.
 func (m *machine) takeDistinct(b *batch, l *lane) (room bool) {
-	var before *record
-	for r, left := l.fresh.first, looked*m.c.batchRecords; r != nil && left > 0; left-- {
-		next, size := r.next, r.bytes()
+	room = true
+	var kept []*record
+	n, most := 0, min(l.fresh.n, looked*m.c.batchRecords)
+	for ; n < most; n++ {
+		r := *l.fresh.at(n)
 		if _, there := b.keys[r.key]; there {
-			before, r = r, next
+			kept = append(kept, r)
 			continue
 		}
-		if !m.fits(b, size) {
-			return false
-		}
-		if !m.pay(l, size) {
+		size := r.bytes()
+		if room = m.fits(b, size); !room || !m.pay(l, size) {
 			break
 		}
-		l.fresh.remove(r, before)
-		m.count(l, r, -1)
+		m.count(l, -1, -size)
 		b.keys[r.key] = struct{}{}
 		b.add(r, size)
-		r = next
 	}
-	return true
-}
-
-// remove removes a record that comes after another one, or first if that is nil.
-func (q *queue) remove(r, before *record) {
-	if before == nil {
-		q.pop()
-		return
-	}
-	before.next, r.next = r.next, nil
-	if before.next == nil {
-		q.last = before
-	}
+	l.fresh.keep(n, kept)
+	return room
 }
 
 // takeAggregates takes records in groups of which each is to be an aggregate.

@@ -31,69 +31,6 @@ type lane struct {
 	raised         time.Duration // when share was last looked at
 }
 
-// A queue is records linked by next. The zero value is empty.
-type queue struct{ first, last *record }
-
-func (q *queue) push(r *record) {
-	if q.last == nil {
-		q.first = r
-	} else {
-		q.last.next = r
-	}
-	q.last = r
-}
-
-func (q *queue) pop() *record {
-	r := q.first
-	q.first, r.next = r.next, nil
-	if q.first == nil {
-		q.last = nil
-	}
-	return r
-}
-
-// insert puts a record where its number says, looking from a record in the list
-// that has a smaller one, or from the first one if that is nil.
-func (q *queue) insert(r, from *record) {
-	if q.last == nil || q.last.n < r.n {
-		q.push(r)
-		return
-	}
-	if from == nil {
-		if r.n < q.first.n {
-			r.next, q.first = q.first, r
-			return
-		}
-		from = q.first
-	}
-	for from.next.n < r.n {
-		from = from.next
-	}
-	r.next, from.next = from.next, r
-}
-
-// A schedule is a heap of records by when they are due.
-type schedule []*record
-
-func (s schedule) Len() int { return len(s) }
-func (s schedule) Less(i, j int) bool {
-	a, b := s[i].troubles.due, s[j].troubles.due
-	return a < b || a == b && s[i].n < s[j].n
-}
-func (s schedule) Swap(i, j int) { s[i], s[j] = s[j], s[i] }
-
-// Push is for package heap, as Pop is.
-func (s *schedule) Push(r any) { *s = append(*s, r.(*record)) }
-
-// Pop removes the last one.
-func (s *schedule) Pop() any {
-	old := *s
-	r := old[len(old)-1]
-	old[len(old)-1] = nil
-	*s = old[:len(old)-1]
-	return r
-}
-
 func (m *machine) newLane(id weir.ShardID, known bool, keys weir.HashKeyRange) *lane {
 	l := &lane{id: id, known: known, keys: keys, place: -1, share: 1, raised: m.now}
 	if !known {
@@ -108,14 +45,14 @@ func (m *machine) newLane(id weir.ShardID, known bool, keys weir.HashKeyRange) *
 // takeFresh takes a lane's first record out of it.
 func (m *machine) takeFresh(l *lane) *record {
 	r := l.fresh.pop()
-	m.count(l, r, -1)
+	m.count(l, -1, -r.bytes())
 	return r
 }
 
 // takeLater takes the first one out of those that came back.
 func (m *machine) takeLater(l *lane) *record {
 	r := heap.Pop(&l.later).(*record)
-	m.count(l, r, -1)
+	m.count(l, -1, -r.bytes())
 	return r
 }
 
@@ -126,7 +63,7 @@ func (m *machine) due(l *lane) time.Duration {
 		return never
 	}
 	wish := never
-	if r := l.fresh.first; r != nil {
+	if r := l.fresh.first(); r != nil {
 		switch {
 		case m.c.linger == 0, r.n <= m.flushed, r.tries > 0, m.isFull(),
 			l.size >= int64(m.c.shardBytes), l.count >= m.c.batchRecords && !m.c.aggregate:
@@ -174,7 +111,7 @@ func (m *machine) peek(l *lane) *record {
 		}
 		m.expired(m.takeLater(l))
 	}
-	return l.fresh.first
+	return l.fresh.first()
 }
 
 // The least share of a shard's limits that throttles leave, and how much of it

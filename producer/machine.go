@@ -32,7 +32,7 @@ type machine struct {
 	bytes   int64  // what they take
 	waiting int    // of them, those in lanes
 	queued  int64  // bytes of those
-	free    *record
+	free    []*record
 
 	lanes  []*lane // by range; they cover the key space
 	active []*lane // those with records, in no order
@@ -87,8 +87,9 @@ func (m *machine) sizeOf(e *weir.Entry) int {
 	return n
 }
 
-// recordBytes is what a record takes beside its data and its partition key.
-const recordBytes = 512
+// recordBytes is what a record takes beside its data and its partition key: a
+// half of it when it is part of a call, the rest when attempts have failed.
+const recordBytes = 768
 
 // hasRoom reports whether so many bytes more are within the bound.
 func (m *machine) hasRoom(size int) bool { return m.bytes+int64(size) <= m.c.maxBytes }
@@ -116,12 +117,12 @@ func (m *machine) reserve(size int) { m.bytes += int64(size) }
 // machine is to be asked what to do.
 func (m *machine) add(e *weir.Entry, hash weir.HashKey, size int, done func(Outcome), now time.Duration) time.Duration {
 	m.now = max(m.now, now)
-	r := m.free
-	if r == nil {
-		r = new(record)
+	var r *record
+	if last := len(m.free) - 1; last >= 0 {
+		r = m.free[last]
+		m.free = m.free[:last]
 	} else {
-		m.free = r.next
-		r.next = nil
+		r = new(record)
 	}
 	m.newest++
 	r.key, r.data, r.explicit = e.PartitionKey, e.Data, e.ExplicitHashKey
@@ -129,20 +130,19 @@ func (m *machine) add(e *weir.Entry, hash weir.HashKey, size int, done func(Outc
 	m.held++
 	l := m.laneOf(hash)
 	l.fresh.push(r)
-	m.count(l, r, 1)
+	m.count(l, 1, r.bytes())
 	if m.calls >= m.c.calls {
 		return never // who ends a call asks
 	}
 	return m.due(l)
 }
 
-// count takes in that a record comes to a lane, or leaves it.
-func (m *machine) count(l *lane, r *record, by int) {
-	size := by * r.bytes()
-	l.count += by
-	l.size += int64(size)
-	m.waiting += by
-	m.queued += int64(size)
+// count takes in that so many records come to a lane, or leave it.
+func (m *machine) count(l *lane, records, bytes int) {
+	l.count += records
+	l.size += int64(bytes)
+	m.waiting += records
+	m.queued += int64(bytes)
 	if l.place < 0 {
 		l.place = len(m.active)
 		m.active = append(m.active, l)
@@ -198,8 +198,8 @@ func (m *machine) next(now time.Duration) (b *batch, at time.Duration) {
 // look returns when to look at a lane again.
 func (m *machine) look(l *lane) (at time.Duration) {
 	at = never
-	if l.fresh.first != nil {
-		at = m.expiry(l.fresh.first)
+	if l.fresh.n > 0 {
+		at = m.expiry(l.fresh.first())
 	}
 	if len(l.later) > 0 {
 		at = min(at, m.expiry(l.later[0]))
@@ -223,7 +223,7 @@ func (m *machine) begin(b *batch) *batch {
 func (m *machine) expire() {
 	for i := 0; i < len(m.active); i++ {
 		l := m.active[i]
-		for l.fresh.first != nil && m.isExpired(l.fresh.first) {
+		for l.fresh.n > 0 && m.isExpired(l.fresh.first()) {
 			m.expired(m.takeFresh(l))
 		}
 		for len(l.later) > 0 && m.isExpired(l.later[0]) {
@@ -274,7 +274,7 @@ func (m *machine) told(list []*record) {
 		m.held--
 		m.bytes -= int64(r.size)
 		r.forget()
-		r.next, m.free = m.free, r
+		m.free = append(m.free, r)
 	}
 }
 
@@ -283,7 +283,7 @@ func (m *machine) told(list []*record) {
 func (m *machine) end(err error) {
 	m.ended = err
 	for _, l := range m.active {
-		for l.fresh.first != nil {
+		for l.fresh.n > 0 {
 			m.fail(m.takeFresh(l), err)
 		}
 		for len(l.later) > 0 {

@@ -69,7 +69,7 @@ func TestMachine_simulationFindsFaults(t *testing.T) {
 			w.m.c.ordered = true
 			w.broken = func() {
 				for _, l := range w.m.lanes {
-					if l.fresh.first != nil && l.fresh.first != l.fresh.last {
+					if l.fresh.n > 1 {
 						first := l.fresh.pop()
 						l.fresh.push(first)
 					}

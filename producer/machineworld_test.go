@@ -390,7 +390,9 @@ func (w *world) check() {
 	waiting, queued := 0, int64(0)
 	for _, l := range m.lanes {
 		n, size := 0, int64(0)
-		for r, before := l.fresh.first, uint64(0); r != nil; r = r.next {
+		before := uint64(0)
+		for i := range l.fresh.n {
+			r := *l.fresh.at(i)
 			n, size = n+1, size+int64(r.bytes())
 			if w.broken == nil && r.n <= before || !l.keys.Contains(r.hash) {
 				w.violation("%v: record %d after %d, its hash key in the range: %t", l.id, r.n, before, l.keys.Contains(r.hash))

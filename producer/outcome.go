@@ -20,7 +20,7 @@ type Outcome struct {
 	// Took is how long it was from the put to the outcome.
 	Took time.Duration
 	// Attempts are the calls that had the record, the first one first: those that
-	// failed, of many the first 15 and the last, and the one that succeeded.
+	// failed, of many the first three and the last, and the one that succeeded.
 	// Records that were stored by the same call may share the slice; nobody must
 	// write to it.
 	Attempts []Attempt

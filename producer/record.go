@@ -9,7 +9,6 @@ import (
 // A record is on its way. Many are held, most of which succeed at once: what
 // only others need is in troubles.
 type record struct {
-	next     *record
 	key      string
 	data     []byte
 	explicit *weir.HashKey
@@ -24,7 +23,7 @@ type record struct {
 	// The outcome.
 	sub    int32
 	packed bool
-	once   []Attempt // the one that succeeded
+	once   *[1]Attempt // the one that succeeded
 	placed weir.Placed
 	took   time.Duration
 }
@@ -53,7 +52,7 @@ func (r *record) trouble() *troubles {
 
 // attemptsKept is how many failed attempts an outcome tells of at most: the
 // first ones and the last one.
-const attemptsKept = 16
+const attemptsKept = 4
 
 // tried notes an attempt that failed.
 func (r *record) tried(a Attempt) {
@@ -68,9 +67,12 @@ func (r *record) tried(a Attempt) {
 
 // outcome returns what is told.
 func (r *record) outcome() Outcome {
-	o := Outcome{Placed: r.placed, Aggregated: r.packed, Sub: int(r.sub), Took: r.took, Attempts: r.once}
+	o := Outcome{Took: r.took}
+	if r.once != nil {
+		o.Placed, o.Aggregated, o.Sub, o.Attempts = r.placed, r.packed, int(r.sub), r.once[:]
+	}
 	if t := r.troubles; t != nil {
-		o.Err, o.Attempts = t.err, append(t.attempts, r.once...)
+		o.Err, o.Attempts = t.err, append(t.attempts, o.Attempts...)
 	}
 	return o
 }
@@ -79,5 +81,4 @@ func (r *record) outcome() Outcome {
 func (r *record) forget() {
 	r.key, r.data, r.explicit, r.done, r.troubles, r.once = "", nil, nil, nil, nil, nil
 	r.tries = 0
-	r.placed, r.sub, r.packed = weir.Placed{}, 0, false
 }

@@ -125,12 +125,10 @@ func (b *batch) halves() []*batch {
 type settling struct {
 	m       *machine
 	b       *batch
-	attempt Attempt   // of the entry at hand
-	once    []Attempt // of those that were delivered at once
-	last    error     // that attempt tells of
+	attempt Attempt     // of the entry at hand
+	once    *[1]Attempt // the entry at hand's, if it was delivered
+	last    error       // that attempt tells of
 	class   errorClass
-	back    *record // ordered: what was put back last, and where
-	where   *lane
 }
 
 // failAll settles that all entries failed.
@@ -152,11 +150,16 @@ func (s *settling) each(results []weir.PutResult) {
 	for _, p := range s.b.parts {
 		throttles := 0
 		for i := from; i < p.end; i++ {
-			if results[i].Err == nil {
-				s.landed(s.b.itemsOf(i), results[i].Placed, p)
+			r := &results[i]
+			if r.Err == nil && s.b.ends == nil && (r.ShardID == p.id || !p.known) {
+				s.m.delivered(s.b.items[i], r.Placed, s.success())
 				continue
 			}
-			s.failed(results[i].Err)
+			if r.Err == nil {
+				s.landed(s.b.itemsOf(i), r.Placed, &p)
+				continue
+			}
+			s.failed(r.Err)
 			if s.class == throttled {
 				if throttles++; throttles == 1 {
 					s.noteThrottle(p)
@@ -168,21 +171,15 @@ func (s *settling) each(results []weir.PutResult) {
 	}
 }
 
-// failed makes the attempt that of an error.
+// failed makes the attempt that of an error. Records that failed of the same are
+// to share its memory.
 func (s *settling) failed(err error) {
-	if s.last != nil && sameError(s.last, err) {
+	message := err.Error()
+	if s.last != nil && message == s.attempt.Message {
 		return
 	}
 	s.last, s.class = err, classify(err)
-	s.attempt.Code, s.attempt.Message, s.attempt.err = codeOf(err), err.Error(), err
-}
-
-// sameError reports whether two errors are the same value. Types that cannot be
-// compared are never.
-func sameError(a, b error) bool {
-	x, ok := a.(*weir.LimitError)
-	y, same := b.(*weir.LimitError)
-	return ok && same && x == y
+	s.attempt.Code, s.attempt.Message, s.attempt.err = codeOf(err), message, err
 }
 
 // noteThrottle slows down the lanes of a part if its shard was throttled.
@@ -198,7 +195,7 @@ func (s *settling) noteThrottle(p part) {
 }
 
 // landed settles an entry that is stored.
-func (s *settling) landed(items []*record, at weir.Placed, p part) {
+func (s *settling) landed(items []*record, at weir.Placed, p *part) {
 	m := s.m
 	if p.known && at.ShardID != p.id {
 		m.counts.mispredicted++
@@ -210,25 +207,36 @@ func (s *settling) landed(items []*record, at weir.Placed, p part) {
 			return
 		}
 	}
-	if s.once == nil {
-		success := s.attempt
-		success.Code, success.Message, success.err = "", "", nil
-		s.once = []Attempt{success}
+	if len(items) == 1 {
+		m.delivered(items[0], at, s.success())
+	} else {
+		m.unpack(items, at, s.success())
 	}
-	m.delivered(items, at, s.once)
 }
 
-// delivered tells that the records of an entry are stored.
-func (m *machine) delivered(items []*record, at weir.Placed, once []Attempt) {
-	if len(items) > 1 {
-		m.counts.aggregates++
-		m.counts.aggregated += int64(len(items))
+// success returns the attempt of those that were delivered at once.
+func (s *settling) success() *[1]Attempt {
+	if s.once == nil {
+		s.once = &[1]Attempt{{Began: s.attempt.Began, Took: s.attempt.Took}}
 	}
-	m.counts.delivered += int64(len(items))
+	return s.once
+}
+
+// delivered tells that a record is stored.
+func (m *machine) delivered(r *record, at weir.Placed, once *[1]Attempt) {
+	m.counts.delivered++
+	m.counts.latency(m.now - r.arrived)
+	r.placed, r.sub, r.packed, r.once = at, 0, false, once
+	m.tell(r)
+}
+
+// unpack tells that the records of an aggregate are stored.
+func (m *machine) unpack(items []*record, at weir.Placed, once *[1]Attempt) {
+	m.counts.aggregates++
+	m.counts.aggregated += int64(len(items))
 	for i, r := range items {
-		r.placed, r.sub, r.packed, r.once = at, int32(i), len(items) > 1, once
-		m.counts.latency(m.now - r.arrived)
-		m.tell(r)
+		m.delivered(r, at, once)
+		r.sub, r.packed = int32(i), true
 	}
 }
 
@@ -253,7 +261,7 @@ func (s *settling) judge(g *landing) {
 			return
 		}
 	}
-	s.m.delivered(g.items, g.placed, []Attempt{g.attempt})
+	s.m.unpack(g.items, g.placed, &[1]Attempt{g.attempt})
 }
 
 // expireUnjudged fails aggregates of which it is not known in time where they
@@ -308,14 +316,10 @@ func (s *settling) retry(r *record) {
 	if !m.c.ordered {
 		r.troubles.due = due
 		heap.Push(&l.later, r)
-		m.count(l, r, 1)
+		m.count(l, 1, r.bytes())
 		return
 	}
 	l.notBefore = max(l.notBefore, due)
-	if s.where != l || s.back.n > r.n {
-		s.where, s.back = l, nil
-	}
-	l.fresh.insert(r, s.back)
-	s.back = r
-	m.count(l, r, 1)
+	l.fresh.insert(r)
+	m.count(l, 1, r.bytes())
 }

@@ -127,7 +127,7 @@ func (m *machine) relane(open []weir.Shard) {
 	known := make(map[weir.ShardID]*lane)
 	var fresh, later []*record
 	for _, l := range old {
-		for l.fresh.first != nil {
+		for l.fresh.n > 0 {
 			fresh = append(fresh, m.takeFresh(l))
 		}
 		for len(l.later) > 0 {
@@ -162,12 +162,12 @@ func (m *machine) relane(open []weir.Shard) {
 	for _, r := range fresh {
 		l := m.laneOf(r.hash)
 		l.fresh.push(r)
-		m.count(l, r, 1)
+		m.count(l, 1, r.bytes())
 	}
 	for _, r := range later {
 		l := m.laneOf(r.hash)
 		l.later.Push(r)
-		m.count(l, r, 1)
+		m.count(l, 1, r.bytes())
 	}
 	for _, l := range lanes {
 		heap.Init(&l.later)

@@ -6,8 +6,10 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -211,7 +213,7 @@ func TestProducer_roomThatComesTooLate(t *testing.T) {
 			var taken, refused int
 			for range 1000 {
 				s := free(t, 1)
-				p, err := producer.New(producer.Config{Stream: client.Embedded(s), RecordBytes: 100, MaxBytes: 712, Linger: time.Microsecond})
+				p, err := producer.New(producer.Config{Stream: client.Embedded(s), RecordBytes: 100, MaxBytes: 968, Linger: time.Microsecond})
 				require.NoError(t, err)
 				ctx, cancel := context.WithCancel(t.Context())
 				require.NoError(t, p.PutAsync(ctx, entry("k", strings.Repeat("x", 99)), func(producer.Outcome) { late(p, cancel) }))
@@ -231,4 +233,68 @@ func TestProducer_roomThatComesTooLate(t *testing.T) {
 			t.Log(taken, "taken in,", refused, "refused")
 		})
 	}
+}
+
+// What is counted against the bound is what the heap has, with calls under way,
+// and with records that have failed again and again.
+func TestProducer_memoryIsWithinTheBound(t *testing.T) {
+	for _, packed := range []bool{false, true} {
+		for _, size := range []int{10, 100, 10_000} {
+			for _, failures := range []int64{0, 6} {
+				t.Run(fmt.Sprintf("aggregate=%t/size=%d/failures=%d", packed, size, failures), func(t *testing.T) {
+					held(t, packed, size, failures)
+				})
+			}
+		}
+	}
+}
+
+func held(t *testing.T, packed bool, size int, failures int64) {
+	const most = 16 << 20
+	gate, under := make(chan struct{}), make(chan struct{}, 1)
+	var p *producer.Producer
+	s := &flaky{Stream: client.Embedded(free(t, 1)), hook: func(_ context.Context, _ int, entries []weir.Entry) ([]weir.PutResult, error, bool) {
+		if m := p.Metrics(); m.Throttled < failures*m.Taken {
+			results := make([]weir.PutResult, len(entries))
+			for i := range results {
+				results[i].Err = &weir.LimitError{Quota: weir.QuotaWriteBytes, Stream: "orders", RetryAfter: time.Second}
+			}
+			return results, nil, true
+		}
+		select {
+		case under <- struct{}{}:
+		default:
+		}
+		<-gate
+		return nil, errors.New("not now"), true
+	}}
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	p, err := producer.New(producer.Config{
+		Stream: s, Aggregate: packed, MaxBytes: most, RecordBytes: 20_000, RefuseFull: true, Rate: -1, Timeout: -1,
+		TTL: time.Hour, Backoff: time.Microsecond, MaxBackoff: time.Millisecond, Linger: time.Millisecond,
+	})
+	require.NoError(t, err)
+	var failed atomic.Int64
+	for err == nil {
+		e := weir.Entry{PartitionKey: fmt.Sprint("key ", size%7), Data: make([]byte, size)}
+		err = p.PutAsync(t.Context(), e, func(producer.Outcome) { failed.Add(1) })
+	}
+	require.ErrorIs(t, err, producer.ErrFull)
+	<-under
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	m := p.Metrics()
+	heap := int64(after.HeapAlloc) - int64(before.HeapAlloc)
+	t.Logf("%d records, %d bytes counted, %d bytes of heap", m.Records, m.Bytes, heap)
+	assert.LessOrEqual(t, m.Bytes, int64(most))
+	assert.Greater(t, m.Bytes, int64(most*9/10))
+	const rounding = most / 8 // of sizes, by the allocator
+	assert.Less(t, heap, int64(most+rounding+1<<20), "and what does not depend on records")
+	close(gate)
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	require.Error(t, p.Close(ctx))
+	assert.Equal(t, m.Records, int(failed.Load()))
 }
