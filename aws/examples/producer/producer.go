@@ -1,5 +1,5 @@
-// Package producer puts records in batches and retries those that were refused:
-// the code under test of an example.
+// Package producer puts records in batches and retries those that were refused,
+// by hand and with package producer of weir: the code under test of an example.
 package producer
 
 import (
