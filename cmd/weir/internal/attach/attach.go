@@ -26,6 +26,8 @@ import (
 
 // Flags say where a stream is that an argument names.
 type Flags struct {
+	// Once makes each call once: the caller repeats those that fail.
+	Once     bool
 	endpoint string
 	region   string
 }
@@ -71,7 +73,7 @@ func (f *Flags) Open(ctx context.Context, name string, getenv func(string) strin
 			return Stream{}, usage.Errorf("--endpoint: %w", err)
 		}
 	}
-	config := bench.ClientConfig{Endpoint: f.endpoint, Region: f.region, Connections: 64, Retry: true, Getenv: getenv}
+	config := bench.ClientConfig{Endpoint: f.endpoint, Region: f.region, Connections: 64, Retry: !f.Once, Getenv: getenv}
 	if config.Endpoint != "" && config.Region == "" {
 		config.Region = "us-east-1"
 	}

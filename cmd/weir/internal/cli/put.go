@@ -36,7 +36,8 @@ type putFlags struct {
 }
 
 func newPut(getenv func(string) string) *cobra.Command {
-	f := &putFlags{format: entries.Lines, giveUp: 30 * time.Second}
+	// The producer paces and counts what is put again.
+	f := &putFlags{format: entries.Lines, giveUp: 30 * time.Second, where: attach.Flags{Once: true}}
 	c := &cobra.Command{
 		Use:   "put STREAM [FILE]...",
 		Short: "Put records from files or standard input",
