@@ -419,3 +419,36 @@ func TestMachine_worksWithoutShards(t *testing.T) {
 	later, _ = m.next(14 * time.Second)
 	assert.NotNil(t, later)
 }
+
+// A stream that distributes records itself lets them land anywhere: it is asked
+// for its shards ever less often, and after a change as soon as before.
+func TestMachine_asksLessOftenForWhatDoesNotChange(t *testing.T) {
+	c := testSettings()
+	c.needsMap, c.ttl = true, time.Hour
+	m := testMachine(c)
+	var asked []time.Duration
+	shards, now := 2, time.Duration(0)
+	for ; now < 30*time.Second; now += 100 * time.Millisecond {
+		if now == 20*time.Second {
+			shards = 3
+		}
+		if m.wantsShards(now) {
+			asked = append(asked, now)
+			m.ask()
+			m.learn(shardsOf(shards), nil, now)
+		}
+		put(m, "a", 1, now)
+		for b, _ := m.next(now); b != nil; b, _ = m.next(now) {
+			m.settle(b, ok(b, 1), nil, now) // "a" is the first one's
+		}
+	}
+	assert.Equal(t, []float64{0, 1, 2.5, 4.8, 8.2, 13.3, 20.9, 21.9, 23.4, 25.7, 29.1}, seconds(asked))
+	assert.Equal(t, int64(300), m.counts.delivered)
+}
+
+func seconds(list []time.Duration) (s []float64) {
+	for _, d := range list {
+		s = append(s, math.Round(d.Seconds()*10)/10)
+	}
+	return s
+}

@@ -17,11 +17,13 @@ type shardMap struct {
 	asked  bool          // the question is under way
 	askAt  time.Duration // not before
 	failed int           // how often in a row
+	same   int           // how often in a row the answer was nothing new
 	lost   bool          // it could not be had the first time
 }
 
 // How often shards are asked for: at once, then so much later, and ever later if
-// that fails.
+// that fails, or tells nothing new though records land elsewhere than predicted:
+// a stream may distribute them itself.
 const (
 	mapInterval    = time.Second
 	mapMaxInterval = 30 * time.Second
@@ -49,30 +51,40 @@ func (m *machine) learn(list []weir.Shard, err error, now time.Duration) {
 	if err != nil || open == nil {
 		s.lost = s.ranges == nil
 		s.wanted = true
-		wait := mapInterval
-		for range min(s.failed, 10) {
-			wait += wait / 2
-		}
+		s.askAt = m.now + mapWait(s.failed)
 		s.failed++
-		s.askAt = m.now + min(wait, mapMaxInterval)
 		return
 	}
-	s.failed, s.lost, s.askAt = 0, false, m.now+mapInterval
+	s.failed, s.lost = 0, false
 	s.ranges = make(map[weir.ShardID]weir.HashKeyRange, len(list))
 	for _, sh := range list {
 		s.ranges[sh.ID] = sh.HashKeyRange
 	}
 	m.counts.maps++
-	m.relane(open)
+	if m.relane(open) {
+		s.same = 0
+	}
+	s.askAt = m.now + mapWait(s.same)
+	s.same++
 	waiting := m.unjudged
 	m.unjudged = nil
 	for _, g := range waiting {
 		(&settling{m: m, b: &batch{}}).judge(g)
 		m.land(g.flight)
 	}
-	if len(m.unjudged) > 0 {
-		s.wanted = true
+	if len(m.unjudged) > 0 { // the list is not up to date
+		s.wanted, s.same, s.askAt = true, 0, m.now+mapInterval
 	}
+}
+
+// mapWait returns how long after an answer shards are asked for again, at the
+// earliest, if so many before it were no better.
+func mapWait(before int) time.Duration {
+	wait := mapInterval
+	for range min(before, 10) {
+		wait += wait / 2
+	}
+	return min(wait, mapMaxInterval)
 }
 
 // openShards returns the open ones of a list by range. It returns nil if they do
@@ -117,11 +129,12 @@ func (m *machine) overlapping(r weir.HashKeyRange) iter.Seq[*lane] {
 	}
 }
 
-// relane makes the lanes those of the open shards. What waits is dealt again in
-// its order, and what overlaps a call under way is busy.
-func (m *machine) relane(open []weir.Shard) {
+// relane makes the lanes those of the open shards, and reports whether they were
+// others. What waits is dealt again in its order, and what overlaps a call under
+// way is busy.
+func (m *machine) relane(open []weir.Shard) (changed bool) {
 	if slices.EqualFunc(open, m.lanes, func(sh weir.Shard, l *lane) bool { return l.known && l.id == sh.ID }) {
-		return
+		return false
 	}
 	old := m.lanes
 	known := make(map[weir.ShardID]*lane)
@@ -172,4 +185,5 @@ func (m *machine) relane(open []weir.Shard) {
 	for _, l := range lanes {
 		heap.Init(&l.later)
 	}
+	return true
 }
