@@ -472,3 +472,36 @@ func TestGroup_aZombieOfTheSameNameOverwritesNothing(t *testing.T) {
 		await(t, "b has all", func() bool { return d.len() == 10 })
 	})
 }
+
+// A worker's writes are refused while another one asks for its lease. When they
+// get through, it must not take the wish for one of them: the time that it has to
+// finish began before the wish.
+func TestGroup_aWishIsNotTakenForAWriteOfOnesOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, store := newStream(t, "orders", 1), new(lease.Memory)
+		faults := leasetest.NewFaults(store, 1)
+		put(t, s, "k 1")
+		var ended atomic.Int64
+		begun := make(chan struct{})
+		c := config(s, faults.Store(), "a", func(ctx context.Context, _ *consumer.Batch) error {
+			close(begun)
+			<-ctx.Done()
+			ended.Store(time.Now().UnixNano())
+			return errors.New("given up")
+		})
+		c.Patience = 10 * time.Second
+		run(t, c)
+		<-begun
+		time.Sleep(5 * time.Second) // it has been renewed
+		faults.By(leasetest.Chances{Throttled: 1})
+		l := leases(t, store)["shardId-000000000000"]
+		l.Wanted = "b"
+		_, err := store.Update(t.Context(), l)
+		require.NoError(t, err)
+		asked := time.Now()
+		time.Sleep(6 * time.Second)
+		faults.By(leasetest.Chances{})
+		await(t, "the end of the handler", func() bool { return ended.Load() > 0 })
+		assert.Less(t, time.Unix(0, ended.Load()).Sub(asked), 10*time.Second, "the one that asks takes the lease then")
+	})
+}

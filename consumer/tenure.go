@@ -58,7 +58,6 @@ const rateOver = time.Minute
 type attempt struct {
 	row     lease.Lease
 	version int
-	began   time.Duration
 }
 
 // maxUnsure bounds what is remembered of lost answers.
@@ -181,7 +180,7 @@ func (t *tenure) writeInTurn(ctx context.Context, change func(*lease.Lease)) err
 			return nil
 		case !errors.Is(err, lease.ErrConflict):
 			t.g.counts.storeErrors.Add(1)
-			t.lostAnswer(next, version, began)
+			t.lostAnswer(next, version)
 			return err
 		}
 		t.g.counts.conflicts.Add(1)
@@ -251,12 +250,12 @@ func (t *tenure) wrote(row lease.Lease, version int, began time.Duration) {
 }
 
 // lostAnswer takes in that nobody knows whether a write was done.
-func (t *tenure) lostAnswer(row lease.Lease, version int, began time.Duration) {
+func (t *tenure) lostAnswer(row lease.Lease, version int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.tried = t.g.now()
 	if len(t.unsure) < maxUnsure {
-		t.unsure = append(t.unsure, attempt{row, version, began})
+		t.unsure = append(t.unsure, attempt{row, version})
 	}
 }
 
@@ -279,7 +278,9 @@ func (t *tenure) adopt(got lease.Lease) (mine, done bool) {
 	}
 	for _, a := range t.unsure {
 		if same(a.row, got) {
-			t.row, t.since, t.written, t.unsure = got, max(t.since, a.began), a.version, nil
+			// It may be an earlier one that was done, or none but somebody's wish:
+			// since when the lease is renewed is not known, the next write tells.
+			t.row, t.written, t.unsure = got, a.version, nil
 			t.note(got)
 			return true, false
 		}
