@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -504,4 +506,52 @@ func TestGroup_aWishIsNotTakenForAWriteOfOnesOwn(t *testing.T) {
 		await(t, "the end of the handler", func() bool { return ended.Load() > 0 })
 		assert.Less(t, time.Unix(0, ended.Load()).Sub(asked), 10*time.Second, "the one that asks takes the lease then")
 	})
+}
+
+// A slow store takes nearly as long for each call as it may, and is busy with one
+// lease for longer than that.
+type slowStore struct {
+	*lease.Memory
+	each time.Duration
+}
+
+func (s slowStore) Update(ctx context.Context, l lease.Lease) (lease.Lease, error) {
+	time.Sleep(s.each / 2)
+	got, err := s.Memory.Update(ctx, l)
+	time.Sleep(s.each / 2)
+	return got, err
+}
+
+// Others change a lease now and then, as those who ask for it and change their
+// minds. The owner's write is refused and has to be made again; neither that lease
+// is lost nor one that is to be renewed meanwhile.
+func TestGroup_keepsItsLeasesThoughOthersChangeThem(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, store, d := newStream(t, "orders", 8), new(lease.Memory), new(diary)
+		g := run(t, config(s, slowStore{store, 2400 * time.Millisecond}, "a", d.handler("a")))
+		await(t, "the leases", func() bool { return len(g.Metrics().Shards) == 8 })
+		for i := range 500 {
+			put(t, s, numbered(20, i, i+1)...)
+			time.Sleep(time.Second)
+			for key, l := range leases(t, store) {
+				if id, _ := weir.ParseShardID(key); i%8 == int(id) {
+					_, err := store.Update(t.Context(), l)
+					require.NoError(t, err)
+				}
+			}
+		}
+		assert.Zero(t, g.Metrics().Lost)
+		assert.Greater(t, g.Metrics().Conflicts, int64(50))
+		assert.Equal(t, numbered(20, 0, 500), inOrder(d.texts()), "each once")
+	})
+}
+
+// inOrder sorts records by their value.
+func inOrder(texts []string) []string {
+	value := func(text string) (n int) {
+		_, digits, _ := strings.Cut(text, " ")
+		fmt.Sscan(digits, &n)
+		return n
+	}
+	return slices.SortedFunc(slices.Values(texts), func(a, b string) int { return value(a) - value(b) })
 }

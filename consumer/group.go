@@ -269,6 +269,8 @@ func signal(c chan struct{}) {
 func (g *Group) keep(end <-chan struct{}) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	var rounds sync.WaitGroup
+	defer rounds.Wait()
 	for {
 		select {
 		case <-end:
@@ -280,18 +282,53 @@ func (g *Group) keep(end <-chan struct{}) {
 		next := now + g.config.Failover/3
 		var due []*shard
 		for _, sh := range g.shardsByKey() {
-			if at := sh.due(); at <= now && !sh.isOver() {
+			sh.tellIfSlow(now)
+			switch at := sh.due(); {
+			case sh.saving.Load() || sh.isOver():
+			case at <= now:
 				due = append(due, sh)
-			} else {
+			default:
 				next = min(next, max(at, now+time.Millisecond))
 			}
-			sh.tellIfSlow(now)
 		}
-		inParallel(due, func(sh *shard) { sh.tryWrite(g.base) })
-		for _, sh := range due {
-			next = min(next, max(sh.due(), g.now()+time.Millisecond))
+		if g.saveAll(due, &rounds) {
+			for _, sh := range due {
+				next = min(next, max(sh.due(), g.now()+time.Millisecond))
+			}
 		}
 		timer.Reset(max(0, next-g.now()))
+	}
+}
+
+// saveAll writes leases, and waits for it, but not for long: one that is slow to
+// be written does not keep others from being renewed in time. It reports whether
+// all is done; else the keeper is told when it is.
+func (g *Group) saveAll(due []*shard, rounds *sync.WaitGroup) bool {
+	if len(due) == 0 {
+		return true
+	}
+	done := make(chan struct{})
+	for _, sh := range due {
+		sh.saving.Store(true)
+	}
+	rounds.Go(func() {
+		inParallel(due, func(sh *shard) {
+			sh.tryWrite(g.base)
+			sh.saving.Store(false)
+		})
+		close(done)
+	})
+	limit := time.NewTimer(g.config.Failover / 100)
+	defer limit.Stop()
+	select {
+	case <-done:
+		return true
+	case <-limit.C:
+		rounds.Go(func() {
+			<-done
+			g.hurry()
+		})
+		return false
 	}
 }
 

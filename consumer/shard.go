@@ -32,6 +32,7 @@ type shard struct {
 
 	unpacking *unpacking // nil until there is an aggregate
 
+	saving   atomic.Bool  // the keeper has its row written
 	working  atomic.Int64 // since when the handler works, on the group's clock; 0 if it does not
 	slow     bool         // it was told that this is long; for the keeper
 	failures atomic.Int32

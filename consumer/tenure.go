@@ -164,15 +164,13 @@ func (t *tenure) tryWrite(ctx context.Context) error {
 }
 
 func (t *tenure) writeInTurn(ctx context.Context, change func(*lease.Lease)) error {
-	ctx, cancel := context.WithTimeout(ctx, t.g.config.Failover/4)
-	defer cancel()
 	for {
 		next, version, err := t.next(change)
 		if err != nil {
 			return err
 		}
 		began := t.g.now()
-		got, err := t.g.store.Update(ctx, next)
+		got, err := t.update(ctx, next)
 		switch {
 		case err == nil:
 			t.wrote(got, version, began)
@@ -194,6 +192,13 @@ func (t *tenure) writeInTurn(ctx context.Context, change func(*lease.Lease)) err
 			return errOver
 		}
 	}
+}
+
+// update makes one call of the store, which has its time.
+func (t *tenure) update(ctx context.Context, row lease.Lease) (lease.Lease, error) {
+	ctx, cancel := context.WithTimeout(ctx, t.g.config.Failover/4)
+	defer cancel()
+	return t.g.store.Update(ctx, row)
 }
 
 // next returns the row that is to be written.
