@@ -447,6 +447,9 @@ func (s *Stream) putCopies(ctx context.Context, e *Entry, n int, now clock.Insta
 		stored, err = s.putCopiesTo(ctx, e, e.ExplicitHashKey, n, now)
 	}
 	s.full.giveCopies(e.Size(), n-stored)
+	if s.full.max > 0 {
+		s.dropExcess(now)
+	}
 	return stored, err
 }
 

@@ -190,6 +190,51 @@ func newReplay(c Config) *replay {
 	return r
 }
 
+// Head implements [journal.Visitor]. The first head is where the replay begins,
+// with the shards that it names; the others say what is there already.
+func (r *replay) Head(file uint64, state []byte) error {
+	all, err := store.ParseState(state)
+	switch {
+	case errors.Is(err, store.ErrElses):
+		return err
+	case err != nil:
+		return impossible("%v", err)
+	case len(r.files) == 0:
+		r.kind.log.BlockBytes = r.config.blockBytes(len(all.Shards))
+		err = r.change(&all)
+	default:
+		err = r.agree(&all)
+	}
+	r.files = append(r.files, store.File{Number: file, Last: make(map[int64]uint64)})
+	return err
+}
+
+// agree checks that a head says what was read before it. Shards that it does
+// not name have vanished.
+func (r *replay) agree(all *store.State) error {
+	named := make(map[ShardID]bool, len(all.Shards))
+	for _, m := range all.Shards {
+		id := ShardID(m.ID)
+		named[id] = true
+		re := r.shards[id]
+		if re == nil {
+			return impossible("%v comes from nowhere", id)
+		}
+		if end := re.sh.log.End(); end != m.End || re.sh.log.Published().Bytes != m.Bytes {
+			return impossible("%v has records up to %d, and should have them up to %d", id, end-1, m.End-1)
+		}
+	}
+	for id := range r.shards {
+		if !named[id] {
+			r.forget(id)
+		}
+	}
+	return nil
+}
+
+// Place implements [journal.Placer].
+func (r *replay) Place(at journal.Spot) { r.refill.At(at) }
+
 // A surveyor is a replay that keeps no records, and counts them.
 type surveyor struct {
 	*replay

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/weirstream/weir/internal/clock"
+	"github.com/weirstream/weir/internal/cold"
 	"github.com/weirstream/weir/internal/journal"
 	"github.com/weirstream/weir/internal/notes"
 	"github.com/weirstream/weir/internal/scale"
@@ -86,7 +87,7 @@ type storage struct {
 	stream *Stream
 	dir    string
 	store  *store.Store[*shard]
-	found  Recovery
+	told   Storage // immutable; what the stream's figures begin with
 
 	changing sync.Mutex // taken after Stream.reshard and fanOut.mu
 	meta     savedStream
@@ -96,9 +97,23 @@ type storage struct {
 // Zero means what the journal finds right.
 var fileBytes int64
 
+// newRefill returns what lets records leave memory and finds them again, or nil
+// if none is to leave.
+func newRefill(dir *journal.Directory, c Config) *cold.Refill {
+	if c.WhenFull != Spill {
+		return nil
+	}
+	const least, most = 1 << 20, 64 << 20
+	attic := cold.New(dir, min(max(c.MaxBytes/8, least), most))
+	return cold.NewRefill(attic, c.MaxBytes, RecordOverheadBytes, c.Memory)
+}
+
 // newStorage returns the keeper of a stream, with the shards that it has.
-func newStorage(s *Stream, dir string) *storage {
-	d := &storage{stream: s, dir: dir}
+func newStorage(s *Stream, dir string, r *cold.Refill) *storage {
+	d := &storage{stream: s, dir: dir, told: Storage{Dir: dir}}
+	if a := r.Attic(); a != nil {
+		a.Explain = d.refusal
+	}
 	o := journal.Options[store.Touch[*shard]]{FileBytes: fileBytes}
 	switch sync := s.config.Sync; {
 	case sync == SyncNever:
@@ -106,13 +121,16 @@ func newStorage(s *Stream, dir string) *storage {
 	case sync > 0:
 		o.Policy, o.Every = journal.Interval, sync
 	}
-	d.store = store.New(store.Options[*shard]{Journal: o, Show: s.show, TakeBack: (*shard).takeBack})
+	d.store = store.New(store.Options[*shard]{Journal: o, Show: s.show, TakeBack: (*shard).takeBack, Attic: r.Attic()})
 	for _, sh := range s.routes.Load().all {
 		m := sh.hold().meta
 		sh.stored = d.store.Add(sh, &sh.log, store.ShardState{
 			ID: int64(sh.id), About: m.about(), Bytes: m.Bytes, LastMs: m.LastMs,
 			BatchRecords: m.BatchRecords, BatchBytes: m.BatchBytes, Gaps: m.Gaps,
 		})
+		if shelf := r.Shelf(int64(sh.id)); shelf != nil {
+			sh.stored.SetShelf(shelf)
+		}
 	}
 	return d
 }
@@ -124,11 +142,11 @@ func (m *savedShard) about() []byte {
 
 // createIn makes a new stream in a directory that is empty.
 func createIn(dir *journal.Directory, path, name string, c Config) (*Stream, error) {
-	s, err := NewStream(name, c)
+	s, err := makeStream(name, c, true)
 	if err != nil {
 		return nil, err
 	}
-	d := newStorage(s, path)
+	d := newStorage(s, path, newRefill(dir, c))
 	d.meta, _ = s.hold()
 	d.describeMode(s.routes.Load().open)
 	if err = d.store.Create(dir, store.Text(d.meta)); err != nil {
@@ -146,7 +164,7 @@ func (d *storage) refusal(err error) error {
 	case errors.Is(err, journal.ErrClosed):
 		return fmt.Errorf("stream %s: %w", d.stream.name, ErrClosed)
 	default:
-		return &StorageError{Stream: d.stream.name, Dir: d.dir, Err: err}
+		return &StorageError{Stream: d.stream.name, Dir: d.dir, Err: storageError(err)}
 	}
 }
 
@@ -268,6 +286,15 @@ func (d *storage) forget(sh *shard) { d.store.Forget(int64(sh.id)) }
 
 func (d *storage) sweep() { d.store.Sweep() }
 
+func (d *storage) evict(enough func(shardlog.Extent) bool) bool {
+	all := d.stream.routes.Load().all
+	rooms := make([]cold.Room, len(all))
+	for i, sh := range all {
+		rooms[i] = sh.stored.Room(&sh.mu)
+	}
+	return cold.Evict(rooms, enough)
+}
+
 func (d *storage) close() error {
 	// What is not noted of this is found again by the next process, as far as its
 	// clock says so.
@@ -277,15 +304,25 @@ func (d *storage) close() error {
 }
 
 func (d *storage) figures() *Storage {
-	j := d.store.Stats()
-	return &Storage{
-		Dir: d.dir, Files: j.Files, WrittenBytes: j.Bytes, Syncs: j.Syncs, Refused: d.refusal(j.Refused), Recovery: d.found,
+	f, j := d.told, d.store.Stats()
+	f.Files, f.WrittenBytes, f.Syncs, f.Refused = j.Files, j.Bytes, j.Syncs, d.refusal(j.Refused)
+	for _, sh := range d.stream.routes.Load().all {
+		sh.mu.Lock()
+		held, cold := sh.log.Held(), sh.log.OnDisk()
+		sh.mu.Unlock()
+		f.RecordsInMemory += held.Records
+		f.BytesInMemory += held.Bytes
+		f.RecordsOnDisk += cold.Records
+		f.BytesOnDisk += cold.Bytes
 	}
+	return &f
 }
 
 // reopenIn opens the stream of a directory that has one.
 func reopenIn(dir *journal.Directory, path string, c Config) (*Stream, error) {
 	r := newReplay(c)
+	r.refill = newRefill(dir, c)
+	defer r.refill.Done()
 	found, err := dir.Replay(r, false)
 	if err != nil {
 		return nil, err
@@ -296,12 +333,12 @@ func reopenIn(dir *journal.Directory, path string, c Config) (*Stream, error) {
 		found.Abandon()
 		return nil, err
 	}
-	d := newStorage(s, path)
+	d := newStorage(s, path, r.refill)
 	d.meta = r.meta
 	d.meta.OpensAfter = s.opensAfter
-	d.found = Recovery{
-		Files: found.Files, Bytes: found.Bytes, Torn: found.Cut, TornFile: found.CutFile, Closed: found.Clean, NumbersSkipped: lost,
-	}
+	re := &d.told.Recovery
+	re.Files, re.Bytes, re.Torn, re.TornFile = found.Files, found.Bytes, found.Cut, found.CutFile
+	re.Closed, re.NumbersSkipped = found.Clean, lost
 	if err = d.store.Continue(dir, found, store.Text(d.meta), r.files); err != nil {
 		found.Abandon()
 		return nil, err
@@ -318,6 +355,7 @@ func reopenIn(dir *journal.Directory, path string, c Config) (*Stream, error) {
 		d.store.Forget(int64(id))
 	}
 	s.Trim()
+	s.dropExcess(s.now())
 	return s, nil
 }
 
@@ -343,8 +381,9 @@ type replay struct {
 	meta   savedStream
 	shards map[ShardID]*replayed
 	files  []store.File
-	gone   []ShardID   // vanished since the stream was closed
-	cut    lostNumbers // by repairs
+	gone   []ShardID    // vanished since the stream was closed
+	cut    lostNumbers  // by repairs
+	refill *cold.Refill // nil unless records may leave memory
 }
 
 // A replayed is a shard of it. What m says of its records is filled in at the
@@ -358,45 +397,9 @@ func impossible(format string, args ...any) error {
 	return &journal.Damage{Reason: fmt.Sprintf(format, args...)}
 }
 
-// Head implements [journal.Visitor]. The first head is where the replay begins,
-// with the shards that it names; the others say what is there already.
-func (r *replay) Head(file uint64, state []byte) error {
-	all, err := store.ParseState(state)
-	switch {
-	case errors.Is(err, store.ErrElses):
-		return err
-	case err != nil:
-		return impossible("%v", err)
-	case len(r.files) == 0:
-		err = r.change(&all)
-	default:
-		err = r.agree(&all)
-	}
-	r.files = append(r.files, store.File{Number: file, Last: make(map[int64]uint64)})
-	return err
-}
-
-// agree checks that a head says what was read before it. Shards that it does
-// not name have vanished.
-func (r *replay) agree(all *store.State) error {
-	named := make(map[ShardID]bool, len(all.Shards))
-	for _, m := range all.Shards {
-		id := ShardID(m.ID)
-		named[id] = true
-		re := r.shards[id]
-		if re == nil {
-			return impossible("%v comes from nowhere", id)
-		}
-		if end := re.sh.log.End(); end != m.End || re.sh.log.Published().Bytes != m.Bytes {
-			return impossible("%v has records up to %d, and should have them up to %d", id, end-1, m.End-1)
-		}
-	}
-	maps.DeleteFunc(r.shards, func(id ShardID, _ *replayed) bool { return !named[id] })
-	return nil
-}
-
 // Group implements [journal.Visitor].
 func (r *replay) Group(_ uint64, noted []byte) error {
+	defer r.refill.Spill()
 	for in := notes.NewReader(noted); ; {
 		n, err := in.Next()
 		if err == io.EOF {
@@ -410,10 +413,10 @@ func (r *replay) Group(_ uint64, noted []byte) error {
 			err = r.run(&n, in)
 		case notes.KindTrim:
 			if re := r.shards[ShardID(n.Shard)]; re != nil {
-				re.sh.log.TrimTo(n.First)
+				r.refill.Gone(re.sh.log.TrimTo(n.First))
 			}
 		case notes.KindGone:
-			delete(r.shards, ShardID(n.Shard))
+			r.forget(ShardID(n.Shard))
 		case notes.KindChange:
 			var change store.State
 			if err = json.Unmarshal(n.Text, &change); err != nil {
@@ -458,8 +461,9 @@ func (r *replay) run(n *notes.Note, in *notes.Reader) error {
 		re.m.BatchBytes += in.Bytes
 	}
 	if n.First > log.First() {
-		log.TrimTo(n.First)
+		r.refill.Gone(log.TrimTo(n.First))
 	}
+	r.refill.Added(n.Shard, n.Index, log.Appended().Minus(before))
 	r.files[len(r.files)-1].Last[n.Shard] = log.End() - 1
 	return nil
 }
@@ -487,7 +491,7 @@ func (r *replay) change(all *store.State) error {
 			return impossible("%v has records up to %d, and should have them up to %d", about.ID, end-1, m.End-1)
 		}
 		re.m.Ending = about.Ending
-		if err := re.leaveOut(r.kind, m.Gaps); err != nil {
+		if err := re.leaveOut(m.Gaps); err != nil {
 			return impossible("%v: %v", about.ID, err)
 		}
 	}
@@ -513,11 +517,18 @@ func (r *replay) open(about savedShard, m *store.ShardState) error {
 		return impossible("%v: %v", about.ID, err)
 	}
 	r.shards[about.ID] = &replayed{sh: sh, m: about}
+	r.refill.Open(int64(about.ID), &sh.log)
 	return nil
 }
 
+// forget gives up a shard that has vanished.
+func (r *replay) forget(id ShardID) {
+	r.refill.Forget(int64(id))
+	delete(r.shards, id)
+}
+
 // leaveOut makes gaps those of the shard's log, if it has others.
-func (re *replayed) leaveOut(kind shardKind, gaps []shardlog.Gap) error {
+func (re *replayed) leaveOut(gaps []shardlog.Gap) error {
 	log := &re.sh.log
 	if slices.Equal(gaps, log.Gaps()) {
 		return nil
@@ -525,25 +536,9 @@ func (re *replayed) leaveOut(kind shardKind, gaps []shardlog.Gap) error {
 	if len(gaps) == 0 || gaps[len(gaps)-1].To < log.Next() {
 		return fmt.Errorf("gaps %v follow %v", gaps, log.Gaps())
 	}
-	err := re.skip(kind, gaps[len(gaps)-1].To-log.Next())
+	err := log.Skip(gaps[len(gaps)-1].To - log.Next())
 	if err == nil && !slices.Equal(gaps, log.Gaps()) {
 		err = fmt.Errorf("gaps %v follow", gaps)
-	}
-	return err
-}
-
-// skip leaves n indexes out.
-func (re *replayed) skip(kind shardKind, n uint64) error {
-	state, blocks := re.sh.log.State(re.m.LastMs), re.sh.log.Blocks()
-	re.sh.log = shardlog.Log{}
-	log, err := shardlog.Restore(&re.sh.log, kind.log, state, n)
-	for _, b := range blocks {
-		if err == nil {
-			err = log.Block(b.BlockHead, slices.Concat(b.Data, b.Headers))
-		}
-	}
-	if err == nil {
-		err = log.Done()
 	}
 	return err
 }
@@ -558,7 +553,7 @@ func (r *replay) stream(c Config, lost bool) (*Stream, error) {
 	horizon := clock.HorizonMs(clock.Of(r.config.Now()), time.Duration(r.meta.Retention))
 	for id, re := range r.shards {
 		if e := re.m.Ending; e != nil && e.ClosedMs <= horizon {
-			delete(r.shards, id)
+			r.forget(id)
 			r.gone = append(r.gone, id)
 		}
 	}
@@ -567,7 +562,7 @@ func (r *replay) stream(c Config, lost bool) (*Stream, error) {
 	for _, id := range slices.Sorted(maps.Keys(r.shards)) {
 		sh, m := r.shards[id].sh, &r.shards[id].m
 		if lost && m.Ending == nil {
-			if err := r.shards[id].skip(r.kind, lostIndexes+r.cut.beyond(id, sh.log.Next())); err != nil {
+			if err := sh.log.Skip(lostIndexes + r.cut.beyond(id, sh.log.Next())); err != nil {
 				return nil, impossible("%v: %v", id, err)
 			}
 		}
@@ -590,4 +585,14 @@ func (r *replay) stream(c Config, lost bool) (*Stream, error) {
 		l.s.countShard(sh)
 	}
 	return l.finish()
+}
+
+// countShard counts from now on what a shard takes that was made without being
+// counted.
+func (s *Stream) countShard(sh *shard) {
+	if m := s.config.Memory; m != nil {
+		m.Count(shardBytes)
+		sh.history.Grown, sh.marks.Grown = m.Count, m.Count
+		sh.log.CountIn(m)
+	}
 }

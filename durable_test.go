@@ -349,7 +349,7 @@ func writeElsesJournal(t *testing.T, dir string) {
 	d, err := journal.Claim(journal.Dir(dir))
 	require.NoError(t, err)
 	j, err := journal.Create(d, journal.Options[int]{
-		State: func() []byte { return []byte(`{"JournalOf":"somebody"}`) }, Settled: func([]int, uint64, error) {},
+		State: func() []byte { return []byte(`{"JournalOf":"somebody"}`) }, Settled: func([]int, journal.Spot, error) {},
 	})
 	require.NoError(t, err)
 	require.NoError(t, j.Close())

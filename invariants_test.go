@@ -3,6 +3,8 @@ package weir
 import (
 	"fmt"
 	"slices"
+
+	"github.com/weirstream/weir/internal/shardlog"
 )
 
 // CheckInvariants checks what must hold whenever no call is under way.
@@ -35,7 +37,9 @@ func checkMemory(s *Stream, held int64) error {
 		return nil
 	case counted != held:
 		return fmt.Errorf("%d bytes are counted as held, but the shards hold %d", counted, held)
-	case held > s.full.max:
+	case s.full.policy == Spill && held > s.full.max && held >= s.full.stuck.Load() && s.disk.evict(func(shardlog.Extent) bool { return true }):
+		return fmt.Errorf("%d bytes are held, more than MaxBytes, %d, and some could leave", held, s.full.max)
+	case s.full.policy != Spill && held > s.full.max:
 		return fmt.Errorf("%d bytes are held, more than MaxBytes, %d", held, s.full.max)
 	case !s.full.line.Empty():
 		return fmt.Errorf("somebody is left in the line of those who wait for memory")

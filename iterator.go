@@ -205,7 +205,8 @@ func (sh *shard) locateTime(ms int64, now clock.Instant) (shardlog.Cursor, error
 	if ms > now.Ms() {
 		return shardlog.Cursor{}, inFuture(ms, now)
 	}
-	return sh.log.SeekArrival(ms - 1), nil
+	c := sh.log.SeekArrival(ms - 1)
+	return c, c.Err()
 }
 
 func inFuture(ms int64, now clock.Instant) error {
@@ -341,6 +342,9 @@ func (s *Stream) getRecords(dst []Record, it Iterator, limit int, now clock.Inst
 	p.Shard = it.shard
 	p.Records, size = sh.read(dst, &it.cursor, horizon, limit, s.limits.ReadBytes)
 	read := p.Records[before:]
+	if err := it.cursor.Err(); err != nil && len(read) == 0 {
+		return Page{}, err
+	}
 	behind := sh.behindLatest(&it.cursor, read, now)
 	p.Behind = time.Duration(behind) * time.Millisecond
 	sh.chargeRead(now, len(read), size, behind)

@@ -52,24 +52,28 @@ type Storage struct {
 	Syncs        int64 `json:"syncs"`
 	// Refused is why nothing can be put; nil if it can.
 	Refused error `json:"-"`
-	// Recovery is what was found when the stream was opened.
-	Recovery Recovery `json:"recovery"`
-}
-
-// A Recovery is what [Open] found.
-type Recovery struct {
-	Files int   `json:"files"`
-	Bytes int64 `json:"bytes"`
-	// Torn is how many bytes at the end were a write that a crash had cut off.
-	// They were never acknowledged, and are gone. TornFile had them.
-	Torn     int64  `json:"torn_bytes"`
-	TornFile string `json:"torn_file,omitempty"`
-	// Closed says that the stream had been closed with [Stream.Close].
-	Closed bool `json:"closed"`
-	// NumbersSkipped says that records may be lost which had been acknowledged
-	// before they were on disk, as [Config.Sync] allows. Their numbers are left
-	// out, so that none is given out twice and positions behind them are refused.
-	NumbersSkipped bool `json:"numbers_skipped"`
+	// RecordsInMemory and BytesInMemory are of what is held in memory,
+	// RecordsOnDisk and BytesOnDisk of what has left it, by [Spill]. What has
+	// expired counts until its block has.
+	RecordsInMemory int64 `json:"records_in_memory"`
+	BytesInMemory   int64 `json:"bytes_in_memory"`
+	RecordsOnDisk   int64 `json:"records_on_disk"`
+	BytesOnDisk     int64 `json:"bytes_on_disk"`
+	// Recovery is what [Open] found.
+	Recovery struct {
+		Files int   `json:"files"`
+		Bytes int64 `json:"bytes"`
+		// Torn is how many bytes at the end were a write that a crash had cut off.
+		// They were never acknowledged, and are gone. TornFile had them.
+		Torn     int64  `json:"torn_bytes"`
+		TornFile string `json:"torn_file,omitempty"`
+		// Closed says that the stream had been closed with [Stream.Close].
+		Closed bool `json:"closed"`
+		// NumbersSkipped says that records may be lost which had been acknowledged
+		// before they were on disk, as [Config.Sync] allows. Their numbers are left
+		// out, so that none is given out twice and positions behind them are refused.
+		NumbersSkipped bool `json:"numbers_skipped"`
+	} `json:"recovery"`
 }
 
 // ShardMetrics are the metrics of one shard that has not vanished.

@@ -48,7 +48,19 @@ func agreeWithModel(t *testing.T, hollow bool) {
 
 // A stream on disk does what one in memory does, and goes on when it is opened
 // again, closed or not.
-func TestOpen_agreesWithModel(t *testing.T) {
+func TestOpen_agreesWithModel(t *testing.T) { agreeOnDisk(t, func(*weir.Config) {}) }
+
+// A stream most of whose records have left memory does what one does that has
+// all of them there.
+func TestSpill_agreesWithModel(t *testing.T) {
+	agreeOnDisk(t, func(c *weir.Config) {
+		if c.MaxBytes == 0 {
+			c.MaxBytes, c.WhenFull = 6000, weir.Spill
+		}
+	})
+}
+
+func agreeOnDisk(t *testing.T, with func(*weir.Config)) {
 	base := seed(t)
 	for i := range *historiesFlag {
 		rng := rand.New(rand.NewPCG(base, uint64(i)))
@@ -57,7 +69,7 @@ func TestOpen_agreesWithModel(t *testing.T) {
 			ops[j] = byte(rng.Uint32())
 		}
 		undo := weir.SetFileBytes(int64(2000 + rng.IntN(100_000)))
-		ok := t.Run(fmt.Sprint(i), func(t *testing.T) { twins.RunOnDisk(t, crashingDisk(rng), ops, weir.CheckInvariants) })
+		ok := t.Run(fmt.Sprint(i), func(t *testing.T) { twins.RunOnDisk(t, crashingDisk(rng, with), ops, weir.CheckInvariants) })
 		if undo(); !ok {
 			return
 		}
@@ -65,10 +77,13 @@ func TestOpen_agreesWithModel(t *testing.T) {
 }
 
 // crashingDisk returns a disk in memory.
-func crashingDisk(rng *rand.Rand) twins.Disk {
+func crashingDisk(rng *rand.Rand, with func(*weir.Config)) twins.Disk {
 	disk := journaltest.New()
 	return twins.Disk{
-		Open: func(c weir.Config) (*weir.Stream, error) { return weir.OpenIn(disk, "test", c) },
+		Open: func(c weir.Config) (*weir.Stream, error) {
+			with(&c)
+			return weir.OpenIn(disk, "test", c)
+		},
 		Leave: func(s *weir.Stream, closed bool) {
 			if !closed {
 				disk.Crash(rng)

@@ -18,7 +18,7 @@ import (
 //	PutRecord, Put, PutRecords, PutCopies        (and their waiting forms)
 //	  begin                  context; the one reading of the clock
 //	  checkRecord            key, size, number for ordering
-//	  isFull                 memory shared with other streams   stream.go
+//	  isFull                 memory shared with other streams   retention.go
 //	  scaled                 what has fallen due; whose turn it is
 //	  makeRoom               memory, or wait for it             retention.go
 //	  beginWrite             which shard, its mutex

@@ -409,6 +409,9 @@ func (r *Reader) readLocked(at *shardCursor, now clock.Instant, horizonMs int64,
 	}
 	sh, begin, c, before := at.sh, at.cursor.Next, at.cursor, len(r.batch)
 	batch, size := sh.read(r.batch, &c, horizonMs, wanted, readerBatchBytes)
+	if err := c.Err(); err != nil && len(batch) == before {
+		return err
+	}
 	if r.tips != nil { // trimming may have moved the cursor towards the tip, and the read beyond it
 		c.Next = min(c.Next, r.tips[sh.id])
 		batch, size = cut(batch, size, before, c.Next)

@@ -147,14 +147,30 @@ func (s *Stream) tidy(now clock.Instant) {
 
 // trimLocked trims every shard and forgets those that have vanished. The caller
 // holds reshard.
-func (s *Stream) trimLocked(now clock.Instant) {
+func (s *Stream) trimLocked(now clock.Instant) (err error) {
 	for _, sh := range s.routes.Load().all {
 		s.trimShard(sh, now)
+		if s.full.policy == Spill {
+			err = errors.Join(err, s.trimSpilled(sh, now))
+		}
 	}
 	s.forgetExpiredLocked(now)
 	if s.disk != nil {
 		s.disk.sweep()
 	}
+	return err
+}
+
+// trimSpilled trims what has expired of records that have left memory, to the
+// record. Else that is done by the block: to look for the place in it takes a
+// read of the disk.
+func (s *Stream) trimSpilled(sh *shard, now clock.Instant) error {
+	c := sh.log.SeekArrival(clock.HorizonMs(now, s.retention()))
+	if err := c.Err(); err != nil {
+		return err
+	}
+	s.full.giveExtent(sh.trimTo(c.Next - 1))
+	return nil
 }
 
 // trimShard trims a shard if its oldest record has expired, or lies far ahead
@@ -199,6 +215,8 @@ type memoryBound struct {
 	room wait.List  // woken when memory is given back
 	line wait.Queue // puts that wait for room
 
+	stuck atomic.Int64 // bytes that must be held before it is worth to look again for what can leave memory
+
 	dropping sync.Mutex // guards oldest and shard.dated; taken before a shard's mutex
 	oldest   datedHeap
 }
@@ -209,6 +227,10 @@ type memoryBound struct {
 // drops nothing.
 func (m *memoryBound) admit(size int) bool {
 	n := int64(size) + RecordOverheadBytes
+	if m.policy == Spill {
+		m.held.Add(n)
+		return true
+	}
 	if m.policy == DropOldest {
 		if n <= m.max {
 			m.held.Add(n)
@@ -246,6 +268,10 @@ func (m *memoryBound) admitCopies(size, n int) bool {
 	each := int64(size) + RecordOverheadBytes
 	if m.policy == Wait && !m.line.Empty() {
 		return false // one after the other then, in line
+	}
+	if m.policy == Spill && int64(n) <= m.max/each {
+		m.held.Add(int64(n) * each)
+		return true
 	}
 	return int64(n) <= m.max/each && m.hold(int64(n)*each)
 }
@@ -369,6 +395,10 @@ func (s *Stream) gaveUpRoom(ctx context.Context) error {
 // has an older one. The caller holds no shard's mutex.
 func (s *Stream) dropExcess(now clock.Instant) {
 	m := &s.full
+	if m.policy == Spill {
+		s.spillExcess()
+		return
+	}
 	if m.policy != DropOldest || m.held.Load() <= m.max {
 		return
 	}
@@ -391,6 +421,49 @@ func (s *Stream) dropExcess(now clock.Instant) {
 		m.giveExtent(gone)
 		first.sh.history.Add(now.Second(), kindDroppedRecords, gone.Records, gone.Bytes)
 	}
+}
+
+// spillExcess lets the oldest records leave memory until the rest fits into
+// MaxBytes, with some room to spare. What is not on disk yet stays, and so do
+// the newest records of each shard.
+func (s *Stream) spillExcess() {
+	const spareShare = 16
+	m := &s.full
+	if held := m.held.Load(); held <= m.max || held < m.stuck.Load() {
+		return
+	}
+	stuck := int64(0)
+	if !s.spill(func() bool { return m.held.Load() > m.max-m.max/spareShare }) {
+		stuck = m.held.Load() + m.max/spareShare
+	}
+	m.stuck.Store(stuck)
+}
+
+// spill lets the oldest records leave memory as long as isOver says so, and
+// reports whether it came as far as that.
+func (s *Stream) spill(isOver func() bool) bool {
+	m := &s.full
+	if m.policy != Spill || s.disk == nil {
+		return false
+	}
+	m.dropping.Lock()
+	defer m.dropping.Unlock()
+	return !isOver() || s.disk.evict(func(gone shardlog.Extent) bool {
+		m.giveExtent(gone)
+		return !isOver()
+	})
+}
+
+// isFull reports whether a put of n records is to be refused because the memory
+// that the stream shares with others is full, and counts them if so. The caller
+// holds no lock.
+func (s *Stream) isFull(n int, now clock.Instant) bool {
+	m := s.config.Memory
+	if m == nil || !m.Full() || s.spill(m.Full) {
+		return false
+	}
+	s.history.Add(now.Second(), kindRefusedRecords, int64(n))
+	return true
 }
 
 // trimDated trims, in a stream with a bound, what has expired, and returns how
@@ -510,4 +583,16 @@ const (
 	// after the other, so it may be larger than MaxBytes. A record that is larger
 	// is refused with [ErrMemoryFull] at once.
 	Wait
+	// Spill is for streams that [Open] opens. The oldest records of the stream,
+	// whatever their shard, leave memory, by blocks of up to a MiB, and are read
+	// from the disk again when somebody wants them: MaxBytes bounds memory, and the
+	// disk what there is. The newest records of each shard stay in memory, so that
+	// readers at the tip never wait for the disk. Each reader of older ones holds a
+	// block of each shard that it reads, and the stream keeps up to an eighth of
+	// MaxBytes of what was read last. What a reader is given stays valid, also
+	// when its file is removed. What cannot be read gives a [*StorageError], which
+	// matches [ErrDamaged] where it is not what was written. No put is
+	// refused for MaxBytes; a Memory that is full makes records leave too, and
+	// refuses the put only then.
+	Spill
 )

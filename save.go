@@ -194,7 +194,7 @@ func (sh heldShard) write(w io.Writer) error {
 	}
 	for _, b := range sh.blocks {
 		head, err := binary.Append(nil, binary.LittleEndian, b.BlockHead)
-		if err != nil {
+		if err = cmp.Or(err, b.Fetch()); err != nil {
 			return err
 		}
 		if err := writeFrame(w, frameBlock, head, b.Data, b.Headers); err != nil {
@@ -291,8 +291,8 @@ func (l *loader) magic() error {
 
 // A loader is a stream that is being loaded.
 type loader struct {
-	in     *bufio.Reader
-	buffer bytes.Buffer // the frame that was read last
+	in     *bufio.Reader // nil if the shards come from a journal
+	buffer bytes.Buffer  // the frame that was read last
 	s      *Stream
 	now    clock.Instant // when it was begun
 	meta   savedStream
@@ -385,10 +385,10 @@ func (l *loader) begin(c Config) (err error) {
 	}
 	c.Shards, c.Hollow = 1, m.Hollow
 	// What no limits would allow was never saved; the rest is between it and c.
-	if _, err := resolved(m.Name, Config{Settings: c.Settings, Shards: 1, Limits: Unlimited()}); err != nil {
+	if _, err := resolved(m.Name, Config{Settings: c.Settings, Shards: 1, Limits: Unlimited()}, false); err != nil {
 		return damagedf("%v", err)
 	}
-	if l.s, err = loadedStream(m.Name, c); err != nil {
+	if l.s, err = loadedStream(m.Name, c, l.in == nil); err != nil {
 		return err
 	}
 	l.now = l.s.created
@@ -442,8 +442,8 @@ func (l *loader) shard() error {
 
 // loadedStream returns an empty stream whose memory is counted, whether there
 // is room for it or not.
-func loadedStream(name string, c Config) (*Stream, error) {
-	c, err := resolved(name, c)
+func loadedStream(name string, c Config, onDisk bool) (*Stream, error) {
+	c, err := resolved(name, c, onDisk)
 	if err != nil {
 		return nil, err
 	}

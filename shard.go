@@ -247,7 +247,7 @@ func (sh *shard) describe() Shard {
 // together, but one at least if there is one, and moves c behind them. It also
 // returns how many bytes they have.
 func (sh *shard) read(dst []Record, c *shardlog.Cursor, horizonMs int64, maxRecords, maxBytes int) ([]Record, int) {
-	sh.log.SkipTo(c, horizonMs)
+	sh.log.SkipTo(c, horizonMs) // if that fails, so does what follows
 	size, before, most := 0, len(dst), len(dst)+min(maxRecords, math.MaxInt-len(dst))
 	for len(dst) < most {
 		n, bytes := sh.log.Take(c, most-len(dst), maxBytes-size, len(dst) == before)

@@ -1,6 +1,7 @@
 package weir
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/weirstream/weir/internal/clock"
+	"github.com/weirstream/weir/internal/cold"
 	"github.com/weirstream/weir/internal/quota"
 	"github.com/weirstream/weir/internal/seconds"
 	"github.com/weirstream/weir/internal/shardlog"
@@ -41,13 +43,14 @@ type Config struct {
 	// shards, its consumers, and the seconds that metrics keep. It is asked by many
 	// goroutines at a time.
 	//
-	// Full is asked by each put before it does anything, with no lock held; where
-	// it is true the put is refused with [ErrMemoryFull], whatever WhenFull says.
-	// Take counts so many bytes unless they are too many: NewStream is refused with
-	// [ErrMemoryFull] then, and a block is made as small as it can be. Count counts
-	// bytes that are taken in any case, by a split or by loading, or, when
-	// negative, given back. Take and Count are called with locks held, so they must
-	// not call the stream. One that nobody uses any more gives nothing back.
+	// Full is asked by each put before it does anything; where it is true the put
+	// is refused with [ErrMemoryFull], whatever WhenFull says, unless that is
+	// [Spill] and enough leaves memory. Take counts so many bytes unless they are
+	// too many: NewStream is refused with [ErrMemoryFull] then, and a block is made
+	// as small as it can be. Count counts bytes that are taken in any case, by a
+	// split or by loading, or, when negative, given back. All are called with locks
+	// held, Full where records leave memory, so they must not call the stream. One
+	// that nobody uses any more gives nothing back.
 	Memory interface {
 		Full() bool
 		Take(bytes int64) bool
@@ -156,8 +159,8 @@ func (c Config) check() error {
 	if c.MaxBytes < 0 {
 		return invalidf("Config.MaxBytes", "%d is negative", c.MaxBytes)
 	}
-	if c.WhenFull < Refuse || c.WhenFull > Wait {
-		return invalidf("Config.WhenFull", "%d is none of Refuse, DropOldest and Wait", c.WhenFull)
+	if c.WhenFull < Refuse || c.WhenFull > Spill {
+		return invalidf("Config.WhenFull", "%d is none of Refuse, DropOldest, Wait and Spill", c.WhenFull)
 	}
 	if c.MetricsWindow < time.Second || c.MetricsWindow > maxMetricsWindow {
 		return invalidf("Config.MetricsWindow", "%v is outside 1s to %v", c.MetricsWindow, maxMetricsWindow)
@@ -277,6 +280,8 @@ type keeper interface {
 	register(name string, at clock.Instant) error
 	deregister(name string) error
 	figures() *Storage
+	// evict lets the oldest records leave memory until enough, told what, says so.
+	evict(enough func(gone shardlog.Extent) bool) bool
 	close() error
 }
 
@@ -301,7 +306,11 @@ const SyncNever = time.Duration(-1)
 // NewStream returns an empty stream. name has 1 to 128 of the characters
 // a-z A-Z 0-9 . _ and -, as on the service.
 func NewStream(name string, c Config) (*Stream, error) {
-	c, err := resolved(name, c)
+	return makeStream(name, c, false)
+}
+
+func makeStream(name string, c Config, onDisk bool) (*Stream, error) {
+	c, err := resolved(name, c, onDisk)
 	if err != nil {
 		return nil, err
 	}
@@ -340,17 +349,6 @@ func newStream(name string, c Config) *Stream {
 	return s
 }
 
-// isFull reports whether a put of n records is to be refused because the memory
-// that the stream shares with others is full, and counts them if so. The caller
-// holds no lock.
-func (s *Stream) isFull(n int, now clock.Instant) bool {
-	if s.config.Memory == nil || !s.config.Memory.Full() {
-		return false
-	}
-	s.history.Add(now.Second(), kindRefusedRecords, int64(n))
-	return true
-}
-
 // countMemory counts memory in the bound that the stream shares with others.
 func (s *Stream) countMemory(bytes int64) {
 	if s.config.Memory != nil {
@@ -358,22 +356,15 @@ func (s *Stream) countMemory(bytes int64) {
 	}
 }
 
-// countShard counts from now on what a shard takes that was made without being
-// counted.
-func (s *Stream) countShard(sh *shard) {
-	if m := s.config.Memory; m != nil {
-		m.Count(shardBytes)
-		sh.history.Grown, sh.marks.Grown = m.Count, m.Count
-		sh.log.CountIn(m)
-	}
-}
-
 // resolved returns the configuration of a stream with its defaults filled in.
-func resolved(name string, c Config) (Config, error) {
+func resolved(name string, c Config, onDisk bool) (Config, error) {
 	if err := checkStreamName(name); err != nil {
 		return c, err
 	}
 	c, err := c.Resolved()
+	if err == nil && c.WhenFull == Spill && !onDisk {
+		err = invalidf("Config.WhenFull", "Spill is for streams on disk, which Open opens")
+	}
 	if err != nil {
 		return c, fmt.Errorf("stream %s: %w", name, err)
 	}
@@ -383,10 +374,22 @@ func resolved(name string, c Config) (Config, error) {
 // shardKind returns what a shard that is opened now has in common with the
 // others.
 func (s *Stream) shardKind() shardKind {
+	c, n := &s.config, s.config.Shards
+	if routes := s.routes.Load(); routes != nil {
+		n = len(routes.open)
+	}
 	return shardKind{
 		limits: s.limits, large: s.recordBytes.Load() > mib, window: s.history.Window(),
-		grown: s.history.Grown, log: shardlog.Options{Hollow: s.config.Hollow, Memory: s.config.Memory},
+		grown: s.history.Grown, log: shardlog.Options{Hollow: c.Hollow, Memory: c.Memory, BlockBytes: c.blockBytes(n)},
 	}
+}
+
+// blockBytes returns how large the blocks of so many shards are to be.
+func (c *Config) blockBytes(shards int) int {
+	if c.WhenFull != Spill {
+		return 0 // as the log has them
+	}
+	return cold.BlockBytes(c.MaxBytes, shards)
 }
 
 // Name returns the stream's name.
@@ -490,8 +493,8 @@ func (s *Stream) set(was, to Settings, now clock.Instant) (done bool, err error)
 // noteSettingsLocked notes a change of settings before it is made.
 func (s *Stream) noteSettingsLocked(was, to Settings, now clock.Instant) error {
 	if to.Retention > was.Retention {
-		s.trimLocked(now) // what expired before stays unreadable
-		if err := s.disk.trimmed(); err != nil {
+		// What expired before stays unreadable.
+		if err := cmp.Or(s.trimLocked(now), s.disk.trimmed()); err != nil {
 			return err
 		}
 	}

@@ -71,8 +71,9 @@ func TestConfig_refusals(t *testing.T) {
 	}{
 		{weir.Config{Shards: -1}, "Config.Shards: -1 is less than 1"},
 		{weir.Config{MaxBytes: -1}, "Config.MaxBytes: -1 is negative"},
-		{weir.Config{WhenFull: 3}, "Config.WhenFull: 3 is none of Refuse, DropOldest and Wait"},
-		{weir.Config{WhenFull: -1}, "Config.WhenFull: -1 is none of Refuse, DropOldest and Wait"},
+		{weir.Config{WhenFull: 4}, "Config.WhenFull: 4 is none of Refuse, DropOldest, Wait and Spill"},
+		{weir.Config{WhenFull: weir.Spill}, "Config.WhenFull: Spill is for streams on disk, which Open opens"},
+		{weir.Config{WhenFull: -1}, "Config.WhenFull: -1 is none of Refuse, DropOldest, Wait and Spill"},
 		{weir.Config{MetricsWindow: time.Second - 1}, "Config.MetricsWindow: 999.999999ms is outside 1s to 24h0m0s"},
 		{weir.Config{MetricsWindow: 24*time.Hour + 1}, "Config.MetricsWindow: 24h0m0.000000001s is outside 1s to 24h0m0s"},
 		{weir.Config{Settings: weir.Settings{Retention: time.Hour}}, "Config.Retention: 1h0m0s is outside 24h0m0s to 8760h0m0s"},

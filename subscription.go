@@ -272,7 +272,10 @@ func (sub *Subscription) poll() (Batch, pause, error) {
 	if sub.err != nil {
 		return Batch{}, pause{}, sub.err
 	}
-	ev, size, p := sub.readLocked(now)
+	ev, size, p, err := sub.readLocked(now)
+	if err != nil {
+		return Batch{}, pause{}, err
+	}
 	if p.wait > 0 {
 		if due := min(sub.idleAt, sub.overAt); due > now {
 			p.wait = min(p.wait, time.Duration(due-now))
@@ -289,23 +292,26 @@ func (sub *Subscription) poll() (Batch, pause, error) {
 
 // readLocked returns an event with records and how many bytes they have, or the
 // last event of a closed shard, or how long to pause.
-func (sub *Subscription) readLocked(now clock.Instant) (Batch, int, pause) {
+func (sub *Subscription) readLocked(now clock.Instant) (Batch, int, pause, error) {
 	if now < sub.ready {
-		return Batch{}, 0, pause{wait: time.Duration(sub.ready - now)}
+		return Batch{}, 0, pause{wait: time.Duration(sub.ready - now)}, nil
 	}
 	sh, c := sub.sh, sub.cursor
 	s, horizon := sub.stream, sub.stream.horizonMs(now)
 	most := sh.visible(&c, horizon, now, s.config.FanOutDelay, s.limits.EventRecords)
 	records, size := sh.read(sub.batch[:0], &c, horizon, most, sub.eventBytesLocked(now))
 	sub.batch = records
+	if err := c.Err(); err != nil && len(records) == 0 {
+		return Batch{}, 0, pause{}, err
+	}
 	finished := sh.finished(&c)
 	if len(records) == 0 && !finished {
 		sub.cursor = c
-		return Batch{}, 0, sh.untilVisible(&c, now, s.config.FanOutDelay)
+		return Batch{}, 0, sh.untilVisible(&c, now, s.config.FanOutDelay), nil
 	}
 	if wait := sub.payLocked(now, size); wait > 0 {
 		sub.ready = now.Plus(wait)
-		return Batch{}, 0, pause{wait: wait}
+		return Batch{}, 0, pause{wait: wait}, nil
 	}
 	sub.cursor, sub.ready = c, 0
 	behind := time.Duration(sh.behindLatest(&c, records, now)) * time.Millisecond
@@ -316,7 +322,7 @@ func (sub *Subscription) readLocked(now clock.Instant) (Batch, int, pause) {
 	} else {
 		ev.Continue = sh.after(&c, records)
 	}
-	return ev, size, pause{}
+	return ev, size, pause{}, nil
 }
 
 // idleLocked returns an event without records.

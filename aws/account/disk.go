@@ -99,7 +99,7 @@ func (d *disk) claim() error {
 // goOn begins the journal, or goes on with the one that was read.
 func (d *disk) goOn() (err error) {
 	o := journal.Options[struct{}]{
-		FileBytes: diskFileBytes, TwiceHead: true, State: d.state, Settled: func([]struct{}, uint64, error) {},
+		FileBytes: diskFileBytes, TwiceHead: true, State: d.state, Settled: func([]struct{}, journal.Spot, error) {},
 	}
 	if d.found == nil {
 		d.journal, err = journal.Create(d.dir, o)

@@ -258,6 +258,9 @@ type Visitor interface {
 	Repaired(file uint64, mark []byte) error
 }
 
+// A Placer is a visitor that is told before each group where it is.
+type Placer interface{ Place(at Spot) }
+
 // Replay reads the whole journal. The last file stays open for [Continue]
 // unless there is an error.
 func (d *Directory) Replay(v Visitor, readOnly bool) (*Recovery, error) {
@@ -392,6 +395,9 @@ func (r *Recovery) visit(f frame, before int64, first bool, v Visitor) error {
 	case kindGroup:
 		r.Clean, r.Lost = false, false
 		r.Groups++
+		if p, ok := v.(Placer); ok {
+			p.Place(Spot{number, f.at, f.at + headBytes + 1 + int64(len(f.content))})
+		}
 		return v.Group(number, f.content)
 	case kindRepaired:
 		r.Clean, r.Lost = false, true

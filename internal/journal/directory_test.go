@@ -17,7 +17,7 @@ func TestJournal_largeState(t *testing.T) {
 		d, err := journal.Claim(dir)
 		require.NoError(t, err)
 		o := journal.Options[int]{
-			FileBytes: 100, TwiceHead: true, State: func() []byte { return make([]byte, 1000) }, Settled: func([]int, uint64, error) {},
+			FileBytes: 100, TwiceHead: true, State: func() []byte { return make([]byte, 1000) }, Settled: func([]int, journal.Spot, error) {},
 		}
 		var j *journal.Journal[int]
 		if d.IsEmpty() {

@@ -48,11 +48,17 @@ type Options[T any] struct {
 	// State returns the state after all notes made so far, for the head of a file.
 	// It is called between Begin and End.
 	State func() []byte
-	// Settled is told what became of a group: in which file it is, or why it is
-	// in none. It is called for one group after the other, before those who wait
-	// for it return. No note is made while it is told of an error; of several
+	// Settled is told what became of a group: where it is, or why it is nowhere.
+	// It is called for one group after the other, before those who wait for it
+	// return. No note is made while it is told of an error; of several
 	// groups it is told of the last one first then.
-	Settled func(touched []T, file uint64, err error)
+	Settled func(touched []T, at Spot, err error)
+}
+
+// A Spot is where a frame is.
+type Spot struct {
+	File   uint64
+	At, To int64 // bytes
 }
 
 const (
@@ -269,10 +275,11 @@ func (j *Journal[T]) writeLocked() error {
 	}
 	j.stopTimerLocked()
 	j.mu.Unlock()
+	at := j.size
 	final, err := j.append(g.notes, j.o.Policy != Never || j.owed)
 	if err == nil {
 		j.owed = false
-		j.o.Settled(g.touched, j.number, nil)
+		j.o.Settled(g.touched, Spot{j.number, at, j.size}, nil)
 	}
 	j.mu.Lock()
 	if err != nil {
@@ -336,8 +343,8 @@ func (j *Journal[T]) failLocked(g *Group[T], err error, final bool) {
 	}
 	j.nextLocked()
 	j.mu.Unlock()
-	j.o.Settled(later.touched, 0, err) // what was noted last is taken back first
-	j.o.Settled(g.touched, 0, err)
+	j.o.Settled(later.touched, Spot{}, err) // what was noted last is taken back first
+	j.o.Settled(g.touched, Spot{}, err)
 	j.mu.Lock()
 	j.settleLocked(g, err)
 	j.settleLocked(later, err)

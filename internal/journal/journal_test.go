@@ -39,7 +39,7 @@ func openBook(dir journal.FS, p journal.Policy, fileBytes int64) (*book, error) 
 	b.o = journal.Options[uint64]{
 		Policy: p, Every: time.Second, FileBytes: fileBytes,
 		State: func() []byte { return binary.AppendUvarint(nil, b.noted) },
-		Settled: func(touched []uint64, _ uint64, err error) {
+		Settled: func(touched []uint64, _ journal.Spot, err error) {
 			b.mu.Lock()
 			defer b.mu.Unlock()
 			if err == nil {

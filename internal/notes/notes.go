@@ -182,3 +182,33 @@ func (r *Reader) Record() (key string, data []byte, err error) {
 	r.b = b[k+d:]
 	return unsafe.String(unsafe.SliceData(b[:k]), int(k)), b[k : k+d : k+d], nil
 }
+
+// Rest returns what is not read yet.
+func (r *Reader) Rest() []byte { return r.b }
+
+// Skip reads the records of a run without a look at them.
+func (r *Reader) Skip(n *Note) error {
+	left := n.Count
+	if n.Kind == KindCopies {
+		left = 1
+	}
+	for b := r.b; ; left-- {
+		if left == 0 {
+			r.b = b
+			return nil
+		}
+		k, i := binary.Uvarint(b)
+		if i <= 0 {
+			return errCut
+		}
+		d, j := binary.Uvarint(b[i:])
+		if j <= 0 {
+			return errCut
+		}
+		b = b[i+j:]
+		if k > uint64(len(b)) || d > uint64(len(b))-k {
+			return errCut
+		}
+		b = b[k+d:]
+	}
+}

@@ -25,6 +25,7 @@ type Block struct {
 	from   uint64 // the index after the last record before; less than base behind a gap
 	baseMs int64  // arrival of the first record, Unix milliseconds
 	hollow bool
+	cold   *cold // not nil: the records have left memory, and there is no arena
 
 	records, bytes int64 // of the log before this block
 
@@ -249,8 +250,8 @@ const (
 // filled with so many bytes and the first record takes size bytes. A block may
 // also end because its records lie days apart; then it was hardly filled, and
 // the next one is small.
-func arenaBytes(filled, size int) int {
-	n := min(max(firstArenaBytes, 4*filled), fullArenaBytes)
+func arenaBytes(filled, size, most int) int {
+	n := min(max(firstArenaBytes, 4*filled), most)
 	return max(n, size+headerBytes+1)
 }
 

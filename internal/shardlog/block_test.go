@@ -142,6 +142,6 @@ func TestArenaBytes(t *testing.T) {
 		{0, 0, 4 << 10}, {1 << 10, 0, 4 << 10}, {1<<10 + 1, 0, 4<<10 + 4}, {1 << 20, 5, 1 << 20}, {4 << 20, 5, 1 << 20},
 		{0, 4<<10 - 9, 4 << 10}, {0, 4<<10 - 8, 4<<10 + 1}, {9, MaxRecordBytes, MaxRecordBytes + 9},
 	} {
-		assert.Equal(t, row.want, arenaBytes(row.filled, row.size), "%+v", row)
+		assert.Equal(t, row.want, arenaBytes(row.filled, row.size, fullArenaBytes), "%+v", row)
 	}
 }

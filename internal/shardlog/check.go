@@ -25,10 +25,20 @@ func (l *Log) Check() error {
 		if b != l.active {
 			n = int(l.ring.at(i+1).from - b.base)
 		}
-		if err := b.checkTiling(n); err != nil {
-			return fmt.Errorf("block %d: %w", i, err)
+		switch {
+		case (b.cold != nil) != (i < l.cold):
+			return fmt.Errorf("block %d is cold: %t, %d are", i, b.cold != nil, l.cold)
+		case b.cold != nil:
+			if n != b.cold.count() || b.cold.place.First != b.base || b.cold.lastMs < b.baseMs {
+				return fmt.Errorf("block %d with %d records stands for %+v", i, n, b.cold.place)
+			}
+			lastMs = b.cold.lastMs
+		default:
+			if err := b.checkTiling(n); err != nil {
+				return fmt.Errorf("block %d: %w", i, err)
+			}
+			lastMs = b.arrival(n - 1)
 		}
-		lastMs = b.arrival(n - 1)
 		if i > 0 {
 			if err := checkNeighbours(l.ring.at(i-1), b); err != nil {
 				return fmt.Errorf("block %d: %w", i, err)
@@ -59,6 +69,8 @@ func (l *Log) checkEnds() error {
 		return fmt.Errorf("the trim horizon %d lies before the oldest block", first)
 	case l.ring.n > 1 && first >= l.ring.at(1).from, l.ring.n == 1 && first >= appended:
 		return fmt.Errorf("the trim horizon %d lies behind the oldest block", first)
+	case l.cold > 0 && l.cold >= l.ring.n:
+		return fmt.Errorf("%d of %d blocks are cold", l.cold, l.ring.n)
 	case l.ring.n == 0 && (l.n != 0 || len(b.arena) != 0 || first != end):
 		return fmt.Errorf("a log without blocks has %d records", l.n)
 	case l.trimmed != l.before(first):

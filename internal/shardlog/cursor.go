@@ -6,6 +6,8 @@ package shardlog
 type Cursor struct {
 	Next  uint64
 	block *Block // nil or any block of the log
+
+	failed *failure // why records that have left memory could not be read
 }
 
 // Forget lets go of the block, so that a cursor that is kept keeps no memory
@@ -19,6 +21,9 @@ func (c *Cursor) Block() (b *Block, i int) { return c.block, int(c.Next - c.bloc
 // before returns the records of the log before a cursor that is settled.
 func (c *Cursor) before() Extent {
 	b, i := c.Block()
+	if b.cold != nil {
+		return Extent{b.records + int64(i), b.bytes}
+	}
 	return Extent{b.records + int64(i), b.bytes + int64(b.Start(i))}
 }
 
@@ -83,10 +88,16 @@ func (l *Log) find(in func(*index) *Block) *Block {
 // SkipTo moves c up to the oldest record that is not trimmed and arrived after
 // ms, or to where the next one will be that does.
 func (l *Log) SkipTo(c *Cursor, ms int64) {
-	c.Next = max(c.Next, l.first.Load())
-	if at, ok := l.arrival(c); ok && at <= ms {
-		l.seekArrival(c, ms)
+	c.Next, c.failed = max(c.Next, l.first.Load()), nil
+	if limit := l.settle(c); c.Next >= limit {
+		return
 	}
+	if b := c.block; b.cold != nil && (b.baseMs > ms || b.cold.lastMs > ms && !l.isPast(c, ms)) {
+		return
+	} else if b.cold == nil && b.arrival(int(c.Next-b.base)) > ms {
+		return
+	}
+	l.seekArrival(c, ms)
 }
 
 // SeekArrival returns a cursor at the oldest record that is not trimmed and
@@ -110,12 +121,24 @@ func (l *Log) seekArrival(c *Cursor, ms int64) {
 		}
 		n := b.published(end, next)
 		until := int64(0)
-		if next != nil {
+		switch {
+		case next != nil:
 			until = next.baseMs
-		} else {
+		case b.cold == nil:
 			until = b.lastMs(n)
 		}
-		i := b.searchTime(n, ms, until)
+		var i int
+		if b.cold == nil {
+			i = b.searchTime(n, ms, until)
+		} else if b, i, c.failed = b.seekCold(ms); c.failed != nil {
+			if l.first.Load() >= b.cold.place.End { // trimmed in the meantime
+				b, c.failed = l.byArrival(ms), nil
+				c.Next = max(c.Next, l.first.Load())
+				continue
+			}
+			c.block, c.Next = b, max(c.Next, b.base)
+			return
+		}
 		if i == n && next != nil && next.from <= end {
 			b = next
 			continue
@@ -141,11 +164,24 @@ func (l *Log) arrival(c *Cursor) (ms int64, ok bool) {
 	if limit := l.settle(c); c.Next >= limit {
 		return 0, false
 	}
+	if c.block.cold != nil {
+		return l.arrivalCold(c)
+	}
 	return c.block.arrival(int(c.Next - c.block.base)), true
 }
 
-// Oldest returns the arrival of the oldest record that is not trimmed.
-func (l *Log) Oldest() (ms int64, ok bool) { return l.ArrivalAt(Cursor{}) }
+// Oldest returns the arrival of the oldest record that is not trimmed, or an
+// earlier one if that record has left memory.
+func (l *Log) Oldest() (ms int64, ok bool) {
+	c := Cursor{Next: l.first.Load()}
+	if limit := l.settle(&c); c.Next >= limit {
+		return 0, false
+	}
+	if c.block.cold != nil {
+		return c.block.baseMs, true
+	}
+	return c.block.arrival(int(c.Next - c.block.base)), true
+}
 
 // ArrivalOf returns when the record with index i arrived, if that is known:
 // until its block is released, which may be later than it is trimmed.
@@ -184,9 +220,14 @@ func (l *Log) Between(i, j uint64) int64 {
 }
 
 // Before returns how many of the published records lie before c, trimmed ones
-// included, and their bytes.
+// included, and their bytes. Where c is among records that have left memory and
+// cannot be read, the bytes are those before.
 func (l *Log) Before(c Cursor) Extent {
-	return l.before(min(max(c.Next, l.first.Load()), l.end.Load()))
+	c.Next = min(max(c.Next, l.first.Load()), l.end.Load())
+	if limit := l.settle(&c); c.block.cold != nil && c.Next != c.block.base {
+		l.fetch(&c, limit)
+	}
+	return c.before()
 }
 
 // Take finds a run of records from c on that lie in one block: at most `most`
@@ -198,6 +239,9 @@ func (l *Log) Before(c Cursor) Extent {
 // call that reads one record notices the difference.
 func (l *Log) Take(c *Cursor, most, budget int, alone bool) (n, bytes int) {
 	limit := l.settle(c)
+	if c.block.cold != nil {
+		limit = l.fetch(c, limit)
+	}
 	if c.Next >= limit || most <= 0 {
 		return 0, 0
 	}

@@ -2,6 +2,7 @@ package shardlog
 
 import (
 	"math"
+	"slices"
 
 	"github.com/google/btree"
 )
@@ -87,6 +88,20 @@ func (r *ring) grow() {
 		slots[i] = r.at(i)
 	}
 	r.slots, r.tail = slots, 0
+}
+
+// replace puts blocks in the place of one.
+func (r *ring) replace(i int, blocks []*Block) {
+	var behind []*Block
+	for r.n > i {
+		behind = append(behind, r.popNewest())
+	}
+	for _, b := range blocks {
+		r.push(b)
+	}
+	for _, b := range slices.Backward(behind[:len(behind)-1]) {
+		r.push(b)
+	}
 }
 
 // pop removes the oldest block.

@@ -22,6 +22,9 @@ type Options struct {
 	// Hollow keeps of each record its sizes and its arrival, but neither key nor
 	// data.
 	Hollow bool
+	// BlockBytes is how large a block may be that has more than one record. Zero
+	// means 1 MiB.
+	BlockBytes int
 	// NewArena returns a block of so many bytes, which need not be zero. Nil means
 	// [NewArena].
 	NewArena func(n int) []byte
@@ -58,7 +61,9 @@ type Log struct {
 	next    uint64 // index of the record that is appended next
 	ring    ring
 	index   *index // the writers' own; nil until there is a block with records
-	trimmed Extent // all records below first
+	trimmed Extent // all records below first; of bytes fewer where that is in a cold block
+	cold    int    // how many of the oldest blocks are cold
+	evicted Extent // all records before those that never left memory
 	gaps    []Gap  // immutable
 
 	_ [64]byte // keeps what readers load off the writers' cache lines
@@ -78,6 +83,9 @@ func (l *Log) Init(o Options) {
 func (l *Log) init(o Options) {
 	if o.NewArena == nil {
 		o.NewArena = NewArena
+	}
+	if o.BlockBytes == 0 {
+		o.BlockBytes = fullArenaBytes
 	}
 	l.options = o
 }
@@ -125,9 +133,9 @@ func (l *Log) before(i uint64) Extent {
 	return c.before()
 }
 
-// Held returns the records that are appended and not trimmed.
+// Held returns the records that are appended, not trimmed, and in memory.
 func (l *Log) Held() Extent {
-	return l.Appended().Minus(l.trimmed)
+	return l.Appended().Minus(l.outside())
 }
 
 // Append adds a record that arrived at ms, in Unix milliseconds, without
@@ -271,7 +279,8 @@ func (l *Log) enter(b *Block) {
 // active one, whose first record has size bytes, and counts the block.
 func (l *Log) arenaBytes(size int) int {
 	n, old := l.n, l.active
-	want, least := arenaBytes(old.used+headerBytes*n, size), arenaBytes(0, size)
+	most := l.options.BlockBytes
+	want, least := arenaBytes(old.used+headerBytes*n, size, most), arenaBytes(0, size, most)
 	if l.options.Hollow {
 		want = hollowArenaBytes(headerBytes*n, n+1, old.used+size)
 		least = want
@@ -312,7 +321,7 @@ func (l *Log) CountIn(m Memory) {
 
 // TrimTo makes the records before index i unreadable, as far as they are
 // published, releases the memory below by whole blocks, and returns what was
-// trimmed.
+// trimmed of the records in memory.
 func (l *Log) TrimTo(i uint64) Extent {
 	c := l.oldest()
 	c.Next = i
@@ -329,11 +338,11 @@ func (l *Log) trimTo(c *Cursor) Extent {
 	}
 	c.Next = i
 	l.settle(c)
-	was := l.trimmed
+	was := l.outside()
 	l.trimmed = c.before()
 	l.first.Store(i)
 	l.dropBlocks()
-	return l.trimmed.Minus(was)
+	return l.outside().Minus(was)
 }
 
 // oldest returns a cursor at the oldest record that is not trimmed. The writers
@@ -346,9 +355,17 @@ func (l *Log) oldest() Cursor {
 	return c
 }
 
-// TrimExpired trims what arrived at ms or before.
+// TrimExpired trims what arrived at ms or before. Of a block that has left
+// memory it trims nothing as long as it has a record that did not.
 func (l *Log) TrimExpired(ms int64) Extent {
 	c := l.oldest()
+	if i := l.coldUpTo(ms); i < l.cold {
+		c.Next = l.ring.at(i).from
+		return l.trimTo(&c)
+	}
+	if l.cold > 0 {
+		c = Cursor{Next: max(c.Next, l.ring.at(l.cold).from), block: l.ring.at(l.cold)}
+	}
 	l.SkipTo(&c, ms)
 	return l.trimTo(&c)
 }
@@ -398,6 +415,7 @@ func (l *Log) dropBlocks() {
 	var dropped []*Block
 	for l.ring.n > 1 && l.ring.at(1).from <= first {
 		dropped = append(dropped, l.ring.pop())
+		l.cold = max(0, l.cold-1)
 	}
 	if l.ring.n == 1 && first >= l.appendedEnd() {
 		dropped = append(dropped, l.ring.pop())

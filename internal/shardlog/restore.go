@@ -33,6 +33,19 @@ type BlockHead struct {
 type SavedBlock struct {
 	BlockHead
 	Data, Headers []byte
+	cold          *Block
+}
+
+// Fetch fills in Data and Headers of a block whose records have left memory.
+func (b *SavedBlock) Fetch() error {
+	if b.cold == nil {
+		return nil
+	}
+	full, err := b.cold.fetch()
+	if err == nil {
+		b.Data, b.Headers = full.arena[:b.Used], full.arena[b.Used:]
+	}
+	return err
 }
 
 // State returns the log as far as it is published. The caller holds the
@@ -50,6 +63,11 @@ func (l *Log) Blocks() []SavedBlock {
 	var list []SavedBlock
 	for i := range l.ring.n {
 		b := l.ring.at(i)
+		if b.cold != nil {
+			head := BlockHead{Base: b.base, BaseMs: b.baseMs, Bytes: b.bytes, Count: uint32(b.cold.count()), Used: uint32(b.used)}
+			list = append(list, SavedBlock{BlockHead: head, cold: b})
+			continue
+		}
 		n := b.published(l.end.Load(), b.next.Load())
 		if n == 0 || b.base+uint64(n) <= l.first.Load() {
 			break // the records that are left are not published

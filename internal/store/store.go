@@ -15,6 +15,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/weirstream/weir/internal/cold"
 	"github.com/weirstream/weir/internal/journal"
 	"github.com/weirstream/weir/internal/notes"
 	"github.com/weirstream/weir/internal/shardlog"
@@ -30,6 +31,9 @@ type Options[O any] struct {
 	// TakeBack takes back with [shardlog.Log.Retract] what was appended to a shard
 	// and is not on disk, among it so much that batches had put.
 	TakeBack func(of O, batch shardlog.Extent)
+	// Attic is where records are read again that have left memory; nil if none
+	// do.
+	Attic *cold.Attic
 }
 
 // A Store is open for notes.
@@ -50,6 +54,7 @@ type Shard[O any] struct {
 	store *Store[O]
 	of    O
 	log   *shardlog.Log
+	shelf *cold.Shelf // nil if no records leave memory
 	id    int64
 
 	// As of the last note; guarded by the journal.
@@ -70,6 +75,7 @@ type Group[O any] = journal.Group[Touch[O]]
 type Touch[O any] struct {
 	undo    func() // of a change; nil for a shard
 	sh      *Shard[O]
+	from    uint64 // index of the first
 	upTo    uint64 // index after the last
 	batches shardlog.Extent
 }
@@ -129,8 +135,21 @@ func (s *Store[O]) Add(of O, log *shardlog.Log, m ShardState) *Shard[O] {
 	return sh
 }
 
+// SetShelf says where the records are that the shard had when it was added.
+func (sh *Shard[O]) SetShelf(shelf *cold.Shelf) { sh.shelf = shelf }
+
+// Room returns what the shard's records can leave. lock is that of its log.
+func (sh *Shard[O]) Room(lock sync.Locker) cold.Room {
+	return cold.Room{Log: sh.log, Shelf: sh.shelf, Lock: lock}
+}
+
 func (s *Store[O]) newShard(of O, log *shardlog.Log, m ShardState) *Shard[O] {
+	var shelf *cold.Shelf
+	if s.o.Attic != nil {
+		shelf = s.o.Attic.NewShelf(m.ID)
+	}
 	return &Shard[O]{
+		shelf: shelf,
 		store: s, of: of, log: log, id: m.ID, about: m.About, gaps: m.Gaps, next: log.Next(), bytes: m.Bytes, lastMs: m.LastMs,
 		batches: shardlog.Extent{Records: m.BatchRecords, Bytes: m.BatchBytes},
 	}
@@ -222,7 +241,7 @@ func (n *Noting[O]) End() *Group[O] {
 	g.SetNotes(n.notes)
 	if sh.group != g {
 		sh.group, sh.place = g, len(*touched)
-		*touched = append(*touched, Touch[O]{sh: sh})
+		*touched = append(*touched, Touch[O]{sh: sh, from: n.run.Index})
 	}
 	t := &(*touched)[sh.place]
 	sh.next += uint64(n.run.Count)
@@ -269,7 +288,7 @@ func (s *Store[O]) Commit(g *Group[O]) error {
 }
 
 // settled is told what became of a group.
-func (s *Store[O]) settled(touched []Touch[O], file uint64, err error) {
+func (s *Store[O]) settled(touched []Touch[O], at journal.Spot, err error) {
 	if err != nil {
 		// Here, and not by who waits: what is noted next builds on what there is.
 		for _, t := range slices.Backward(touched) {
@@ -282,13 +301,16 @@ func (s *Store[O]) settled(touched []Touch[O], file uint64, err error) {
 		return
 	}
 	s.filing.Lock()
-	if n := len(s.files); s.files[n-1].Number != file {
-		s.files = append(s.files, File{file, make(map[int64]uint64)})
+	if n := len(s.files); s.files[n-1].Number != at.File {
+		s.files = append(s.files, File{at.File, make(map[int64]uint64)})
 	}
 	last := s.files[len(s.files)-1].Last
 	for _, t := range touched {
 		if t.undo == nil {
 			last[t.sh.id] = t.upTo - 1
+			if t.sh.shelf != nil {
+				t.sh.shelf.Note(t.from, t.upTo, at, t.sh.log.First())
+			}
 		}
 	}
 	s.filing.Unlock()

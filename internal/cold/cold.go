@@ -1,0 +1,253 @@
+// Package cold reads records again that have left memory, from the journal that
+// they were noted in. It knows where the records of each shard are, and keeps
+// a little of what was read last: where many shards are read beside each other,
+// what one of them needs has what the others need too.
+package cold
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/weirstream/weir/internal/journal"
+	"github.com/weirstream/weir/internal/notes"
+	"github.com/weirstream/weir/internal/shardlog"
+)
+
+const (
+	// placeBytes is how much of a file is one place of records in memory.
+	placeBytes = 64 << 10
+	// What leaves memory together is read together, if no more of a file than this
+	// lies between, and in all.
+	gapBytes, spanBytes = 1 << 20, 16 << 20
+)
+
+// BlockBytes returns how large the blocks of so many logs are to be that have
+// so much memory; zero if that is unbounded. What leaves memory leaves it
+// by the block, and those that are being filled stay: together they are to be
+// an eighth of it.
+func BlockBytes(memory int64, logs int) int {
+	const least, most = 4 << 10, 1 << 20
+	if memory == 0 {
+		return 0
+	}
+	return int(min(most, max(least, memory/int64(8*max(1, logs)))))
+}
+
+// A Shelf knows where the records of one shard are. It may be used by any
+// number of goroutines at a time.
+type Shelf struct {
+	attic *Attic
+	id    int64
+
+	mu sync.Mutex
+	// places are those of records that may be in memory, in order.
+	places []shardlog.Place
+}
+
+// NewShelf returns the shelf of a shard, with nothing on it.
+func (a *Attic) NewShelf(id int64) *Shelf { return &Shelf{attic: a, id: id} }
+
+// Note takes note of where the records are from an index on and before another
+// one. None before the oldest index is asked for any more.
+func (s *Shelf) Note(from, upTo uint64, at journal.Spot, oldest uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n := len(s.places); n > 0 {
+		p := &s.places[n-1]
+		if p.End == from && p.File == at.File && at.To-p.At <= placeBytes {
+			p.End, p.To = upTo, at.To
+			return
+		}
+	}
+	if len(s.places) == cap(s.places) {
+		s.forget(oldest)
+	}
+	s.places = append(s.places, shardlog.Place{First: from, End: upTo, File: at.File, At: at.At, To: at.To})
+}
+
+// forget lets go of the places before an index.
+func (s *Shelf) forget(i uint64) {
+	s.places = slices.DeleteFunc(s.places, func(p shardlog.Place) bool { return p.End <= i })
+}
+
+// take returns the places of the records from an index on and before another
+// one, few of them, or nil if these are not all on disk.
+func (s *Shelf) take(from, to uint64) (list []shardlog.Place) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n := len(s.places); n == 0 || s.places[n-1].End < to {
+		return nil
+	}
+	for _, p := range s.places {
+		if p.End <= from || p.First >= to {
+			continue
+		}
+		if n := len(list); n > 0 {
+			last := &list[n-1]
+			if p.First == last.End && p.File == last.File && p.At-last.To <= gapBytes && p.To-last.At <= spanBytes {
+				last.End, last.To = p.End, p.To
+				continue
+			}
+		}
+		list = append(list, p)
+	}
+	s.forget(to)
+	return list
+}
+
+// isWritten reports whether the records before an index are on disk.
+func (s *Shelf) isWritten(to uint64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := len(s.places)
+	return n > 0 && s.places[n-1].End >= to
+}
+
+// A Room is a log whose records can leave memory.
+type Room struct {
+	Log   *shardlog.Log
+	Shelf *Shelf
+	Lock  sync.Locker // of those who write to the log; nil if nobody else does
+}
+
+func (r *Room) lock() (unlock func()) {
+	if r.Lock == nil {
+		return func() {}
+	}
+	r.Lock.Lock()
+	return r.Lock.Unlock
+}
+
+// oldest returns when the first record of the log's oldest block arrived, if
+// that can leave memory.
+func (r *Room) oldest() (ms int64, ok bool) {
+	defer r.lock()()
+	_, to, ms, ok := r.Log.Evictable()
+	return ms, ok && r.Shelf.isWritten(to)
+}
+
+// evict gives up the memory of the log's oldest block.
+func (r *Room) evict() shardlog.Extent {
+	defer r.lock()()
+	from, to, _, ok := r.Log.Evictable()
+	if !ok {
+		return shardlog.Extent{}
+	}
+	return r.Log.Evict(r.Shelf, r.Shelf.take(from, to))
+}
+
+// Evict makes the oldest records of all rooms leave memory, block after block,
+// until enough, which is told what has left, says so. It reports whether it
+// came as far as that.
+func Evict(rooms []Room, enough func(gone shardlog.Extent) bool) bool {
+	for {
+		var first *Room
+		least := int64(0)
+		for i := range rooms {
+			if ms, ok := rooms[i].oldest(); ok && (first == nil || ms < least) {
+				first, least = &rooms[i], ms
+			}
+		}
+		if first == nil {
+			return false
+		}
+		gone := first.evict()
+		if enough(gone) {
+			return true
+		}
+		if gone.Records == 0 {
+			// Trimmed, or gone the same way, since it was looked at; or the places do not
+			// have it, which is not to be tried for ever.
+			if ms, ok := first.oldest(); ok && ms == least {
+				rooms = slices.DeleteFunc(slices.Clone(rooms), func(r Room) bool { return r.Log == first.Log })
+			}
+		}
+	}
+}
+
+// Fetch implements [shardlog.Shelf].
+func (s *Shelf) Fetch(p shardlog.Place, f *shardlog.Filling) error {
+	err := s.fetch(p, f)
+	if err != nil && s.attic.Explain != nil {
+		err = s.attic.Explain(err)
+	}
+	return err
+}
+
+func (s *Shelf) fetch(p shardlog.Place, f *shardlog.Filling) error {
+	next := p.First
+	for at := p.At; at < p.To; {
+		c, err := s.attic.chunk(p.File, at)
+		if err != nil {
+			return err
+		}
+		next, err = s.copy(c, at, next, p.End, f)
+		at = c.To
+		s.attic.release(c)
+		if err != nil {
+			return err
+		}
+		if next == p.End && f.IsDone() {
+			return nil
+		}
+	}
+	return journal.DamageAt(p.File, p.At, fmt.Sprintf("shard %d has records up to %d in the %d bytes from here, and should have them up to %d",
+		s.id, int64(next)-1, p.To-p.At, p.End-1))
+}
+
+// copy adds the shard's records of a chunk, from a place on, whose index is at
+// least next and less than end, and returns the index that follows.
+func (s *Shelf) copy(c *chunk, at int64, next, end uint64, f *shardlog.Filling) (uint64, error) {
+	for i := range c.runs {
+		r := &c.runs[i]
+		if r.shard != s.id || r.frame < at || r.index+uint64(r.count) <= next {
+			continue
+		}
+		if r.index > next || !r.copy(next-r.index, min(end-next, r.index+uint64(r.count)-next), f) {
+			return next, journal.DamageAt(c.File, r.frame, fmt.Sprintf("record %d of shard %d is not what was noted", next, s.id))
+		}
+		if next = min(end, r.index+uint64(r.count)); next == end {
+			break
+		}
+	}
+	return next, nil
+}
+
+// A run is records of one shard that were noted together.
+type run struct {
+	shard  int64
+	index  uint64
+	ms     int64
+	frame  int64 // where that begins
+	count  int32
+	copies bool
+	rest   []byte // of the notes, from the first record on
+}
+
+// copy adds n records behind the first few. It reports false if they cannot be
+// what was noted.
+func (r *run) copy(skip, n uint64, f *shardlog.Filling) bool {
+	in := notes.NewReader(r.rest)
+	if r.copies {
+		key, data, err := in.Record()
+		for ; err == nil && n > 0; n-- {
+			if !f.Add(key, data, r.ms) {
+				return false
+			}
+		}
+		return err == nil
+	}
+	for ; skip > 0; skip-- {
+		if _, _, err := in.Record(); err != nil {
+			return false
+		}
+	}
+	for ; n > 0; n-- {
+		key, data, err := in.Record()
+		if err != nil || !f.Add(key, data, r.ms) {
+			return false
+		}
+	}
+	return true
+}
