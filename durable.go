@@ -286,6 +286,8 @@ func (d *storage) forget(sh *shard) { d.store.Forget(int64(sh.id)) }
 
 func (d *storage) sweep() { d.store.Sweep() }
 
+func (d *storage) pin() (undo func()) { return d.store.Pin() }
+
 func (d *storage) evict(enough func(shardlog.Extent) bool) bool {
 	all := d.stream.routes.Load().all
 	rooms := make([]cold.Room, len(all))

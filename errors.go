@@ -62,8 +62,9 @@ var (
 	// ErrClosed says that a [Reader] or a [Subscription] was used after its Close,
 	// or that something was put after [Stream.EndWrites] or [Stream.Close].
 	ErrClosed = errors.New("closed")
-	// ErrStorage says that a stream on disk could not write down what it was told:
-	// nothing of it happened. The error is a [*StorageError].
+	// ErrStorage says that a stream on disk could not write down what it was told,
+	// of which nothing happened, or could not read what has left memory. The error
+	// is a [*StorageError].
 	ErrStorage = errors.New("storage failed")
 	// ErrInUse says that somebody else has the directory of a stream open.
 	ErrInUse = errors.New("directory in use")
@@ -147,11 +148,13 @@ func (e *RecordsLostError) Error() string {
 // Is reports whether target is [ErrRecordsLost].
 func (e *RecordsLostError) Is(target error) bool { return target == ErrRecordsLost }
 
-// A StorageError says why a stream on disk could not write. It matches
-// [ErrStorage] and what Err matches: syscall.ENOSPC says that the disk is full,
-// and the same may succeed when it has room again. After a sync that failed
-// nothing can be put until the stream is closed and opened again, because it is
-// not known what of the file is on disk. Readers go on in either case.
+// A StorageError says why a stream on disk could not write, or not read what
+// has left memory. It matches [ErrStorage] and what Err matches: syscall.ENOSPC
+// says that the disk is full, and the same may succeed when it has room again.
+// After a sync that failed nothing can be put until the stream is closed and
+// opened again, because it is not known what of the file is on disk. Readers go
+// on in either case. A read that failed may succeed if it is tried again,
+// unless Err matches [ErrDamaged].
 type StorageError struct {
 	Stream, Dir string
 	Err         error // why, never nil

@@ -216,8 +216,11 @@ func kin(shards []*shard) []lineage.Shard[ShardID] {
 // stream follows the children itself and gives no last batches; it gets io.EOF
 // when the stream has been read to the end that [Stream.EndWrites] or
 // [Position.ToTip] gave it. Next also returns the context's error, one that
-// matches [ErrClosed], and a [*RecordsLostError] when the reader is to be
-// strict; after that it goes on.
+// matches [ErrClosed], a [*RecordsLostError] when the reader is to be strict,
+// and a [*StorageError] where records cannot be read that have left memory,
+// see [Spill]; after that it goes on: with other shards, and then with the same
+// records again. Children of a shard that cannot be read wait, because a key's
+// records come in order.
 func (r *Reader) Next(ctx context.Context) (Batch, error) {
 	if err := r.check(ctx); err != nil {
 		return Batch{}, err
@@ -337,6 +340,7 @@ func (r *Reader) nextLocked(now clock.Instant, most int) (Batch, error) {
 		at := r.cursors[r.turn]
 		r.batch = r.batch[:0]
 		if err := r.readLocked(at, now, horizonMs, most); err != nil {
+			r.turn++ // or a shard that cannot be read would hold up the others
 			return Batch{}, err
 		}
 		finished := at.sh.finished(&at.cursor)

@@ -109,11 +109,12 @@ func (s *Stream) Save(w io.Writer) error {
 	if w == nil {
 		return invalidf("writer", "is nil")
 	}
+	if s.disk != nil {
+		defer s.disk.pin()()
+	}
 	meta, shards := s.hold()
 	out := bufio.NewWriterSize(w, 1<<16)
-	if _, err := out.WriteString(savedMagic); err != nil {
-		return err
-	}
+	out.WriteString(savedMagic) // what is wrong is said by what follows
 	if err := writeJSON(out, frameStream, meta); err != nil {
 		return err
 	}
@@ -122,10 +123,7 @@ func (s *Stream) Save(w io.Writer) error {
 			return err
 		}
 	}
-	if err := writeFrame(out, frameEnd); err != nil {
-		return err
-	}
-	return out.Flush()
+	return cmp.Or(writeFrame(out, frameEnd), out.Flush())
 }
 
 // hold returns what is to be written.

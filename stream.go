@@ -282,6 +282,7 @@ type keeper interface {
 	figures() *Storage
 	// evict lets the oldest records leave memory until enough, told what, says so.
 	evict(enough func(gone shardlog.Extent) bool) bool
+	pin() (undo func()) // keeps what is on disk, whatever is trimmed
 	close() error
 }
 

@@ -22,12 +22,11 @@ type Attic struct {
 	dir  *journal.Directory
 	most int64 // bytes that are kept; one chunk at least
 
-	mu     sync.Mutex
-	kept   []*chunk // the one that was used last comes last
-	bytes  int64    // of what is kept
-	spare  [][]byte // memory for chunks
-	reads  int64
-	failed int64
+	mu    sync.Mutex
+	kept  []*chunk // the one that was used last comes last
+	bytes int64    // of what is kept
+	spare [][]byte // memory for chunks
+	reads int64
 }
 
 // New returns the attic of a directory, which keeps up to so many bytes of what
@@ -35,7 +34,7 @@ type Attic struct {
 func New(dir *journal.Directory, most int64) *Attic { return &Attic{dir: dir, most: most} }
 
 // maxSpare is how many buffers are kept to be read into.
-const maxSpare = 4
+const maxSpare = 2
 
 // A chunk is a piece of a file that was read, and where the runs in it are.
 type chunk struct {
@@ -61,7 +60,6 @@ func (a *Attic) chunk(file uint64, at int64) (*chunk, error) {
 	defer a.mu.Unlock()
 	a.reads++
 	if err != nil {
-		a.failed++
 		a.reuse(buf)
 		return nil, err
 	}
@@ -132,6 +130,13 @@ func (a *Attic) Reads() int64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.reads
+}
+
+// Bytes returns how many bytes are kept of what was read.
+func (a *Attic) Bytes() int64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.bytes
 }
 
 // parse finds the runs of a chunk.

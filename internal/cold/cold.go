@@ -5,6 +5,7 @@
 package cold
 
 import (
+	"container/heap"
 	"fmt"
 	"slices"
 	"sync"
@@ -141,29 +142,48 @@ func (r *Room) evict() shardlog.Extent {
 // until enough, which is told what has left, says so. It reports whether it
 // came as far as that.
 func Evict(rooms []Room, enough func(gone shardlog.Extent) bool) bool {
-	for {
-		var first *Room
-		least := int64(0)
-		for i := range rooms {
-			if ms, ok := rooms[i].oldest(); ok && (first == nil || ms < least) {
-				first, least = &rooms[i], ms
-			}
-		}
-		if first == nil {
-			return false
-		}
-		gone := first.evict()
-		if enough(gone) {
-			return true
-		}
-		if gone.Records == 0 {
-			// Trimmed, or gone the same way, since it was looked at; or the places do not
-			// have it, which is not to be tried for ever.
-			if ms, ok := first.oldest(); ok && ms == least {
-				rooms = slices.DeleteFunc(slices.Clone(rooms), func(r Room) bool { return r.Log == first.Log })
-			}
+	var dated byAge
+	for i := range rooms {
+		if ms, ok := rooms[i].oldest(); ok {
+			dated = append(dated, aged{ms, &rooms[i]})
 		}
 	}
+	heap.Init(&dated)
+	for len(dated) > 0 {
+		first := &dated[0]
+		gone := first.room.evict()
+		if gone.Records > 0 && enough(gone) {
+			return true
+		}
+		ms, ok := first.room.oldest()
+		if !ok || gone.Records == 0 && ms == first.ms {
+			// There is no more, or what there is cannot be found on disk, which is not to
+			// be tried for ever.
+			heap.Pop(&dated)
+			continue
+		}
+		first.ms = ms
+		heap.Fix(&dated, 0)
+	}
+	return false
+}
+
+// byAge is a heap of rooms by when their oldest block in memory begins.
+type byAge []aged
+
+type aged struct {
+	ms   int64
+	room *Room
+}
+
+func (h byAge) Len() int           { return len(h) }
+func (h byAge) Less(i, j int) bool { return h[i].ms < h[j].ms }
+func (h byAge) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *byAge) Push(x any)        { *h = append(*h, x.(aged)) }
+func (h *byAge) Pop() any {
+	last := (*h)[len(*h)-1]
+	*h = (*h)[:len(*h)-1]
+	return last
 }
 
 // Fetch implements [shardlog.Shelf].

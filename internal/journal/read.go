@@ -41,10 +41,8 @@ func (d *Directory) ReadChunk(file uint64, at, most int64, buf []byte) (c *Chunk
 	c = &Chunk{File: file, At: at, To: at}
 	number := uint64(0)
 	if len(buf) >= headBytes {
-		if n := headBytes + int64(binary.LittleEndian.Uint32(buf[4:])); n > int64(len(buf)) && n <= headBytes+maxContent {
-			if buf, err = readUpTo(f, at, int(n), buf); err != nil {
-				return nil, buf, err
-			}
+		if buf, err = readWhole(f, at, buf); err != nil {
+			return nil, buf, err
 		}
 		number = binary.LittleEndian.Uint64(buf[8:])
 	}
@@ -65,6 +63,21 @@ func (d *Directory) ReadChunk(file uint64, at, most int64, buf []byte) (c *Chunk
 		}
 		c.To = frames.at
 	}
+}
+
+// readWhole reads on where buf does not have all of the frame that it begins
+// with. What says how long the frame is may be damaged: there may be less, and
+// what is not there takes no memory.
+func readWhole(f File, at int64, buf []byte) ([]byte, error) {
+	n := headBytes + int64(binary.LittleEndian.Uint32(buf[4:]))
+	if n <= int64(len(buf)) || binary.LittleEndian.Uint32(buf) != frameMark {
+		return buf, nil
+	}
+	size, err := f.Size()
+	if err != nil || n > size-at {
+		return buf, err
+	}
+	return readUpTo(f, at, int(n), buf)
 }
 
 // readUpTo reads up to n bytes of a file into buf, or into memory that is

@@ -45,8 +45,9 @@ type Store[O any] struct {
 	stream json.RawMessage
 	shards map[int64]*Shard[O]
 
-	filing sync.Mutex // guards files
+	filing sync.Mutex // guards what follows
 	files  []File
+	pins   int // of Pin
 }
 
 // A Shard is what a store knows of one.
@@ -452,7 +453,7 @@ func (s *Store[O]) Forget(id int64) {
 func (s *Store[O]) Sweep() {
 	s.filing.Lock()
 	defer s.filing.Unlock()
-	if len(s.files) < 2 {
+	if len(s.files) < 2 || s.pins > 0 {
 		return
 	}
 	n := 0
@@ -468,6 +469,22 @@ func (s *Store[O]) Sweep() {
 	if err := s.journal.Release(s.files[n].Number); err == nil {
 		s.files = slices.Delete(s.files, 0, n)
 	}
+}
+
+// Pin keeps all files until it is undone, whatever is trimmed meanwhile: who
+// looks at the logs after Pin finds on disk what has left memory.
+func (s *Store[O]) Pin() (undo func()) {
+	s.pin(1)
+	return func() {
+		s.pin(-1)
+		s.Sweep()
+	}
+}
+
+func (s *Store[O]) pin(n int) {
+	s.filing.Lock()
+	defer s.filing.Unlock()
+	s.pins += n
 }
 
 // isTrimmed reports whether nothing in a file can be read any more.

@@ -24,6 +24,9 @@ type FS struct {
 	epoch  int // crashes so far: what was opened before does nothing any more
 	ops    int
 	fail   func(op Op) error
+
+	reads    int
+	failRead func(op Op) error
 }
 
 type lock struct{ _ byte } // has a size, so that each has an address of its own
@@ -31,7 +34,7 @@ type lock struct{ _ byte } // has a size, so that each has an address of its own
 // An Op is a call that can fail.
 type Op struct {
 	N    int    // how many there were, this one included
-	Kind string // "write", "sync", "truncate", "create", "rename", "remove" or "syncdir"
+	Kind string // "write", "sync", "truncate", "create", "rename", "remove" or "syncdir"; "open" or "read"
 	Name string // of the file
 }
 
@@ -59,6 +62,15 @@ func (f *FS) FailWith(fail func(op Op) error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.fail = fail
+}
+
+// FailReadsWith makes each call that opens a file only to read it, or reads,
+// fail with what f returns, if that is not nil. These calls are counted by
+// themselves. Nil means no faults.
+func (f *FS) FailReadsWith(fail func(op Op) error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.failRead = fail
 }
 
 // Ops returns how many calls could have failed so far.
@@ -178,6 +190,15 @@ func (f *FS) op(epoch int, kind, name string) error {
 	return nil
 }
 
+// readOp is op for a call that reads.
+func (f *FS) readOp(kind, name string) error {
+	f.reads++
+	if f.failRead != nil {
+		return f.failRead(Op{f.reads, kind, name})
+	}
+	return nil
+}
+
 func notExist(op, name string) error { return &fs.PathError{Op: op, Path: name, Err: fs.ErrNotExist} }
 
 // Path implements [journal.FS].
@@ -205,6 +226,11 @@ func (f *FS) Make() error {
 func (f *FS) Open(name string, readOnly bool) (journal.File, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if readOnly {
+		if err := f.readOp("open", name); err != nil {
+			return nil, err
+		}
+	}
 	n := f.files[name]
 	if n == nil {
 		return nil, notExist("open", name)
@@ -299,6 +325,9 @@ type file struct {
 func (f *file) ReadAt(b []byte, at int64) (int, error) {
 	f.fs.mu.Lock()
 	defer f.fs.mu.Unlock()
+	if err := f.fs.readOp("read", f.name); err != nil {
+		return 0, err
+	}
 	if at >= int64(len(f.n.data)) {
 		return 0, io.EOF
 	}
