@@ -103,9 +103,7 @@ func newRefill(dir *journal.Directory, c Config) *cold.Refill {
 	if c.WhenFull != Spill {
 		return nil
 	}
-	const least, most = 1 << 20, 64 << 20
-	attic := cold.New(dir, min(max(c.MaxBytes/8, least), most))
-	return cold.NewRefill(attic, c.MaxBytes, RecordOverheadBytes, c.Memory)
+	return cold.NewRefill(cold.New(dir, cold.KeptBytes(c.MaxBytes)), c.MaxBytes, RecordOverheadBytes, c.Memory)
 }
 
 // newStorage returns the keeper of a stream, with the shards that it has.

@@ -176,7 +176,7 @@ func (r *Reader) ageLocked(now clock.Instant) time.Duration {
 		for _, child := range sh.ending.Load().children {
 			if !seen[child.id] {
 				seen[child.id] = true
-				todo = append(todo, &shardCursor{child, shardlog.Cursor{Next: 1}})
+				todo = append(todo, &shardCursor{sh: child, cursor: shardlog.Cursor{Next: 1}})
 			}
 		}
 	}
@@ -282,7 +282,7 @@ func (r *Reader) resume(p Positions, routes *routing, horizonMs int64) error {
 		if at, ok := places[id]; ok {
 			c = at.cursor()
 		}
-		r.cursors = append(r.cursors, &shardCursor{sh, c})
+		r.cursors = append(r.cursors, &shardCursor{sh: sh, cursor: c})
 	}
 	return nil
 }

@@ -54,6 +54,7 @@ type Reader struct {
 type shardCursor struct {
 	sh     *shard
 	cursor shardlog.Cursor
+	failed bool // it could not be read when it was tried last
 }
 
 const (
@@ -125,7 +126,7 @@ func (r *Reader) beginShard(from Position, routes *routing, now clock.Instant, h
 			return err
 		}
 		if at, ok := places[sh.id]; ok {
-			r.only, r.cursors = sh, []*shardCursor{{sh, at.cursor()}}
+			r.only, r.cursors = sh, []*shardCursor{{sh: sh, cursor: at.cursor()}}
 			return nil
 		}
 	}
@@ -145,7 +146,7 @@ func (sh *shard) enter(from Position, now clock.Instant, horizonMs int64) (*shar
 	if from.kind != atSequence && from.kind != afterSequence {
 		sh.log.SkipTo(&c, horizonMs)
 	}
-	return &shardCursor{sh, c}, err
+	return &shardCursor{sh: sh, cursor: c}, err
 }
 
 // begin begins with the shards that can hold records from a position on and
@@ -337,9 +338,11 @@ func (r *Reader) nextLocked(now clock.Instant, most int) (Batch, error) {
 		if r.turn >= len(r.cursors) {
 			r.turn = 0
 		}
-		at := r.cursors[r.turn]
+		place := r.placeLocked()
+		at := r.cursors[place]
 		r.batch = r.batch[:0]
-		if err := r.readLocked(at, now, horizonMs, most); err != nil {
+		err := r.readLocked(at, now, horizonMs, most)
+		if at.failed = err != nil; at.failed {
 			r.turn++ // or a shard that cannot be read would hold up the others
 			return Batch{}, err
 		}
@@ -354,11 +357,11 @@ func (r *Reader) nextLocked(now clock.Instant, most int) (Batch, error) {
 			r.turn++
 			return r.batchLocked(at, now), nil
 		case finished:
-			r.endShardLocked(r.turn)
+			r.endShardLocked(place)
 			tried = -1 // children may have been added
 		case r.wanted(at, most) == 0:
 			r.stopped = append(r.stopped, at)
-			r.removeLocked(r.turn)
+			r.removeLocked(place)
 			tried = -1
 		default:
 			r.turn++
@@ -368,6 +371,24 @@ func (r *Reader) nextLocked(now clock.Instant, most int) (Batch, error) {
 		return Batch{}, io.EOF
 	}
 	return Batch{}, nil
+}
+
+// placeLocked returns the place of the cursor to read from: the one whose turn
+// it is or, if its records have left memory, that one whose come first on disk.
+// So readers of many shards read the files once, and not once for each shard.
+func (r *Reader) placeLocked() int {
+	place := r.turn
+	at := r.cursors[place]
+	first, ok := at.sh.log.OnDiskAt(at.cursor)
+	if !ok || at.failed {
+		return place
+	}
+	for i, at := range r.cursors {
+		if p, ok := at.sh.log.OnDiskAt(at.cursor); ok && !at.failed && p.Before(first) {
+			first, place = p, i
+		}
+	}
+	return place
 }
 
 // batchLocked returns the batch that was just read from a shard.
@@ -412,7 +433,7 @@ func (r *Reader) readLocked(at *shardCursor, now clock.Instant, horizonMs int64,
 		return nil
 	}
 	sh, begin, c, before := at.sh, at.cursor.Next, at.cursor, len(r.batch)
-	batch, size := sh.read(r.batch, &c, horizonMs, wanted, readerBatchBytes)
+	batch, size := sh.read(r.batch, &c, horizonMs, wanted, sh.log.ReadAtOnce(readerBatchBytes))
 	if err := c.Err(); err != nil && len(batch) == before {
 		return err
 	}
@@ -512,7 +533,7 @@ func (r *Reader) endShardLocked(place int) {
 	for _, child := range children {
 		if slices.Contains(begin, child.id) {
 			c := shardlog.Cursor{Next: max(1, r.trimmed[child.id])}
-			r.cursors = append(r.cursors, &shardCursor{child, c})
+			r.cursors = append(r.cursors, &shardCursor{sh: child, cursor: c})
 		}
 	}
 }

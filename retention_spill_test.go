@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/bits"
 	"runtime"
 	"strings"
 	"syscall"
@@ -266,6 +267,35 @@ func TestSpill_readFails(t *testing.T) {
 	assert.Equal(t, want[5:6], dataOf(page.Records))
 }
 
+// Who reads a whole stream reads each file about once, however much more some
+// shards have than others.
+func TestSpill_replayReadsFilesOnce(t *testing.T) {
+	s := newSpilled(t, 4, 0)
+	t.Cleanup(weir.SetFileBytes(0))
+	require.NoError(t, s.Close())
+	s.open()
+	shards := openShards(t, s.Stream)
+	const records = 12_000
+	for i := range records {
+		// Half of them are the first shard's, a quarter the second's and so on.
+		of := min(bits.TrailingZeros(uint(i+1)), len(shards)-1)
+		_, err := s.Put(t.Context(), weir.Entry{PartitionKey: "k", ExplicitHashKey: &shards[of].HashKeyRange.Start, Data: []byte(text(1000))})
+		require.NoError(t, err)
+	}
+	pieces, opened := 0, 0
+	for _, data := range s.disk.Files() {
+		pieces += (len(data) + 256<<10 - 1) / (256 << 10)
+	}
+	s.disk.FailReadsWith(func(op journaltest.Op) error {
+		if op.Kind == "open" {
+			opened++
+		}
+		return nil
+	})
+	assert.Len(t, allDataOf(t, s.Stream), records)
+	assert.LessOrEqual(t, opened, pieces*3/2)
+}
+
 // A shard that cannot be read holds up no other one: whoever reads on after the
 // error gets what there is. Its children wait, because a key's records come in
 // order.
@@ -305,7 +335,7 @@ func TestSpill_oneShardCannotBeRead(t *testing.T) {
 		}
 	}
 	assert.Equal(t, map[weir.ShardID]int{0: 0, 1: 300, 2: 300}, got)
-	assert.Greater(t, errs, 900, "and says so at each of its turns")
+	assert.Greater(t, errs, 500, "and says so at each of its turns")
 	broken = false
 	for {
 		b, err := r.Next(t.Context())

@@ -59,7 +59,7 @@ func (s *Stream) Subscribe(ctx context.Context, consumer string, shard ShardID, 
 	if err != nil {
 		return nil, err
 	}
-	return s.subscribe(consumer, shardCursor{sh, c}, now)
+	return s.subscribe(consumer, shardCursor{sh: sh, cursor: c}, now)
 }
 
 // subscribe begins a subscription whose first event is due at once.

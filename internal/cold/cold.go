@@ -5,6 +5,7 @@
 package cold
 
 import (
+	"cmp"
 	"container/heap"
 	"fmt"
 	"slices"
@@ -23,16 +24,24 @@ const (
 	gapBytes, spanBytes = 1 << 20, 16 << 20
 )
 
+// assumed is how much memory there is taken to be where nobody says so.
+const assumed = 64 << 20
+
 // BlockBytes returns how large the blocks of so many logs are to be that have
-// so much memory; zero if that is unbounded. What leaves memory leaves it
-// by the block, and those that are being filled stay: together they are to be
-// an eighth of it.
+// so much memory together, zero for as much as others leave them. What leaves
+// memory leaves it by the block, and those that are being filled stay: together
+// they are a 32nd of it. That is also about how much of a file a reader of all
+// logs moves about in, a quarter of what is kept of what was read.
 func BlockBytes(memory int64, logs int) int {
 	const least, most = 4 << 10, 1 << 20
-	if memory == 0 {
-		return 0
-	}
-	return int(min(most, max(least, memory/int64(8*max(1, logs)))))
+	return int(min(most, max(least, cmp.Or(memory, assumed)/int64(32*max(1, logs)))))
+}
+
+// KeptBytes returns how much is to be kept of what was read last, for logs that
+// have so much memory.
+func KeptBytes(memory int64) int64 {
+	const least, most = 2 << 20, 64 << 20 // some pieces of a file, or two would drive each other out
+	return min(most, max(least, cmp.Or(memory, assumed)/8))
 }
 
 // A Shelf knows where the records of one shard are. It may be used by any

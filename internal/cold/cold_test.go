@@ -201,7 +201,7 @@ func TestAttic_isShared(t *testing.T) {
 	for _, data := range r.disk.Files() {
 		files += int64(len(data))
 	}
-	assert.LessOrEqual(t, r.attic.Reads(), files>>20+2, "each MiB is read once")
+	assert.LessOrEqual(t, r.attic.Reads(), files>>18+2, "each piece of 256 KiB is read once")
 	assert.LessOrEqual(t, r.attic.Bytes(), int64(4<<20))
 
 	small := newRig(t, 1, 1, 0)
@@ -476,17 +476,20 @@ func TestShelf_readersBesideEviction(t *testing.T) {
 	readers.Wait()
 }
 
-func TestBlockBytes_isAnEighthOfTheMemory(t *testing.T) {
+func TestBlockBytes_areAPartOfTheMemory(t *testing.T) {
 	for _, test := range []struct {
 		memory int64
 		logs   int
 		want   int
 	}{
-		{0, 3, 0},
-		{8 << 20, 1, 1 << 20}, {8<<20 - 8, 1, 1<<20 - 1}, {1 << 40, 1, 1 << 20},
-		{8 << 20, 4, 256 << 10}, {8 << 20, 0, 1 << 20},
-		{8 << 20, 100_000, 4 << 10}, {1, 1, 4 << 10},
+		{0, 1, 1 << 20}, {0, 4, 512 << 10},
+		{32 << 20, 1, 1 << 20}, {32<<20 - 32, 1, 1<<20 - 1}, {1 << 40, 1, 1 << 20},
+		{32 << 20, 4, 256 << 10}, {32 << 20, 0, 1 << 20},
+		{32 << 20, 100_000, 4 << 10}, {1, 1, 4 << 10},
 	} {
 		assert.Equal(t, test.want, cold.BlockBytes(test.memory, test.logs), test)
+	}
+	for memory, want := range map[int64]int64{0: 8 << 20, 1: 2 << 20, 16 << 20: 2 << 20, 80 << 20: 10 << 20, 1 << 40: 64 << 20} {
+		assert.Equal(t, want, cold.KeptBytes(memory))
 	}
 }

@@ -2,6 +2,7 @@ package goals_test
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -62,6 +63,10 @@ func diskGoals() []goal {
 			return ratios(puts(s), puts(memory))
 		}},
 		{"D6", "opening 10 million records, ns of processor a record ÷ 333 (3 M/s)", 1, 0.3, false, openTenMillion},
+		{"D7", "replay of what has left memory, 1 KiB records ÷ a read of the files", 2, 1.2, false, func(t testing.TB) sample {
+			s, dir := mostlyOnDisk(t)
+			return ratios(replays(t, s), readings(t, dir))
+		}},
 		{"D8", "bytes on disk beyond key and data, a record, in batches", 24, 10, false, func(t testing.TB) sample {
 			dir := t.TempDir()
 			s, err := weir.Open(filepath.Join(dir, "s"), weir.Config{Shards: 8, Limits: weir.Unlimited()})
@@ -162,6 +167,69 @@ func openTenMillion(t testing.TB) (measured sample) {
 		measured.ratios = append(measured.ratios, float64(took.Nanoseconds())/tenMillion/333)
 	}
 	return measured
+}
+
+// mostlyOnDisk returns a stream of 256 MiB, of which 16 MiB are in memory.
+func mostlyOnDisk(t testing.TB) (s *weir.Stream, dir string) {
+	dir = filepath.Join(t.TempDir(), "s")
+	s, err := weir.Open(dir, weir.Config{
+		Shards: 8, Limits: weir.Unlimited(), Sync: weir.SyncNever, MaxBytes: 16 << 20, WhenFull: weir.Spill,
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { s.Close() })
+	entries := make([]weir.Entry, 512)
+	for n := 0; n < 256<<10; n += len(entries) {
+		for i := range entries {
+			entries[i] = weir.Entry{PartitionKey: keyOf(n + i), Data: make([]byte, 1<<10)}
+		}
+		_, err := s.PutRecords(t.Context(), entries)
+		require.NoError(t, err)
+	}
+	st := s.Snapshot().Storage
+	require.LessOrEqual(t, st.BytesInMemory, int64(16<<20))
+	require.Greater(t, st.RecordsOnDisk, int64(240<<10))
+	return s, dir
+}
+
+// replays reads a stream from its beginning to its end.
+func replays(t testing.TB, s *weir.Stream) work {
+	return func(n int) {
+		for range n {
+			r, err := s.NewReader("", weir.TrimHorizon().ToTip())
+			require.NoError(t, err)
+			records := 0
+			for {
+				b, err := r.Next(t.Context())
+				if err == io.EOF {
+					break
+				}
+				require.NoError(t, err)
+				records += len(b.Records)
+			}
+			r.Close()
+			require.Equal(t, 256<<10, records)
+		}
+	}
+}
+
+// readings reads the files of a directory, a MiB at a time, each into memory of
+// its own: what a replay gives out stays valid too.
+func readings(t testing.TB, dir string) work {
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	return func(n int) {
+		for range n {
+			for _, e := range entries {
+				f, err := os.Open(filepath.Join(dir, e.Name()))
+				require.NoError(t, err)
+				for err == nil {
+					_, err = f.Read(make([]byte, 1<<20))
+				}
+				require.Equal(t, io.EOF, err)
+				f.Close()
+			}
+		}
+	}
 }
 
 func sizeOf(t testing.TB, dir string) (n int64) {

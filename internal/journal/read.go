@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"slices"
 )
 
 // A Chunk is sound frames of a file that were read at once.
@@ -19,8 +20,13 @@ type Noted struct {
 	Notes []byte
 }
 
+// readAhead is how much ReadChunk reads, and then the rest of the last frame if
+// that is no larger.
+const readAhead = 256 << 10
+
 // ReadChunk reads the frames of a file from one on: as many as lie before most
-// or in 1 MiB, but one at least. Their memory is buf, if that is large enough.
+// or begin in 256 KiB, but one at least. Their memory is buf, if that is
+// large enough.
 // The file may be the one that is being written: what is not a sound frame yet
 // ends the chunk. It is a [*Damage] only where the chunk is to begin.
 func (d *Directory) ReadChunk(file uint64, at, most int64, buf []byte) (c *Chunk, memory []byte, err error) {
@@ -35,13 +41,13 @@ func (d *Directory) ReadChunk(file uint64, at, most int64, buf []byte) (c *Chunk
 		return nil, buf, err
 	}
 	defer f.Close()
-	if buf, err = readUpTo(f, at, int(min(chunk, most-at)), buf); err != nil {
+	if buf, err = readUpTo(f, at, int(min(readAhead, most-at)), buf); err != nil {
 		return nil, buf, err
 	}
 	c = &Chunk{File: file, At: at, To: at}
 	number := uint64(0)
 	if len(buf) >= headBytes {
-		if buf, err = readWhole(f, at, buf); err != nil {
+		if buf, err = readRest(f, at, buf); err != nil {
 			return nil, buf, err
 		}
 		number = binary.LittleEndian.Uint64(buf[8:])
@@ -65,19 +71,34 @@ func (d *Directory) ReadChunk(file uint64, at, most int64, buf []byte) (c *Chunk
 	}
 }
 
-// readWhole reads on where buf does not have all of the frame that it begins
-// with. What says how long the frame is may be damaged: there may be less, and
-// what is not there takes no memory.
-func readWhole(f File, at int64, buf []byte) ([]byte, error) {
-	n := headBytes + int64(binary.LittleEndian.Uint32(buf[4:]))
-	if n <= int64(len(buf)) || binary.LittleEndian.Uint32(buf) != frameMark {
+// readRest reads on where buf does not have all of the last frame in it, or of
+// the only one. What says how long the frame is may be damaged: there may be
+// less, and what is not there takes no memory.
+func readRest(f File, at int64, buf []byte) ([]byte, error) {
+	begin, n := 0, int64(0)
+	for {
+		if len(buf)-begin < headBytes || binary.LittleEndian.Uint32(buf[begin:]) != frameMark {
+			return buf, nil
+		}
+		n = headBytes + int64(binary.LittleEndian.Uint32(buf[begin+4:]))
+		if n > int64(len(buf)-begin) {
+			break
+		}
+		begin += int(n)
+	}
+	if begin > 0 && n > readAhead {
 		return buf, nil
 	}
-	size, err := f.Size()
-	if err != nil || n > size-at {
+	end := at + int64(begin) + n
+	if size, err := f.Size(); err != nil || end > size {
 		return buf, err
 	}
-	return readUpTo(f, at, int(n), buf)
+	have := len(buf)
+	rest, err := readUpTo(f, at+int64(have), int(end-at)-have, buf[have:have:cap(buf)])
+	if have+len(rest) <= cap(buf) {
+		return buf[:have+len(rest)], err
+	}
+	return slices.Concat(buf, rest), err
 }
 
 // readUpTo reads up to n bytes of a file into buf, or into memory that is

@@ -26,6 +26,7 @@ type Block struct {
 	baseMs int64  // arrival of the first record, Unix milliseconds
 	hollow bool
 	cold   *cold // not nil: the records have left memory, and there is no arena
+	copied *cold // not nil: the block is a copy of such a one, with an arena
 
 	records, bytes int64 // of the log before this block
 

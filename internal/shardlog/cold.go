@@ -1,6 +1,7 @@
 package shardlog
 
 import (
+	"cmp"
 	"fmt"
 	"sync"
 	"weak"
@@ -12,6 +13,11 @@ type Place struct {
 	First, End uint64
 	File       uint64
 	At, To     int64 // bytes of the file
+}
+
+// Before reports whether p lies before another place.
+func (p Place) Before(other Place) bool {
+	return p.File < other.File || p.File == other.File && p.At < other.At
 }
 
 // A Shelf has the records that have left memory.
@@ -76,7 +82,7 @@ func (b *Block) fetch() (*Block, error) {
 	size := b.used + headerBytes*c.count()
 	full := &Block{
 		arena: NewArena(size + 1), asked: size, // it is one byte less
-		base: b.base, from: b.from, baseMs: b.baseMs, records: b.records, bytes: b.bytes,
+		base: b.base, from: b.from, baseMs: b.baseMs, records: b.records, bytes: b.bytes, copied: c,
 	}
 	f := Filling{b: full, stub: b, last: b.baseMs}
 	if err := c.shelf.Fetch(c.place, &f); err != nil {
@@ -86,6 +92,18 @@ func (b *Block) fetch() (*Block, error) {
 	full.next.Store(b.next.Load())
 	c.loaded = weak.Make(full)
 	return full, nil
+}
+
+// OnDiskAt returns where the record at c lies, with others, if it has left
+// memory.
+func (l *Log) OnDiskAt(c Cursor) (p Place, ok bool) {
+	if limit := l.settle(&c); c.Next >= limit {
+		return Place{}, false
+	}
+	if on := cmp.Or(c.block.cold, c.block.copied); on != nil {
+		return on.place, true
+	}
+	return Place{}, false
 }
 
 // A failure is why records that have left memory cannot be read.

@@ -14,6 +14,7 @@
 package shardlog
 
 import (
+	"cmp"
 	"sync/atomic"
 )
 
@@ -83,9 +84,6 @@ func (l *Log) Init(o Options) {
 func (l *Log) init(o Options) {
 	if o.NewArena == nil {
 		o.NewArena = NewArena
-	}
-	if o.BlockBytes == 0 {
-		o.BlockBytes = fullArenaBytes
 	}
 	l.options = o
 }
@@ -279,7 +277,7 @@ func (l *Log) enter(b *Block) {
 // active one, whose first record has size bytes, and counts the block.
 func (l *Log) arenaBytes(size int) int {
 	n, old := l.n, l.active
-	most := l.options.BlockBytes
+	most := cmp.Or(l.options.BlockBytes, fullArenaBytes)
 	want, least := arenaBytes(old.used+headerBytes*n, size, most), arenaBytes(0, size, most)
 	if l.options.Hollow {
 		want = hollowArenaBytes(headerBytes*n, n+1, old.used+size)
@@ -456,6 +454,13 @@ func (l *Log) MemoryBytes() (n int64) {
 	}
 	return n
 }
+
+// ReadAtOnce returns how many of most bytes a reader of several logs is to take
+// from one of them before it goes on to the next. Where records leave memory
+// that is a block: those of all logs that were put at about the same time lie
+// at about the same place, and are read from there once if the reader stays
+// there.
+func (l *Log) ReadAtOnce(most int) int { return min(most, cmp.Or(l.options.BlockBytes, most)) }
 
 // BlockCount returns how many blocks hold records.
 func (l *Log) BlockCount() int { return l.ring.n }
