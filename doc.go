@@ -59,7 +59,7 @@
 // shard: 24 hours of retention, 1 MiB and 1,000 records a second in, 2 MiB and
 // 5 calls a second out. Each number is a field of [Limits] that can be changed
 // or lifted, and [Unlimited] lifts them all. [Config.MaxBytes] bounds the
-// memory.
+// memory, and [Config.WhenFull] says what gives way.
 //
 // For simulations and load tests, [Config.Hollow] keeps records without their
 // keys and data, eight bytes each, and [Stream.PutCopies] puts many at once;

@@ -31,7 +31,8 @@ import (
 // and a reader sees it not before: see [Config.Sync] for weaker promises. What
 // a crash cut off in the middle of a write was never acknowledged, and is cut
 // off; [Snapshot.Storage] tells how much that was. The stream goes on as if the
-// time since then had been a rest. All records are held in memory too.
+// time since then had been a rest. Records are held in memory too, all of them
+// unless [Config.WhenFull] is [Spill].
 //
 // The error matches [ErrDamaged] if what is there is not what was written, and
 // names the file and the place; nothing is changed then. Only one process can

@@ -585,14 +585,12 @@ const (
 	Wait
 	// Spill is for streams that [Open] opens. The oldest records of the stream,
 	// whatever their shard, leave memory, by blocks of up to a MiB, and are read
-	// from the disk again when somebody wants them: MaxBytes bounds memory, and the
-	// disk what there is. The newest records of each shard stay in memory, so that
-	// readers at the tip never wait for the disk. Each reader of older ones holds a
-	// block of each shard that it reads, and the stream keeps up to an eighth of
-	// MaxBytes of what was read last. What a reader is given stays valid, also
-	// when its file is removed. What cannot be read gives a [*StorageError], which
-	// matches [ErrDamaged] where it is not what was written. No put is
-	// refused for MaxBytes; a Memory that is full makes records leave too, and
-	// refuses the put only then.
+	// from the disk again when somebody wants them: no put is refused, MaxBytes
+	// bounds memory, and the disk what there is. The newest records of each shard
+	// stay, so that readers at the tip never wait for the disk. On top of MaxBytes
+	// come, for each reader of older ones, a block of each of its shards, and an
+	// eighth of MaxBytes, 2 to 64 MiB, of what was read last. What a reader is
+	// given stays valid, also when its file is removed. What cannot be read gives a
+	// [*StorageError], which matches [ErrDamaged] where it is not what was written.
 	Spill
 )
