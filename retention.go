@@ -433,37 +433,40 @@ func (s *Stream) spillExcess() {
 		return
 	}
 	stuck := int64(0)
-	if !s.spill(func() bool { return m.held.Load() > m.max-m.max/spareShare }) {
+	if !s.spill(func() bool { return m.held.Load() <= m.max-m.max/spareShare }) {
 		stuck = m.held.Load() + m.max/spareShare
 	}
 	m.stuck.Store(stuck)
 }
 
-// spill lets the oldest records leave memory as long as isOver says so, and
-// reports whether it came as far as that.
-func (s *Stream) spill(isOver func() bool) bool {
+// spill lets the oldest records leave memory until enough, which is asked first
+// and after each block, says so. It reports whether it came as far as that.
+func (s *Stream) spill(enough func() bool) bool {
 	m := &s.full
 	if m.policy != Spill || s.disk == nil {
 		return false
 	}
 	m.dropping.Lock()
 	defer m.dropping.Unlock()
-	return !isOver() || s.disk.evict(func(gone shardlog.Extent) bool {
+	return enough() || s.disk.evict(func(gone shardlog.Extent) bool {
 		m.giveExtent(gone)
-		return !isOver()
+		return enough()
 	})
 }
 
 // isFull reports whether a put of n records is to be refused because the memory
 // that the stream shares with others is full, and counts them if so. The caller
-// holds no lock.
+// holds no lock, and nor does who asks whether it is full.
 func (s *Stream) isFull(n int, now clock.Instant) bool {
-	m := s.config.Memory
-	if m == nil || !m.Full() || s.spill(m.Full) {
-		return false
+	for s.config.Memory != nil && s.config.Memory.Full() {
+		const atOnce = 16 // blocks
+		asked := 0
+		if !s.spill(func() bool { asked++; return asked > atOnce }) && asked < 2 {
+			s.history.Add(now.Second(), kindRefusedRecords, int64(n))
+			return true
+		}
 	}
-	s.history.Add(now.Second(), kindRefusedRecords, int64(n))
-	return true
+	return false
 }
 
 // trimDated trims, in a stream with a bound, what has expired, and returns how

@@ -480,15 +480,30 @@ func TestSpill_retentionGrows(t *testing.T) {
 	assert.Equal(t, firsts(0, 300)[101:], readable(t, s.Stream, shard0))
 }
 
+// An askedMemory comes back to the stream when it is asked whether it is full.
+type askedMemory struct {
+	sharedMemory
+	stream *weir.Stream
+}
+
+func (m *askedMemory) Full() bool {
+	if m.stream != nil && m.sharedMemory.Full() {
+		_ = weir.CheckOldest(m.stream) // takes the lock under which records leave
+		m.stream.Trim()
+	}
+	return m.sharedMemory.Full()
+}
+
 // Memory that is shared, and full, makes records leave; a put is refused only
 // where that is not enough.
 func TestSpill_sharedMemory(t *testing.T) {
 	defer weir.SetFileBytes(1 << 20)()
-	m := &sharedMemory{most: 1 << 20}
+	m := &askedMemory{sharedMemory: sharedMemory{most: 1 << 20}}
 	disk := journaltest.New()
 	c := weir.Config{Limits: weir.Unlimited(), Sync: weir.SyncNever, WhenFull: weir.Spill, Memory: m}
 	s, err := weir.OpenIn(disk, "test", c)
 	require.NoError(t, err)
+	m.stream = s
 	var want []string
 	for i := range 5000 {
 		want = append(want, nth(0, i))
@@ -502,7 +517,7 @@ func TestSpill_sharedMemory(t *testing.T) {
 	assert.Equal(t, want, allDataOf(t, s))
 	require.NoError(t, s.Close())
 
-	m = &sharedMemory{most: 1 << 20}
+	m = &askedMemory{sharedMemory: sharedMemory{most: 1 << 20}}
 	c.Memory = m
 	s, err = weir.OpenIn(disk, "test", c)
 	require.NoError(t, err)

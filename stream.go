@@ -43,14 +43,14 @@ type Config struct {
 	// shards, its consumers, and the seconds that metrics keep. It is asked by many
 	// goroutines at a time.
 	//
-	// Full is asked by each put before it does anything; where it is true the put
-	// is refused with [ErrMemoryFull], whatever WhenFull says, unless that is
-	// [Spill] and enough leaves memory. Take counts so many bytes unless they are
-	// too many: NewStream is refused with [ErrMemoryFull] then, and a block is made
-	// as small as it can be. Count counts bytes that are taken in any case, by a
-	// split or by loading, or, when negative, given back. All are called with locks
-	// held, Full where records leave memory, so they must not call the stream. One
-	// that nobody uses any more gives nothing back.
+	// Full is asked by each put before it does anything, with no lock held; where
+	// it is true the put is refused with [ErrMemoryFull], whatever WhenFull says,
+	// unless that is [Spill] and enough leaves memory. Take counts so many bytes
+	// unless they are too many: NewStream is refused with [ErrMemoryFull] then, and
+	// a block is made as small as it can be. Count counts bytes that are taken in
+	// any case, by a split or by loading, or, when negative, given back. Take and
+	// Count are called with locks held, so they must not call the stream. One that
+	// nobody uses any more gives nothing back.
 	Memory interface {
 		Full() bool
 		Take(bytes int64) bool
