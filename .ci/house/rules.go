@@ -19,6 +19,7 @@ var house = rules{
 		"internal/goals":       "a test: it measures the engine",
 	},
 	aboveRoot: map[string]string{
+		"eventsource":  "its words are those of the engine, as the consumer's are",
 		"consumer":     "its words are those of the engine: records, shards, positions",
 		"aggregate":    "what it packs are entries, and its hash keys are those of shards",
 		"producer":     "it packs, routes and puts records: their keys, ranges and outcomes are the engine's values",
