@@ -331,6 +331,25 @@ func TestTrial_waits(t *testing.T) {
 	}
 }
 
+// What is heard at last ends the waits for it: the next one is short again.
+func TestTrial_waitsAreShortAgain(t *testing.T) {
+	wait := func(trial eventsource.Trial) time.Duration {
+		do, until := trial.Next(epoch)
+		require.Equal(t, "pause", do)
+		return until.Sub(epoch)
+	}
+	trial := eventsource.NewTrial(-1, false, tooOld, []time.Time{epoch, epoch, epoch})
+	for _, answer := range []string{"refuse", "refuse", "throw", "refuse"} {
+		trial.Answer(epoch, answer)
+	}
+	assert.Equal(t, time.Second, wait(trial))
+	aged := eventsource.NewTrial(0, false, tooOld, []time.Time{epoch.Add(-2 * tooOld), epoch.Add(-2 * tooOld)})
+	for _, answer := range []string{"lost", "lost", "delivered", "lost"} {
+		aged.Answer(epoch, answer)
+	}
+	assert.Equal(t, time.Second, wait(aged))
+}
+
 // A record is given to the function at the age that is set, and not when it is
 // older. Who waits for a retry then is woken.
 func TestTrial_givesUpRecordsAboveTheAge(t *testing.T) {
