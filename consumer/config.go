@@ -39,6 +39,15 @@ type Config struct {
 	Store lease.Store
 	// Handler gets the records.
 	Handler Handler
+	// Begin, if it is not nil, is called when the worker begins with a shard,
+	// before the first batch of it. Then the return of the handler says only that
+	// it has the records, and the [Progress] says when they are processed, in
+	// their order: for handlers that work on several batches at a time, or by the
+	// clock. How much they hold is for them to bound, by not returning. The
+	// handler is called for the end of each shard then, and [Batch.Ack],
+	// [Batch.Hold] and [Batch.SetState] mean nothing. ctx is that of the shard's
+	// handlers.
+	Begin func(ctx context.Context, p *Progress)
 	// Worker names this worker, differently from all others of the group: up to
 	// 256 bytes. Empty means a name made from the host's, the process's number
 	// and a random one.

@@ -46,7 +46,7 @@ func (sh *shard) deliverBatch(b weir.Batch, skip place) error {
 			s = s.from(processedBefore(s, skip))
 		}
 	}
-	if len(s.records) == 0 && (!s.last || sh.stateless()) {
+	if len(s.records) == 0 && (!s.last || sh.stateless() && sh.progress == nil) {
 		return nil
 	}
 	most := sh.g.config.MaxRecords

@@ -34,6 +34,13 @@ func (q *heldQueue) push(sh *shard, b *Batch) {
 	} else if d.end = sh.done; len(q.batches) > 0 {
 		d.end = q.batches[len(q.batches)-1].end
 	}
+	if sh.progress != nil {
+		if len(b.Records) > 0 {
+			q.deferLocked(d.end)
+		}
+		sh.mu.Unlock()
+		return
+	}
 	if d.held == nil && len(q.batches) == 0 {
 		first := sh.advanceLocked(d.end, d.state, d.changed)
 		sh.mu.Unlock()
@@ -51,6 +58,9 @@ func (q *heldQueue) push(sh *shard, b *Batch) {
 // settleHeld moves the checkpoint to before the first record that is not
 // acknowledged.
 func (sh *shard) settleHeld() {
+	if sh.progress != nil {
+		return
+	}
 	sh.mu.Lock()
 	q, first, left := &sh.queue, false, 0
 	for i := range q.batches {

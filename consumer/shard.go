@@ -29,6 +29,9 @@ type shard struct {
 	queue heldQueue
 	lost  int64 // records that the reader has told to be lost
 	again bool  // the next record may be that of the checkpoint
+	// progress is set before the first batch, and does not change. Nil if the
+	// handler's return says what is processed.
+	progress *Progress
 
 	unpacking *unpacking // nil until there is an aggregate
 
@@ -98,6 +101,7 @@ func (sh *shard) run() {
 			sh.finishUp(nil, sh.handlerError(&sh.batch, sh.batch.Attempt, errExited))
 		}
 	}()
+	sh.beginProgress()
 	children, err := sh.process()
 	exited = false
 	sh.finishUp(children, err)

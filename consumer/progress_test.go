@@ -1,0 +1,123 @@
+package consumer_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/consumer"
+	"github.com/weirstream/weir/lease"
+)
+
+// A beginner keeps the progress of the one shard that there is, and what it was
+// given.
+type beginner struct {
+	diary
+	mu2    sync.Mutex
+	begun  []*consumer.Progress
+	states []string
+	last   int
+}
+
+func (b *beginner) config(s *weir.Stream, store lease.Store) consumer.Config {
+	c := config(s, store, "w", func(_ context.Context, batch *consumer.Batch) error {
+		b.note("", batch)
+		if batch.Last {
+			b.mu2.Lock()
+			defer b.mu2.Unlock()
+			b.last++
+		}
+		return nil
+	})
+	c.Begin = func(_ context.Context, p *consumer.Progress) {
+		b.mu2.Lock()
+		defer b.mu2.Unlock()
+		b.begun, b.states = append(b.begun, p), append(b.states, string(p.State()))
+	}
+	return c
+}
+
+func (b *beginner) progress() *consumer.Progress {
+	b.mu2.Lock()
+	defer b.mu2.Unlock()
+	return b.begun[len(b.begun)-1]
+}
+
+func TestProgress_positionAndStateAreOneWrite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, store, b := newStream(t, "orders", 1), new(lease.Memory), new(beginner)
+		var numbers []weir.SequenceNumber
+		for i := range 200 {
+			at, err := s.PutRecord(t.Context(), "k", fmt.Append(nil, i))
+			require.NoError(t, err)
+			numbers = append(numbers, at.SequenceNumber)
+		}
+		c := b.config(s, store)
+		c.MaxRecords = 1
+		g := run(t, c)
+		await(t, "all, more than may be held otherwise", func() bool { return b.len() == 200 })
+		row := func() (string, string) {
+			time.Sleep(2 * time.Second)
+			l := leases(t, store)["shardId-000000000000"]
+			return l.Checkpoint.Sequence, string(l.State)
+		}
+		check := func(sequence, state string) {
+			t.Helper()
+			at, kept := row()
+			assert.Equal(t, sequence, at)
+			assert.Equal(t, state, kept)
+		}
+		p := b.progress()
+		check(lease.TrimHorizon, "")
+		require.NoError(t, p.Done(weir.SequenceNumber{}, 0, []byte("begun")))
+		check(lease.TrimHorizon, "begun")
+		require.NoError(t, p.Done(numbers[9], 0, []byte("ten")))
+		check(numbers[9].String(), "ten")
+		require.NoError(t, p.Done(numbers[3], 0, []byte("late")))
+		check(numbers[9].String(), "late")
+		require.ErrorIs(t, p.Done(numbers[199].Later(time.Now().Add(time.Hour)), 0, nil), weir.ErrInvalidArgument)
+		require.ErrorIs(t, p.Done(numbers[10], 0, make([]byte, lease.MaxStateBytes+1)), weir.ErrInvalidArgument)
+		check(numbers[9].String(), "late")
+
+		g.stop()
+		<-p.Stopping()
+		p.Drop()
+		began := time.Now()
+		require.NoError(t, g.end())
+		assert.Zero(t, time.Since(began), "nobody waits for what is dropped")
+
+		run(t, c)
+		await(t, "the rest again", func() bool { return b.len() == 200+190 })
+		assert.Equal(t, []string{"", "late"}, b.states)
+		require.NoError(t, b.progress().Done(numbers[199], 0, nil))
+		check(numbers[199].String(), "")
+	})
+}
+
+// A shard ends when all of it is done, not when all was delivered; its handler is
+// told of the end.
+func TestProgress_aShardEndsWhenItIsDone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, store, b := newStream(t, "orders", 1), new(lease.Memory), new(beginner)
+		at, err := s.PutRecord(t.Context(), "k", []byte("k 1"))
+		require.NoError(t, err)
+		g := run(t, b.config(s, store))
+		await(t, "it", func() bool { return b.len() == 1 })
+		_, err = s.Resize(t.Context(), 2)
+		require.NoError(t, err)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		assert.Equal(t, 1, b.last)
+		assert.Len(t, b.begun, 1, "children wait")
+		require.NoError(t, b.begun[0].Done(at.SequenceNumber, 0, nil))
+		await(t, "the children", func() bool { b.mu2.Lock(); defer b.mu2.Unlock(); return len(b.begun) == 3 })
+		require.NoError(t, g.end())
+	})
+}
