@@ -3,6 +3,8 @@ package eventsource
 import (
 	"fmt"
 	"time"
+
+	"github.com/weirstream/weir"
 )
 
 // A Trial is the machine of one batch, for tests that have no goroutines.
@@ -71,4 +73,104 @@ func (t Trial) Clone() Trial {
 	c := *t.t
 	c.work = append([]piece(nil), c.work...)
 	return Trial{&c}
+}
+
+// A Desk is the machine of a shard, for tests that have no goroutines.
+type Desk struct{ d *desk }
+
+// A Job is something that a desk wants to be done.
+type Job struct {
+	Lane     int
+	Report   bool
+	Aged     bool
+	Attempts int
+	Records  []weir.Record
+	Event    []byte // what the function gets
+}
+
+// NewDesk returns the desk of shard 0. It waits a second before a first retry.
+func NewDesk(s Settings, state []byte, now time.Time) (Desk, error) {
+	s = s.withDefaults()
+	d := newDesk(s, rulesOf(s, time.Second, time.Minute), newEnvelope(0, "arn:stream", "arn:role", "us-east-1"))
+	return Desk{d}, d.windows.resume(now, state)
+}
+
+// Settings returns the settings with their defaults.
+func (s Settings) WithDefaults() Settings { return s.withDefaults() }
+
+func (d Desk) Add(now time.Time, records []weir.Record, keep []bool, tip bool) {
+	d.d.add(now, records, keep, tip)
+}
+
+func (d Desk) End()       { d.d.end() }
+func (d Desk) Room() bool { return d.d.room() }
+func (d Desk) Idle() bool { return d.d.idle() }
+func (d Desk) Held() int  { return d.d.bytes }
+
+func (d Desk) Position() (weir.SequenceNumber, string, bool) {
+	at, state, ok := d.d.position()
+	return at, string(state), ok
+}
+
+func (d Desk) Next(now time.Time) (jobs []Job, wake time.Time) {
+	list, wake := d.d.next(now)
+	for _, j := range list {
+		job := Job{Lane: j.lane, Report: j.kind == report, Aged: j.aged, Attempts: j.attempts}
+		for i := range j.items {
+			job.Records = append(job.Records, j.items[i].record)
+		}
+		job.Event = d.d.envelope.event(j.items, j.frame)
+		jobs = append(jobs, job)
+	}
+	return jobs, wake
+}
+
+// Answer takes in what the function returned; an error of it if answer is nil.
+func (d Desk) Answer(now time.Time, j Job, s Settings, answer []byte) {
+	if answer == nil {
+		d.d.answered(now, j.Lane, verdict{outcome: outcome{kind: failed, threw: true}})
+		return
+	}
+	items := make([]item, len(j.Records))
+	for i := range items {
+		items[i].record = j.Records[i]
+	}
+	d.d.answered(now, j.Lane, judge(answer, s.reports(), s.TumblingWindowInSeconds > 0, items))
+}
+
+// Refuse takes in that the function was not begun.
+func (d Desk) Refuse(now time.Time, j Job) {
+	d.d.answered(now, j.Lane, verdict{outcome: outcome{kind: refused}})
+}
+
+func (d Desk) Delivered(now time.Time, j Job, ok bool) { d.d.delivered(now, j.Lane, ok) }
+
+// Event and Size return a record's event, and its size within it.
+func Event(shard weir.ShardID, source, role, region string, records []weir.Record) []byte {
+	e := newEnvelope(shard, source, role, region)
+	var items []item
+	for _, r := range records {
+		items = append(items, item{record: r, size: e.size(&r)})
+	}
+	return e.event(items, nil)
+}
+
+func Size(r weir.Record) int { return newEnvelope(0, "s", "r", "g").size(&r) }
+
+// Judge says what an answer means: "ok", "failed", "threw" or "from N".
+func Judge(answer []byte, reports, windows bool, records []weir.Record) (string, string) {
+	items := make([]item, len(records))
+	for i := range items {
+		items[i].record = records[i]
+	}
+	v := judge(answer, reports, windows, items)
+	switch {
+	case v.kind == succeeded:
+		return "ok", string(v.state)
+	case v.kind == partial:
+		return fmt.Sprint("from ", v.at), string(v.state)
+	case v.threw:
+		return "threw", ""
+	}
+	return "failed", v.why.Error()
 }

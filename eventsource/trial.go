@@ -11,6 +11,15 @@ type rules struct {
 	longest time.Duration // of these waits
 }
 
+// rulesOf returns the rules of settings that have their defaults.
+func rulesOf(s Settings, backoff, longest time.Duration) rules {
+	r := rules{retries: *s.MaximumRetryAttempts, bisect: s.BisectBatchOnFunctionError, backoff: backoff, longest: longest}
+	if s.MaximumRecordAgeInSeconds > 0 {
+		r.age = time.Duration(s.MaximumRecordAgeInSeconds) * time.Second
+	}
+	return r
+}
+
 // wait returns how long to wait after so many failures before this one.
 func (r *rules) wait(failed int) time.Duration {
 	if failed < 40 && r.backoff < r.longest>>failed {
