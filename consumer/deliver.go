@@ -140,6 +140,7 @@ func (sh *shard) prepare(s span, attempt int, behind time.Duration) *Batch {
 
 // call calls the handler. A panic is an error.
 func (sh *shard) call(b *Batch) (err error) {
+	sh.deferBatch(b)
 	sh.working.Store(int64(max(1, sh.g.now())))
 	returned := false
 	defer func() {

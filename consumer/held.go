@@ -27,19 +27,15 @@ type delivered struct {
 
 // push notes that a batch is processed, or held.
 func (q *heldQueue) push(sh *shard, b *Batch) {
+	if sh.progress != nil {
+		return
+	}
 	d := delivered{held: b.held, state: b.state, changed: b.changed, records: len(b.Records)}
 	sh.mu.Lock()
 	if n := len(b.Records); n > 0 {
 		d.end = b.checkpoint(n - 1)
 	} else if d.end = sh.done; len(q.batches) > 0 {
 		d.end = q.batches[len(q.batches)-1].end
-	}
-	if sh.progress != nil {
-		if len(b.Records) > 0 {
-			q.deferLocked(d.end)
-		}
-		sh.mu.Unlock()
-		return
 	}
 	if d.held == nil && len(q.batches) == 0 {
 		first := sh.advanceLocked(d.end, d.state, d.changed)

@@ -90,11 +90,21 @@ func (sh *shard) beginProgress() {
 	}
 }
 
-// deferLocked notes that records were delivered of which the Progress is to say
-// when they are processed. The caller holds the shard's mu.
-func (q *heldQueue) deferLocked(end place) {
-	if len(q.batches) == 0 {
-		q.batches = append(q.batches, delivered{})
+// deferBatch notes that the Progress is to say when the records of a batch are
+// processed. That may be before the handler has returned.
+func (sh *shard) deferBatch(b *Batch) {
+	if sh.progress == nil || len(b.Records) == 0 {
+		return
 	}
-	q.batches[0].end = end
+	end := b.checkpoint(len(b.Records) - 1)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if !sh.done.before(end) {
+		return
+	}
+	if q := &sh.queue; len(q.batches) == 0 {
+		q.batches = append(q.batches, delivered{end: end})
+	} else {
+		q.batches[0].end = end
+	}
 }

@@ -121,3 +121,29 @@ func TestProgress_aShardEndsWhenItIsDone(t *testing.T) {
 		require.NoError(t, g.end())
 	})
 }
+
+// What is done before the handler returns is done, also where the handler fails
+// after that.
+func TestProgress_maySayItBeforeTheHandlerReturns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, store, b := newStream(t, "orders", 1), new(lease.Memory), new(beginner)
+		put(t, s, numbered(1, 0, 3)...)
+		c := b.config(s, store)
+		calls := 0
+		c.Handler = func(_ context.Context, batch *consumer.Batch) error {
+			calls++
+			last := batch.Records[len(batch.Records)-1].SequenceNumber
+			if err := b.progress().Done(last, 0, []byte("done")); err != nil || calls > 1 {
+				return err
+			}
+			return fmt.Errorf("failed")
+		}
+		g := run(t, c)
+		time.Sleep(10 * time.Second)
+		assert.Equal(t, "done", string(leases(t, store)["shardId-000000000000"].State))
+		began := time.Now()
+		require.NoError(t, g.end())
+		assert.Zero(t, time.Since(began), "nothing is waited for")
+		assert.Equal(t, 2, calls)
+	})
+}

@@ -245,10 +245,10 @@ func (d *desk) settle() {
 }
 
 // position returns the number up to which all is finished, zero for none yet, and
-// the state that belongs to it. ok is false while there is no such state.
-func (d *desk) position() (at weir.SequenceNumber, state []byte, ok bool) {
-	state, ok = d.windows.blob()
-	return d.at, state, ok
+// the version of the state that belongs to it. ok is false while there is no such
+// state.
+func (d *desk) position() (at weir.SequenceNumber, version int, ok bool) {
+	return d.at, d.windows.version, !d.windows.early
 }
 
 // idle reports whether nothing is left to be done.

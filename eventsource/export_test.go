@@ -108,8 +108,8 @@ func (d Desk) Idle() bool { return d.d.idle() }
 func (d Desk) Held() int  { return d.d.bytes }
 
 func (d Desk) Position() (weir.SequenceNumber, string, bool) {
-	at, state, ok := d.d.position()
-	return at, string(state), ok
+	at, _, ok := d.d.position()
+	return at, string(d.d.windows.blob()), ok
 }
 
 func (d Desk) Next(now time.Time) (jobs []Job, wake time.Time) {

@@ -28,6 +28,7 @@ type windows struct {
 	isOpen     bool
 	start, end time.Time
 	state      []byte // a JSON object
+	version    int    // changes with all that is kept with the position
 	early      bool   // the state is too large: the final invocation is due
 	final      *trial // of the final invocation, while it is due
 
@@ -43,6 +44,7 @@ func (w *windows) begin(arrival time.Time) *frame {
 	}
 	if !w.isOpen {
 		w.isOpen, w.state = true, []byte("{}")
+		w.version++
 		w.start = startOf(arrival, w.size)
 		w.end = w.start.Add(w.size)
 	}
@@ -105,6 +107,7 @@ func (d *desk) closeIfOver(l *lane, now time.Time, wake *time.Time) {
 // keep takes in the state that an invocation returned.
 func (w *windows) keep(r *rules, state []byte) {
 	w.state = state
+	w.version++
 	if len(state) > MaxStateBytes {
 		w.early, w.final = true, newFinalTrial(r, w.end)
 	}
@@ -113,6 +116,7 @@ func (w *windows) keep(r *rules, state []byte) {
 // closed takes in that the final invocation has come to its end.
 func (w *windows) closed() {
 	w.final = nil
+	w.version++
 	if w.early { // the same window goes on
 		w.early, w.state = false, []byte("{}")
 		return
@@ -128,16 +132,12 @@ type keptWindow struct {
 }
 
 // blob returns what is to be kept with the position: nil if no window is open.
-// ok is false while the state is too large to be kept.
-func (w *windows) blob() (blob []byte, ok bool) {
-	if w.early {
-		return nil, false
-	}
+func (w *windows) blob() []byte {
 	if !w.isOpen {
-		return nil, true
+		return nil
 	}
 	// Not by json.Marshal, which makes other characters of some.
-	return fmt.Appendf(nil, `{"start":%d,"end":%d,"state":%s}`, w.start.UnixMilli(), w.end.UnixMilli(), w.state), true
+	return fmt.Appendf(nil, `{"start":%d,"end":%d,"state":%s}`, w.start.UnixMilli(), w.end.UnixMilli(), w.state)
 }
 
 // resume opens the window that was kept with a position.
