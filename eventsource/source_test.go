@@ -53,6 +53,7 @@ type event struct {
 		Kinesis struct {
 			PartitionKey, SequenceNumber string
 			Data                         []byte
+			ApproximateArrivalTimestamp  float64
 		}
 		EventID string
 	}
