@@ -1,0 +1,93 @@
+package eventsource_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/client"
+	"github.com/weirstream/weir/eventsource"
+)
+
+func failure(payload string) *eventsource.Failure {
+	return &eventsource.Failure{
+		Version: "1.0", Event: []byte(payload), KinesisBatchInfo: eventsource.BatchInfo{ShardID: "shardId-000000000003", BatchSize: 1},
+	}
+}
+
+func TestToFile_appendsALineEach(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "failed.jsonl")
+	require.NoError(t, os.WriteFile(path, []byte("first\n"), 0o600))
+	f := failure(`{"Records":["<&>"]}`)
+	to := eventsource.ToFile(path, eventsource.BucketForm)
+	require.NoError(t, to.Deliver(t.Context(), f))
+	require.NoError(t, eventsource.ToFile(path, eventsource.QueueForm).Deliver(t.Context(), f))
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	assert.Equal(t, "first\n"+string(f.Document(eventsource.BucketForm))+"\n"+string(f.Document(eventsource.QueueForm))+"\n", string(text))
+	assert.Error(t, eventsource.ToFile(t.TempDir(), eventsource.QueueForm).Deliver(t.Context(), f), "it is a directory")
+}
+
+func TestToHTTP_postsTheDocument(t *testing.T) {
+	status := http.StatusNoContent
+	var got []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		got = append(got, r.Method+" "+r.URL.Path+" "+r.Header.Get("Content-Type")+" "+string(body))
+		w.WriteHeader(status)
+		if status > 299 {
+			io.WriteString(w, "no room")
+		}
+	}))
+	defer server.Close()
+	f := failure("{}")
+	to := eventsource.ToHTTP(server.URL+"/failed", server.Client(), eventsource.QueueForm)
+	require.NoError(t, to.Deliver(t.Context(), f))
+	for _, status = range []int{300, 404, 503} {
+		assert.ErrorContains(t, to.Deliver(t.Context(), f), "no room")
+	}
+	require.Len(t, got, 4)
+	assert.Equal(t, "POST /failed application/json "+string(f.Document(eventsource.QueueForm)), got[0])
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	assert.ErrorIs(t, to.Deliver(ctx, f), context.Canceled)
+	assert.Error(t, eventsource.ToHTTP("::", nil, eventsource.QueueForm).Deliver(t.Context(), f))
+}
+
+func TestToStream_putsTheDocument(t *testing.T) {
+	s, err := weir.NewStream("failed", weir.Config{})
+	require.NoError(t, err)
+	to := eventsource.ToStream(client.Embedded(s), eventsource.BucketForm)
+	small, large := failure("{}"), failure(strings.Repeat("x", 1<<20))
+	require.NoError(t, to.Deliver(t.Context(), small))
+	it, err := s.Iterator(t.Context(), 0, weir.TrimHorizon())
+	require.NoError(t, err)
+	page, err := s.GetRecords(t.Context(), it, 10)
+	require.NoError(t, err)
+	require.Equal(t, 1, len(page.Records))
+	assert.Equal(t, "shardId-000000000003", page.Records[0].PartitionKey)
+	assert.Equal(t, string(small.Document(eventsource.BucketForm)), string(page.Records[0].Data))
+
+	require.NoError(t, s.EndWrites(t.Context()))
+	assert.ErrorIs(t, to.Deliver(t.Context(), small), weir.ErrClosed)
+
+	s, err = weir.NewStream("failed", weir.Config{})
+	require.NoError(t, err)
+	require.NoError(t, eventsource.ToStream(client.Embedded(s), eventsource.BucketForm).Deliver(t.Context(), large), "without the payload it has room")
+	assert.ErrorIs(t, eventsource.ToStream(client.Engine{}, eventsource.QueueForm).Deliver(t.Context(), small), weir.ErrInvalidArgument)
+}
+
+func TestDestinationFunc_isADestination(t *testing.T) {
+	no := errors.New("no")
+	assert.Equal(t, no, eventsource.DestinationFunc(func(context.Context, *eventsource.Failure) error { return no }).Deliver(t.Context(), failure("")))
+}
