@@ -115,6 +115,7 @@ func New(c Config) (*Source, error) {
 	if err := errors.Join(append(errs, err)...); err != nil {
 		return nil, fmt.Errorf("eventsource: %w", err)
 	}
+	s.config.Group.Name = g.Name
 	s.name(g.Streams[0])
 	return s, nil
 }
