@@ -101,7 +101,7 @@ func New(c Config) (*Source, error) {
 	c.Settings.check(&errs)
 	c.check(&errs)
 	g := s.config.Group
-	g.Handler, g.Begin, g.From = s.handle, s.begin, c.Settings.from()
+	g.Handler, g.Begin, g.From, g.Expand = s.handle, s.begin, c.Settings.from(), consumer.Raw
 	if g.Name == "" {
 		g.Name = functionName(c.Settings.FunctionName)
 	}

@@ -16,6 +16,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/aggregate"
 	"github.com/weirstream/weir/eventsource"
 	"github.com/weirstream/weir/lease"
 )
@@ -344,4 +346,21 @@ func simulate(t *testing.T, seed uint64) (windows int) {
 		}
 	}
 	return len(c.finals)
+}
+
+// The service gives the function aggregates as they are, and so does this.
+func TestSource_leavesAggregatesAsTheyAre(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, f := newStream(t, 1), &function{t: t}
+		var b aggregate.Builder
+		for _, key := range []string{"a", "b"} {
+			require.NoError(t, b.Add(weir.Entry{PartitionKey: key, Data: []byte("x")}))
+		}
+		entry := b.Entry(nil)
+		_, err := s.PutRecords(t.Context(), []weir.Entry{entry})
+		require.NoError(t, err)
+		run(t, config(s, new(lease.Memory), f.call))
+		pass(time.Second)
+		assert.Equal(t, []string{string(entry.Data)}, f.texts())
+	})
 }
