@@ -25,16 +25,16 @@ func (p *Progress) Shard() weir.ShardID { return p.sh.id }
 func (p *Progress) State() []byte { return p.sh.latestState() }
 
 // Stopping returns a channel that is closed when the shard is to be given up,
-// because Run ends or another worker asks for it. What is in hand may be finished
-// then, and Drop is for the rest.
+// because Run ends or another worker asks for it. What is in hand may be
+// finished then, and Drop is for the rest.
 func (p *Progress) Stopping() <-chan struct{} { return p.sh.stop }
 
 // Done says that all records are processed up to one that was delivered, itself
 // included, and keeps state with the checkpoint: they are one write, now or
 // later. The zero number leaves the position where it is, as one does that lies
 // before it. sub is the index within the record that it came from, see
-// [Config.Expand]. The state is kept, and must not be written to; more of it than
-// [lease.MaxStateBytes] is an error, and nothing happens.
+// [Config.Expand]. The state is kept, and must not be written to; more of it
+// than [lease.MaxStateBytes] is an error, and nothing happens.
 func (p *Progress) Done(number weir.SequenceNumber, sub uint64, state []byte) error {
 	if n := len(state); n > lease.MaxStateBytes {
 		return fmt.Errorf("state of %d bytes; a lease keeps up to %d: %w", n, lease.MaxStateBytes, weir.ErrInvalidArgument)
@@ -64,9 +64,9 @@ func (p *Progress) Done(number weir.SequenceNumber, sub uint64, state []byte) er
 	return nil
 }
 
-// Drop says that what is not done will not be. The shard is given up at once, and
-// comes again to this worker or another one, from behind what was done. It is not
-// for a shard that goes on.
+// Drop says that what is not done will not be. The shard is given up at once,
+// and comes again to this worker or another one, from behind what was done. It
+// is not for a shard that goes on.
 func (p *Progress) Drop() {
 	sh := p.sh
 	sh.mu.Lock()

@@ -101,8 +101,8 @@ func TestProgress_positionAndStateAreOneWrite(t *testing.T) {
 	})
 }
 
-// A shard ends when all of it is done, not when all was delivered; its handler is
-// told of the end.
+// A shard ends when all of it is done, not when all was delivered; its handler
+// is told of the end.
 func TestProgress_aShardEndsWhenItIsDone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, store, b := newStream(t, "orders", 1), new(lease.Memory), new(beginner)

@@ -244,9 +244,9 @@ func (d *desk) settle() {
 	}
 }
 
-// position returns the number up to which all is finished, zero for none yet, and
-// the version of the state that belongs to it. ok is false while there is no such
-// state.
+// position returns the number up to which all is finished, zero for none yet,
+// and the version of the state that belongs to it. ok is false while there is
+// no such state.
 func (d *desk) position() (at weir.SequenceNumber, version int, ok bool) {
 	return d.at, d.windows.version, !d.windows.early
 }

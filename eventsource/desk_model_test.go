@@ -138,8 +138,8 @@ type invocation struct {
 	IsFinalInvokeForWindow, IsWindowTerminatedEarly bool
 }
 
-// checkEvent checks windows: each record is in its own, and the state is what was
-// returned before.
+// checkEvent checks windows: each record is in its own, and the state is what
+// was returned before.
 func (w *world) checkEvent(j eventsource.Job) {
 	w.calls++
 	var e invocation

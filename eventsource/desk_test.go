@@ -97,8 +97,8 @@ func TestDesk_withoutAWindowBatchesAreGivenAtOnce(t *testing.T) {
 	assert.True(t, d.Idle())
 }
 
-// The window begins when the batch before has come to its end, the first one with
-// the first record; windows without records follow each other.
+// The window begins when the batch before has come to its end, the first one
+// with the first record; windows without records follow each other.
 func TestDesk_aBatchIsGatheredForTheWindow(t *testing.T) {
 	d := newDesktop(t, eventsource.Settings{BatchSize: 3, MaximumBatchingWindowInSeconds: 10}, "")
 	d.put(1, "k")
@@ -129,8 +129,8 @@ func TestDesk_aBatchIsGatheredForTheWindow(t *testing.T) {
 	d.expect(58, "0: 8")
 }
 
-// The payload is bounded as it is serialised: a batch is as large as is allowed,
-// to the byte, and a record that is too large alone is a batch.
+// The payload is bounded as it is serialised: a batch is as large as is
+// allowed, to the byte, and a record that is too large alone is a batch.
 func TestDesk_thePayloadIsBoundedToTheByte(t *testing.T) {
 	empty := eventsource.Event(0, "arn:stream", "arn:role", "us-east-1", nil)
 	for _, row := range []struct {

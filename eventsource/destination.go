@@ -14,9 +14,10 @@ import (
 	"github.com/weirstream/weir/client"
 )
 
-// A Destination takes what is given up. When Deliver returns nil, the shard goes
-// on behind the records; until then they are delivered again, with back-off, and
-// nothing advances. It may be called by several goroutines at a time, one a lane.
+// A Destination takes what is given up. When Deliver returns nil, the shard
+// goes on behind the records; until then they are delivered again, with
+// back-off, and nothing advances. It may be called by several goroutines at a
+// time, one a lane.
 type Destination interface {
 	Deliver(ctx context.Context, f *Failure) error
 }

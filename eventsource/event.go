@@ -9,9 +9,9 @@ import (
 	"github.com/weirstream/weir"
 )
 
-// MaxPayloadBytes is how large an event may be as it is serialised, which is the
-// service's bound for a function's input. A record that is above it alone is a
-// batch of its own.
+// MaxPayloadBytes is how large an event may be as it is serialised, which is
+// the service's bound for a function's input. A record that is above it alone
+// is a batch of its own.
 const MaxPayloadBytes = 6 << 20
 
 // An envelope is what the records of one shard's events have in common. It is

@@ -38,8 +38,8 @@ func TestEvent_isByteForByteTheServices(t *testing.T) {
 		`"eventID":"shardId-000000000006:49590338271490256608559692538361571095921575989136588899",`+rest+`]}`, string(got))
 }
 
-// Whatever is in keys and data, the event is JSON that says it, and is as long as
-// was reckoned.
+// Whatever is in keys and data, the event is JSON that says it, and is as long
+// as was reckoned.
 func TestEvent_saysWhatIsInRecords(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	empty := len(eventsource.Event(0, "s", "r", "g", nil))

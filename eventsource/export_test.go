@@ -34,8 +34,8 @@ func (t Trial) Next(now time.Time) (text string, until time.Time) {
 	return "finish", until
 }
 
-// Answer takes in what came of what was done: "ok", "throw", "fail", "partial N",
-// "refuse", "delivered" or "lost".
+// Answer takes in what came of what was done: "ok", "throw", "fail", "partial
+// N", "refuse", "delivered" or "lost".
 func (t Trial) Answer(now time.Time, answer string) {
 	var at int
 	if _, err := fmt.Sscanf(answer, "partial %d", &at); err == nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/weirstream/weir"
 )
 
-// A Failure says which records were given up, and why. As JSON it is the document
-// that the service sends to an on-failure destination.
+// A Failure says which records were given up, and why. As JSON it is the
+// document that the service sends to an on-failure destination.
 type Failure struct {
 	RequestContext RequestContext `json:"requestContext"`
 	// ResponseContext is nil if the records were too old.

@@ -15,8 +15,8 @@ import (
 // errStopping says that a shard is given up before its end is processed.
 var errStopping = errors.New("the shard is given up")
 
-// A runner does what the desk of a shard says, for as long as the worker has the
-// shard.
+// A runner does what the desk of a shard says, for as long as the worker has
+// the shard.
 type runner struct {
 	source   *Source
 	ctx      context.Context
@@ -32,7 +32,8 @@ type runner struct {
 	version  int // of the state that was saved
 }
 
-// attend waits for the time, and for the end: of the lease, or of the work on it.
+// attend waits for the time, and for the end: of the lease, or of the work on
+// it.
 func (r *runner) attend() {
 	defer r.source.gone(r)
 	defer r.timer.Stop()
@@ -99,8 +100,8 @@ func (r *runner) work(j job) {
 	}
 }
 
-// A result is what came of a job: a verdict on an invocation, or whether a report
-// was delivered.
+// A result is what came of a job: a verdict on an invocation, or whether a
+// report was delivered.
 type result struct {
 	verdict
 	delivered bool

@@ -17,17 +17,17 @@ import (
 
 // A Function processes a batch: the event is what Lambda gives a function, as
 // JSON, and it returns its answer. It may be called by several goroutines at a
-// time, one a lane. The event is its own; the answer is read before the next call
-// of the lane.
+// time, one a lane. The event is its own; the answer is read before the next
+// call of the lane.
 //
 // An error, or a panic, says that it failed. An error that matches
-// [ErrNotStarted] says that it was not begun, which is no attempt. ctx ends when
-// another worker may have the shard, and after [Config.Timeout].
+// [ErrNotStarted] says that it was not begun, which is no attempt. ctx ends
+// when another worker may have the shard, and after [Config.Timeout].
 type Function func(ctx context.Context, event []byte) (answer []byte, err error)
 
-// ErrNotStarted is matched by the error of a [Function] that could not be begun:
-// it is throttled, or cannot be reached. It is tried again, and that does not
-// count as an attempt.
+// ErrNotStarted is matched by the error of a [Function] that could not be
+// begun: it is throttled, or cannot be reached. It is tried again, and that
+// does not count as an attempt.
 var ErrNotStarted = errors.New("the function was not begun")
 
 // A Config says what calls which function and how. Settings, Function, and in
@@ -72,9 +72,9 @@ const (
 
 const maxWait = 24 * time.Hour
 
-// A Source calls a function with the batches of a stream: it is one worker of the
-// group that does. Make one with [New]. All methods may be called by any number
-// of goroutines at a time.
+// A Source calls a function with the batches of a stream: it is one worker of
+// the group that does. Make one with [New]. All methods may be called by any
+// number of goroutines at a time.
 type Source struct {
 	config   Config
 	settings Settings // with defaults
@@ -183,10 +183,10 @@ func functionName(name string) string {
 	return cmp.Or(name, "function")
 }
 
-// Run calls the function until ctx ends. Then invocations that are under way may
-// come to their end, within Group.Patience; what they have finished is written,
-// and the rest comes again, here or to another worker. A mapping that is not
-// Enabled reads nothing.
+// Run calls the function until ctx ends. Then invocations that are under way
+// may come to their end, within Group.Patience; what they have finished is
+// written, and the rest comes again, here or to another worker. A mapping that
+// is not Enabled reads nothing.
 //
 // It returns what [consumer.Group.Run] returns, and an error if a shard's state
 // was kept by something else than an event source. Every goroutine has ended by

@@ -43,7 +43,8 @@ func (f *function) said() (list []string) {
 }
 
 // The state goes from call to call, also from one worker to the next; a window
-// ends with the first record of the next one, and on a quiet shard by the clock.
+// ends with the first record of the next one, and on a quiet shard by the
+// clock.
 func TestSource_windowsGoFromWorkerToWorker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, store, f := newStream(t, 1), new(lease.Memory), &function{t: t, answer: counting}
@@ -263,9 +264,9 @@ func (c *census) count(e event, id string, arrival float64) {
 	c.counts[name][id]++
 }
 
-// Workers come, go and are cut off, shards split and merge, the function fails as
-// it likes: no record is lost, keys keep their order, and the state at the end of
-// each window counts each of its records once.
+// Workers come, go and are cut off, shards split and merge, the function fails
+// as it likes: no record is lost, keys keep their order, and the state at the
+// end of each window counts each of its records once.
 func TestSource_simulated(t *testing.T) {
 	windows, seeds := 0, uint64(*seedsFlag)/10
 	for seed := *seedFlag; seed < *seedFlag+seeds; seed++ {

@@ -293,8 +293,8 @@ func TestSource_bisectsAndReportsAPoisonRecord(t *testing.T) {
 	})
 }
 
-// Of a batch of which one record failed, the rest comes again from that on. What
-// is before it is not repeated.
+// Of a batch of which one record failed, the rest comes again from that on.
+// What is before it is not repeated.
 func TestSource_goesOnBehindWhatAPartialFailureSays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, store, f := newStream(t, 1), new(lease.Memory), &function{t: t}
@@ -406,8 +406,8 @@ func TestSource_lanesWorkAtTheSameTime(t *testing.T) {
 	})
 }
 
-// With lanes the position is before the first record that is not finished: after
-// an end what was finished behind it comes again, and nothing is lost.
+// With lanes the position is before the first record that is not finished:
+// after an end what was finished behind it comes again, and nothing is lost.
 func TestSource_anEndWithLanesLosesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, store, f := newStream(t, 1), new(lease.Memory), &function{t: t}

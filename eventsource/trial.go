@@ -59,8 +59,8 @@ func newTrial(r *rules, arrived []time.Time) *trial {
 	return &trial{rules: r, arrived: arrived, work: []piece{{to: len(arrived)}}}
 }
 
-// newFinalTrial returns the trial of a final invocation. What is left of its age
-// is counted from the window's end on.
+// newFinalTrial returns the trial of a final invocation. What is left of its
+// age is counted from the window's end on.
 func newFinalTrial(r *rules, end time.Time) *trial {
 	return &trial{rules: r, work: []piece{{}}, end: end}
 }

@@ -277,8 +277,8 @@ func TestTrial_bisectsDownToTheRecordThatFails(t *testing.T) {
 	}, did)
 }
 
-// With three retries, and a bad record in the third place, the record comes five
-// times, and the report says four: progress restarts the count.
+// With three retries, and a bad record in the third place, the record comes
+// five times, and the report says four: progress restarts the count.
 func TestTrial_progressRestartsTheCount(t *testing.T) {
 	trial := eventsource.NewTrial(3, false, 0, make([]time.Time, 3))
 	var did []string

@@ -16,12 +16,12 @@ const (
 	windowBehind = time.Minute
 )
 
-// MaxStateBytes is how large the state of a window may be. A larger one ends the
-// window early. The service has room for 1 MB, leases have less.
+// MaxStateBytes is how large the state of a window may be. A larger one ends
+// the window early. The service has room for 1 MB, leases have less.
 const MaxStateBytes = lease.MaxStateBytes - 128
 
-// windows are the tumbling windows of a shard, one after the other. size is zero
-// if there are none; then one may be open that an earlier setting left.
+// windows are the tumbling windows of a shard, one after the other. size is
+// zero if there are none; then one may be open that an earlier setting left.
 type windows struct {
 	size time.Duration
 
@@ -36,8 +36,8 @@ type windows struct {
 	heard time.Time // when it was last known of
 }
 
-// begin opens the window of a record, if none is open, and returns what an event
-// of it has.
+// begin opens the window of a record, if none is open, and returns what an
+// event of it has.
 func (w *windows) begin(arrival time.Time) *frame {
 	if w.size == 0 {
 		return nil

@@ -38,7 +38,7 @@ type goal struct {
 func allGoals() []goal {
 	return slices.Concat(
 		putGoals(), readGoals(), wakingGoals(), fullGoals(), waitingGoals(), producerGoals(), shardGoals(), rollOverGoals(), groupGoals(),
-		diskGoals(), patternGoals(), memoryGoals(),
+		sourceGoals(), diskGoals(), patternGoals(), memoryGoals(),
 	)
 }
 
