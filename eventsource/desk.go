@@ -25,7 +25,11 @@ type desk struct {
 	bytes int    // of the records that are held, as they are serialised
 	most  int    // slots from which on there is no room
 	ended bool   // no record comes any more
-	at    weir.SequenceNumber
+	top   uint64 // behind the last record that is finished
+	// closing says that the work is to end: only what lies before records that
+	// are finished is begun, because these would come again otherwise.
+	closing bool
+	at      weir.SequenceNumber
 }
 
 // A slot is what a record is to the position.
@@ -64,6 +68,9 @@ func newDesk(s Settings, r rules, e *envelope) *desk {
 func (d *desk) room() bool {
 	return len(d.slots) < d.most && d.bytes < MaxPayloadBytes*(len(d.lanes)+sparePayloads)
 }
+
+// takes reports whether records may be added.
+func (d *desk) takes() bool { return d.room() && !d.closing }
 
 // add takes in records that follow those before. Those that keep does not want
 // are left out; nil keeps all. tip says that there are no more at present.
@@ -149,11 +156,16 @@ func (d *desk) turn(i int, now time.Time, wake *time.Time) *trial {
 		d.closeIfOver(l, now, wake)
 	}
 	switch {
-	case w.final != nil && i == 0:
+	case w.final != nil && (i > 0 || d.closing):
+		return nil
+	case w.final != nil:
 		return w.final
 	case l.trial != nil:
+		if d.closing && !d.fills(l) {
+			return nil
+		}
 		return l.trial
-	case w.final != nil || len(l.pending) == 0:
+	case len(l.pending) == 0 || d.closing && l.pending[0].slot >= d.top:
 		return nil
 	}
 	d.collect(l)
@@ -168,6 +180,22 @@ func (d *desk) turn(i int, now time.Time, wake *time.Time) *trial {
 	}
 	l.trial = newTrial(&d.rules, arrived)
 	return l.trial
+}
+
+// fills reports whether a batch of a lane lies before records that are
+// finished, and has not failed: what fails may take its time.
+func (d *desk) fills(l *lane) bool {
+	p := l.trial.current()
+	return p.attempts == 0 && p.refused == 0 && l.batch[p.from].slot < d.top
+}
+
+// close lets nothing be begun but what lies before records that are finished.
+func (d *desk) close() {
+	d.closing = true
+	for i := range d.lanes { // what was gathered is more
+		l := &d.lanes[i]
+		l.count, l.bytes, l.full = 0, 0, false
+	}
 }
 
 // over takes in that a trial has come to its end.
@@ -224,6 +252,7 @@ func (d *desk) wind(l *lane, t *trial, now time.Time) {
 func (d *desk) mark(l *lane) {
 	for to := l.trial.finished(); l.marked < to; l.marked++ {
 		it := &l.batch[l.marked]
+		d.top = max(d.top, it.slot+1)
 		d.slots[it.slot-d.first].done = true
 		d.bytes -= it.size
 		it.record = weir.Record{} // nothing is kept of it

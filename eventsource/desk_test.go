@@ -375,3 +375,18 @@ func TestDesk_resumesAWindow(t *testing.T) {
 		assert.ErrorContains(t, err, "the state of the lease is none of an event source", bad)
 	}
 }
+
+// A record of a window that the clock has closed opens it again.
+func TestDesk_aLateRecordOpensItsWindowAgain(t *testing.T) {
+	d := newDesktop(t, eventsource.Settings{TumblingWindowInSeconds: 20}, "")
+	d.put(1, "k")
+	d.Answer(at(1), d.expect(1, "0: 0")[0], d.settings, []byte(`{"state":{"n":1}}`))
+	d.ok(25, d.expect(25, "0:")[0])
+	late := record(t, "00001", "k", "x", at(19).UnixMilli())
+	d.records = append(d.records, late)
+	d.Add(at(26), []weir.Record{late}, nil, true)
+	jobs := d.expect(26, "0: 1")
+	assert.Equal(t, fmt.Sprintf(frameText, 2, "13:4", "{}", false, false), frameOf(jobs[0]))
+	d.ok(26, jobs[0])
+	assert.Equal(t, 31.0, d.wake(26), "and has its time")
+}

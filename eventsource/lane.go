@@ -34,7 +34,7 @@ func (d *desk) collect(l *lane) {
 	for l.count < len(l.pending) && !l.full {
 		it := &l.pending[l.count]
 		comma := min(l.count, 1)
-		if l.count > 0 && (l.bytes+comma+it.size > MaxPayloadBytes || !d.windows.has(it.record.ArrivalTime)) {
+		if l.count > 0 && (l.bytes+comma+it.size > MaxPayloadBytes || !d.windows.has(it.record.ArrivalTime) || d.closing && it.slot >= d.top) {
 			l.full = true
 			return
 		}
@@ -47,7 +47,7 @@ func (d *desk) collect(l *lane) {
 // due returns when a lane's next batch is to be given to the function.
 func (d *desk) due(l *lane) time.Time {
 	first := l.pending[0].added
-	if d.gather == 0 || l.full || d.ended {
+	if d.gather == 0 || l.full || d.ended || d.closing {
 		return first
 	}
 	// Windows follow each other from the end of the batch before on; the record

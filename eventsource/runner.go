@@ -43,15 +43,26 @@ func (r *runner) attend() {
 		case <-r.timer.C:
 			continue
 		case <-r.progress.Stopping():
-			r.halt()
-			r.running.Wait() // what it has finished is noted
-			r.progress.Drop()
+			r.finish()
 		case <-r.ctx.Done():
 			r.halt()
 			r.running.Wait()
 		}
 		return
 	}
+}
+
+// finish lets come to its end what is under way, and what lies before records
+// that are finished already. Then the shard is given up.
+func (r *runner) finish() {
+	r.mu.Lock()
+	r.desk.close()
+	r.wakeLocked()
+	r.mu.Unlock()
+	r.start(r.pump())
+	r.running.Wait()
+	r.halt()
+	r.progress.Drop()
 }
 
 // halt lets nothing be begun any more.
@@ -166,9 +177,10 @@ func (r *runner) wakeLocked() {
 func (r *runner) wait(ctx context.Context, is func(*desk) bool) error {
 	for {
 		r.mu.Lock()
-		if is(r.desk) || r.stopping {
-			defer r.mu.Unlock()
-			if is(r.desk) {
+		yes, never := is(r.desk), r.stopping || r.desk.closing
+		if yes || never {
+			r.mu.Unlock()
+			if yes {
 				return nil
 			}
 			return errStopping
@@ -189,7 +201,7 @@ func (r *runner) wait(ctx context.Context, is func(*desk) bool) error {
 // offer takes records in, when there is room for them. The last batch returns
 // when all is done, and before that with an error if it will not be.
 func (r *runner) offer(ctx context.Context, b *consumer.Batch, keep []bool) error {
-	switch err := r.wait(ctx, (*desk).room); {
+	switch err := r.wait(ctx, (*desk).takes); {
 	case err == errStopping && !b.Last:
 		return nil // they come again, because they are not done
 	case err != nil:

@@ -406,8 +406,35 @@ func TestSource_lanesWorkAtTheSameTime(t *testing.T) {
 	})
 }
 
-// With lanes the position is before the first record that is not finished:
-// after an end what was finished behind it comes again, and nothing is lost.
+// The position is before the first record that is not finished. At an end what
+// lies before finished records is finished, too, so that these do not come
+// again.
+func TestSource_anEndWithLanesRepeatsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, store, f := newStream(t, 2), new(lease.Memory), &function{t: t}
+		f.answer = func(e event) (any, error) {
+			if e.Records[0].Kinesis.PartitionKey == "key-1" {
+				time.Sleep(time.Second)
+			}
+			return nil, nil
+		}
+		put(t, s, numbered(40, 0, 400)...)
+		c := config(s, store, f.call)
+		c.Settings.BatchSize, c.Settings.ParallelizationFactor = 2, 10
+		r := run(t, c)
+		pass(time.Second / 2)
+		assert.Greater(t, len(f.texts()), 300)
+		began := time.Now()
+		require.NoError(t, r.end())
+		assert.Greater(t, time.Since(began), time.Second)
+		run(t, c)
+		pass(time.Minute)
+		assert.ElementsMatch(t, numbered(40, 0, 400), f.texts(), "each once")
+	})
+}
+
+// A lane that fails is not waited for: what was finished behind it comes again,
+// and nothing is lost.
 func TestSource_anEndWithLanesLosesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, store, f := newStream(t, 1), new(lease.Memory), &function{t: t}

@@ -88,7 +88,7 @@ func (w *windows) closes() time.Time {
 // record is one of another window, or if there is none and it is time.
 func (d *desk) closeIfOver(l *lane, now time.Time, wake *time.Time) {
 	w := &d.windows
-	if !w.isOpen {
+	if !w.isOpen || d.closing {
 		return
 	}
 	over := w.end.Sub(w.start) != w.size
