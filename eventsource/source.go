@@ -279,7 +279,7 @@ func (s *Source) handle(ctx context.Context, b *consumer.Batch) error {
 	s.mu.Lock()
 	r := s.runners[b.Shard]
 	s.mu.Unlock()
-	if r == nil {
+	if r == nil || r.ctx != ctx { // the records are of a lease that is over
 		return errStopping
 	}
 	keep, left := s.filter.keep(b.Records)
