@@ -174,3 +174,13 @@ func Judge(answer []byte, reports, windows bool, records []weir.Record) (string,
 	}
 	return "failed", v.why.Error()
 }
+
+// Matches reports whether a filter keeps a record.
+func Matches(c FilterCriteria, r weir.Record) bool {
+	f, err := newFilter(c)
+	if err != nil {
+		panic(err)
+	}
+	keep, left := f.keep([]weir.Record{r})
+	return keep == nil && left == 0 || keep[0]
+}

@@ -264,10 +264,14 @@ func (r *reading) filters(to *[]Filter) setter {
 			r.errs.add(field, "%s is no list", brief(string(v)))
 			return
 		}
+		had := len(r.errs)
 		for i, item := range list {
 			var f Filter
 			r.nested(map[string]setter{"Pattern": r.text(&f.Pattern)})(fmt.Sprintf("%s[%d]", field, i), item)
 			*to = append(*to, f)
+		}
+		if len(r.errs) > had {
+			*to = nil // they are wrong enough, and are not checked further
 		}
 	}
 }

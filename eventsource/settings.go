@@ -72,9 +72,9 @@ type Settings struct {
 // DestinationConfig names where failure documents go.
 type DestinationConfig struct{ OnFailure OnFailure }
 
-// OnFailure names where failure documents go: the ARN of a queue, a topic or a
-// bucket, or kafka:// and a topic. It decides their form, see [Failure].
-// Where they go indeed is [Config.OnFailure].
+// OnFailure names where failure documents go on the service: the ARN of a
+// queue, a topic or a bucket, or kafka:// and a topic. Where they go here, and
+// in which form, is [Config.OnFailure].
 type OnFailure struct{ Destination string }
 
 // FilterCriteria say which records the function is to get: those that match one
@@ -194,8 +194,11 @@ func (s Settings) checkFilters(errs *problems) {
 		return
 	}
 	for i, f := range s.FilterCriteria.Filters {
+		name := fmt.Sprintf("%s[%d].Pattern", field, i)
 		if n := utf8.RuneCountInString(f.Pattern); n > maxPattern {
-			errs.add(fmt.Sprintf("%s[%d].Pattern", field, i), "has %d characters; at most %d are allowed", n, maxPattern)
+			errs.add(name, "has %d characters; at most %d are allowed", n, maxPattern)
+		} else if _, err := compile(f.Pattern); err != nil {
+			errs.add(name, "%v", err)
 		}
 	}
 }

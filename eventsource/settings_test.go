@@ -68,7 +68,7 @@ func TestSettings_tellsAllThatIsWrongAtOnce(t *testing.T) {
 		BatchSize: -1, MaximumBatchingWindowInSeconds: 301, ParallelizationFactor: 11, TumblingWindowInSeconds: 900,
 		MaximumRetryAttempts: number(-2), MaximumRecordAgeInSeconds: 59, FunctionResponseTypes: []string{"All"},
 		DestinationConfig: eventsource.DestinationConfig{OnFailure: eventsource.OnFailure{Destination: "ftp://x"}},
-		FilterCriteria:    eventsource.FilterCriteria{Filters: []eventsource.Filter{{Pattern: "{}"}, {Pattern: strings.Repeat("é", 4097)}}},
+		FilterCriteria:    eventsource.FilterCriteria{Filters: []eventsource.Filter{{Pattern: `{"data":{"kind":["order"]}}`}, {Pattern: strings.Repeat("é", 4097)}}},
 		MetricsConfig:     eventsource.MetricsConfig{Metrics: []string{"ErrorCount"}},
 	}
 	want := []string{
@@ -214,7 +214,7 @@ func TestParse_tellsAllThatIsWrong(t *testing.T) {
 }
 
 func FuzzParseSettings(f *testing.F) {
-	f.Add(`{"StartingPosition": "LATEST", "BatchSize": 5, "FilterCriteria": {"Filters": [{"Pattern": "{}"}]}}`)
+	f.Add(`{"StartingPosition": "LATEST", "BatchSize": 5, "FilterCriteria": {"Filters": [{"Pattern": "{\"partitionKey\":[\"k\"]}"}]}}`)
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, parse := range []func([]byte) (eventsource.Settings, error){eventsource.ParseSettings, eventsource.ParseTemplate} {
 			if s, err := parse([]byte(text)); err == nil {
