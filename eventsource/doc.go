@@ -2,9 +2,10 @@
 // Lambda's event source mapping does.
 //
 //	source, err := eventsource.New(eventsource.Config{
-//		Settings: eventsource.Settings{StartingPosition: eventsource.TrimHorizon, BisectBatchOnFunctionError: true},
-//		Function: func(ctx context.Context, event []byte) ([]byte, error) { … },
-//		Group: consumer.Config{Streams: []client.Stream{client.Embedded(stream)}, Store: new(lease.Memory)},
+//		Settings:  eventsource.Settings{StartingPosition: eventsource.TrimHorizon},
+//		Function:  func(ctx context.Context, event []byte) ([]byte, error) { … },
+//		OnFailure: eventsource.ToFile("failed.jsonl", eventsource.QueueForm),
+//		Group:     consumer.Config{Streams: streams, Store: new(lease.Memory)},
 //	})
 //	...
 //	err = source.Run(ctx) // until ctx ends
