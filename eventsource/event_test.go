@@ -160,3 +160,19 @@ func TestJudge_windowsNeedAState(t *testing.T) {
 		assert.Equal(t, row.state, state, row.answer)
 	}
 }
+
+// Whatever an answer is, it is judged, and what it names is in the batch.
+func FuzzJudge(f *testing.F) {
+	f.Add(`{"batchItemFailures":[{"itemIdentifier":"49590338271490256608559692538361571095921575989136588102"}],"state":{}}`)
+	f.Add(`{"batchItemFailures":null}`)
+	f.Fuzz(func(t *testing.T, answer string) {
+		records := []weir.Record{record(t, "101", "k", "", 0), record(t, "102", "k", "", 0)}
+		for _, windows := range []bool{false, true} {
+			got, state := eventsource.Judge([]byte(answer), true, windows, records)
+			require.Contains(t, []string{"ok", "failed", "threw", "from 0", "from 1"}, got)
+			if windows && got != "failed" && got != "threw" {
+				require.True(t, json.Valid([]byte(state)) && state[0] == '{', state)
+			}
+		}
+	})
+}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/weirstream/weir"
@@ -84,6 +85,7 @@ type Source struct {
 	function string
 	region   string
 	counts   counters
+	running  atomic.Bool
 
 	jobs sync.WaitGroup // all goroutines of runners
 
@@ -196,6 +198,10 @@ func (s *Source) Run(ctx context.Context) error {
 	if ctx == nil {
 		return fmt.Errorf("eventsource: %w", &weir.ArgumentError{Field: "context", Reason: "is nil"})
 	}
+	if !s.running.CompareAndSwap(false, true) {
+		return consumer.ErrRunning
+	}
+	defer s.running.Store(false)
 	if !*s.settings.Enabled {
 		<-ctx.Done()
 		return nil
@@ -206,9 +212,6 @@ func (s *Source) Run(ctx context.Context) error {
 	s.stop, s.errs = stop, nil
 	s.mu.Unlock()
 	err := s.group.Run(ctx)
-	if err == consumer.ErrRunning {
-		return err
-	}
 	stuck := s.await()
 	s.mu.Lock()
 	defer s.mu.Unlock()

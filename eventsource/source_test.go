@@ -572,6 +572,46 @@ func TestSource_aMappingThatIsNotEnabledReadsNothing(t *testing.T) {
 	})
 }
 
+// A source is run once at a time, and again after that.
+func TestSource_runsAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, f := newStream(t, 1), &function{t: t}
+		r := run(t, config(s, new(lease.Memory), f.call))
+		pass(time.Second)
+		assert.Equal(t, consumer.ErrRunning, r.Run(t.Context()))
+		put(t, s, "k 1")
+		pass(time.Second)
+		require.NoError(t, r.end())
+		assert.Empty(t, r.Metrics().Shards)
+		put(t, s, "k 2")
+		ctx, stop := context.WithTimeout(t.Context(), time.Second)
+		defer stop()
+		require.NoError(t, r.Run(ctx))
+		assert.Equal(t, [][]string{{"k 1"}, {"k 2"}}, f.batches())
+	})
+}
+
+// What stands in the metrics while a lane fails and others have nothing to do.
+func TestSource_metricsSayWhereShardsStand(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, f := newStream(t, 2), &function{t: t, answer: func(event) (any, error) { return nil, errors.New("no") }}
+		r := run(t, config(s, new(lease.Memory), f.call))
+		pass(time.Second)
+		placed, err := s.PutRecord(t.Context(), "k", []byte("bad"))
+		require.NoError(t, err)
+		pass(10 * time.Second)
+		shards := r.Metrics().Shards
+		require.Len(t, shards, 2)
+		busy := shards[placed.ShardID]
+		assert.Equal(t, eventsource.ShardMetrics{Shard: placed.ShardID, Behind: 1, HeldBytes: busy.HeldBytes, Lanes: 1, Failing: 1}, busy)
+		assert.Greater(t, busy.HeldBytes, 300)
+		assert.Equal(t, eventsource.ShardMetrics{Shard: 1 - placed.ShardID, Lanes: 1}, shards[1-placed.ShardID])
+		m := r.Metrics()
+		assert.Equal(t, 7750*time.Millisecond, m.IteratorAge, "at the sixth call")
+		assert.Equal(t, m.IteratorAge, m.MaxIteratorAge)
+	})
+}
+
 func TestNew_namesAllThatIsWrong(t *testing.T) {
 	s := newStream(t, 1)
 	c := config(s, nil, nil)
