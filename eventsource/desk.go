@@ -29,7 +29,7 @@ type desk struct {
 	// closing says that the work is to end: only what lies before records that
 	// are finished is begun, because these would come again otherwise.
 	closing bool
-	at      weir.SequenceNumber
+	at      weir.SequenceNumber // up to which all is finished; zero for none yet
 }
 
 // A slot is what a record is to the position.

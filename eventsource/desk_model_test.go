@@ -18,7 +18,7 @@ import (
 
 var (
 	seedFlag  = flag.Uint64("seed", 1, "the first seed of tests that choose at random")
-	seedsFlag = flag.Int("seeds", 100, "how many seeds such a test takes")
+	seedsFlag = flag.Int("seeds", 80, "how many seeds such a test takes")
 )
 
 // A world is a shard, the function and the destination, and what is known of
