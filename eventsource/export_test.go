@@ -103,6 +103,7 @@ func (d Desk) Add(now time.Time, records []weir.Record, keep []bool, tip bool) {
 }
 
 func (d Desk) End()       { d.d.end() }
+func (d Desk) Close()     { d.d.close() }
 func (d Desk) Room() bool { return d.d.room() }
 func (d Desk) Idle() bool { return d.d.idle() }
 func (d Desk) Held() int  { return d.d.bytes }
