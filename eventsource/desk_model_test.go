@@ -286,7 +286,7 @@ func TestDesk_agreesWithAModel(t *testing.T) {
 			w.look()
 			w.checkPosition()
 		}
-		if seed%3 == 0 {
+		if seed%2 == 0 {
 			w.close()
 			continue
 		}
