@@ -62,8 +62,9 @@ func work(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	var reading client.Reading
+	reading := client.Reading{MaxRecords: 1000} // at once, though handlers get fewer
 	if args[4] == "fan-out" {
+		reading.MaxRecords = 0
 		reading.Consumer = name // the library's, of which each shard has one reader at a time
 		if err := s.RegisterConsumer(ctx, name); err != nil && !errors.Is(err, weir.ErrConsumerExists) {
 			return err
@@ -76,6 +77,7 @@ func work(ctx context.Context, args []string) error {
 	g, err := consumer.New(consumer.Config{
 		Name: name, Streams: []client.Stream{s}, Store: store, Worker: worker, Reading: reading,
 		Failover: failover, Patience: 2 * failover, SyncEvery: failover, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		MaxRecords: 7, // so that checkpoints lie within aggregates, too
 		Handler: func(_ context.Context, b *consumer.Batch) error {
 			var lines bytes.Buffer
 			for _, r := range b.Records {
