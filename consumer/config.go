@@ -65,7 +65,9 @@ type Config struct {
 	// stream has.
 	Reading client.Reading
 	// MaxRecords is how many records a batch has at most: 1 to 10,000. Zero
-	// means as many as the stream gives at once.
+	// means as many as the stream gives at once. It is not how many are read at
+	// once, of which Reading has the bound: the service lets a shard be polled
+	// five times a second, however few records are asked for.
 	MaxRecords int
 	// Expand turns records of a shard, whose range is within, into those that
 	// are in them, and says of each its index in the record that it came from;
@@ -196,9 +198,6 @@ func (c Config) withDefaults() Config {
 		c.Attempts = 1
 	}
 	c.Worker = cmp.Or(c.Worker, workerName())
-	if c.Reading.MaxRecords == 0 && c.Reading.Consumer == "" {
-		c.Reading.MaxRecords = c.MaxRecords
-	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -274,6 +274,28 @@ func TestGroup_expandsRecordsAndGoesOnWithinOne(t *testing.T) {
 	})
 }
 
+// Five polls a second are what a shard takes, so small batches must not make small
+// polls.
+func TestGroup_smallBatchesDoNotSlowReading(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, d := newStream(t, "orders", 1), new(diary)
+		put(t, s, numbered(1, 0, 1000)...)
+		most := 0
+		c := config(s, new(lease.Memory), "w", func(_ context.Context, b *consumer.Batch) error {
+			most = max(most, len(b.Records))
+			d.note("w", b)
+			return nil
+		})
+		c.MaxRecords, c.Reading = 3, client.Reading{Polling: true}
+		began := time.Now()
+		g := run(t, c)
+		await(t, "all", func() bool { return d.len() == 1000 })
+		assert.Less(t, time.Since(began), 2*time.Second)
+		assert.Equal(t, 3, most)
+		require.NoError(t, g.end())
+	})
+}
+
 // The shard waits for what cannot be taken apart, and nothing is left out.
 func TestGroup_waitsForWhatCannotBeExpanded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

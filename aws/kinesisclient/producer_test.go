@@ -1,6 +1,7 @@
 package kinesisclient_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strconv"
@@ -25,7 +26,7 @@ func newProducer(t *testing.T, k *kinesistest.Fake, c producer.Config) *producer
 	c.Stream = stream(t, k)
 	p, err := producer.New(c)
 	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, p.Close(t.Context())) })
+	t.Cleanup(func() { assert.NoError(t, p.Close(context.Background())) }) // the test's context has ended
 	return p
 }
 
