@@ -220,8 +220,7 @@ func kin(shards []*shard) []lineage.Shard[ShardID] {
 // matches [ErrClosed], a [*RecordsLostError] when the reader is to be strict,
 // and a [*StorageError] where records cannot be read that have left memory,
 // see [Spill]; after that it goes on: with other shards, and then with the same
-// records again. Children of a shard that cannot be read wait, because a key's
-// records come in order.
+// records again. Children of such a shard wait: a key's records have an order.
 func (r *Reader) Next(ctx context.Context) (Batch, error) {
 	if err := r.check(ctx); err != nil {
 		return Batch{}, err
@@ -333,12 +332,12 @@ func (r *Reader) changes() *wait.List {
 
 // nextLocked reads from the shards in turn until one has records.
 func (r *Reader) nextLocked(now clock.Instant, most int) (Batch, error) {
-	horizonMs := r.stream.horizonMs(now)
+	horizonMs, inTurn := r.stream.horizonMs(now), false
 	for tried := 0; tried < len(r.cursors); tried++ {
 		if r.turn >= len(r.cursors) {
 			r.turn = 0
 		}
-		place := r.placeLocked()
+		place := r.placeLocked(inTurn)
 		at := r.cursors[place]
 		r.batch = r.batch[:0]
 		err := r.readLocked(at, now, horizonMs, most)
@@ -363,6 +362,8 @@ func (r *Reader) nextLocked(now clock.Instant, most int) (Batch, error) {
 			r.stopped = append(r.stopped, at)
 			r.removeLocked(place)
 			tried = -1
+		case place != r.turn:
+			inTurn, tried = true, -1 // whose turn it is was not tried
 		default:
 			r.turn++
 		}
@@ -373,14 +374,13 @@ func (r *Reader) nextLocked(now clock.Instant, most int) (Batch, error) {
 	return Batch{}, nil
 }
 
-// placeLocked returns the place of the cursor to read from: the one whose turn
-// it is or, if its records have left memory, that one whose come first on disk.
-// So readers of many shards read the files once, and not once for each shard.
-func (r *Reader) placeLocked() int {
-	place := r.turn
-	at := r.cursors[place]
+// placeLocked returns the place of the cursor to read from: whose turn it is,
+// or, unless inTurn, if that is on disk, whose records come first there: so
+// the files are read once, and not once for each shard.
+func (r *Reader) placeLocked(inTurn bool) int {
+	place, at := r.turn, r.cursors[r.turn]
 	first, ok := at.sh.log.OnDiskAt(at.cursor)
-	if !ok || at.failed {
+	if !ok || at.failed || inTurn {
 		return place
 	}
 	for i, at := range r.cursors {
