@@ -59,10 +59,26 @@ func (s *source) id(key string) (weir.ShardID, bool) {
 	return id, err == nil && id.String() == name
 }
 
-// An Identified is a stream that knows its full name, by which a group of several
-// streams names it in the store: "account:name:creation second". Of a stream
-// that does not know, account and second are zeros.
-type Identified interface{ StreamIdentifier() string }
+// An Identified is a stream that knows its full name, by which a group of
+// several streams names it in the store: "account:name:creation second". It is
+// asked when Run begins. Of a stream that does not know, account and second are
+// zeros.
+type Identified interface {
+	StreamIdentifier(ctx context.Context) (string, error)
+}
+
+// identify asks the stream of a group of several for its full name.
+func (s *source) identify(ctx context.Context) error {
+	named, ok := s.stream.(Identified)
+	if !ok {
+		return nil
+	}
+	id, err := named.StreamIdentifier(ctx)
+	if err == nil {
+		s.prefix = id + ":"
+	}
+	return err
+}
 
 // New returns a group. The error names all fields that are out of bounds, and
 // matches [weir.ErrInvalidArgument].
@@ -81,9 +97,6 @@ func New(config Config) (*Group, error) {
 		src := &source{stream: s, name: s.Name()}
 		if len(config.Streams) > 1 {
 			src.prefix = "000000000000:" + src.name + ":0:"
-			if named, ok := s.(Identified); ok {
-				src.prefix = named.StreamIdentifier() + ":"
-			}
 		}
 		g.sources = append(g.sources, src)
 	}

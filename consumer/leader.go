@@ -117,6 +117,13 @@ func (l *leader) tryStart(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("lease store: %w", err)
 	}
+	if len(l.g.sources) > 1 {
+		for _, src := range l.g.sources {
+			if err := src.identify(ctx); err != nil {
+				return fmt.Errorf("stream %s: %w", src.name, err)
+			}
+		}
+	}
 	if err := l.g.checkOurs(leases); err != nil {
 		return err
 	}

@@ -92,7 +92,7 @@ type named struct {
 	name string
 }
 
-func (n named) StreamIdentifier() string { return n.name }
+func (n named) StreamIdentifier(context.Context) (string, error) { return n.name, nil }
 
 func TestGroup_readsSeveralStreams(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -69,6 +70,23 @@ func (s *Stream) streamARN(ctx context.Context) (string, error) {
 	arn := aws.ToString(d.StreamARN)
 	s.arn.Store(&arn)
 	return arn, nil
+}
+
+// StreamIdentifier returns the stream's full name, "account:name:creation second",
+// by which the Kinesis Client Library and groups of several streams name it.
+func (s *Stream) StreamIdentifier(ctx context.Context) (string, error) {
+	if ctx == nil {
+		return "", errNilContext
+	}
+	d, err := s.summary(ctx)
+	if err != nil {
+		return "", err
+	}
+	parts := strings.SplitN(aws.ToString(d.StreamARN), ":", 6) // arn:aws:kinesis:region:account:stream/name
+	if len(parts) < 6 || d.StreamCreationTimestamp == nil {
+		return "", fmt.Errorf("stream %s: ARN %q and the time of creation do not identify it", s.name, aws.ToString(d.StreamARN))
+	}
+	return fmt.Sprintf("%s:%s:%d", parts[4], s.name, d.StreamCreationTimestamp.Unix()), nil
 }
 
 // SplitShard splits a shard.

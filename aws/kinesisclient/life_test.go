@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/aws/kinesisclient"
 	"github.com/weirstream/weir/aws/kinesistest"
 	"github.com/weirstream/weir/client"
 )
@@ -237,4 +238,16 @@ func TestStream_registersWhenTheServiceIsBusy(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The name is that of the Kinesis Client Library's leases of several streams.
+func TestStream_identifiesItself(t *testing.T) {
+	k := kinesistest.New(t, kinesistest.Stream("orders", 1))
+	id, err := stream(t, k).StreamIdentifier(t.Context())
+	require.NoError(t, err)
+	require.Regexp(t, `^[0-9]{12}:orders:[0-9]{10}$`, id)
+	none, err := kinesisclient.New(k.Client(once), "none")
+	require.NoError(t, err)
+	_, err = none.StreamIdentifier(t.Context())
+	require.Error(t, err)
 }
