@@ -7,6 +7,8 @@
 // are stopped while others have theirs; the median round counts. What the client
 // itself costs is told by a server that answers as many bytes as weir does, and
 // does no work.
+//
+// On weir it also measures producers: weir's own and a8m/kinesis-producer.
 package main
 
 import (
@@ -54,6 +56,7 @@ type bench struct {
 	rounds  int
 	only    []string // parts of the run, none for all
 	json    bool
+	judge   bool
 }
 
 func run(ctx context.Context) error {
@@ -67,6 +70,7 @@ func run(ctx context.Context) error {
 	only := flag.String("only", "", "`parts` to run, separated by commas: "+strings.Join(partNames, ", "))
 	servers := flag.String("servers", "", "`peers` to measure beside weir, separated by commas: "+strings.Join(serverNames, ", "))
 	flag.BoolVar(&b.json, "json", false, "print the rates as one JSON object, as cmd/weir/peers takes it with -http")
+	flag.BoolVar(&b.judge, "judge", false, "fail if a goal of the producers is missed by more than a tenth")
 	flag.Parse()
 	if *null != "" {
 		return serveNull(*null)
@@ -96,7 +100,7 @@ const maxRounds = 1000
 
 // What -only and -servers take.
 var (
-	partNames   = []string{"put-records", "get-records", "put-record", "push", "handler", "process"}
+	partNames   = []string{"put-records", "get-records", "put-record", "push", partProduce, "handler", "process"}
 	serverNames = []string{nameKinesalite, "kinesis-local"}
 )
 
@@ -142,10 +146,14 @@ func (b bench) run(ctx context.Context, out *os.File) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	if b.judge {
+		err = errors.Join(err, r.judge())
+	}
 	return err
 }
 
-// load puts all servers under the workloads, and measures the push of weir.
+// load puts all servers under the workloads, and measures producers on weir and
+// its push.
 func (b bench) load(ctx context.Context, r *report) error {
 	var servers []*server
 	for _, k := range b.kinds {
@@ -167,6 +175,9 @@ func (b bench) load(ctx context.Context, r *report) error {
 		if err != nil {
 			return err
 		}
+	}
+	if err := b.produce(ctx, servers[0], r); err != nil {
+		return err
 	}
 	if !b.runs("push") {
 		return nil

@@ -17,7 +17,8 @@ type report struct {
 	load, end  string  // load averages before and after
 	others     float64 // processors that others used before the run
 	rounds     map[string]map[string][]round
-	pushes     [][]time.Duration // over HTTP/1.1 and HTTP/2, sorted
+	produced   map[string][]round // by way to put
+	pushes     [][]time.Duration  // over HTTP/1.1 and HTTP/2, sorted
 	footprints map[string]footprint
 	handler    map[string]*handlerRate
 
@@ -40,6 +41,7 @@ func (r *report) print(w io.Writer) {
 	fmt.Fprintf(w, "Medians of %d rounds (kinesis-mock: %d); in parentheses the slowest and the fastest.\n", r.bench.rounds, (r.bench.rounds+1)/2)
 	r.printRates(w)
 	r.printCosts(w)
+	r.printProduced(w)
 	r.printPush(w)
 	r.printFootprints(w)
 	r.printHandler(w)
