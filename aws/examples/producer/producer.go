@@ -1,44 +1,58 @@
-// Package producer puts records in batches and retries those that were refused,
-// by hand and with package producer of weir: the code under test of an example.
+// Package producer puts lines into a stream of the service, packed, and tells what
+// became of them: the code under test of an example.
 package producer
 
 import (
+	"bufio"
 	"context"
+	"errors"
 	"fmt"
-	"time"
+	"io"
+	"strings"
+	"sync"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
-	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+
+	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/aws/kinesisclient"
+	"github.com/weirstream/weir/producer"
 )
 
-// Kinesis is what PutAll needs of a client.
-type Kinesis interface {
-	PutRecords(context.Context, *kinesis.PutRecordsInput, ...func(*kinesis.Options)) (*kinesis.PutRecordsOutput, error)
-}
-
-// PutAll puts up to 500 records, and those that were refused again, up to ten
-// times with growing pauses. Records of a key may change places when one of them
-// is refused.
-func PutAll(ctx context.Context, k Kinesis, stream string, records []types.PutRecordsRequestEntry) error {
-	for attempt := range 10 {
-		out, err := k.PutRecords(ctx, &kinesis.PutRecordsInput{StreamName: &stream, Records: records})
-		if err != nil {
-			return err
-		}
-		var refused []types.PutRecordsRequestEntry
-		for i, r := range out.Records {
-			if r.ErrorCode != nil {
-				refused = append(refused, records[i])
+// PutLines puts each line of r into a stream, with its first word as the key. The
+// lines of a key stay in order whatever happens on the way. It writes a line to w
+// for each that could not be delivered, and a summary.
+func PutLines(ctx context.Context, k *kinesis.Client, stream string, r io.Reader, w io.Writer) error {
+	// The producer tries again by itself, and needs to know of each throttle.
+	options := k.Options()
+	options.Retryer = aws.NopRetryer{}
+	s, err := kinesisclient.New(kinesis.New(options), stream)
+	if err != nil {
+		return err
+	}
+	p, err := producer.New(producer.Config{Stream: s, Aggregate: true, Ordered: true})
+	if err != nil {
+		return err
+	}
+	var mu sync.Mutex // outcomes are told by several goroutines
+	lines := bufio.NewScanner(r)
+	for lines.Scan() {
+		line := lines.Text()
+		key, _, _ := strings.Cut(line, " ")
+		err = p.PutAsync(ctx, weir.Entry{PartitionKey: key, Data: []byte(line)}, func(o producer.Outcome) {
+			if o.Err == nil {
+				return
 			}
-		}
-		if records = refused; len(records) == 0 {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(100 * time.Millisecond << attempt):
+			mu.Lock()
+			defer mu.Unlock()
+			fmt.Fprintf(w, "%q: %v\n", line, o.Err)
+		})
+		if err != nil {
+			break // ctx has ended, or nobody takes such a line
 		}
 	}
-	return fmt.Errorf("%d records were refused ten times", len(records))
+	err = errors.Join(err, lines.Err(), p.Close(ctx))
+	m := p.Metrics()
+	fmt.Fprintf(w, "%d lines delivered, %d failed, %d throttles\n", m.Delivered, m.Failed, m.Throttled)
+	return err
 }
