@@ -25,14 +25,15 @@ const produceTime = 700 * time.Millisecond
 // A produceGoal is a ratio of rates that is to be reached.
 type produceGoal struct {
 	id, text string
-	is, base string // ways
-	must     float64
+	is, base string  // ways
+	must     float64 // zero: it is only told
 	moonshot float64 // zero: there is none
 }
 
 var produceGoals = []produceGoal{
 	{"P3", "weir's producer ÷ PutRecords of 500 by the SDK", wayWeir, wayCalls, 0.8, 0},
-	{"P3", "the same, aggregating, ÷ prepared requests", wayWeirPacked, wayRaw, 0.8, 3},
+	{"P3", "the same, aggregating", wayWeirPacked, wayCalls, 0.8, 3},
+	{"–", "the same ÷ prepared requests, which cost the client nothing", wayWeirPacked, wayRaw, 0, 0},
 	{"P4", "weir's producer ÷ a8m/kinesis-producer", wayWeir, wayA8M, 3, 10},
 	{"P4", "the same, both aggregating", wayWeirPacked, wayA8MPacked, 3, 10},
 }
@@ -156,14 +157,18 @@ func (r *report) printProduced(w io.Writer) {
 		if len(ratios) == 0 {
 			continue
 		}
-		moonshot := "–"
-		if g.moonshot > 0 {
-			moonshot = fmt.Sprintf("%g", g.moonshot)
-		}
 		rows = append(rows, []string{g.id + ": " + g.text, fmt.Sprintf("**%.2f**", median(ratios)),
-			fmt.Sprintf("%.2f–%.2f", slices.Min(ratios), slices.Max(ratios)), fmt.Sprintf("%g", g.must), moonshot, g.verdict(ratios)})
+			fmt.Sprintf("%.2f–%.2f", slices.Min(ratios), slices.Max(ratios)), orDash(g.must), orDash(g.moonshot), g.verdict(ratios)})
 	}
 	table(w, rows...)
+}
+
+// orDash prints a bound, if there is one.
+func orDash(v float64) string {
+	if v == 0 {
+		return "–"
+	}
+	return fmt.Sprintf("%g", v)
 }
 
 // ratios returns those of the rounds that both ways have.
@@ -177,6 +182,8 @@ func (g produceGoal) ratios(by map[string][]round) (list []float64) {
 
 func (g produceGoal) verdict(ratios []float64) string {
 	switch v := median(ratios); {
+	case g.must == 0:
+		return ""
 	case !(v >= g.must*(1-noise)):
 		return "missed"
 	case v < g.must:
