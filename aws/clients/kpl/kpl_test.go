@@ -42,12 +42,17 @@ func TestDecoder_readsTheLibrarys(t *testing.T) {
 	if os.Getenv("WEIR") == "" {
 		t.Skip("it needs the library and weir: aws/clients/run kpl")
 	}
+	defer note(t)
 	address := serve(t)
 	want := put(t, address)
 	got, records := read(t, address)
 	compare(t, want, got)
 	assert.Less(t, records, len(want)/5, "little was packed")
 	t.Logf("%d user records in %d records", len(got), records)
+}
+
+// note adds a result to the file of results.
+func note(t *testing.T) {
 	f, err := os.OpenFile(os.Getenv("WEIR_RESULTS"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	require.NoError(t, err)
 	defer f.Close()
