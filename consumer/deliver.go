@@ -103,6 +103,9 @@ func (sh *shard) deliver(s span, behind time.Duration) error {
 			}
 			attempt = 0
 		}
+		if err == errLeft { // which no policy is about
+			return errStopped
+		}
 		sh.failed(s, attempt+1, err)
 		if sh.stopping() {
 			return errStopped

@@ -267,6 +267,42 @@ func TestGroup_batchesAreProcessedWhenTheLoopGoesOn(t *testing.T) {
 	})
 }
 
+// No policy is about a loop that is left: its batches would be lost.
+func TestGroup_aLoopThatIsLeftSkipsNothingWhateverThePolicy(t *testing.T) {
+	for name, set := range map[string]func(*consumer.Config){
+		"retry":  func(*consumer.Config) {},
+		"stop":   func(c *consumer.Config) { c.OnError = consumer.Stop },
+		"skip":   func(c *consumer.Config) { c.OnError = consumer.Skip },
+		"bisect": func(c *consumer.Config) { c.OnError, c.Bisect = consumer.Skip, true },
+		"dead letter": func(c *consumer.Config) {
+			c.OnError = consumer.DeadLetter
+			c.DeadLetter = func(context.Context, *consumer.Batch, error) error { return nil }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, store := newStream(t, "orders", 4), new(lease.Memory)
+				put(t, s, numbered(20, 0, 40)...)
+				c := config(s, store, "w", nil)
+				set(&c)
+				g, err := consumer.New(c)
+				require.NoError(t, err)
+				for _, err := range g.Batches(t.Context()) {
+					require.NoError(t, err)
+					break
+				}
+				m := g.Metrics()
+				assert.Equal(t, []int64{0, 0, 0, 0}, []int64{m.Skipped, m.DeadLetters, m.Errors, m.Records})
+				rows, err := store.List(t.Context())
+				require.NoError(t, err)
+				for _, row := range rows {
+					assert.Equal(t, lease.TrimHorizon, row.Checkpoint.Sequence, row.Key)
+				}
+			})
+		})
+	}
+}
+
 func TestGroup_aHandlerThatEndsItsGoroutineEndsRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, store := newStream(t, "orders", 2), new(lease.Memory)

@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// errLeft says that the loop that had a batch was left.
+// errLeft says that the loop was left before it had processed a batch.
 var errLeft = errors.New("the loop was left")
 
 // Batches runs the group for a loop in place of a handler, and yields batches
@@ -78,6 +78,6 @@ func take(ctx context.Context, b *Batch, offers chan<- offer, left <-chan struct
 	case <-left:
 		return errLeft
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return errLeft
 	}
 }
