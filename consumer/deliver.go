@@ -94,7 +94,7 @@ func (sh *shard) deliver(s span, behind time.Duration) error {
 		err := sh.call(b)
 		if err == nil {
 			sh.processed(b)
-			return nil
+			return sh.writeEach()
 		}
 		if b.prefix > 0 {
 			sh.acknowledged(b)
@@ -119,8 +119,10 @@ func (sh *shard) deliver(s span, behind time.Duration) error {
 			return sh.deliver(s.from(half), behind)
 		}
 		if most := sh.g.config.Attempts; most > 0 && attempt+1 >= most {
-			if done, err := sh.resort(b, attempt, err); done || err != nil {
+			if done, err := sh.resort(b, attempt, err); err != nil {
 				return err
+			} else if done {
+				return sh.writeEach()
 			}
 		}
 		if err := sh.pause(attempt); err != nil {
@@ -238,9 +240,25 @@ func (sh *shard) processed(b *Batch) {
 	sh.settled()
 	sh.count(b.Records)
 	sh.queue.push(sh, b)
-	if sh.g.config.CheckpointEvery < 0 {
-		// An error shows in the metrics, and the row is written later.
-		sh.write(sh.ctx, nil)
+}
+
+// writeEach writes the checkpoint, where each batch is to have its own, before
+// there is another batch. It returns errStopped if the shard is given up.
+func (sh *shard) writeEach() error {
+	if sh.g.config.CheckpointEvery >= 0 {
+		return nil
+	}
+	for failed := 0; ; failed++ {
+		err := sh.write(sh.ctx, nil)
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, errOver):
+			return errStopped
+		}
+		if err := sh.wait(min(sh.g.backoff(failed), sh.g.config.Failover/20)); err != nil {
+			return err
+		}
 	}
 }
 

@@ -399,11 +399,15 @@ func TestGroup_tellsOfAHandlerThatDoesNotReturn(t *testing.T) {
 		assert.Equal(t, 40*time.Second, time.Since(began))
 		assert.Contains(t, log.String(), `"the handler does not return"`)
 		assert.Contains(t, log.String(), "shard=shardId-000000000000")
+		err = g.Run(within(t, time.Second))
+		require.ErrorIs(t, err, consumer.ErrRunning)
+		assert.ErrorContains(t, err, "the handler of orders shardId-000000000000 has not returned since the last run")
 		close(free)
 		synctest.Wait()
 		d := new(diary)
 		run(t, config(s, store, "next", d.handler("next")))
 		await(t, "it comes again", func() bool { return d.len() == 1 })
+		require.NoError(t, g.Run(within(t, time.Second)))
 	})
 }
 
@@ -418,6 +422,32 @@ func TestGroup_runsOnceAtATime(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		require.NoError(t, g.Run(ctx))
+	})
+}
+
+// With a checkpoint for each batch, a batch waits for that of the one before, also
+// where the store fails, and where records are left out by policy.
+func TestGroup_writesEachBatchBeforeTheNextOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, store := newStream(t, "orders", 1), new(lease.Memory)
+		put(t, s, numbered(10, 0, 100)...)
+		faults := leasetest.NewFaults(store, 1)
+		faults.By(leasetest.Chances{Throttled: 0.3, Lost: 0.2})
+		before, n := lease.TrimHorizon, 0
+		c := config(s, faults.Store(), "w", func(_ context.Context, b *consumer.Batch) error {
+			assert.Equal(t, before, leases(t, store)["shardId-000000000000"].Checkpoint.Sequence, "before batch %d", n)
+			before = b.Records[0].SequenceNumber.String()
+			if n++; n%5 == 0 {
+				return errBroken
+			}
+			return nil
+		})
+		c.MaxRecords, c.CheckpointEvery, c.OnError = 1, -1, consumer.Skip
+		g := run(t, c)
+		await(t, "all", func() bool { return n == 100 })
+		assert.Equal(t, int64(20), g.Metrics().Skipped)
+		assert.Positive(t, faults.Counts()[leasetest.Throttled])
+		require.NoError(t, g.end())
 	})
 }
 

@@ -127,6 +127,9 @@ func (g *Group) run(ctx context.Context, handler Handler) error {
 		return ErrRunning
 	}
 	defer g.running.Store(false)
+	if left := g.shardsByKey(); len(left) > 0 {
+		return fmt.Errorf("%w: the handler of %s %v has not returned since the last run", ErrRunning, left[0].source.name, left[0].id)
+	}
 	g.handler, g.base, g.errs = handler, context.WithoutCancel(ctx), nil
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()

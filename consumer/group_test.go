@@ -8,7 +8,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/weirstream/weir/consumer"
 	"github.com/weirstream/weir/lease"
 )
 
@@ -104,5 +103,3 @@ func TestGroup_aKilledWorkersShardsRunElsewhere(t *testing.T) {
 		assert.LessOrEqual(t, time.Since(began), 10*time.Millisecond)
 	})
 }
-
-var _ = consumer.ErrRunning
