@@ -36,8 +36,9 @@ func (s span) to(i int) span {
 // deliverBatch hands a batch to the handler, less what was processed before.
 func (sh *shard) deliverBatch(b weir.Batch, skip place) error {
 	sh.behind.Store(int64(b.Behind))
-	s := span{records: b.Records, last: b.Last}
-	if len(b.Records) > 0 {
+	s, end := span{records: b.Records, last: b.Last}, skip.number
+	if n := len(b.Records); n > 0 {
+		end = b.Records[n-1].SequenceNumber
 		var err error
 		if s, err = sh.expand(s); err != nil {
 			return err
@@ -46,17 +47,32 @@ func (sh *shard) deliverBatch(b weir.Batch, skip place) error {
 			s = s.from(processedBefore(s, skip))
 		}
 	}
+	at := skip.number
+	if n := len(s.records); n > 0 {
+		at = s.records[n-1].SequenceNumber
+	}
+	if err := sh.deliverSpan(s, b.Behind); err != nil {
+		return err
+	}
+	if end.Compare(at) > 0 && sh.progress == nil { // what is last had nothing in it
+		sh.queue.add(sh, delivered{end: place{number: end}})
+	}
+	return nil
+}
+
+// deliverSpan hands a span to the handler, in batches that are not too large.
+func (sh *shard) deliverSpan(s span, behind time.Duration) error {
 	if len(s.records) == 0 && (!s.last || sh.stateless() && sh.progress == nil) {
 		return nil
 	}
 	most := sh.g.config.MaxRecords
 	for most > 0 && len(s.records) > most {
-		if err := sh.deliver(s.to(most), b.Behind); err != nil {
+		if err := sh.deliver(s.to(most), behind); err != nil {
 			return err
 		}
 		s = s.from(most)
 	}
-	return sh.deliver(s, b.Behind)
+	return sh.deliver(s, behind)
 }
 
 // processedBefore returns how many records of a span lie up to a place.

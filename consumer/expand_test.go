@@ -121,6 +121,37 @@ func TestGroup_goesOnInsideAnAggregate(t *testing.T) {
 	}
 }
 
+// Records in which there is nothing are behind the checkpoint too: when they have
+// gone, none is lost.
+func TestGroup_recordsWithNothingInThemAreProcessed(t *testing.T) {
+	for name, first := range map[string]string{"behind others": "a,b", "alone": ""} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, store, d := newStream(t, "orders", 1), new(lease.Memory), new(diary)
+				c := config(s, store, "w", d.handler("w"))
+				c.Expand = parts
+				g := run(t, c)
+				var last weir.Position
+				for _, data := range []string{first, "", ""} {
+					at, err := s.PutRecord(t.Context(), "k", []byte(data))
+					require.NoError(t, err)
+					last = weir.AtSequence(at.SequenceNumber)
+					time.Sleep(time.Second)
+				}
+				require.NoError(t, g.end())
+				assert.Equal(t, lease.Checkpoint{Sequence: last.Number().String()}, leases(t, store)["shardId-000000000000"].Checkpoint)
+
+				time.Sleep(25 * time.Hour)
+				_, err := s.PutRecord(t.Context(), "k", []byte("c"))
+				require.NoError(t, err)
+				g = run(t, c)
+				await(t, "c", func() bool { texts := d.texts(); return len(texts) > 0 && texts[len(texts)-1] == "c" })
+				require.NoError(t, g.end())
+			})
+		})
+	}
+}
+
 func TestGroup_whereItGoesOnMayHaveExpired(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, store, d := newStream(t, "orders", 1), new(lease.Memory), new(diary)

@@ -31,11 +31,20 @@ func (q *heldQueue) push(sh *shard, b *Batch) {
 		return
 	}
 	d := delivered{held: b.held, state: b.state, changed: b.changed, records: len(b.Records)}
-	sh.mu.Lock()
 	if n := len(b.Records); n > 0 {
 		d.end = b.checkpoint(n - 1)
-	} else if d.end = sh.done; len(q.batches) > 0 {
-		d.end = q.batches[len(q.batches)-1].end
+	}
+	q.add(sh, d)
+}
+
+// add takes in what was delivered. Without an end it ends where the one before
+// does.
+func (q *heldQueue) add(sh *shard, d delivered) {
+	sh.mu.Lock()
+	if d.end == (place{}) {
+		if d.end = sh.done; len(q.batches) > 0 {
+			d.end = q.batches[len(q.batches)-1].end
+		}
 	}
 	if d.held == nil && len(q.batches) == 0 {
 		first := sh.advanceLocked(d.end, d.state, d.changed)
