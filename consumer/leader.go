@@ -416,7 +416,12 @@ func (g *Group) create(ctx context.Context, src *source, s start) error {
 	for _, p := range s.shard.Parents {
 		row.Parents = append(row.Parents, src.key(p))
 	}
-	if s.checkpoint == lease.Latest {
+	switch s.checkpoint {
+	case lease.AtTimestamp:
+		if t := g.config.From.Time(); t.Unix() > 0 { // who goes on with it may be told another one
+			row.Checkpoint.Sub = uint64(t.UnixNano())
+		}
+	case lease.Latest:
 		at, err := tip(ctx, src.stream, s.shard.ID)
 		if err != nil {
 			return err

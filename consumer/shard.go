@@ -202,7 +202,7 @@ func (sh *shard) position() (from weir.Position, skip place, err error) {
 		case lease.Latest:
 			return weir.Latest(), skip, nil
 		case lease.AtTimestamp:
-			return sh.atTimestamp()
+			return sh.atTimestamp(c.Sub)
 		}
 		if at.number, err = weir.ParseSequenceNumber(c.Sequence); err != nil {
 			return from, skip, sh.badPosition(err)
@@ -214,9 +214,12 @@ func (sh *shard) position() (from weir.Position, skip place, err error) {
 	return weir.AtSequence(at.number), at, nil
 }
 
-// atTimestamp returns the place of a lease that begins at a time: it does not
-// have it, the configuration has.
-func (sh *shard) atTimestamp() (weir.Position, place, error) {
+// atTimestamp returns the place of a lease that begins at a time. One that the
+// Kinesis Client Library has made does not have it, the configuration has.
+func (sh *shard) atTimestamp(nanos uint64) (weir.Position, place, error) {
+	if nanos > 0 {
+		return weir.AtTime(time.Unix(0, int64(nanos))), place{}, nil
+	}
 	from := sh.g.config.From
 	if from.Kind() != lease.AtTimestamp {
 		return from, place{}, sh.badPosition(fmt.Errorf("Config.From is %v and no time: %w", from, weir.ErrInvalidArgument))

@@ -67,6 +67,37 @@ func TestGroup_beginsWhereItIsTold(t *testing.T) {
 	}
 }
 
+// So is the time at which a group began: a shard of which nothing had been read
+// goes on from there, though the next worker is told another time, or none.
+func TestGroup_theTimeIsThatAtWhichTheGroupBegan(t *testing.T) {
+	for name, from := range map[string]func() weir.Position{
+		"a later time": func() weir.Position { return weir.AtTime(time.Now()) },
+		"the tip":      weir.Latest,
+		"the horizon":  weir.TrimHorizon,
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, store, d := newStream(t, "orders", 2), new(lease.Memory), new(diary)
+				put(t, s, numbered(10, 0, 10)...)
+				time.Sleep(time.Second)
+				c := config(s, store, "first", d.handler("first"))
+				c.From = weir.AtTime(time.Now())
+				first := run(t, c)
+				await(t, "the leases", func() bool { return len(first.Metrics().Shards) == 2 })
+				require.NoError(t, first.end())
+				put(t, s, numbered(10, 10, 30)...)
+				time.Sleep(time.Hour)
+				c = config(s, store, "second", d.handler("second"))
+				c.From = from()
+				second := run(t, c)
+				await(t, "20", func() bool { return d.len() >= 20 })
+				require.NoError(t, second.end())
+				assert.ElementsMatch(t, numbered(10, 10, 30), d.texts())
+			})
+		})
+	}
+}
+
 // The place at which a group began is kept where it began at the tip: what is put
 // while no worker runs is not left out, even if nothing had been read before.
 func TestGroup_latestIsTheTipAtWhichTheGroupBegan(t *testing.T) {

@@ -68,7 +68,8 @@ type Checkpoint struct {
 	// Sequence is a sequence number in decimal, or [TrimHorizon], [Latest],
 	// [AtTimestamp] or [ShardEnd].
 	Sequence string
-	// Sub is the index within an aggregated record, from zero.
+	// Sub is the index within an aggregated record, from zero. Of [AtTimestamp] it
+	// is the time, in nanoseconds since 1970; zero if it is not known here.
 	Sub uint64
 }
 

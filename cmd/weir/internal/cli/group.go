@@ -146,7 +146,7 @@ type shardState struct {
 	Checkpoint string `json:"checkpoint"`
 	Sub        uint64 `json:"sub,omitempty"`
 	// ArrivedAt is the second in which the record of the checkpoint arrived, as its
-	// number says.
+	// number says, or the time at which the shard is to be begun.
 	ArrivedAt  *time.Time `json:"arrived_at,omitempty"`
 	StateBytes int        `json:"state_bytes,omitempty"`
 	Parents    []string   `json:"parents,omitempty"`
@@ -181,6 +181,10 @@ func describeLease(l lease.Lease) shardState {
 	s := shardState{
 		Shard: l.Key, Stream: l.Stream, Owner: l.Owner, Wanted: l.Wanted, Checkpoint: l.Checkpoint.Sequence, Sub: l.Checkpoint.Sub,
 		StateBytes: len(l.State), Parents: l.Parents, Children: l.Children,
+	}
+	if s.Checkpoint == lease.AtTimestamp && s.Sub > 0 {
+		t := time.Unix(0, int64(s.Sub)).UTC()
+		s.ArrivedAt, s.Sub = &t, 0
 	}
 	if n, err := weir.ParseSequenceNumber(l.Checkpoint.Sequence); err == nil && !n.IsZero() {
 		if t := n.Time(); !t.IsZero() {

@@ -138,3 +138,15 @@ func TestGroup_refuses(t *testing.T) {
 		assert.Contains(t, errs, want)
 	}
 }
+
+// A shard that begins at a time, and of which nothing is processed, shows it.
+func TestGroup_describesATimeToBeginAt(t *testing.T) {
+	store := filepath.Join(t.TempDir(), "groups")
+	d, err := lease.OpenDir(store, "audit")
+	require.NoError(t, err)
+	at := lease.Checkpoint{Sequence: lease.AtTimestamp, Sub: 1_800_000_000_000_000_000}
+	require.NoError(t, d.Create(t.Context(), lease.Lease{Key: "shardId-000000000000", Checkpoint: at}))
+	status, out, errs := weir(t, "", "group", "describe", "audit", "--store", store)
+	require.Zero(t, status, errs)
+	assert.Regexp(t, `shardId-000000000000 +AT_TIMESTAMP +2027-01-15T08:00:00Z +nobody`, out)
+}
