@@ -1,6 +1,8 @@
 package consumer_test
 
 import (
+	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -8,6 +10,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/consumer"
 	"github.com/weirstream/weir/lease"
 )
 
@@ -101,5 +105,38 @@ func TestGroup_aKilledWorkersShardsRunElsewhere(t *testing.T) {
 		began := time.Now()
 		await(t, "all at b", func() bool { return len(b.Metrics().Shards) == 4 })
 		assert.LessOrEqual(t, time.Since(began), 10*time.Millisecond)
+	})
+}
+
+// A merged shard waits for the slower of its parents.
+func TestGroup_aMergedShardWaitsForBothParents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, store, d := newStream(t, "orders", 2), new(lease.Memory), new(diary)
+		put(t, s, numbered(10, 0, 10)...)
+		_, err := s.Resize(t.Context(), 1)
+		require.NoError(t, err)
+		put(t, s, numbered(10, 10, 20)...)
+		var free atomic.Bool
+		g := run(t, config(s, store, "w", func(_ context.Context, b *consumer.Batch) error {
+			if b.Shard == 1 && !free.Load() {
+				return errPoison
+			}
+			d.note("w", b)
+			return nil
+		}))
+		time.Sleep(time.Minute)
+		d.mu.Lock()
+		for _, e := range d.entries {
+			assert.Equal(t, weir.ShardID(0), e.shard)
+		}
+		d.mu.Unlock()
+		m := g.Metrics().Shards
+		require.Len(t, m, 2)
+		assert.Equal(t, weir.ShardID(2), m[1].Shard)
+		assert.True(t, m[1].Waits)
+		free.Store(true)
+		await(t, "all", func() bool { return d.len() == 20 })
+		require.NoError(t, g.end())
+		inKeyOrder(t, d.texts())
 	})
 }
