@@ -433,18 +433,19 @@ func TestGroup_writesEachBatchBeforeTheNextOne(t *testing.T) {
 		put(t, s, numbered(10, 0, 100)...)
 		faults := leasetest.NewFaults(store, 1)
 		faults.By(leasetest.Chances{Throttled: 0.3, Lost: 0.2})
-		before, n := lease.TrimHorizon, 0
+		before := lease.TrimHorizon
+		var n atomic.Int64
 		c := config(s, faults.Store(), "w", func(_ context.Context, b *consumer.Batch) error {
-			assert.Equal(t, before, leases(t, store)["shardId-000000000000"].Checkpoint.Sequence, "before batch %d", n)
+			assert.Equal(t, before, leases(t, store)["shardId-000000000000"].Checkpoint.Sequence, "before batch %d", n.Load())
 			before = b.Records[0].SequenceNumber.String()
-			if n++; n%5 == 0 {
+			if n.Add(1)%5 == 0 {
 				return errBroken
 			}
 			return nil
 		})
 		c.MaxRecords, c.CheckpointEvery, c.OnError = 1, -1, consumer.Skip
 		g := run(t, c)
-		await(t, "all", func() bool { return n == 100 })
+		await(t, "all", func() bool { return n.Load() == 100 })
 		assert.Equal(t, int64(20), g.Metrics().Skipped)
 		assert.Positive(t, faults.Counts()[leasetest.Throttled])
 		require.NoError(t, g.end())
