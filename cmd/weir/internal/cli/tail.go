@@ -78,7 +78,7 @@ spends the read quota of the shards.`,
 	flags.StringArrayVar(&f.keys, "key", nil, "only records of this partition `KEY`; may be given again")
 	flags.Var(&f.filter, "filter", "only records whose data is a JSON object that this matches")
 	flags.BoolVarP(&f.follow, "follow", "f", false, "go on at the tip, until ctrl-C")
-	flags.VarP(flagval.Int{Value: &f.count, Min: 1, Max: 1 << 31}, "count", "n", "end after so many records")
+	flags.VarP(flagval.Int{Value: &f.count, Min: 1, Max: 1 << 30}, "count", "n", "end after so many records")
 	flags.BoolVar(&f.json, "json", false, "print each record as a JSON object")
 	flags.BoolVar(&f.raw, "raw", false, "print the data alone")
 	flags.BoolVar(&f.whole, "whole", false, "leave aggregated records whole")
