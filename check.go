@@ -30,7 +30,8 @@ type StorageCheck struct {
 	// Repairable says that [StorageCheck.Repair] leaves a stream.
 	Repairable bool `json:"repairable"`
 
-	fs journal.FS
+	fs  journal.FS
+	now func() time.Time // nil is the system clock
 }
 
 // A StorageFile is a file of a stream on disk. What was put, trimmed and
@@ -83,31 +84,33 @@ func CheckStorage(dir string) (*StorageCheck, error) {
 	abs, err := filepath.Abs(dir)
 	if err == nil {
 		var c *StorageCheck
-		if c, err = checkIn(journal.Dir(abs)); err == nil {
+		if c, err = checkIn(journal.Dir(abs), nil); err == nil {
 			return c, nil
 		}
 	}
 	return nil, fmt.Errorf("check stream in %s: %w", dir, err)
 }
 
-// checkIn is CheckStorage for any directory.
-func checkIn(fs journal.FS) (*StorageCheck, error) {
+// checkIn is CheckStorage for any directory, at a time that a clock tells: what
+// has expired by then need not go together with the rest.
+func checkIn(fs journal.FS, now func() time.Time) (*StorageCheck, error) {
 	dir, err := journal.Inspect(fs, false)
 	if err != nil {
 		return nil, storageError(err)
 	}
 	defer dir.Close()
-	c, _, _, err := survey(fs, dir)
+	c, _, _, err := survey(fs, dir, now)
 	return c, err
 }
 
 // survey reads the stream of a directory that is locked.
-func survey(fs journal.FS, dir *journal.Directory) (*StorageCheck, *journal.Check, *wreckage, error) {
+func survey(fs journal.FS, dir *journal.Directory, now func() time.Time) (*StorageCheck, *journal.Check, *wreckage, error) {
+	config := Config{Limits: Unlimited(), Now: now}
 	var read *surveyor
 	records := make(map[uint64]int64)
 	lost := &wreckage{records: make(map[uint64]int64)}
 	found, err := dir.Check(func() journal.Visitor {
-		read = &surveyor{newReplay(Config{Limits: Unlimited()}), records}
+		read = &surveyor{newReplay(config), records}
 		read.kind.log.Hollow = true // so that what many copies stand for takes no memory
 		return read
 	}, lost)
@@ -115,7 +118,7 @@ func survey(fs journal.FS, dir *journal.Directory) (*StorageCheck, *journal.Chec
 		return nil, nil, nil, storageError(err)
 	}
 	c := &StorageCheck{
-		Dir: fs.Path(), Stream: read.meta.Name, Torn: found.Cut, TornFile: found.CutFile, Repairable: found.CanRepair(), fs: fs,
+		Dir: fs.Path(), Stream: read.meta.Name, Torn: found.Cut, TornFile: found.CutFile, Repairable: found.CanRepair(), fs: fs, now: now,
 	}
 	for _, f := range found.Files {
 		c.Files = append(c.Files, StorageFile{
@@ -129,7 +132,7 @@ func survey(fs journal.FS, dir *journal.Directory) (*StorageCheck, *journal.Chec
 	}
 	// What no single note says: whether the shards go together.
 	damage := (*journal.Damage)(nil)
-	switch _, err := read.stream(Config{Limits: Unlimited()}, found.Lost); {
+	switch _, err := read.stream(config, found.Lost); {
 	case errors.As(err, &damage):
 		c.Damage = &StorageDamage{Reason: damage.Reason}
 	case errors.Is(err, ErrDamaged):
@@ -173,7 +176,7 @@ func (c *StorageCheck) repair(discard bool) (kept []string, err error) {
 		return nil, storageError(err)
 	}
 	defer dir.Close()
-	now, found, lost, err := survey(c.fs, dir)
+	now, found, lost, err := survey(c.fs, dir, c.now)
 	if err != nil {
 		return nil, err
 	}

@@ -102,10 +102,10 @@ func aWrittenStream(t testing.TB, c weir.Config) (state, noted []byte) {
 // one mind, and what is opened is sound.
 func judge(t testing.TB, disk *journaltest.FS) {
 	files := disk.Files()
-	c, err := weir.CheckIn(disk)
+	config := weir.Config{Limits: weir.Unlimited(), Now: newClock().Now}
+	c, err := weir.CheckInAt(disk, config.Now)
 	require.NoError(t, err)
 	require.Equal(t, files, disk.Files(), "a check changes nothing")
-	config := weir.Config{Limits: weir.Unlimited(), Now: newClock().Now}
 	s, err := weir.OpenIn(disk, "test", config)
 	if c.Damage != nil {
 		require.ErrorIs(t, err, weir.ErrDamaged)

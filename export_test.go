@@ -6,6 +6,8 @@ import (
 	"hash/crc32"
 	"math"
 	"slices"
+
+	"github.com/weirstream/weir/internal/journal"
 )
 
 // WithChecksums makes the checksums of a saved stream's frames right, as far as
@@ -90,4 +92,7 @@ func SetFileBytes(n int64) (undo func()) {
 }
 
 // CheckIn is CheckStorage for any directory.
-var CheckIn = checkIn
+func CheckIn(fs journal.FS) (*StorageCheck, error) { return checkIn(fs, nil) }
+
+// CheckInAt is CheckIn at a time that a clock tells.
+var CheckInAt = checkIn
