@@ -1,0 +1,233 @@
+package lambda_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/aws/lambda"
+	"github.com/weirstream/weir/eventsource"
+)
+
+// The answers are those that the emulator of October 2026 was seen to give of a
+// function of aws-lambda-go that answered, failed, panicked, exited and slept.
+func TestEndpoint_whatAnswersStandFor(t *testing.T) {
+	const ok, attempt, notBegun = "ok", "attempt", "not begun"
+	for _, row := range []struct {
+		what   string
+		status int
+		header string
+		answer string
+		want   string
+		says   string
+	}{
+		{"an answer", 200, "", `{"batchItemFailures":null}`, ok, ""},
+		{"no answer", 200, "", ``, ok, ""},
+		{"an answer of text", 200, "", `done`, ok, ""},
+		{"another success", 202, "", `{}`, ok, ""},
+		{"an answer with a field of an error", 200, "", `{"errorMessage":"none"}`, ok, ""},
+		{"an answer that speaks of errors", 200, "", `{"a":{"errorMessage":"x","errorType":"y"}}`, ok, ""},
+		{"an answer with null for errors", 200, "", `{"errorMessage":null,"errorType":null}`, ok, ""},
+		{"an error", 200, "", `{"errorMessage":"cannot sell that","errorType":"errorString"}`, attempt, "errorString: cannot sell that"},
+		{"an error of Python", 200, "", `{"errorMessage": "no", "errorType": "ValueError", "requestId": "1", "stackTrace": []}`, attempt, "ValueError: no"},
+		{"a panic", 502, "", `{"errorMessage":"oh","errorType":"string","stackTrace":[{"path":"main.go","line":23}]}`, attempt, "string: oh"},
+		{"an exit", 502, "", `{"errorType":"Runtime.ExitError","errorMessage":"Runtime exited with error: exit status 3"}`, attempt, "exit status 3"},
+		{"the emulator's timeout", 200, "", `Task timed out after 3.00 seconds`, attempt, "timed out after 3.00 seconds"},
+		{"an error of the service", 200, "Unhandled", `{"errorMessage":"x"}`, attempt, "Unhandled"},
+		{"busy", 400, "", ``, notBegun, "400"},
+		{"throttled", 429, "", `slow down`, notBegun, "slow down"},
+		{"not there", 404, "", ``, notBegun, "404"},
+		{"not allowed", 403, "", ``, notBegun, "403"},
+		{"nobody behind the gateway", 502, "", `<html>`, notBegun, "502"},
+		{"not ready", 503, "", ``, notBegun, "503"},
+		{"moved", 307, "", ``, attempt, "307"},
+		{"an error of the server", 500, "", ``, attempt, "500"},
+		{"too slow for the gateway", 504, "", ``, attempt, "504"},
+		{"too large", 413, "", ``, attempt, "413"},
+	} {
+		t.Run(row.what, func(t *testing.T) {
+			var path, method, body string
+			f := served(t, func(w http.ResponseWriter, r *http.Request) {
+				b, _ := io.ReadAll(r.Body)
+				path, method, body = r.URL.Path, r.Method, string(b)
+				if row.header != "" {
+					w.Header().Set("X-Amz-Function-Error", row.header)
+				}
+				if row.status == 307 {
+					w.Header().Set("Location", "/elsewhere")
+				}
+				w.WriteHeader(row.status)
+				io.WriteString(w, row.answer)
+			}, lambda.EndpointConfig{})
+			answer, err := f(t.Context(), []byte(oneRecord))
+			assert.Equal(t, []string{"POST", "/2015-03-31/functions/function/invocations", oneRecord}, []string{method, path, body})
+			if row.want == ok {
+				require.NoError(t, err)
+				assert.Equal(t, row.answer, string(answer))
+				return
+			}
+			require.ErrorContains(t, err, row.says)
+			assert.Equal(t, row.want == notBegun, errors.Is(err, eventsource.ErrNotStarted), "%v", err)
+			assert.Nil(t, answer)
+		})
+	}
+}
+
+// served returns the function behind a handler.
+func served(t *testing.T, h http.HandlerFunc, c lambda.EndpointConfig) eventsource.Function {
+	server := httptest.NewServer(h)
+	t.Cleanup(server.Close)
+	c.URL = server.URL + c.URL
+	f, err := lambda.Endpoint(c)
+	require.NoError(t, err)
+	return f
+}
+
+func TestEndpoint_aPathOfItsOwn(t *testing.T) {
+	asked := ""
+	f := served(t, func(_ http.ResponseWriter, r *http.Request) { asked = r.URL.String() }, lambda.EndpointConfig{URL: "/own?a=b"})
+	_, err := f(t.Context(), nil)
+	require.NoError(t, err)
+	assert.Equal(t, "/own?a=b", asked)
+}
+
+// What cannot be connected to was not begun; what was sent may have been.
+func TestEndpoint_connectionsThatFail(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	nobody := "http://" + l.Addr().String()
+	require.NoError(t, l.Close())
+	for _, client := range []*http.Client{nil, {}, {Transport: wrapped{http.DefaultTransport}}} {
+		f, err := lambda.Endpoint(lambda.EndpointConfig{URL: nobody, Client: client})
+		require.NoError(t, err)
+		_, err = f(t.Context(), []byte("{}"))
+		assert.ErrorIs(t, err, eventsource.ErrNotStarted)
+	}
+
+	f := served(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, lambda.EndpointConfig{})
+	_, err = f(t.Context(), []byte("{}"))
+	require.ErrorContains(t, err, "no answer")
+	assert.NotErrorIs(t, err, eventsource.ErrNotStarted)
+
+	f = served(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "100")
+		io.WriteString(w, "{")
+		http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	}, lambda.EndpointConfig{})
+	_, err = f(t.Context(), []byte("{}"))
+	require.ErrorContains(t, err, "no answer")
+	assert.NotErrorIs(t, err, eventsource.ErrNotStarted)
+}
+
+// wrapped is a transport of which nothing is known.
+type wrapped struct{ http.RoundTripper }
+
+func TestEndpoint_isNotWaitedForLongerThanItsTimeout(t *testing.T) {
+	release := make(chan struct{})
+	var calls atomic.Int32
+	f := served(t, func(_ http.ResponseWriter, r *http.Request) {
+		calls.Add(1)
+		select {
+		case <-release:
+		case <-r.Context().Done():
+		}
+	}, lambda.EndpointConfig{Timeout: 20 * time.Millisecond})
+	t.Cleanup(func() { close(release) })
+	_, err := f(t.Context(), []byte("{}"))
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	assert.NotErrorIs(t, err, eventsource.ErrNotStarted)
+	assert.ErrorContains(t, err, "no answer after")
+	assert.Equal(t, int32(1), calls.Load())
+
+	ctx, cancel := context.WithCancelCause(t.Context())
+	lost := errors.New("the lease is lost")
+	cancel(lost)
+	_, err = f(ctx, []byte("{}"))
+	assert.ErrorIs(t, err, eventsource.ErrNotStarted)
+	assert.ErrorIs(t, err, lost)
+	assert.Equal(t, int32(1), calls.Load())
+}
+
+// The emulator takes one invocation at a time: others wait.
+func TestEndpoint_boundsWhatIsUnderWay(t *testing.T) {
+	for _, most := range []int{0, 3} {
+		var now, peak atomic.Int32
+		var mu sync.Mutex
+		full := sync.NewCond(&mu)
+		want := int32(max(1, most))
+		f := served(t, func(http.ResponseWriter, *http.Request) {
+			mu.Lock()
+			defer mu.Unlock()
+			n := now.Add(1)
+			peak.Store(max(peak.Load(), n))
+			full.Broadcast()
+			for peak.Load() < want {
+				full.Wait()
+			}
+			now.Add(-1)
+		}, lambda.EndpointConfig{Concurrency: most})
+		var callers sync.WaitGroup
+		for range 9 {
+			callers.Go(func() {
+				_, err := f(t.Context(), []byte("{}"))
+				assert.NoError(t, err)
+			})
+		}
+		callers.Wait()
+		assert.Equal(t, want, peak.Load())
+	}
+}
+
+// More than the service takes is not read, but one byte, so that the event
+// source sees that it is too much.
+func TestEndpoint_boundsAnswers(t *testing.T) {
+	for _, n := range []int{eventsource.MaxResponseBytes, eventsource.MaxResponseBytes + 1, eventsource.MaxResponseBytes + 100_000} {
+		f := served(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, strings.Repeat(" ", n)) }, lambda.EndpointConfig{})
+		answer, err := f(t.Context(), []byte("{}"))
+		require.NoError(t, err)
+		assert.Len(t, answer, min(n, eventsource.MaxResponseBytes+1))
+	}
+	f := served(t, func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, `{"errorType":"T","errorMessage":"%s"}`, strings.Repeat("x", 100_000))
+	}, lambda.EndpointConfig{})
+	_, err := f(t.Context(), []byte("{}"))
+	var said *lambda.FunctionError
+	require.ErrorAs(t, err, &said)
+	assert.Equal(t, "T", said.Type)
+	assert.Equal(t, strings.Repeat("x", lambda.MaxErrorBytes)+"…", said.Message)
+}
+
+func TestEndpoint_namesWhatIsWrong(t *testing.T) {
+	const good = "http://localhost:9000"
+	for _, row := range []struct {
+		config lambda.EndpointConfig
+		want   string
+	}{
+		{lambda.EndpointConfig{}, "URL: is empty"},
+		{lambda.EndpointConfig{URL: "localhost:9000"}, `URL: "localhost:9000" does not begin with http://`},
+		{lambda.EndpointConfig{URL: "http://"}, "does not begin with http://"},
+		{lambda.EndpointConfig{URL: "http://\x7f"}, "URL: parse"},
+		{lambda.EndpointConfig{URL: good, Timeout: -1}, "Timeout: -1ns is not 0 to 15m0s"},
+		{lambda.EndpointConfig{URL: good, Timeout: lambda.MaxTimeout + 1}, "is not 0 to 15m0s"},
+		{lambda.EndpointConfig{URL: good, Concurrency: -1}, "Concurrency: -1 is not 1 to 1000"},
+		{lambda.EndpointConfig{URL: good, Concurrency: 1001}, "Concurrency: 1001 is not 1 to 1000"},
+	} {
+		_, err := lambda.Endpoint(row.config)
+		require.ErrorIs(t, err, weir.ErrInvalidArgument)
+		assert.ErrorContains(t, err, row.want)
+	}
+}
