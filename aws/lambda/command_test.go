@@ -3,8 +3,10 @@ package lambda_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"strings"
@@ -44,12 +46,17 @@ func behave(what string) int {
 	case "talk":
 		fmt.Print(strings.Repeat(" ", eventsource.MaxResponseBytes+100_000))
 	case "hang":
+		if address := os.Getenv("WEIR_TEST_DIAL"); address != "" {
+			if _, err := net.Dial("tcp", address); err != nil {
+				return 1
+			}
+		}
 		io.WriteString(os.Stderr, "here\n")
 		time.Sleep(time.Hour)
 	case "parent":
 		// The child holds the output open.
 		child := exec.Command(os.Args[0])
-		child.Env = []string{"WEIR_TEST_COMMAND=hang"}
+		child.Env = append(os.Environ(), "WEIR_TEST_COMMAND=hang")
 		child.Stdout, child.Stderr = os.Stdout, os.Stderr
 		if err := child.Run(); err != nil {
 			return 1
@@ -106,15 +113,33 @@ func TestCommand_boundsAnswers(t *testing.T) {
 	assert.Len(t, answer, eventsource.MaxResponseBytes+1)
 }
 
-// A command is killed with its children, which would hold its output open.
+// A command is killed with its children: a connection of theirs is closed.
 func TestCommand_isKilledAtItsTimeout(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
 	for _, what := range []string{"hang", "parent"} {
-		began := time.Now()
-		_, err := command(t, what, lambda.CommandConfig{Timeout: 200 * time.Millisecond})(t.Context(), []byte("{}"))
-		require.ErrorIs(t, err, context.DeadlineExceeded, what)
-		assert.NotErrorIs(t, err, eventsource.ErrNotStarted)
-		assert.Less(t, time.Since(began), time.Minute)
+		ctx, end := context.WithCancel(t.Context())
+		f := command(t, what, lambda.CommandConfig{Env: []string{"WEIR_TEST_DIAL=" + l.Addr().String()}})
+		var call sync.WaitGroup
+		call.Go(func() {
+			_, err := f(ctx, []byte("{}"))
+			assert.ErrorIs(t, err, context.Canceled, what)
+			assert.NotErrorIs(t, err, eventsource.ErrNotStarted)
+		})
+		c, err := l.Accept()
+		require.NoError(t, err)
+		end()
+		call.Wait()
+		require.NoError(t, c.SetReadDeadline(time.Now().Add(time.Minute)))
+		_, err = c.Read(make([]byte, 1))
+		var late net.Error
+		assert.False(t, errors.As(err, &late) && late.Timeout(), "%s lives", what)
+		assert.NoError(t, c.Close())
 	}
+	_, err = command(t, "hang", lambda.CommandConfig{Timeout: 50 * time.Millisecond})(t.Context(), []byte("{}"))
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	assert.NotErrorIs(t, err, eventsource.ErrNotStarted)
 }
 
 // Who waits for a command to end has not begun anything.

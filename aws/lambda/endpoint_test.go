@@ -117,7 +117,14 @@ func TestEndpoint_connectionsThatFail(t *testing.T) {
 		assert.ErrorIs(t, err, eventsource.ErrNotStarted)
 	}
 
-	f := served(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, lambda.EndpointConfig{})
+	plain := httptest.NewServer(http.NotFoundHandler())
+	defer plain.Close()
+	f, err := lambda.Endpoint(lambda.EndpointConfig{URL: strings.Replace(plain.URL, "http:", "https:", 1)})
+	require.NoError(t, err)
+	_, err = f(t.Context(), []byte("{}"))
+	assert.ErrorIs(t, err, eventsource.ErrNotStarted, "there is no connection without its handshake")
+
+	f = served(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, lambda.EndpointConfig{})
 	_, err = f(t.Context(), []byte("{}"))
 	require.ErrorContains(t, err, "no answer")
 	assert.NotErrorIs(t, err, eventsource.ErrNotStarted)

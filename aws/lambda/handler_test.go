@@ -198,6 +198,13 @@ func TestHandler_answersOfCallsAtATimeAreTheirOwn(t *testing.T) {
 	for _, handler := range []any{echo, golambda.NewHandler(echo)} {
 		f, err := lambda.Handler(handler, lambda.HandlerConfig{})
 		require.NoError(t, err)
+		one, err := f(t.Context(), []byte("1"))
+		require.NoError(t, err)
+		for n := range 10 {
+			_, err := f(t.Context(), []byte(strconv.Itoa(n)))
+			require.NoError(t, err)
+			require.Equal(t, strconv.Quote(strings.Repeat("1", 101)), string(one))
+		}
 		var callers sync.WaitGroup
 		for n := range 8 {
 			callers.Go(func() {
