@@ -103,12 +103,25 @@
 //	the last at 22:13:20.000; the first fault since: #3 22:13:21.000 GetRecords
 //	orders/0 → ExpiredIteratorException
 //
+// # Functions
+//
+// [Fake.Trigger] calls a handler of aws-lambda-go with a stream's records as
+// Lambda's event source mapping does, with batches, retries, bisecting and
+// windows, in the bubble's time:
+//
+//	tr := k.Trigger("orders", eventsource.Settings{BisectBatchOnFunctionError: true}, handle)
+//	k.Put("orders", "alice", "poison")
+//	k.WaitFor("all are processed or given up", time.Hour, tr.Done)
+//
+// [Trigger.Invocations] has what the handler was given and what came of it,
+// [Trigger.Failures] what was given up. [Checker.SawEvent] tells a checker.
+// [Fake.LambdaEvent] makes a single event of records.
+//
 // # Running again
 //
 // [Fake.SaveRun] writes the calls of a test to a file, with subscriptions,
 // splits and merges, and [Fake.Replay] makes them again, at the same times, on
-// another fake, and says what came out otherwise. [Fake.LambdaEvent] makes of
-// records what Lambda hands a function.
+// another fake, and says what came out otherwise.
 //
 // # What it is not
 //

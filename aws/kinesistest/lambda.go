@@ -50,7 +50,10 @@ func (k *Fake) lambdaRecord(stream, shard string, r events.KinesisRecord) events
 	return events.KinesisEventRecord{
 		AwsRegion: k.config.Region, EventID: shard + ":" + r.SequenceNumber, EventName: "aws:kinesis:record",
 		EventSource: "aws:kinesis", EventSourceArn: k.StreamARN(stream), EventVersion: "1.0",
-		InvokeIdentityArn: "arn:aws:iam::" + k.config.AccountID + ":role/kinesistest",
+		InvokeIdentityArn: k.role(),
 		Kinesis:           r,
 	}
 }
+
+// role returns the ARN of who reads for functions.
+func (k *Fake) role() string { return "arn:aws:iam::" + k.config.AccountID + ":role/kinesistest" }
