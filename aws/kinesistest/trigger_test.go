@@ -197,6 +197,17 @@ func TestTrigger_beginsWhereItIsTold(t *testing.T) {
 	})
 }
 
+func TestTrigger_pollsOnceASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := kinesistest.New(t, kinesistest.Stream("orders", 2))
+		k.Trigger("orders", eventsource.Settings{}, func() {})
+		before := len(k.Calls("GetRecords"))
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		assert.Equal(t, 2*10, len(k.Calls("GetRecords"))-before, "of both shards")
+	})
+}
+
 // The ARN of a consumer is read by SubscribeToShard.
 func TestTrigger_readsAsAConsumer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
