@@ -27,10 +27,12 @@ type Metrics struct {
 	DroppedEventCount, OnFailureDestinationDeliveredEventCount, DestinationDeliveryFailures int64
 
 	// Invocations is how often the function was begun, Errors how often it failed
-	// by an error, and Throttles how often it was not begun. Duration is how long
-	// it took in all, MaxDuration the longest of them.
-	Invocations, Errors, Throttles int64
-	Duration, MaxDuration          time.Duration
+	// by an error, and Throttles how often it was not begun. Retries, which the
+	// service does not count, is how many of Invocations had a batch that had
+	// failed as it was; halves, and rests behind a partial failure, are new ones.
+	// Duration is how long it took in all, MaxDuration the longest of them.
+	Invocations, Errors, Throttles, Retries int64
+	Duration, MaxDuration                   time.Duration
 	// ConcurrentExecutions is how many are under way.
 	ConcurrentExecutions int64
 	// IteratorAge is how old the last record of a batch was when the function came
@@ -57,9 +59,10 @@ type ShardMetrics struct {
 
 // counters are the counts of Metrics.
 type counters struct {
-	polled, filtered, invoked, failed       atomic.Int64
-	dropped, delivered, undelivered         atomic.Int64
-	invocations, errors, throttles, current atomic.Int64
+	polled, filtered, invoked, failed atomic.Int64
+	dropped, delivered, undelivered   atomic.Int64
+	invocations, errors, throttles    atomic.Int64
+	retries, current                  atomic.Int64
 
 	mu                               sync.Mutex // guards what follows
 	took, longest, latestAge, oldest time.Duration
@@ -102,7 +105,7 @@ func (s *Source) Metrics() Metrics {
 		InvokedEventCount: c.invoked.Load(), FailedInvokeEventCount: c.failed.Load(),
 		DroppedEventCount: c.dropped.Load(), OnFailureDestinationDeliveredEventCount: c.delivered.Load(),
 		DestinationDeliveryFailures: c.undelivered.Load(),
-		Invocations:                 c.invocations.Load(), Errors: c.errors.Load(), Throttles: c.throttles.Load(), ConcurrentExecutions: c.current.Load(),
+		Invocations:                 c.invocations.Load(), Errors: c.errors.Load(), Throttles: c.throttles.Load(), Retries: c.retries.Load(), ConcurrentExecutions: c.current.Load(),
 	}
 	c.mu.Lock()
 	m.Duration, m.MaxDuration, m.IteratorAge, m.MaxIteratorAge = c.took, c.longest, c.latestAge, c.oldest

@@ -283,6 +283,9 @@ func (r *runner) judge(j job, took time.Duration, answer []byte, err error) (v v
 		return verdict{outcome: outcome{kind: refused}}
 	}
 	c.end(took)
+	if j.attempts > 0 {
+		c.retries.Add(1)
+	}
 	if n > 0 {
 		c.aged(time.Since(j.items[n-1].record.ArrivalTime))
 	}

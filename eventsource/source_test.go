@@ -287,7 +287,7 @@ func TestSource_bisectsAndReportsAPoisonRecord(t *testing.T) {
 		m.Shards, m.IteratorAge, m.MaxIteratorAge = nil, 0, 0
 		assert.Equal(t, eventsource.Metrics{
 			PolledEventCount: 5, InvokedEventCount: 12, FailedInvokeEventCount: 8, OnFailureDestinationDeliveredEventCount: 1,
-			Invocations: 7, Errors: 4,
+			Invocations: 7, Errors: 4, Retries: 1,
 		}, m)
 	})
 }
