@@ -66,3 +66,38 @@ func (c Command) Batch(ctx context.Context, b *consumer.Batch) error {
 	}
 	return nil
 }
+
+// ErrNotStarted is matched by the error of a command that could not be started.
+var ErrNotStarted = errors.New("it could not be started")
+
+// Call runs the command with some input as its standard input, and returns what
+// it prints, of which it keeps only so many bytes. It fails if the exit status
+// is not 0. When ctx ends, the command is killed.
+func (c Command) Call(ctx context.Context, input []byte, most int) (output []byte, err error) {
+	cmd := c.start(ctx)
+	kept := &beginning{most: most}
+	cmd.Stdin, cmd.Stdout = bytes.NewReader(input), kept
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNotStarted, err)
+	}
+	err = cmd.Wait()
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		err = fmt.Errorf("was killed: %w", cause)
+	}
+	if errors.Is(err, exec.ErrWaitDelay) {
+		err = errOutputOpen
+	}
+	return kept.text, err
+}
+
+// A beginning keeps the beginning of what is written.
+type beginning struct {
+	text []byte
+	most int
+}
+
+// Write keeps of b what there is room for.
+func (w *beginning) Write(b []byte) (int, error) {
+	w.text = append(w.text, b[:min(len(b), w.most-len(w.text))]...)
+	return len(b), nil
+}

@@ -233,12 +233,14 @@ func (p *Pipe) acknowledge(line []byte) {
 // stop lets nothing more be given to the command, behind what it was given.
 func (p *Pipe) stop() { p.fullOnce.Do(func() { close(p.full) }) }
 
+var errOutputOpen = errors.New("has ended, but what it has started holds its output open")
+
 // end takes in that the command has ended: what it has not acknowledged it never
 // will.
 func (p *Pipe) end(err error) {
 	p.kill() // frees the context
 	if errors.Is(err, exec.ErrWaitDelay) {
-		err = errors.New("has ended, but what it has started holds its output open")
+		err = errOutputOpen
 	}
 	p.err = err
 	close(p.ended)

@@ -1,0 +1,149 @@
+// Package trigger has what weir trigger and weir serve --trigger need around
+// package eventsource: functions that are a URL or a command, settings as flags,
+// and what is shown meanwhile.
+package trigger
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/weirstream/weir/cmd/weir/internal/pipe"
+	"github.com/weirstream/weir/eventsource"
+)
+
+// How long a connection may take to be made: behind that the function cannot be
+// reached.
+const dialWithin = 10 * time.Second
+
+// connections is how many are kept open to one function.
+const connections = 64
+
+// CheckURL says what is wrong with the URL of a function or of a destination.
+func CheckURL(text string) error {
+	u, err := url.Parse(text)
+	if err == nil && (u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
+		err = fmt.Errorf("%q is no URL such as http://localhost:9000/2015-03-31/functions/function/invocations", text)
+	}
+	return err
+}
+
+// NewClient returns a client for functions and destinations. It follows no
+// redirects: most would lose the body.
+func NewClient() *http.Client {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.DialContext = (&net.Dialer{Timeout: dialWithin}).DialContext
+	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = connections, connections
+	return &http.Client{
+		Transport:     transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// HTTP returns a function that posts the event to a URL, and answers what it is
+// answered, as Lambda's runtime interface emulator does. An answer that is no
+// JSON, that is the error of a function, or that has a status other than 200 to
+// 299, says that it failed. What cannot be reached was not begun, nor was what
+// answers that there is too much to do: 429, 503, and what the emulator says
+// while it is at work.
+func HTTP(client *http.Client, url string) eventsource.Function {
+	return func(ctx context.Context, event []byte) ([]byte, error) {
+		var connected, reused bool
+		trace := &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) { connected, reused = true, c.Reused }}
+		request, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, trace), http.MethodPost, url, bytes.NewReader(event))
+		if err != nil {
+			return nil, err
+		}
+		request.Header.Set("Content-Type", "application/json")
+		response, err := client.Do(request)
+		switch {
+		// A connection that was open may have been closed before it was used.
+		case err != nil && (!connected || reused && ctx.Err() == nil):
+			return nil, notStarted(err)
+		case err != nil:
+			return nil, err
+		}
+		defer response.Body.Close()
+		answer, err := io.ReadAll(io.LimitReader(response.Body, eventsource.MaxResponseBytes+1))
+		if err != nil {
+			return nil, fmt.Errorf("its answer breaks off: %w", err)
+		}
+		return answer, checkResponse(response, answer)
+	}
+}
+
+func notStarted(err error) error { return fmt.Errorf("%w: %w", eventsource.ErrNotStarted, err) }
+
+// emulated is what the path of a function of the runtime interface emulator ends
+// with.
+const emulated = "/invocations"
+
+func checkResponse(r *http.Response, answer []byte) error {
+	status := r.StatusCode
+	busy := status == http.StatusBadRequest && len(answer) == 0 && strings.HasSuffix(r.Request.URL.Path, emulated)
+	switch {
+	case busy:
+		return notStarted(errors.New("400 Bad Request, which is what the emulator says while it is at work"))
+	case status == http.StatusTooManyRequests, status == http.StatusServiceUnavailable:
+		return notStarted(errors.New(r.Status))
+	case status < 200 || status > 299:
+		return fmt.Errorf("%s: %s", r.Status, brief(answer))
+	case r.Header.Get("X-Amz-Function-Error") != "":
+		return fmt.Errorf("%s: %s", r.Header.Get("X-Amz-Function-Error"), brief(answer))
+	}
+	return checkAnswer(answer)
+}
+
+// checkAnswer returns an error if an answer is none that a function gives when
+// it has processed a batch. One that is too large is for the source to refuse.
+func checkAnswer(answer []byte) error {
+	text := bytes.TrimSpace(answer)
+	if len(text) == 0 || len(answer) > eventsource.MaxResponseBytes {
+		return nil
+	}
+	if !json.Valid(text) {
+		return fmt.Errorf("an answer that is no JSON: %s", brief(text))
+	}
+	var thrown struct{ ErrorMessage, ErrorType *string }
+	if text[0] == '{' && json.Unmarshal(text, &thrown) == nil && thrown.ErrorMessage != nil && thrown.ErrorType != nil {
+		return fmt.Errorf("%.100s: %s", *thrown.ErrorType, brief([]byte(*thrown.ErrorMessage)))
+	}
+	return nil
+}
+
+// brief keeps what a function says from filling an error message.
+func brief(text []byte) string {
+	const most = 200
+	s := strings.ToValidUTF8(string(text[:min(len(text), most)]), "")
+	if len(text) > most {
+		s += "..."
+	}
+	return fmt.Sprintf("%q", s)
+}
+
+// Command returns a function that runs a command for each batch, with the event
+// as its standard input. What it prints is the answer, by exit status 0.
+func Command(c pipe.Command) eventsource.Function {
+	return func(ctx context.Context, event []byte) ([]byte, error) {
+		answer, err := c.Call(ctx, event, eventsource.MaxResponseBytes+1)
+		if errors.Is(err, pipe.ErrNotStarted) {
+			return nil, notStarted(err)
+		}
+		if err == nil {
+			err = checkAnswer(answer)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", c.Args[0], err)
+		}
+		return answer, nil
+	}
+}

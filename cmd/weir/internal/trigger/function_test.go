@@ -1,0 +1,221 @@
+package trigger_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/weirstream/weir/cmd/weir/internal/pipe"
+	"github.com/weirstream/weir/cmd/weir/internal/trigger"
+	"github.com/weirstream/weir/eventsource"
+)
+
+const event = `{"Records":[]}`
+
+const invocations = "/2015-03-31/functions/function/invocations"
+
+// serve returns the URL of a function that answers so.
+func serve(t *testing.T, handle http.HandlerFunc) string {
+	s := httptest.NewServer(handle)
+	t.Cleanup(s.Close)
+	return s.URL + invocations
+}
+
+// callURL calls the function of a URL.
+func callURL(ctx context.Context, t *testing.T, url string) ([]byte, error) {
+	client := trigger.NewClient()
+	t.Cleanup(client.CloseIdleConnections)
+	return trigger.HTTP(client, url)(ctx, []byte(event))
+}
+
+// What an answer means: nothing that says less than that the batch was processed
+// is taken for it, and what was not begun is no attempt.
+func TestHTTP_answers(t *testing.T) {
+	large := strings.Repeat(" ", eventsource.MaxResponseBytes+7)
+	for name, c := range map[string]struct {
+		status     int
+		header     string
+		body       string
+		want       string // the error, or nothing
+		notStarted bool
+	}{
+		"an object":                {200, "", `{"batchItemFailures":[]}`, "", false},
+		"nothing":                  {200, "", "", "", false},
+		"spaces":                   {200, "", " \n", "", false},
+		"null":                     {200, "", "null", "", false},
+		"204":                      {204, "", "", "", false},
+		"a value":                  {200, "", `"done"`, "", false},
+		"an error of a function":   {200, "", `{"errorMessage":"boom","errorType":"ValueError","stackTrace":[]}`, `ValueError: "boom"`, false},
+		"a message is no error":    {200, "", `{"errorMessage":"none"}`, "", false},
+		"an error in the header":   {200, "Unhandled", `{}`, `Unhandled: "{}"`, false},
+		"the emulator's time out":  {200, "", "Task timed out after 3.00 seconds", `an answer that is no JSON: "Task timed out after 3.00 seconds"`, false},
+		"two documents":            {200, "", "{} {}", "an answer that is no JSON", false},
+		"a page":                   {404, "", "<html>", `404 Not Found: "<html>"`, false},
+		"an answer that is long":   {500, "", strings.Repeat("x", 300), strings.Repeat("x", 200) + `..."`, false},
+		"an ended runtime":         {502, "", `{"errorType":"Runtime.ExitError"}`, "502 Bad Gateway", false},
+		"a redirect":               {302, "", "", "302 Found", false},
+		"a bad request":            {400, "", "what?", "400 Bad Request", false},
+		"an emulator at work":      {400, "", "", "while it is at work", true},
+		"a throttle":               {429, "", `{"Reason":"ReservedFunctionConcurrentInvocationLimitExceeded"}`, "429 Too Many Requests", true},
+		"a service that is not up": {503, "", "", "503 Service Unavailable", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				got, err := io.ReadAll(r.Body)
+				assert.NoError(t, err)
+				assert.Equal(t, event, string(got))
+				assert.Equal(t, []string{"POST", "application/json"}, []string{r.Method, r.Header.Get("Content-Type")})
+				w.Header().Set("Location", "/elsewhere")
+				if c.header != "" {
+					w.Header().Set("X-Amz-Function-Error", c.header)
+				}
+				w.WriteHeader(c.status)
+				io.WriteString(w, c.body)
+			})
+			answer, err := callURL(t.Context(), t, url)
+			if c.want == "" {
+				require.NoError(t, err)
+				assert.Equal(t, c.body, string(answer))
+				return
+			}
+			require.ErrorContains(t, err, c.want)
+			assert.Equal(t, c.notStarted, errors.Is(err, eventsource.ErrNotStarted))
+		})
+	}
+	t.Run("an answer that is too large", func(t *testing.T) {
+		answer, err := callURL(t.Context(), t, serve(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, large) }))
+		require.NoError(t, err)
+		assert.Len(t, answer, eventsource.MaxResponseBytes+1, "which the source refuses, and no more is held")
+	})
+}
+
+// What cannot be reached was not begun; what breaks off may have been.
+func TestHTTP_whatCannotBeReached(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, l.Close())
+	for _, url := range []string{"http://" + l.Addr().String() + "/", "http://function.invalid/", "https://" + l.Addr().String() + "/"} {
+		_, err = callURL(t.Context(), t, url)
+		assert.ErrorIs(t, err, eventsource.ErrNotStarted, url)
+	}
+	secure := httptest.NewTLSServer(http.NotFoundHandler())
+	defer secure.Close()
+	_, err = callURL(t.Context(), t, secure.URL)
+	assert.ErrorIs(t, err, eventsource.ErrNotStarted, "its certificate is of nobody")
+
+	calls := 0
+	url := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		if calls++; calls > 1 {
+			panic(http.ErrAbortHandler)
+		}
+	})
+	client := trigger.NewClient()
+	defer client.CloseIdleConnections()
+	function := trigger.HTTP(client, url)
+	_, err = function(t.Context(), []byte(event))
+	require.NoError(t, err)
+	_, err = function(t.Context(), []byte(event))
+	assert.ErrorIs(t, err, eventsource.ErrNotStarted, "the connection was an old one")
+	_, err = function(t.Context(), []byte(event))
+	require.Error(t, err)
+	assert.NotErrorIs(t, err, eventsource.ErrNotStarted, "a new one")
+
+	_, err = callURL(t.Context(), t, serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "100")
+		io.WriteString(w, "{}")
+	}))
+	require.ErrorContains(t, err, "its answer breaks off")
+	assert.NotErrorIs(t, err, eventsource.ErrNotStarted)
+}
+
+// A function that takes too long has failed.
+func TestHTTP_endsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err := callURL(ctx, t, serve(t, func(_ http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body) // behind which the server sees that nobody waits
+		cancel()
+		<-r.Context().Done()
+	}))
+	assert.ErrorIs(t, err, context.Canceled)
+	assert.NotErrorIs(t, err, eventsource.ErrNotStarted)
+}
+
+func TestCheckURL(t *testing.T) {
+	for url, want := range map[string]string{
+		"http://localhost:9000" + invocations: "", "https://example.com/": "",
+		"localhost:9000": "is no URL", "ftp://example.com/": "is no URL", "": "is no URL", "http:///x": "is no URL", "http://a b/": "invalid character",
+	} {
+		if err := trigger.CheckURL(url); want != "" {
+			assert.ErrorContains(t, err, want, url)
+		} else {
+			assert.NoError(t, err)
+		}
+	}
+}
+
+func sh(script string) eventsource.Function {
+	return trigger.Command(pipe.Command{Args: []string{"sh", "-c", script}, Stderr: io.Discard})
+}
+
+func TestCommand_answers(t *testing.T) {
+	for script, want := range map[string]string{
+		"cat": "", "true": "", "cat >/dev/null; echo null": "",
+		"exit 3":    "sh: exit status 3",
+		"echo done": `sh: an answer that is no JSON: "done"`,
+		`echo '{"errorType":"Bad","errorMessage":"record"}'`: `sh: Bad: "record"`,
+		"sleep 3 & echo {}":   "holds its output open",
+		"kill -9 $$; sleep 9": "signal: killed",
+	} {
+		answer, err := sh(script)(t.Context(), []byte(event))
+		if want != "" {
+			require.ErrorContains(t, err, want, script)
+			assert.NotErrorIs(t, err, eventsource.ErrNotStarted)
+			continue
+		}
+		require.NoError(t, err, script)
+		if script == "cat" {
+			assert.Equal(t, event, string(answer))
+		}
+	}
+	answer, err := sh(fmt.Sprintf("head -c %d /dev/zero", eventsource.MaxResponseBytes+1000))(t.Context(), []byte(event))
+	require.NoError(t, err)
+	assert.Len(t, answer, eventsource.MaxResponseBytes+1, "which the source refuses, and no more is held")
+}
+
+// A command that went away, as in a deployment, was not begun.
+func TestCommand_thatCannotBeStarted(t *testing.T) {
+	function := trigger.Command(pipe.Command{Args: []string{filepath.Join(t.TempDir(), "none")}, Stderr: io.Discard})
+	_, err := function(t.Context(), []byte(event))
+	assert.ErrorIs(t, err, eventsource.ErrNotStarted)
+}
+
+// It is killed with what it has started.
+func TestCommand_endsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	read, write, err := os.Pipe()
+	require.NoError(t, err)
+	defer read.Close()
+	go func() {
+		read.Read(make([]byte, 1)) // what it says when it has begun
+		cancel()
+	}()
+	function := trigger.Command(pipe.Command{Args: []string{"sh", "-c", "echo >&2; sleep 60; true"}, Stderr: write})
+	at := time.Now()
+	_, err = function(ctx, []byte(event))
+	require.NoError(t, write.Close())
+	assert.ErrorIs(t, err, context.Canceled)
+	assert.Less(t, time.Since(at), 30*time.Second)
+}
