@@ -40,6 +40,8 @@ type serveFlags struct {
 
 	state string
 	sync  time.Duration // as weir.Config.Sync
+
+	triggers serveTriggers
 }
 
 const (
@@ -78,6 +80,14 @@ alike, and the next start goes on with it, however this one ended. With --sync 1
 records are on disk so much later at most, and a crash takes back what was put in that
 time; with --sync never the operating system says when, and only a crash of the machine
 takes something back. Records are in memory too.
+
+With --trigger orders=URL the function of a URL is called with the batches of a stream,
+as weir trigger does from outside. --trigger-settings orders=FILE has the settings of the
+mapping, in the JSON of create-event-source-mapping, and --trigger-on-failure orders=PLACE
+is a file or URL that gets what is given up. The stream may be created later. How far the
+function is, is kept with --state; else it ends with the process, as the records do. At the
+end invocations that are under way may come to theirs, for --drain, before the endpoint
+takes no more.
 
 Each flag can be given in the environment instead, as WEIR_ and its name:
 WEIR_LISTEN=0.0.0.0:4567, WEIR_STREAM=orders:2,clicks:4, WEIR_MAX_BODY=1MiB. With
@@ -129,6 +139,7 @@ metrics are for those who give them by HTTP's basic authentication.`,
 	flags.Var(flagval.Duration{Value: &f.drain, Max: maxDuration}, "drain", "how long requests under way may take at the end")
 	flags.StringVar(&f.state, "state", "", "keep everything on disk, in the directory `DIR`, for the next start")
 	flags.Var(flagval.Sync{Value: &f.sync, Max: maxDuration}, "sync", "with --state, when a put is on disk: always before its answer, a `TIME` after it, such as 100ms, or never waited for")
+	f.triggers.add(flags)
 	return c
 }
 
@@ -137,6 +148,7 @@ func (f *serveFlags) run(c *cobra.Command, getenv func(string) string) error {
 	if err := setFromEnv(c, getenv); err != nil {
 		return err
 	}
+	c.SetErr(shared(c.ErrOrStderr())) // for requests and triggers, at the same time
 	config, err := f.config(getenv, c.ErrOrStderr())
 	if err != nil {
 		return err
@@ -146,6 +158,7 @@ func (f *serveFlags) run(c *cobra.Command, getenv func(string) string) error {
 			return fmt.Errorf("standard output: %w", err)
 		}
 		f.sayLoss(c.ErrOrStderr())
+		f.triggers.say(c.ErrOrStderr())
 		return nil
 	})
 }
@@ -188,6 +201,9 @@ func (f *serveFlags) config(getenv func(string) string, stderr io.Writer) (serve
 		MaxConnections: f.maxConnections, MaxBodyBytes: f.maxBody, MaxInFlightBytes: f.maxInFlight, Log: f.logger(stderr),
 	}
 	var err error
+	if c.Triggers, err = f.triggers.read(stderr); err != nil {
+		return c, err
+	}
 	if c.Server.Credentials, err = credentials(getenv); err != nil {
 		return c, err
 	}

@@ -180,7 +180,17 @@ func (f *triggerFlags) run(c *cobra.Command, name string, args []string) (err er
 		return err
 	}
 	config.Group = f.worker(screen, stream, store)
-	return f.trigger(ctx, screen, config, cmp.Or(f.url, strings.Join(args, " ")))
+	return f.trigger(ctx, screen, config, cmp.Or(f.url, briefly(args)))
+}
+
+// briefly returns a command in a line, of which a part is enough.
+func briefly(args []string) string {
+	const most = 60
+	line := []rune(strings.Join(strings.Fields(strings.Join(args, " ")), " "))
+	if len(line) > most {
+		return string(line[:most]) + "…"
+	}
+	return string(line)
 }
 
 // function sets the function.

@@ -111,13 +111,17 @@ func TestTrigger_aURLGetsTheBatches(t *testing.T) {
 	status, errs := f.trigger(7, args...)
 	require.Zero(t, status, errs)
 	first := f.texts()
-	require.Len(t, first, 7)
+	for _, call := range f.calls {
+		assert.LessOrEqual(t, len(call), 7)
+	}
 	assert.Contains(t, errs, "orders → "+f.url+", group orders-function in "+store)
-	assert.Contains(t, errs, "Group orders-function: records 20 read, 7 given; batches 1 given;")
+	assert.Contains(t, errs, fmt.Sprintf("Group orders-function: records 20 read, %d given; batches %d given;", len(first), len(f.calls)))
 
-	status, errs = f.trigger(13, args...)
+	c := &consumption{t: t, dir: dir}
+	c.put("later")
+	status, errs = f.trigger(21-len(first), args...)
 	require.Zero(t, status, errs)
-	assert.ElementsMatch(t, all20(), append(first, f.texts()...), "each once")
+	assert.ElementsMatch(t, append(all20(), "later"), append(first, f.texts()...), "each once")
 }
 
 // The same on a stream of an endpoint.

@@ -35,12 +35,15 @@ type Config struct {
 	// full. Bounds of Server that are too high for it are lowered, and the garbage
 	// collector is told, unless GOMEMLIMIT has told it. Zero means no bound.
 	MaxMemory int64
+	// Triggers are functions that are called with what is put.
+	Triggers []Trigger
 	// Drain is how long requests under way may take once the endpoint is told to
-	// stop.
+	// stop, and before that invocations of triggers.
 	Drain time.Duration
 }
 
-// Run serves until ctx ends; then it takes no more requests, ends the open
+// Run serves until ctx ends; then it waits for invocations of triggers, which may
+// call it, takes no more requests, ends the open
 // subscriptions, waits for requests under way, closes the state, and returns nil. When
 // it is ready for requests it calls ready with the endpoint's URL; an error of ready
 // ends it.
@@ -66,20 +69,27 @@ func Run(ctx context.Context, c Config, ready func(url string) error) (err error
 	if err != nil {
 		return err
 	}
-	return serve(ctx, c, server, listener, ready)
+	return serve(ctx, c, server, &triggers{accounts: accounts, kept: kept, drain: c.Drain}, listener, ready)
 }
 
 // serve serves until ctx ends or the server fails.
-func serve(ctx context.Context, c Config, server *kinesisserver.Server, listener net.Listener, ready func(url string) error) error {
+func serve(ctx context.Context, c Config, server *kinesisserver.Server, run *triggers, listener net.Listener, ready func(url string) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer run.running.Wait()
+	defer cancel()
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	if err := ready(endpoint(listener.Addr(), c.Server.TLS)); err != nil {
 		return errors.Join(err, stop(server, 0, failed))
 	}
+	for _, t := range c.Triggers {
+		run.start(ctx, t)
+	}
 	select {
 	case err := <-failed:
 		return fmt.Errorf("%s: %w", listener.Addr(), err)
 	case <-ctx.Done():
+		run.running.Wait()
 		return stop(server, c.Drain, failed)
 	}
 }

@@ -29,7 +29,10 @@ type Dir struct {
 	unlock func() error
 }
 
-const lockName = "LOCK"
+const (
+	lockName  = "LOCK"
+	groupsDir = "groups"
+)
 
 var accountDir = regexp.MustCompile(`^(\d{12})-([a-z0-9-]{1,64})$`)
 
@@ -83,7 +86,7 @@ func check(path string, names []string) error {
 				"Name another directory; keep this one for that version, or remove it", path, name)
 		case strings.HasSuffix(name, ".journal"):
 			return fmt.Errorf("%s: holds one stream or one account of a program, and not the state of weir serve: %s says so. Name another directory", path, name)
-		case !strings.HasPrefix(name, lockName):
+		case !strings.HasPrefix(name, lockName) && name != groupsDir:
 			foreign = name
 		}
 	}
@@ -132,6 +135,9 @@ func (d *Dir) Accounts() (list []Scope, err error) {
 
 // Path returns the directory of an account.
 func (d *Dir) Path(s Scope) string { return filepath.Join(d.path, s.String()) }
+
+// Groups returns the directory of what groups know that the server runs.
+func (d *Dir) Groups() string { return filepath.Join(d.path, groupsDir) }
 
 // Close lets go of the directory.
 func (d *Dir) Close() error { return d.unlock() }
