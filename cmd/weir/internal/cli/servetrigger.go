@@ -13,7 +13,6 @@ import (
 	"github.com/weirstream/weir/cmd/weir/internal/serve"
 	"github.com/weirstream/weir/cmd/weir/internal/trigger"
 	"github.com/weirstream/weir/cmd/weir/internal/usage"
-	"github.com/weirstream/weir/eventsource"
 )
 
 // serveTriggers are the flags of weir serve that are about triggers.
@@ -37,12 +36,12 @@ func (f *serveTriggers) read(stderr io.Writer) (list []serve.Trigger, err error)
 	}
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	for _, stream := range slices.Sorted(maps.Keys(f.urls.values)) {
-		t := serve.Trigger{Stream: stream, Logger: log.With("stream", stream), Source: eventsource.Config{Timeout: defaultTimeout}}
+		t := serve.Trigger{Stream: stream, Logger: log.With("stream", stream)}
 		url := f.urls.values[stream]
 		if err := trigger.CheckURL(url); err != nil {
 			return nil, usage.Errorf("--trigger %s: %w", stream, err)
 		}
-		t.Source.Function = trigger.HTTP(trigger.NewClient(), url)
+		t.Source.Function = trigger.Limit(trigger.HTTP(trigger.NewClient(), url), trigger.Concurrency(url), defaultTimeout)
 		if t.Source.Settings, err = trigger.ReadFile(f.settings.values[stream]); err != nil {
 			return nil, fmt.Errorf("--trigger-settings %s: %w", stream, err)
 		}

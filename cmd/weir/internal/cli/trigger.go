@@ -34,6 +34,7 @@ type triggerFlags struct {
 	settings  trigger.Settings
 	onFailure string
 	form      string
+	most      int // invocations at a time; -1 is as many as the function takes
 	timeout   time.Duration
 	patience  time.Duration
 	failover  time.Duration
@@ -74,7 +75,7 @@ unless --group says another. Ctrl-C or SIGTERM lets invocations that are under w
 to their end, for --patience.`
 
 func newTrigger(getenv func(string) string) *cobra.Command {
-	f := &triggerFlags{getenv: getenv, form: "queue", timeout: defaultTimeout, patience: defaultPatience, failover: 10 * time.Second}
+	f := &triggerFlags{getenv: getenv, form: "queue", most: -1, timeout: defaultTimeout, patience: defaultPatience, failover: 10 * time.Second}
 	c := &cobra.Command{
 		Use:   "trigger STREAM (--url URL | -- COMMAND [ARGUMENT]...)",
 		Short: "Call a function with batches of a stream, as Lambda does",
@@ -94,6 +95,7 @@ func newTrigger(getenv func(string) string) *cobra.Command {
 	f.store.Add(flags)
 	flags.StringVar(&f.onFailure, "on-failure", "", "`FILE` or URL that gets what is given up, a line of JSON or a POST each; none drops it")
 	flags.Var(flagval.Choice{Value: &f.form, Words: []string{"queue", "bucket"}}, "on-failure-form", "what is written: the document of a queue, or of a bucket, which has the event as well")
+	flags.Var(flagval.Int{Value: &f.most, Min: -1, Max: 10_000}, "concurrency", "invocations at a time, as the reserved concurrency of a function; 0 is any number, and -1 that too, but 1 for the emulator")
 	flags.Var(flagval.Duration{Value: &f.timeout, Max: 24 * time.Hour}, "timeout", "how long the function may take: then it has failed; 0s is as long as it likes")
 	flags.Var(flagval.Duration{Value: &f.patience, Max: 24 * time.Hour}, "patience", "how long invocations may take to finish when the run ends or another worker is to have a shard; --timeout and --failover if that is more, unless set")
 	flags.Var(flagval.Duration{Value: &f.failover, Max: time.Hour}, "failover", "how long a worker is silent before others take its shards, the same for all workers; at least 100ms")
@@ -155,7 +157,7 @@ func (f *triggerFlags) run(c *cobra.Command, name string, args []string) (err er
 	if err := f.check(c); err != nil {
 		return err
 	}
-	config := eventsource.Config{Timeout: f.timeout}
+	var config eventsource.Config
 	if config.Settings, err = f.settings.Read(); err != nil {
 		return err
 	}
@@ -196,11 +198,14 @@ func briefly(args []string) string {
 // function sets the function.
 func (f *triggerFlags) function(config *eventsource.Config, args []string, screen *trigger.Screen) error {
 	if f.url != "" {
-		config.Function = trigger.HTTP(trigger.NewClient(), f.url)
+		if f.most < 0 {
+			f.most = trigger.Concurrency(f.url)
+		}
+		config.Function = trigger.Limit(trigger.HTTP(trigger.NewClient(), f.url), f.most, f.timeout)
 		return nil
 	}
 	command := pipe.Command{Args: args, Stderr: screen.Errors()}
-	config.Function = trigger.Command(command)
+	config.Function = trigger.Limit(trigger.Command(command), f.most, f.timeout)
 	return command.Check()
 }
 

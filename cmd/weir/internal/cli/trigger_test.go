@@ -252,6 +252,18 @@ func TestTrigger_aCommandGetsTheBatches(t *testing.T) {
 	assert.Equal(t, all20(), texts, "of one shard, in order")
 }
 
+// A function that takes too long has failed, and its command is killed.
+func TestTrigger_timeout(t *testing.T) {
+	dir, _ := storedStream(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	errs := &stopWhen{text: "function failed", stop: cancel}
+	status := cli.Run(ctx, []string{"trigger", dir, "--store", t.TempDir(), "--timeout", "50ms", "--", "sh", "-c", "sleep 60; true"},
+		noEnv, strings.NewReader(""), io.Discard, errs)
+	require.Zero(t, status, errs)
+	assert.Contains(t, errs.String(), "sh: was killed: it took longer than 50ms")
+}
+
 func TestTrigger_aMappingThatIsNotEnabled(t *testing.T) {
 	dir, _ := storedStream(t)
 	f := newInvoked(t)
@@ -280,6 +292,7 @@ func TestTrigger_refuses(t *testing.T) {
 		"--failover 99ms: must be 100ms at least":             {"orders", "--failover", "99ms", "--url", url},
 		"--patience 1s: must be --failover, 2s, at least":     {"orders", "--failover", "2s", "--patience", "1s", "--url", url},
 		"--on-failure-form is about what is given up":         {"orders", "--on-failure-form", "bucket", "--url", url},
+		"must be a number from -1 to 10000":                   {"orders", "--concurrency", "-2", "--url", url},
 		`must be "queue" or "bucket"`:                         {"orders", "--on-failure-form", "topic", "--url", url},
 		"--on-failure: open /nothing/here: no such file":      {"orders", "--on-failure", "/nothing/here", "--url", url},
 		`--on-failure: "ftp://x/" is no URL`:                  {"orders", "--on-failure", "ftp://x/", "--url", url},

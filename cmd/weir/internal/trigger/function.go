@@ -84,8 +84,52 @@ func HTTP(client *http.Client, url string) eventsource.Function {
 func notStarted(err error) error { return fmt.Errorf("%w: %w", eventsource.ErrNotStarted, err) }
 
 // emulated is what the path of a function of the runtime interface emulator ends
-// with.
-const emulated = "/invocations"
+// with, emulator the whole of it: its function has no other name.
+const (
+	emulated = "/invocations"
+	emulator = "/2015-03-31/functions/function/invocations"
+)
+
+// Concurrency returns how many invocations the function of a URL takes at a
+// time: 1 if it is in the runtime interface emulator, else 0 for any number.
+func Concurrency(text string) int {
+	if u, err := url.Parse(text); err == nil && u.Path == emulator {
+		return 1
+	}
+	return 0
+}
+
+// Limit returns a function of which so many invocations run at a time, and each
+// for so long at most: then its context ends, and it has failed. Zero means any.
+// How long one waits for its turn does not count.
+func Limit(f eventsource.Function, concurrency int, timeout time.Duration) eventsource.Function {
+	var turns chan struct{}
+	if concurrency > 0 {
+		turns = make(chan struct{}, concurrency)
+	}
+	return func(ctx context.Context, event []byte) ([]byte, error) {
+		if turns != nil {
+			select {
+			case turns <- struct{}{}:
+				defer func() { <-turns }()
+			case <-ctx.Done():
+				return nil, notStarted(context.Cause(ctx))
+			}
+		}
+		if timeout > 0 {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeoutCause(ctx, timeout, fmt.Errorf("it took longer than %v", timeout))
+			defer cancel()
+		}
+		answer, err := f(ctx, event)
+		// What a late answer says is not believed, and of an error the cause is more
+		// than that the context has ended.
+		if ctx.Err() != nil && (err == nil || errors.Is(err, ctx.Err())) && !errors.Is(err, eventsource.ErrNotStarted) {
+			err = context.Cause(ctx)
+		}
+		return answer, err
+	}
+}
 
 func checkResponse(r *http.Response, answer []byte) error {
 	status := r.StatusCode

@@ -11,7 +11,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -218,4 +220,68 @@ func TestCommand_endsWithItsContext(t *testing.T) {
 	require.NoError(t, write.Close())
 	assert.ErrorIs(t, err, context.Canceled)
 	assert.Less(t, time.Since(at), 30*time.Second)
+}
+
+// One that waits for its turn has not begun, and its time begins with its turn.
+func TestLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		running, most := 0, 0
+		takes := 40 * time.Second
+		var mu sync.Mutex // guards both
+		count := func(n int) {
+			mu.Lock()
+			defer mu.Unlock()
+			running += n
+			most = max(most, running)
+		}
+		f := trigger.Limit(func(ctx context.Context, _ []byte) ([]byte, error) {
+			count(1)
+			defer count(-1)
+			select {
+			case <-time.After(takes):
+				return nil, nil
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		}, 2, time.Minute)
+		var all sync.WaitGroup
+		began := time.Now()
+		for range 5 {
+			all.Go(func() {
+				_, err := f(t.Context(), nil)
+				assert.NoError(t, err)
+			})
+		}
+		all.Wait()
+		assert.Equal(t, 2, most)
+		assert.Equal(t, 2*time.Minute, time.Since(began))
+
+		takes = 2 * time.Minute
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		for range 2 {
+			all.Go(func() {
+				_, err := f(t.Context(), nil)
+				assert.EqualError(t, err, "it took longer than 1m0s")
+			})
+		}
+		synctest.Wait()
+		_, err := f(ctx, nil)
+		assert.ErrorIs(t, err, eventsource.ErrNotStarted)
+		all.Wait()
+	})
+	late := trigger.Limit(func(ctx context.Context, _ []byte) ([]byte, error) {
+		<-ctx.Done()
+		return []byte("{}"), nil
+	}, 0, time.Millisecond)
+	_, err := late(t.Context(), nil)
+	assert.EqualError(t, err, "it took longer than 1ms")
+}
+
+func TestConcurrency(t *testing.T) {
+	for url, want := range map[string]int{
+		"http://localhost:9000" + invocations: 1, "http://localhost:4566/2015-03-31/functions/billing/invocations": 0, "http://localhost:9000/": 0,
+	} {
+		assert.Equal(t, want, trigger.Concurrency(url), url)
+	}
 }
