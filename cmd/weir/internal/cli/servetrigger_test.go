@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -71,6 +72,21 @@ func TestServe_triggerOfAState(t *testing.T) {
 
 	s = startServe(t, env, args...)
 	assert.Equal(t, []string{"later"}, f.await(1, func() { s.putAll("orders", "later") }))
+}
+
+// What triggers know may be all that is left of a state; something else of that
+// name makes it none.
+func TestServe_stateOfTriggersAlone(t *testing.T) {
+	dir := t.TempDir()
+	groups := filepath.Join(dir, "groups")
+	_, err := lease.OpenDir(groups, "orders-function.1")
+	require.NoError(t, err)
+	status, errs := startServe(t, nil, "--state", dir).stop()
+	assert.Zero(t, status, errs)
+
+	dir = t.TempDir()
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "groups", "wheel"), 0o700))
+	assert.Equal(t, dir+": has groups in it, and no account: it is no state of weir serve. Name another directory", refusedState(t, dir))
 }
 
 // What the function gives up goes where the flag says, and the function may call

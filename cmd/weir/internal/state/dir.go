@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/weirstream/weir/internal/journal"
@@ -86,7 +87,8 @@ func check(path string, names []string) error {
 				"Name another directory; keep this one for that version, or remove it", path, name)
 		case strings.HasSuffix(name, ".journal"):
 			return fmt.Errorf("%s: holds one stream or one account of a program, and not the state of weir serve: %s says so. Name another directory", path, name)
-		case !strings.HasPrefix(name, lockName) && name != groupsDir:
+		case name == groupsDir && areGroups(filepath.Join(path, name)):
+		case !strings.HasPrefix(name, lockName):
 			foreign = name
 		}
 	}
@@ -94,6 +96,14 @@ func check(path string, names []string) error {
 		return fmt.Errorf("%s: has %s in it, and no account: it is no state of weir serve. Name another directory", path, foreign)
 	}
 	return nil
+}
+
+// areGroups reports whether a directory has nothing but what groups know: they
+// stay when there is no account any more.
+func areGroups(path string) bool {
+	const prefix = "group-" // as package lease calls them
+	entries, err := os.ReadDir(path)
+	return err == nil && !slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return !strings.HasPrefix(e.Name(), prefix) })
 }
 
 // What earlier versions saved: a manifest, and a file for each stream that says
