@@ -43,16 +43,20 @@ func (s *serving) putAll(stream string, texts ...string) {
 // A stream that is created later, and one that takes the place of another of its
 // name, are read from their beginning.
 func TestServe_trigger(t *testing.T) {
-	f := newInvoked(t)
-	s := startServe(t, nil, "--trigger", "orders="+f.url, "--delay", "0s", "--limits", "none")
-	for range 2 {
-		s.must("CreateStream", `{"StreamName":"orders","ShardCount":2}`)
-		assert.ElementsMatch(t, all20(), f.await(20, func() { s.putAll("orders", all20()...) }))
-		s.must("DeleteStream", `{"StreamName":"orders"}`)
+	for name, args := range map[string][]string{"in memory": nil, "on disk": {"--state", filepath.Join(t.TempDir(), "state")}} {
+		t.Run(name, func(t *testing.T) {
+			f := newInvoked(t)
+			s := startServe(t, nil, append(args, "--trigger", "orders="+f.url, "--delay", "0s", "--limits", "none")...)
+			for range 2 {
+				s.must("CreateStream", `{"StreamName":"orders","ShardCount":2}`)
+				assert.ElementsMatch(t, all20(), f.await(20, func() { s.putAll("orders", all20()...) }))
+				s.must("DeleteStream", `{"StreamName":"orders"}`)
+			}
+			status, errs := s.stop()
+			assert.Zero(t, status)
+			assert.Equal(t, "weir serve: orders → "+f.url+"\n", errs)
+		})
 	}
-	status, errs := s.stop()
-	assert.Zero(t, status)
-	assert.Equal(t, "weir serve: orders → "+f.url+"\n", errs)
 }
 
 // What the function has processed does not come again after an end.
