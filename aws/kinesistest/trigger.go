@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"slices"
@@ -236,10 +237,14 @@ type Invocation struct {
 	Took time.Duration
 	// Payload is the event, Answer what the function returned.
 	Payload, Answer []byte
-	// Err is its error; nil if it answered, whatever it answered. A panic is not
-	// here: it is in the test's log.
+	// Err is its error; nil if it answered, whatever it answered. It is
+	// [ErrNoReturn] after a panic, which the test's log has in full.
 	Err error
 }
+
+// ErrNoReturn is the error of an invocation that panicked, or ended its
+// goroutine, as a test's FailNow does.
+var ErrNoReturn = errors.New("the function has not returned")
 
 // Event returns the event. Outside windows only its records are set.
 func (i Invocation) Event() (e events.KinesisTimeWindowEvent) {
@@ -277,14 +282,20 @@ func (tr *Trigger) Failures() []*eventsource.Failure {
 // noted notes the calls of a function.
 func (tr *Trigger) noted(f eventsource.Function) eventsource.Function {
 	return func(ctx context.Context, event []byte) (answer []byte, err error) {
-		call := Invocation{At: tr.fake.Now(), Payload: event}
+		call := Invocation{At: tr.fake.Now(), Payload: event, Err: ErrNoReturn}
+		returned := false
 		defer func() {
-			call.Took, call.Answer, call.Err = tr.fake.Now().Sub(call.At), answer, err
+			if returned {
+				call.Answer, call.Err = answer, err
+			}
+			call.Took = tr.fake.Now().Sub(call.At)
 			tr.mu.Lock()
 			defer tr.mu.Unlock()
 			tr.invocations.add(call, len(event)+len(answer))
 		}()
-		return f(ctx, event)
+		answer, err = f(ctx, event)
+		returned = true
+		return answer, err
 	}
 }
 

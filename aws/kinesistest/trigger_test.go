@@ -280,6 +280,43 @@ func TestTrigger_givesUpToADestination(t *testing.T) {
 	})
 }
 
+// A panic is a failure, and is not taken for an answer.
+func TestTrigger_aHandlerThatPanics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := kinesistest.New(t, kinesistest.Stream("orders", 1))
+		k.Put("orders", "a", "1")
+		calls := 0
+		tr := k.Trigger("orders", eventsource.Settings{}, func() {
+			if calls++; calls == 1 {
+				panic("oh")
+			}
+		})
+		k.WaitFor("all are done", time.Minute, tr.Done)
+		all := tr.Invocations()
+		require.Len(t, all, 2)
+		assert.ErrorIs(t, all[0].Err, kinesistest.ErrNoReturn)
+		assert.NoError(t, all[1].Err)
+	})
+}
+
+// With chaos, the same seed makes the same run, call for call.
+func TestTrigger_runsAgainAsItRan(t *testing.T) {
+	ran := func() (calls string, invocations [][]string) {
+		synctest.Test(t, func(t *testing.T) {
+			k := kinesistest.New(t, kinesistest.Stream("orders", 2), kinesistest.Chaos(7, kinesistest.Rough()))
+			tr := k.Trigger("orders", eventsource.Settings{BatchSize: 10}, func() {})
+			k.Generate("orders", kinesistest.Load{Records: 200, Over: 5 * time.Minute})
+			k.WaitFor("all are done", time.Hour, tr.Done)
+			calls, invocations = k.Calls().String(), batches(tr)
+		})
+		return calls, invocations
+	}
+	calls, invocations := ran()
+	again, invocationsAgain := ran()
+	assert.Equal(t, calls, again)
+	assert.ElementsMatch(t, invocations, invocationsAgain)
+}
+
 // Outside a bubble it works in real time.
 func TestTrigger_outsideABubble(t *testing.T) {
 	k := kinesistest.New(t, kinesistest.Stream("orders", 1))

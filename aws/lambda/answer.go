@@ -33,8 +33,9 @@ const timedOut = "Task timed out after "
 
 // errorIn returns the failure that an answer of the emulator stands for, or nil.
 // The emulator sends what runtimes say of an error as it sends answers, so that
-// they are told apart by what is in them: an object with both errorMessage and
-// errorType, as all runtimes of Lambda write it.
+// they are told apart by what is in them: an object with an errorType that is a
+// string and an errorMessage, as all runtimes of Lambda write it. The message is
+// null if the error of the language has none.
 func errorIn(answer []byte) *FunctionError {
 	if bytes.HasPrefix(answer, []byte(timedOut)) {
 		return &FunctionError{Type: "Sandbox.Timedout", Message: cut(string(answer))}
@@ -42,11 +43,19 @@ func errorIn(answer []byte) *FunctionError {
 	if !bytes.Contains(answer, []byte(`"errorType"`)) || !bytes.Contains(answer, []byte(`"errorMessage"`)) {
 		return nil
 	}
-	var says struct{ ErrorMessage, ErrorType *string }
-	if err := json.Unmarshal(answer, &says); err != nil || says.ErrorMessage == nil || says.ErrorType == nil {
+	var says map[string]json.RawMessage
+	if err := json.Unmarshal(answer, &says); err != nil {
 		return nil
 	}
-	return &FunctionError{Type: cut(*says.ErrorType), Message: cut(*says.ErrorMessage)}
+	var kind *string
+	if err := json.Unmarshal(says["errorType"], &kind); err != nil || kind == nil || says["errorMessage"] == nil {
+		return nil
+	}
+	var message string
+	if err := json.Unmarshal(says["errorMessage"], &message); err != nil {
+		message = string(says["errorMessage"])
+	}
+	return &FunctionError{Type: cut(*kind), Message: cut(message)}
 }
 
 // cut keeps an error from filling logs.

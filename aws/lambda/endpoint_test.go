@@ -43,6 +43,8 @@ func TestEndpoint_whatAnswersStandFor(t *testing.T) {
 		{"an answer with null for errors", 200, "", `{"errorMessage":null,"errorType":null}`, ok, ""},
 		{"an error", 200, "", `{"errorMessage":"cannot sell that","errorType":"errorString"}`, attempt, "errorString: cannot sell that"},
 		{"an error of Python", 200, "", `{"errorMessage": "no", "errorType": "ValueError", "requestId": "1", "stackTrace": []}`, attempt, "ValueError: no"},
+		{"an error without a message", 200, "", `{"errorMessage":null,"errorType":"java.lang.RuntimeException"}`, attempt, "java.lang.RuntimeException"},
+		{"an error with an object", 200, "", `{"errorMessage":{"a":1},"errorType":"Error"}`, attempt, `Error: {"a":1}`},
 		{"a panic", 502, "", `{"errorMessage":"oh","errorType":"string","stackTrace":[{"path":"main.go","line":23}]}`, attempt, "string: oh"},
 		{"an exit", 502, "", `{"errorType":"Runtime.ExitError","errorMessage":"Runtime exited with error: exit status 3"}`, attempt, "exit status 3"},
 		{"the emulator's timeout", 200, "", `Task timed out after 3.00 seconds`, attempt, "timed out after 3.00 seconds"},
