@@ -137,7 +137,7 @@ func TestCommand_isKilledAtItsTimeout(t *testing.T) {
 		assert.False(t, errors.As(err, &late) && late.Timeout(), "%s lives", what)
 		assert.NoError(t, c.Close())
 	}
-	_, err = command(t, "hang", lambda.CommandConfig{Timeout: 50 * time.Millisecond})(t.Context(), []byte("{}"))
+	_, err = command(t, "hang", lambda.CommandConfig{Timeout: 2 * time.Second})(t.Context(), []byte("{}"))
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	assert.NotErrorIs(t, err, eventsource.ErrNotStarted)
 }

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -146,30 +147,43 @@ func TestEndpoint_connectionsThatFail(t *testing.T) {
 type wrapped struct{ http.RoundTripper }
 
 func TestEndpoint_isNotWaitedForLongerThanItsTimeout(t *testing.T) {
-	release := make(chan struct{})
-	var calls atomic.Int32
-	f := served(t, func(_ http.ResponseWriter, r *http.Request) {
-		calls.Add(1)
-		select {
-		case <-release:
-		case <-r.Context().Done():
-		}
-	}, lambda.EndpointConfig{Timeout: 20 * time.Millisecond})
-	t.Cleanup(func() { close(release) })
-	_, err := f(t.Context(), []byte("{}"))
-	require.ErrorIs(t, err, context.DeadlineExceeded)
-	assert.NotErrorIs(t, err, eventsource.ErrNotStarted)
-	assert.ErrorContains(t, err, "no answer after")
-	assert.Equal(t, int32(1), calls.Load())
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		f, err := lambda.Endpoint(lambda.EndpointConfig{URL: "http://function", Timeout: time.Minute, Client: &http.Client{
+			Transport: transport(func(r *http.Request) (*http.Response, error) {
+				calls++
+				<-r.Context().Done()
+				return nil, r.Context().Err()
+			}),
+		}})
+		require.NoError(t, err)
+		began := time.Now()
+		_, err = f(t.Context(), []byte("{}"))
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.NotErrorIs(t, err, eventsource.ErrNotStarted)
+		assert.ErrorContains(t, err, "no answer after 1m0s")
+		assert.Equal(t, time.Minute, time.Since(began))
+		assert.Equal(t, 1, calls)
 
-	ctx, cancel := context.WithCancelCause(t.Context())
-	lost := errors.New("the lease is lost")
-	cancel(lost)
-	_, err = f(ctx, []byte("{}"))
-	assert.ErrorIs(t, err, eventsource.ErrNotStarted)
-	assert.ErrorIs(t, err, lost)
-	assert.Equal(t, int32(1), calls.Load())
+		ctx, cancel := context.WithCancelCause(t.Context())
+		lost := errors.New("the lease is lost")
+		time.AfterFunc(time.Second, func() { cancel(lost) })
+		_, err = f(ctx, []byte("{}"))
+		assert.ErrorIs(t, err, lost)
+		assert.NotErrorIs(t, err, eventsource.ErrNotStarted)
+		assert.Equal(t, 2, calls)
+
+		_, err = f(ctx, []byte("{}"))
+		assert.ErrorIs(t, err, eventsource.ErrNotStarted)
+		assert.ErrorIs(t, err, lost)
+		assert.Equal(t, 2, calls, "it was over before it began")
+	})
 }
+
+// A transport answers in this process.
+type transport func(*http.Request) (*http.Response, error)
+
+func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 // The emulator takes one invocation at a time: others wait.
 func TestEndpoint_boundsWhatIsUnderWay(t *testing.T) {
