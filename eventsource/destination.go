@@ -39,27 +39,44 @@ type file struct {
 }
 
 func (d *file) Deliver(_ context.Context, f *Failure) error {
-	line := append(f.Document(d.form), '\n')
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	to, err := os.OpenFile(d.path, os.O_WRONLY|os.O_CREATE, 0o644)
+	// Other processes may append to it as well.
+	to, err := os.OpenFile(d.path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o644)
 	if err != nil {
 		return err
 	}
+	return errors.Join(appendLine(to, f.Document(d.form)), to.Close())
+}
+
+// appendLine appends a line in one write. Of one that it could not write whole
+// nothing stays, unless others have written behind it.
+func appendLine(to *os.File, text []byte) error {
 	end, err := to.Seek(0, io.SeekEnd)
-	if err == nil {
-		if _, err = to.Write(line); err == nil {
-			err = to.Sync()
-		}
-		if err != nil { // it is written again, and no half of it is to stay
-			err = errors.Join(err, to.Truncate(end))
-		}
+	if err != nil {
+		return err
 	}
-	return errors.Join(err, to.Close())
+	var last [1]byte
+	if n, _ := to.ReadAt(last[:], max(0, end-1)); n == 1 && last[0] != '\n' {
+		text = append([]byte{'\n'}, text...) // a crash has left half a line
+	}
+	n, err := to.Write(append(text, '\n'))
+	if err == nil {
+		err = to.Sync()
+	}
+	if err == nil {
+		return nil
+	}
+	if now, e := to.Seek(0, io.SeekEnd); e == nil && now == end+int64(n) {
+		err = errors.Join(err, to.Truncate(end))
+	}
+	return err
 }
 
 // ToHTTP returns a destination that posts failures, as application/json. An
-// answer of 200 to 299 takes one. A nil client is [http.DefaultClient].
+// answer of 200 to 299 takes one, but not if a redirect, which the client
+// follows, has made another request of the POST, without the failure. A nil
+// client is [http.DefaultClient].
 func ToHTTP(url string, client *http.Client, form Form) Destination {
 	if client == nil {
 		client = http.DefaultClient
@@ -78,6 +95,9 @@ func ToHTTP(url string, client *http.Client, form Form) Destination {
 		text, _ := io.ReadAll(io.LimitReader(response.Body, 256)) // for the message only
 		if response.StatusCode < 200 || response.StatusCode > 299 {
 			return fmt.Errorf("%s: %s: %s", url, response.Status, brief(string(text)))
+		}
+		if r := response.Request; r.Method != http.MethodPost {
+			return fmt.Errorf("%s: redirected to %s, by %s and without the failure", url, brief(r.URL.String()), r.Method)
 		}
 		return nil
 	})

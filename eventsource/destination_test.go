@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -36,6 +37,50 @@ func TestToFile_appendsALineEach(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "first\n"+string(f.Document(eventsource.BucketForm))+"\n"+string(f.Document(eventsource.QueueForm))+"\n", string(text))
 	assert.Error(t, eventsource.ToFile(t.TempDir(), eventsource.QueueForm).Deliver(t.Context(), f), "it is a directory")
+}
+
+// Workers of several processes may write to the same file, and one that was cut
+// off may have left half a line.
+func TestToFile_spoilsNoLine(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "failed.jsonl")
+	require.NoError(t, os.WriteFile(path, []byte(`{"half":`), 0o600))
+	line := string(failure("").Document(eventsource.QueueForm))
+	var writers sync.WaitGroup
+	for range 8 {
+		to := eventsource.ToFile(path, eventsource.QueueForm)
+		writers.Go(func() {
+			for range 50 {
+				assert.NoError(t, to.Deliver(t.Context(), failure("")))
+			}
+		})
+	}
+	writers.Wait()
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	rest, found := strings.CutPrefix(string(text), `{"half":`+"\n")
+	assert.True(t, found)
+	assert.Equal(t, 400, strings.Count(rest, line+"\n"))
+}
+
+// A redirect that makes a GET of the POST has not taken the document.
+func TestToHTTP_isNotTakenInByARedirect(t *testing.T) {
+	status, bodies := http.StatusFound, 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/login" {
+			http.Redirect(w, r, "/login", status)
+			return
+		}
+		if body, _ := io.ReadAll(r.Body); len(body) > 0 {
+			bodies++
+		}
+	}))
+	defer server.Close()
+	to := eventsource.ToHTTP(server.URL+"/failed", server.Client(), eventsource.QueueForm)
+	assert.ErrorContains(t, to.Deliver(t.Context(), failure("{}")), "redirected to "+server.URL+"/login, by GET")
+	assert.Zero(t, bodies)
+	status = http.StatusTemporaryRedirect
+	require.NoError(t, to.Deliver(t.Context(), failure("{}")))
+	assert.Equal(t, 1, bodies, "one that keeps the POST is followed")
 }
 
 func TestToHTTP_postsTheDocument(t *testing.T) {
