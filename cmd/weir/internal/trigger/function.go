@@ -57,28 +57,44 @@ func NewClient() *http.Client {
 // while it is at work.
 func HTTP(client *http.Client, url string) eventsource.Function {
 	return func(ctx context.Context, event []byte) ([]byte, error) {
-		var connected, reused bool
-		trace := &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) { connected, reused = true, c.Reused }}
-		request, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, trace), http.MethodPost, url, bytes.NewReader(event))
-		if err != nil {
+		answer, stale, err := post(ctx, client, url, event)
+		if !stale {
+			return answer, err
+		}
+		// Once only: a function that ends its connections may do so each time, or
+		// be gone now, and has failed then.
+		client.CloseIdleConnections()
+		answer, _, again := post(ctx, client, url, event)
+		if errors.Is(again, eventsource.ErrNotStarted) {
 			return nil, err
 		}
-		request.Header.Set("Content-Type", "application/json")
-		response, err := client.Do(request)
-		switch {
-		// A connection that was open may have been closed before it was used.
-		case err != nil && (!connected || reused && ctx.Err() == nil):
-			return nil, notStarted(err)
-		case err != nil:
-			return nil, err
-		}
-		defer response.Body.Close()
-		answer, err := io.ReadAll(io.LimitReader(response.Body, eventsource.MaxResponseBytes+1))
-		if err != nil {
-			return nil, fmt.Errorf("its answer breaks off: %w", err)
-		}
-		return answer, checkResponse(response, answer)
+		return answer, again
 	}
+}
+
+// post posts the event. It is stale that nothing came back of it over a
+// connection that was open before: it may have been closed before it was used.
+func post(ctx context.Context, client *http.Client, url string, event []byte) (answer []byte, stale bool, err error) {
+	var connected, reused bool
+	trace := &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) { connected, reused = true, c.Reused }}
+	request, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, trace), http.MethodPost, url, bytes.NewReader(event))
+	if err != nil {
+		return nil, false, err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	response, err := client.Do(request)
+	switch {
+	case err != nil && !connected:
+		return nil, false, notStarted(err)
+	case err != nil:
+		return nil, reused && ctx.Err() == nil, err
+	}
+	defer response.Body.Close()
+	answer, err = io.ReadAll(io.LimitReader(response.Body, eventsource.MaxResponseBytes+1))
+	if err != nil {
+		return nil, false, fmt.Errorf("its answer breaks off: %w", err)
+	}
+	return answer, false, checkResponse(response, answer)
 }
 
 func notStarted(err error) error { return fmt.Errorf("%w: %w", eventsource.ErrNotStarted, err) }

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -117,29 +118,66 @@ func TestHTTP_whatCannotBeReached(t *testing.T) {
 	_, err = callURL(t.Context(), t, secure.URL)
 	assert.ErrorIs(t, err, eventsource.ErrNotStarted, "its certificate is of nobody")
 
-	calls := 0
-	url := serve(t, func(w http.ResponseWriter, _ *http.Request) {
-		if calls++; calls > 1 {
-			panic(http.ErrAbortHandler)
-		}
-	})
-	client := trigger.NewClient()
-	defer client.CloseIdleConnections()
-	function := trigger.HTTP(client, url)
-	_, err = function(t.Context(), []byte(event))
-	require.NoError(t, err)
-	_, err = function(t.Context(), []byte(event))
-	assert.ErrorIs(t, err, eventsource.ErrNotStarted, "the connection was an old one")
-	_, err = function(t.Context(), []byte(event))
-	require.Error(t, err)
-	assert.NotErrorIs(t, err, eventsource.ErrNotStarted, "a new one")
-
 	_, err = callURL(t.Context(), t, serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "100")
 		io.WriteString(w, "{}")
 	}))
 	require.ErrorContains(t, err, "its answer breaks off")
 	assert.NotErrorIs(t, err, eventsource.ErrNotStarted)
+}
+
+// A connection may have been closed before it is used again, so that the event
+// is sent once more. That is an attempt: a function that ends its connections
+// whenever it has a record is given that no more often than others are.
+func TestHTTP_aConnectionThatIsGone(t *testing.T) {
+	var calls atomic.Int32
+	var gone atomic.Int32 // so many calls end their connection
+	url := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		calls.Add(1)
+		if gone.Add(-1) >= 0 {
+			panic(http.ErrAbortHandler)
+		}
+	})
+	client := trigger.NewClient()
+	defer client.CloseIdleConnections()
+	function := trigger.HTTP(client, url)
+	for _, row := range []struct{ gone, calls int32 }{{0, 1}, {1, 2}, {0, 1}} {
+		gone.Store(row.gone)
+		calls.Store(0)
+		_, err := function(t.Context(), []byte(event))
+		assert.NoError(t, err)
+		assert.Equal(t, row.calls, calls.Load())
+	}
+	gone.Store(100)
+	for _, want := range []int32{2, 1} { // the second time there is no connection
+		calls.Store(0)
+		_, err := function(t.Context(), []byte(event))
+		require.Error(t, err)
+		assert.NotErrorIs(t, err, eventsource.ErrNotStarted)
+		assert.Equal(t, want, calls.Load())
+	}
+}
+
+// A function that ends its server as well has failed, whatever is said after it.
+func TestHTTP_aServerThatIsGone(t *testing.T) {
+	calls := 0
+	url := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		switch calls++; calls {
+		case 2:
+			panic(http.ErrAbortHandler)
+		case 3:
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	})
+	client := trigger.NewClient()
+	defer client.CloseIdleConnections()
+	function := trigger.HTTP(client, url)
+	_, err := function(t.Context(), []byte(event))
+	require.NoError(t, err)
+	_, err = function(t.Context(), []byte(event))
+	require.Error(t, err)
+	assert.NotErrorIs(t, err, eventsource.ErrNotStarted)
+	assert.Equal(t, 3, calls)
 }
 
 // A function that takes too long has failed.
