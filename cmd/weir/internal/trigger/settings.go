@@ -112,10 +112,11 @@ func (v *setting) Type() string {
 func (k kind) json(s string) (json.RawMessage, error) {
 	switch k {
 	case number:
-		if _, err := strconv.Atoi(s); err != nil {
+		n, err := strconv.Atoi(s)
+		if err != nil {
 			return nil, errors.New("must be a whole number")
 		}
-		return json.RawMessage(s), nil
+		return json.RawMessage(strconv.Itoa(n)), nil // 010 and +10 are no JSON
 	case moment:
 		if json.Valid([]byte(s)) && strings.Trim(s, "0123456789.") == "" {
 			return json.RawMessage(s), nil

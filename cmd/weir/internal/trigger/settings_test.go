@@ -122,6 +122,13 @@ func TestSettings_refuse(t *testing.T) {
 	}
 }
 
+// What is a number to people need not be one to JSON.
+func TestSettings_numbers(t *testing.T) {
+	s, err := read("--batch-size", "010", "--parallelization-factor", "+2")
+	require.NoError(t, err)
+	assert.Equal(t, []int{10, 2}, []int{s.BatchSize, s.ParallelizationFactor})
+}
+
 func TestGroupName(t *testing.T) {
 	for function, want := range map[string]string{
 		"": "orders-function", "billing": "orders-billing", "billing:live": "orders-billing-live",
