@@ -173,7 +173,8 @@ func (r *runner) wakeLocked() {
 	}
 }
 
-// wait waits until something is so. It returns an error if that will not be.
+// wait waits until something is so, which is asked with mu held. It returns an
+// error if that will not be.
 func (r *runner) wait(ctx context.Context, is func(*desk) bool) error {
 	for {
 		r.mu.Lock()
@@ -201,18 +202,22 @@ func (r *runner) wait(ctx context.Context, is func(*desk) bool) error {
 // offer takes records in, when there is room for them. The last batch returns
 // when all is done, and before that with an error if it will not be.
 func (r *runner) offer(ctx context.Context, b *consumer.Batch, keep []bool) error {
-	switch err := r.wait(ctx, (*desk).takes); {
+	err := r.wait(ctx, func(d *desk) bool {
+		if r.stopping || !d.takes() {
+			return false
+		}
+		d.add(time.Now(), b.Records, keep, b.Behind == 0)
+		if b.Last {
+			d.end()
+		}
+		return true
+	})
+	switch {
 	case err == errStopping && !b.Last:
 		return nil // they come again, because they are not done
 	case err != nil:
 		return err
 	}
-	r.mu.Lock()
-	r.desk.add(time.Now(), b.Records, keep, b.Behind == 0)
-	if b.Last {
-		r.desk.end()
-	}
-	r.mu.Unlock()
 	r.start(r.pump())
 	if b.Last {
 		return r.wait(ctx, (*desk).idle)
