@@ -182,6 +182,9 @@ func (f *triggerFlags) run(c *cobra.Command, name string, args []string) (err er
 		return err
 	}
 	config.Group = f.worker(screen, stream, store)
+	if !stream.Local() {
+		config.Group.Reading.Consumer = trigger.Consumer(config.Settings)
+	}
 	return f.trigger(ctx, screen, config, cmp.Or(f.url, briefly(args)))
 }
 

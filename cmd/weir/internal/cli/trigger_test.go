@@ -136,6 +136,22 @@ func TestTrigger_overAnEndpoint(t *testing.T) {
 	assert.ElementsMatch(t, all20(), f.texts())
 }
 
+// If the source is a registered consumer the stream is read as that.
+func TestTrigger_asAConsumer(t *testing.T) {
+	s := startServe(t, nil, "--stream", "orders", "--delay", "0s", "--limits", "none", "--log", "text")
+	s.putAll("orders", all20()...)
+	arn := s.summary("orders")["StreamARN"].(string)
+	answer := s.must("RegisterStreamConsumer", fmt.Sprintf(`{"StreamARN":%q,"ConsumerName":"billing"}`, arn))
+	arn = answer["Consumer"].(map[string]any)["ConsumerARN"].(string)
+	f := newInvoked(t)
+	status, errs := f.trigger(20, "orders", "--endpoint", s.url, "--url", f.url, "--store", t.TempDir(), "--event-source-arn", arn)
+	require.Zero(t, status, errs)
+	assert.ElementsMatch(t, all20(), f.texts())
+	_, log := s.stop()
+	assert.Contains(t, log, "SubscribeToShard")
+	assert.NotContains(t, log, "GetRecords")
+}
+
 // The poison record is found by halving, is reported alone, and all others are
 // processed.
 func TestTrigger_reportsAPoisonRecord(t *testing.T) {

@@ -53,3 +53,11 @@ func GroupName(stream string, s eventsource.Settings) string {
 	}
 	return stream + "-" + strings.ReplaceAll(cmp.Or(name, "function"), ":", "-")
 }
+
+// Consumer returns the name of the registered consumer whose ARN is the source
+// of the settings; nothing if that is a stream's.
+func Consumer(s eventsource.Settings) string {
+	_, registered, _ := strings.Cut(s.EventSourceArn, "/consumer/")
+	name, _, _ := strings.Cut(registered, ":")
+	return name
+}
