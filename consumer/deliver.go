@@ -119,7 +119,9 @@ func (sh *shard) deliver(s span, behind time.Duration) error {
 			}
 			attempt = 0
 		}
-		if err == errLeft { // which no policy is about
+		// No policy is about these: where a Progress says what is processed, the
+		// handler only tells then that it waits no longer.
+		if err == errLeft || sh.progress != nil && sh.stopping() {
 			return errStopped
 		}
 		sh.failed(s, attempt+1, err)

@@ -191,4 +191,25 @@ func TestSource_anEndWhileThereIsNoRoom(t *testing.T) {
 	})
 }
 
+// An end comes while the last records of a shard fail: that is no failure of
+// what waits for them.
+func TestSource_anEndBehindTheEndOfAShard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, f := newStream(t, 1), &function{t: t, answer: func(event) (any, error) { return nil, errors.New("no") }}
+		put(t, s, "k 1")
+		_, err := s.Resize(t.Context(), 2)
+		require.NoError(t, err)
+		var log bytes.Buffer
+		c := config(s, new(lease.Memory), f.call)
+		c.Group.Logger = slog.New(slog.NewTextHandler(&log, nil))
+		r := run(t, c)
+		pass(time.Minute)
+		began := time.Now()
+		require.NoError(t, r.end())
+		assert.Zero(t, time.Since(began))
+		assert.Contains(t, log.String(), "function failed")
+		assert.NotContains(t, log.String(), "handler failed")
+	})
+}
+
 func goexit() { runtime.Goexit() }
