@@ -58,8 +58,11 @@ func (s *Stream) summary(ctx context.Context) (*types.StreamDescriptionSummary, 
 	return out.StreamDescriptionSummary, nil
 }
 
-// streamARN returns the stream's ARN, which is asked for once.
-func (s *Stream) streamARN(ctx context.Context) (string, error) {
+// StreamARN returns the stream's ARN, which is asked for once.
+func (s *Stream) StreamARN(ctx context.Context) (string, error) {
+	if ctx == nil {
+		return "", errNilContext
+	}
 	if arn := s.arn.Load(); arn != nil {
 		return *arn, nil
 	}
@@ -154,7 +157,7 @@ func (s *Stream) RegisterConsumer(ctx context.Context, name string) error {
 	if ctx == nil {
 		return errNilContext
 	}
-	arn, err := s.streamARN(ctx)
+	arn, err := s.StreamARN(ctx)
 	if err != nil {
 		return err
 	}
@@ -202,7 +205,7 @@ func (s *Stream) DeregisterConsumer(ctx context.Context, name string) error {
 	if ctx == nil {
 		return errNilContext
 	}
-	arn, err := s.streamARN(ctx)
+	arn, err := s.StreamARN(ctx)
 	if err != nil {
 		return err
 	}
@@ -215,7 +218,7 @@ func (s *Stream) DeregisterConsumer(ctx context.Context, name string) error {
 
 // describe describes a consumer.
 func (s *Stream) describe(ctx context.Context, name string) (*types.ConsumerDescription, error) {
-	arn, err := s.streamARN(ctx)
+	arn, err := s.StreamARN(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -103,7 +103,7 @@ func TestServe_triggerGivesUp(t *testing.T) {
 		failed <- string(document)
 	}))
 	defer failures.Close()
-	s := startServe(t, nil, "--stream", "orders,derived", "--delay", "0s", "--limits", "none", "--trigger", "orders="+f.url,
+	s := startServe(t, nil, "--stream", "orders,derived", "--delay", "0s", "--limits", "none", "--region", "eu-west-1", "--trigger", "orders="+f.url,
 		"--trigger-settings", "orders="+writeFile(t, `{"MaximumRetryAttempts":0}`), "--trigger-on-failure", "orders="+failures.URL)
 	f.answer = func(w http.ResponseWriter, _ []string) {
 		status, _, _ := s.call("PutRecord", `{"StreamName":"derived","PartitionKey":"a","Data":""}`)
@@ -113,7 +113,7 @@ func TestServe_triggerGivesUp(t *testing.T) {
 	s.putAll("orders", "bad")
 	document := <-failed
 	assert.Contains(t, document, `"condition":"RetryAttemptsExhausted","approximateInvokeCount":1`)
-	assert.Contains(t, document, `"batchSize":1,"streamArn":"arn:aws:kinesis:us-east-1:000000000000:stream/orders"`)
+	assert.Contains(t, document, `"batchSize":1,"streamArn":"arn:aws:kinesis:eu-west-1:000000000000:stream/orders"`)
 	status, errs := s.stop()
 	require.Zero(t, status, errs)
 	assert.Contains(t, errs, "500 Internal Server Error")

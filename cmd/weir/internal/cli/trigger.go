@@ -177,6 +177,9 @@ func (f *triggerFlags) run(c *cobra.Command, name string, args []string) (err er
 	if err := f.name(stream.Name(), config.Settings); err != nil {
 		return err
 	}
+	if err := setSource(ctx, &config.Settings, stream.Stream); err != nil {
+		return fmt.Errorf("--event-source-arn is needed: %w", err)
+	}
 	store, err := f.store.Open(ctx, f.group)
 	if err != nil {
 		return err
@@ -222,6 +225,17 @@ func (f *triggerFlags) name(stream string, s eventsource.Settings) error {
 		return usage.Errorf("--group is needed: %w", err)
 	}
 	return nil
+}
+
+// setSource sets the ARN of the source, if it is not set and the stream has one.
+func setSource(ctx context.Context, s *eventsource.Settings, stream client.Stream) (err error) {
+	named, ok := stream.(interface {
+		StreamARN(context.Context) (string, error)
+	})
+	if ok && s.EventSourceArn == "" {
+		s.EventSourceArn, err = named.StreamARN(ctx)
+	}
+	return err
 }
 
 // worker says how the group works.

@@ -136,6 +136,23 @@ func TestTrigger_overAnEndpoint(t *testing.T) {
 	assert.ElementsMatch(t, all20(), f.texts())
 }
 
+// What is given up can be read again by the ARN and the numbers that are told.
+func TestTrigger_namesTheStream(t *testing.T) {
+	s := startServe(t, nil, "--stream", "orders", "--delay", "0s", "--limits", "none", "--region", "eu-west-1")
+	s.putAll("orders", "bad")
+	f, failed := newInvoked(t), filepath.Join(t.TempDir(), "failed.jsonl")
+	f.answer = func(w http.ResponseWriter, _ []string) { w.WriteHeader(http.StatusInternalServerError) }
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	errs := &stopWhen{text: "records given up", stop: cancel}
+	status := cli.Run(ctx, []string{"trigger", "orders", "--endpoint", s.url, "--region", "eu-west-1", "--url", f.url, "--store", t.TempDir(),
+		"--maximum-retry-attempts", "0", "--on-failure", failed}, noEnv, strings.NewReader(""), io.Discard, errs)
+	require.Zero(t, status, errs)
+	text, err := os.ReadFile(failed)
+	require.NoError(t, err)
+	assert.Contains(t, string(text), fmt.Sprintf(`"streamArn":%q`, s.summary("orders")["StreamARN"]))
+}
+
 // If the source is a registered consumer the stream is read as that.
 func TestTrigger_asAConsumer(t *testing.T) {
 	s := startServe(t, nil, "--stream", "orders", "--delay", "0s", "--limits", "none", "--log", "text")

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/aws/account"
 	"github.com/weirstream/weir/aws/kinesisserver"
 	"github.com/weirstream/weir/client"
 	"github.com/weirstream/weir/cmd/weir/internal/trigger"
@@ -52,6 +53,19 @@ func (t *triggers) stream(name string) *weir.Stream {
 		return nil
 	}
 	return a.Stream(name)
+}
+
+// arn returns the ARN of the stream of a name; nothing if there is none now.
+func (t *triggers) arn(ctx context.Context, name string) string {
+	a, err := t.accounts.Account("", "")
+	if err != nil {
+		return ""
+	}
+	d, err := a.DescribeStreamSummary(ctx, &account.DescribeStreamSummaryInput{StreamName: &name})
+	if err != nil {
+		return ""
+	}
+	return d.StreamDescriptionSummary.StreamARN
 }
 
 // start begins with a trigger, until ctx ends.
@@ -103,6 +117,9 @@ func (t *triggers) run(ctx context.Context, tr Trigger, s *weir.Stream) error {
 		return err
 	}
 	config := tr.Source
+	if arn := &config.Settings.EventSourceArn; *arn == "" {
+		*arn = t.arn(ctx, tr.Stream)
+	}
 	config.Group = consumer.Config{
 		Name: group, Streams: []client.Stream{client.Embedded(s)}, Store: store, Logger: tr.Logger,
 		Failover: triggerFailover, Patience: max(t.drain, triggerFailover), Expired: consumer.ContinueExpired,

@@ -44,7 +44,7 @@ var settings = []struct {
 	usage       string
 }{
 	{"function-name", "FunctionName", text, "`NAME` or ARN of the function, for failure documents and for the group (default function)"},
-	{"event-source-arn", "EventSourceArn", text, "`ARN` that events give as their source, and that of a consumer to read as; one is made of the stream's name"},
+	{"event-source-arn", "EventSourceArn", text, "`ARN` that events give as their source, and that of a consumer to read as; else the stream's"},
 	{"starting-position", "StartingPosition", text, "where shards begin that the group does not know: TRIM_HORIZON, LATEST or AT_TIMESTAMP (default TRIM_HORIZON)"},
 	{"starting-position-timestamp", "StartingPositionTimestamp", moment, "the `TIME` of AT_TIMESTAMP: Unix seconds, or such as 2026-03-02T09:00:00Z"},
 	{"batch-size", "BatchSize", number, "`N` records of a batch at most: 1 to 10000 (default 100)"},
