@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/client"
@@ -75,13 +76,16 @@ func appendLine(to *os.File, text []byte) error {
 
 // ToHTTP returns a destination that posts failures, as application/json. An
 // answer of 200 to 299 takes one, but not if a redirect, which the client
-// follows, has made another request of the POST, without the failure. A nil
-// client is [http.DefaultClient].
+// follows, has made another request of the POST, without the failure. What has
+// no answer after a minute is delivered again. A nil client is
+// [http.DefaultClient].
 func ToHTTP(url string, client *http.Client, form Form) Destination {
 	if client == nil {
 		client = http.DefaultClient
 	}
 	return DestinationFunc(func(ctx context.Context, f *Failure) error {
+		ctx, cancel := context.WithTimeout(ctx, deliverWithin)
+		defer cancel()
 		request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(f.Document(form)))
 		if err != nil {
 			return err
@@ -102,6 +106,10 @@ func ToHTTP(url string, client *http.Client, form Form) Destination {
 		return nil
 	})
 }
+
+// deliverWithin is how long one delivery may take: a server that is silent is
+// not to hold a lane for as long as its connection lasts.
+const deliverWithin = time.Minute
 
 // ToStream returns a destination that puts failures into a stream, with the
 // shard's id as their partition key. One that is larger than 1 MiB with its

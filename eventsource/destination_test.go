@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -107,6 +109,23 @@ func TestToHTTP_postsTheDocument(t *testing.T) {
 	cancel()
 	assert.ErrorIs(t, to.Deliver(ctx, f), context.Canceled)
 	assert.Error(t, eventsource.ToHTTP("::", nil, eventsource.QueueForm).Deliver(t.Context(), f))
+}
+
+// silent is a transport to a server that says nothing.
+type silent struct{}
+
+func (silent) RoundTrip(r *http.Request) (*http.Response, error) {
+	<-r.Context().Done()
+	return nil, r.Context().Err()
+}
+
+func TestToHTTP_doesNotWaitForever(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		to := eventsource.ToHTTP("http://queue/", &http.Client{Transport: silent{}}, eventsource.QueueForm)
+		assert.ErrorIs(t, to.Deliver(t.Context(), failure("{}")), context.DeadlineExceeded)
+		assert.Equal(t, time.Minute, time.Since(began))
+	})
 }
 
 func TestToStream_putsTheDocument(t *testing.T) {
