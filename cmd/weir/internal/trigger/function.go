@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -147,14 +148,20 @@ func Limit(f eventsource.Function, concurrency int, timeout time.Duration) event
 	}
 }
 
+// refusals are what says that no function was begun: that there is none at the
+// URL, that it may not be called, or not now.
+var refusals = []int{
+	http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusTooManyRequests, http.StatusServiceUnavailable,
+}
+
 func checkResponse(r *http.Response, answer []byte) error {
 	status := r.StatusCode
 	busy := status == http.StatusBadRequest && len(answer) == 0 && strings.HasSuffix(r.Request.URL.Path, emulated)
 	switch {
 	case busy:
 		return notStarted(errors.New("400 Bad Request, which is what the emulator says while it is at work"))
-	case status == http.StatusTooManyRequests, status == http.StatusServiceUnavailable:
-		return notStarted(errors.New(r.Status))
+	case slices.Contains(refusals, status):
+		return notStarted(fmt.Errorf("%s: %s", r.Status, brief(answer)))
 	case status < 200 || status > 299:
 		return fmt.Errorf("%s: %s", r.Status, brief(answer))
 	case r.Header.Get("X-Amz-Function-Error") != "":
