@@ -7,6 +7,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/weirstream/weir/internal/clock"
@@ -190,6 +191,7 @@ func (c *StorageCheck) repair(discard bool) (kept []string, err error) {
 func newReplay(c Config) *replay {
 	r := &replay{config: c.withDefaults(), shards: make(map[ShardID]*replayed)}
 	r.kind = shardKind{limits: r.config.Limits, window: int64(r.config.MetricsWindow / time.Second)}
+	r.kind.log.Aggregated = new(atomic.Bool)
 	return r
 }
 

@@ -582,6 +582,7 @@ func (r *replay) stream(c Config, lost bool) (*Stream, error) {
 	if err := l.begin(c); err != nil {
 		return nil, err
 	}
+	l.s.aggregated = r.kind.log.Aggregated
 	for _, sh := range l.shards {
 		l.s.countShard(sh)
 	}

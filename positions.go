@@ -257,6 +257,14 @@ func (r *Reader) lostLocked(now clock.Instant) int64 {
 	return lost
 }
 
+// MayAggregate reports whether any record of the stream may be an aggregate of
+// the Kinesis Producer Library, by its first bytes. False is a promise about
+// all that the reader has returned: nobody need look at them. The stream has
+// looked when they were put, so it costs an atomic load.
+func (r *Reader) MayAggregate() bool {
+	return r != nil && r.stream != nil && r.stream.aggregated.Load()
+}
+
 // resume continues at positions.
 func (r *Reader) resume(p Positions, routes *routing, horizonMs int64) error {
 	places, err := r.stream.locatePositions(p, routes, horizonMs)

@@ -237,16 +237,15 @@ type Stream struct {
 	// their numbers are none that an earlier stream or a lost run gave out.
 	opensAfter uint64
 
-	waiting wait.List // readers of several shards
-	// resharded is woken when shards were closed: those who wait for their quota
-	// move on.
-	resharded wait.List
-	history   seconds.History
-	marking   sync.Mutex // guards writes to marks; taken after a shard's mutex
-	marks     seconds.Marks
-	batches   sync.Pool // *batch
-	readers   readerSet
-	fanOut    fanOut
+	waiting    wait.List // readers of several shards
+	resharded  wait.List // woken when shards were closed: a wait for quota moves on
+	history    seconds.History
+	marking    sync.Mutex // guards writes to marks; taken after a shard's mutex
+	marks      seconds.Marks
+	batches    sync.Pool // *batch
+	readers    readerSet
+	fanOut     fanOut
+	aggregated *atomic.Bool // an aggregate may have been put; immutable pointer
 }
 
 // A keeper keeps on disk what a stream is told, before it shows. Records are
@@ -333,7 +332,7 @@ const (
 // newStream returns a stream of a configuration that was checked, whose memory
 // is counted.
 func newStream(name string, c Config) *Stream {
-	s := &Stream{name: name, clock: c.Now, limits: c.Limits, config: c}
+	s := &Stream{name: name, clock: c.Now, limits: c.Limits, config: c, aggregated: new(atomic.Bool)}
 	s.created = s.now()
 	s.full = memoryBound{max: c.MaxBytes, policy: c.WhenFull}
 	s.retains.Store(int64(c.Retention))
@@ -381,7 +380,7 @@ func (s *Stream) shardKind() shardKind {
 	}
 	return shardKind{
 		limits: s.limits, large: s.recordBytes.Load() > mib, window: s.history.Window(),
-		grown: s.history.Grown, log: shardlog.Options{Hollow: c.Hollow, Memory: c.Memory, BlockBytes: c.blockBytes(n)},
+		grown: s.history.Grown, log: shardlog.Options{Hollow: c.Hollow, Memory: c.Memory, BlockBytes: c.blockBytes(n), Aggregated: s.aggregated},
 	}
 }
 

@@ -19,7 +19,11 @@
 // records itself ([weir.DistributeAuto]) has no use for aggregates.
 package aggregate
 
-import "crypto/md5"
+import (
+	"crypto/md5"
+
+	"github.com/weirstream/weir/internal/shardlog"
+)
 
 // OverheadBytes is what an aggregate has beside its message: the magic before
 // and the MD5 behind it.
@@ -29,7 +33,7 @@ const OverheadBytes = len(magic) + md5.Size
 // decides the shard. It is the Kinesis Producer Library's.
 const OuterKey = "a"
 
-const magic = "\xf3\x89\x9a\xc2"
+const magic = shardlog.AggregateMagic
 
 // May reports whether data may be an aggregate, by its first four bytes and its
 // length; a [Decoder] knows.

@@ -32,6 +32,17 @@ type Options struct {
 	// Memory counts what blocks take. Nil means that nobody does. It is called
 	// with the writers' lock held.
 	Memory Memory
+	// Aggregated is set before a record is published that may be an aggregate of
+	// the Kinesis Producer Library. Nil means that nobody asks. Of a hollow log it
+	// is never set.
+	Aggregated *atomic.Bool
+}
+
+// note notes that data is appended.
+func (o *Options) note(data []byte) {
+	if MayAggregate(data) && o.Aggregated != nil && !o.Aggregated.Load() {
+		o.Aggregated.Store(true)
+	}
 }
 
 // A Memory counts bytes for a bound.
@@ -149,6 +160,7 @@ func (l *Log) Append(key string, data []byte, ms int64) uint64 {
 		l.active.writeHollow(l.n, 1, len(key), size, ms)
 	} else {
 		l.active.write(l.n, key, data, ms)
+		l.options.note(data)
 	}
 	i := l.next
 	l.n++
@@ -163,6 +175,9 @@ const CopiesAtOnce = 1 << 20
 // the first.
 func (l *Log) AppendCopies(key string, data []byte, ms int64, n int) uint64 {
 	i, size := l.next, len(key)+len(data)
+	if !l.options.Hollow {
+		l.options.note(data)
+	}
 	for n > 0 {
 		k := min(n, l.active.room(l.n, size, ms))
 		if k == 0 {

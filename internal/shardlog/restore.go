@@ -181,6 +181,9 @@ func (r *Restorer) Block(h BlockHead, arena []byte) error {
 	if err := b.check(int(h.Count), r.state.LastMs); err != nil {
 		return err
 	}
+	if !b.hollow {
+		b.note(int(h.Count), &l.options)
+	}
 	if old := l.active; l.ring.n > 0 {
 		old.next.Store(b)
 	}
@@ -267,4 +270,12 @@ func (b *Block) check(n int, lastMs int64) error {
 		return errors.New("a block has bytes without a record")
 	}
 	return nil
+}
+
+// note notes the data of n records.
+func (b *Block) note(n int, o *Options) {
+	for i := range n {
+		h := b.Header(i)
+		o.note(b.Data(b.Start(i)+h.KeyLen(), h.End()))
+	}
 }
