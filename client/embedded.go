@@ -183,6 +183,9 @@ func (r *pushed) Next(ctx context.Context) (weir.Batch, error) {
 	return r.reader.Next(ctx)
 }
 
+// MayAggregate reports whether a record may be an aggregate.
+func (r *pushed) MayAggregate() bool { return r.reader.MayAggregate() }
+
 // Lost returns how many records had gone before the reader came to them.
 func (r *pushed) Lost() int64 { return r.reader.Lost() }
 

@@ -80,8 +80,17 @@ func (sh *shard) callExpand(within weir.HashKeyRange, list []weir.Record) (recor
 	return records, subs, err
 }
 
+// A sighted reader knows whether what it has returned may hold an aggregate,
+// because that was looked at when it was put. Looking at each record again is
+// most of what a group would cost: it fetches data from memory that the handler
+// may not want.
+type sighted interface{ MayAggregate() bool }
+
 // takeApart returns the user records in those of a span.
 func (sh *shard) takeApart(s span) span {
+	if sh.sighted != nil && !sh.sighted.MayAggregate() {
+		return s
+	}
 	aggregated := false
 	for i := range s.records {
 		aggregated = aggregated || aggregate.May(s.records[i].Data)

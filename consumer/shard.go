@@ -34,6 +34,7 @@ type shard struct {
 	progress *Progress
 
 	unpacking *unpacking // nil until there is an aggregate
+	sighted   sighted    // nil if the reader does not know
 
 	saving   atomic.Bool  // the keeper has its row written
 	working  atomic.Int64 // since when the handler works, on the group's clock; 0 if it does not
@@ -174,6 +175,7 @@ func (sh *shard) open() (r client.Reader, skip place, err error) {
 	if r, err = sh.source.stream.Read(sh.ctx, sh.id, from, sh.g.config.Reading); err != nil {
 		return nil, skip, err
 	}
+	sh.sighted, _ = r.(sighted)
 	sh.mu.Lock()
 	sh.reader, sh.lost = r, 0
 	sh.mu.Unlock()

@@ -29,7 +29,7 @@ func groupGoals() []goal {
 		}
 	}
 	return []goal{
-		{"G1", "group, records left whole, handler that does nothing ÷ Reader, a backlog", 1.5, 1.1, false, func(tb testing.TB) sample {
+		{"G1", "group, handler that does nothing ÷ Reader, a backlog", 1.5, 1.1, false, func(tb testing.TB) sample {
 			s := filledStream(tb, backlog)
 			return ratios(groupWork(tb, s, backlog), backlogWork(tb, s, backlog))
 		}},
@@ -56,7 +56,7 @@ func groupGoals() []goal {
 
 // groupOf returns a group of one worker that reads a stream from its beginning.
 func groupOf(tb testing.TB, s *weir.Stream, store lease.Store, h consumer.Handler) *consumer.Group {
-	g, err := consumer.New(consumer.Config{Name: "goals", Streams: []client.Stream{client.Embedded(s)}, Store: store, Handler: h, Expand: consumer.Raw})
+	g, err := consumer.New(consumer.Config{Name: "goals", Streams: []client.Stream{client.Embedded(s)}, Store: store, Handler: h})
 	if err != nil {
 		tb.Fatal(err)
 	}
