@@ -268,14 +268,11 @@ func (m *machine) takeOut(empty []*record) []*record {
 	return list
 }
 
-// told takes back records whose outcomes were told.
-func (m *machine) told(list []*record) {
-	for _, r := range list {
-		m.held--
-		m.bytes -= int64(r.size)
-		r.forget()
-		m.free = append(m.free, r)
-	}
+// told takes back records whose outcomes were told, and which were forgotten.
+func (m *machine) told(list []*record, size int64) {
+	m.held -= len(list)
+	m.bytes -= size
+	m.free = append(m.free, list...)
 }
 
 // end fails whatever is not part of a call under way, and of that what does not

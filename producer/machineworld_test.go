@@ -252,7 +252,7 @@ func (w *world) step() (at time.Duration) {
 		for _, r := range list {
 			r.done(r.outcome())
 		}
-		w.m.told(list)
+		takeBack(w.m, list)
 		if b == nil {
 			if w.m.wantsShards(w.now) {
 				continue

@@ -17,7 +17,9 @@ type Outcome struct {
 	Sub        int
 	// Err is nil if the record is stored, else an [*Error].
 	Err error
-	// Took is how long it was from the put to the outcome.
+	// Took is how long it was from the put to the outcome. Of a burst, in which
+	// records come a microsecond after each other, it is exact to some of those; of
+	// the record in which a burst ends, to a millisecond.
 	Took time.Duration
 	// Attempts are the calls that had the record, the first one first: those that
 	// failed, of many the first three and the last, and the one that succeeded.

@@ -40,6 +40,7 @@ type Producer struct {
 	short   bool           // there is too little for the first of them
 	crowded map[*lane]bool // those of which waiters have to wait for their shard
 	flushes []*flush
+	stamps  stamps
 	closed  bool          // nothing is taken in any more
 	ending  bool          // nothing is begun any more
 	over    chan struct{} // closed when Close is done
@@ -144,8 +145,8 @@ func (p *Producer) PutAsync(ctx context.Context, e weir.Entry, done func(Outcome
 			hash = weir.HashPartitionKey(e.PartitionKey)
 		}
 	}
-	now := p.now()
 	p.mu.Lock()
+	now := p.stamp()
 	size := p.m.sizeOf(&e)
 	if p.closed || p.mustWait(hash, size) {
 		if err := p.waitForRoom(ctx, hash, size); err != nil { // it lets go of the mutex
@@ -382,17 +383,20 @@ func (p *Producer) tell(list []*record) {
 	if len(list) == 0 {
 		return
 	}
+	var size int64
 	for _, r := range list {
 		if r.done != nil {
 			r.done(r.outcome())
 		}
+		size += int64(r.size)
+		r.forget()
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, f := range p.flushes {
 		f.count(list)
 	}
-	p.m.told(list)
+	p.m.told(list, size)
 	p.endFlushes()
 	p.giveRoom()
 }
@@ -527,6 +531,7 @@ func (p *Producer) Close(ctx context.Context) error {
 	if p.timer != nil {
 		p.timer.Stop()
 	}
+	p.stamps.stop()
 	p.mu.Unlock()
 	p.stop(weir.ErrClosed)
 	p.work.Wait()

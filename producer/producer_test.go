@@ -56,6 +56,36 @@ func TestProducer_batchesWhatComesMeanwhile(t *testing.T) {
 	})
 }
 
+// Of a burst not each record has a reading of the clock of its own; what comes
+// after it has, and none is older than a millisecond.
+func TestProducer_knowsWhenRecordsCame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hang := make(chan struct{})
+		s := &flaky{Stream: client.Embedded(free(t, 1)), hook: func(context.Context, int, []weir.Entry) ([]weir.PutResult, error, bool) {
+			<-hang
+			return nil, nil, false
+		}}
+		p := newProducer(t, producer.Config{Stream: s, Linger: -1, Calls: 1, Rate: -1, Timeout: -1})
+		begin := time.Now()
+		var came []time.Duration
+		var took [70]time.Duration
+		for i := range took {
+			if i >= 60 {
+				time.Sleep(2 * time.Millisecond)
+			}
+			came = append(came, time.Since(begin))
+			require.NoError(t, p.PutAsync(t.Context(), entry("k", fmt.Sprint(i)), func(o producer.Outcome) { took[i] = o.Took }))
+		}
+		time.Sleep(time.Second)
+		close(hang)
+		require.NoError(t, p.Flush(t.Context()))
+		end := time.Since(begin)
+		for i := range took {
+			assert.Equal(t, end-came[i], took[i], "record %d", i)
+		}
+	})
+}
+
 // Records of many goroutines, over splits and merges: all are there once, and
 // those of each goroutine in their order.
 func TestProducer_overReshards(t *testing.T) {
