@@ -71,13 +71,28 @@ func (w *Int) Parse(s string) bool {
 	if s == "" || s[0] == '0' && len(s) > 1 || len(s) > Digits {
 		return false
 	}
-	for i := range len(s) {
-		digit := uint64(s[i] - '0')
-		if digit > 9 || !w.mulAdd(10, digit) {
+	// The first chunk has what is left over, so that all others are full.
+	n := (len(s)-1)%chunkDigits + 1
+	for scale := uint64(1); s != ""; scale, n = chunk, chunkDigits {
+		v, ok := digits(s[:n])
+		if !ok || !w.mulAdd(scale, v) {
 			return false
 		}
+		s = s[n:]
 	}
 	return true
+}
+
+// digits returns what up to 19 digits say, and whether they are digits.
+func digits(s string) (v uint64, ok bool) {
+	for i := range len(s) {
+		digit := uint64(s[i] - '0')
+		if digit > 9 {
+			return 0, false
+		}
+		v = v*10 + digit
+	}
+	return v, true
 }
 
 // mulAdd sets w to w*m + a and reports whether that fits.
