@@ -135,8 +135,11 @@ func (s *Stream) PutRecords(ctx context.Context, entries []weir.Entry) ([]weir.P
 			records[i].ExplicitHashKey = aws.String(k.String())
 		}
 	}
-	out, err := s.client.PutRecords(ctx, &kinesis.PutRecordsInput{StreamName: &s.name, Records: records})
-	if err != nil {
+	body := new(putBody)
+	out, err := s.client.PutRecords(context.WithValue(ctx, bodyKey{}, body), &kinesis.PutRecordsInput{StreamName: &s.name, Records: records})
+	if err == nil {
+		body.recycle()
+	} else {
 		return nil, s.putRefused(ctx, fmt.Sprintf("put %d records", len(entries)), err)
 	}
 	if len(out.Records) != len(entries) {

@@ -1,7 +1,6 @@
 package kinesisclient
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -9,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
@@ -40,9 +40,12 @@ func (p fastPuts) SerializeRequest(ctx context.Context, schema *smithy.Operation
 	if err := p.ClientProtocol.SerializeRequest(ctx, schema, &kinesis.PutRecordsInput{}, r); err != nil {
 		return err
 	}
-	// The body is not used again: the transport may still read it when the call
-	// is over.
-	full, err := r.SetStream(bytes.NewReader(putsBody(puts)))
+	body, _ := ctx.Value(bodyKey{}).(*putBody)
+	if body == nil {
+		body = new(putBody)
+	}
+	body.write(puts)
+	full, err := r.SetStream(body)
 	if err != nil {
 		return err
 	}
@@ -50,8 +53,9 @@ func (p fastPuts) SerializeRequest(ctx context.Context, schema *smithy.Operation
 	return nil
 }
 
-// putsBody returns the body of a request.
-func putsBody(in *kinesis.PutRecordsInput) []byte {
+// appendPuts appends the body of a request to b, or to a new slice where it
+// has no room.
+func appendPuts(b []byte, in *kinesis.PutRecordsInput) []byte {
 	const around = len(`{"Data":"","PartitionKey":"","ExplicitHashKey":""},`)
 	size := len(`{"Records":[],"StreamName":""}`) + len(*in.StreamName)
 	for i := range in.Records {
@@ -63,7 +67,10 @@ func putsBody(in *kinesis.PutRecordsInput) []byte {
 			}
 		}
 	}
-	b := append(make([]byte, 0, size), `{"Records":[`...)
+	if cap(b)-len(b) < size {
+		b = append(make([]byte, 0, len(b)+size), b...)
+	}
+	b = append(b, `{"Records":[`...)
 	for i := range in.Records {
 		r := &in.Records[i]
 		if i > 0 {
@@ -87,7 +94,7 @@ func appendMember(b []byte, name string, text *string) []byte {
 		return b
 	}
 	b = append(b, name...)
-	if s := *text; isPlain(s) && utf8.ValidString(s) {
+	if s := *text; isPlain(s) {
 		b = append(b, '"')
 		b = append(b, s...)
 		return append(b, '"')
@@ -98,12 +105,27 @@ func appendMember(b []byte, name string, text *string) []byte {
 
 // isPlain reports whether JSON has a text as it is.
 func isPlain(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; c < ' ' || c == '"' || c == '\\' {
-			return false
-		}
+	i, odd := 0, uint64(0)
+	for ; i+8 <= len(s); i += 8 {
+		odd |= oddBytes(uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 |
+			uint64(s[i+4])<<32 | uint64(s[i+5])<<40 | uint64(s[i+6])<<48 | uint64(s[i+7])<<56)
 	}
-	return true
+	for ; i < len(s); i++ {
+		odd |= oddBytes(uint64(s[i])) & 0x80
+	}
+	if odd == 0 {
+		return true
+	}
+	return !strings.ContainsFunc(s, func(c rune) bool { return c < ' ' || c == '"' || c == '\\' }) && utf8.ValidString(s)
+}
+
+// oddBytes is not zero if one of eight bytes is a control character, a quotation
+// mark, a backslash, or beyond ASCII.
+func oddBytes(eight uint64) uint64 {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	quotes, backslashes := eight^ones*'"', eight^ones*'\\'
+	// A byte below n borrows from its highest bit; a false alarm is looked into.
+	return (eight | eight - ones*' ' | quotes - ones | backslashes - ones) & highs
 }
 
 // DeserializeResponse reads an answer.
@@ -116,7 +138,10 @@ func (p fastPuts) DeserializeResponse(ctx context.Context, schema *smithy.Operat
 	if r.ContentLength > 0 && r.ContentLength < 1<<20 { // a length is a claim
 		text.Grow(int(r.ContentLength))
 	}
-	if _, err := io.Copy(&text, r.Body); err != nil {
+	buf := copyBuffers.Get().(*[32 << 10]byte)
+	_, err := io.CopyBuffer(&text, r.Body, buf[:])
+	copyBuffers.Put(buf)
+	if err != nil {
 		return &smithy.DeserializationError{Err: err}
 	}
 	a := answer{rest: text.String()}
@@ -130,6 +155,9 @@ func (p fastPuts) DeserializeResponse(ctx context.Context, schema *smithy.Operat
 	}{strings.NewReader(text.String()), r.Body}
 	return p.ClientProtocol.DeserializeResponse(ctx, schema, registry, r, out)
 }
+
+// copyBuffers are *[32 << 10]byte: an answer is read by way of one.
+var copyBuffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
 
 // An answer is an answer to PutRecords that is read as far as rest. It is odd if
 // there is anything that answers do not have.
@@ -240,7 +268,7 @@ func (a *answer) text() string {
 		return ""
 	}
 	end := strings.IndexByte(a.rest, '"')
-	if end < 0 || !isPlain(a.rest[:end]) || !utf8.ValidString(a.rest[:end]) {
+	if end < 0 || !isPlain(a.rest[:end]) {
 		a.odd = true
 		return ""
 	}

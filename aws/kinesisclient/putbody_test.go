@@ -1,0 +1,53 @@
+package kinesisclient
+
+import (
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func putsOf(key string) *kinesis.PutRecordsInput {
+	return &kinesis.PutRecordsInput{StreamName: aws.String("orders"), Records: []types.PutRecordsRequestEntry{
+		{PartitionKey: aws.String(strings.Repeat(key, 200)), Data: []byte("data")}}}
+}
+
+// The memory of a body is used again, but not while somebody may read it.
+func TestPutBody_leavesAloneWhatIsStillRead(t *testing.T) {
+	for i := range 100 {
+		var signed, sent strings.Builder
+		b := new(putBody)
+		b.write(putsOf("a"))
+		_, err := io.Copy(&signed, b)
+		require.NoError(t, err)
+		_, err = b.Seek(0, io.SeekStart)
+		require.NoError(t, err)
+		_, err = io.CopyN(&sent, b, 100)
+		require.NoError(t, err)
+		if i%2 == 0 { // the call is over; else another attempt
+			b.recycle()
+		} else {
+			_, err = b.Seek(0, io.SeekStart)
+			require.NoError(t, err)
+			sent.Reset()
+		}
+		c := new(putBody)
+		c.write(putsOf("b"))
+		_, err = io.Copy(&sent, struct{ io.Reader }{b})
+		require.NoError(t, err)
+		require.Equal(t, signed.String(), sent.String())
+		b.recycle()
+		d := new(putBody)
+		d.write(putsOf("c"))
+		var other strings.Builder
+		_, err = io.Copy(&other, c)
+		require.NoError(t, err)
+		assert.Contains(t, other.String(), strings.Repeat("b", 200))
+		c.recycle()
+	}
+}
