@@ -51,3 +51,20 @@ func TestPutBody_leavesAloneWhatIsStillRead(t *testing.T) {
 		c.recycle()
 	}
 }
+
+// A text is plain if each of its bytes is, wherever that stands.
+func TestIsPlain_looksAtEachByte(t *testing.T) {
+	for length := range 20 {
+		assert.True(t, isPlain(strings.Repeat("~", length)))
+		for at := range length {
+			for c := range 256 {
+				text := strings.Repeat("a", at) + string([]byte{byte(c)}) + strings.Repeat(" ", length-at-1)
+				plain := c >= ' ' && c != '"' && c != '\\' && c < 0x80
+				require.Equal(t, plain, isPlain(text), "%q", text)
+			}
+		}
+	}
+	assert.True(t, isPlain("a key with é and 鍵"))
+	assert.False(t, isPlain("a key with é and \xff"))
+	assert.False(t, isPlain("é\n"))
+}

@@ -125,7 +125,7 @@ func oddBytes(eight uint64) uint64 {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
 	quotes, backslashes := eight^ones*'"', eight^ones*'\\'
 	// A byte below n borrows from its highest bit; a false alarm is looked into.
-	return (eight | eight - ones*' ' | quotes - ones | backslashes - ones) & highs
+	return (eight | (eight - ones*' ') | (quotes - ones) | (backslashes - ones)) & highs
 }
 
 // DeserializeResponse reads an answer.
