@@ -19,6 +19,7 @@ var house = rules{
 		"internal/goals":       "a test: it measures the engine",
 	},
 	aboveRoot: map[string]string{
+		"delivery":     "what it delivers are records, named by their numbers",
 		"eventsource":  "its words are those of the engine, as the consumer's are",
 		"consumer":     "its words are those of the engine: records, shards, positions",
 		"aggregate":    "what it packs are entries, and its hash keys are those of shards",
