@@ -2,6 +2,8 @@ package consumer
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 
 	"github.com/weirstream/weir"
@@ -62,6 +64,22 @@ func (p *Progress) Done(number weir.SequenceNumber, sub uint64, state []byte) er
 		sh.g.hurry()
 	}
 	return nil
+}
+
+// Write writes what Done said last, if that is not written yet, and returns when
+// the store has it: for those who must know that what they do next is
+// remembered. An error that matches [ErrLeaseLost] says that the shard is not
+// the worker's any more; any other can pass, and nobody knows then whether it is
+// written.
+func (p *Progress) Write(ctx context.Context) error {
+	if !p.sh.unwritten() && !p.sh.isOver() {
+		return nil
+	}
+	err := p.sh.write(ctx, nil)
+	if errors.Is(err, errOver) {
+		return fmt.Errorf("%s %v: %w", p.Stream(), p.Shard(), ErrLeaseLost)
+	}
+	return err
 }
 
 // Drop says that what is not done will not be. The shard is given up at once,

@@ -147,3 +147,37 @@ func TestProgress_maySayItBeforeTheHandlerReturns(t *testing.T) {
 		assert.Equal(t, 2, calls)
 	})
 }
+
+// What was written by Write is in the store when it returns, and of a shard that
+// is another's it says so.
+func TestProgress_writeReturnsWhenTheStoreHasIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, store, b := newStream(t, "orders", 1), new(lease.Memory), new(beginner)
+		at, err := s.PutRecord(t.Context(), "k", []byte("k 1"))
+		require.NoError(t, err)
+		c := b.config(s, store)
+		c.CheckpointEvery = time.Hour
+		g := run(t, c)
+		await(t, "it", func() bool { return b.len() == 1 })
+		p := b.progress()
+		require.NoError(t, p.Done(at.SequenceNumber, 0, []byte("one")))
+		assert.Empty(t, leases(t, store)["shardId-000000000000"].State)
+		require.NoError(t, p.Write(t.Context()))
+		l := leases(t, store)["shardId-000000000000"]
+		assert.Equal(t, "one", string(l.State))
+		assert.Equal(t, at.SequenceNumber.String(), l.Checkpoint.Sequence)
+
+		require.NoError(t, p.Write(t.Context()))
+		assert.Equal(t, l.Counter, leases(t, store)["shardId-000000000000"].Counter, "nothing is written twice")
+
+		l.Owner, l.Switches = "somebody", l.Switches+1
+		_, err = store.Update(t.Context(), l)
+		require.NoError(t, err)
+		require.NoError(t, p.Done(weir.SequenceNumber{}, 0, []byte("two")))
+		require.ErrorIs(t, p.Write(t.Context()), consumer.ErrLeaseLost)
+		require.ErrorIs(t, p.Write(t.Context()), consumer.ErrLeaseLost)
+		assert.Equal(t, "one", string(leases(t, store)["shardId-000000000000"].State))
+		g.stop()
+		require.NoError(t, g.end())
+	})
+}
