@@ -1,0 +1,92 @@
+package delivery
+
+import "strings"
+
+// A kind is where an object goes.
+type kind byte
+
+const (
+	delivered kind = iota // to the sink
+	failed                // to the error output
+	backup                // to the backup of raw records
+)
+
+// A slot is what records have in common that may be in one object.
+type slot struct {
+	kind kind
+	// id is one partition's, unlike all others of the kind: the values of the
+	// keys that prefixes refer to, or the type of an error.
+	id string
+}
+
+// An item is a record on its way into an object.
+type item struct {
+	slot
+	// values are those of the keys that the prefix refers to.
+	values []string
+	record Record
+}
+
+// recordBytes is what a record in a buffer takes besides its data and key, about.
+const recordBytes = 160
+
+// size is what an item counts for in memory.
+func (it *item) size() int { return memoryOf(&it.record) }
+
+func memoryOf(r *Record) int { return recordBytes + len(r.Data) + len(r.PartitionKey) }
+
+// A buffer is an object that is still filled. What it has shares no memory with
+// the stream: views would keep all that is around them.
+type buffer struct {
+	slot
+	values  []string
+	records []Record
+	bytes   int // of data
+	memory  int
+	arena   []byte
+
+	serial uint64 // unlike those of all other buffers
+	order  uint64 // of the record of which its first item is
+	before place  // of the record before that
+	// until is where it was cut before, of a buffer that is filled again after a
+	// crash; else zero.
+	until place
+}
+
+// Arenas grow with what is in them, so that many small buffers take little.
+const (
+	smallestArena = 1 << 10
+	largestArena  = 256 << 10
+)
+
+// add takes a record in.
+func (b *buffer) add(r Record) {
+	r.Data = b.keep(r.Data)
+	r.PartitionKey = strings.Clone(r.PartitionKey)
+	b.records = append(b.records, r)
+	b.bytes += len(r.Data)
+	b.memory += memoryOf(&r)
+}
+
+// keep returns a copy of data.
+func (b *buffer) keep(data []byte) []byte {
+	if len(data) > cap(b.arena)-len(b.arena) {
+		if len(data) > largestArena/4 {
+			return append(make([]byte, 0, len(data)), data...)
+		}
+		b.arena = make([]byte, 0, max(len(data), min(largestArena, max(smallestArena, 2*cap(b.arena)))))
+	}
+	n := len(b.arena)
+	b.arena = append(b.arena, data...)
+	return b.arena[n:len(b.arena):len(b.arena)]
+}
+
+func (b *buffer) first() place { return b.records[0].place() }
+func (b *buffer) last() place  { return b.records[len(b.records)-1].place() }
+
+// A cut is an object's records, from the time when there is nothing to be added
+// to them until they are settled.
+type cut struct {
+	*buffer
+	entry *entry
+}
