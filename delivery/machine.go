@@ -248,25 +248,15 @@ func (m *machine) ready() []*cut {
 	return cuts
 }
 
-// plan puts a cut object into the plan. One that was in it before may have been
-// cut otherwise since.
+// plan puts a cut object into the plan, in place of what the life before had
+// planned for its records.
 func (m *machine) plan(c *cut) *entry {
 	e := &entry{slot: c.slot.digest(), first: c.first(), last: c.last()}
 	m.entries = slices.DeleteFunc(m.entries, func(old *entry) bool {
-		return old.slot == e.slot && !old.done && old.first.compare(e.last) <= 0 && e.first.compare(old.last) <= 0 && !m.rest(old, e)
+		return !old.done && old.slot == e.slot && old.first.compare(e.last) <= 0 && e.first.compare(old.last) <= 0
 	})
 	m.entries = append(m.entries, e)
 	return e
-}
-
-// rest makes of an entry of the life before what is left of it behind one that
-// was cut earlier, and reports whether there is anything.
-func (m *machine) rest(old, e *entry) bool {
-	if old.last.compare(e.last) <= 0 {
-		return false
-	}
-	old.first = place{e.last.number, e.last.sub, e.last.part + 1}
-	return true
 }
 
 // settle takes in that an object is delivered, and that what was in it need not
