@@ -220,7 +220,7 @@ func (m *machine) cutLargest() {
 func (m *machine) crowded() bool {
 	most := m.rules.entries
 	if m.recalled != nil {
-		most *= 3
+		most *= 2
 	}
 	return len(m.entries)+len(m.fresh)+len(m.open) >= most
 }

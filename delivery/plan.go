@@ -29,11 +29,11 @@ func (s slot) digest() digest {
 	return digest(sum[:])
 }
 
-// A plan is held to planEntries, and may have somewhat more while one of the
-// life before is read again. An entry takes some 80 bytes, because numbers of a
-// shard begin alike; 173 at most.
+// A plan is held to planEntries and as many as there may be partitions, and may
+// have twice that while one of the life before is read again. An entry takes
+// some 80 bytes, because numbers of a shard begin alike: a lease keeps 3,000.
 const (
-	planEntries = 600
+	planEntries = 400
 	maxEntries  = 3000
 	planMark    = 'd'
 )

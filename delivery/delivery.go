@@ -1,0 +1,220 @@
+package delivery
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/consumer"
+)
+
+// A Delivery delivers a stream: it is one worker of the group that does. Make
+// one with [New]. All methods may be called by any number of goroutines at a
+// time.
+type Delivery struct {
+	config  Config
+	naming  naming
+	group   *consumer.Group
+	memory  memory
+	slots   chan struct{} // of as many places as objects may be delivered at a time
+	bodies  sync.Pool     // of *bytes.Buffer
+	counts  counters
+	running atomic.Bool
+
+	jobs sync.WaitGroup // all goroutines of runners
+
+	mu      sync.Mutex // guards what follows
+	runners map[weir.ShardID]*runner
+	stop    context.CancelFunc // of the run
+	errs    []error
+}
+
+// New returns a delivery. The error tells all that is wrong with the
+// configuration, and matches [weir.ErrInvalidArgument].
+func New(c Config) (*Delivery, error) {
+	c = c.withDefaults()
+	d := &Delivery{config: c, runners: make(map[weir.ShardID]*runner)}
+	var errs problems
+	c.check(&errs)
+	d.naming = c.naming(&errs)
+	if len(errs) == 0 {
+		g := c.Group
+		g.Handler, g.Begin = d.handle, d.begin
+		var err error
+		if d.group, err = consumer.New(g); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if err := errs.join(); err != nil {
+		return nil, fmt.Errorf("delivery: %w", err)
+	}
+	d.memory.most, d.memory.press = c.Memory, d.press
+	d.slots = make(chan struct{}, c.Deliveries)
+	d.bodies.New = func() any { return new(bytes.Buffer) }
+	return d, nil
+}
+
+// Run delivers until ctx ends. Then what is held is delivered, within
+// Group.Patience; what could not be comes again, here or to another worker. A
+// shard that ends is delivered to its end before its children begin.
+//
+// It returns what [consumer.Group.Run] returns, before that what a sink that is
+// a [Checker] says, and an error if a shard's state was kept by something else
+// than a delivery. Every goroutine has ended by then, but those of sinks that do
+// not return though their context has ended: these are named by a
+// [*consumer.StuckError].
+func (d *Delivery) Run(ctx context.Context) error {
+	if ctx == nil {
+		return fmt.Errorf("delivery: %w", &weir.ArgumentError{Field: "context", Reason: "is nil"})
+	}
+	if !d.running.CompareAndSwap(false, true) {
+		return consumer.ErrRunning
+	}
+	defer d.running.Store(false)
+	if err := d.check(ctx); err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	d.mu.Lock()
+	d.stop, d.errs = stop, nil
+	d.mu.Unlock()
+	err := d.group.Run(ctx)
+	stuck := d.await()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return errors.Join(append([]error{err, stuck}, d.errs...)...)
+}
+
+// check asks the sinks whether they work.
+func (d *Delivery) check(ctx context.Context) error {
+	asked := make(map[string]Sink)
+	for _, of := range []struct {
+		field string
+		sink  Sink
+	}{{"Sink", d.config.Sink}, {"Errors", d.config.Errors}, {"Backup", d.config.Backup}} {
+		checker, can := of.sink.(Checker)
+		if !can {
+			continue
+		}
+		if of.field == "Errors" && sameSink(of.sink, asked["Sink"]) {
+			continue
+		}
+		asked[of.field] = of.sink
+		if err := checker.Check(ctx); err != nil {
+			return fmt.Errorf("delivery: %s: %w", of.field, err)
+		}
+	}
+	return nil
+}
+
+// sameSink compares two sinks of types that can be compared.
+func sameSink(a, b Sink) (same bool) {
+	defer func() { _ = recover() }() // of a type that cannot
+	return a == b
+}
+
+// await waits for the goroutines of all shards.
+func (d *Delivery) await() error {
+	done := make(chan struct{})
+	go func() {
+		d.jobs.Wait()
+		close(done)
+	}()
+	limit := time.NewTimer(max(d.config.Group.Failover, 10*time.Second))
+	defer limit.Stop()
+	select {
+	case <-done:
+		return nil
+	case <-limit.C:
+	}
+	stuck := &consumer.StuckError{Group: d.config.Group.Name}
+	for _, r := range d.shards() {
+		stuck.Shards = append(stuck.Shards, r.progress.Stream()+" "+r.progress.Shard().String())
+	}
+	return stuck
+}
+
+// fail ends the run.
+func (d *Delivery) fail(err error) {
+	d.mu.Lock()
+	d.errs = append(d.errs, err)
+	stop := d.stop
+	d.mu.Unlock()
+	stop()
+}
+
+// begin begins with a shard.
+func (d *Delivery) begin(ctx context.Context, p *consumer.Progress) {
+	plan, err := parsePlan(p.State())
+	r := newRunner(d, ctx, p, plan)
+	d.mu.Lock()
+	d.runners[p.Shard()] = r
+	d.mu.Unlock()
+	if err != nil {
+		r.halt()
+		p.Drop()
+		d.fail(fmt.Errorf("delivery: %s %v: %w", p.Stream(), p.Shard(), err))
+	}
+	d.jobs.Go(r.attend)
+}
+
+// gone takes in that the work on a shard has ended.
+func (d *Delivery) gone(r *runner) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if id := r.progress.Shard(); d.runners[id] == r {
+		delete(d.runners, id)
+	}
+}
+
+// handle takes the records of a shard.
+func (d *Delivery) handle(ctx context.Context, b *consumer.Batch) error {
+	d.mu.Lock()
+	r := d.runners[b.Shard]
+	d.mu.Unlock()
+	if r == nil || r.ctx != ctx { // the records are of a lease that is over
+		return errStopping
+	}
+	return r.offer(b)
+}
+
+// press makes all shards look whether they can give memory back.
+func (d *Delivery) press() {
+	for _, r := range d.shards() {
+		r.wakeUp()
+	}
+}
+
+func (d *Delivery) shards() (list []*runner) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, r := range d.runners {
+		list = append(list, r)
+	}
+	return list
+}
+
+// backoff returns how long to wait after so many failures before this one: at
+// least three quarters of the time that has doubled so often.
+func (d *Delivery) backoff(failed int) time.Duration {
+	wait := d.config.MaxBackoff
+	if failed < 40 && d.config.Backoff < wait>>failed {
+		wait = d.config.Backoff << failed
+	}
+	return wait - rand.N(wait/4+1)
+}
+
+func (d *Delivery) log() *slog.Logger {
+	if l := d.config.Group.Logger; l != nil {
+		return l
+	}
+	return slog.New(slog.DiscardHandler)
+}

@@ -1,0 +1,48 @@
+package delivery
+
+import (
+	"fmt"
+	"path"
+	"strings"
+	"time"
+)
+
+// A naming makes the names of objects.
+type naming struct {
+	prefixes
+	name   string // of the delivery
+	zone   *time.Location
+	ending string // of objects for the sink
+	raw    string // of raw records
+}
+
+// failureEnding is that of objects with what failed: JSON, one a line.
+const failureEnding = ".errors.jsonl"
+
+// object returns the name of an object, which begins with a record; failure is
+// the type of an error. No two objects have the same one: records differ in
+// their places, and what fails or is backed up has an ending of its own.
+func (n *naming) object(k kind, first *Record, keys []string, failure string) (name string, err error) {
+	at := fmt.Sprintf("%v-%v", first.ShardID(), first.SequenceNumber)
+	if first.Sub != 0 || first.Part != 0 {
+		at += fmt.Sprintf("-%d-%d", first.Sub, first.Part)
+	}
+	v := values{arrival: first.ArrivalTime.In(n.zone), failure: failure, keys: keys, seed: n.name + "/" + at}
+	p, ending := &n.good, n.ending
+	switch k {
+	case failed:
+		p, ending = &n.bad, failureEnding
+	case backup:
+		p, ending = &n.prefixes.raw, n.raw
+	}
+	before := p.evaluate(v)
+	if c := len([]rune(before)); c > MaxEvaluatedPrefix {
+		return "", fmt.Errorf("the prefix has %d characters here; up to %d are allowed", c, MaxEvaluatedPrefix)
+	}
+	return before + n.name + "-" + v.arrival.Format("2006-01-02-15-04-05") + "-" + at + ending, nil
+}
+
+// entry returns what an object is called within an archive.
+func entryName(name, extension string) string {
+	return strings.TrimSuffix(path.Base(name), extension)
+}

@@ -1,0 +1,337 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/weirstream/weir/consumer"
+)
+
+// errStopping says that a shard is given up before its end is processed.
+var errStopping = errors.New("the shard is given up")
+
+// A runner does what the machine of a shard says, for as long as the worker has
+// the shard. One goroutine takes records in, which is the group's; one attends
+// to time and plan; and each object that is delivered has one.
+type runner struct {
+	d        *Delivery
+	ctx      context.Context
+	progress *consumer.Progress
+	timer    *time.Timer
+	wake     chan struct{} // of one place: attend is to look
+	jobs     sync.WaitGroup
+
+	taking context.Context // ends when nothing is taken in any more
+	halted context.CancelCauseFunc
+
+	tail chan struct{} // closed when what a RecordSink got last is settled; for attend
+
+	mu      sync.Mutex // guards what follows
+	m       *machine
+	closed  bool
+	changed chan struct{} // made by who waits, closed when something is settled
+	behind  time.Duration
+	saved   place
+	version int // of the plan, counts changes
+	written int // the version that Done was told
+}
+
+func newRunner(d *Delivery, ctx context.Context, p *consumer.Progress, plan []*entry) *runner {
+	c := &d.config
+	count := c.Count
+	if count == 0 {
+		count = int(^uint(0) >> 1)
+	}
+	r := &runner{d: d, ctx: ctx, progress: p, timer: time.NewTimer(MaxInterval), wake: make(chan struct{}, 1)}
+	r.m = newMachine(rules{size: c.Size, count: count, interval: c.Interval, partitions: c.Partitions, entries: planEntries + c.Partitions}, plan)
+	r.taking, r.halted = context.WithCancelCause(ctx)
+	return r
+}
+
+func (r *runner) wakeUp() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// attend waits for the time, and for the end: of the lease, or of the work on
+// it.
+func (r *runner) attend() {
+	defer r.d.gone(r)
+	defer r.timer.Stop()
+	defer r.forget()
+	for {
+		if r.pump() != nil {
+			r.halt()
+			r.jobs.Wait()
+			r.progress.Drop() // unless it is another's, it comes again
+			return
+		}
+		select {
+		case <-r.timer.C:
+			continue
+		case <-r.wake:
+			continue
+		case <-r.progress.Stopping():
+			r.finish()
+		case <-r.ctx.Done():
+			r.halt()
+			r.jobs.Wait()
+		}
+		return
+	}
+}
+
+// finish delivers what is held. Then the shard is given up.
+func (r *runner) finish() {
+	r.halt()
+	r.mu.Lock()
+	r.m.cutAll()
+	r.mu.Unlock()
+	err := r.pump()
+	r.jobs.Wait()
+	if err == nil {
+		r.pump() // what is settled now
+	}
+	r.progress.Drop()
+}
+
+// halt lets nothing be taken in any more.
+func (r *runner) halt() {
+	r.halted(errStopping)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed = true
+	r.wakeLocked()
+}
+
+// forget gives back the memory of what comes again.
+func (r *runner) forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.d.memory.change(-r.m.memory)
+	r.m.memory = 0
+}
+
+// pump notes how far the shard is, writes down which objects there will be, has
+// them delivered, and sets the timer for what is to be done later. An error says
+// that the shard is another's.
+func (r *runner) pump() error {
+	r.mu.Lock()
+	next := r.m.due(time.Now())
+	if len(r.m.flying) == 0 && len(r.m.fresh) == 0 {
+		if r.d.memory.isTight() {
+			r.m.cutLargest()
+		} else if r.m.crowded() {
+			r.m.cutOldest()
+		}
+	}
+	cuts := r.m.ready()
+	if len(cuts) > 0 {
+		r.version++
+	}
+	at, plan, ok := r.m.position()
+	tell := at != r.saved || r.version != r.written
+	version := r.version
+	var state []byte
+	if tell {
+		state = appendPlan(nil, plan)
+	}
+	r.mu.Unlock()
+	if !next.IsZero() {
+		r.timer.Reset(time.Until(next))
+	}
+	if tell {
+		if !ok {
+			at = place{}
+		}
+		if err := r.progress.Done(at.number, at.sub, state); err != nil {
+			r.d.log().Error("position not noted", "shard", r.progress.Shard(), "err", err)
+			return err
+		}
+		r.saved, r.written = at, version
+	}
+	if len(cuts) == 0 {
+		return nil
+	}
+	if err := r.write(); err != nil {
+		return err
+	}
+	for _, c := range cuts {
+		r.start(c)
+	}
+	return nil
+}
+
+// write writes the plan, which must be known before anything of it is delivered.
+func (r *runner) write() error {
+	for failed := 0; ; failed++ {
+		err := r.progress.Write(r.ctx)
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, consumer.ErrLeaseLost) || r.ctx.Err() != nil:
+			return err
+		}
+		r.d.log().Warn("plan not written", "shard", r.progress.Shard(), "err", err)
+		if err := pause(r.ctx, min(r.d.backoff(failed), time.Second)); err != nil {
+			return err
+		}
+	}
+}
+
+// start has an object delivered.
+func (r *runner) start(c *cut) {
+	var before, done chan struct{}
+	if c.kind == delivered && takesRecords(r.d.config.Sink) {
+		before, done = r.tail, make(chan struct{})
+		r.tail = done
+	}
+	r.jobs.Go(func() {
+		if done != nil {
+			defer close(done)
+		}
+		if before != nil {
+			select {
+			case <-before:
+			case <-r.ctx.Done():
+				return
+			}
+		}
+		returned := false
+		defer func() {
+			if !returned { // code of the caller has ended the goroutine
+				r.d.fail(errExited)
+			}
+		}()
+		err := r.d.deliver(r.ctx, r.progress, c)
+		returned = true
+		if err == nil {
+			r.settle(c)
+		}
+	})
+}
+
+var errExited = errors.New("delivery: a sink has ended its goroutine")
+
+// settle takes in that an object is where it belongs.
+func (r *runner) settle(c *cut) {
+	r.mu.Lock()
+	r.d.memory.change(-c.memory)
+	r.m.settle(c)
+	r.version++
+	r.wakeLocked()
+	r.mu.Unlock()
+	r.wakeUp()
+}
+
+// wakeLocked wakes who waits. The caller holds mu.
+func (r *runner) wakeLocked() {
+	if r.changed != nil {
+		close(r.changed)
+		r.changed = nil
+	}
+}
+
+// await waits until something is so, which is asked with mu held.
+func (r *runner) await(is func() bool) error {
+	for {
+		r.mu.Lock()
+		if is() {
+			r.mu.Unlock()
+			return nil
+		}
+		if r.closed {
+			r.mu.Unlock()
+			return errStopping
+		}
+		if r.changed == nil {
+			r.changed = make(chan struct{})
+		}
+		changed := r.changed
+		r.mu.Unlock()
+		r.wakeUp()
+		select {
+		case <-changed:
+		case <-r.taking.Done():
+			return errStopping
+		}
+	}
+}
+
+// offer takes records in. The last batch returns when all is delivered.
+func (r *runner) offer(b *consumer.Batch) error {
+	r.mu.Lock()
+	last := r.m.last
+	r.behind = b.Behind
+	r.mu.Unlock()
+	var l load
+	for i := range b.Records {
+		sub := uint64(0)
+		if b.Subs != nil {
+			sub = b.Subs[i]
+		}
+		// The group gives it again, after a failure behind it.
+		if (place{number: b.Records[i].SequenceNumber, sub: sub}).compare(last) <= 0 {
+			continue
+		}
+		r.d.expand(&l, b.Records[i], sub)
+		r.d.counts.read(&b.Records[i])
+		if c := &r.d.config; l.payload >= c.TransformBytes || l.bytes >= min(4*c.TransformBytes, c.Memory/8) {
+			if err := r.take(&l); err != nil {
+				return err
+			}
+			l.reset()
+		}
+	}
+	if err := r.take(&l); err != nil || !b.Last {
+		return err
+	}
+	r.mu.Lock()
+	r.m.cutAll()
+	r.mu.Unlock()
+	return r.await(r.m.idle)
+}
+
+// take processes a load, when there is room for it, and puts what becomes of it
+// into buffers.
+func (r *runner) take(l *load) error {
+	if len(l.records) == 0 {
+		return nil
+	}
+	if err := r.await(func() bool { return !r.m.crowded() || r.m.idle() }); err != nil {
+		return err
+	}
+	if err := r.d.memory.acquire(r.taking, l.bytes); err != nil {
+		return err
+	}
+	err := r.d.process(r.taking, l)
+	if err == nil {
+		err = r.d.deliverable(l)
+	}
+	if err != nil {
+		r.d.memory.change(-l.bytes)
+		return err
+	}
+	now := time.Now()
+	r.mu.Lock()
+	if r.closed {
+		r.mu.Unlock()
+		r.d.memory.change(-l.bytes)
+		return errStopping
+	}
+	was, idle := r.m.memory, len(r.m.oldest) == 0
+	r.d.put(now, r.m, l)
+	held := r.m.memory - was
+	// Only what is cut, waits from now on, or was left out concerns attend.
+	look := idle || len(r.m.fresh) > 0 || held == 0 || r.d.config.Interval < 0
+	r.mu.Unlock()
+	r.d.memory.change(held - l.bytes)
+	if look {
+		r.wakeUp()
+	}
+	return nil
+}
