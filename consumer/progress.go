@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/lease"
@@ -25,6 +26,13 @@ func (p *Progress) Shard() weir.ShardID { return p.sh.id }
 // State returns what was kept last with the shard's checkpoint, nil if nothing
 // was. It must not be written to.
 func (p *Progress) State() []byte { return p.sh.latestState() }
+
+// Behind returns how long ago the last record arrived that was read, zero if
+// there were no more, and whether the shard could not be read when that was
+// tried last. Before anything was read it is zero.
+func (p *Progress) Behind() (behind time.Duration, failing bool) {
+	return time.Duration(p.sh.behind.Load()), p.sh.failing.Load()
+}
 
 // Stopping returns a channel that is closed when the shard is to be given up,
 // because Run ends or another worker asks for it. What is in hand may be
@@ -81,6 +89,9 @@ func (p *Progress) Write(ctx context.Context) error {
 	}
 	return err
 }
+
+// Written reports whether what Done said last is in the lease.
+func (p *Progress) Written() bool { return !p.sh.unwritten() }
 
 // Drop says that what is not done will not be. The shard is given up at once,
 // and comes again to this worker or another one, from behind what was done. It

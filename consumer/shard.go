@@ -43,6 +43,7 @@ type shard struct {
 	failure  atomic.Pointer[error]
 	records  atomic.Int64
 	behind   atomic.Int64
+	failing  atomic.Bool // it could not be read when that was tried last
 }
 
 // What ends the processing of a shard without an error.
@@ -146,6 +147,7 @@ func (sh *shard) process() (children []weir.Shard, err error) {
 			continue
 		}
 		failed = 0
+		sh.failing.Store(false)
 		if err = sh.checkLost(r, b); err == nil {
 			err = sh.deliverBatch(b, skip)
 		}
@@ -245,6 +247,7 @@ const maxThrottled = time.Second
 // readFailed takes in that reading failed, and waits. It returns an error if it
 // is not to be tried again.
 func (sh *shard) readFailed(err error, r *client.Reader, failed int) error {
+	sh.failing.Store(true)
 	var bad positionError
 	switch {
 	case sh.stopping():

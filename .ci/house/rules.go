@@ -22,6 +22,7 @@ var house = rules{
 		"delivery":     "what it delivers are records, named by their numbers",
 		"eventsource":  "its words are those of the engine, as the consumer's are",
 		"consumer":     "its words are those of the engine: records, shards, positions",
+		"window":       "its words are those of the engine: records, shards, hash keys",
 		"aggregate":    "what it packs are entries, and its hash keys are those of shards",
 		"producer":     "it packs, routes and puts records: their keys, ranges and outcomes are the engine's values",
 		"client/...":   "it is the way to the engine, and its kit drives any: all others take theirs from it",

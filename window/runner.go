@@ -1,0 +1,472 @@
+package window
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/consumer"
+	"github.com/weirstream/weir/lease"
+)
+
+// errStopping says that a shard is given up before its end is processed.
+var errStopping = errors.New("the shard is given up")
+
+const (
+	// maxResults is how many results a handler is given at a time.
+	maxResults = 1000
+	// unknownTip is how long after its beginning a shard of which nothing was read
+	// counts as one that has nothing to be read.
+	unknownTip = time.Minute
+	minRetry   = 100 * time.Millisecond
+	maxRetry   = 30 * time.Second
+)
+
+// A runner works on a shard for as long as the worker has it. It has the
+// machine fed, hands over what comes of it, and keeps its windows with the
+// position.
+type runner[V, A, R any] struct {
+	windower *Windower[V, A, R]
+	ctx      context.Context
+	progress *consumer.Progress
+	name     shardName
+	handler  Handler[R]
+	every    time.Duration // between checkpoints; negative: each batch
+	timer    *time.Timer
+	shown    atomic.Pointer[ShardMetrics]
+
+	// turn is of one place: who is in it may use what follows.
+	turn     chan struct{}
+	machine  *machine[V, A, R]
+	closed   bool
+	began    time.Time
+	heard    time.Time // when the last record came, or the shard was known to have more
+	read     bool      // a batch has come, which says whether there are more
+	stuck    bool      // what came of the last one could not be handed over
+	position place     // of the last record that was taken since resume
+	unsaved  bool
+	saved    time.Time
+	size     int
+	failed   int       // attempts to hand over, in a row, that were made by the clock
+	retry    time.Time // when the next one is due
+	snapshot string    // that the lease names, or will
+	outdated []string  // those that it named before
+}
+
+// enter waits for the turn. It fails when the shard is given up.
+func (r *runner[V, A, R]) enter() error {
+	select {
+	case r.turn <- struct{}{}:
+		return nil
+	case <-r.ctx.Done():
+		return errStopping
+	}
+}
+
+func (r *runner[V, A, R]) leave() { <-r.turn }
+
+// offer takes a batch. Whatever part of it was taken before, because what came
+// of it could not be handed over, is not taken again.
+func (r *runner[V, A, R]) offer(b *consumer.Batch) error {
+	if err := r.enter(); err != nil {
+		return err
+	}
+	defer r.leave()
+	if r.closed {
+		return errStopping
+	}
+	err := r.take(b)
+	r.stuck, r.heard = err != nil, time.Now()
+	return err
+}
+
+func (r *runner[V, A, R]) take(b *consumer.Batch) error {
+	if n := len(b.Records); n > 0 {
+		r.machine.feed(b.Records, b.Subs)
+		r.position, r.read, r.unsaved = placeOf(b.Records, b.Subs, n-1), true, true
+	}
+	if b.Last {
+		r.unsaved = true
+		if over, err := r.nothingFollows(); err != nil {
+			return err
+		} else if over {
+			r.machine.finish()
+		}
+	}
+	if err := r.deliver(); err != nil {
+		return err
+	}
+	r.show(false)
+	if now := time.Now(); b.Last || r.every < 0 || now.Sub(r.saved) >= r.every {
+		return r.save(now)
+	}
+	return nil
+}
+
+// nothingFollows reports whether a shard that has ended has no children, because
+// the stream takes no more records.
+func (r *runner[V, A, R]) nothingFollows() (bool, error) {
+	shards, err := r.windower.stream(r.name.stream).Shards(r.ctx)
+	if err != nil {
+		return false, err
+	}
+	var own weir.Shard
+	for _, s := range shards {
+		if s.ID == r.name.id {
+			own = s
+		}
+	}
+	if own.EndingSequenceNumber.IsZero() { // as far as can be seen it is open
+		return false, nil
+	}
+	for _, s := range shards {
+		if _, overlaps := intersect(s.HashKeyRange, own.HashKeyRange); s.ID > own.ID && overlaps {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// deliver hands over what the machine has made.
+func (r *runner[V, A, R]) deliver() error {
+	m := r.machine
+	r.windower.counts.add(&m.counts)
+	for len(m.rejected) > 0 {
+		n := min(maxResults, len(m.rejected))
+		if err := r.call(func() error { return r.windower.config.Aside(r.ctx, m.rejected[:n]) }); err != nil {
+			return err
+		}
+		m.rejected = remaining(m.rejected, n)
+	}
+	for len(m.results) > 0 {
+		n := min(maxResults, len(m.results))
+		if err := r.call(func() error { return r.handler(r.ctx, m.results[:n]) }); err != nil {
+			return err
+		}
+		m.results = remaining(m.results, n)
+	}
+	return nil
+}
+
+// remaining returns what is left of a list, in memory that is used again when
+// all is gone.
+func remaining[T any](list []T, n int) []T {
+	clear(list[:n])
+	if n < len(list) {
+		return list[n:]
+	}
+	return list[:0]
+}
+
+// call calls code of the caller. A panic is an error.
+func (r *runner[V, A, R]) call(f func() error) (err error) {
+	defer func() {
+		if err != nil {
+			r.windower.counts.failures.Add(1)
+		}
+	}()
+	defer recovered(&err)
+	return f()
+}
+
+// save keeps the windows with the position behind the last record that was
+// taken. All that came of it has been handed over.
+func (r *runner[V, A, R]) save(now time.Time) error {
+	state, err := r.state()
+	if err == nil {
+		err = r.progress.Done(r.position.number, r.position.sub, state)
+	}
+	var fatal *StateError
+	switch {
+	case errors.As(err, &fatal):
+		r.closed = true
+		r.windower.fail(fatal)
+		return err
+	case err != nil:
+		return err
+	}
+	r.windower.counts.checkpoints.Add(1)
+	r.saved, r.unsaved, r.size = now, false, len(state)
+	return nil
+}
+
+func (r *runner[V, A, R]) stateError(err error) *StateError {
+	e := &StateError{Stream: r.name.stream, Shard: r.name.id, Err: err}
+	if r.machine != nil {
+		e.Windows = r.machine.open
+	}
+	return e
+}
+
+// state returns what is to be kept in the lease: the windows, or the name of the
+// snapshot that has them.
+func (r *runner[V, A, R]) state() ([]byte, error) {
+	b, err := r.machine.encode()
+	if err != nil {
+		return nil, r.stateError(err)
+	}
+	if len(b) <= MaxStateBytes {
+		r.swap("")
+		return b, nil
+	}
+	small := pack(b)
+	if len(small) <= MaxStateBytes {
+		r.swap("")
+		return small, nil
+	}
+	keep := r.windower.config.Snapshots
+	if keep == nil {
+		err := r.stateError(nil)
+		err.Bytes, err.Limit = len(small), MaxStateBytes
+		return nil, err
+	}
+	name := r.prefix() + rand.Text()
+	if err := r.call(func() error { return keep.Write(r.ctx, name, small) }); err != nil {
+		return nil, fmt.Errorf("window: snapshot %s: %w", name, err)
+	}
+	r.windower.counts.snapshots.Add(1)
+	r.swap(name)
+	return append(head(named), name...), nil
+}
+
+// attend waits for the time, and for the end: of the lease, or of the work on
+// it.
+func (r *runner[V, A, R]) attend() {
+	defer r.windower.gone(r)
+	defer r.timer.Stop()
+	for {
+		r.timer.Reset(r.round())
+		select {
+		case <-r.timer.C:
+			continue
+		case <-r.progress.Stopping():
+			r.finish()
+		case <-r.ctx.Done():
+		}
+		return
+	}
+}
+
+// round does what the clock asks for, and returns how long to wait for the next.
+func (r *runner[V, A, R]) round() time.Duration {
+	if r.enter() != nil {
+		return maxWait
+	}
+	defer r.leave()
+	if r.closed {
+		return maxWait
+	}
+	now := time.Now()
+	if now.Before(r.retry) {
+		return r.retry.Sub(now)
+	}
+	wait := maxWait
+	if r.every > 0 {
+		wait = r.every // what comes with a batch meanwhile is kept by then
+	}
+	if next := r.machine.tick(now); !next.IsZero() {
+		wait = min(wait, next.Sub(now))
+	}
+	idle, after := r.idle(now)
+	wait = min(wait, after)
+	err := r.deliver()
+	r.show(idle)
+	if due := r.saved.Add(r.every).Sub(now); err == nil && r.unsaved {
+		if due <= 0 {
+			err, due = r.save(now), maxWait
+		}
+		wait = min(wait, due)
+	}
+	if err != nil {
+		r.failed++
+		wait = min(maxRetry, minRetry<<min(r.failed, 20))
+		r.retry = now.Add(wait)
+		r.log("what windows came to could not be handed over", err)
+		return wait
+	}
+	r.failed, r.retry = 0, time.Time{}
+	return wait
+}
+
+// idle lets the watermark of an idle shard go on. It returns whether the shard is
+// idle, and how long to wait until it may be.
+func (r *runner[V, A, R]) idle(now time.Time) (idle bool, wait time.Duration) {
+	c := &r.windower.config
+	if c.Idle == 0 {
+		return false, maxWait
+	}
+	// Without a batch nobody knows how far behind it is, for not all streams tell
+	// when there is nothing to be read.
+	known := r.read || now.Sub(r.began) >= unknownTip
+	if behind, failing := r.progress.Behind(); failing || behind > 0 || r.stuck || !known {
+		r.heard = now
+		return false, c.Idle
+	}
+	if left := r.heard.Add(c.Idle).Sub(now); left > 0 {
+		return false, left
+	}
+	was := r.machine.watermark
+	if c.IdleClock {
+		r.machine.raise(now.Add(-c.Idle-c.Bound).UnixMilli() - 1)
+	} else {
+		r.show(true)
+		r.machine.raise(r.windower.marks.combined())
+	}
+	r.unsaved = r.unsaved || r.machine.watermark > was
+	return true, c.Idle
+}
+
+// show notes where the shard stands.
+func (r *runner[V, A, R]) show(idle bool) {
+	m := r.machine
+	r.windower.marks.set(r.name, m.watermark, idle)
+	s := &ShardMetrics{Stream: r.name.stream, Shard: r.name.id, Idle: idle, Windows: m.open, StateBytes: r.size}
+	if m.watermark > earliest && m.watermark < never-1 {
+		s.Watermark = timeOf(m.watermark)
+	}
+	r.shown.Store(s)
+}
+
+// finish keeps what there is. Then the shard is given up.
+func (r *runner[V, A, R]) finish() {
+	if r.enter() == nil {
+		if !r.closed && r.unsaved {
+			err := r.deliver()
+			if err == nil {
+				err = r.save(time.Now())
+			}
+			if err != nil {
+				r.log("windows could not be kept", err)
+			}
+		}
+		r.closed = true
+		r.leave()
+	}
+	r.progress.Drop()
+}
+
+func (r *runner[V, A, R]) log(what string, err error) {
+	if l := r.windower.config.Group.Logger; l != nil {
+		l.Warn(what, "stream", r.name.stream, "shard", r.name.id, "err", err)
+	}
+}
+
+// resume makes the machine: from what was kept, or from what the shard's parents
+// left. It waits for the store and the stream until the shard is given up.
+func (r *runner[V, A, R]) resume() (err error) {
+	r.began = time.Now()
+	r.saved, r.heard = r.began, r.began
+	for pause := minRetry; ; pause = min(2*pause, maxRetry) {
+		if err = r.tryResume(); err == nil {
+			r.show(false)
+			if err := r.sweep(r.ctx); err != nil {
+				r.log("snapshots that are not needed could not be looked for", err)
+			}
+			return nil
+		}
+		if fatal := (*StateError)(nil); errors.As(err, &fatal) || errors.Is(err, lease.ErrForeign) {
+			return err
+		}
+		r.log("windows cannot be read", err)
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-r.progress.Stopping():
+			timer.Stop()
+			return errStopping
+		case <-r.ctx.Done():
+			timer.Stop()
+			return errStopping
+		}
+	}
+}
+
+func (r *runner[V, A, R]) tryResume() (err error) {
+	kept := r.progress.State()
+	if r.machine, err = r.load(r.name.id, kept); err != nil {
+		return err
+	}
+	if r.snapshot = snapshotName(kept); len(kept) > 0 {
+		return nil
+	}
+	keys, parents, err := r.parents()
+	if err != nil || len(parents) == 0 {
+		return err
+	}
+	r.machine.inherit(keys, parents)
+	r.unsaved = true
+	return nil
+}
+
+// load makes a machine of what was kept.
+func (r *runner[V, A, R]) load(id weir.ShardID, kept []byte) (*machine[V, A, R], error) {
+	if name := snapshotName(kept); name != "" {
+		s := r.windower.config.Snapshots
+		if s == nil {
+			return nil, r.stateError(fmt.Errorf("it is in snapshot %s, and Config.Snapshots is nil", name))
+		}
+		var err error
+		if kept, err = s.Read(r.ctx, name); err != nil {
+			return nil, fmt.Errorf("window: snapshot %s: %w", name, err)
+		}
+	}
+	m, err := decode(r.windower.plan, r.name.stream, id, kept)
+	if err != nil {
+		return nil, r.stateError(err)
+	}
+	return m, nil
+}
+
+// parents returns the keys of the shard and what its parents left, of a shard
+// of which nothing was read.
+func (r *runner[V, A, R]) parents() (keys weir.HashKeyRange, list []heritage[V, A, R], err error) {
+	rows, err := r.windower.config.Group.Store.List(r.ctx)
+	if err != nil {
+		return keys, nil, err
+	}
+	byKey := make(map[string]lease.Lease, len(rows))
+	var own lease.Lease
+	for _, row := range rows {
+		byKey[row.Key] = row
+		if id := r.name.id.String(); row.Stream == r.name.stream && (row.Key == id || strings.HasSuffix(row.Key, ":"+id)) {
+			own = row
+		}
+	}
+	if own.Checkpoint.Sequence != lease.TrimHorizon {
+		return keys, nil, nil
+	}
+	if keys, err = rangeOf(own); err != nil {
+		return keys, nil, err
+	}
+	for _, key := range own.Parents {
+		row, there := byKey[key]
+		if !there || len(row.State) == 0 {
+			continue
+		}
+		h := heritage[V, A, R]{}
+		if h.keys, err = rangeOf(row); err != nil {
+			return keys, nil, err
+		}
+		if h.state, err = r.load(r.name.id, row.State); err != nil {
+			return keys, nil, err
+		}
+		list = append(list, h)
+	}
+	return keys, list, nil
+}
+
+// rangeOf returns the hash keys of a lease; all if it does not say which.
+func rangeOf(l lease.Lease) (keys weir.HashKeyRange, err error) {
+	if l.FirstHashKey == "" && l.LastHashKey == "" {
+		return weir.EvenRanges(1)[0], nil
+	}
+	if keys.Start, err = weir.ParseHashKey(l.FirstHashKey); err == nil {
+		keys.End, err = weir.ParseHashKey(l.LastHashKey)
+	}
+	return keys, err
+}
