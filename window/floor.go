@@ -80,14 +80,10 @@ func (m *machine[V, A, R]) inherit(keys weir.HashKeyRange, parents []heritage[V,
 		}
 	}
 	m.open = 0
-	m.timers = nil
 	for _, e := range m.entries {
 		for _, p := range e.panes {
 			m.open++
-			if m.plan.kind != counted {
-				m.settle(p)
-				m.timers.push(p)
-			}
+			m.schedule(p)
 		}
 	}
 }

@@ -435,6 +435,18 @@ func (m *machine[V, A, R]) settle(p *pane[A]) {
 	}
 }
 
+// schedule takes in a window from elsewhere.
+func (m *machine[V, A, R]) schedule(p *pane[A]) {
+	if p.isChanged = false; m.plan.kind != counted {
+		m.settle(p)
+		m.timers.push(p)
+	}
+	if m.plan.earlyEvery > 0 && !p.fired && p.records > p.told {
+		p.isChanged = true
+		m.changed = append(m.changed, p)
+	}
+}
+
 // giveUp forgets a window.
 func (m *machine[V, A, R]) giveUp(p *pane[A]) {
 	e := p.entry

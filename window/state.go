@@ -221,10 +221,7 @@ func (m *machine[V, A, R]) decodeEntry(r *reader, last *int64) error {
 		}
 		e.panes = append(e.panes, p)
 		m.open++
-		if m.plan.kind != counted {
-			m.settle(p)
-			m.timers.push(p)
-		}
+		m.schedule(p)
 	}
 	if r.err == nil && len(e.panes) > 0 {
 		m.entries[e.key] = e
