@@ -25,7 +25,8 @@ type Config struct {
 	// its aggregates land anywhere, and expire.
 	Aggregate bool
 	// AggregateBytes is how large an aggregate gets, 64 bytes to 1 MiB. Zero means
-	// 51,200. Records that are larger go as they are.
+	// 51,200. Records that are larger go as they are, and so does what is an
+	// aggregate already.
 	AggregateBytes int
 	// Ordered keeps the records of each partition key in order through any
 	// failure: what was told to be delivered is read in the order of the puts,

@@ -243,6 +243,7 @@ func (m *machine) takeDistinct(b *batch, l *lane) (room bool) {
 }
 
 // takeAggregates takes records in groups of which each is to be an aggregate.
+// What is one already goes as it is: consumers take aggregates apart once.
 // Ordered it is one: another one might arrive before it.
 func (m *machine) takeAggregates(b *batch, l *lane) (room bool) {
 	for r := m.peek(l); r != nil; r = m.peek(l) {
@@ -255,7 +256,10 @@ func (m *machine) takeAggregates(b *batch, l *lane) (room bool) {
 		}
 		m.pull(l, r)
 		b.items = append(b.items, r)
-		packed := m.pack(b, l, aggregateBytes+packedBytes(r))
+		packed := 0
+		if !aggregate.May(r.data) {
+			packed = m.pack(b, l, aggregateBytes+packedBytes(r))
+		}
 		if packed > 0 {
 			l.bytes.take(float64(packed - size))
 			size = packed
@@ -274,7 +278,7 @@ func (m *machine) takeAggregates(b *batch, l *lane) (room bool) {
 func (m *machine) pack(b *batch, l *lane, size int) (packed int) {
 	for r := m.peek(l); r != nil; r = m.peek(l) {
 		size += packedBytes(r)
-		if size > m.c.aggregateBytes || b.bytes+size > m.c.batchBytes || l.bytes.wait(m.now, float64(size)) > 0 {
+		if aggregate.May(r.data) || size > m.c.aggregateBytes || b.bytes+size > m.c.batchBytes || l.bytes.wait(m.now, float64(size)) > 0 {
 			break
 		}
 		m.pull(l, r)

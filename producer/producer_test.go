@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/aggregate"
 	"github.com/weirstream/weir/client"
 	"github.com/weirstream/weir/producer"
 )
@@ -83,6 +84,34 @@ func TestProducer_knowsWhenRecordsCame(t *testing.T) {
 		for i := range took {
 			assert.Equal(t, end-came[i], took[i], "record %d", i)
 		}
+	})
+}
+
+// Consumers take aggregates apart once, so what is one already is not packed.
+func TestProducer_leavesAggregatesAsTheyAre(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := free(t, 1)
+		var b aggregate.Builder
+		require.NoError(t, b.Add(entry("packed", "1"), aggregate.Tag{Key: "a", Value: "b"}))
+		p := newProducer(t, producer.Config{Stream: client.Embedded(s), Aggregate: true, Linger: time.Second})
+		for _, e := range []weir.Entry{entry("k", "0"), entry("k", "0"), b.Entry(nil), entry("k", "2"), entry("k", "2"), b.Entry(nil), b.Entry(nil)} {
+			require.NoError(t, p.PutAsync(t.Context(), e, nil))
+		}
+		require.NoError(t, p.Flush(t.Context()))
+		r, err := s.NewReader("", weir.TrimHorizon())
+		require.NoError(t, err)
+		defer r.Close()
+		batch, err := r.Next(t.Context())
+		require.NoError(t, err)
+		var d aggregate.Decoder
+		var got []string
+		for _, record := range batch.Records {
+			for user := range d.Records(record) {
+				got = append(got, user.PartitionKey+" "+string(user.Data))
+			}
+		}
+		assert.Equal(t, []string{"k 0", "k 0", "packed 1", "k 2", "k 2", "packed 1", "packed 1"}, got)
+		assert.Len(t, batch.Records, 5)
 	})
 }
 
