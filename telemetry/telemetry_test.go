@@ -1,0 +1,299 @@
+package telemetry_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+
+	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/client"
+	"github.com/weirstream/weir/consumer"
+	"github.com/weirstream/weir/delivery"
+	"github.com/weirstream/weir/eventsource"
+	"github.com/weirstream/weir/lease"
+	"github.com/weirstream/weir/producer"
+	"github.com/weirstream/weir/telemetry"
+	"github.com/weirstream/weir/window"
+)
+
+// A system has one of everything, at work.
+type system struct {
+	stream  *weir.Stream
+	figures *telemetry.Figures
+	end     []func()
+}
+
+// newSystem puts n records through everything that there is.
+func newSystem(t *testing.T, n int) *system {
+	s, err := weir.Open(t.TempDir(), weir.Config{Name: "orders", Shards: 2, Limits: weir.Unlimited(), Sync: weir.SyncNever})
+	require.NoError(t, err)
+	all := &system{stream: s, figures: telemetry.NewFigures()}
+	t.Cleanup(func() {
+		for _, end := range slices.Backward(all.end) {
+			end()
+		}
+		assert.NoError(t, s.Close())
+	})
+	ctx, stop := context.WithCancel(context.Background())
+	group := func(name string) consumer.Config {
+		return consumer.Config{Name: name, Streams: []client.Stream{client.Embedded(s)}, Store: new(lease.Memory)}
+	}
+	run := func(run func(context.Context) error) {
+		done := make(chan error, 1)
+		go func() { done <- run(ctx) }()
+		all.end = append(all.end, func() {
+			stop()
+			assert.NoError(t, <-done)
+		})
+	}
+	handled := make(chan int, n)
+	c := group("audit")
+	c.Handler = func(_ context.Context, b *consumer.Batch) error {
+		handled <- len(b.Records)
+		return nil
+	}
+	g, err := consumer.New(c)
+	require.NoError(t, err)
+	trigger, err := eventsource.New(eventsource.Config{Settings: eventsource.Settings{StartingPosition: "TRIM_HORIZON"}, Function: func(context.Context, []byte) ([]byte, error) { return nil, nil }, Group: group("function")})
+	require.NoError(t, err)
+	sink, err := delivery.NewDirectory(t.TempDir())
+	require.NoError(t, err)
+	d, err := delivery.New(delivery.Config{Sink: sink, Group: group("lake")})
+	require.NoError(t, err)
+	w, err := window.New(window.Config[*weir.Record, int64, int64]{
+		Windows: window.Tumbling(time.Minute, window.Count[*weir.Record]()), Group: group("counts"),
+		Handler: func(context.Context, []window.Result[int64]) error { return nil },
+	})
+	require.NoError(t, err)
+	for _, r := range []func(context.Context) error{g.Run, trigger.Run, d.Run, w.Run} {
+		run(r)
+	}
+	_, err = s.RegisterConsumer(ctx, "billing")
+	require.NoError(t, err)
+	r, err := s.NewReader("tail", weir.TrimHorizon())
+	require.NoError(t, err)
+	all.end = append(all.end, r.Close)
+	p, err := producer.New(producer.Config{Stream: client.Embedded(s)})
+	require.NoError(t, err)
+	all.end = append(all.end, func() { assert.NoError(t, p.Close(context.Background())) })
+	require.NoError(t, all.figures.Add(
+		telemetry.StreamByShard(s), telemetry.Group(g), telemetry.Producer("checkout", p),
+		telemetry.Trigger("function", trigger), telemetry.Delivery("lake", d), telemetry.Windows("counts", w),
+	))
+	for i := range n {
+		require.NoError(t, p.PutAsync(ctx, weir.Entry{PartitionKey: fmt.Sprint(i), Data: []byte("data")}, nil))
+	}
+	require.NoError(t, p.Flush(ctx))
+	for left := n; left > 0; {
+		left -= <-handled
+	}
+	return all
+}
+
+// gather returns what Prometheus gets, by name and labels.
+func gather(t testing.TB, f *telemetry.Figures) map[string]float64 {
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(f.Collector())
+	list, err := registry.Gather()
+	require.NoError(t, err)
+	values := make(map[string]float64)
+	for _, family := range list {
+		for _, m := range family.Metric {
+			name := family.GetName() + "{"
+			for i, l := range m.Label {
+				if i > 0 {
+					name += ","
+				}
+				name += l.GetName() + "=" + l.GetValue()
+			}
+			v := m.GetGauge().GetValue()
+			if c := m.GetCounter(); c != nil {
+				v = c.GetValue()
+			}
+			values[name+"}"] = v
+		}
+	}
+	return values
+}
+
+func TestFigures_prometheusGetsThem(t *testing.T) {
+	const n = 1000
+	s := newSystem(t, n)
+	got := gather(t, s.figures)
+	snap := s.stream.Snapshot()
+	for name, want := range map[string]float64{
+		"weir_stream_incoming_records_total{stream=orders}":                           n,
+		"weir_stream_incoming_bytes_total{stream=orders}":                             float64(snap.Total.IncomingBytes),
+		"weir_stream_memory_bytes{stream=orders}":                                     float64(snap.MemoryBytes),
+		"weir_stream_open_shards{stream=orders}":                                      2,
+		"weir_shard_incoming_records_total{shard=shardId-000000000001,stream=orders}": float64(snap.Shards[1].Total.IncomingRecords),
+		"weir_shard_open{shard=shardId-000000000000,stream=orders}":                   1,
+		"weir_reader_records_behind{reader=tail,stream=orders}":                       n,
+		"weir_consumer_active_subscriptions{consumer=billing,stream=orders}":          0,
+		"weir_producer_delivered_records_total{producer=checkout,stream=orders}":      n,
+		"weir_group_records_total{group=audit,worker=" + workerOf(got, "audit") + "}": n,
+		"weir_storage_refused{stream=orders}":                                         0,
+		"weir_windows_final_results_total{windows=counts}":                            0,
+		"weir_delivery_output_objects_total{delivery=lake,output=errors}":             0,
+		"weir_trigger_errors_total{trigger=function}":                                 0,
+	} {
+		v, there := got[name]
+		assert.True(t, there, name)
+		assert.Equal(t, want, v, name)
+	}
+	assert.Positive(t, got["weir_stream_busiest_second_records{stream=orders}"])
+	assert.Positive(t, got["weir_storage_written_bytes_total{stream=orders}"])
+	assert.Positive(t, got["weir_producer_latency_p99_seconds{producer=checkout,stream=orders}"])
+}
+
+// workerOf returns the worker of a group.
+func workerOf(values map[string]float64, group string) string {
+	for name := range values {
+		if rest, ok := strings.CutPrefix(name, "weir_group_records_total{group="+group+",worker="); ok {
+			return strings.TrimSuffix(rest, "}")
+		}
+	}
+	return ""
+}
+
+// All that the catalog has is given out by a system that has everything, by the
+// names that Prometheus recommends.
+func TestCatalog_isWhatIsGivenOut(t *testing.T) {
+	s := newSystem(t, 10)
+	there := make(map[string]bool)
+	for name := range gather(t, s.figures) {
+		there[name[:strings.IndexByte(name, '{')]] = true
+	}
+	for _, f := range telemetry.Catalog() {
+		assert.True(t, there[f.Prometheus()], f.Prometheus())
+		delete(there, f.Prometheus())
+		assert.True(t, strings.HasSuffix(f.Help, "."), f.Help)
+	}
+	assert.Empty(t, there)
+	problems, err := testutil.CollectAndLint(s.figures.Collector())
+	require.NoError(t, err)
+	assert.Equal(t, []promlint.Problem(nil), problems)
+}
+
+func TestFigures_openTelemetryGetsTheSame(t *testing.T) {
+	s := newSystem(t, 100)
+	reader := metric.NewManualReader()
+	provider := metric.NewMeterProvider(metric.WithReader(reader))
+	registration, err := s.figures.Observe(provider.Meter("weir"))
+	require.NoError(t, err)
+	var out metricdata.ResourceMetrics
+	require.NoError(t, reader.Collect(t.Context(), &out))
+	names := make(map[string]string)
+	for _, m := range out.ScopeMetrics[0].Metrics {
+		names[m.Name] = m.Unit
+		if m.Name == "weir.stream.incoming_records" {
+			sum := m.Data.(metricdata.Sum[float64])
+			assert.True(t, sum.IsMonotonic)
+			require.Len(t, sum.DataPoints, 1)
+			assert.EqualValues(t, 100, sum.DataPoints[0].Value)
+			v, _ := sum.DataPoints[0].Attributes.Value("stream")
+			assert.Equal(t, "orders", v.AsString())
+		}
+	}
+	for _, f := range telemetry.Catalog() {
+		unit, there := names[f.OpenTelemetry()]
+		assert.True(t, there, f.OpenTelemetry())
+		assert.Equal(t, f.Unit, unit)
+	}
+	require.NoError(t, registration.Unregister())
+	out = metricdata.ResourceMetrics{}
+	require.NoError(t, reader.Collect(t.Context(), &out))
+	assert.Empty(t, out.ScopeMetrics)
+}
+
+func TestFigures_sourcesAreThereOnce(t *testing.T) {
+	s, err := weir.NewStream("orders", weir.Config{})
+	require.NoError(t, err)
+	f := telemetry.NewFigures()
+	require.NoError(t, f.Add(telemetry.Stream(s)))
+	require.ErrorIs(t, f.Add(telemetry.StreamByShard(s)), telemetry.ErrSource)
+	assert.EqualError(t, f.Add(telemetry.Stream(s)), `telemetry source: stream "orders" is there already`)
+	require.ErrorIs(t, f.Add(telemetry.Stream(nil)), telemetry.ErrSource)
+	require.ErrorIs(t, f.Add(telemetry.Group(nil)), telemetry.ErrSource)
+	require.ErrorIs(t, f.Add(telemetry.Producer("p", nil)), telemetry.ErrSource)
+	assert.NotEmpty(t, gather(t, f))
+	f.Remove(telemetry.Stream(s), telemetry.Group(nil))
+	assert.Empty(t, gather(t, f))
+	require.NoError(t, f.Add(telemetry.Stream(s)))
+}
+
+// Names of readers need not be different, those of Prometheus' labels must be.
+func TestStream_readersOfOneNameAreOne(t *testing.T) {
+	s, err := weir.NewStream("orders", weir.Config{})
+	require.NoError(t, err)
+	for range 3 {
+		r, err := s.NewReader("tail", weir.TrimHorizon())
+		require.NoError(t, err)
+		defer r.Close()
+	}
+	_, err = s.PutRecord(t.Context(), "k", []byte("data"))
+	require.NoError(t, err)
+	f := telemetry.NewFigures()
+	require.NoError(t, f.Add(telemetry.Stream(s)))
+	assert.EqualValues(t, 3, gather(t, f)["weir_reader_records_behind{reader=tail,stream=orders}"])
+}
+
+// docs/telemetry.md has the figures with the service's names.
+func TestCatalog_isDocumented(t *testing.T) {
+	text, err := os.ReadFile("../docs/telemetry.md")
+	require.NoError(t, err)
+	rows := regexp.MustCompile("(?m)^\\| `(weir_[a-z0-9_]+)` \\| .*$").FindAllStringSubmatch(string(text), -1)
+	documented := make(map[string]string)
+	for _, r := range rows {
+		documented[r[1]] = r[0]
+	}
+	for _, f := range telemetry.Catalog() {
+		row := documented[f.Prometheus()]
+		assert.Equal(t, tableRow(f), row)
+		delete(documented, f.Prometheus())
+	}
+	assert.Empty(t, documented, "documented, but not there")
+}
+
+func tableRow(f telemetry.Figure) string {
+	service := f.Service
+	if service == "" {
+		service = "–"
+	}
+	return fmt.Sprintf("| `%s` | %v | %s | %s | %s |", f.Prometheus(), f.Kind, strings.Join(f.Labels, ", "), service, f.Help)
+}
+
+func BenchmarkScrape(b *testing.B) {
+	for _, shards := range []int{1, 1000} {
+		b.Run(fmt.Sprintf("shards=%d", shards), func(b *testing.B) {
+			s, err := weir.NewStream("orders", weir.Config{Shards: shards, Limits: weir.Unlimited()})
+			require.NoError(b, err)
+			for i := range 100_000 {
+				_, err := s.PutRecord(b.Context(), fmt.Sprint(i), []byte("data"))
+				require.NoError(b, err)
+			}
+			f := telemetry.NewFigures()
+			require.NoError(b, f.Add(telemetry.StreamByShard(s)))
+			registry := prometheus.NewRegistry()
+			registry.MustRegister(f.Collector())
+			for b.Loop() {
+				if _, err := registry.Gather(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

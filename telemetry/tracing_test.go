@@ -1,0 +1,254 @@
+package telemetry_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/codes"
+	sdk "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/aggregate"
+	"github.com/weirstream/weir/client"
+	"github.com/weirstream/weir/consumer"
+	"github.com/weirstream/weir/lease"
+	"github.com/weirstream/weir/producer"
+	"github.com/weirstream/weir/telemetry"
+)
+
+// A traced is a stream whose puts and batches are traced.
+type traced struct {
+	telemetry.Tracing
+	spans  *tracetest.SpanRecorder
+	stream *weir.Stream
+}
+
+func newTraced(t *testing.T, c telemetry.Carrier) *traced {
+	s, err := weir.NewStream("orders", weir.Config{Shards: 2, Limits: weir.Unlimited()})
+	require.NoError(t, err)
+	spans := tracetest.NewSpanRecorder()
+	provider := sdk.NewTracerProvider(sdk.WithSpanProcessor(spans))
+	return &traced{telemetry.Tracing{Provider: provider, Carrier: c}, spans, s}
+}
+
+// process runs a group until its handler has had n records, and returns them.
+func (s *traced) process(t *testing.T, n int, expand bool, fail func(b *consumer.Batch) error) (got []string) {
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	records := make(chan string, n)
+	c := consumer.Config{Name: "audit", Streams: []client.Stream{client.Embedded(s.stream)}, Store: new(lease.Memory), Backoff: 1}
+	c.Handler = s.Handler(func(ctx context.Context, b *consumer.Batch) error {
+		if !trace.SpanFromContext(ctx).SpanContext().IsValid() {
+			return errors.New("there is no span")
+		}
+		if err := fail(b); err != nil {
+			return err
+		}
+		for _, r := range b.Records {
+			records <- r.PartitionKey + " " + string(r.Data)
+		}
+		return nil
+	})
+	if expand {
+		c.Expand = s.Expand
+	}
+	g, err := consumer.New(c)
+	require.NoError(t, err)
+	done := make(chan error, 1)
+	go func() { done <- g.Run(ctx) }()
+	for range n {
+		got = append(got, <-records)
+	}
+	stop()
+	require.NoError(t, <-done)
+	slices.Sort(got)
+	return got
+}
+
+func never(*consumer.Batch) error { return nil }
+
+// The span of a batch links to those that put its records, and the handler gets
+// these as they were put.
+func TestTracing_linksPutToProcess(t *testing.T) {
+	for _, c := range []producer.Config{{}, {Aggregate: true}} {
+		for name, carrier := range map[string]telemetry.Carrier{"tags": nil, "envelope": telemetry.Envelope{}} {
+			t.Run(fmt.Sprintf("%s/aggregate=%t", name, c.Aggregate), func(t *testing.T) {
+				s := newTraced(t, carrier)
+				c := c
+				c.Stream = client.Embedded(s.stream)
+				p, err := producer.New(c)
+				require.NoError(t, err)
+				defer p.Close(t.Context())
+				const n = 20
+				var want []string
+				for i := range n {
+					e := weir.Entry{PartitionKey: fmt.Sprint("key ", i%5), Data: []byte(fmt.Sprint("data ", i))}
+					want = append(want, e.PartitionKey+" "+string(e.Data))
+					require.NoError(t, s.PutAsync(t.Context(), p, e, nil))
+				}
+				require.NoError(t, p.Flush(t.Context()))
+				slices.Sort(want)
+				assert.Equal(t, want, s.process(t, n, carrier == nil, never))
+
+				sent := make(map[trace.SpanID]bool)
+				linked := make(map[trace.SpanID]bool)
+				for _, span := range s.spans.Ended() {
+					switch span.Name() {
+					case "send orders":
+						assert.Equal(t, trace.SpanKindProducer, span.SpanKind())
+						sent[span.SpanContext().SpanID()] = true
+					case "process orders":
+						assert.Equal(t, trace.SpanKindConsumer, span.SpanKind())
+						for _, l := range span.Links() {
+							linked[l.SpanContext.SpanID()] = true
+						}
+					}
+				}
+				assert.Len(t, sent, n)
+				assert.Equal(t, sent, linked)
+			})
+		}
+	}
+}
+
+// Whoever does not trace reads records that carry tags as they were put.
+func TestTags_areNothingToOthers(t *testing.T) {
+	s := newTraced(t, nil)
+	ctx, span := s.Provider.Tracer("test").Start(t.Context(), "caller")
+	defer span.End()
+	e, err := s.Inject(ctx, weir.Entry{PartitionKey: "key", Data: []byte("data")})
+	require.NoError(t, err)
+	at, err := s.stream.Put(ctx, e)
+	require.NoError(t, err)
+	want := weir.HashPartitionKey("key")
+	for _, shard := range s.stream.Shards() {
+		if shard.HashKeyRange.Contains(want) {
+			assert.Equal(t, shard.ID, at.ShardID, "it is in the shard of its key")
+		}
+	}
+	c := consumer.Config{Name: "plain", Streams: []client.Stream{client.Embedded(s.stream)}, Store: new(lease.Memory)}
+	g, err := consumer.New(c)
+	require.NoError(t, err)
+	for b, err := range g.Batches(t.Context()) {
+		require.NoError(t, err)
+		require.Len(t, b.Records, 1)
+		assert.Equal(t, "key", b.Records[0].PartitionKey)
+		assert.Equal(t, "data", string(b.Records[0].Data))
+		break
+	}
+}
+
+// A batch that failed links again, and has its records as they were put again.
+func TestTracing_retriesLinkAgain(t *testing.T) {
+	s := newTraced(t, telemetry.Envelope{})
+	ctx, span := s.Provider.Tracer("test").Start(t.Context(), "caller")
+	e, err := s.Inject(ctx, weir.Entry{PartitionKey: "key", Data: []byte("data")})
+	require.NoError(t, err)
+	span.End()
+	_, err = s.stream.Put(ctx, e)
+	require.NoError(t, err)
+	var attempts []string
+	got := s.process(t, 1, false, func(b *consumer.Batch) error {
+		attempts = append(attempts, string(b.Records[0].Data))
+		if b.Attempt < 2 {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	assert.Equal(t, []string{"key data"}, got)
+	assert.Equal(t, []string{"data", "data", "data"}, attempts)
+	var failed int
+	for _, ended := range s.spans.Ended() {
+		if ended.Name() != "process orders" {
+			continue
+		}
+		require.Len(t, ended.Links(), 1)
+		assert.Equal(t, span.SpanContext().SpanID(), ended.Links()[0].SpanContext.SpanID())
+		assert.Equal(t, span.SpanContext().TraceID(), ended.Links()[0].SpanContext.TraceID())
+		if ended.Status().Code == codes.Error {
+			failed++
+		}
+	}
+	assert.Equal(t, 2, failed)
+}
+
+// What is not sampled, and where there is no span, nothing is carried.
+func TestTracing_carriesOnlyWhatIsSampled(t *testing.T) {
+	e := weir.Entry{PartitionKey: "key", Data: []byte("data")}
+	got, err := telemetry.Tracing{}.Inject(t.Context(), e)
+	require.NoError(t, err)
+	assert.Equal(t, e, got)
+	never := telemetry.Tracing{Provider: sdk.NewTracerProvider(sdk.WithSampler(sdk.NeverSample()))}
+	ctx, span := never.Provider.Tracer("test").Start(t.Context(), "caller")
+	defer span.End()
+	got, err = never.Inject(ctx, e)
+	require.NoError(t, err)
+	assert.Equal(t, e, got)
+}
+
+func TestTracing_aPutThatIsRefusedFailsItsSpan(t *testing.T) {
+	s := newTraced(t, nil)
+	p, err := producer.New(producer.Config{Stream: client.Embedded(s.stream)})
+	require.NoError(t, err)
+	defer p.Close(t.Context())
+	_, err = s.Put(t.Context(), p, weir.Entry{})
+	require.ErrorIs(t, err, weir.ErrInvalidArgument)
+	require.Len(t, s.spans.Ended(), 1)
+	assert.Equal(t, codes.Error, s.spans.Ended()[0].Status().Code)
+	o, err := s.Put(t.Context(), p, weir.Entry{PartitionKey: "key"})
+	require.NoError(t, err)
+	assert.False(t, o.SequenceNumber.IsZero())
+}
+
+func TestTracing_expandIsForCarriersThatNeedIt(t *testing.T) {
+	_, _, err := telemetry.Tracing{Carrier: telemetry.Envelope{}}.Expand(weir.HashKeyRange{}, nil)
+	require.ErrorContains(t, err, "needs no Expand")
+}
+
+// An envelope is believed only if it is whole.
+func FuzzEnvelope_unwrap(f *testing.F) {
+	sealed, err := telemetry.Envelope{}.Wrap(weir.Entry{Data: []byte("data")}, map[string]string{"traceparent": "00-1", "b": ""})
+	require.NoError(f, err)
+	f.Add(sealed.Data)
+	for i := range sealed.Data {
+		f.Add(sealed.Data[:i])
+	}
+	f.Add([]byte("weir\x00env1\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r, fields := telemetry.Envelope{}.Unwrap(weir.Record{Data: data})
+		if fields == nil {
+			require.Equal(t, data, r.Data)
+			return
+		}
+		require.LessOrEqual(t, len(fields), 64)
+		require.True(t, strings.HasSuffix(string(data), string(r.Data)))
+		again, err := telemetry.Envelope{}.Wrap(weir.Entry{Data: r.Data}, fields)
+		require.NoError(t, err)
+		back, same := telemetry.Envelope{}.Unwrap(weir.Record{Data: again.Data})
+		require.Equal(t, fields, same)
+		require.Equal(t, string(r.Data), string(back.Data))
+	})
+}
+
+// An aggregate of several records is not one that carries.
+func TestTags_leaveAggregatesOfOthersAlone(t *testing.T) {
+	var b aggregate.Builder
+	for _, key := range []string{"a", "b"} {
+		require.NoError(t, b.Add(weir.Entry{PartitionKey: key, Data: []byte("data")}, aggregate.Tag{Key: "traceparent", Value: "x"}))
+	}
+	e := b.Entry(nil)
+	same, err := telemetry.Tags{}.Wrap(e, map[string]string{"traceparent": "y"})
+	require.NoError(t, err)
+	assert.Equal(t, e, same)
+	r, fields := telemetry.Tags{}.Unwrap(weir.Record{Data: e.Data})
+	assert.Nil(t, fields)
+	assert.Equal(t, e.Data, r.Data)
+}
