@@ -145,5 +145,6 @@ func (p *pane[A]) unite(q *pane[A], merge func(*A, A)) {
 		p.start, p.end = min(p.start, q.start), max(p.end, q.end)
 	}
 	merge(&p.acc, q.acc)
-	p.records, p.told, p.revisions, p.stale = p.records+q.records, p.told+q.told, max(p.revisions, q.revisions), append(p.stale, q.stale...)
+	p.records, p.told, p.base = p.records+q.records, p.told+q.told, p.base+q.base
+	p.revisions, p.stale = max(p.revisions, q.revisions), append(p.stale, q.stale...)
 }

@@ -73,6 +73,7 @@ type machine[V, A, R any] struct {
 	open      int     // windows
 	watermark int64   // no record of that time or before is expected any more
 	newest    int64   // the greatest time seen, or what the watermark says of it
+	promised  int64   // what the clock will raise the watermark to, if that is later
 	floors    []floor // of keys whose watermark is greater
 
 	start, end int64 // of the tumbling window that was looked for last
@@ -125,9 +126,11 @@ type pane[A any] struct {
 	due        int64 // when something is to be done, by the watermark
 	records    int64
 	told       int64 // how many records the last result had
+	base       int64 // and the last one that the clock did not ask for
 	revisions  int
 	fired      bool // the watermark has passed it
 	isChanged  bool // it is in machine.changed
+	shown      bool // a session that the clock had told, maybe, as it is
 	gone       bool
 	first      place // of a counted window, with index
 	index      uint64
@@ -142,7 +145,7 @@ type span struct {
 }
 
 func newMachine[V, A, R any](p *plan[V, A, R], stream string, shard weir.ShardID) *machine[V, A, R] {
-	return &machine[V, A, R]{plan: p, stream: stream, shard: shard, entries: make(map[string]*entry[A]), watermark: earliest, newest: earliest, start: never, end: never}
+	return &machine[V, A, R]{plan: p, stream: stream, shard: shard, entries: make(map[string]*entry[A]), watermark: earliest, promised: earliest, newest: earliest, start: never, end: never}
 }
 
 // feed takes records, of which subs are the indices in those that they came
@@ -365,7 +368,7 @@ func (m *machine[V, A, R]) added(p *pane[A]) {
 	switch {
 	case p.fired:
 		m.tell(p, Late)
-	case m.plan.earlyCount > 0 && p.records-p.told >= m.plan.earlyCount:
+	case m.plan.earlyCount > 0 && p.records-p.base >= m.plan.earlyCount:
 		m.tell(p, Early)
 	case m.plan.earlyEvery > 0 && !p.isChanged:
 		p.isChanged = true
@@ -480,7 +483,7 @@ func (m *machine[V, A, R]) tell(p *pane[A], k Kind) {
 	r.Value, r.Kind, r.Records, r.Revision = value, k, p.records, p.revisions
 	m.results = append(m.results, r)
 	m.counts.results[k]++
-	p.told = p.records
+	p.told, p.base = p.records, p.records
 	p.revisions++
 }
 
@@ -490,8 +493,12 @@ func (m *machine[V, A, R]) late(key string, ms int64, v V) {
 	if !m.plan.aside { // the error is not made for nothing
 		return
 	}
+	watermark := m.watermark
+	if len(m.floors) > 0 {
+		watermark = max(watermark, m.floorOf(m.entries[key]))
+	}
 	m.reject(m.record, Event[V]{Key: strings.Clone(key), Time: timeOf(ms), Value: v}, &LateError{
-		Time: timeOf(ms), Watermark: timeOf(m.watermark), Lateness: time.Duration(m.plan.lateness) * time.Millisecond,
+		Time: timeOf(ms), Watermark: timeOf(watermark), Lateness: time.Duration(m.plan.lateness) * time.Millisecond,
 	})
 }
 
@@ -513,13 +520,36 @@ func (m *machine[V, A, R]) tick(now time.Time) (next time.Time) {
 	m.nextEarly = now.Add(m.plan.earlyEvery)
 	for i, p := range m.changed {
 		p.isChanged = false
-		if !p.gone && !p.fired && p.records > p.told {
+		if p.isUntold() {
+			// What the records ask for must not depend on the clock: after a crash
+			// it would not be so again.
+			base := p.base
 			m.tell(p, Early)
+			p.base = base
 		}
 		m.changed[i] = nil
 	}
 	m.changed = m.changed[:0]
 	return m.nextEarly
+}
+
+// isUntold reports whether an early result of the window would be news.
+func (p *pane[A]) isUntold() bool { return !p.gone && !p.fired && p.records > p.told }
+
+// announce notes that the next tick will tell of sessions, and reports whether
+// there are any. After a crash they may have become longer before somebody looks
+// at the clock again, and then it must be known that they may have been told as
+// they are: that is kept before they are.
+func (m *machine[V, A, R]) announce(now time.Time) (some bool) {
+	if m.plan.kind != session && m.plan.kind != sessionBy || m.plan.earlyEvery == 0 || now.Before(m.nextEarly) {
+		return false
+	}
+	for _, p := range m.changed {
+		if p.isUntold() {
+			p.shown, some = true, true
+		}
+	}
+	return some
 }
 
 // finish completes all windows, because nothing will follow.

@@ -48,6 +48,8 @@ type runner[V, A, R any] struct {
 	heard    time.Time // when the last record came, or the shard was known to have more
 	read     bool      // a batch has come, which says whether there are more
 	stuck    bool      // what came of the last one could not be handed over
+	ended    bool      // the last batch was taken; the children may have records by now
+	owes     bool      // the clock decided something that is not written
 	position place     // of the last record that was taken since resume
 	unsaved  bool
 	saved    time.Time
@@ -82,10 +84,14 @@ func (r *runner[V, A, R]) offer(b *consumer.Batch) error {
 	}
 	err := r.take(b)
 	r.stuck, r.heard = err != nil, time.Now()
+	r.ended = r.ended || b.Last && err == nil
 	return err
 }
 
 func (r *runner[V, A, R]) take(b *consumer.Batch) error {
+	if err := r.settle(); err != nil {
+		return err
+	}
 	if n := len(b.Records); n > 0 {
 		r.machine.feed(b.Records, b.Subs)
 		r.position, r.read, r.unsaved = placeOf(b.Records, b.Subs, n-1), true, true
@@ -265,60 +271,127 @@ func (r *runner[V, A, R]) round() time.Duration {
 	if now.Before(r.retry) {
 		return r.retry.Sub(now)
 	}
-	wait := maxWait
-	if r.every > 0 {
-		wait = r.every // what comes with a batch meanwhile is kept by then
-	}
-	if next := r.machine.tick(now); !next.IsZero() {
-		wait = min(wait, next.Sub(now))
-	}
-	idle, after := r.idle(now)
-	wait = min(wait, after)
-	err := r.deliver()
-	r.show(idle)
-	if due := r.saved.Add(r.every).Sub(now); err == nil && r.unsaved {
-		if due <= 0 {
-			err, due = r.save(now), maxWait
-		}
-		wait = min(wait, due)
-	}
+	wait, err := r.tryRound(now)
 	if err != nil {
 		r.failed++
 		wait = min(maxRetry, minRetry<<min(r.failed, 20))
 		r.retry = now.Add(wait)
-		r.log("what windows came to could not be handed over", err)
+		r.log("windows could not be handed over or kept", err)
 		return wait
 	}
 	r.failed, r.retry = 0, time.Time{}
 	return wait
 }
 
+func (r *runner[V, A, R]) tryRound(now time.Time) (wait time.Duration, err error) {
+	wait = maxWait
+	if r.every > 0 {
+		wait = r.every // what comes with a batch meanwhile is kept by then
+	}
+	if err := r.deliver(); err != nil {
+		return 0, err
+	}
+	if !r.ended {
+		after, err := r.decide(now)
+		if err != nil {
+			return 0, err
+		}
+		wait = min(wait, after)
+	}
+	if !r.unsaved {
+		return wait, nil
+	}
+	if due := r.saved.Add(r.every).Sub(now); due > 0 {
+		return min(wait, due), nil
+	}
+	return wait, r.save(now)
+}
+
+// decide does what the clock asks for and no record. It returns how long to wait
+// for the next of it.
+func (r *runner[V, A, R]) decide(now time.Time) (wait time.Duration, err error) {
+	idle, wait, err := r.idle(now)
+	if err != nil {
+		return 0, err
+	}
+	if r.machine.announce(now) {
+		if err := r.commit(); err != nil {
+			return 0, err
+		}
+	}
+	if next := r.machine.tick(now); !next.IsZero() {
+		wait = min(wait, next.Sub(now))
+	}
+	r.show(idle)
+	return wait, r.deliver()
+}
+
 // idle lets the watermark of an idle shard go on. It returns whether the shard is
 // idle, and how long to wait until it may be.
-func (r *runner[V, A, R]) idle(now time.Time) (idle bool, wait time.Duration) {
+func (r *runner[V, A, R]) idle(now time.Time) (idle bool, wait time.Duration, err error) {
 	c := &r.windower.config
 	if c.Idle == 0 {
-		return false, maxWait
+		return false, maxWait, nil
 	}
 	// Without a batch nobody knows how far behind it is, for not all streams tell
 	// when there is nothing to be read.
 	known := r.read || now.Sub(r.began) >= unknownTip
 	if behind, failing := r.progress.Behind(); failing || behind > 0 || r.stuck || !known {
 		r.heard = now
-		return false, c.Idle
+		return false, c.Idle, nil
 	}
 	if left := r.heard.Add(c.Idle).Sub(now); left > 0 {
-		return false, left
+		return false, left, nil
 	}
-	was := r.machine.watermark
 	if c.IdleClock {
-		r.machine.raise(now.Add(-c.Idle-c.Bound).UnixMilli() - 1)
-	} else {
-		r.show(true)
-		r.machine.raise(r.windower.marks.combined())
+		return true, c.Idle, r.advance(now.Add(-c.Idle-c.Bound).UnixMilli() - 1)
 	}
-	r.unsaved = r.unsaved || r.machine.watermark > was
-	return true, c.Idle
+	r.show(true)
+	return true, c.Idle, r.advance(r.windower.marks.combined())
+}
+
+// advance raises the watermark though no record says so. That is written before
+// anything comes of it, so that after a crash it is so again: otherwise a record
+// could be late for one who saw the results, and in time for the next.
+func (r *runner[V, A, R]) advance(to int64) error {
+	m := r.machine
+	if to <= m.watermark {
+		return nil
+	}
+	m.promised = max(m.promised, to)
+	r.owes, r.unsaved = true, true
+	if m.timers.next() <= m.promised {
+		return r.settle()
+	}
+	m.raise(m.promised)
+	return nil
+}
+
+// settle writes what the clock has decided, and does it, before anything else is
+// done. What came before it has to be handed over first.
+func (r *runner[V, A, R]) settle() error {
+	if r.owes {
+		if err := r.deliver(); err != nil {
+			return err
+		}
+		if err := r.commit(); err != nil {
+			return err
+		}
+	}
+	r.machine.raise(r.machine.promised)
+	return nil
+}
+
+// commit keeps the windows, and returns when they are written.
+func (r *runner[V, A, R]) commit() error {
+	if err := r.save(time.Now()); err != nil {
+		return err
+	}
+	if err := r.progress.Write(r.ctx); err != nil {
+		return err
+	}
+	r.owes = false
+	return nil
 }
 
 // show notes where the shard stands.
@@ -392,6 +465,7 @@ func (r *runner[V, A, R]) tryResume() (err error) {
 		return err
 	}
 	if r.snapshot = snapshotName(kept); len(kept) > 0 {
+		r.machine.raise(r.machine.promised)
 		return nil
 	}
 	keys, parents, err := r.parents()

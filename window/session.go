@@ -71,7 +71,7 @@ func (m *machine[V, A, R]) join(p *pane[A], start, end int64) *pane[A] {
 		}
 		q.outdate()
 		m.plan.merge(&p.acc, q.acc)
-		p.records, p.told, p.stale = p.records+q.records, p.told+q.told, append(p.stale, q.stale...)
+		p.records, p.told, p.base, p.stale = p.records+q.records, p.told+q.told, p.base+q.base, append(p.stale, q.stale...)
 		var none A
 		q.acc, q.stale = none, nil
 		m.giveUp(q)
@@ -98,8 +98,8 @@ func (m *machine[V, A, R]) join(p *pane[A], start, end int64) *pane[A] {
 // outdate notes that a session will have other bounds: what was told of it does
 // not hold any more.
 func (p *pane[A]) outdate() {
-	if p.revisions > 0 {
+	if p.revisions > 0 || p.shown {
 		p.stale = append(p.stale, span{p.start, p.end, p.revisions})
-		p.revisions = 0
+		p.revisions, p.shown = 0, false
 	}
 }

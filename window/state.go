@@ -47,6 +47,7 @@ func (m *machine[V, A, R]) encode() ([]byte, error) {
 	w.text(m.plan.coding.name)
 	w.place(m.at)
 	w.int(m.watermark)
+	w.int(m.promised)
 	w.uint(uint64(len(m.floors)))
 	for _, f := range m.floors {
 		w.text(f.keys.Start.String())
@@ -57,7 +58,7 @@ func (m *machine[V, A, R]) encode() ([]byte, error) {
 	last := int64(0) // windows that follow each other often begin at one time
 	for _, e := range m.entries {
 		w.text(e.key)
-		w.flags(e.partition != e.key, e.hash != nil)
+		w.flags(e.partition != e.key, e.hash != nil, false)
 		if e.partition != e.key {
 			w.text(e.partition)
 		}
@@ -80,9 +81,10 @@ func encodePane[A any](w *writer, p *pane[A], last int64, c coding[A]) (err erro
 	w.uint(uint64(p.end - p.start))
 	w.uint(uint64(p.records))
 	w.uint(uint64(p.told))
+	w.uint(uint64(p.base))
 	w.uint(uint64(p.revisions))
 	ofCount := p.first != place{}
-	w.flags(ofCount, len(p.stale) > 0)
+	w.flags(ofCount, len(p.stale) > 0, p.shown)
 	if ofCount {
 		w.place(p.first)
 		w.uint(p.index)
@@ -169,6 +171,7 @@ func decode[V, A, R any](p *plan[V, A, R], stream string, shard weir.ShardID, b 
 	if m.watermark = r.int(); m.watermark > earliest {
 		m.newest = m.watermark + p.bound + 1
 	}
+	m.promised = r.int()
 	for range r.count() {
 		m.floors = append(m.floors, floor{weir.HashKeyRange{Start: r.hash(), End: r.hash()}, r.int()})
 	}
@@ -187,7 +190,7 @@ func decode[V, A, R any](p *plan[V, A, R], stream string, shard weir.ShardID, b 
 func (m *machine[V, A, R]) decodeEntry(r *reader, last *int64) error {
 	e := &entry[A]{key: r.text()}
 	e.partition = e.key
-	other, hashed := r.flags()
+	other, hashed, _ := r.flags()
 	if other {
 		e.partition = r.text()
 	}
@@ -200,8 +203,9 @@ func (m *machine[V, A, R]) decodeEntry(r *reader, last *int64) error {
 		p.start = *last + r.int()
 		*last = p.start
 		p.end = p.start + int64(r.uint())
-		p.records, p.told, p.revisions = int64(r.uint()), int64(r.uint()), int(r.uint())
-		ofCount, joined := r.flags()
+		p.records, p.told, p.base, p.revisions = int64(r.uint()), int64(r.uint()), int64(r.uint()), int(r.uint())
+		ofCount, joined, shown := r.flags()
+		p.shown = shown
 		if ofCount {
 			p.first, p.index = r.place(), r.uint()
 		}
@@ -248,13 +252,12 @@ func (w *writer) place(p place) {
 	w.uint(p.sub)
 }
 
-func (w *writer) flags(a, b bool) {
+func (w *writer) flags(list ...bool) {
 	f := byte(0)
-	if a {
-		f = 1
-	}
-	if b {
-		f |= 2
+	for i, is := range list {
+		if is {
+			f |= 1 << i
+		}
 	}
 	w.b = append(w.b, f)
 }
@@ -303,14 +306,14 @@ func (r *reader) bytes() []byte {
 
 func (r *reader) text() string { return string(r.bytes()) }
 
-func (r *reader) flags() (a, b bool) {
+func (r *reader) flags() (a, b, c bool) {
 	if len(r.b) == 0 {
 		r.err = errTorn
-		return false, false
+		return false, false, false
 	}
 	f := r.b[0]
 	r.b = r.b[1:]
-	return f&1 != 0, f&2 != 0
+	return f&1 != 0, f&2 != 0, f&4 != 0
 }
 
 func (r *reader) hash() (h weir.HashKey) {

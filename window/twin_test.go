@@ -20,6 +20,7 @@ type twin struct {
 	seen              bool
 	events            []*twinEvent
 	told              []twinTold // what somebody who reads the results has
+	ticks             bool       // it is the clock that asks
 }
 
 type twinKind int
@@ -34,8 +35,8 @@ const (
 type twinEvent struct {
 	ev
 	start, end int64
-	told       bool
-	order      int
+	told       bool // in a result
+	based      bool // and in one that the clock did not ask for
 }
 
 type twinTold struct {
@@ -76,14 +77,17 @@ func (w *twin) windows() (list []twinWindow) {
 
 func (v twinWindow) has(e *twinEvent) bool { return slices.Contains(v.events, e) }
 
-func (v twinWindow) untold() (n int) {
+func (v twinWindow) count(is func(*twinEvent) bool) (n int) {
 	for _, e := range v.events {
-		if !e.told {
+		if is(e) {
 			n++
 		}
 	}
 	return n
 }
+
+func untold(e *twinEvent) bool  { return !e.told }
+func unbased(e *twinEvent) bool { return !e.based }
 
 // tell returns the lines of a result.
 func (w *twin) tell(v twinWindow, k Kind) (out []string) {
@@ -98,7 +102,7 @@ func (w *twin) tell(v twinWindow, k Kind) (out []string) {
 	var values []int64
 	for _, e := range v.events {
 		values = append(values, e.value)
-		e.told = true
+		e.told, e.based = true, e.based || !w.ticks
 	}
 	slices.Sort(values)
 	return append(out, fmt.Sprintf("%s [%d,%d) %v %v", v.key, v.start, v.end, k, values))
@@ -124,7 +128,7 @@ func (w *twin) feed(e ev) (out []string) {
 			continue
 		}
 		some = true
-		te := &twinEvent{ev: e, start: start, end: end, order: len(w.events)}
+		te := &twinEvent{ev: e, start: start, end: end}
 		w.events = append(w.events, te)
 		for _, v := range w.windows() {
 			switch {
@@ -135,7 +139,7 @@ func (w *twin) feed(e ev) (out []string) {
 				added = true
 				if v.end-1 <= w.watermark {
 					out = append(out, w.tell(v, Late)...)
-				} else if w.early > 0 && v.untold() >= w.early {
+				} else if w.early > 0 && v.count(unbased) >= w.early {
 					out = append(out, w.tell(v, Early)...)
 				}
 			}
@@ -171,6 +175,8 @@ func (w *twin) raise(to int64) (out []string) {
 
 // tick is what the clock asks for.
 func (w *twin) tick() (out []string) {
+	w.ticks = true
+	defer func() { w.ticks = false }()
 	for _, v := range w.windows() {
 		if w.kind == twinCounted {
 			v.start, v.end = 1<<50, -1<<50
@@ -178,7 +184,7 @@ func (w *twin) tick() (out []string) {
 				v.start, v.end = min(v.start, e.ms), max(v.end, e.ms+1)
 			}
 		}
-		if v.end-1 > w.watermark && v.untold() > 0 {
+		if v.end-1 > w.watermark && v.count(untold) > 0 {
 			out = append(out, w.tell(v, Early)...)
 		}
 	}
@@ -198,7 +204,7 @@ func (w *twin) feedCounted(e ev) []string {
 	case len(v.events) == w.count:
 		w.events = slices.DeleteFunc(w.events, v.has)
 		return w.tell(v, Final)
-	case w.early > 0 && v.untold() >= w.early:
+	case w.early > 0 && v.count(unbased) >= w.early:
 		return w.tell(v, Early)
 	}
 	return nil

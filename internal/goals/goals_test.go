@@ -38,7 +38,7 @@ type goal struct {
 func allGoals() []goal {
 	return slices.Concat(
 		putGoals(), readGoals(), wakingGoals(), fullGoals(), waitingGoals(), producerGoals(), shardGoals(), rollOverGoals(), groupGoals(),
-		sourceGoals(), diskGoals(), patternGoals(), memoryGoals(),
+		sourceGoals(), windowGoals(), diskGoals(), patternGoals(), memoryGoals(),
 	)
 }
 
