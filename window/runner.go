@@ -216,19 +216,22 @@ func (r *runner[V, A, R]) state() ([]byte, error) {
 	if err != nil {
 		return nil, r.stateError(err)
 	}
-	if len(b) <= MaxStateBytes {
+	if len(b) <= r.windower.room {
 		r.swap("")
 		return b, nil
 	}
 	small := pack(b)
-	if len(small) <= MaxStateBytes {
+	if len(small) <= r.windower.room {
 		r.swap("")
 		return small, nil
 	}
-	keep := r.windower.config.Snapshots
+	keep, limit := r.windower.config.Snapshots, maxUnpacked
 	if keep == nil {
+		limit, b = r.windower.room, small
+	}
+	if len(b) > limit {
 		err := r.stateError(nil)
-		err.Bytes, err.Limit = len(small), MaxStateBytes
+		err.Bytes, err.Limit = len(b), limit
 		return nil, err
 	}
 	name := r.prefix() + rand.Text()
@@ -245,6 +248,7 @@ func (r *runner[V, A, R]) state() ([]byte, error) {
 func (r *runner[V, A, R]) attend() {
 	defer r.windower.gone(r)
 	defer r.timer.Stop()
+	defer r.tidyUp()
 	for {
 		r.timer.Reset(r.round())
 		select {
@@ -421,6 +425,14 @@ func (r *runner[V, A, R]) finish() {
 		r.leave()
 	}
 	r.progress.Drop()
+}
+
+// tidyUp waits for who has the turn, and deletes snapshots that are not needed.
+func (r *runner[V, A, R]) tidyUp() {
+	r.turn <- struct{}{}
+	defer r.leave()
+	r.closed = true
+	r.tidy()
 }
 
 func (r *runner[V, A, R]) log(what string, err error) {

@@ -45,7 +45,7 @@ func newWorld(t *testing.T, seed uint64, w way, c config) *world {
 	if c.Windows = w.windows(); w.name != "counted" {
 		c.Bound = bound
 	}
-	return &world{t: t, stream: stream, config: c, random: random}
+	return &world{t: t, stream: stream, config: c, random: random, shelf: map[string][]byte{}}
 }
 
 // judge compares what the table has with what it is to have.
@@ -106,12 +106,19 @@ func TestWindower_simulated(t *testing.T) {
 					c.Idle, c.IdleClock = time.Second, true
 				}
 				w := newWorld(t, seed, a, c)
+				if random.IntN(3) == 0 {
+					w.room = 1 + random.IntN(300)
+				}
 				for at := 0; random.IntN(8) > 0; {
 					at += 1 + random.IntN(60)
 					w.kills = append(w.kills, at)
 				}
+				kills := len(w.kills)
 				w.live(20 + random.IntN(40))
 				w.judge(a)
+				if kills == 0 { // what a crash leaves goes when a shard is begun with
+					require.LessOrEqual(t, len(w.shelf), len(w.stream.Shards()), "of a shard that has ended one snapshot is left")
+				}
 			})
 		})
 		require.True(t, ok, "-world-seed=%d -worlds=1", seed)

@@ -24,28 +24,34 @@ func (w *Windower[V, A, R]) prefix(stream string) string {
 // named before are deleted when it is known that it does not any more: that the
 // one that it was given last is written.
 func (r *runner[V, A, R]) swap(name string) {
-	if len(r.outdated) > 0 && r.progress.Written() {
-		for _, old := range r.outdated {
-			r.remove(old)
-		}
-		r.outdated = nil
-	}
+	r.tidy()
 	if r.snapshot != "" {
 		r.outdated = append(r.outdated, r.snapshot)
 	}
 	r.snapshot = name
 }
 
+// tidy deletes the snapshots that the lease named before.
+func (r *runner[V, A, R]) tidy() {
+	if len(r.outdated) == 0 || !r.progress.Written() {
+		return
+	}
+	for _, old := range r.outdated {
+		r.remove(old)
+	}
+	r.outdated = nil
+}
+
 // remove deletes a snapshot. One that could not be deleted is found when somebody
 // begins with the shard.
 func (r *runner[V, A, R]) remove(name string) {
-	if err := r.call(func() error { return r.windower.config.Snapshots.Delete(r.ctx, name) }); err != nil {
+	if err := r.call(func() error { return r.windower.config.Snapshots.Delete(context.WithoutCancel(r.ctx), name) }); err != nil {
 		r.log("a snapshot could not be deleted", err)
 	}
 }
 
 // sweep deletes what a crash has left, or a shard that is gone: snapshots that no
-// lease names, of this shard, or of one without a lease.
+// lease names, of this shard, or of one whose lease nobody writes any more.
 func (r *runner[V, A, R]) sweep(ctx context.Context) error {
 	keep := r.windower.config.Snapshots
 	if keep == nil {
@@ -64,11 +70,12 @@ func (r *runner[V, A, R]) sweep(ctx context.Context) error {
 		if !ours {
 			continue
 		}
-		leased := slices.ContainsFunc(rows, func(l lease.Lease) bool {
+		i := slices.IndexFunc(rows, func(l lease.Lease) bool {
 			id := l.Key[strings.LastIndexByte(l.Key, ':')+1:]
 			return l.Stream == r.name.stream && strings.HasPrefix(rest, id+"-")
 		})
-		if own := strings.HasPrefix(name, r.prefix()); own && name != r.snapshot || !leased {
+		switch own := strings.HasPrefix(name, r.prefix()); {
+		case own && name != r.snapshot, i < 0, !own && rows[i].Checkpoint.IsEnded() && snapshotName(rows[i].State) != name:
 			r.remove(name)
 		}
 	}

@@ -28,6 +28,7 @@ type Windower[V, A, R any] struct {
 	running atomic.Bool
 	jobs    sync.WaitGroup // the goroutines of runners
 	counts  counters
+	room    int // for windows in a lease, in bytes
 
 	mu      sync.Mutex // guards what follows
 	handler Handler[R] // of the run
@@ -47,7 +48,7 @@ type shardName struct {
 func New[V, A, R any](c Config[V, A, R]) (*Windower[V, A, R], error) {
 	var errs problems
 	c.check(&errs)
-	w := &Windower[V, A, R]{config: c.withDefaults(), marks: newWatermarks(), runners: make(map[shardName]*runner[V, A, R])}
+	w := &Windower[V, A, R]{config: c.withDefaults(), room: MaxStateBytes, marks: newWatermarks(), runners: make(map[shardName]*runner[V, A, R])}
 	var err error
 	if len(errs) == 0 {
 		if w.plan, err = newPlan(w.config); err != nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -57,6 +59,8 @@ type world struct {
 	stream *weir.Stream
 	store  lease.Memory
 	table  window.Memory[string]
+	shelf  map[string][]byte // of snapshots, guarded by mu
+	room   int               // for windows in a lease; 0 if it is as it is
 	notes  []note
 	config config
 	random *rand.Rand
@@ -171,10 +175,59 @@ func (w *world) begin() *worker {
 	c.Group.Failover, c.Group.SyncEvery, c.Group.Patience = time.Second, 5*time.Second, time.Second
 	c.Group.Random = rand.NewPCG(w.random.Uint64(), 1)
 	c.Group.MaxRecords = 1 + w.random.IntN(9)
+	if w.room > 0 {
+		c.Snapshots = shelf{k}
+	}
 	g, err := window.New(c)
 	require.NoError(w.t, err)
+	if w.room > 0 {
+		window.SetRoom(g, w.room)
+	}
 	go func() { k.done <- g.Run(ctx) }()
 	return k
+}
+
+// A shelf keeps a worker's snapshots.
+type shelf struct{ *worker }
+
+func (s shelf) do(f func(map[string][]byte) error) error {
+	return s.step(func() error {
+		s.w.mu.Lock()
+		defer s.w.mu.Unlock()
+		return f(s.w.shelf)
+	})
+}
+
+func (s shelf) Write(_ context.Context, name string, b []byte) error {
+	return s.do(func(all map[string][]byte) error {
+		if _, there := all[name]; there {
+			s.w.t.Errorf("snapshot %s is written twice", name)
+		}
+		all[name] = slices.Clone(b)
+		return nil
+	})
+}
+
+func (s shelf) Read(_ context.Context, name string) (b []byte, err error) {
+	err = s.do(func(all map[string][]byte) error {
+		if b = all[name]; b == nil {
+			return fs.ErrNotExist
+		}
+		return nil
+	})
+	return b, err
+}
+
+func (s shelf) List(context.Context) (names []string, err error) {
+	err = s.do(func(all map[string][]byte) error {
+		names = slices.Sorted(maps.Keys(all))
+		return nil
+	})
+	return names, err
+}
+
+func (s shelf) Delete(_ context.Context, name string) error {
+	return s.do(func(all map[string][]byte) error { delete(all, name); return nil })
 }
 
 // put puts a record that happened some time before.
