@@ -35,7 +35,7 @@ func TestMachine_doesWhatItsTwinDoes(t *testing.T) {
 func FuzzMachine(f *testing.F) {
 	f.Add([]byte("tumbling, and some events after it"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if len(b) > 2000 {
+		if len(b) > 400 {
 			return
 		}
 		require.NoError(t, compare(t, b))

@@ -73,7 +73,12 @@ func (m *machine[V, A, R]) encode() ([]byte, error) {
 			last = p.start
 		}
 	}
-	return binary.LittleEndian.AppendUint32(w.b, crc32.ChecksumIEEE(w.b[len(head(plain)):])), nil
+	return sum(w.b), nil
+}
+
+// sum appends the checksum of a plain state.
+func sum(b []byte) []byte {
+	return binary.LittleEndian.AppendUint32(b, crc32.ChecksumIEEE(b[len(head(plain)):]))
 }
 
 func encodePane[A any](w *writer, p *pane[A], last int64, c coding[A]) (err error) {
