@@ -99,22 +99,22 @@ const (
 )
 
 // One makes a [Config.Read] of a function for records that are one event each.
-// The error [Skip] says that the record is none, and is left out.
+// The error [ErrSkip] says that the record is none, and is left out.
 func One[V any](read func(r *weir.Record) (Event[V], error)) func(*weir.Record, []Event[V]) ([]Event[V], error) {
 	return func(r *weir.Record, events []Event[V]) ([]Event[V], error) {
 		e, err := read(r)
 		switch {
 		case err == nil:
 			return append(events, e), nil
-		case errors.Is(err, Skip):
+		case errors.Is(err, ErrSkip):
 			return events, nil
 		}
 		return events, err
 	}
 }
 
-// Skip says that a record is no event; see [One].
-var Skip = errors.New("not an event")
+// ErrSkip says that a record is no event; see [One].
+var ErrSkip = errors.New("not an event")
 
 func (c Config[V, A, R]) withDefaults() Config[V, A, R] {
 	c.Ahead = cmp.Or(c.Ahead, defaultAhead)

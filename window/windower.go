@@ -52,7 +52,7 @@ func New[V, A, R any](c Config[V, A, R]) (*Windower[V, A, R], error) {
 	var err error
 	if len(errs) == 0 {
 		if w.plan, err = newPlan(w.config); err != nil {
-			errs.add("Windows: aggregator", "%v", err)
+			errs.add("Windows.aggregator", "%v", err)
 		}
 	}
 	g := w.config.Group

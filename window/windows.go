@@ -116,32 +116,32 @@ func (w Windows[V, A, R]) check(errs *problems) {
 	period := w.size
 	switch w.kind {
 	case tumbling:
-		errs.span("Windows: size", w.size, time.Millisecond)
+		errs.span("Windows.size", w.size, time.Millisecond)
 	case sliding:
-		errs.span("Windows: size", w.size, time.Millisecond)
-		errs.span("Windows: slide", w.slide, time.Millisecond)
+		errs.span("Windows.size", w.size, time.Millisecond)
+		errs.span("Windows.slide", w.slide, time.Millisecond)
 		if period = w.slide; w.slide > 0 && w.size/w.slide > MaxOverlap {
-			errs.add("Windows: slide", "%v puts a record into %d windows of %v; at most %d are possible", w.slide, w.size/w.slide, w.size, MaxOverlap)
+			errs.add("Windows.slide", "%v puts a record into %d windows of %v; at most %d are possible", w.slide, w.size/w.slide, w.size, MaxOverlap)
 		}
 	case session:
-		errs.span("Windows: gap", w.size, time.Millisecond)
+		errs.span("Windows.gap", w.size, time.Millisecond)
 	case sessionBy:
 		if w.gap == nil {
-			errs.add("Windows: gap", "is nil")
+			errs.add("Windows.gap", "is nil")
 		}
 	case counted:
 		if w.count < 1 || w.count > MaxCount {
-			errs.add("Windows: count", "%d records are not 1 to %d", w.count, MaxCount)
+			errs.add("Windows.count", "%d records are not 1 to %d", w.count, MaxCount)
 		}
 	}
 	switch {
 	case w.offset == 0:
 	case w.kind != tumbling && w.kind != sliding:
-		errs.add("Windows: offset", "is set, but %v windows have none", w)
+		errs.add("Windows.offset", "is set, but %v windows have none", w)
 	case w.offset%time.Millisecond != 0:
-		errs.add("Windows: offset", "%v is not whole milliseconds", w.offset)
+		errs.add("Windows.offset", "%v is not whole milliseconds", w.offset)
 	case w.offset <= -period || w.offset >= period:
-		errs.add("Windows: offset", "%v is not within %v of zero", w.offset, period)
+		errs.add("Windows.offset", "%v is not within %v of zero", w.offset, period)
 	}
 }
 
