@@ -387,7 +387,7 @@ func (g *Group) sync(ctx context.Context, src *source) error {
 			continue
 		}
 		leased[id] = true
-		if l.Checkpoint.IsEnded() && !listed[id] && len(shards) > 0 {
+		if l.Checkpoint.IsEnded() && !listed[id] && len(shards) > 0 && !isAwaited(l, leases) {
 			if err := g.store.Delete(ctx, l); err != nil && !errors.Is(err, lease.ErrConflict) {
 				return err
 			}
@@ -405,6 +405,14 @@ func (g *Group) sync(ctx context.Context, src *source) error {
 		}
 	}
 	return nil
+}
+
+// isAwaited reports whether a lease has state, and a child that has not been
+// begun: whoever begins it may need what its parent has left.
+func isAwaited(l lease.Lease, leases []lease.Lease) bool {
+	return len(l.State) > 0 && slices.ContainsFunc(leases, func(c lease.Lease) bool {
+		return c.Checkpoint.Sequence == lease.TrimHorizon && slices.Contains(c.Parents, l.Key)
+	})
 }
 
 // create makes a lease, unless there is one.

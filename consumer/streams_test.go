@@ -3,6 +3,7 @@ package consumer_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -407,4 +408,37 @@ func TestGroup_aBadPositionIsAnError(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The state that a shard was ended with is there until its children are begun,
+// even if the shard itself has vanished by then.
+func TestGroup_keepsTheStateOfAShardForItsChildren(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, store := newStream(t, "orders", 1), new(lease.Memory)
+		g, err := consumer.New(consumer.Config{
+			Name: "g", Streams: []client.Stream{client.Embedded(s)}, Store: store,
+			Handler: func(_ context.Context, b *consumer.Batch) error { b.SetState([]byte("kept")); return nil },
+		})
+		require.NoError(t, err)
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- g.Run(ctx) }()
+		put(t, s, "a 1")
+		time.Sleep(time.Second)
+		_, err = s.Resize(t.Context(), 2)
+		require.NoError(t, err)
+		time.Sleep(26 * time.Hour)
+		require.Len(t, s.Shards(), 2, "the parent has vanished")
+		parent := func() bool {
+			list, err := store.List(t.Context())
+			require.NoError(t, err)
+			return slices.ContainsFunc(list, func(l lease.Lease) bool { return l.Key == weir.ShardID(0).String() && string(l.State) == "kept" })
+		}
+		require.True(t, parent())
+		put(t, s, numbered(20, 0, 20)...)
+		time.Sleep(3 * time.Minute)
+		require.False(t, parent())
+		stop()
+		require.NoError(t, <-done)
+	})
 }
