@@ -101,15 +101,17 @@ func (m *machine) take(now time.Time, it item) {
 	b := m.open[it.slot]
 	if m.recalled != nil {
 		e := m.recall(it.slot, at)
-		if e != nil && e.done {
-			return
-		}
 		if e != nil {
 			until = e.last
 		}
+		// What of a slot lies before and behind an object is not in one: the
+		// ranges of entries must not overlap, for the next life.
 		if b != nil && b.until != until {
-			m.cut(b) // it belongs to another one
+			m.cut(b)
 			b = nil
+		}
+		if e != nil && e.done {
+			return
 		}
 	}
 	if b != nil && b.bytes+len(it.record.Data) > m.size {

@@ -14,7 +14,7 @@ import (
 	"github.com/weirstream/weir"
 )
 
-var seeds = flag.Int("delivery-seeds", 100, "how many histories TestMachine_simulated has")
+var seeds = flag.Int("delivery-seeds", 60, "how many histories TestMachine_simulated has")
 
 // A history is a shard's records, and what a worker that is killed again and
 // again makes of them. What is durable is the store's row and the directory.
@@ -90,10 +90,10 @@ func (h *history) step(slots int) bool {
 	switch n := h.random.IntN(100); {
 	case n < 60 && h.next < len(h.records):
 		h.read(slots)
-	case n < 70:
+	case n < 68:
 		h.now = h.now.Add(time.Duration(h.random.IntN(int(20 * time.Second))))
 		h.m.due(h.now)
-	case n < 72:
+	case n < 74:
 		h.m.cutLargest()
 	case n < 90:
 		h.deliver(h.random.IntN(4))
