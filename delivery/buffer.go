@@ -30,9 +30,7 @@ type item struct {
 // recordBytes is what a record in a buffer takes besides its data and key, about.
 const recordBytes = 160
 
-// size is what an item counts for in memory.
-func (it *item) size() int { return memoryOf(&it.record) }
-
+// memoryOf returns what a record counts for in memory.
 func memoryOf(r *Record) int { return recordBytes + len(r.Data) + len(r.PartitionKey) }
 
 // A buffer is an object that is still filled. What it has shares no memory with

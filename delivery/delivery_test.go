@@ -336,3 +336,5 @@ func TestDelivery_refusesTheStateOfSomethingElse(t *testing.T) {
 		assert.Equal(t, "{}", state)
 	})
 }
+
+func newStore() lease.Store { return new(lease.Memory) }

@@ -101,5 +101,9 @@ func failureOf(kind, code string, attempts int, err error) failure {
 
 // refusal returns the failure of what a sink refused.
 func refusal(e *RefusedError) failure {
-	return failureOf(cmp.Or(e.Type, deliveryFailed), cmp.Or(e.Code, codeRefused), e.Attempts, e)
+	err := e.Err
+	if err == nil {
+		err = e
+	}
+	return failureOf(cmp.Or(e.Type, deliveryFailed), cmp.Or(e.Code, codeRefused), e.Attempts, err)
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/weirstream/weir"
 )
 
-var seeds = flag.Int("delivery-seeds", 60, "how many histories TestMachine_simulated has")
+var seeds = flag.Int("delivery-seeds", 40, "how many histories TestMachine_simulated has")
 
 // A history is a shard's records, and what a worker that is killed again and
 // again makes of them. What is durable is the store's row and the directory.

@@ -262,6 +262,10 @@ func (r *runner) await(is func() bool) error {
 	}
 }
 
+// loadParts is how many records are processed together at most: as many as one
+// call of a [Function] can have.
+const loadParts = 4000
+
 // offer takes records in. The last batch returns when all is delivered.
 func (r *runner) offer(b *consumer.Batch) error {
 	r.mu.Lock()
@@ -280,7 +284,7 @@ func (r *runner) offer(b *consumer.Batch) error {
 		}
 		r.d.expand(&l, b.Records[i], sub)
 		r.d.counts.read(&b.Records[i])
-		if c := &r.d.config; l.payload >= c.TransformBytes || l.bytes >= min(4*c.TransformBytes, c.Memory/8) {
+		if c := &r.d.config; l.payload >= c.TransformBytes || len(l.parts) >= loadParts || l.bytes >= min(4*c.TransformBytes, c.Memory/8) {
 			if err := r.take(&l); err != nil {
 				return err
 			}

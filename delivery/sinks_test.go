@@ -1,0 +1,218 @@
+package delivery_test
+
+import (
+	"compress/gzip"
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/client"
+	"github.com/weirstream/weir/delivery"
+	"github.com/weirstream/weir/producer"
+)
+
+func files(t *testing.T, dir string) map[string]string {
+	found := make(map[string]string)
+	require.NoError(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			body, err := os.ReadFile(path)
+			require.NoError(t, err)
+			name, err := filepath.Rel(dir, path)
+			require.NoError(t, err)
+			found[filepath.ToSlash(name)] = string(body)
+		}
+		return err
+	}))
+	return found
+}
+
+func TestDirectory_hasWholeFilesByName(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a", "b")
+	d, err := delivery.NewDirectory(dir)
+	require.NoError(t, err)
+	require.NoError(t, d.Check(t.Context()))
+	for _, body := range []string{"one, longer", "one"} {
+		require.NoError(t, d.Deliver(t.Context(), &delivery.Object{Name: "2000/01/x", Body: []byte(body)}))
+	}
+	require.NoError(t, d.Deliver(t.Context(), &delivery.Object{Name: "y", Body: nil}))
+	assert.Equal(t, map[string]string{"2000/01/x": "one", "y": ""}, files(t, dir))
+
+	require.NoError(t, os.RemoveAll(filepath.Join(dir, "2000")))
+	require.NoError(t, d.Deliver(t.Context(), &delivery.Object{Name: "2000/01/x", Body: []byte("again")}))
+	assert.Equal(t, "again", files(t, dir)["2000/01/x"], "also after somebody has removed it")
+	info, err := os.Stat(filepath.Join(dir, "y"))
+	require.NoError(t, err)
+	assert.Equal(t, fs.FileMode(0o644), info.Mode().Perm()&0o644)
+}
+
+func TestDirectory_refusesWhatIsNoName(t *testing.T) {
+	dir := t.TempDir()
+	d, err := delivery.NewDirectory(filepath.Join(dir, "in"))
+	require.NoError(t, err)
+	require.NoError(t, d.Deliver(t.Context(), &delivery.Object{Name: "file", Body: nil}))
+	for _, name := range []string{"../x", "a/../../x", "/etc/x", "", "a\x00b", strings.Repeat("n", 300), "file/x", ".weir-x"} {
+		var refused *delivery.RefusedError
+		require.ErrorAs(t, d.Deliver(t.Context(), &delivery.Object{Name: name}), &refused, name)
+		assert.Equal(t, "Directory.NotAName", refused.Code)
+	}
+	assert.Len(t, files(t, dir), 1)
+	_, err = delivery.NewDirectory("")
+	require.EqualError(t, err, "directory: is empty")
+}
+
+// A directory that cannot be written is told before anything is read.
+func TestDelivery_asksTheSinkFirst(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	d, err := delivery.NewDirectory(filepath.Join(file, "dir"))
+	require.NoError(t, err)
+	s, store := newStream(t, 1), newStore()
+	put(t, s, "a 1")
+	r := run(t, config(s, store, d))
+	<-r.done
+	require.ErrorContains(t, r.err, "delivery: Sink: ")
+	list, err := store.List(t.Context())
+	require.NoError(t, err)
+	assert.Empty(t, list)
+}
+
+// The values of keys may lead anywhere: such a record is in the error output.
+func TestDelivery_aKeyDoesNotLeadOutOfADirectory(t *testing.T) {
+	synctest.Test(t, aKeyDoesNotLeadOut)
+}
+
+func aKeyDoesNotLeadOut(t *testing.T) {
+	dir := t.TempDir()
+	d, err := delivery.NewDirectory(filepath.Join(dir, "in"))
+	require.NoError(t, err)
+	s := newStream(t, 1)
+	put(t, s, "../../x 1", "ok 2")
+	c := config(s, newStore(), d)
+	c.Partition = delivery.PartitionFunc(func(r *delivery.Record) (map[string]string, error) {
+		return map[string]string{"k": r.PartitionKey}, nil
+	})
+	c.Prefix, c.ErrorPrefix, c.Interval = "k/!{partitionKeyFromQuery:k}/!{timestamp:yyyy}/", "err/!{firehose:error-output-type}/", -1
+	gzipCodec, err := delivery.Gzip(9)
+	require.NoError(t, err)
+	c.Codec = gzipCodec
+	r := run(t, c)
+	pass(time.Second)
+	require.NoError(t, r.end())
+	var good, bad int
+	for name, body := range files(t, dir) {
+		switch {
+		case strings.HasPrefix(name, "in/err/delivery-failed/"):
+			bad++
+			assert.Contains(t, body, `"errorCode":"Directory.NotAName"`)
+		case strings.HasPrefix(name, "in/k/ok/"):
+			good++
+			z, err := gzip.NewReader(strings.NewReader(body))
+			require.NoError(t, err)
+			text, err := io.ReadAll(z)
+			require.NoError(t, err)
+			assert.Equal(t, "ok 2\n", string(text))
+		default:
+			assert.Fail(t, name)
+		}
+	}
+	assert.Equal(t, 1, good)
+	assert.Equal(t, 1, bad)
+}
+
+// Records go to another stream with their keys and in their order.
+func TestStream_keepsKeysAndOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		from, to := newStream(t, 3), newStream(t, 2)
+		p, err := producer.New(producer.Config{Stream: client.Embedded(to), Ordered: true})
+		require.NoError(t, err)
+		put(t, from, numbered(7, 0, 300)...)
+		c := config(from, newStore(), delivery.Stream(p))
+		c.Delimiter, c.Interval, c.Count = "", -1, 20
+		r := run(t, c)
+		pass(10 * time.Second)
+		require.NoError(t, r.end())
+		require.NoError(t, p.Close(t.Context()))
+		byKey := make(map[string][]string)
+		n := 0
+		for rec, err := range to.Records(t.Context(), weir.Position{}.ToTip()) {
+			require.NoError(t, err)
+			byKey[rec.PartitionKey] = append(byKey[rec.PartitionKey], string(rec.Data))
+			n++
+		}
+		assert.Equal(t, 300, n)
+		want := make(map[string][]string)
+		for _, text := range numbered(7, 0, 300) {
+			key, _, _ := strings.Cut(text, " ")
+			want[key] = append(want[key], text)
+		}
+		assert.Equal(t, want, byKey)
+	})
+}
+
+// What the stream will never take is refused, and what it does not take now
+// comes again.
+func TestStream_refusesAndTriesAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		from, bad := newStream(t, 1), new(shelf)
+		flaky := &flakyStream{Stream: client.Embedded(newStream(t, 1))}
+		p, err := producer.New(producer.Config{Stream: flaky, RecordBytes: 100, TTL: time.Second})
+		require.NoError(t, err)
+		put(t, from, "k "+strings.Repeat("x", 200), "k 1")
+		c := config(from, newStore(), delivery.Stream(p))
+		c.Errors, c.Interval = bad, -1
+		r := run(t, c)
+		pass(time.Minute)
+		assert.Empty(t, bad.names)
+		flaky.mended.Store(true)
+		pass(5 * time.Minute)
+		require.NoError(t, r.end())
+		require.NoError(t, p.Close(t.Context()))
+		assert.Contains(t, failures(t, bad, "delivery-failed/")[0], "Stream.Refused: ")
+		assert.Equal(t, int64(1), r.Metrics().Delivered.Records)
+	})
+}
+
+// A flakyStream fails until it is mended.
+type flakyStream struct {
+	client.Stream
+	mended atomic.Bool
+}
+
+func (s *flakyStream) PutRecords(ctx context.Context, entries []weir.Entry) ([]weir.PutResult, error) {
+	if !s.mended.Load() {
+		return nil, errors.New("down")
+	}
+	return s.Stream.PutRecords(ctx, entries)
+}
+
+// A sink that panics is one that failed; one that ends its goroutine ends Run.
+func TestDelivery_sinksThatPanic(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, to, calls := newStream(t, 1), new(shelf), 0
+		put(t, s, "a 1")
+		c := config(s, newStore(), delivery.SinkFunc(func(ctx context.Context, o *delivery.Object) error {
+			if calls++; calls < 3 {
+				panic("sink")
+			}
+			return to.Deliver(ctx, o)
+		}))
+		c.Interval = -1
+		r := run(t, c)
+		pass(time.Minute)
+		require.NoError(t, r.end())
+		assert.Equal(t, []string{"a 1\n"}, to.bodies(""))
+		assert.Equal(t, int64(2), r.Metrics().Delivered.Failures)
+	})
+}

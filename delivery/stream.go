@@ -1,0 +1,93 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/producer"
+)
+
+// Stream returns a sink that puts records into another stream, with their
+// partition keys. The producer stays the caller's, who closes it when Run has
+// returned.
+//
+// Of one shard an object is put after the other, and the records of a key keep
+// their order as the producer keeps it: [producer.Config.Ordered] does through
+// any failure. Records come again, behind others, when the producer has given up
+// one of the object: a long TTL makes that seldom. What the stream will never
+// take is refused. Delivery is at least once.
+func Stream(p *producer.Producer) RecordSink { return &streamSink{p} }
+
+type streamSink struct{ producer *producer.Producer }
+
+// TakesRecords does nothing.
+func (s *streamSink) TakesRecords() {}
+
+// Deliver puts the object's records, and waits for their outcomes.
+func (s *streamSink) Deliver(ctx context.Context, o *Object) error {
+	var (
+		mu      sync.Mutex // guards refused and failed
+		refused []int
+		failed  error
+		why     error
+		left    sync.WaitGroup
+	)
+	note := func(i int, err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if errors.Is(err, weir.ErrInvalidArgument) || errors.Is(err, producer.ErrTooLarge) {
+			refused, why = append(refused, i), err
+		} else if failed == nil {
+			failed = err
+		}
+	}
+	for i := range o.Records {
+		r := &o.Records[i]
+		left.Add(1)
+		err := s.producer.PutAsync(ctx, weir.Entry{PartitionKey: r.PartitionKey, Data: r.Data}, func(out producer.Outcome) {
+			if out.Err != nil {
+				note(i, out.Err)
+			}
+			left.Done()
+		})
+		if err != nil {
+			left.Done()
+			note(i, err)
+			mu.Lock()
+			over := failed != nil
+			mu.Unlock()
+			if over {
+				break
+			}
+		}
+	}
+	if err := await(ctx, &left); err != nil {
+		return err
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	switch {
+	case failed != nil:
+		return failed // the object comes again, as a whole
+	case refused != nil:
+		return &RefusedError{Code: "Stream.Refused", Records: refused, Err: why}
+	}
+	return nil
+}
+
+// await waits for outcomes, but not beyond the end of ctx.
+func await(ctx context.Context, left *sync.WaitGroup) error {
+	done := make(chan struct{})
+	go func() {
+		left.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
