@@ -1,6 +1,6 @@
 package delivery
 
-import "strings"
+import "unsafe"
 
 // A kind is where an object goes.
 type kind byte
@@ -57,25 +57,33 @@ const (
 	largestArena  = 256 << 10
 )
 
-// add takes a record in.
-func (b *buffer) add(r Record) {
-	r.Data = b.keep(r.Data)
-	r.PartitionKey = strings.Clone(r.PartitionKey)
-	b.records = append(b.records, r)
-	b.bytes += len(r.Data)
-	b.memory += memoryOf(&r)
+// add takes a record in, with something behind its data.
+func (b *buffer) add(r *Record, delimiter string) {
+	n := len(b.records)
+	b.records = append(b.records, *r)
+	kept := &b.records[n]
+	b.room(len(r.PartitionKey) + len(r.Data) + len(delimiter))
+	key := b.keep(r.PartitionKey)
+	data := len(b.arena)
+	b.arena = append(append(b.arena, r.Data...), delimiter...)
+	kept.Data = b.arena[data:len(b.arena):len(b.arena)]
+	kept.PartitionKey = unsafe.String(unsafe.SliceData(key), len(key))
+	b.bytes += len(kept.Data)
+	b.memory += memoryOf(kept)
 }
 
-// keep returns a copy of data.
-func (b *buffer) keep(data []byte) []byte {
-	if len(data) > cap(b.arena)-len(b.arena) {
-		if len(data) > largestArena/4 {
-			return append(make([]byte, 0, len(data)), data...)
-		}
-		b.arena = make([]byte, 0, max(len(data), min(largestArena, max(smallestArena, 2*cap(b.arena)))))
+// room makes room in the arena, which is not written any more where records
+// are. What is large has an arena of its own.
+func (b *buffer) room(n int) {
+	if n <= cap(b.arena)-len(b.arena) {
+		return
 	}
+	b.arena = make([]byte, 0, max(n, min(largestArena, max(smallestArena, 2*cap(b.arena)))))
+}
+
+func (b *buffer) keep(text string) []byte {
 	n := len(b.arena)
-	b.arena = append(b.arena, data...)
+	b.arena = append(b.arena, text...)
 	return b.arena[n:len(b.arena):len(b.arena)]
 }
 

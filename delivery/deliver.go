@@ -30,7 +30,7 @@ func (d *Delivery) deliverable(l *load) error {
 
 // exceeded returns a record of one partition too many as it goes to the error
 // output.
-func (d *Delivery) exceeded(now time.Time, it item) item {
+func (d *Delivery) exceeded(now time.Time, it *item) item {
 	d.counts.exceeded.Add(1)
 	err := fmt.Errorf("%d partitions are being filled, which is as many as may be", d.config.Partitions)
 	return d.failedItem(now, failureOf(partitionExceeded, codePartitions, 1, err), &it.record)

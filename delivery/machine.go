@@ -14,6 +14,8 @@ type rules struct {
 	partitions int
 	// entries is how many objects a plan may have.
 	entries int
+	// delimiter is appended to what goes to the sink.
+	delimiter string
 }
 
 // A machine decides about the records of one shard: which object each belongs
@@ -32,6 +34,7 @@ type machine struct {
 	entries []*entry  // the plan
 	memory  int       // of what is in buffers and cut objects
 
+	usual        int    // how many records the last object had, about
 	serial       uint64 // of the last buffer
 	order        uint64 // of the last record
 	last, prior  place  // of the last record, and of the one before
@@ -40,6 +43,13 @@ type machine struct {
 	recalled     map[digest][]*entry
 	recalledUpTo place // behind it the plan of the life before has nothing
 }
+
+// Where few buffers are filled, each has room for as many records from the
+// beginning as the last one had, up to some.
+const (
+	fewBuffers = 4
+	mostUsual  = 1 << 16
+)
 
 // An opening is when a buffer was opened. It does not keep the buffer.
 type opening struct {
@@ -96,7 +106,7 @@ func (m *machine) admits(s slot) bool {
 
 // take puts a record, or a part of it, into a buffer. The records of a shard
 // come in their order.
-func (m *machine) take(now time.Time, it item) {
+func (m *machine) take(now time.Time, it *item) {
 	at, until := it.record.place(), place{}
 	b := m.open[it.slot]
 	if m.recalled != nil {
@@ -114,7 +124,11 @@ func (m *machine) take(now time.Time, it item) {
 			return
 		}
 	}
-	if b != nil && b.bytes+len(it.record.Data) > m.size {
+	delimiter := ""
+	if it.kind == delivered {
+		delimiter = m.delimiter
+	}
+	if b != nil && b.bytes+len(it.record.Data)+len(delimiter) > m.size {
 		m.cut(b)
 		b = nil
 	}
@@ -122,7 +136,7 @@ func (m *machine) take(now time.Time, it item) {
 		b = m.opened(now, it, until)
 	}
 	was := b.memory
-	b.add(it.record)
+	b.add(&it.record, delimiter)
 	m.memory += b.memory - was
 	if b.bytes >= m.size || len(b.records) >= m.count || at == until {
 		m.cut(b)
@@ -144,9 +158,12 @@ func (m *machine) recall(s slot, at place) *entry {
 	return list[0]
 }
 
-func (m *machine) opened(now time.Time, it item, until place) *buffer {
+func (m *machine) opened(now time.Time, it *item, until place) *buffer {
 	m.serial++
 	b := &buffer{slot: it.slot, values: it.values, serial: m.serial, order: m.order, before: m.prior, until: until}
+	if len(m.open) < fewBuffers {
+		b.records = make([]Record, 0, m.usual) // as many as the last one had
+	}
 	m.open[it.slot] = b
 	if len(m.oldest) > 2*len(m.open)+64 {
 		m.oldest = slices.DeleteFunc(m.oldest, func(o opening) bool { return m.buffer(o) == nil })
@@ -165,6 +182,7 @@ func (m *machine) cut(b *buffer) {
 		m.partitions--
 	}
 	b.arena = nil
+	m.usual = min(len(b.records), mostUsual)
 	m.fresh = append(m.fresh, &cut{buffer: b})
 }
 

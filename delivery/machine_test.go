@@ -121,7 +121,7 @@ func (h *history) read(slots int) {
 		r := Record{Record: h.records[i], Part: part}
 		it := item{slot: slotOf(i, part, slots), record: r}
 		require.True(h.t, h.m.admits(it.slot))
-		h.m.take(h.now, it)
+		h.m.take(h.now, &it)
 	}
 	h.next++
 }

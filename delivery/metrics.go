@@ -87,9 +87,13 @@ type outputCounters struct {
 	objects, records, bytes, body, failed, refused atomic.Int64
 }
 
-func (c *counters) read(r *weir.Record) {
-	c.records.Add(1)
-	c.bytes.Add(int64(len(r.Data)))
+func (c *counters) read(records []weir.Record) {
+	bytes := 0
+	for i := range records {
+		bytes += len(records[i].Data)
+	}
+	c.records.Add(int64(len(records)))
+	c.bytes.Add(int64(bytes))
 }
 
 func (c *counters) of(k kind) *outputCounters { return &c.outputs[k] }

@@ -22,6 +22,12 @@ type load struct {
 	payload int      // of what the transform gets, data and keys
 }
 
+// plain says that records are delivered as they are, to one partition.
+func (d *Delivery) plain() bool {
+	c := &d.config
+	return c.Decompress == nil && !c.CloudWatchLogs && c.Split == nil && c.Transform == nil && c.Backup == nil && len(d.naming.good.keys) == 0
+}
+
 // reset makes it empty.
 func (l *load) reset() {
 	clear(l.items)
@@ -134,9 +140,11 @@ func (d *Delivery) put(now time.Time, m *machine, l *load) {
 	from := 0
 	for i := range l.records {
 		m.begin(l.records[i].at)
-		for _, it := range l.items[from:l.records[i].upTo] {
+		for k := from; k < l.records[i].upTo; k++ {
+			it := &l.items[k]
 			if !m.admits(it.slot) {
-				it = d.exceeded(now, it)
+				exceeded := d.exceeded(now, it)
+				it = &exceeded
 			}
 			m.take(now, it)
 		}
@@ -168,10 +176,6 @@ func (d *Delivery) itemOf(now time.Time, part *Record, results []Result, k int, 
 	s, keys, err := d.slotOf(&out)
 	if err != nil {
 		return d.failedItem(now, failureOf(processingFailed, codePartition, 1, err), &out), true
-	}
-	if delimiter := d.config.Delimiter; delimiter != "" {
-		data := make([]byte, 0, len(out.Data)+len(delimiter))
-		out.Data = append(append(data, out.Data...), delimiter...)
 	}
 	return item{slot: s, values: keys, record: out}, true
 }

@@ -238,7 +238,7 @@ func TestDelivery_boundsPartitions(t *testing.T) {
 		require.NoError(t, r.end())
 		assert.Equal(t, []string{"a\na\n"}, to.bodies("a/"))
 		assert.Equal(t, []string{"c\n"}, to.bodies("c/"))
-		assert.Equal(t, []string{`DynamicPartitioning.ActivePartitionLimitExceeded: 2 partitions are being filled, which is as many as may be: "c\n"`},
+		assert.Equal(t, []string{`DynamicPartitioning.ActivePartitionLimitExceeded: 2 partitions are being filled, which is as many as may be: "c"`},
 			failures(t, to, "activePartitionExceeded/"))
 		assert.Equal(t, int64(1), r.Metrics().PartitionsExceeded)
 		assert.Contains(t, failures(t, to, "processing-failed/")[0], "panic: partitioner")

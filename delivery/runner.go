@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/consumer"
 )
 
@@ -26,6 +27,7 @@ type runner struct {
 	taking context.Context // ends when nothing is taken in any more
 	halted context.CancelCauseFunc
 
+	load load          // of the goroutine that takes records in
 	tail chan struct{} // closed when what a RecordSink got last is settled; for attend
 
 	mu      sync.Mutex // guards what follows
@@ -45,7 +47,7 @@ func newRunner(d *Delivery, ctx context.Context, p *consumer.Progress, plan []*e
 		count = int(^uint(0) >> 1)
 	}
 	r := &runner{d: d, ctx: ctx, progress: p, timer: time.NewTimer(MaxInterval), wake: make(chan struct{}, 1)}
-	r.m = newMachine(rules{size: c.Size, count: count, interval: c.Interval, partitions: c.Partitions, entries: planEntries + c.Partitions}, plan)
+	r.m = newMachine(rules{size: c.Size, count: count, interval: c.Interval, partitions: c.Partitions, entries: planEntries + c.Partitions, delimiter: c.Delimiter}, plan)
 	r.taking, r.halted = context.WithCancelCause(ctx)
 	return r
 }
@@ -272,26 +274,19 @@ func (r *runner) offer(b *consumer.Batch) error {
 	last := r.m.last
 	r.behind = b.Behind
 	r.mu.Unlock()
-	var l load
-	for i := range b.Records {
-		sub := uint64(0)
-		if b.Subs != nil {
-			sub = b.Subs[i]
-		}
-		// The group gives it again, after a failure behind it.
-		if (place{number: b.Records[i].SequenceNumber, sub: sub}).compare(last) <= 0 {
-			continue
-		}
-		r.d.expand(&l, b.Records[i], sub)
-		r.d.counts.read(&b.Records[i])
-		if c := &r.d.config; l.payload >= c.TransformBytes || len(l.parts) >= loadParts || l.bytes >= min(4*c.TransformBytes, c.Memory/8) {
-			if err := r.take(&l); err != nil {
-				return err
-			}
-			l.reset()
+	records, subs := b.Records, b.Subs
+	// The group gives it again, after a failure behind it.
+	for len(records) > 0 && placeOf(records, subs, 0).compare(last) <= 0 {
+		if records = records[1:]; subs != nil {
+			subs = subs[1:]
 		}
 	}
-	if err := r.take(&l); err != nil || !b.Last {
+	r.d.counts.read(records)
+	take := r.takeProcessed
+	if r.d.plain() {
+		take = r.takePlain
+	}
+	if err := take(records, subs); err != nil || !b.Last {
 		return err
 	}
 	r.mu.Lock()
@@ -300,16 +295,64 @@ func (r *runner) offer(b *consumer.Batch) error {
 	return r.await(r.m.idle)
 }
 
-// take processes a load, when there is room for it, and puts what becomes of it
-// into buffers.
-func (r *runner) take(l *load) error {
-	if len(l.records) == 0 {
-		return nil
+func placeOf(records []weir.Record, subs []uint64, i int) place {
+	p := place{number: records[i].SequenceNumber}
+	if subs != nil {
+		p.sub = subs[i]
 	}
-	if err := r.await(func() bool { return !r.m.crowded() || r.m.idle() }); err != nil {
-		return err
+	return p
+}
+
+// takePlain takes in records that go into buffers as they are.
+func (r *runner) takePlain(records []weir.Record, subs []uint64) error {
+	for from := 0; from < len(records); {
+		to, bytes := from, 0
+		for to < len(records) && to < from+loadParts && bytes < r.d.config.Memory/8 {
+			bytes += recordBytes + records[to].Size() + len(r.d.config.Delimiter)
+			to++
+		}
+		if err := r.room(bytes); err != nil {
+			return err
+		}
+		err := r.fill(bytes, func(now time.Time) {
+			var it item
+			for i := from; i < to; i++ {
+				at := placeOf(records, subs, i)
+				it.record.Record, it.record.Sub = records[i], at.sub
+				r.m.begin(at)
+				r.m.take(now, &it)
+			}
+		})
+		if err != nil {
+			return err
+		}
+		from = to
 	}
-	if err := r.d.memory.acquire(r.taking, l.bytes); err != nil {
+	return nil
+}
+
+// takeProcessed takes in what becomes of records.
+func (r *runner) takeProcessed(records []weir.Record, subs []uint64) error {
+	l, c := &r.load, &r.d.config
+	defer l.reset()
+	for i := range records {
+		r.d.expand(l, records[i], placeOf(records, subs, i).sub)
+		full := l.payload >= c.TransformBytes || len(l.parts) >= loadParts || l.bytes >= min(4*c.TransformBytes, c.Memory/8)
+		if !full && i < len(records)-1 {
+			continue
+		}
+		if err := r.takeLoad(l); err != nil {
+			return err
+		}
+		l.reset()
+	}
+	return nil
+}
+
+// takeLoad processes a load, when there is room for it, and puts what becomes of
+// it into buffers.
+func (r *runner) takeLoad(l *load) error {
+	if err := r.room(l.bytes); err != nil {
 		return err
 	}
 	err := r.d.process(r.taking, l)
@@ -320,20 +363,33 @@ func (r *runner) take(l *load) error {
 		r.d.memory.change(-l.bytes)
 		return err
 	}
+	return r.fill(l.bytes, func(now time.Time) { r.d.put(now, r.m, l) })
+}
+
+// room waits until so many bytes may be held.
+func (r *runner) room(bytes int) error {
+	if err := r.await(func() bool { return !r.m.crowded() || r.m.idle() }); err != nil {
+		return err
+	}
+	return r.d.memory.acquire(r.taking, bytes)
+}
+
+// fill lets something be put into buffers, for which room was made.
+func (r *runner) fill(bytes int, put func(now time.Time)) error {
 	now := time.Now()
 	r.mu.Lock()
 	if r.closed {
 		r.mu.Unlock()
-		r.d.memory.change(-l.bytes)
+		r.d.memory.change(-bytes)
 		return errStopping
 	}
 	was, idle := r.m.memory, len(r.m.oldest) == 0
-	r.d.put(now, r.m, l)
+	put(now)
 	held := r.m.memory - was
 	// Only what is cut, waits from now on, or was left out concerns attend.
 	look := idle || len(r.m.fresh) > 0 || held == 0 || r.d.config.Interval < 0
 	r.mu.Unlock()
-	r.d.memory.change(held - l.bytes)
+	r.d.memory.change(held - bytes)
 	if look {
 		r.wakeUp()
 	}
