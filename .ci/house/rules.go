@@ -32,6 +32,8 @@ var house = rules{
 		"aws/...":      "the account is the service's face, which has more operations than a client needs",
 		"cmd/...":      "the program wires everything together",
 		"metrics":      "its example asks a stream for its counts; the package itself is a leaf",
+
+		"delivery/parquet": "what it converts are records of package delivery",
 	},
 	leaves: []string{"metrics", "eventpattern"},
 	families: map[string]string{
