@@ -33,6 +33,7 @@ var house = rules{
 		"cmd/...":      "the program wires everything together",
 		"metrics":      "its example asks a stream for its counts; the package itself is a leaf",
 
+		"delivery/codec":   "its errors are those of all arguments",
 		"delivery/parquet": "what it converts are records of package delivery",
 	},
 	leaves: []string{"metrics", "eventpattern"},

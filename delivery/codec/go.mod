@@ -1,0 +1,15 @@
+module github.com/weirstream/weir/delivery/codec
+
+go 1.25.0
+
+require (
+	github.com/klauspost/compress v1.20.4
+	github.com/stretchr/testify v1.12.1
+	github.com/weirstream/weir v0.1.0
+)
+
+require (
+	github.com/google/btree v1.1.3 // indirect
+	go.yaml.in/yaml/v3 v3.0.5 // indirect
+	golang.org/x/time v0.15.0 // indirect
+)
