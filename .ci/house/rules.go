@@ -34,6 +34,7 @@ var house = rules{
 		"metrics":      "its example asks a stream for its counts; the package itself is a leaf",
 
 		"delivery/codec":   "its errors are those of all arguments",
+		"delivery/jq":      "what it asks are records of package delivery",
 		"delivery/parquet": "what it converts are records of package delivery",
 	},
 	leaves: []string{"metrics", "eventpattern"},
