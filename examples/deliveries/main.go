@@ -1,7 +1,6 @@
-// Command deliveries finds a driver for each order. Orders and the drivers' replies
-// come through one stream, by the order's key; a driver who does not answer in time
-// loses the order to the next one. Kill it at any moment, by kill -9 if you like, and
-// start it again: it goes on, and delivers each order once.
+// Command deliveries finds a driver for each order. Orders and replies come through one
+// stream, by the order's key; who does not answer in time loses the order to the next
+// driver. Killed at any moment and started again, it delivers each order once.
 package main
 
 import (
