@@ -59,7 +59,7 @@ func run(ctx context.Context, w io.Writer, events [][]byte) error {
 	if err != nil {
 		return err
 	}
-	if err := rule.Send(ctx, events...); err != nil {
+	if err = rule.Send(ctx, events...); err != nil {
 		return err
 	}
 	fmt.Fprintf(w, "%d events, of which the rule takes %d\n\n", len(events), rule.Metrics().Matched)
@@ -83,7 +83,7 @@ func run(ctx context.Context, w io.Writer, events [][]byte) error {
 	return nil
 }
 
-// showCounts prints how many tasks are in which state, every two minutes.
+// showCounts prints how many tasks are in which state, over time.
 func showCounts(w io.Writer, tasks map[string][]change) {
 	fmt.Fprintf(w, "time  %14s %14s %14s %14s %14s\n", states[0], states[1], states[2], states[3], states[4])
 	for at := begin; !at.After(begin.Add(14 * time.Minute)); at = at.Add(2 * time.Minute) {
@@ -104,7 +104,6 @@ func showCounts(w io.Writer, tasks map[string][]change) {
 	}
 }
 
-// showDurations prints how long each task ran.
 func showDurations(w io.Writer, tasks map[string][]change) {
 	fmt.Fprintln(w, "\ntask      service        ran for")
 	for _, task := range slices.Sorted(maps.Keys(tasks)) {
