@@ -20,13 +20,14 @@ import (
 // A position is made by [TrimHorizon], [Latest], [AtTime], [AtSequence],
 // [AfterSequence] or, for one that was saved, [Resume]. What else a reader is
 // to know is asked of the position: [Position.In], [Position.ToTip],
-// [Position.Strict]. An iterator and a subscription read one shard from one
-// place on, so they take none of that but In, of the same shard.
+// [Position.Strict], [Position.Unseen]. An iterator and a subscription read one
+// shard from one place on, so they take none of that but In, of the same shard.
 type Position struct {
 	kind   positionKind
 	one    bool // reads one shard, which is shard
 	toTip  bool
 	strict bool
+	unseen bool
 	shard  ShardID
 	number SequenceNumber // for atSequence and afterSequence
 	ms     int64          // for atTime; Unix milliseconds
@@ -102,6 +103,13 @@ func (p Position) Strict() Position {
 	return p
 }
 
+// Unseen is the same position for a reader that is no part of the stream's
+// metrics: neither is it listed, nor does it count what it reads.
+func (p Position) Unseen() Position {
+	p.unseen = true
+	return p
+}
+
 // Kind returns the kind of position by the service's word: TRIM_HORIZON,
 // LATEST, AT_TIMESTAMP, AT_SEQUENCE_NUMBER or AFTER_SEQUENCE_NUMBER. Where
 // [Resume] goes on with saved positions, of which the service knows nothing, it
@@ -161,6 +169,9 @@ func (p Position) String() string {
 	if p.strict {
 		text += ", strict"
 	}
+	if p.unseen {
+		text += ", unseen"
+	}
 	return text
 }
 
@@ -168,7 +179,7 @@ func (p Position) String() string {
 // subscriptions take it.
 func (p Position) checkPlain(shard ShardID) error {
 	switch {
-	case p.saved != nil || p.toTip || p.strict:
+	case p.saved != nil || p.toTip || p.strict || p.unseen:
 		return invalidf("position", "%v is for readers", p)
 	case p.one && p.shard != shard:
 		return invalidf("position", "%v is not in %v", p, shard)

@@ -295,6 +295,52 @@ func (r *Reader) resume(p Positions, routes *routing, horizonMs int64) error {
 	return nil
 }
 
+// firstOf returns where shards begin that have been trimmed; nil if none has.
+func firstOf(list []*shard) (first map[ShardID]uint64) {
+	for _, sh := range list {
+		if i := sh.log.First(); i > 1 {
+			if first == nil {
+				first = make(map[ShardID]uint64)
+			}
+			first[sh.id] = i
+		}
+	}
+	return first
+}
+
+// tips returns the index after the newest record of each shard. It waits for a
+// reshard that is under way: between the first put into a child and the end of
+// its parents a reader would stop before the child.
+func (s *Stream) tips() map[ShardID]uint64 {
+	s.reshard.Lock()
+	defer s.reshard.Unlock()
+	tips := make(map[ShardID]uint64)
+	for _, sh := range s.routes.Load().all {
+		tips[sh.id] = sh.log.End()
+	}
+	return tips
+}
+
+// closedAfter returns the shards that are open, or were closed later than ms.
+func (r *routing) closedAfter(ms int64) []*shard {
+	var list []*shard
+	for _, sh := range r.all {
+		if !sh.expired(ms) {
+			list = append(list, sh)
+		}
+	}
+	return list
+}
+
+// kin returns what a lineage is told of shards.
+func kin(shards []*shard) []lineage.Shard[ShardID] {
+	list := make([]lineage.Shard[ShardID], len(shards))
+	for i, sh := range shards {
+		list[i] = lineage.Shard[ShardID]{ID: sh.id, Parents: sh.parents}
+	}
+	return list
+}
+
 // A place is what a number of some positions says: the index of the last record
 // that was read of a shard.
 type place struct {
@@ -346,4 +392,30 @@ func (s *Stream) locateNumber(n SequenceNumber, routes *routing, horizonMs int64
 	}
 	i, err := sh.locateNumber(n)
 	return sh, i, err
+}
+
+// Oldest returns the index of the oldest record of a shard that can be read, or
+// of the next one that is put if there is none. It returns false if the shard
+// has vanished, or never was.
+func (r *Reader) Oldest(shard ShardID) (index uint64, ok bool) {
+	if r.isNone() {
+		return 0, false
+	}
+	horizonMs := r.stream.horizonMs(r.stream.now())
+	sh := r.stream.routes.Load().shard(shard)
+	if sh == nil || sh.expired(horizonMs) {
+		return 0, false
+	}
+	c := shardlog.Cursor{Next: 1}
+	sh.log.SkipTo(&c, horizonMs)
+	return c.Next, true
+}
+
+// Changes returns a channel that is closed when there may be more to read than
+// at the call: for those who wait for something else as well. Enter, then look.
+func (r *Reader) Changes() <-chan struct{} {
+	if r.isNone() {
+		return nil
+	}
+	return r.changes().Enter()
 }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -508,4 +509,100 @@ func TestReader_mayAggregate(t *testing.T) {
 		assert.True(t, may(t, s.Stream))
 	})
 	t.Run("no reader", func(t *testing.T) { assert.False(t, new(weir.Reader).MayAggregate()) })
+}
+
+func TestReader_returnsARecordAgainByItsIndex(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStream(t, weir.Config{})
+		first := mustPut(t, s, "k", "first")
+		time.Sleep(time.Hour)
+		mustPut(t, s, "k", "second")
+		r, err := s.NewReader("", weir.TrimHorizon().Unseen())
+		require.NoError(t, err)
+		defer r.Close()
+		again := func(shard weir.ShardID, index uint64) (string, error) {
+			list, err := r.AppendRecord(nil, shard, index)
+			if err != nil {
+				assert.Empty(t, list)
+				return "", err
+			}
+			require.Len(t, list, 1)
+			assert.Equal(t, index, list[0].SequenceNumber.Index())
+			return string(list[0].Data), nil
+		}
+		for range 2 {
+			text, err := again(shard0, 1)
+			require.NoError(t, err)
+			assert.Equal(t, "first", text)
+		}
+		oldest, ok := r.Oldest(shard0)
+		assert.True(t, ok)
+		assert.EqualValues(t, 1, oldest)
+		_, err = again(shard0, 3)
+		assert.ErrorIs(t, err, weir.ErrRecordsLost, "not put yet")
+		_, err = again(shard0+1, 1)
+		assert.ErrorIs(t, err, weir.ErrRecordsLost, "no such shard")
+		_, ok = r.Oldest(shard0 + 1)
+		assert.False(t, ok)
+		time.Sleep(23 * time.Hour)
+		_, err = again(shard0, 1)
+		var lost *weir.RecordsLostError
+		require.ErrorAs(t, err, &lost)
+		assert.Equal(t, first.SequenceNumber.WithIndex(1), lost.From)
+		text, err := again(shard0, 2)
+		require.NoError(t, err)
+		assert.Equal(t, "second", text)
+		oldest, _ = r.Oldest(shard0)
+		assert.EqualValues(t, 2, oldest)
+	})
+}
+
+func TestReader_changesWhenThereIsMore(t *testing.T) {
+	s := newStream(t, weir.Config{})
+	r, err := s.NewReader("", weir.TrimHorizon())
+	require.NoError(t, err)
+	defer r.Close()
+	changes := r.Changes()
+	select {
+	case <-changes:
+		assert.Fail(t, "nothing was put")
+	default:
+	}
+	mustPut(t, s, "k", "data")
+	<-changes
+	assert.Nil(t, (*weir.Reader)(nil).Changes())
+}
+
+func TestPosition_unseenIsNoPartOfMetrics(t *testing.T) {
+	s := newStream(t, weir.Config{})
+	mustPut(t, s, "k", "data")
+	r, err := s.NewReader("name", weir.TrimHorizon().Unseen())
+	require.NoError(t, err)
+	defer r.Close()
+	b, err := r.TryNext()
+	require.NoError(t, err)
+	require.Len(t, b.Records, 1)
+	snap := s.Snapshot()
+	assert.Empty(t, snap.Readers)
+	assert.Zero(t, snap.Total.OutgoingRecords)
+	_, err = s.Iterator(t.Context(), shard0, weir.TrimHorizon().Unseen())
+	assert.ErrorIs(t, err, weir.ErrInvalidArgument)
+}
+
+func TestSequenceNumber_withAnIndexIsAPosition(t *testing.T) {
+	s := newStream(t, weir.Config{})
+	at := mustPut(t, s, "k", "first").SequenceNumber
+	mustPut(t, s, "k", "second")
+	n := at.WithIndex(2)
+	assert.EqualValues(t, 2, n.Index())
+	assert.Equal(t, shard0, n.Shard())
+	r, err := s.NewReader("", weir.AtSequence(n).In(shard0))
+	require.NoError(t, err)
+	defer r.Close()
+	b, err := r.TryNext()
+	require.NoError(t, err)
+	require.Len(t, b.Records, 1)
+	assert.Equal(t, "second", string(b.Records[0].Data))
+	assert.Equal(t, at, at.WithIndex(1<<63-1), "beyond all indexes")
+	assert.Zero(t, weir.SequenceNumber{}.WithIndex(1))
 }

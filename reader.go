@@ -25,6 +25,7 @@ type Reader struct {
 	name   string
 	only   *shard // what it reads, unless that is the whole stream
 	strict bool   // losing records is an error
+	unseen bool   // it is no part of metrics
 	// tips, unless nil, says at which index to stop in each shard. Shards that
 	// are not in it are not read.
 	tips map[ShardID]uint64
@@ -77,7 +78,7 @@ const (
 // matches [ErrInvalidSequenceNumber] when they are not of this stream, and
 // [ErrInvalidArgument] when they contradict each other.
 func (s *Stream) NewReader(name string, from Position) (*Reader, error) {
-	r := &Reader{stream: s, name: name, strict: from.strict}
+	r := &Reader{stream: s, name: name, strict: from.strict, unseen: from.unseen}
 	if from.toTip {
 		r.tips = s.tips()
 	}
@@ -97,21 +98,10 @@ func (s *Stream) NewReader(name string, from Position) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.readers.add(r)
-	return r, nil
-}
-
-// tips returns the index after the newest record of each shard. It waits for a
-// reshard that is under way: between the first put into a child and the end of
-// its parents a reader would stop before the child.
-func (s *Stream) tips() map[ShardID]uint64 {
-	s.reshard.Lock()
-	defer s.reshard.Unlock()
-	tips := make(map[ShardID]uint64)
-	for _, sh := range s.routes.Load().all {
-		tips[sh.id] = sh.log.End()
+	if !r.unseen {
+		s.readers.add(r)
 	}
-	return tips
+	return r, nil
 }
 
 // beginShard begins to read one shard.
@@ -174,39 +164,6 @@ func (r *Reader) begin(from Position, routes *routing, now clock.Instant, horizo
 	}
 	r.trimmed = firstOf(list)
 	return nil
-}
-
-// firstOf returns where shards begin that have been trimmed; nil if none has.
-func firstOf(list []*shard) (first map[ShardID]uint64) {
-	for _, sh := range list {
-		if i := sh.log.First(); i > 1 {
-			if first == nil {
-				first = make(map[ShardID]uint64)
-			}
-			first[sh.id] = i
-		}
-	}
-	return first
-}
-
-// closedAfter returns the shards that are open, or were closed later than ms.
-func (r *routing) closedAfter(ms int64) []*shard {
-	var list []*shard
-	for _, sh := range r.all {
-		if !sh.expired(ms) {
-			list = append(list, sh)
-		}
-	}
-	return list
-}
-
-// kin returns what a lineage is told of shards.
-func kin(shards []*shard) []lineage.Shard[ShardID] {
-	list := make([]lineage.Shard[ShardID], len(shards))
-	for i, sh := range shards {
-		list[i] = lineage.Shard[ShardID]{ID: sh.id, Parents: sh.parents}
-	}
-	return list
 }
 
 // Next returns the next records of one shard, in order, and waits for some when
@@ -459,7 +416,9 @@ func (r *Reader) readLocked(at *shardCursor, now clock.Instant, horizonMs int64,
 	if n := len(batch) - before; n > 0 {
 		r.records += int64(n)
 		r.bytes += int64(size)
-		sh.countTail(now, n, size)
+		if !r.unseen {
+			sh.countTail(now, n, size)
+		}
 	}
 	return nil
 }
@@ -499,6 +458,38 @@ func (r *Reader) loseLocked(at *shardCursor, from, to uint64) error {
 	number := func(i uint64) SequenceNumber { return newSequenceNumber(sh.created, sh.id, i, sh.created) }
 	first, last := sh.log.BehindGap(from), sh.log.Previous(to) // no record lies in a gap
 	return &RecordsLostError{Stream: r.stream.name, Shard: sh.id, Records: n, From: number(first), To: number(last)}
+}
+
+// lost returns the error that says that one record is lost.
+func (s *Stream) lost(shard ShardID, n SequenceNumber) error {
+	return &RecordsLostError{Stream: s.name, Shard: shard, Records: 1, From: n, To: n}
+}
+
+// AppendRecord appends the record of a shard that has an index to dst: for who
+// keeps state for single records, and comes back to one that Next returned. The
+// error is a [*RecordsLostError] if the record cannot be read any more, or
+// there is none yet, and a [*StorageError] if it has left memory and is not to
+// be had; then dst is returned as it was. It costs a lookup among blocks.
+func (r *Reader) AppendRecord(dst []Record, shard ShardID, index uint64) ([]Record, error) {
+	if r.isNone() {
+		return dst, errNoReader()
+	}
+	s := r.stream
+	horizonMs := s.horizonMs(s.now())
+	sh := s.routes.Load().shard(shard)
+	if sh == nil || sh.expired(horizonMs) {
+		return dst, s.lost(shard, SequenceNumber{})
+	}
+	c, n := shardlog.Cursor{Next: index}, len(dst)
+	dst, _ = sh.read(dst, &c, horizonMs, 1, 0)
+	if err := c.Err(); err != nil {
+		return dst[:n], err
+	}
+	if len(dst) == n || dst[n].SequenceNumber.Index() != index {
+		number := newSequenceNumber(sh.created, shard, min(index, closedShardIndex-1), sh.created)
+		return dst[:n], s.lost(shard, number)
+	}
+	return dst, nil
 }
 
 // wanted returns how many records to read from a shard at once: none at its tip

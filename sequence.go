@@ -168,6 +168,18 @@ func (n SequenceNumber) Later(t time.Time) SequenceNumber {
 	return newSequenceNumber(p.created, p.shard, p.index, uint64(second))
 }
 
+// WithIndex returns the number of the place in n's shard that has an index, and
+// the second of the shard's creation in place of an arrival: as a position it
+// is that of the record with the index. It returns n if n is no number of the
+// present form, or the index is beyond all that a shard gives out.
+func (n SequenceNumber) WithIndex(i uint64) SequenceNumber {
+	p, ok := n.decode()
+	if !ok || p.version != sequenceVersion || i >= closedShardIndex {
+		return n
+	}
+	return newSequenceNumber(p.created, p.shard, i, p.created)
+}
+
 // ShardCreated returns the second in which the shard was created. A child's is
 // later than its parents'.
 func (n SequenceNumber) ShardCreated() time.Time {
