@@ -21,6 +21,7 @@ var house = rules{
 	aboveRoot: map[string]string{
 		"delivery":     "what it delivers are records, named by their numbers",
 		"eventsource":  "its words are those of the engine, as the consumer's are",
+		"queue":        "it keeps state for single records, which it reads again by their index: a client has no such thing",
 		"consumer":     "its words are those of the engine: records, shards, positions",
 		"window":       "its words are those of the engine: records, shards, hash keys",
 		"aggregate":    "what it packs are entries, and its hash keys are those of shards",
