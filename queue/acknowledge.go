@@ -10,8 +10,8 @@ import (
 // An Extension is a delivery and how long it is to last from now on.
 type Extension struct {
 	Receipt Receipt
-	// Visibility is counted from the call. Zero, or less, lets the record come back
-	// at once; at most [MaxVisibility].
+	// Visibility is counted from the call. Zero, or less, lets the record come
+	// back at once; at most [MaxVisibility].
 	Visibility time.Duration
 }
 
@@ -22,9 +22,9 @@ type Extension struct {
 // Success is per receipt: the list has an error for each, nil where it is
 // acknowledged, and is nil itself if all are. The errors are [*ReceiptError]s.
 // A receipt whose time has passed is good as long as the record was not
-// delivered again; one that was acknowledged with already is good once more, for
-// the last 4,096 records about. The other error is of the whole call: nothing is
-// acknowledged then.
+// delivered again; one that was acknowledged with already is good once more,
+// for the last 4,096 records about. The other error is of the whole call:
+// nothing is acknowledged then.
 func (q *Queue) Acknowledge(ctx context.Context, receipts ...Receipt) ([]error, error) {
 	return q.acknowledge(ctx, normalPath, receipts)
 }

@@ -11,8 +11,8 @@ type Counts struct {
 	// Delayed wait for their [Config.Delay], as far as they were read, and Blocked
 	// for others of their partition key.
 	Delayed, Blocked int64
-	// DeadVisible are dead letters that can be received now, and DeadInFlight those
-	// that were.
+	// DeadVisible are dead letters that can be received now, and DeadInFlight
+	// those that were.
 	DeadVisible, DeadInFlight int64
 	Totals
 }
@@ -26,8 +26,8 @@ type Totals struct {
 	Acknowledged int64
 	// EmptyReceives counts calls that returned no record and no error.
 	EmptyReceives int64
-	// DeadLettered counts how often a record became a dead letter, and Restored how
-	// often one was made a record again.
+	// DeadLettered counts how often a record became a dead letter, and Restored
+	// how often one was made a record again.
 	DeadLettered, Restored int64
 	// Expired counts records that went from the stream before they were done,
 	// delivered ones and dead letters too.
@@ -39,7 +39,7 @@ type Totals struct {
 // Counts returns how many records are where. It looks at every shard.
 func (q *Queue) Counts() (Counts, error) {
 	if q.isNone() {
-		return Counts{}, invalidf("queue", "is none; New makes one")
+		return Counts{}, errNone()
 	}
 	var c Counts
 	err := q.do(func(now clock.Instant) error {
@@ -51,7 +51,8 @@ func (q *Queue) Counts() (Counts, error) {
 			InFlight: int64(n[inFlight]), Delayed: int64(n[held]), Blocked: int64(n[blocked]),
 			DeadVisible: int64(n[dead]), DeadInFlight: int64(n[deadInFlight]), Totals: q.m.counted,
 		}
-		c.Expired += q.lost + q.reader.Lost()
+		c.Expired += q.lostSoFar()
+		c.EmptyReceives = q.m.counted.EmptyReceives + q.empty.Load()
 		return nil
 	})
 	return c, err

@@ -6,8 +6,8 @@ import (
 	"github.com/weirstream/weir/internal/clock"
 )
 
-// DeadLetters are the records of a queue that were delivered in vain as often as
-// its settings allow. They stay in the queue until they are acknowledged or
+// DeadLetters are the records of a queue that were delivered in vain as often
+// as its settings allow. They stay in the queue until they are acknowledged or
 // restored here, or expire in the stream, and are received as others are; there
 // is no bound to how often. The receipts are for these methods alone.
 type DeadLetters struct{ queue *Queue }

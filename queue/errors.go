@@ -9,16 +9,16 @@ import (
 
 // The conditions that a caller may want to tell apart, beside those of package
 // weir: what matches [weir.ErrInvalidArgument] is an argument out of bounds,
-// [weir.ErrClosed] a queue that was closed, [weir.ErrStorage] one that could not
-// write down what it was told.
+// [weir.ErrClosed] a queue that was closed, [weir.ErrStorage] one that could
+// not write down what it was told.
 var (
 	// ErrInvalidReceipt says that a receipt is none of this queue, or of its other
 	// path: one for a dead letter is no receipt for what Receive returned. The
 	// error is a [*ReceiptError]. The service calls it InvalidArgument.
 	ErrInvalidReceipt = errors.New("invalid receipt")
 	// ErrStaleReceipt says that a receipt was good once: since then the record was
-	// delivered again, acknowledged, restored, became a dead letter or expired. The
-	// error is a [*ReceiptError]. The service calls it ResourceNotFound.
+	// delivered again, acknowledged, restored, became a dead letter or expired.
+	// The error is a [*ReceiptError]. The service calls it ResourceNotFound.
 	ErrStaleReceipt = errors.New("stale receipt")
 	// ErrTooManyInFlight says that there are records, and as many in flight as
 	// may be: some have to be acknowledged, or to come back, first.

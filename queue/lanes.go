@@ -87,7 +87,7 @@ func (m *machine) release(s slot, now clock.Instant) {
 	if e.state() != blocked {
 		return
 	}
-	m.noteUnblock(next, now)
+	m.log.note(noteUnblock, uint64(next))
 	m.unblock(next, e, now)
 }
 

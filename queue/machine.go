@@ -62,8 +62,8 @@ func (e *entry) isTimed() bool {
 	return s == held || s == inFlight || s == deadInFlight
 }
 
-// comesBefore reports whether e is due before o. Of those with the same deadline
-// the one of the lower shard and index is.
+// comesBefore reports whether e is due before o. Of those with the same
+// deadline the one of the lower shard and index is.
 func (e *entry) comesBefore(o *entry) bool {
 	switch {
 	case e.deadline != o.deadline:
@@ -77,8 +77,8 @@ func (e *entry) comesBefore(o *entry) bool {
 // levels is how many priorities there are, 0 to levels-1.
 const levels = 10
 
-// A machine is what a queue knows of its records. It is told the time, and which
-// records there are; it knows no stream, no goroutine and no lock.
+// A machine is what a queue knows of its records. It is told the time, and
+// which records there are; it knows no stream, no goroutine and no lock.
 //
 // Invariants: a record below its shard's next either has one entry or is done;
 // the entries of a shard are in the order of their indexes; each entry is in
@@ -107,8 +107,7 @@ type machine struct {
 	counted Totals
 	done    *memory // which deliveries were acknowledged last; nil if none was
 
-	notes  []byte // what was changed, unless nobody keeps that
-	noting bool
+	log log
 }
 
 // A track is what is known of a shard.
@@ -142,14 +141,23 @@ func (m *machine) has(id weir.ShardID, index uint64) bool { return index < m.tra
 // skip counts a record as done that is not to be delivered.
 func (m *machine) skip(id weir.ShardID, index uint64) {
 	m.track(id).next = index + 1
-	m.noteSkip(id, index)
+	m.log.note(noteSkip, uint64(id), index)
 }
 
 // add makes an entry of the next record of a shard, in a state that enter is to
 // put it in.
 func (m *machine) add(id weir.ShardID, index uint64, ms int64, level int) (slot, *entry) {
-	t := m.track(id)
 	s, e := m.table.take()
+	m.append(id, s, e, index, level)
+	if m.table.used == 1 || ms < m.oldestMs {
+		m.oldestMs = ms
+	}
+	return s, e
+}
+
+// append makes an entry, which was just taken, the newest of its shard.
+func (m *machine) append(id weir.ShardID, s slot, e *entry, index uint64, level int) {
+	t := m.track(id)
 	*e = entry{index: index, shard: id, marks: uint32(level) << levelShift, older: t.newest}
 	if t.newest != 0 {
 		m.table.at(t.newest).newer = s
@@ -157,10 +165,6 @@ func (m *machine) add(id weir.ShardID, index uint64, ms int64, level int) (slot,
 		t.oldest = s
 	}
 	t.newest, t.next = s, index+1
-	if m.table.used == 1 || ms < m.oldestMs {
-		m.oldestMs = ms
-	}
-	return s, e
 }
 
 // enter puts an entry that is nowhere into a state.
@@ -219,7 +223,7 @@ func (m *machine) due(now clock.Instant) {
 	if s == 0 || e.deadline > now {
 		return
 	}
-	m.noteDue(now)
+	m.log.note(noteDue, uint64(now))
 	for s != 0 && e.deadline <= now {
 		m.settle(s, e, now)
 		s, e = m.timers.first()
@@ -253,6 +257,9 @@ func (m *machine) bury(s slot, e *entry, now clock.Instant) {
 	m.release(s, now)
 }
 
+// isIdle reports whether there are no records but dead letters.
+func (m *machine) isIdle() bool { return m.table.used == m.number[dead]+m.number[deadInFlight] }
+
 // room returns how many more records may be in flight.
 func (m *machine) room() int { return max(0, m.most-m.number[inFlight]-m.number[deadInFlight]) }
 
@@ -271,7 +278,7 @@ func (m *machine) next(p path, now clock.Instant) (slot, *entry) {
 				return s, e
 			}
 			// The most receives are fewer than they were.
-			m.noteBury(s)
+			m.log.note(noteBury, uint64(s))
 			m.leave(s, e)
 			m.bury(s, e, now)
 		}
@@ -280,24 +287,26 @@ func (m *machine) next(p path, now clock.Instant) (slot, *entry) {
 }
 
 // deliver delivers an entry that is visible, or dead.
-func (m *machine) deliver(s slot, e *entry, now clock.Instant, visibility clock.Instant) {
-	m.noteDeliver(s, now, visibility)
+func (m *machine) deliver(s slot, e *entry, now, until clock.Instant) {
+	m.log.time(now, until)
+	m.log.note(noteDeliver, uint64(s))
 	to := inFlight
 	if e.state() == dead {
 		to = deadInFlight
 	}
 	m.leave(s, e)
 	m.count(e, now)
-	e.deadline = visibility
+	e.deadline = until
 	m.enter(s, e, to)
 }
 
 // deliverNew delivers a record that was just read.
-func (m *machine) deliverNew(id weir.ShardID, index uint64, ms int64, now, visibility clock.Instant) (slot, *entry) {
+func (m *machine) deliverNew(id weir.ShardID, index uint64, ms int64, now, until clock.Instant) (slot, *entry) {
 	s, e := m.add(id, index, ms, 0)
-	m.noteNew(s, e, ms, now, visibility)
+	m.log.time(now, until)
+	m.log.note(noteNew, uint64(id), index, uint64(s))
 	m.count(e, now)
-	e.deadline = visibility
+	e.deadline = until
 	m.enter(s, e, inFlight)
 	return s, e
 }
@@ -341,14 +350,23 @@ func (m *machine) acknowledge(r *Receipt, now clock.Instant) bool {
 	if s == 0 {
 		return m.done.knows(r)
 	}
-	m.noteDone(s, now)
-	m.remove(s, e, now)
-	m.counted.Acknowledged++
+	m.log.note(noteDone, uint64(s))
+	m.finish(s, e, now)
+	return true
+}
+
+// finish counts a record as done, and remembers its last receipt.
+func (m *machine) finish(s slot, e *entry, now clock.Instant) {
+	last := Receipt{index: e.index, shard: e.shard, delivery: e.delivery()}
+	if st := e.state(); st == dead || st == deadInFlight {
+		last.path = deadPath
+	}
 	if m.done == nil {
 		m.done = new(memory)
 	}
-	m.done.add(r)
-	return true
+	m.done.add(&last)
+	m.remove(s, e, now)
+	m.counted.Acknowledged++
 }
 
 // extend makes a record come back at a deadline, or at once if that is not
@@ -361,7 +379,7 @@ func (m *machine) extend(r *Receipt, now, deadline clock.Instant) error {
 	timed := e.isTimed()
 	if deadline <= now {
 		if timed {
-			m.noteReturn(s, now)
+			m.log.note(noteReturn, uint64(s))
 			m.settle(s, e, now)
 		}
 		return nil
@@ -369,7 +387,7 @@ func (m *machine) extend(r *Receipt, now, deadline clock.Instant) error {
 	if !timed && m.room() == 0 {
 		return ErrTooManyInFlight
 	}
-	m.noteExtend(s, deadline)
+	m.log.note(noteExtend, uint64(s), uint64(deadline))
 	m.extendTo(s, e, deadline)
 	return nil
 }
@@ -391,7 +409,7 @@ func (m *machine) restore(r *Receipt) bool {
 	if s == 0 {
 		return false
 	}
-	m.noteRestore(s)
+	m.log.note(noteRestore, uint64(s))
 	m.revive(s, e)
 	return true
 }
@@ -405,7 +423,7 @@ func (m *machine) revive(s slot, e *entry) {
 
 // expire removes an entry whose record the stream has no more.
 func (m *machine) expire(s slot, e *entry, now clock.Instant) {
-	m.noteExpired(s, now)
+	m.log.note(noteExpired, uint64(s))
 	m.remove(s, e, now)
 	m.counted.Expired++
 }
@@ -481,4 +499,10 @@ func (k *memory) knows(r *Receipt) bool {
 	}
 	p := &k[placeOf(r.shard, r.index)]
 	return p.index == r.index && p.shard == r.shard && p.delivery == r.delivery<<1|uint32(r.path) && r.index > 0
+}
+
+// set makes settings those of the machine.
+func (m *machine) set(to Settings) {
+	m.settings = to
+	m.log.note(noteSettings, uint64(to.Visibility+1), uint64(to.MaxReceives+1))
 }

@@ -6,10 +6,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/internal/clock"
+	"github.com/weirstream/weir/internal/journal"
 	"github.com/weirstream/weir/internal/systime"
 	"github.com/weirstream/weir/internal/wait"
 )
@@ -18,16 +20,16 @@ import (
 // stream holds, and each record up to six times for 30 seconds. It is never
 // changed after [New].
 type Config struct {
-	// Name tells queues of one stream apart, in errors and on disk: 1 to 128 of the
-	// characters a-z A-Z 0-9 . _ and -. Empty means "queue".
+	// Name tells queues of one stream apart, in errors and on disk: 1 to 128 of
+	// the characters a-z A-Z 0-9 . _ and -. Empty means "queue".
 	Name string
 	// From is where a new queue begins: the trim horizon, [weir.Latest] or
 	// [weir.AtTime], of the whole stream. The zero value is the trim horizon. A
-	// time in the future is allowed: what arrives before is not delivered. It means
-	// nothing to a queue that is on disk already, or is loaded.
+	// time in the future is allowed: what arrives before is not delivered. It
+	// means nothing to a queue that is on disk already, or is loaded.
 	From weir.Position
-	// Settings are what can be changed while the queue is in use: here they say how
-	// a new one begins.
+	// Settings are what can be changed while the queue is in use: here they say
+	// how a new one begins.
 	Settings
 	// MaxInFlight is how many records may be in flight, dead letters included.
 	// Zero means 120,000, as on the service; at most [MaxInFlight].
@@ -40,16 +42,17 @@ type Config struct {
 	// Delay is how long after its arrival a record is delivered at the earliest.
 	// Zero means at once; at most [MaxVisibility].
 	Delay time.Duration
-	// Priority says how urgent a record is, from 0 to 9, what is more or less being
-	// taken for the nearer: of the records at hand the most urgent is delivered
-	// first. At hand are the first [MaxReadAhead] that were not delivered. Nil means
-	// that all are alike. It is called with the queue's lock held, once for each
-	// record, so it must be quick and must not call the queue.
+	// Priority says how urgent a record is, from 0 to 9, what is more or less
+	// being taken for the nearer: of the records at hand the most urgent is
+	// delivered first. At hand are the first [MaxReadAhead] that were not
+	// delivered. Nil means that all are alike. It is called with the queue's lock
+	// held, once for each record, so it must be quick and must not call the queue.
 	Priority func(weir.Record) int
 	// Duplicate says by what text a record is known: one that arrives less than
 	// DuplicateWindow after another with the same text is not delivered. An empty
-	// text is like no other. Nil means that no record is like another. It is called
-	// as Priority is, and again for what lies in the window when a queue is opened.
+	// text is like no other. Nil means that no record is like another. It is
+	// called as Priority is, and again for what lies in the window when a queue is
+	// opened.
 	Duplicate func(weir.Record) string
 	// DuplicateWindow is that of Duplicate. Zero means five minutes; at most 24
 	// hours. A text takes some 40 bytes of memory while it is in the window.
@@ -79,8 +82,8 @@ const (
 	// MaxInFlight bounds Config.MaxInFlight.
 	MaxInFlight = 1 << 28
 	// MaxReadAhead is how many records are held at most that are read and not
-	// delivered, because they are delayed, wait for others of their key, or for more
-	// urgent ones.
+	// delivered, because they are delayed, wait for others of their key, or for
+	// more urgent ones.
 	MaxReadAhead = 20_000
 
 	defaultVisibility = 30 * time.Second
@@ -179,9 +182,12 @@ type Queue struct {
 	secret [16]byte     // immutable; what receipts are signed with
 	now    func() time.Time
 	reader *weir.Reader // immutable
+	disk   *disk        // immutable; nil in memory
 
 	line    [2]wait.Queue // those who wait, by path
 	changed wait.List     // those who wait for what a call changes
+
+	empty atomic.Int64 // receives that returned nothing, beside those counted
 
 	mu       sync.Mutex // guards what follows
 	m        *machine
@@ -192,24 +198,38 @@ type Queue struct {
 	futureMs int64         // what arrived before is not delivered
 	refuse   error         // why nothing can be done any more
 	one      []weir.Record
+	seen     sightings
+	made     map[weir.ShardID]int64 // when shards were created, while a queue is loaded
 }
 
 // New returns a queue over a stream. Queues on one stream know nothing of each
 // other, and readers, consumers and producers nothing of them: a queue changes
 // nothing of the stream and is not part of its metrics.
 //
+// Over a stream on disk, which [weir.Open] opened, the queue is on disk too, in
+// a directory of its name in that of the stream: New opens the one that is
+// there, or makes one. What a call has returned for is on disk then, and there
+// again after a crash, as the stream's Config.Sync says: deliveries and their
+// counts, acknowledgements, dead letters and settings. One that is there keeps
+// its settings, whatever c says of them.
+//
 // The error matches [weir.ErrInvalidArgument] when the configuration is out of
-// bounds, and says which field.
+// bounds, and says which field; [weir.ErrInUse] when the queue is open already;
+// [ErrDamaged] when what is there is not what was written.
 func New(s *weir.Stream, c Config) (*Queue, error) {
 	q, err := prepare(s, c)
 	if err != nil {
 		return nil, err
 	}
-	var id [8]byte
-	rand.Read(id[:])
-	rand.Read(q.secret[:])
-	q.id = binary.LittleEndian.Uint64(id[:])
-	return q, q.begin()
+	if dir := directory(s, q.name); dir != "" {
+		err = q.open(journal.Dir(dir))
+	} else {
+		err = q.begin()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return q, nil
 }
 
 // prepare returns a queue that is to be begun, or gone on with.
@@ -233,6 +253,10 @@ func prepare(s *weir.Stream, c Config) (*Queue, error) {
 
 // begin begins where the configuration says.
 func (q *Queue) begin() (err error) {
+	var id [8]byte
+	rand.Read(id[:])
+	rand.Read(q.secret[:])
+	q.id = binary.LittleEndian.Uint64(id[:])
 	from, now := q.config.From, clock.Of(q.now())
 	if from.Kind() == weir.AtTime(time.Time{}).Kind() && clock.Of(from.Time()) > now {
 		from, q.futureMs = weir.Latest(), clock.Of(from.Time()).Ms()
@@ -281,9 +305,9 @@ func (q *Queue) Settings() Settings {
 
 // Set changes settings at once: change is given those of the moment, and makes
 // of them what they shall be. It must not call the queue. What is in flight
-// keeps its time; a record that was delivered more often than it may be now is a
-// dead letter when it comes back, and dead letters stay what they are. The error
-// says what is out of bounds.
+// keeps its time; a record that was delivered more often than it may be now is
+// a dead letter when it comes back, and dead letters stay what they are. The
+// error says what is out of bounds.
 func (q *Queue) Set(ctx context.Context, change func(*Settings)) error {
 	if err := q.checkCall(ctx); err != nil {
 		return err
@@ -303,9 +327,9 @@ func (q *Queue) Set(ctx context.Context, change func(*Settings)) error {
 	})
 }
 
-// Close ends the queue: who waits for a record, and whoever calls it later, gets
-// an error that matches [weir.ErrClosed]. What is in flight stays so for whoever
-// opens a queue on disk again. Close a queue before its stream.
+// Close ends the queue: who waits for a record, and whoever calls it later,
+// gets an error that matches [weir.ErrClosed]. What is in flight stays so for
+// whoever opens a queue on disk again. Close a queue before its stream.
 func (q *Queue) Close() error {
 	if q.isNone() {
 		return nil
@@ -325,14 +349,22 @@ func (q *Queue) Delete(ctx context.Context) error {
 
 func (q *Queue) end(why error) error {
 	q.mu.Lock()
-	if q.refuse == nil || !errors.Is(q.refuse, ErrDeleted) {
+	was := q.refuse
+	if was == nil || !errors.Is(was, ErrDeleted) {
 		q.refuse = why
 	}
 	q.buffer, q.at = nil, 0
 	q.mu.Unlock()
+	var err error
+	if q.disk != nil && was == nil {
+		err = q.disk.close()
+	}
+	if q.disk != nil && errors.Is(why, ErrDeleted) && !errors.Is(was, ErrDeleted) {
+		err = q.disk.remove()
+	}
 	q.reader.Close()
 	q.changed.Wake()
-	return nil
+	return err
 }
 
 // Wake lets those who wait for a record look again. It is for who gives the
@@ -344,11 +376,13 @@ func (q *Queue) Wake() {
 	}
 }
 
+func errNone() error { return invalidf("queue", "is none; New makes one") }
+
 func (q *Queue) isNone() bool { return q == nil || q.stream == nil }
 
 func (q *Queue) checkContext(ctx context.Context) error {
 	if q.isNone() {
-		return invalidf("queue", "is none; New makes one")
+		return errNone()
 	}
 	if ctx == nil {
 		return invalidf("context", "is nil")
@@ -367,14 +401,29 @@ func (q *Queue) do(f func(now clock.Instant) error) error {
 		defer q.mu.Unlock()
 		return q.refuse
 	}
+	if q.disk != nil {
+		if err := q.disk.begin(); err != nil {
+			q.mu.Unlock()
+			return err
+		}
+	}
 	now := clock.Of(q.now())
 	before := q.look()
 	q.refreshLocked(now)
 	err := f(now)
 	wake := q.look().isMoreThan(before)
+	var g *journal.Group[struct{}]
+	if q.disk != nil {
+		g = q.disk.end()
+	}
 	q.mu.Unlock()
 	if wake {
 		q.changed.Wake()
+	}
+	if g != nil {
+		if failed := q.disk.commit(g); failed != nil {
+			return failed
+		}
 	}
 	return err
 }
@@ -395,7 +444,7 @@ type sight struct {
 func (q *Queue) look() sight {
 	return sight{
 		visible: q.m.number[visible], dead: q.m.number[dead], room: q.m.room(), wake: q.m.wake(),
-		over: q.ended && q.m.table.used == 0,
+		over: q.ended && q.m.isIdle(),
 	}
 }
 
@@ -424,7 +473,3 @@ type closedError struct{ name string }
 
 func (e *closedError) Error() string { return "queue " + e.name + ": " + weir.ErrClosed.Error() }
 func (e *closedError) Unwrap() error { return weir.ErrClosed }
-
-func (m *machine) set(to Settings) {
-	m.settings = to
-}

@@ -15,8 +15,9 @@ import (
 type Request struct {
 	// Max is how many records at most. Zero means 10; at most [MaxRequest].
 	Max int
-	// MaxBytes is how many bytes of data and partition keys they may have together,
-	// but for one record, which is given whatever its size. Zero means 10 MiB.
+	// MaxBytes is how many bytes of data and partition keys they may have
+	// together, but for one record, which is given whatever its size. Zero means
+	// 10 MiB.
 	MaxBytes int
 	// Wait is how long to wait for a first one. Zero means not at all, a negative
 	// one until the context ends.
@@ -66,8 +67,8 @@ type Delivery struct {
 	// Receives is how often the record was received, this time included, since it
 	// is in the queue or was restored.
 	Receives int
-	// FirstReceived is when it was received the first time, in UTC with millisecond
-	// precision.
+	// FirstReceived is when it was received the first time, in UTC with
+	// millisecond precision.
 	FirstReceived time.Time
 	// Until is when it comes back, in UTC, unless that is changed.
 	Until time.Time
@@ -76,17 +77,17 @@ type Delivery struct {
 }
 
 // Receive returns up to max records, and waits until there is one, or the
-// context ends. It does not wait for more than one. Those who wait are served in
-// the order in which they came. max is 1 to [MaxRequest].
+// context ends. It does not wait for more than one. Those who wait are served
+// in the order in which they came. max is 1 to [MaxRequest].
 //
 // What came back is delivered before what was never delivered, and that as a
-// [weir.Reader] reads it, shard by shard; there is no promise in that unless the
-// queue is [Config.InOrder].
+// [weir.Reader] reads it, shard by shard; there is no promise in that unless
+// the queue is [Config.InOrder].
 //
-// The error is the context's; one that matches [weir.ErrClosed] or [ErrDeleted];
-// [io.EOF] when the stream's writes have ended and all is acknowledged or dead;
-// or a [*weir.StorageError] where a record that has left memory cannot be read
-// or what is delivered cannot be noted.
+// The error is the context's; one that matches [weir.ErrClosed] or
+// [ErrDeleted]; [io.EOF] when the stream's writes have ended and all is
+// acknowledged or dead; or a [*weir.StorageError] where a record that has left
+// memory cannot be read or what is delivered cannot be noted.
 func (q *Queue) Receive(ctx context.Context, max int) ([]Delivery, error) {
 	return q.receive(ctx, normalPath, Request{Max: max, Wait: -1}, max)
 }
@@ -120,7 +121,7 @@ func (q *Queue) receive(ctx context.Context, p path, r Request, max int) ([]Deli
 	if r.Wait == 0 || q.line[p].Empty() {
 		list, _, err := q.take(p, &r)
 		if r.Wait == 0 && len(list) == 0 && (err == nil || err == ErrTooManyInFlight) {
-			q.countEmpty()
+			q.empty.Add(1)
 		}
 		if len(list) > 0 || r.Wait == 0 || err != nil && err != ErrTooManyInFlight {
 			return list, err
@@ -128,7 +129,7 @@ func (q *Queue) receive(ctx context.Context, p path, r Request, max int) ([]Deli
 	}
 	list, err := q.wait(ctx, p, &r)
 	if len(list) == 0 && (err == nil || err == ErrTooManyInFlight) {
-		q.countEmpty()
+		q.empty.Add(1)
 	}
 	return list, err
 }
@@ -198,12 +199,6 @@ func pause(ctx context.Context, d time.Duration, changed, more <-chan struct{}, 
 	return true
 }
 
-func (q *Queue) countEmpty() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.m.counted.EmptyReceives++
-}
-
 // take delivers what there is on a path. If that is nothing, wake is after how
 // long there may be something by itself.
 func (q *Queue) take(p path, r *Request) (list []Delivery, wake time.Duration, err error) {
@@ -213,7 +208,7 @@ func (q *Queue) take(p path, r *Request) (list []Delivery, wake time.Duration, e
 		if len(list) > 0 {
 			return nil
 		}
-		if err == nil && p == normalPath && q.ended && q.m.table.used == q.m.number[dead]+q.m.number[deadInFlight] {
+		if err == nil && p == normalPath && q.ended && q.m.isIdle() {
 			err = io.EOF
 		}
 		wake = time.Duration(clock.Never)
@@ -222,15 +217,16 @@ func (q *Queue) take(p path, r *Request) (list []Delivery, wake time.Duration, e
 		}
 		return err
 	})
+	if err != nil {
+		list = nil // it may not be on disk that they were delivered
+	}
 	return list, wake, err
 }
 
 func (q *Queue) takeLocked(p path, r *Request, now clock.Instant) (list []Delivery, err error) {
 	room, left := min(r.Max, q.m.room()), r.MaxBytes
 	until := now.Plus(q.visibility(r))
-	if p == normalPath && q.isPlain() {
-		// fast: what is new needs no entry before it is delivered.
-	} else if p == normalPath {
+	if p == normalPath && !q.isPlain() {
 		if err := q.readAhead(now, r.Max); err != nil {
 			return nil, err
 		}
