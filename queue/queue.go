@@ -200,6 +200,7 @@ type Queue struct {
 	one      []weir.Record
 	seen     sightings
 	made     map[weir.ShardID]int64 // when shards were created, while a queue is loaded
+	unlisted int                    // entries that are in no list yet, likewise
 }
 
 // New returns a queue over a stream. Queues on one stream know nothing of each
@@ -431,7 +432,19 @@ func (q *Queue) do(f func(now clock.Instant) error) error {
 // refreshLocked does what time has brought.
 func (q *Queue) refreshLocked(now clock.Instant) {
 	q.m.due(now)
-	q.m.sweep(clock.HorizonMs(now, q.stream.Settings().Retention), q, now)
+	horizonMs := clock.HorizonMs(now, q.stream.Settings().Retention)
+	q.m.sweep(horizonMs, q, now)
+	for q.at < len(q.buffer) {
+		rec := &q.buffer[q.at]
+		if rec.ArrivalTime.UnixMilli() > horizonMs {
+			break
+		}
+		if n := rec.SequenceNumber; !q.m.has(n.Shard(), n.Index()) {
+			q.m.skip(n.Shard(), n.Index())
+			q.m.counted.Expired++
+		}
+		q.at++
+	}
 }
 
 // A sight is what those who wait look at.

@@ -105,7 +105,23 @@ func (q *Queue) state() []byte {
 			s = e.newer
 		}
 	}
+	// Those that are in lists, in their order.
+	for _, l := range m.lists() {
+		for s := l.head; s != 0; s = m.table.at(s).next {
+			number(uint64(s))
+		}
+		number(0)
+	}
 	return b
+}
+
+// lists returns the lists of entries that no time moves.
+func (m *machine) lists() []*list {
+	all := []*list{&m.dead, &m.blocked}
+	for l := range m.visible {
+		all = append(all, &m.visible[l])
+	}
+	return all
 }
 
 // known returns the shards of the stream of which the queue knows something.
@@ -160,12 +176,15 @@ func (q *Queue) load(text []byte) error {
 	for _, n := range q.m.counted.all() {
 		*n = int64(r.number())
 	}
-	q.made = make(map[weir.ShardID]int64)
+	q.made, q.unlisted = make(map[weir.ShardID]int64), 0
 	for n := r.number(); n > 0 && r.err == nil; n-- {
 		q.loadShard(r)
 	}
-	if r.err == nil && len(r.b) > 0 {
-		r.err = fmt.Errorf("%d bytes follow", len(r.b))
+	for _, l := range q.m.lists() {
+		q.loadList(r, l)
+	}
+	if r.err == nil && (len(r.b) > 0 || q.unlisted > 0) {
+		r.err = fmt.Errorf("%d bytes follow, and %d records are in no list", len(r.b), q.unlisted)
 	}
 	if r.err != nil {
 		return damaged("%w", r.err)
@@ -193,9 +212,31 @@ func (q *Queue) loadShard(r *script) {
 		}
 		e.setDelivery(of.delivery())
 		e.received, e.deadline = received, deadline
-		m.enter(s, e, of.state())
+		if e.setState(of.state()); e.isTimed() {
+			m.enter(s, e, of.state())
+		} else {
+			q.unlisted++
+		}
 	}
 	m.track(id).next = next
+}
+
+// loadList reads which entries are in a list.
+func (q *Queue) loadList(r *script, l *list) {
+	m := q.m
+	for s := r.slot(); s != 0 && r.err == nil; s = r.slot() {
+		if uint32(s) >= m.table.end() {
+			r.err = fmt.Errorf("slot %d is free", s)
+			return
+		}
+		e := m.table.at(s)
+		if st := e.state(); st == free || e.isTimed() || m.listOf(e) != l || e.prev != 0 || l.head == s {
+			r.err = fmt.Errorf("slot %d is in another list", s)
+			return
+		}
+		m.enter(s, e, e.state())
+		q.unlisted--
+	}
 }
 
 // resume goes on in the stream where the queue was.
