@@ -25,9 +25,9 @@ func (q *Queue) readAhead(now clock.Instant, most int) error {
 	return nil
 }
 
-// hold puts a record, which was just read, where it belongs.
+// hold puts the record that peek returned where it belongs.
 func (q *Queue) hold(rec *weir.Record, now clock.Instant) {
-	m, id, index := q.m, rec.SequenceNumber.Shard(), rec.SequenceNumber.Index()
+	m, id, index := q.m, q.shard, q.index
 	ms := rec.ArrivalTime.UnixMilli()
 	if q.seen.repeats(rec, &q.config) {
 		m.skip(id, index)

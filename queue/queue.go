@@ -193,6 +193,8 @@ type Queue struct {
 	m        *machine
 	buffer   []weir.Record // read from the stream; a view of the reader's
 	at       int           // the next of the buffer
+	shard    weir.ShardID  // of the buffer
+	index    uint64        // of the record that was looked at last
 	ended    bool          // the stream has no more records to come
 	lost     int64         // records that expired before they were read, before reader
 	futureMs int64         // what arrived before is not delivered
@@ -439,8 +441,8 @@ func (q *Queue) refreshLocked(now clock.Instant) {
 		if rec.ArrivalTime.UnixMilli() > horizonMs {
 			break
 		}
-		if n := rec.SequenceNumber; !q.m.has(n.Shard(), n.Index()) {
-			q.m.skip(n.Shard(), n.Index())
+		if i := rec.SequenceNumber.Index(); !q.m.has(q.shard, i) {
+			q.m.skip(q.shard, i)
 			q.m.counted.Expired++
 		}
 		q.at++

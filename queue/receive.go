@@ -271,8 +271,7 @@ func (q *Queue) takeNew(list []Delivery, room, left int, now, until clock.Instan
 			break
 		}
 		left -= rec.Size()
-		n := rec.SequenceNumber
-		s, e := q.m.deliverNew(n.Shard(), n.Index(), rec.ArrivalTime.UnixMilli(), now, until)
+		s, e := q.m.deliverNew(q.shard, q.index, rec.ArrivalTime.UnixMilli(), now, until)
 		q.at++
 		list = q.append(list, rec, s, e, normalPath, room)
 	}
@@ -321,11 +320,11 @@ func (q *Queue) peek(now clock.Instant) (*weir.Record, error) {
 			}
 		}
 		rec := &q.buffer[q.at]
-		n := rec.SequenceNumber
+		q.index = rec.SequenceNumber.Index()
 		switch {
-		case q.m.has(n.Shard(), n.Index()):
+		case q.m.has(q.shard, q.index):
 		case q.futureMs > 0 && rec.ArrivalTime.UnixMilli() < q.futureMs:
-			q.m.skip(n.Shard(), n.Index())
+			q.m.skip(q.shard, q.index)
 		default:
 			return rec, nil
 		}
@@ -343,7 +342,7 @@ func (q *Queue) fill() (more bool, err error) {
 	if errors.Is(err, weir.ErrClosed) {
 		err = q.refuse
 	}
-	q.buffer = b.Records
+	q.buffer, q.shard = b.Records, b.Shard
 	return len(q.buffer) > 0, err
 }
 

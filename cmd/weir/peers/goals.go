@@ -25,6 +25,7 @@ var allGoals = []goal{
 	{Number: "G4", Text: "kfake, processed by a group of franz-go ÷ by a Group", Must: 10, Moonshot: 30, peer: nameKfake, measure: processedNs},
 	{Number: "G4", Text: "JetStream, processed with acknowledgements ÷ by a Group", Must: 10, Moonshot: 30, peer: nameJetStream, measure: processedNs},
 	{Number: "D5", Text: "best on disk, 64 producers ÷ PutRecord, synced", Must: 1, Moonshot: 1.5, measure: durableNs},
+	{Number: "Q1", Text: "JetStream, work queue pulled by 10 and acknowledged ÷ a Queue", Must: 20, Moonshot: 60, peer: nameJetStream, measure: queuedNs},
 }
 
 // goals returns which goals a report meets. Those whose peer was not measured are

@@ -54,6 +54,7 @@ func parts(c config) []part {
 		{"batch and read", same, false, measureBatch},
 		{"wake-up", same, false, measureWake},
 		{"processed by a group", same, false, measureProcessed},
+		{"work queue", same, false, measureQueued},
 		{"memory", same, false, measureMemory},
 	}
 	for _, name := range readyMade {

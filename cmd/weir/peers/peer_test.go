@@ -91,6 +91,40 @@ func TestPeers_groupsProcessWhatWasPut(t *testing.T) {
 	assert.Equal(t, 4, groupers, "weir twice, JetStream and kfake")
 }
 
+// A work queue gives every record once, whatever queues were there before it.
+func TestPeers_queuesGiveWhatWasPut(t *testing.T) {
+	queuers := 0
+	for _, p := range peers {
+		if p.open == nil {
+			continue
+		}
+		const n = 2*batchSize + 3
+		l, err := p.open(room{records: n})
+		require.NoError(t, err)
+		defer l.close()
+		q, ok := l.(queuer)
+		if !ok {
+			continue
+		}
+		queuers++
+		t.Run(p.name, func(t *testing.T) {
+			records := makeRecords(defaultSize).records
+			var want sink
+			for i := range n {
+				want.take(records[i%len(records)].data)
+			}
+			for range 2 {
+				var got sink
+				took, err := q.queue(records, n, &got)
+				require.NoError(t, err)
+				assert.Equal(t, want, got)
+				assert.Positive(t, took)
+			}
+		})
+	}
+	assert.Equal(t, 3, queuers, "weir twice, and JetStream")
+}
+
 func TestPeers_wakeAWaitingReader(t *testing.T) {
 	for _, p := range peers {
 		if p.counts.wake == 0 {

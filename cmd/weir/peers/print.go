@@ -29,6 +29,7 @@ var columns = []column{
 	{gcMs, "GC"},
 	{heapBytes, "heap"},
 	{processedNs, "processed"},
+	{queuedNs, "queued"},
 	{durableNs, "durable"},
 }
 
