@@ -1,7 +1,7 @@
 // Package account is one AWS account in one region: named streams over the
 // engine, with every operation of the Kinesis API as a Go method. It knows
 // ARNs, statuses, tags, policies, encryption settings, registered consumers,
-// channels, quotas and call rates, and words its errors as the service does. It
+// channels, queues, quotas and call rates, and words its errors as the service does. It
 // speaks no HTTP; package kinesisserver does.
 //
 //	a, err := account.New(account.Config{})
@@ -54,12 +54,16 @@ type Account struct {
 	// another one, so that nobody on the way of records waits for a lock.
 	streams atomic.Pointer[map[string]*stream]
 
-	// mu guards what follows and what streams, consumers and channels say that
-	// it guards. Operations on settings hold it from beginning to end; those on
+	// queues holds every queue by its id, likewise.
+	queues atomic.Pointer[map[string]*workQueue]
+
+	// mu guards what follows and what streams, consumers, channels and queues say
+	// that it guards. Operations on settings hold it from beginning to end; those on
 	// records take it only when a status has to change.
 	mu         sync.Mutex
 	channels   map[string]*channel // by id
 	channelSeq uint64              // channels ever created
+	queueSeq   uint64              // queues ever created
 	commitment commitment
 	rates      limiters
 	deleted    deletedStreams
@@ -92,6 +96,7 @@ func newAccount(c Config) (*Account, error) {
 	a := &Account{config: c, partition: partitionOf(c.Region), memory: c.newShare(), channels: make(map[string]*channel)}
 	copy(a.seal[:], sum[:])
 	a.streams.Store(&map[string]*stream{})
+	a.queues.Store(&map[string]*workQueue{})
 	return a, nil
 }
 

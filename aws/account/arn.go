@@ -30,12 +30,12 @@ func (a *Account) arnOf(resource string) string {
 // An arn is a parsed ARN of the service's.
 type arn struct {
 	region, account string
-	kind            string // "stream", "consumer" or "channel"
-	name            string // of the stream, or the channel's id
+	kind            string // "stream", "consumer", "channel" or "queue"
+	name            string // of the stream, or the id of the channel or queue
 	consumer        string // with its creation: "name:1543448159"
 }
 
-// parseARN reads the ARN of a stream, consumer or channel.
+// parseARN reads the ARN of a stream, consumer, channel or queue.
 func parseARN(text string) (p arn, ok bool) {
 	parts := strings.SplitN(text, ":", 6)
 	if len(parts) != 6 || parts[0] != "arn" || !strings.HasPrefix(parts[1], "aws") || parts[2] != "kinesis" {
@@ -43,7 +43,7 @@ func parseARN(text string) (p arn, ok bool) {
 	}
 	p.region, p.account = parts[3], parts[4]
 	p.kind, p.name, ok = strings.Cut(parts[5], "/")
-	if !ok || p.name == "" || p.kind != "stream" && p.kind != "channel" {
+	if !ok || p.name == "" || p.kind != "stream" && p.kind != "channel" && p.kind != "queue" {
 		return p, false
 	}
 	if stream, consumer, found := strings.Cut(p.name, "/consumer/"); found && p.kind == "stream" {

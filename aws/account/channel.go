@@ -279,7 +279,7 @@ func listChannels(c *control, in *ListChannelsInput) (*ListChannelsOutput, error
 	}
 	out := &ListChannelsOutput{ChannelSummaries: []ChannelSummary{}}
 	for _, ch := range c.allChannels() {
-		if ch.order <= token.Order || !ch.chosen(in.StreamFilter) {
+		if ch.order <= token.Order || !ch.st.chosen(in.StreamFilter) {
 			continue
 		}
 		if len(out.ChannelSummaries) == limit {
@@ -292,10 +292,10 @@ func listChannels(c *control, in *ListChannelsInput) (*ListChannelsOutput, error
 	return out, nil
 }
 
-// chosen reports whether a filter chooses the channel; no filter chooses all.
-func (ch *channel) chosen(filter []StreamFilter) bool {
+// chosen reports whether a filter chooses the stream; no filter chooses all.
+func (st *stream) chosen(filter []StreamFilter) bool {
 	return len(filter) == 0 || slices.ContainsFunc(filter, func(f StreamFilter) bool {
-		return value(f.StreamARN) == ch.st.arn && ch.st.checkCreated(f.StreamCreationTimestamp) == nil
+		return value(f.StreamARN) == st.arn && st.checkCreated(f.StreamCreationTimestamp) == nil
 	})
 }
 

@@ -54,6 +54,7 @@ const (
 	DefaultUpdateDelay   = 5 * time.Second
 	DefaultConsumerDelay = 5 * time.Second
 	DefaultChannelDelay  = 10 * time.Second
+	DefaultQueueDelay    = 10 * time.Second
 )
 
 // Delays are how long a status stays what it is before it changes by itself.
@@ -66,6 +67,7 @@ type Delays struct {
 	Update   time.Duration // streams: UPDATING by encryption, mode or warm throughput
 	Consumer time.Duration // consumers: CREATING to ACTIVE, DELETING until gone
 	Channel  time.Duration // channels: CREATING or UPDATING to ACTIVE, DELETING until gone
+	Queue    time.Duration // queues: CREATING or UPDATING to ACTIVE, DELETING until gone
 }
 
 func (d Delays) withDefaults() Delays {
@@ -76,6 +78,7 @@ func (d Delays) withDefaults() Delays {
 		Update:   setOr(d.Update, DefaultUpdateDelay, 0),
 		Consumer: setOr(d.Consumer, DefaultConsumerDelay, 0),
 		Channel:  setOr(d.Channel, DefaultChannelDelay, 0),
+		Queue:    setOr(d.Queue, DefaultQueueDelay, 0),
 	}
 }
 
@@ -88,6 +91,8 @@ const (
 	DefaultCreatingStreams   = 5
 	DefaultConsumers         = 20
 	DefaultConsumersAdvanced = 50 // with On-demand Advantage
+	DefaultChangingQueues    = 5
+	DefaultQueueInFlight     = 120_000
 	DefaultCreatingConsumers = 5
 	DefaultTags              = 50
 	DefaultModeChanges       = 2
@@ -102,13 +107,15 @@ type Quotas struct {
 	Shards            int // open shards of provisioned streams
 	OnDemandStreams   int
 	CreatingStreams   int // streams that are CREATING at a time
-	Consumers         int // registered on one stream
+	Consumers         int // registered on one stream, its queues included
 	CreatingConsumers int // consumers of one stream that are CREATING at a time
 	Tags              int // on one resource
 	ModeChanges       int // of one stream in any 24 hours
 	EncryptionChanges int // starts, and as many stops, of one stream in any 24 hours
 	Channels          int
 	ChannelsPerStream int
+	ChangingQueues    int // queues that are CREATING or DELETING at a time
+	QueueInFlight     int // records of one queue that are received and not acknowledged
 }
 
 const lifted = 1<<31 - 1 // fits the members that report a quota
@@ -128,6 +135,8 @@ func (q Quotas) withDefaults(region string) Quotas {
 	q.EncryptionChanges = setOr(q.EncryptionChanges, DefaultEncryptionChanges, lifted)
 	q.Channels = setOr(q.Channels, DefaultChannels, lifted)
 	q.ChannelsPerStream = setOr(q.ChannelsPerStream, DefaultChannelsPerStream, lifted)
+	q.ChangingQueues = setOr(q.ChangingQueues, DefaultChangingQueues, lifted)
+	q.QueueInFlight = setOr(q.QueueInFlight, DefaultQueueInFlight, lifted)
 	return q
 }
 
@@ -159,8 +168,8 @@ func Instant() Config {
 			WriteBytesPerSecond: -1, WriteRecordsPerSecond: -1,
 			ReadBytesPerSecond: -1, ReadCallsPerSecond: -1,
 		}},
-		Delays:    Delays{Create: -1, Delete: -1, Reshard: -1, Update: -1, Consumer: -1, Channel: -1},
-		Quotas:    Quotas{CreatingStreams: -1, CreatingConsumers: -1},
+		Delays:    Delays{Create: -1, Delete: -1, Reshard: -1, Update: -1, Consumer: -1, Channel: -1, Queue: -1},
+		Quotas:    Quotas{CreatingStreams: -1, CreatingConsumers: -1, ChangingQueues: -1},
 		CallRates: CallRates{Factor: -1},
 	}
 }

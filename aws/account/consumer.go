@@ -68,8 +68,8 @@ func (c *control) deregister(cons *consumer) {
 }
 
 // RegisterStreamConsumer registers a consumer, with a throughput of its own, on
-// an ACTIVE stream: 20 at most, or 50 with On-demand Advantage. It is CREATING
-// and then ACTIVE; five of a stream may be CREATING at a time.
+// an ACTIVE stream: 20 at most, queues included, or 50 with On-demand Advantage.
+// It is CREATING and then ACTIVE; five of a stream may be CREATING at a time.
 func (a *Account) RegisterStreamConsumer(ctx context.Context, in *RegisterStreamConsumerInput) (*RegisterStreamConsumerOutput, error) {
 	return do(ctx, a, "RegisterStreamConsumer", in, registerStreamConsumer)
 }
@@ -144,17 +144,23 @@ func (c *control) checkRegister(st *stream, name string) error {
 			creating++
 		}
 	}
-	service := DefaultConsumers
-	if c.advantage() {
-		service = DefaultConsumersAdvanced
-	}
-	if most := setOr(c.a.config.Quotas.Consumers, service, lifted); len(st.consumers) >= most {
+	if most := c.registeredLimit(); len(st.consumers)+len(c.queuesOf(st)) >= most {
 		return errorf(CodeLimitExceeded, msgConsumerLimit, st.name, id, most)
 	}
 	if most := c.a.config.Quotas.CreatingConsumers; creating >= most {
 		return errorf(CodeLimitExceeded, msgConsumerCreating, st.name, id, most)
 	}
 	return nil
+}
+
+// registeredLimit returns how many consumers and queues a stream may have
+// together.
+func (c *control) registeredLimit() int {
+	service := DefaultConsumers
+	if c.advantage() {
+		service = DefaultConsumersAdvanced
+	}
+	return setOr(c.a.config.Quotas.Consumers, service, lifted)
 }
 
 // DeregisterStreamConsumer removes a consumer. It is DELETING for a while; its

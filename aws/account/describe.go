@@ -69,6 +69,7 @@ func describeStreamSummary(c *control, in *DescribeStreamSummaryInput) (*Describ
 		RetentionPeriodHours: st.retentionHours(), StreamCreationTimestamp: st.created,
 		EnhancedMonitoring: st.monitoring(), EncryptionType: st.encryptionType(), KeyId: st.keyID(),
 		ConsumerCount: int32(len(st.consumers)), ChannelCount: int32(len(c.channelsOf(st))),
+		QueueCount:         int32(len(c.queuesOf(st))),
 		MaxRecordSizeInKiB: int32(st.engine.Settings().RecordBytes / 1024),
 	}
 	if st.open.Load() {

@@ -67,6 +67,7 @@ const (
 	keyStream   = "stream/"
 	keyConsumer = "/consumer/"
 	keyChannel  = "/channel/"
+	keyQueue    = "/queue/"
 )
 
 func streamKey(number uint64) string { return fmt.Sprintf("%s%016d", keyStream, number) }
@@ -317,8 +318,8 @@ func (d *disk) keysOf(number uint64) (keys []string) {
 // part returns what is to be known of the account itself; nil if that is
 // nothing.
 func (a *Account) part() json.RawMessage {
-	saved := savedAccount{Version: savedVersion, ChannelSeq: a.channelSeq, Commitment: a.commitment}
-	if saved.ChannelSeq == 0 && saved.Commitment == (commitment{}) {
+	saved := savedAccount{Version: savedVersion, ChannelSeq: a.channelSeq, QueueSeq: a.queueSeq, Commitment: a.commitment}
+	if saved.ChannelSeq == 0 && saved.QueueSeq == 0 && saved.Commitment == (commitment{}) {
 		return nil
 	}
 	return text(saved)
@@ -341,6 +342,12 @@ func (st *stream) parts() map[string]json.RawMessage {
 		if ch.st == st {
 			key := keyChannel + ch.id
 			parts[first+key], saved.Parts = text(ch.saved()), append(saved.Parts, key)
+		}
+	}
+	for _, q := range *st.a.queues.Load() {
+		if q.st == st {
+			key := keyQueue + q.id
+			parts[first+key], saved.Parts = text(q.saved()), append(saved.Parts, key)
 		}
 	}
 	slices.Sort(saved.Parts)
@@ -372,38 +379,50 @@ func (d *disk) saved() (s savedAccount, err error) {
 		if _, err := fmt.Sscanf(rest, "%d", &number); err != nil {
 			return s, fmt.Errorf("%s: %w", key, err)
 		}
-		st, channels, err := d.savedStream(number)
+		st, more, err := d.savedStream(number)
 		if err != nil {
 			return s, err
 		}
-		s.Streams, s.Channels = append(s.Streams, st), append(s.Channels, channels...)
+		s.Streams = append(s.Streams, st)
+		s.Channels, s.Queues = append(s.Channels, more.channels...), append(s.Queues, more.queues...)
 	}
 	slices.SortFunc(s.Channels, func(x, y savedChannel) int { return cmp.Compare(x.Order, y.Order) })
 	return s, nil
 }
 
-// savedStream returns a stream as it is noted, and its channels.
-func (d *disk) savedStream(number uint64) (st savedStream, channels []savedChannel, err error) {
+// savedRest is what the account has of a stream.
+type savedRest struct {
+	channels []savedChannel
+	queues   []savedQueue
+}
+
+// savedStream returns a stream as it is noted, and what the account has of it.
+func (d *disk) savedStream(number uint64) (st savedStream, rest savedRest, err error) {
 	first := streamKey(number)
 	if err := json.Unmarshal(d.noted[first], &st); err != nil {
-		return st, nil, fmt.Errorf("%s: %w", first, err)
+		return st, rest, fmt.Errorf("%s: %w", first, err)
 	}
 	for _, key := range st.Parts {
 		part := d.noted[first+key]
-		if strings.HasPrefix(key, keyConsumer) {
+		switch {
+		case strings.HasPrefix(key, keyConsumer):
 			var cons savedConsumer
 			err = json.Unmarshal(part, &cons)
 			st.Consumers = append(st.Consumers, cons)
-		} else {
+		case strings.HasPrefix(key, keyQueue):
+			var q savedQueue
+			err = json.Unmarshal(part, &q)
+			rest.queues = append(rest.queues, q)
+		default:
 			var ch savedChannel
 			err = json.Unmarshal(part, &ch)
-			channels = append(channels, ch)
+			rest.channels = append(rest.channels, ch)
 		}
 		if err != nil {
-			return st, nil, fmt.Errorf("%s%s: %w", first, key, err)
+			return st, rest, fmt.Errorf("%s%s: %w", first, key, err)
 		}
 	}
 	slices.SortFunc(st.Consumers, func(x, y savedConsumer) int { return cmp.Compare(x.Order, y.Order) })
 	st.Parts, st.number = nil, number
-	return st, channels, nil
+	return st, rest, nil
 }

@@ -71,6 +71,7 @@ func (a *Account) trim() {
 	var list []*stream
 	a.mu.Lock()
 	c.settleChannels()
+	c.settleQueues()
 	for st := range c.everyStream() {
 		list = append(list, st)
 	}
@@ -175,7 +176,7 @@ const (
 // growing are the operations that leave more behind than there was. They are
 // refused while the memory is full; all others go on.
 var growing = map[string]bool{
-	"AddTagsToStream": true, "CreateChannel": true, "CreateStream": true, "EnableEnhancedMonitoring": true,
+	"AddTagsToStream": true, "CreateChannel": true, "CreateQueue": true, "CreateStream": true, "EnableEnhancedMonitoring": true,
 	"MergeShards": true, "PutResourcePolicy": true, "RegisterStreamConsumer": true, "SplitShard": true,
 	"StartStreamEncryption": true, "StopStreamEncryption": true, "TagResource": true, "UpdateChannel": true,
 	"UpdateShardCount": true, "UpdateStreamWarmThroughput": true,
@@ -237,6 +238,11 @@ func (st *stream) recountLocked() {
 	for _, ch := range st.a.channels {
 		if ch.st == st {
 			n += int64(2*settingsBytes+len(ch.role)) + tagBytes(ch.tags)
+		}
+	}
+	for _, q := range *st.a.queues.Load() {
+		if q.st == st {
+			n += int64(2*settingsBytes+2*len(q.arn)+len(q.policy)) + tagBytes(q.tags)
 		}
 	}
 	if st.a.disk != nil {

@@ -103,6 +103,17 @@ const (
 	msgChannelPerStream   = "This request would exceed the limit on the number of channels of stream %s under account %s. Limit: %d, one of each kind of destination."
 	msgChannelLimit       = "This request would exceed the limit on the number of channels for the account %s. Limit: %d."
 	msgChannelKind        = "Channel %s does not deliver to that kind of destination."
+	msgQueueNotFound      = "Queue %s not found."
+	msgQueueExists        = "Queue %s under account %s already exists."
+	msgQueueNotActive     = "Queue %s under account %s not ACTIVE, instead in state %s"
+	msgQueueOnDemand      = "Queues are supported for streams with the ON_DEMAND mode only: stream %s under account %s is in another mode."
+	msgQueueTimestamp     = "Timestamp is supported for a StartingPosition of type AT_TIMESTAMP only, and not of type %s."
+	msgQueueChanging      = "This request would exceed the limit on the number of queues that can simultaneously be in CREATING or DELETING for the account %s. Limit: %d."
+	msgHasQueues          = "DeleteStream can't delete %s because there are queues associated with this data stream."
+	msgModeQueues         = "The mode of stream %s under account %s cannot be changed to PROVISIONED because there are queues associated with it."
+	msgReceiptInvalid     = "The receipt handle is not valid."
+	msgReceiptGone        = "The receipt handle is not valid any more: its record was received again, acknowledged, restored or dead-lettered, or has expired."
+	msgRateQueue          = "Rate exceeded for queue %s under account %s."
 )
 
 // messageTime prints a time as messages do.

@@ -201,6 +201,7 @@ func (c *control) keep() error {
 		c.met.settleLocked(c.now)
 	}
 	c.settleChannels()
+	c.settleQueues()
 	a.noteLocked()
 	return nil
 }
@@ -222,7 +223,7 @@ func (c *control) undo() {
 	if part := d.noted[keyAccount]; part != nil {
 		must(json.Unmarshal(part, &saved))
 	}
-	a.commitment, a.channelSeq = saved.Commitment, saved.ChannelSeq
+	a.commitment, a.channelSeq, a.queueSeq = saved.Commitment, saved.ChannelSeq, saved.QueueSeq
 	st := c.met
 	if st == nil {
 		return
@@ -235,14 +236,16 @@ func (c *control) undo() {
 		}
 	}
 	if d.noted[streamKey(st.number)] == nil {
+		a.undoQueues(st, nil)
 		c.met = nil
 		c.uncreate(st)
 		return
 	}
-	was, channels, err := d.savedStream(st.number)
+	was, rest, err := d.savedStream(st.number)
 	must(err)
 	must(st.fill(&was))
-	must(a.loadChannels(channels, *a.streams.Load()))
+	must(a.loadChannels(rest.channels, *a.streams.Load()))
+	a.undoQueues(st, rest.queues)
 	_ = st.reconcile() // or at the next start
 }
 

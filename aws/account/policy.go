@@ -8,8 +8,8 @@ import (
 // noPolicy is what a resource without a policy has.
 const noPolicy = "{}"
 
-// PutResourcePolicy attaches a policy to a stream or consumer, in place of the
-// one that it had. It is stored as it is, if it is a JSON object, and nothing
+// PutResourcePolicy attaches a policy to a stream, consumer or queue, in place of
+// the one that it had. It is stored as it is, if it is a JSON object, and nothing
 // follows from it.
 func (a *Account) PutResourcePolicy(ctx context.Context, in *PutResourcePolicyInput) (*PutResourcePolicyOutput, error) {
 	return do(ctx, a, "PutResourcePolicy", in, func(c *control, in *PutResourcePolicyInput) (*PutResourcePolicyOutput, error) {
@@ -29,7 +29,8 @@ func (a *Account) PutResourcePolicy(ctx context.Context, in *PutResourcePolicyIn
 	})
 }
 
-// GetResourcePolicy returns the policy of a stream or consumer as it was put,
+// GetResourcePolicy returns the policy of a stream, consumer or queue as it was
+// put,
 // "{}" if there is none.
 func (a *Account) GetResourcePolicy(ctx context.Context, in *GetResourcePolicyInput) (*GetResourcePolicyOutput, error) {
 	return do(ctx, a, "GetResourcePolicy", in, func(c *control, in *GetResourcePolicyInput) (*GetResourcePolicyOutput, error) {
@@ -44,8 +45,8 @@ func (a *Account) GetResourcePolicy(ctx context.Context, in *GetResourcePolicyIn
 	})
 }
 
-// DeleteResourcePolicy takes the policy off a stream or consumer. It is an
-// error if there is none.
+// DeleteResourcePolicy takes the policy off a stream, consumer or queue. It is
+// an error if there is none.
 func (a *Account) DeleteResourcePolicy(ctx context.Context, in *DeleteResourcePolicyInput) (*DeleteResourcePolicyOutput, error) {
 	return do(ctx, a, "DeleteResourcePolicy", in, func(c *control, in *DeleteResourcePolicyInput) (*DeleteResourcePolicyOutput, error) {
 		policy, err := c.policy(in.ResourceARN, false)
@@ -79,6 +80,16 @@ func (c *control) policy(text *string, put bool) (*string, error) {
 			return nil, errorf(CodeResourceInUse, msgConsumerNoPolicy, cons.name, cons.created.Unix(), p.name, c.a.config.ID)
 		}
 		return &cons.policy, nil
+	}
+	if p.kind == "queue" {
+		q, err := c.queue(text)
+		if err != nil {
+			return nil, err
+		}
+		if put && (q.status == StatusCreating || q.status == StatusDeleting) {
+			return nil, errorf(CodeResourceInUse, msgQueueNotActive, q.name, c.a.config.ID, q.status)
+		}
+		return &q.policy, nil
 	}
 	st, err := c.stream(nil, text)
 	if err == nil && put {

@@ -14,7 +14,8 @@ import (
 
 // CallRates are how often operations may be called. A rate is a bucket that
 // holds one second's calls, at least one. Past a rate an operation is refused
-// with LimitExceededException and nothing happens.
+// with LimitExceededException, one on the records of a queue with
+// ThrottlingException, and nothing happens.
 type CallRates struct {
 	// Factor multiplies the service's rates. Zero means 1; negative lifts them
 	// all.
@@ -41,6 +42,7 @@ const (
 	perAccount owner = iota
 	perStream
 	perShard // GetShardIterator
+	perQueue // refuses with ThrottlingException
 )
 
 // A callRate is the service's rate of an operation.
@@ -55,15 +57,18 @@ type callRate struct {
 var callRates = map[string]callRate{
 	"AddTagsToStream":                        {5, perAccount},
 	"CreateChannel":                          {5, perAccount},
+	"CreateQueue":                            {5, perAccount},
 	"CreateStream":                           {5, perAccount},
 	"DecreaseStreamRetentionPeriod":          {5, perStream},
 	"DeleteChannel":                          {5, perAccount},
+	"DeleteQueue":                            {5, perAccount},
 	"DeleteResourcePolicy":                   {5, perAccount},
 	"DeleteStream":                           {5, perAccount},
 	"DeregisterStreamConsumer":               {5, perStream},
 	"DescribeAccountSettings":                {5, perAccount},
 	"DescribeChannel":                        {5, perAccount},
 	"DescribeLimits":                         {1, perAccount},
+	"DescribeQueue":                          {5, perAccount},
 	"DescribeStream":                         {10, perAccount},
 	"DescribeStreamConsumer":                 {20, perStream},
 	"DescribeStreamSummary":                  {20, perAccount},
@@ -73,6 +78,7 @@ var callRates = map[string]callRate{
 	"GetShardIterator":                       {5, perShard},
 	"IncreaseStreamRetentionPeriod":          {5, perStream},
 	"ListChannels":                           {5, perAccount},
+	"ListQueues":                             {5, perAccount},
 	"ListShards":                             {1000, perStream},
 	"ListStreamConsumers":                    {5, perStream},
 	"ListStreams":                            {5, perAccount},
@@ -90,12 +96,25 @@ var callRates = map[string]callRate{
 	"UpdateAccountSettings":                  {5, perAccount},
 	"UpdateChannel":                          {5, perAccount},
 	"UpdateMaxRecordSize":                    {5, perStream},
+	"UpdateQueue":                            {5, perAccount},
 	"UpdateShardCount":                       {10, perStream},
 	"UpdateStreamMode":                       {5, perStream},
 	"UpdateStreamRecordDistributionStrategy": {5, perStream},
 	"UpdateStreamWarmThroughput":             {5, perAccount},
 	dryRun:                                   {1, perStream},
+
+	"AcknowledgeDeadLetterQueueRecords":      {anyRate, perQueue},
+	"AcknowledgeQueueRecords":                {anyRate, perQueue},
+	"ReceiveDeadLetterQueueRecords":          {anyRate, perQueue},
+	"ReceiveQueueRecords":                    {anyRate, perQueue},
+	"RestoreDeadLetterQueueRecords":          {anyRate, perQueue},
+	"UpdateDeadLetterQueueRecordsVisibility": {anyRate, perQueue},
+	"UpdateQueueRecordsVisibility":           {anyRate, perQueue},
 }
+
+// anyRate is for operations of which no rate is known: they have none unless
+// [CallRates] gives one.
+const anyRate = -1
 
 // dryRun is the operations with DryRun, which share a rate.
 const dryRun = "DryRun"
@@ -110,7 +129,7 @@ func (r CallRates) of(op string, o owner) float64 {
 	if own, ok := r.Of[op]; ok {
 		return own
 	}
-	if r.Factor == 0 {
+	if r.Factor == 0 || service.perSecond == anyRate {
 		return service.perSecond
 	}
 	return service.perSecond * r.Factor

@@ -22,6 +22,8 @@ type savedAccount struct {
 	Streams    []savedStream  `json:"streams"` // by name
 	Channels   []savedChannel `json:"channels,omitempty"`
 	ChannelSeq uint64         `json:"channel_seq,omitempty"`
+	Queues     []savedQueue   `json:"queues,omitempty"`
+	QueueSeq   uint64         `json:"queue_seq,omitempty"`
 	Commitment commitment     `json:"commitment"`
 
 	Deleted map[string]weir.SequenceNumber `json:"deleted,omitempty"`
@@ -95,7 +97,7 @@ func (a *Account) Save() (settings []byte, streams []*weir.Stream, err error) {
 	a.deleted.forget(c.now)
 	saved := savedAccount{
 		Deleted: a.deleted.after, Version: savedVersion, Streams: []savedStream{}, ChannelSeq: a.channelSeq,
-		Commitment: a.commitment,
+		QueueSeq: a.queueSeq, Commitment: a.commitment,
 	}
 	for _, st := range list {
 		saved.Streams = append(saved.Streams, st.saveLocked())
@@ -103,6 +105,9 @@ func (a *Account) Save() (settings []byte, streams []*weir.Stream, err error) {
 	}
 	for _, ch := range c.allChannels() {
 		saved.Channels = append(saved.Channels, ch.saved())
+	}
+	for _, q := range c.allQueues() {
+		saved.Queues = append(saved.Queues, q.saved())
 	}
 	settings, err = json.Marshal(saved)
 	return settings, streams, err
@@ -169,7 +174,8 @@ type opener func(number uint64, name string, c weir.Config) (*weir.Stream, error
 
 // take makes the account what was saved. It opens so many streams at a time.
 func (a *Account) take(saved *savedAccount, open opener, together int) error {
-	a.commitment, a.channelSeq, a.deleted.after = saved.Commitment, saved.ChannelSeq, saved.Deleted
+	a.commitment, a.channelSeq, a.queueSeq = saved.Commitment, saved.ChannelSeq, saved.QueueSeq
+	a.deleted.after = saved.Deleted
 	list, errs := make([]*stream, len(saved.Streams)), make([]error, len(saved.Streams))
 	var opening sync.WaitGroup
 	free := make(chan struct{}, together)
@@ -192,7 +198,7 @@ func (a *Account) take(saved *savedAccount, open opener, together int) error {
 	}
 	err := errors.Join(errs...)
 	if err == nil {
-		err = a.enterChannels(saved, streams)
+		err = a.enterRest(saved, streams)
 	}
 	if err != nil {
 		for _, st := range streams {
@@ -202,8 +208,12 @@ func (a *Account) take(saved *savedAccount, open opener, together int) error {
 	return err
 }
 
-func (a *Account) enterChannels(saved *savedAccount, streams map[string]*stream) error {
+// enterRest enters what streams have, and counts what all takes.
+func (a *Account) enterRest(saved *savedAccount, streams map[string]*stream) error {
 	if err := a.loadChannels(saved.Channels, streams); err != nil {
+		return err
+	}
+	if err := a.loadQueues(saved.Queues, streams); err != nil {
 		return err
 	}
 	for _, st := range streams {

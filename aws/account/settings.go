@@ -9,6 +9,7 @@ import (
 
 // UpdateStreamMode switches between PROVISIONED and ON_DEMAND, at most twice in
 // any 24 hours. The shards stay as they are. The stream is UPDATING meanwhile.
+// One with queues stays ON_DEMAND.
 // The mode that the stream has already changes nothing and does not count.
 func (a *Account) UpdateStreamMode(ctx context.Context, in *UpdateStreamModeInput) (*UpdateStreamModeOutput, error) {
 	return do(ctx, a, "UpdateStreamMode", in, updateStreamMode)
@@ -57,6 +58,8 @@ func updateStreamMode(c *control, in *UpdateStreamModeInput) (*UpdateStreamModeO
 
 func (c *control) checkToProvisioned(st *stream, in *UpdateStreamModeInput) error {
 	switch {
+	case len(c.queuesOf(st)) > 0:
+		return errorf(CodeResourceInUse, msgModeQueues, st.name, c.a.config.ID)
 	case in.WarmThroughputMiBps != nil:
 		return errorf(CodeInvalidArgument, msgWarmOnDemand)
 	case st.engine.Settings().Distribution == weir.DistributeAuto:

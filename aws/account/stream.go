@@ -308,7 +308,7 @@ func (c *control) checkOnDemand(config *weir.Config, in *CreateStreamInput) erro
 // DeleteStream deletes a stream with its shards, tags and policy. It is
 // DELETING for a while, and then every operation says that there is no such
 // stream. A stream with consumers is deleted only if EnforceConsumerDeletion
-// says so; one with channels is not.
+// says so; one with channels or queues is not.
 func (a *Account) DeleteStream(ctx context.Context, in *DeleteStreamInput) (*DeleteStreamOutput, error) {
 	return do(ctx, a, "DeleteStream", in, deleteStream)
 }
@@ -325,6 +325,8 @@ func deleteStream(c *control, in *DeleteStreamInput) (*DeleteStreamOutput, error
 		return nil, errorf(CodeResourceInUse, msgHasConsumers, st.arn, st.name)
 	case len(c.channelsOf(st)) > 0:
 		return nil, errorf(CodeResourceInUse, msgHasChannels, st.arn)
+	case len(c.queuesOf(st)) > 0:
+		return nil, errorf(CodeResourceInUse, msgHasQueues, st.arn)
 	}
 	c.deregisterAll(st)
 	st.beginLocked(c.now, StatusDeleting, c.a.config.Delays.Delete, change{What: effectDelete})

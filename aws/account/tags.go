@@ -18,7 +18,7 @@ const (
 
 // A tagged is a resource with tags.
 type tagged struct {
-	kind  string // "stream", "consumer" or "channel"
+	kind  string // "stream", "consumer", "channel" or "queue"
 	label string // kind and name, for messages
 	tags  *map[string]string
 }
@@ -85,8 +85,8 @@ func listTagsForStream(c *control, in *ListTagsForStreamInput) (*ListTagsForStre
 	return out, nil
 }
 
-// TagResource adds tags to a stream, consumer or channel, or changes their
-// values: 50 at most. A stream's are those of [Account.AddTagsToStream].
+// TagResource adds tags to a stream, consumer, channel or queue, or changes
+// their values: 50 at most. A stream's are those of [Account.AddTagsToStream].
 func (a *Account) TagResource(ctx context.Context, in *TagResourceInput) (*TagResourceOutput, error) {
 	return do(ctx, a, "TagResource", in, func(c *control, in *TagResourceInput) (*TagResourceOutput, error) {
 		r, err := c.tagged(in.ResourceARN, true)
@@ -97,7 +97,7 @@ func (a *Account) TagResource(ctx context.Context, in *TagResourceInput) (*TagRe
 	})
 }
 
-// UntagResource removes tags from a stream, consumer or channel.
+// UntagResource removes tags from a stream, consumer, channel or queue.
 func (a *Account) UntagResource(ctx context.Context, in *UntagResourceInput) (*UntagResourceOutput, error) {
 	return do(ctx, a, "UntagResource", in, func(c *control, in *UntagResourceInput) (*UntagResourceOutput, error) {
 		r, err := c.tagged(in.ResourceARN, true)
@@ -108,7 +108,8 @@ func (a *Account) UntagResource(ctx context.Context, in *UntagResourceInput) (*U
 	})
 }
 
-// ListTagsForResource lists the tags of a stream, consumer or channel by key.
+// ListTagsForResource lists the tags of a stream, consumer, channel or queue by
+// key.
 func (a *Account) ListTagsForResource(ctx context.Context, in *ListTagsForResourceInput) (*ListTagsForResourceOutput, error) {
 	return do(ctx, a, "ListTagsForResource", in, func(c *control, in *ListTagsForResourceInput) (*ListTagsForResourceOutput, error) {
 		r, err := c.tagged(in.ResourceARN, false)
@@ -136,6 +137,12 @@ func (c *control) tagged(text *string, change bool) (tagged, error) {
 			return tagged{}, err
 		}
 		return tagged{"channel", "channel " + ch.name, &ch.tags}, nil
+	case "queue":
+		q, err := c.queue(text)
+		if err != nil {
+			return tagged{}, err
+		}
+		return tagged{"queue", "queue " + q.name, &q.tags}, nil
 	case "consumer":
 		cons, err := c.consumerByARN(*text, p)
 		if err != nil {

@@ -21,8 +21,10 @@ type pageToken struct {
 
 	Stream  string `json:"s,omitempty"`
 	Created int64  `json:"c,omitempty"` // of the stream, Unix milliseconds
-	After   string `json:"a,omitempty"` // the name of the last stream given
+	After   string `json:"a,omitempty"` // the name of the last stream or queue given
 	Order   int64  `json:"o,omitempty"` // of the last consumer or channel given
+
+	Filtered string `json:"l,omitempty"` // tells the filter of a list of queues
 
 	// Of lists of shards.
 	From   int32 `json:"n,omitempty"`
@@ -37,6 +39,7 @@ const (
 	tokenOfShards    = "shards"
 	tokenOfConsumers = "consumers"
 	tokenOfChannels  = "channels"
+	tokenOfQueues    = "queues"
 )
 
 const tokenChecksum = 12 // bytes
@@ -45,12 +48,14 @@ const tokenChecksum = 12 // bytes
 // are refused beside it, in the order in which they are looked at. A page is of
 // the list that its token says; where a member is not here it is harmless: the
 // address that an operation requires on every page, and the StreamFilter of
-// ListChannels, which the token does not keep.
+// ListChannels, which the token does not keep, and of ListQueues, which has to
+// be the one that the token knows.
 var besideToken = map[string][]string{
 	"ListStreams":         {"ExclusiveStartStreamName"},
 	"ListShards":          {"StreamName", "StreamARN", "StreamCreationTimestamp", "ExclusiveStartShardId", "ShardFilter"},
 	"ListStreamConsumers": {"StreamCreationTimestamp"},
 	"ListChannels":        {},
+	"ListQueues":          {},
 }
 
 // checkToken refuses an input, a pointer to a structure, that has a NextToken

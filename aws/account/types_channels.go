@@ -161,7 +161,7 @@ type ListChannelsInput struct {
 	StreamFilter []StreamFilter
 }
 
-// A StreamFilter lists the channels of one stream.
+// A StreamFilter lists the channels or queues of one stream.
 type StreamFilter struct {
 	StreamARN               *string
 	StreamCreationTimestamp *time.Time

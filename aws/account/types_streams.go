@@ -120,6 +120,7 @@ type StreamDescriptionSummary struct {
 	OpenShardCount             int32
 	ConsumerCount              int32
 	ChannelCount               int32 `json:",omitempty"`
+	QueueCount                 int32
 	MaxRecordSizeInKiB         int32
 	WarmThroughput             *WarmThroughput `json:",omitempty"`
 	RecordDistributionStrategy string          `json:",omitempty"` // on-demand streams only

@@ -45,7 +45,7 @@ type ListTagsForStreamOutput struct {
 
 // TagResourceInput is the input of [Account.TagResource].
 type TagResourceInput struct {
-	ResourceARN *string // required; a stream, consumer or channel
+	ResourceARN *string // required; a stream, consumer, channel or queue
 	StreamId    *string
 	Tags        map[string]string // required
 }
@@ -76,7 +76,7 @@ type ListTagsForResourceOutput struct {
 
 // PutResourcePolicyInput is the input of [Account.PutResourcePolicy].
 type PutResourcePolicyInput struct {
-	ResourceARN *string // required; a stream or consumer
+	ResourceARN *string // required; a stream, consumer or queue
 	StreamId    *string
 	Policy      *string // required; a JSON object
 }

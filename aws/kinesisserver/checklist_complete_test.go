@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -91,6 +92,9 @@ func TestChecklist_complete(t *testing.T) {
 		require.NoError(t, err)
 		require.NotEmpty(t, files)
 		for _, file := range files {
+			if strings.HasPrefix(filepath.Base(file), "queues_") {
+				continue // their numbers are of the other checklist
+			}
 			for row := range rowsOf(t, file) {
 				covered[row] = true
 			}

@@ -67,8 +67,19 @@ var differentialRows = []struct{ op, succeeds, fails string }{
 	{"UpdateChannel", `{"ChannelARN":"${ChannelARN}","S3DestinationConfiguration":{"DataFreshnessInSeconds":600}}`, `{"ChannelARN":"` + noChannel + `"}`},
 	{"ListChannels", `{}`, `{"MaxResults":0}`},
 	{"DeleteChannel", `{"ChannelARN":"${ChannelARN}"}`, `{"ChannelARN":"${ChannelARN}"}`},
+	{"CreateQueue", queueBody, queueBody},
+	{"DescribeQueue", `{"QueueARN":"${QueueARN}"}`, `{"QueueARN":"` + noQueue + `"}`},
+	{"UpdateQueue", `{"QueueARN":"${QueueARN}","QueueAttributes":{}}`, `{"QueueARN":"${QueueARN}"}`},
+	{"ListQueues", `{}`, `{"MaxResults":0}`},
+	{"DeleteQueue", `{"QueueARN":"${QueueARN}"}`, `{"QueueARN":"${QueueARN}"}`},
 	{"DeleteStream", `{"StreamName":"s"}`, `{"StreamName":"s"}`},
 }
+
+const (
+	noQueue   = "arn:aws:kinesis:us-east-1:123456789012:queue/none"
+	queueBody = `{"QueueName":"q","StreamConfigurationList":[{"StreamARN":"` + streamARN + `","StartingPosition":{"Type":"TRIM_HORIZON"}}],` +
+		`"QueueAttributes":{"VisibilityTimeoutSeconds":60,"DeadLetterConfiguration":{"TargetType":"BUILT_IN","MaxReceiveCount":1}},"Tags":{"t":"ü"}}`
+)
 
 const channelBody = `{"ChannelName":"c","ServiceExecutionRoleARN":"` + roleARN + `","StreamConfigurationList":[{"StreamARN":"` + streamARN +
 	`","RecordConfiguration":{"RecordFormatType":"JSON"}}],"S3DestinationConfiguration":{"StorageConfiguration":{"BucketARN":"arn:aws:s3:::bucket",` +

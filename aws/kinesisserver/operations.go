@@ -58,6 +58,11 @@ func onResource(members ...memberShape) *shape {
 	return input(append([]memberShape{need("ResourceARN", resourceARN), may("StreamId", streamID)}, members...)...)
 }
 
+// onQueue is the input of an operation on a queue.
+func onQueue(members ...memberShape) *shape {
+	return input(append([]memberShape{need("QueueARN", queueARN)}, members...)...)
+}
+
 // operations is the table of all operations.
 var operations = []operation{
 	// Streams.
@@ -161,6 +166,19 @@ var operations = []operation{
 		run: unary((*account.Account).DescribeAccountSettings)},
 	{name: "UpdateAccountSettings", input: input(need("MinimumThroughputBillingCommitment", commitment)),
 		run: unary((*account.Account).UpdateAccountSettings)},
+
+	// Queues.
+	{name: "CreateQueue", input: input(need("QueueName", nameShape), need("StreamConfigurationList", queueStreams),
+		may("QueueAttributes", queueAttributes), may("Tags", tagMap)),
+		run: unary((*account.Account).CreateQueue)},
+	{name: "UpdateQueue", input: onQueue(need("QueueAttributes", queueAttributes)),
+		run: unary((*account.Account).UpdateQueue)},
+	{name: "DeleteQueue", input: onQueue(),
+		run: unary((*account.Account).DeleteQueue)},
+	{name: "DescribeQueue", input: onQueue(),
+		run: unary((*account.Account).DescribeQueue)},
+	{name: "ListQueues", input: input(may("MaxResults", pageLimit), may("NextToken", nextToken), may("StreamFilter", streamFilters)),
+		run: unary((*account.Account).ListQueues)},
 
 	// Channels.
 	{name: "CreateChannel", input: input(need("ChannelName", nameShape), need("ServiceExecutionRoleARN", roleARN),

@@ -66,7 +66,12 @@ func isDecimal(s string, digits int) bool {
 }
 
 // isUsualStreamARN matches arn:aws:kinesis:REGION:ACCOUNT:stream/NAME.
-func isUsualStreamARN(s string) bool {
+func isUsualStreamARN(s string) bool { return isUsualARN(s, "stream/") }
+
+// isUsualQueueARN matches arn:aws:kinesis:REGION:ACCOUNT:queue/ID.
+func isUsualQueueARN(s string) bool { return isUsualARN(s, "queue/") }
+
+func isUsualARN(s, kind string) bool {
 	rest, ok := strings.CutPrefix(s, "arn:aws:kinesis:")
 	if !ok {
 		return false
@@ -76,6 +81,6 @@ func isUsualStreamARN(s string) bool {
 		return false
 	}
 	id, rest, _ := strings.Cut(rest, ":")
-	name, ok := strings.CutPrefix(rest, "stream/")
+	name, ok := strings.CutPrefix(rest, kind)
 	return ok && isAccountID(id) && isName(name)
 }

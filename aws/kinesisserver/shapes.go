@@ -45,6 +45,20 @@ var (
 	commitment = structure(need("Status", oneOf("ENABLED", "DISABLED")))
 )
 
+// The shapes of queues.
+var (
+	queueARN        = text(1, 2048, newPattern(`arn:aws.*:kinesis:.*:\d{12}:queue/\S+`).unless(isUsualQueueARN))
+	receiptHandle   = text(1, 1024, nil)
+	visibility      = integer(0, 43200)
+	queueAttributes = structure(may("VisibilityTimeoutSeconds", visibility),
+		may("DeadLetterConfiguration", structure(need("TargetType", oneOf("BUILT_IN", "NONE")), may("MaxReceiveCount", integer(1, 1000)))))
+	queueStreams = listOf(structure(need("StreamARN", streamARN), may("StartingPosition", structure(
+		need("Type", oneOf("TRIM_HORIZON", "LATEST", "AT_TIMESTAMP")), may("Timestamp", timestamp)))), 1, 1)
+	queueEntries           = listOf(structure(need("ReceiptHandle", receiptHandle)), 1, 10)
+	queueVisibilityEntries = listOf(structure(
+		need("ReceiptHandle", receiptHandle), need("VisibilityTimeoutSeconds", visibility)), 1, 10)
+)
+
 // The shapes of channels.
 var (
 	roleARN       = text(1, 512, newPattern(`arn:aws[-a-z0-9]*:iam::\d{12}:role/[a-zA-Z_0-9+=,.@\-_/]+`))

@@ -28,9 +28,10 @@ func tenantOf(host string, cred credential) tenant {
 
 // tenantOfHost reads the account and the region of a host of the service:
 // kinesis.REGION.amazonaws.com, kinesis-fips, kinesis.REGION.api.aws, or
-// ACCOUNT.control-kinesis and ACCOUNT.data-kinesis before the same. Where a
-// channel's id has the place of the account, as the service's endpoint rules
-// have it for operations on channels, the host names no account.
+// ACCOUNT.control-kinesis and ACCOUNT.data-kinesis before the same, and likewise
+// kinesis-queues. Where the id of a channel or a queue has the place of the
+// account, as the service's endpoint rules have it for operations on these, the
+// host names no account.
 func tenantOfHost(host string) tenant {
 	host = strings.ToLower(host)
 	if !strings.Contains(host, "kinesis") { // as in 127.0.0.1:4567
@@ -54,7 +55,8 @@ func tenantOfHost(host string) tenant {
 
 func isServiceLabel(label string) bool {
 	switch strings.TrimSuffix(label, "-fips") {
-	case "kinesis", "control-kinesis", "data-kinesis":
+	case "kinesis", "control-kinesis", "data-kinesis",
+		"kinesis-queues", "control-kinesis-queues", "data-kinesis-queues":
 		return true
 	}
 	return false

@@ -166,6 +166,7 @@ func (c Config) account(now func() time.Time) account.Config {
 		Delays: account.Delays{
 			Create: orNone(c.Delays.Create), Delete: orNone(c.Delays.Delete), Reshard: orNone(c.Delays.Reshard),
 			Update: orNone(c.Delays.Update), Consumer: orNone(c.Delays.Consumer), Channel: orNone(c.Delays.Channel),
+			Queue: orNone(c.Delays.Queue),
 		},
 	}
 	if !c.ServiceCallRates {
@@ -195,7 +196,7 @@ func ServiceDelays() account.Delays {
 	return account.Delays{
 		Create: account.DefaultCreateDelay, Delete: account.DefaultDeleteDelay,
 		Reshard: account.DefaultReshardDelay, Update: account.DefaultUpdateDelay,
-		Consumer: account.DefaultConsumerDelay, Channel: account.DefaultChannelDelay,
+		Consumer: account.DefaultConsumerDelay, Channel: account.DefaultChannelDelay, Queue: account.DefaultQueueDelay,
 	}
 }
 

@@ -20,14 +20,14 @@ func Account(unlimited bool, delay time.Duration) account.Config {
 		c = account.Instant()
 		c.Quotas = account.Quotas{
 			Shards: -1, OnDemandStreams: -1, CreatingStreams: -1, Consumers: -1, CreatingConsumers: -1,
-			Tags: -1, ModeChanges: -1, EncryptionChanges: -1, Channels: -1, ChannelsPerStream: -1,
+			Tags: -1, ModeChanges: -1, EncryptionChanges: -1, Channels: -1, ChannelsPerStream: -1, ChangingQueues: -1,
 		}
 	}
 	if delay == 0 {
 		delay = -1 // what the account calls none
 	}
 	c.Delays = account.Delays{
-		Create: delay, Delete: delay, Reshard: delay, Update: delay, Consumer: delay, Channel: delay,
+		Create: delay, Delete: delay, Reshard: delay, Update: delay, Consumer: delay, Channel: delay, Queue: delay,
 	}
 	return c
 }
