@@ -18,6 +18,9 @@ const (
 	DefaultBatch   = 500 // the service's most
 	DefaultBackoff = 100 * time.Millisecond
 	DefaultPoll    = time.Second
+
+	DefaultVisibility  = 30 * time.Second
+	DefaultMaxReceives = 6
 )
 
 // The words of a workload.
@@ -31,6 +34,7 @@ const (
 	BusiestShard        = "busiest"
 	ColdestShards       = "coldest"
 	defaultConsumerName = "consumer"
+	defaultQueueName    = "queue"
 )
 
 // WithDefaults returns w with all zeros replaced by what they mean, but for those that
@@ -51,7 +55,27 @@ func (w Workload) WithDefaults() Workload {
 		w.Consumers[i] = w.Consumers[i].withDefaults()
 	}
 	w.nameConsumers()
+	w.Queues = slices.Clone(w.Queues)
+	for i := range w.Queues {
+		w.Queues[i] = w.Queues[i].withDefaults()
+	}
+	w.nameQueues()
 	return w
+}
+
+// nameQueues is nameConsumers for queues.
+func (w Workload) nameQueues() {
+	taken := make(map[string]bool, len(w.Queues))
+	for _, q := range w.Queues {
+		taken[q.Name] = true
+	}
+	for i := range w.Queues {
+		for n := i + 1; w.Queues[i].Name == ""; n++ {
+			if name := fmt.Sprintf("%s-%d", defaultQueueName, n); !taken[name] {
+				w.Queues[i].Name, taken[name] = name, true
+			}
+		}
+	}
 }
 
 // nameConsumers names those that have no name by their number, or a number that is
@@ -165,6 +189,14 @@ func (c Consumer) withDefaults() Consumer {
 	c.Poll = or(c.Poll, Duration(DefaultPoll))
 	c.Limit = or(c.Limit, weir.ServiceLimits().ReadRecords)
 	return c
+}
+
+func (q Queue) withDefaults() Queue {
+	q.Workers = or(q.Workers, 1)
+	q.Batch = or(q.Batch, MaxQueueBatch)
+	q.Visibility = or(q.Visibility, Duration(DefaultVisibility))
+	q.MaxReceives = or(q.MaxReceives, DefaultMaxReceives)
+	return q
 }
 
 // or returns v, or what it means if it is zero.

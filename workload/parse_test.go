@@ -144,7 +144,7 @@ func TestParse_errors(t *testing.T) {
 		{`[]`, `workload: expected an object, found a list`},
 		{`{"Duration": "1h"}`, `Duration: is unknown; did you mean duration?`},
 		{`{"trafic": []}`, `trafic: is unknown; did you mean traffic?`},
-		{`{"colour": 1}`, `colour: is unknown; there are name, about, duration, records, warm_up, seed, stream, traffic, producers, consumers, reshards`},
+		{`{"colour": 1}`, `colour: is unknown; there are name, about, duration, records, warm_up, seed, stream, traffic, producers, consumers, queues, reshards`},
 		{`{"traffic": [{"rate": 1}, {"rate": {"ramp": {"fro": 1}}}]}`, `traffic[1].rate.ramp.fro: is unknown; did you mean from?`},
 		{`{"traffic": [{"rate": 1, "rate": 2}]}`, `traffic[0].rate: is given twice`},
 		{`{"traffic": {"rate": 1}}`, `traffic: expected a list, found an object`},

@@ -27,6 +27,12 @@ const (
 	// MaxSteps is how many steps a rate may have, and how many sizes, outages and
 	// reshards there may be.
 	MaxSteps = 10_000
+	// MaxQueues is how many queues there may be, and MaxWorkers how many workers
+	// all of them may have. MaxQueueBatch is how many records one receive may ask
+	// for.
+	MaxQueues     = 50
+	MaxWorkers    = 10_000
+	MaxQueueBatch = 10
 	// MaxConsumers is how many consumers may read, [Consumer.Count] included.
 	MaxConsumers = 1000
 	// MaxProducers is how many producers may put.
@@ -56,6 +62,7 @@ func (w Workload) Validate() error {
 	c.checkAllTraffic(w)
 	c.checkProducers("producers.", w.Producers)
 	c.checkConsumers(w)
+	c.checkQueues(w)
 	c.checkReshards(w)
 	return c.err
 }
@@ -254,6 +261,33 @@ func (c *checker) checkConsumer(at string, k Consumer) {
 		above(c, at+"for", o.For, 0, Duration(MaxDuration))
 		end = o.At + o.For
 	}
+}
+
+func (c *checker) checkQueues(w Workload) {
+	const longest, most = Duration(12 * time.Hour), 1000
+	c.count("queues", len(w.Queues), MaxQueues)
+	names := make(map[string]int)
+	workers := 0
+	for i, q := range w.Queues {
+		at := fmt.Sprintf("queues[%d].", i)
+		c.text(at+"name", q.Name)
+		within(c, at+"workers", q.Workers, 0, MaxWorkers)
+		within(c, at+"batch", q.Batch, 0, MaxQueueBatch)
+		c.time(at+"per_record", q.PerRecord)
+		c.time(at+"per_batch", q.PerBatch)
+		within(c, at+"visibility", q.Visibility, 0, longest)
+		within(c, at+"max_receives", q.MaxReceives, 0, most)
+		within(c, at+"failures", q.Failures, 0, 1)
+		if first, taken := names[q.Name]; taken && q.Name != "" {
+			c.refuse(at+"name", "%q is the name of queues[%d] too", q.Name, first)
+		}
+		names[q.Name] = i
+		workers += max(1, q.Workers)
+		if c.err != nil {
+			return
+		}
+	}
+	c.require(workers <= MaxWorkers, "queues", "%d workers are too many; at most %d are allowed", workers, MaxWorkers)
 }
 
 func (c *checker) checkReshards(w Workload) {

@@ -189,3 +189,30 @@ func TestNewGenerator_validates(t *testing.T) {
 	_, err = workload.Workload{}.Volume(nil)
 	assert.EqualError(t, err, "traffic: is missing: a workload needs at least one")
 }
+
+func TestValidate_queues(t *testing.T) {
+	base := workload.Workload{Duration: workload.Duration(time.Hour), Traffic: []workload.Traffic{{Rate: workload.Rate{Constant: 1}}}}
+	for want, queues := range map[string][]workload.Queue{
+		"":                                       {{}, {Name: "a", Workers: 9998, Batch: 10, Visibility: workload.Duration(12 * time.Hour), MaxReceives: 1000, Failures: 1}, {Failures: 0.5}},
+		"queues[0].batch: 11 is outside 0 to 10": {{Batch: 11}},
+		"queues[0].failures: 1.5 is outside 0 to 1":                     {{Failures: 1.5}},
+		"queues[0].max_receives: 1001 is outside 0 to 1000":             {{MaxReceives: 1001}},
+		"queues[1].name: \"a\" is the name of queues[0] too":            {{Name: "a"}, {Name: "a"}},
+		"queues: 10001 workers are too many; at most 10000 are allowed": {{Workers: 10000}, {}},
+		"queues[0].visibility: 12h0m1s is outside 0s to 12h":        {{Visibility: workload.Duration(12*time.Hour + time.Second)}},
+	} {
+		w := base
+		w.Queues = queues
+		err := w.Validate()
+		if want == "" {
+			assert.NoError(t, err)
+		} else {
+			assert.EqualError(t, err, want)
+		}
+	}
+	base.Queues = []workload.Queue{{}, {Name: "queue-1"}, {}}
+	w := base.WithDefaults()
+	assert.Equal(t, []string{"queue-2", "queue-1", "queue-3"}, []string{w.Queues[0].Name, w.Queues[1].Name, w.Queues[2].Name})
+	assert.Equal(t, workload.Queue{Name: "queue-2", Workers: 1, Batch: 10, Visibility: workload.Duration(30 * time.Second), MaxReceives: 6}, w.Queues[0])
+	assert.Empty(t, base.Queues[0].Name, "the workload itself is as it was")
+}

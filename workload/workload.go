@@ -22,6 +22,7 @@ type Workload struct {
 	Traffic   []Traffic  `json:"traffic,omitempty"`
 	Producers Producers  `json:"producers,omitzero"`
 	Consumers []Consumer `json:"consumers,omitempty"`
+	Queues    []Queue    `json:"queues,omitempty"`
 	Reshards  []Reshard  `json:"reshards,omitempty"`
 }
 
@@ -141,6 +142,30 @@ type Consumer struct {
 type Outage struct {
 	At  Duration `json:"at"`
 	For Duration `json:"for"`
+}
+
+// A Queue is a work queue over the whole stream: each of its records goes to one
+// of its workers at a time, and comes back unless it is acknowledged.
+type Queue struct {
+	Name string `json:"name,omitempty"`
+	// Workers is how many receive, each a batch at a time. Zero means 1.
+	Workers int `json:"workers,omitempty"`
+	// Batch is how many records one receive asks for. Zero means 10, which is the
+	// most.
+	Batch int `json:"batch,omitempty"`
+	// PerRecord and PerBatch are how long processing takes. A batch is acknowledged
+	// when all of it is processed.
+	PerRecord Duration `json:"per_record,omitzero"`
+	PerBatch  Duration `json:"per_batch,omitzero"`
+	// Visibility is how long a record is hidden once it is received. Zero means
+	// 30 s; at most 12 hours.
+	Visibility Duration `json:"visibility,omitzero"`
+	// MaxReceives is how often a record is received in vain until it is dead. Zero
+	// means 6.
+	MaxReceives int `json:"max_receives,omitempty"`
+	// Failures is the part of receives, from 0 to 1, after which a record is not
+	// acknowledged.
+	Failures float64 `json:"failures,omitempty"`
 }
 
 // A Reshard changes the shards of the stream at a time. One of Shards, Split and
