@@ -54,7 +54,7 @@ func operations(a *account.Account) map[string]reflect.Value {
 func TestAccount_hasEveryOperation(t *testing.T) {
 	a, err := account.New(account.Config{})
 	require.NoError(t, err)
-	assert.Len(t, operations(a), 50)
+	assert.Len(t, operations(a), 57)
 }
 
 // No operation panics when it is given nothing.

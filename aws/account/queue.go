@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"sync/atomic"
 	"time"
+
+	"github.com/weirstream/weir/queue"
 )
 
 // The service's bounds of queues.
@@ -37,7 +39,9 @@ type workQueue struct {
 	due     atomic.Int64 // when status changes by itself, Unix nanoseconds; 0: it does not
 	serving atomic.Bool  // it is ACTIVE or UPDATING
 
-	rates queueRates
+	engine *queue.Queue // immutable
+	rates  queueRates
+	empty  atomic.Int64 // receives that returned nothing
 
 	// The rest is guarded by Account.mu.
 	status string

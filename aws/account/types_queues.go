@@ -1,13 +1,6 @@
 package account
 
-import (
-	"time"
-
-	"github.com/weirstream/weir"
-)
-
-// Values of QueueStartingPosition.Type are those of iterators: TRIM_HORIZON,
-// LATEST and AT_TIMESTAMP.
+import "time"
 
 // Values of DeadLetterConfiguration.TargetType.
 const (
@@ -120,7 +113,8 @@ type QueueStream struct {
 	StreamCreationTimestamp time.Time
 }
 
-// ReceiveQueueRecordsInput is the input of [Account.ReceiveQueueRecords].
+// ReceiveQueueRecordsInput is the input of [Account.ReceiveQueueRecords] and
+// [Account.ReceiveDeadLetterQueueRecords].
 type ReceiveQueueRecordsInput struct {
 	QueueARN                 *string // required
 	Limit                    *int32  // 1 to 10; absent means 10
@@ -128,37 +122,53 @@ type ReceiveQueueRecordsInput struct {
 	VisibilityTimeoutSeconds *int32  // 0 to 43,200; absent means the queue's
 }
 
-// ReceiveQueueRecordsOutput is the output of [Account.ReceiveQueueRecords].
+// ReceiveQueueRecordsOutput is the output of [Account.ReceiveQueueRecords] and
+// [Account.ReceiveDeadLetterQueueRecords].
 type ReceiveQueueRecordsOutput struct {
-	QueueRecords []QueueRecord
+	QueueRecords []QueueRecord // none if there was none in time
 }
 
 // A QueueRecord is a record as a queue delivers it.
 type QueueRecord struct {
-	ReceiptHandle string // of this delivery
-	RecordID      string // the same at every delivery, and in every queue of the stream
-	// Record is the stream's: its key, its data and its arrival. It is a view of
-	// the engine's memory: see [weir.Record].
-	Record                weir.Record
-	FirstReceiveTimestamp time.Time // of the first receive from this queue
-	ReceiveCount          int32     // receives so far, this one included
+	ReceiptHandle               string // of this delivery
+	RecordId                    string // the same at every delivery, and in every queue of the stream
+	PartitionKey                string `json:",omitempty"` // "" if it was put without one
+	Data                        []byte // a view of the engine's memory: see [weir.Record]
+	ApproximateArrivalTimestamp time.Time
+	FirstReceiveTimestamp       time.Time // of the first receive from this queue
+	ReceiveCount                int32     // receives so far, this one included
 }
 
-// A QueueEntry is a delivery that an operation is about.
+// QueueRecordsInput is the input of the operations on deliveries:
+// [Account.AcknowledgeQueueRecords], [Account.AcknowledgeDeadLetterQueueRecords]
+// and [Account.RestoreDeadLetterQueueRecords].
+type QueueRecordsInput struct {
+	QueueARN *string      // required
+	Entries  []QueueEntry // required; 1 to 10
+}
+
+// A QueueEntry is a delivery.
 type QueueEntry struct {
 	ReceiptHandle *string // required
 }
 
-// A QueueVisibilityEntry is a delivery and how long its record is to stay
-// hidden from now on.
+// QueueVisibilityInput is the input of [Account.UpdateQueueRecordsVisibility] and
+// [Account.UpdateDeadLetterQueueRecordsVisibility].
+type QueueVisibilityInput struct {
+	QueueARN *string                // required
+	Entries  []QueueVisibilityEntry // required; 1 to 10
+}
+
+// A QueueVisibilityEntry is a delivery and how long its record is to stay hidden
+// from now on.
 type QueueVisibilityEntry struct {
 	ReceiptHandle            *string // required
 	VisibilityTimeoutSeconds *int32  // required; 0 to 43,200
 }
 
-// A QueueResult says which entries of a batch succeeded and which failed, each
-// in the order of the request.
-type QueueResult struct {
+// QueueRecordsOutput is the output of the operations on deliveries: which
+// succeeded and which failed, each in the order of the request.
+type QueueRecordsOutput struct {
 	Successful []QueueEntryDone
 	Failed     []QueueEntryFailed
 }

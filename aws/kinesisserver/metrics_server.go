@@ -12,7 +12,7 @@ import (
 // those of all streams.
 func newScrapeHandler(s *Server) http.Handler {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(newStreamCollector(s.config.Accounts), newServerCollector(s))
+	registry.MustRegister(newStreamCollector(s.config.Accounts), newQueueCollector(s.config.Accounts), newServerCollector(s))
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 }
 

@@ -57,6 +57,8 @@ var (
 	queueEntries           = listOf(structure(need("ReceiptHandle", receiptHandle)), 1, 10)
 	queueVisibilityEntries = listOf(structure(
 		need("ReceiptHandle", receiptHandle), need("VisibilityTimeoutSeconds", visibility)), 1, 10)
+	receiveMembers = []memberShape{
+		may("Limit", integer(1, 10)), may("WaitTimeSeconds", integer(1, 20)), may("VisibilityTimeoutSeconds", visibility)}
 )
 
 // The shapes of channels.
