@@ -3,7 +3,8 @@
 import os
 import sys
 
-import boto3_records  # noqa: F401: its checks add themselves
+import boto3_queues  # noqa: F401: its checks add themselves
+import boto3_records  # noqa: F401
 import boto3_streams  # noqa: F401
 from boto3_suite import Session, suite
 from suite import Suite

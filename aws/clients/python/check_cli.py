@@ -172,6 +172,41 @@ def _(aws):
     same(aws("describe-stream-summary", stream_name="s")["StreamDescriptionSummary"]["RetentionPeriodHours"], 36)
 
 
+@operation("CreateQueue", "DescribeQueue", "ListQueues", "UpdateQueue", "DeleteQueue", "ReceiveQueueRecords",
+           "AcknowledgeQueueRecords", "UpdateQueueRecordsVisibility", "ReceiveDeadLetterQueueRecords",
+           "AcknowledgeDeadLetterQueueRecords", "UpdateDeadLetterQueueRecordsVisibility", "RestoreDeadLetterQueueRecords")
+def _(aws):
+    same(aws("create-stream", stream_name="s"), None)
+    arn = aws("create-queue", queue_name="q", stream_configuration_list=json.dumps([
+        {"StreamARN": f"arn:aws:kinesis:{INSTANT}:{aws.account}:stream/s", "StartingPosition": {"Type": "TRIM_HORIZON"}}]),
+        queue_attributes="VisibilityTimeoutSeconds=60")["QueueDescription"]["QueueARN"]
+    same(aws("describe-queue", queue_arn=arn)["QueueDescription"]["QueueStatus"], "ACTIVE")
+    same([q["QueueARN"] for q in aws("list-queues")["QueueSummaries"]], [arn])
+    d = aws("update-queue", queue_arn=arn, queue_attributes=json.dumps(
+        {"DeadLetterConfiguration": {"TargetType": "BUILT_IN", "MaxReceiveCount": 1}}))
+    same(d["QueueDescription"]["QueueAttributes"]["VisibilityTimeoutSeconds"], 60)
+    aws("put-record", stream_name="s", partition_key="k", data=base64.b64encode(b"a").decode())
+
+    def receive(kind, *options):
+        records = aws(f"receive-{kind}queue-records", "--wait-time-seconds", "1", *options, queue_arn=arn)["QueueRecords"]
+        same([base64.b64decode(r["Data"]) for r in records], [b"a"])
+        return records[0]["ReceiptHandle"]
+
+    def change(command, handle, more=""):
+        out = aws(command, queue_arn=arn, entries=f"ReceiptHandle={handle}{more}")
+        same(([e["ReceiptHandle"] for e in out["Successful"]], out["Failed"]), ([handle], []))
+
+    change("update-queue-records-visibility", receive(""), ",VisibilityTimeoutSeconds=0")
+    change("update-dead-letter-queue-records-visibility", receive("dead-letter-"), ",VisibilityTimeoutSeconds=0")
+    change("restore-dead-letter-queue-records", receive("dead-letter-"))
+    receive("", "--visibility-timeout-seconds", "0")
+    change("acknowledge-dead-letter-queue-records", receive("dead-letter-"))
+    aws("put-record", stream_name="s", partition_key="k", data=base64.b64encode(b"a").decode())
+    change("acknowledge-queue-records", receive(""))
+    same(aws("delete-queue", queue_arn=arn), None)
+    same(aws("list-queues")["QueueSummaries"], [])
+
+
 @operation("DescribeLimits")
 def _(aws):
     same(aws("describe-limits")["ShardLimit"], 20000)
