@@ -8,7 +8,8 @@
 // itself costs is told by a server that answers as many bytes as weir does, and
 // does no work.
 //
-// On weir it also measures producers: weir's own and a8m/kinesis-producer.
+// On weir it also measures producers: weir's own and a8m/kinesis-producer. Its
+// queues it measures beside two emulators of SQS, goaws and ElasticMQ.
 package main
 
 import (
@@ -100,7 +101,7 @@ const maxRounds = 1000
 
 // What -only and -servers take.
 var (
-	partNames   = []string{"put-records", "get-records", "put-record", "push", partProduce, "handler", "process"}
+	partNames   = []string{"put-records", "get-records", "put-record", "push", partProduce, partQueue, "handler", "process"}
 	serverNames = []string{nameKinesalite, "kinesis-local"}
 )
 
@@ -135,7 +136,7 @@ func (b bench) runs(part string) bool { return b.only == nil || slices.Contains(
 
 func (b bench) run(ctx context.Context, out *os.File) error {
 	r := report{bench: b, begin: time.Now(), load: loadAverage(), others: busy(), rounds: make(map[string]map[string][]round)}
-	err := errors.Join(b.load(ctx, &r), b.footprints(ctx, &r), b.alone(ctx, &r))
+	err := errors.Join(b.load(ctx, &r), b.queues(ctx, &r), b.footprints(ctx, &r), b.alone(ctx, &r))
 	r.end = loadAverage()
 	r.interrupted = ctx.Err() != nil
 	if b.json {

@@ -18,6 +18,7 @@ type report struct {
 	others     float64 // processors that others used before the run
 	rounds     map[string]map[string][]round
 	produced   map[string][]round // by way to put
+	queues     map[string][]round // by server
 	pushes     [][]time.Duration  // over HTTP/1.1 and HTTP/2, sorted
 	footprints map[string]footprint
 	handler    map[string]*handlerRate
@@ -42,6 +43,7 @@ func (r *report) print(w io.Writer) {
 	r.printRates(w)
 	r.printCosts(w)
 	r.printProduced(w)
+	r.printQueues(w)
 	r.printPush(w)
 	r.printFootprints(w)
 	r.printHandler(w)
