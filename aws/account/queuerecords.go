@@ -298,7 +298,7 @@ func (a *Account) eachRecord(ctx context.Context, op string, in *QueueRecordsInp
 	if in == nil {
 		in = new(QueueRecordsInput)
 	}
-	handles, err := handlesOf(len(in.Entries), func(i int) *string { return in.Entries[i].ReceiptHandle })
+	handles, err := handlesOf(ctx, len(in.Entries), func(i int) *string { return in.Entries[i].ReceiptHandle })
 	if err != nil {
 		return nil, err
 	}
@@ -311,7 +311,7 @@ func (a *Account) hide(ctx context.Context, op string, in *QueueVisibilityInput,
 	if in == nil {
 		in = new(QueueVisibilityInput)
 	}
-	handles, err := handlesOf(len(in.Entries), func(i int) *string { return in.Entries[i].ReceiptHandle })
+	handles, err := handlesOf(ctx, len(in.Entries), func(i int) *string { return in.Entries[i].ReceiptHandle })
 	if err != nil {
 		return nil, err
 	}
@@ -334,9 +334,11 @@ func (a *Account) hide(ctx context.Context, op string, in *QueueVisibilityInput,
 }
 
 // handlesOf returns the handles of entries.
-func handlesOf(n int, handle func(int) *string) ([]string, error) {
+func handlesOf(ctx context.Context, n int, handle func(int) *string) ([]string, error) {
 	const member = "entries"
 	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
 	case n < 1:
 		return nil, errorf(CodeValidation, msgValidationUnshown, member, "Member must have length greater than or equal to 1")
 	case n > maxQueueEntries:
