@@ -1,14 +1,31 @@
 """Drives a running server with the AWS CLI, as a user at a prompt would."""
 
 import base64
+import gzip
 import json
 import os
 import subprocess
 import sys
+import tempfile
+
+import botocore
 
 from suite import INSTANT, SHARD0, SHARD1, Suite, new_account
 
 AWS = os.path.join(os.path.dirname(sys.executable), "aws")
+
+
+# The newest CLI has the service's model of before queues. As `aws configure add-model` would, this
+# gives it that of boto3.
+MODELS = tempfile.mkdtemp()
+
+
+def add_model():
+    directory = os.path.join(MODELS, "kinesis", "2013-12-02")
+    os.makedirs(directory)
+    source = os.path.join(os.path.dirname(botocore.__file__), "data", "kinesis", "2013-12-02", "service-2.json.gz")
+    with gzip.open(source) as model, open(os.path.join(directory, "service-2.json"), "wb") as copy:
+        copy.write(model.read())
 
 
 class Failed(Exception):
@@ -26,7 +43,7 @@ class Shell:
                 "--ca-bundle", os.environ["WEIR_CA"], *options]
         for name, value in arguments.items():
             line += ["--" + name.replace("_", "-"), value]
-        env = dict(os.environ, AWS_ACCESS_KEY_ID=self.account, AWS_SECRET_ACCESS_KEY="secret", AWS_MAX_ATTEMPTS="1",
+        env = dict(os.environ, AWS_DATA_PATH=MODELS, AWS_ACCESS_KEY_ID=self.account, AWS_SECRET_ACCESS_KEY="secret", AWS_MAX_ATTEMPTS="1",
                    AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull, AWS_PAGER="")
         done = subprocess.run(line, env=env, capture_output=True, text=True, timeout=180)
         if done.returncode:
@@ -35,7 +52,7 @@ class Shell:
 
 
 version = subprocess.run([AWS, "--version"], capture_output=True, text=True).stdout.split()[0].replace("/", " ")
-suite = Suite("AWS CLI", version)
+suite = Suite("AWS CLI", f"{version}, with the model of botocore {botocore.__version__}")
 operation = suite.operation
 
 
@@ -185,7 +202,7 @@ def _(aws):
     d = aws("update-queue", queue_arn=arn, queue_attributes=json.dumps(
         {"DeadLetterConfiguration": {"TargetType": "BUILT_IN", "MaxReceiveCount": 1}}))
     same(d["QueueDescription"]["QueueAttributes"]["VisibilityTimeoutSeconds"], 60)
-    aws("put-record", stream_name="s", partition_key="k", data=base64.b64encode(b"a").decode())
+    aws("put-record", stream_name="s", partition_key="k", data="a")
 
     def receive(kind, *options):
         records = aws(f"receive-{kind}queue-records", "--wait-time-seconds", "1", *options, queue_arn=arn)["QueueRecords"]
@@ -201,7 +218,7 @@ def _(aws):
     change("restore-dead-letter-queue-records", receive("dead-letter-"))
     receive("", "--visibility-timeout-seconds", "0")
     change("acknowledge-dead-letter-queue-records", receive("dead-letter-"))
-    aws("put-record", stream_name="s", partition_key="k", data=base64.b64encode(b"a").decode())
+    aws("put-record", stream_name="s", partition_key="k", data="a")
     change("acknowledge-queue-records", receive(""))
     same(aws("delete-queue", queue_arn=arn), None)
     same(aws("list-queues")["QueueSummaries"], [])
@@ -213,6 +230,7 @@ def _(aws):
 
 
 def main():
+    add_model()
     checks = Suite(suite.client, suite.version)
     checks.checks = [(kind, name, lambda e, f=function: f(Shell(e))) for kind, name, function in suite.checks]
     passed = checks.run("JSON, HTTP/1.1", os.environ["WEIR_HTTP"])
