@@ -1,0 +1,332 @@
+package console
+
+import (
+	"fmt"
+	"math"
+	"math/big"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/metrics"
+)
+
+// A chart is one measure by the second, as bars beside a limit. Its paths are in
+// a box of Width by chartHeight, which the page stretches.
+type chart struct {
+	Title, Unit string
+	Width       int
+	Bars, Over  string // paths: what passed, and on top what was refused
+	Limit       float64
+	LimitY      float64 // of the limit's line; negative if that is above the picture
+	Top         string  // what the upper end stands for
+	LimitText   string
+	Peak        string // in words, beside the limit
+	PeakShare   float64
+	From, To    time.Time
+	Hidden      string // the same for those who do not see it
+}
+
+const chartHeight = 100
+
+// measure says what a chart shows of a second: what passed, and what was refused.
+type measure struct {
+	title, unit string
+	limit       float64
+	of          func(metrics.Counts) (passed, refused float64)
+	text        func(float64) string
+}
+
+// chartOf draws the seconds of a period. limit is zero if there is none.
+func chartOf(list []metrics.Second, to time.Time, m measure) chart {
+	n := int(shown / time.Second)
+	c := chart{Title: m.title, Unit: m.unit, Width: n, Limit: m.limit, LimitY: -1, From: to.Add(-shown), To: to}
+	var most, peak float64
+	for _, s := range list {
+		passed, refused := m.of(s.Counts)
+		if !s.At.Before(c.From) {
+			most, peak = max(most, passed+refused), max(peak, passed)
+		}
+	}
+	top := max(most*1.1, 1)
+	if m.limit > 0 && most > m.limit/8 {
+		top = max(top, m.limit*1.15)
+	}
+	var bars, over strings.Builder
+	for _, s := range list {
+		x := int(s.At.Sub(c.From) / time.Second)
+		if x < 0 || x >= n {
+			continue
+		}
+		passed, refused := m.of(s.Counts)
+		h := passed / top * chartHeight
+		bar(&bars, x, chartHeight, h)
+		bar(&over, x, chartHeight-h, refused/top*chartHeight)
+	}
+	c.Bars, c.Over, c.Top = bars.String(), over.String(), m.text(top)
+	c.Peak = m.text(peak)
+	if m.limit > 0 {
+		c.PeakShare, c.LimitText = peak/m.limit, m.text(m.limit)
+		if y := chartHeight - m.limit/top*chartHeight; y >= 0 {
+			c.LimitY = y
+		}
+	}
+	c.Hidden = fmt.Sprintf("%s by the second over %s: the busiest second had %s %s", m.title, spanText(shown), c.Peak, m.unit)
+	if m.limit > 0 {
+		c.Hidden += fmt.Sprintf(", %s of the limit", percentText(c.PeakShare))
+	}
+	return c
+}
+
+// bar adds a bar that ends below at y to a path.
+func bar(path *strings.Builder, x int, y, h float64) {
+	if h <= 0 {
+		return
+	}
+	h = max(h, 0.6) // to be seen at all
+	fmt.Fprintf(path, "M%d.08 %sv%sh.84v%sz", x, short(y), short(-h), short(h))
+}
+
+func short(n float64) string { return strconv.FormatFloat(n, 'f', 1, 64) }
+
+// A spark is a small chart without anything around it.
+func spark(list []metrics.Second, to time.Time) string {
+	const n = 60
+	var most float64
+	for _, s := range list {
+		most = max(most, float64(s.IncomingRecords))
+	}
+	var path strings.Builder
+	for _, s := range list {
+		if x := int(s.At.Sub(to.Add(-minute)) / time.Second); x >= 0 && x < n {
+			bar(&path, x, 20, float64(s.IncomingRecords)/most*20)
+		}
+	}
+	return path.String()
+}
+
+// keySpace is the number of hash keys.
+var keySpace = new(big.Float).SetInt(new(big.Int).Lsh(big.NewInt(1), 128))
+
+// placeOf returns where a hash key lies, 0 to 1.
+func placeOf(k weir.HashKey) float64 {
+	n, _ := new(big.Float).SetString(k.String())
+	place, _ := n.Quo(n, keySpace).Float64()
+	return place
+}
+
+// keyAt returns the hash key at a place from 0 to below 1, to a millionth of a
+// range and within it.
+func keyAt(r weir.HashKeyRange, part float64) weir.HashKey {
+	start, _ := new(big.Int).SetString(r.Start.String(), 10)
+	end, _ := new(big.Int).SetString(r.End.String(), 10)
+	width := end.Sub(end, start)
+	width.Add(width, big.NewInt(1))
+	width.Mul(width, big.NewInt(int64(min(max(part, 0), 0.999999)*1e6)))
+	width.Div(width, big.NewInt(1e6))
+	k, err := weir.ParseHashKey(start.Add(start, width).String())
+	if err != nil {
+		return r.Start // not reached: the sum is below the end
+	}
+	return k
+}
+
+// A box is a shard, or several neighbours, in a picture.
+type box struct {
+	X, Y, W, H float64
+	Level      int
+	Opacity    float64
+	Shard      string
+	Title      string
+	Start, End string // of its range, for the script that splits by a click
+	Link       string
+	Selected   bool
+}
+
+// mostBoxes are drawn of a map; neighbours share a box where there are more
+// shards, and it shows the busiest of them.
+const mostBoxes = 1000
+
+const mapWidth = 1000
+
+// mapOf draws open shards as parts of the hash keys.
+func mapOf(f frame, list []shardView) []box {
+	together := (len(list) + mostBoxes - 1) / mostBoxes
+	var boxes []box
+	for len(list) > 0 {
+		part := list[:min(together, len(list))]
+		list = list[len(part):]
+		first, last := part[0], part[len(part)-1]
+		x, end := placeOf(first.HashKeyRange.Start), placeOf(last.HashKeyRange.End)
+		b := box{X: x * mapWidth, W: (end - x) * mapWidth, Shard: first.ID,
+			Start: first.HashKeyRange.Start.String(), End: last.HashKeyRange.End.String()}
+		busiest := first
+		for _, v := range part {
+			if v.Load > busiest.Load {
+				busiest = v
+			}
+		}
+		b.Level = busiest.Level
+		b.Title = fmt.Sprintf("%s: %s, %s records/s, %s/s, %s of the hash keys", busiest.ID, loadWords(busiest),
+			rateText(busiest.Now.Records), bytesText(busiest.Now.Bytes), percentText(first.HashKeyRange.Share()))
+		if len(part) > 1 {
+			b.Title = fmt.Sprintf("%d shards from %s on, the busiest %s", len(part), first.ID, b.Title)
+		}
+		b.Link = f.Link("stream", "shard", busiest.ID)
+		boxes = append(boxes, b)
+	}
+	return boxes
+}
+
+func loadWords(v shardView) string {
+	if v.Relative {
+		return percentText(v.Load) + " of the busiest"
+	}
+	return percentText(v.Load) + " of its limit"
+}
+
+// A heat is the load of shards by the second: a row for each shard, and a path
+// for each colour.
+type heat struct {
+	Rows   []heatRow
+	Paths  []heatPath
+	Width  int
+	Height int
+}
+
+type heatRow struct {
+	Shard, Link string
+	Peak        string
+}
+
+type heatPath struct {
+	Level int
+	D     string
+}
+
+const heatSeconds = 180
+
+// heatOf draws the seconds of some shards. Where there is no limit, colours are
+// of the busiest second.
+func heatOf(f frame, s *weir.Stream, list []shardView, now time.Time) heat {
+	l, from := limitsOf(s), now.Truncate(time.Second).Add(-heatSeconds*time.Second)
+	h := heat{Width: heatSeconds, Height: len(list)}
+	rows := make([][]metrics.Second, len(list))
+	var most float64
+	for i, v := range list {
+		rows[i], _ = s.Seconds(from, v.Shard) // one that has vanished has none
+		for _, second := range rows[i] {
+			most = max(most, float64(second.IncomingRecords))
+		}
+	}
+	paths := make([]strings.Builder, levels+2)
+	for y, row := range rows {
+		var peak float64
+		for _, second := range row {
+			x := int(second.At.Sub(from) / time.Second)
+			if x < 0 || x >= heatSeconds {
+				continue
+			}
+			load := l.share(float64(second.IncomingRecords), float64(second.IncomingBytes))
+			if l.None() {
+				load = float64(second.IncomingRecords) / most
+			}
+			peak = max(peak, load)
+			level := levelOf(load)
+			if second.WriteThrottled > 0 {
+				level = levels + 1
+			}
+			fmt.Fprintf(&paths[level], "M%d %dh1v1h-1z", x, y)
+		}
+		h.Rows = append(h.Rows, heatRow{Shard: list[y].ID, Link: f.Link("stream", "shard", list[y].ID), Peak: percentText(peak)})
+	}
+	for level := 1; level < len(paths); level++ {
+		if d := paths[level].String(); d != "" {
+			h.Paths = append(h.Paths, heatPath{level, d})
+		}
+	}
+	return h
+}
+
+// A lineage is shards over time: each a box as wide as it was open and as high as
+// its range, so that splits and merges are where boxes meet.
+type lineage struct {
+	Boxes []box
+	Ticks []tick
+	Left  int // shards that were too many to draw
+}
+
+type tick struct {
+	X    float64
+	Text string
+}
+
+const (
+	lineageWidth, lineageHeight = 1000, 260
+
+	mostLineage = 2000
+	nearTime    = 5 * time.Second // what the axis resolves at its end
+)
+
+// lineageOf draws shards. Time goes from left to right by its logarithm, so that
+// what has just happened is seen beside what happened days ago.
+func lineageOf(f frame, shards []weir.Shard, loads []shardView, retention time.Duration, now time.Time) lineage {
+	level := make(map[weir.ShardID]int, len(loads))
+	for _, v := range loads {
+		level[v.Shard] = v.Level
+	}
+	var l lineage
+	if n := len(shards) - mostLineage; n > 0 {
+		l.Left, shards = n, shards[n:]
+	}
+	oldest := nearTime * 2
+	for _, sh := range shards {
+		oldest = max(oldest, now.Sub(sh.OpenedAt))
+	}
+	at := func(t time.Time) float64 { return timePlace(now.Sub(t), oldest) * lineageWidth }
+	for _, sh := range shards {
+		end, opacity := now, 1.0
+		if !sh.IsOpen() {
+			end = sh.ClosedAt
+			opacity = 0.12 + 0.5*max(0, 1-float64(now.Sub(end))/float64(max(retention, 1)))
+		}
+		y, bottom := placeOf(sh.HashKeyRange.Start), placeOf(sh.HashKeyRange.End)
+		b := box{X: at(sh.OpenedAt), Y: y * lineageHeight, H: (bottom - y) * lineageHeight, Level: level[sh.ID], Opacity: math.Round(opacity*100) / 100,
+			Shard: sh.ID.String(), Title: shardStory(sh, retention, now), Link: f.Link("records", "shard", sh.ID.String())}
+		b.W = max(1, at(end)-b.X)
+		l.Boxes = append(l.Boxes, b)
+	}
+	for _, age := range []time.Duration{5 * time.Second, 30 * time.Second, 5 * time.Minute, time.Hour, 12 * time.Hour, 24 * time.Hour, 7 * 24 * time.Hour, 30 * 24 * time.Hour} {
+		if age < oldest {
+			l.Ticks = append(l.Ticks, tick{timePlace(age, oldest) * lineageWidth, spanText(age)})
+		}
+	}
+	return l
+}
+
+// timePlace returns where an age lies between the oldest, 0, and now, 1.
+func timePlace(age, oldest time.Duration) float64 {
+	log := func(d time.Duration) float64 { return math.Log1p(float64(max(d, 0)) / float64(nearTime)) }
+	return 1 - log(age)/log(oldest)
+}
+
+// shardStory says in words where a shard comes from and what became of it.
+func shardStory(sh weir.Shard, retention time.Duration, now time.Time) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s, %s of the hash keys, opened %s ago", sh.ID, percentText(sh.HashKeyRange.Share()), spanText(now.Sub(sh.OpenedAt)))
+	switch len(sh.Parents) {
+	case 1:
+		fmt.Fprintf(&b, " by a split of %s", sh.Parents[0])
+	case 2:
+		fmt.Fprintf(&b, " by a merge of %s and %s", sh.Parents[0], sh.Parents[1])
+	}
+	if !sh.IsOpen() {
+		fmt.Fprintf(&b, "; closed %s ago", spanText(now.Sub(sh.ClosedAt)))
+		for i, child := range sh.Children {
+			fmt.Fprintf(&b, "%s%s", []string{" for ", " and "}[min(i, 1)], child)
+		}
+		fmt.Fprintf(&b, "; readable for another %s", spanText(retention-now.Sub(sh.ClosedAt)))
+	}
+	return b.String()
+}

@@ -1,0 +1,137 @@
+package console
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/aggregate"
+)
+
+// places are positions that pages were given to go on from, by a word: the
+// positions of a stream of many shards are too long for an address. The zero
+// value is none; the oldest give way.
+type places struct {
+	mu   sync.Mutex
+	ids  []string
+	held map[string]weir.Positions
+}
+
+const mostPlaces = 256
+
+func (p *places) add(at weir.Positions) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.held == nil {
+		p.held = make(map[string]weir.Positions)
+	}
+	if len(p.ids) == mostPlaces {
+		delete(p.held, p.ids[0])
+		p.ids = slices.Delete(p.ids, 0, 1)
+	}
+	id := rand.Text()
+	p.ids, p.held[id] = append(p.ids, id), at
+	return id
+}
+
+func (p *places) take(id string) (weir.Positions, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	at, ok := p.held[id]
+	return at, ok
+}
+
+// followed is how many of the last records a page shows that follows the tip, and
+// followFrom how far back it begins to look: it asks once a second.
+const (
+	followed   = 50
+	followFrom = time.Minute
+)
+
+// follow fills in the newest records that the query wants. It remembers nothing
+// between two looks: it reads what arrived of late, at the tip of each shard.
+func (c *Console) follow(ctx context.Context, d *recordsData, s *weir.Stream) {
+	ranges, begin := rangesOf(s), time.Now()
+	for _, sh := range s.Shards() {
+		if d.Query.Shard != "" && sh.ID.String() != d.Query.Shard {
+			continue
+		}
+		if time.Since(begin) > scanFor {
+			d.Skipped = true
+			break
+		}
+		if err := d.tail(ctx, s, sh, ranges, c.config.Now()); err != nil {
+			d.Why = err.Error()
+		}
+	}
+	slices.SortStableFunc(d.Rows, func(a, b recordRow) int { return b.Arrived.Compare(a.Arrived) })
+	d.Rows, d.Done = d.Rows[:min(len(d.Rows), followed)], true
+}
+
+// tail adds the last records of a shard that the query wants.
+func (d *recordsData) tail(ctx context.Context, s *weir.Stream, sh weir.Shard, within func(weir.ShardID) *weir.HashKeyRange, now time.Time) error {
+	if !sh.IsOpen() && now.Sub(sh.ClosedAt) > followFrom {
+		return nil
+	}
+	reader, err := s.NewReader("console", tailPosition(s, sh, now).In(sh.ID).ToTip())
+	if errors.Is(err, weir.ErrShardNotFound) {
+		return nil // it has vanished meanwhile
+	}
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	mine := recordsData{frame: d.frame, Query: d.Query}
+	unpack := aggregate.Decoder{Within: within(sh.ID), Anyway: true}
+	for mine.Scanned < tailScan {
+		b, err := reader.NextBatch(ctx, tailBatch, 0)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		for _, rec := range b.Records {
+			mine.Scanned++
+			mine.add(rec, &unpack)
+		}
+		mine.Rows = slices.Clone(mine.Rows[max(0, len(mine.Rows)-followed):])
+	}
+	d.Scanned += mine.Scanned
+	d.Rows = append(d.Rows, mine.Rows...)
+	return nil
+}
+
+const (
+	tailBatch = 200
+	tailScan  = 1000 // records of a shard that are looked at; there may be more
+)
+
+// tailPosition returns from when on a shard has about as many records as are
+// looked at: a minute, or less where it is busy.
+func tailPosition(s *weir.Stream, sh weir.Shard, now time.Time) weir.Position {
+	from := now.Add(-followFrom)
+	list, err := s.Seconds(from, sh.ID)
+	if err != nil {
+		return weir.AtTime(from)
+	}
+	var n int64
+	for i := len(list) - 1; i >= 0; i-- {
+		n += list[i].IncomingRecords
+		if n > tailScan {
+			// Within its oldest second records are taken to be even.
+			over := float64(n-tailScan) / float64(list[i].IncomingRecords)
+			end := list[i].At.Add(time.Second)
+			if end.After(now) {
+				end = now
+			}
+			return weir.AtTime(list[i].At.Add(time.Duration(over * float64(end.Sub(list[i].At)))))
+		}
+	}
+	return weir.AtTime(from)
+}

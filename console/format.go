@@ -1,0 +1,116 @@
+package console
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// countText returns a number as people write it: in full with separators below a
+// hundred thousand, else to three digits.
+func countText[T int | int64 | float64](number T) string {
+	n := float64(number)
+	switch {
+	case n < 0:
+		return "−" + countText(-n)
+	case n >= 1e9:
+		return threeDigits(n/1e9) + " G"
+	case n >= 1e6:
+		return threeDigits(n/1e6) + " M"
+	case n >= 1e5:
+		return threeDigits(n/1e3) + " k"
+	case n >= 1000:
+		whole := strconv.Itoa(int(n + 0.5))
+		return whole[:len(whole)-3] + "," + whole[len(whole)-3:]
+	case n != float64(int(n)):
+		return threeDigits(n)
+	}
+	return strconv.Itoa(int(n))
+}
+
+func threeDigits(n float64) string {
+	switch {
+	case n >= 100:
+		return strconv.FormatFloat(n, 'f', 0, 64)
+	case n >= 10:
+		return strconv.FormatFloat(n, 'f', 1, 64)
+	}
+	return strconv.FormatFloat(n, 'f', 2, 64)
+}
+
+// bytesText returns bytes in the unit that suits them, by powers of 1,024.
+func bytesText[T int | int64 | float64](number T) string {
+	n := float64(number)
+	for _, unit := range []string{"B", "KiB", "MiB", "GiB"} {
+		if n < 1024 {
+			if unit == "B" {
+				return countText(n) + " B"
+			}
+			return threeDigits(n) + " " + unit
+		}
+		n /= 1024
+	}
+	return threeDigits(n) + " TiB"
+}
+
+// rateText is countText for what may be a fraction.
+func rateText(n float64) string {
+	switch {
+	case n == 0:
+		return "0"
+	case n < 0.01:
+		return "< 0.01"
+	case n < 10:
+		return strings.TrimSuffix(strings.TrimRight(strconv.FormatFloat(n, 'f', 2, 64), "0"), ".")
+	case n < 1000:
+		return strconv.Itoa(int(n + 0.5))
+	}
+	return countText(n)
+}
+
+// percentText returns a share of 1 in percent.
+func percentText(share float64) string {
+	switch {
+	case share <= 0:
+		return "0 %"
+	case share < 0.01:
+		return "< 1 %"
+	}
+	return strconv.Itoa(int(share*100+0.5)) + " %"
+}
+
+// spanText returns a duration in its greatest unit or two.
+func spanText(d time.Duration) string {
+	switch {
+	case d < 0:
+		return "0 s"
+	case d < time.Second:
+		return strconv.FormatInt(d.Milliseconds(), 10) + " ms"
+	case d < 10*time.Second:
+		return strconv.FormatFloat(d.Seconds(), 'f', 1, 64) + " s"
+	case d < 2*time.Minute:
+		return strconv.Itoa(int(d.Seconds())) + " s"
+	case d < 2*time.Hour:
+		return strconv.Itoa(int(d.Minutes())) + " min"
+	case d < 72*time.Hour:
+		return strconv.FormatFloat(float64(int(d.Hours()*10))/10, 'f', -1, 64) + " h"
+	}
+	return strconv.FormatFloat(float64(int(d.Hours()/2.4))/10, 'f', -1, 64) + " days"
+}
+
+// whenText returns a time to the millisecond, in UTC.
+func whenText(t time.Time) string {
+	if t.IsZero() {
+		return "—"
+	}
+	return t.UTC().Format("2006-01-02 15:04:05.000")
+}
+
+// amountText returns an amount of money, in whole units where it is not small.
+func amountText(p Price) string {
+	if p.Amount < 10 {
+		return fmt.Sprintf("%.2f %s", p.Amount, p.Currency)
+	}
+	return countText(float64(int(p.Amount+0.5))) + " " + p.Currency
+}

@@ -1,0 +1,132 @@
+package console
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/weirstream/weir"
+)
+
+const (
+	rowsAPage = 50
+	// lookFor is how long the list looks into streams: those behind are listed
+	// without their figures. A stream of 10,000 shards takes a while.
+	lookFor = 150 * time.Millisecond
+)
+
+type listData struct {
+	frame
+	Rows   []streamRow
+	Total  int // of those that match
+	All    int
+	Query  string
+	Places bool // rows say where the stream is
+	Pager
+	Unseen int // rows without figures
+}
+
+// A Pager is where a page of a long list stands.
+type Pager struct{ First, Last, Of, Prev, Next int } // pages count from 1; zero is none
+
+// pagerOf cuts a page out of n rows.
+func pagerOf(r *http.Request, n, size int) (p Pager, from, to int) {
+	pages := max(1, (n+size-1)/size)
+	page, _ := strconv.Atoi(r.FormValue("page"))
+	page = min(max(page, 1), pages)
+	from, to = (page-1)*size, min(page*size, n)
+	p = Pager{First: min(from+1, n), Last: to, Of: n, Prev: page - 1}
+	if page < pages {
+		p.Next = page + 1
+	}
+	return p, from, to
+}
+
+// A streamRow is a stream in the list.
+type streamRow struct {
+	Stream
+	Link   string
+	Seen   bool
+	Mode   string
+	Shards int
+	Now    flow
+	Last   flow // the last minute
+	Spark  string
+	Held   int64
+	Age    time.Duration
+	Total  int64 // write throttles ever
+	Price  Price
+	Hot    bool // it was throttled in the last minute
+}
+
+func (c *Console) listPage(r *http.Request) answer {
+	all, err := c.config.Source.Streams(r.Context())
+	if err != nil {
+		return answer{err: err}
+	}
+	d := listData{frame: c.frame(r, "Streams", ""), All: len(all), Query: r.FormValue("q")}
+	d.Live = true
+	matching := all[:0:0]
+	for _, s := range all {
+		if strings.Contains(strings.ToLower(s.Name), strings.ToLower(d.Query)) {
+			matching = append(matching, s)
+		}
+		d.Places = d.Places || s.At != all[0].At
+	}
+	var from, to int
+	d.Total = len(matching)
+	d.Pager, from, to = pagerOf(r, len(matching), rowsAPage)
+	begin := time.Now()
+	for _, s := range matching[from:to] {
+		row := streamRow{Stream: s, Link: link("stream", s)}
+		if s.Engine != nil && time.Since(begin) < lookFor {
+			c.look(&row)
+		} else if s.Engine != nil {
+			d.Unseen++
+		}
+		d.Rows = append(d.Rows, row)
+	}
+	return answer{template: "list", data: d}
+}
+
+// PageLink returns the address of a page of the list.
+func (d listData) PageLink(page int) string {
+	return "./?" + url.Values{"q": {d.Query}, "page": {strconv.Itoa(page)}}.Encode()
+}
+
+// look fills in what a stream does.
+func (c *Console) look(row *streamRow) {
+	s, now := row.Engine, c.config.Now()
+	to := now.Truncate(time.Second)
+	snap := s.Snapshot()
+	seconds, _ := s.Seconds(to.Add(-minute)) // no shard is named, so there is no error
+	row.Seen, row.Mode, row.Shards = true, snap.Capacity.Mode.String(), snap.Capacity.OpenShards
+	row.Now, row.Last = flowOf(seconds, to.Add(-recently), to, writeLimits{}), flowOf(seconds, to.Add(-minute), now, writeLimits{})
+	row.Spark, row.Held, row.Age = spark(seconds, to), snap.BytesHeld, snap.IteratorAge
+	row.Total, row.Hot = snap.Total.WriteThrottled, row.Last.Throttled > 0
+	row.Price = c.price(s, snap, row.Now)
+}
+
+// price returns what a month at a rate costs, if that is known.
+func (c *Console) price(s *weir.Stream, snap weir.Snapshot, f flow) Price {
+	if c.config.Price == nil {
+		return Price{}
+	}
+	u := Use{
+		Period: recently, OpenShards: snap.Capacity.OpenShards, Consumers: len(snap.Consumers),
+		Retention: s.Settings().Retention, Mode: snap.Capacity.Mode,
+		Records: int64(f.Records * recently.Seconds()), Bytes: int64(f.Bytes * recently.Seconds()), OutBytes: int64(f.OutBytes * recently.Seconds()),
+	}
+	for _, consumer := range snap.Consumers {
+		list, err := s.ConsumerSeconds(snap.At.Add(-recently), consumer.Name)
+		if err != nil {
+			continue // deregistered meanwhile
+		}
+		for _, second := range list {
+			u.FanOutBytes += second.EventBytes
+		}
+	}
+	return c.config.Price(u)
+}
