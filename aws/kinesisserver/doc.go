@@ -44,7 +44,8 @@
 // # Beside the API
 //
 // GET /_weir/health answers 200 until the server shuts down, GET /_weir/metrics
-// with metrics in Prometheus' text format. If there are [Config.Credentials],
-// metrics ask for one of them by basic authentication: the access key as the
+// with metrics in Prometheus' text format, and [Config.Console] answers all else
+// below /_weir/. If there are [Config.Credentials],
+// both ask for one of them by basic authentication: the access key as the
 // user, the secret key as the password.
 package kinesisserver

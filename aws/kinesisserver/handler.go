@@ -28,8 +28,7 @@ const exposedHeaders = "x-amzn-RequestId,x-amzn-ErrorType,x-amz-request-id,x-amz
 
 // serveHTTP answers one request.
 func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
-	switch r.URL.Path {
-	case healthPath, metricsPath:
+	if strings.HasPrefix(r.URL.Path, ownPath) {
 		s.serveOwn(w, r)
 		return
 	}

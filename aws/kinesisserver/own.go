@@ -10,13 +10,16 @@ import (
 
 // The paths that are the server's own, beside the API.
 const (
-	healthPath  = "/_weir/health"
-	metricsPath = "/_weir/metrics"
+	ownPath     = "/_weir/"
+	healthPath  = ownPath + "health"
+	metricsPath = ownPath + "metrics"
 )
 
 // serveOwn answers what is no part of the API.
 func (s *Server) serveOwn(w http.ResponseWriter, r *http.Request) {
 	switch {
+	case r.URL.Path != healthPath && r.URL.Path != metricsPath:
+		s.serveConsole(w, r)
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		w.Header().Set("Allow", "GET, HEAD")
 		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
@@ -30,19 +33,37 @@ func (s *Server) serveOwn(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// serveMetrics answers with the metrics, which tell the streams' names, whoever
-// may call the API.
+// serveConsole answers with the console, if there is one.
+func (s *Server) serveConsole(w http.ResponseWriter, r *http.Request) {
+	if s.config.Console == nil {
+		http.NotFound(w, r)
+		return
+	}
+	if s.mayLook(w, r) {
+		s.config.Console.ServeHTTP(w, r)
+	}
+}
+
+// serveMetrics answers with the metrics.
 func (s *Server) serveMetrics(w http.ResponseWriter, r *http.Request) {
+	if s.mayLook(w, r) {
+		s.metrics.scrapes.serve(w, r, s.metrics.handler())
+	}
+}
+
+// mayLook refuses who may not call the API, for what is shown has the streams'
+// names in it.
+func (s *Server) mayLook(w http.ResponseWriter, r *http.Request) bool {
 	if err := s.guard.check(r.Host, r.Header.Get("Origin")); err != nil {
 		http.Error(w, toWire(err).message, http.StatusForbidden)
-		return
+		return false
 	}
 	if err := s.checkBasic(r); err != nil {
 		w.Header().Set("WWW-Authenticate", `Basic realm="weir"`)
 		http.Error(w, err.Error(), http.StatusUnauthorized)
-		return
+		return false
 	}
-	s.metrics.scrapes.serve(w, r, s.metrics.handler())
+	return true
 }
 
 const (

@@ -86,6 +86,12 @@ type Config struct {
 	// are refused. Zero means 4,096; negative means any number.
 	MaxSubscriptions int
 
+	// Console answers what is asked below /_weir/, beside the server's own health
+	// and metrics, such as package console's. Hosts and origins are checked before,
+	// and so is HTTP's basic authentication if there are Credentials. Nil means that
+	// there is nothing.
+	Console http.Handler
+
 	// Log takes a line for each request, with the id of the access key that it
 	// is signed with. Nil means no log. Secret keys, session tokens, signatures
 	// and bodies are never logged.

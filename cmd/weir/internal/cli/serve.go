@@ -38,6 +38,8 @@ type serveFlags struct {
 	maxMemory      int64
 	drain          time.Duration
 
+	console string
+
 	state string
 	sync  time.Duration // as weir.Config.Sync
 
@@ -60,7 +62,7 @@ func newServe(getenv func(string) string) *cobra.Command {
 		delay: defaultDelay, drain: defaultDrain,
 		maxConnections: kinesisserver.DefaultMaxConnections, maxBody: kinesisserver.DefaultMaxBodyBytes,
 		maxInFlight: kinesisserver.DefaultMaxInFlightBytes,
-		region:      kinesisserver.DefaultRegion, account: kinesisserver.DefaultAccountID,
+		region:      kinesisserver.DefaultRegion, account: kinesisserver.DefaultAccountID, console: consoleOn,
 	}
 	c := &cobra.Command{
 		Use:   "serve",
@@ -107,8 +109,9 @@ LimitExceededException; reads go on, and what expires or is deleted gives room b
 lowers --max-in-flight and --max-connections if need be. GOMEMLIMIT, if set, is the
 default and stays as it is.
 
-Beside the API there are GET /_weir/health and GET /_weir/metrics. If there are keys,
-metrics are for those who give them by HTTP's basic authentication.`,
+Beside the API there are GET /_weir/health, GET /_weir/metrics, and the console, pages
+that show streams at work and can change them, at /_weir/. If there are keys, metrics
+and console are for those who give them by HTTP's basic authentication.`,
 		Example: `  weir serve --stream orders:2 --stream clicks:on-demand
   weir serve --limits none --delay 0s --log text    # for tests that must not wait
   weir serve --listen 127.0.0.1:0 --tls             # the line has the port
@@ -137,6 +140,7 @@ metrics are for those who give them by HTTP's basic authentication.`,
 	flags.Var((*flagval.Memory)(&f.maxMemory), "max-memory", "memory for everything; three quarters of the machine's or the container's unless set")
 	flags.Var((*flagval.Size)(&f.maxInFlight), "max-in-flight", "bytes that the bodies of requests and answers under way may have together")
 	flags.Var(flagval.Duration{Value: &f.drain, Max: maxDuration}, "drain", "how long requests under way may take at the end")
+	flags.Var(flagval.Choice{Value: &f.console, Words: consoleWords}, "console", "the console at /_weir/: on, for this machine; read-only; remote, for others too; or off")
 	flags.StringVar(&f.state, "state", "", "keep everything on disk, in the directory `DIR`, for the next start")
 	flags.Var(flagval.Sync{Value: &f.sync, Max: maxDuration}, "sync", "with --state, when a put is on disk: always before its answer, a `TIME` after it, such as 100ms, or never waited for")
 	f.triggers.add(flags)
@@ -174,7 +178,7 @@ func (f *serveFlags) sayLoss(stderr io.Writer) {
 }
 
 func (f *serveFlags) config(getenv func(string) string, stderr io.Writer) (serve.Config, error) {
-	c := serve.Config{Listen: f.listen, Streams: f.streams, Drain: f.drain, MaxMemory: f.maxMemory}
+	c := serve.Config{Console: consoleOf(f.console, f.allowHosts), Listen: f.listen, Streams: f.streams, Drain: f.drain, MaxMemory: f.maxMemory}
 	switch {
 	case f.maxMemory == 0:
 		c.MaxMemory = serve.DefaultMemory()

@@ -28,6 +28,14 @@ func openKeeper(path string) (*keeper, error) {
 	return &keeper{dir, make(map[state.Scope]*account.Account)}, nil
 }
 
+// groupsDir returns where groups are kept; empty if nowhere.
+func (k *keeper) groupsDir() string {
+	if k == nil {
+		return ""
+	}
+	return k.dir.Groups()
+}
+
 // account returns the account of a configuration, as it was kept if it was.
 func (k *keeper) account(c account.Config) (*account.Account, error) {
 	if k == nil {

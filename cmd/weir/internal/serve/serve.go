@@ -35,6 +35,8 @@ type Config struct {
 	// full. Bounds of Server that are too high for it are lowered, and the garbage
 	// collector is told, unless GOMEMLIMIT has told it. Zero means no bound.
 	MaxMemory int64
+	// Console is the console at /_weir/.
+	Console Console
 	// Triggers are functions that are called with what is put.
 	Triggers []Trigger
 	// Drain is how long requests under way may take once the endpoint is told to
@@ -65,11 +67,18 @@ func Run(ctx context.Context, c Config, ready func(url string) error) (err error
 		return err
 	}
 	c.Server.Accounts, c.Server.Addr = accounts, c.Listen
+	groups := &groups{dir: kept.groupsDir()}
+	if !c.Console.Off {
+		c.Console.API = true
+		if c.Server.Console, err = c.Console.handler(accounts, groups); err != nil {
+			return err
+		}
+	}
 	server, err := kinesisserver.New(c.Server)
 	if err != nil {
 		return err
 	}
-	return serve(ctx, c, server, &triggers{accounts: accounts, kept: kept, drain: c.Drain}, listener, ready)
+	return serve(ctx, c, server, &triggers{accounts: accounts, kept: kept, groups: groups, drain: c.Drain}, listener, ready)
 }
 
 // serve serves until ctx ends or the server fails.

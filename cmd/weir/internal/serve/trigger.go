@@ -41,6 +41,7 @@ const lookEvery = 250 * time.Millisecond
 type triggers struct {
 	accounts *kinesisserver.Registry
 	kept     *keeper
+	groups   *groups
 	drain    time.Duration
 	running  sync.WaitGroup
 }
@@ -115,6 +116,9 @@ func (t *triggers) run(ctx context.Context, tr Trigger, s *weir.Stream) error {
 	store, err := t.kept.leases(group)
 	if err != nil {
 		return err
+	}
+	if t.kept == nil {
+		t.groups.add(group, store)
 	}
 	config := tr.Source
 	if arn := &config.Settings.EventSourceArn; *arn == "" {

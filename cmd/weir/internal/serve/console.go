@@ -1,0 +1,253 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/aws/account"
+	"github.com/weirstream/weir/aws/kinesisserver"
+	"github.com/weirstream/weir/cmd/weir/internal/cost"
+	"github.com/weirstream/weir/console"
+	"github.com/weirstream/weir/lease"
+)
+
+// A Console says how the console is served.
+type Console struct {
+	Off, ReadOnly bool
+	// Remote answers other machines too, and AllowHosts are names that this one may
+	// be called by.
+	Remote     bool
+	AllowHosts []string
+	// API says that the Kinesis API is served at the same address.
+	API bool
+}
+
+// handler returns the console of the accounts of a registry.
+func (c Console) handler(accounts *kinesisserver.Registry, groups *groups) (*console.Console, error) {
+	return console.New(console.Config{
+		Source: source{accounts}, Groups: groups.list, ReadOnly: c.ReadOnly,
+		AllowRemote: c.Remote, AllowHosts: c.AllowHosts, API: c.API, Price: Price,
+	})
+}
+
+// groups are the consumer groups that a console shows: those of triggers, and
+// those in the directory of the state, if there is one.
+type groups struct {
+	dir  string // empty: none
+	mu   sync.Mutex
+	held map[string]lease.Store // of triggers without a directory
+}
+
+func (g *groups) add(name string, s lease.Store) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.held == nil {
+		g.held = make(map[string]lease.Store)
+	}
+	g.held[name] = s
+}
+
+func (g *groups) list(context.Context) (list []console.Group, err error) {
+	g.mu.Lock()
+	for name, s := range g.held {
+		list = append(list, console.Group{Name: name, Store: s})
+	}
+	g.mu.Unlock()
+	if g.dir != "" {
+		names, bad := lease.Groups(g.dir)
+		err = bad
+		for _, name := range names {
+			s, bad := lease.OpenDir(g.dir, name)
+			if bad != nil {
+				err = errors.Join(err, bad)
+				continue
+			}
+			if !slices.ContainsFunc(list, func(g console.Group) bool { return g.Name == name }) {
+				list = append(list, console.Group{Name: name, Store: s})
+			}
+		}
+	}
+	slices.SortFunc(list, func(a, b console.Group) int { return strings.Compare(a.Name, b.Name) })
+	return list, err
+}
+
+// Price prices a month of a stream by the built-in prices of weir cost. Of records
+// it knows the mean size only.
+func Price(u console.Use) console.Price {
+	p := cost.BuiltIn()
+	usage := cost.Usage{Period: u.Period, Records: float64(u.Records), Bytes: float64(u.Bytes), Shards: float64(u.OpenShards),
+		Need: float64(u.OpenShards), Retention: u.Retention, FanOutReaders: u.Consumers}
+	if u.Records > 0 {
+		mean := usage.Bytes / usage.Records
+		usage.PutUnits = usage.Records * math.Ceil(max(mean, 1)/putUnit)
+		usage.RoundedBytes = usage.Records * math.Ceil(max(mean, 1)/kib) * kib
+	}
+	if u.OutBytes > u.FanOutBytes {
+		usage.Readers = 1
+	}
+	plan := cost.Provisioned
+	if u.Mode == weir.OnDemand {
+		plan = cost.OnDemand
+	}
+	bill := p.Bill(plan, usage.Month(p))
+	return console.Price{Amount: bill.Total, Currency: p.Currency, Plan: string(plan) + ", " + p.Name}
+}
+
+const (
+	kib     = 1 << 10
+	putUnit = 25 * kib
+)
+
+// A source shows the streams of all accounts of a registry.
+type source struct{ accounts *kinesisserver.Registry }
+
+func (s source) Can() bool { return true }
+
+// listedPages of streams, a hundred each, are told with their status, and those
+// that are being created or deleted among them; of accounts with more the rest is
+// listed without.
+const listedPages = 10
+
+func (s source) Streams(ctx context.Context) ([]console.Stream, error) {
+	var list []console.Stream
+	ctx = account.WithoutCallRates(ctx)
+	for _, open := range s.accounts.Accounts() {
+		at := open.ID + "/" + open.Region
+		engines := open.Account.Streams()
+		in, begin := &account.ListStreamsInput{}, len(list)
+		for range listedPages {
+			out, err := open.Account.ListStreams(ctx, in)
+			if err != nil {
+				return nil, err
+			}
+			for _, found := range out.StreamSummaries {
+				list = append(list, console.Stream{At: at, Name: found.StreamName, Status: found.StreamStatus})
+			}
+			if !out.HasMoreStreams {
+				break
+			}
+			in.NextToken = &out.NextToken
+		}
+		list = append(list[:begin], withEngines(list[begin:], engines, at)...)
+	}
+	return list, nil
+}
+
+// withEngines adds the engines' streams to those that were listed, and those that
+// were not. Both are by name.
+func withEngines(listed []console.Stream, engines []*weir.Stream, at string) []console.Stream {
+	for _, e := range engines {
+		i, ok := slices.BinarySearchFunc(listed, e.Name(), func(s console.Stream, name string) int { return strings.Compare(s.Name, name) })
+		if !ok {
+			listed = slices.Insert(listed, i, console.Stream{At: at, Name: e.Name()})
+		}
+		listed[i].Engine = e
+	}
+	return listed
+}
+
+// account returns the account that a place names; empty is the default one. No
+// account is opened that is not.
+func (s source) account(at string) (*account.Account, error) {
+	if at == "" {
+		return s.accounts.Account("", "")
+	}
+	for _, open := range s.accounts.Accounts() {
+		if at == open.ID+"/"+open.Region {
+			return open.Account, nil
+		}
+	}
+	return nil, fmt.Errorf("account %.80q: %w", at, console.ErrNoStream)
+}
+
+func (s source) Stream(ctx context.Context, at, name string) (console.Stream, error) {
+	a, err := s.account(at)
+	if err != nil {
+		return console.Stream{}, err
+	}
+	out, err := a.DescribeStreamSummary(account.WithoutCallRates(ctx), &account.DescribeStreamSummaryInput{StreamName: &name})
+	if errors.Is(err, &account.Error{Code: account.CodeResourceNotFound}) {
+		return console.Stream{}, fmt.Errorf("stream %.80q: %w", name, console.ErrNoStream)
+	}
+	if err != nil {
+		return console.Stream{}, err
+	}
+	c := a.Config()
+	return console.Stream{At: c.ID + "/" + c.Region, Name: name, Status: out.StreamDescriptionSummary.StreamStatus, Engine: a.Stream(name)}, nil
+}
+
+// Do carries out a change by the operation that clients have for it, with its
+// rules and delays.
+func (s source) Do(ctx context.Context, at, name string, do console.Action) (string, error) {
+	a, err := s.account(at)
+	if err != nil {
+		return "", err
+	}
+	ctx = account.WithoutCallRates(ctx)
+	switch do := do.(type) {
+	case console.Put:
+		placed, _, err := a.PutRecordEntry(ctx, account.StreamRef{Name: name}, do.Entry)
+		if err != nil {
+			return "", err
+		}
+		return fmt.Sprintf("in %s as %s", placed.ShardID, placed.SequenceNumber), nil
+	case console.Split:
+		_, err = a.SplitShard(ctx, &account.SplitShardInput{StreamName: &name, ShardToSplit: text(do.Shard), NewStartingHashKey: text(do.At)})
+	case console.Merge:
+		_, err = a.MergeShards(ctx, &account.MergeShardsInput{StreamName: &name, ShardToMerge: text(do.Lower), AdjacentShardToMerge: text(do.Upper)})
+	case console.Resize:
+		_, err = a.UpdateShardCount(ctx, &account.UpdateShardCountInput{StreamName: &name, TargetShardCount: account.Ptr(int32(do.Target)), ScalingType: account.Ptr(account.ScalingUniform)})
+	case console.SetRetention:
+		err = setRetention(ctx, a, name, do.Retention)
+	case console.Create:
+		_, err = a.CreateStream(ctx, Stream{Name: name, Shards: int32(do.Shards)}.input())
+	case console.Delete:
+		_, err = a.DeleteStream(ctx, &account.DeleteStreamInput{StreamName: &name, EnforceConsumerDeletion: account.Ptr(true)})
+	default:
+		return "", doByARN(ctx, a, name, do)
+	}
+	return "", err
+}
+
+// doByARN carries out what operations address by ARN.
+func doByARN(ctx context.Context, a *account.Account, name string, do console.Action) error {
+	out, err := a.DescribeStreamSummary(ctx, &account.DescribeStreamSummaryInput{StreamName: &name})
+	if err != nil {
+		return err
+	}
+	arn := &out.StreamDescriptionSummary.StreamARN
+	switch do := do.(type) {
+	case console.SetMode:
+		mode := account.ModeProvisioned
+		if do.Mode == weir.OnDemand {
+			mode = account.ModeOnDemand
+		}
+		_, err = a.UpdateStreamMode(ctx, &account.UpdateStreamModeInput{StreamARN: arn, StreamModeDetails: &account.StreamModeDetails{StreamMode: &mode}})
+	case console.Register:
+		_, err = a.RegisterStreamConsumer(ctx, &account.RegisterStreamConsumerInput{StreamARN: arn, ConsumerName: &do.Consumer})
+	case console.Deregister:
+		_, err = a.DeregisterStreamConsumer(ctx, &account.DeregisterStreamConsumerInput{StreamARN: arn, ConsumerName: &do.Consumer})
+	default:
+		err = fmt.Errorf("%T: %w", do, errors.ErrUnsupported)
+	}
+	return err
+}
+
+func setRetention(ctx context.Context, a *account.Account, name string, to time.Duration) error {
+	hours := account.Ptr(int32(to / time.Hour))
+	if s := a.Stream(name); s != nil && to < s.Settings().Retention {
+		_, err := a.DecreaseStreamRetentionPeriod(ctx, &account.DecreaseStreamRetentionPeriodInput{StreamName: &name, RetentionPeriodHours: hours})
+		return err
+	}
+	_, err := a.IncreaseStreamRetentionPeriod(ctx, &account.IncreaseStreamRetentionPeriodInput{StreamName: &name, RetentionPeriodHours: hours})
+	return err
+}
+
+func text(v fmt.Stringer) *string { return account.Ptr(v.String()) }
