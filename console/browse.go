@@ -68,6 +68,12 @@ func (d recordsData) NextLink() string {
 	return d.Link("records", "shard", q.Shard, "from", q.From, "pos", q.At, "key", q.Key, "pattern", q.Pattern, "packed", packed, "place", d.Next)
 }
 
+// Short returns the end of the sequence number, by which those of a page can be
+// told apart.
+func (r recordRow) Short() string { return "…" + r.Number[max(0, len(r.Number)-shortNumber):] }
+
+const shortNumber = 16
+
 // A recordRow is a record in a list.
 type recordRow struct {
 	Shard, Number, Key string

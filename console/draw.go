@@ -45,7 +45,7 @@ func chartOf(list []metrics.Second, to time.Time, m measure) chart {
 	var most, peak float64
 	for _, s := range list {
 		passed, refused := m.of(s.Counts)
-		if !s.At.Before(c.From) {
+		if !s.At.Before(c.From) && s.At.Before(to) { // the second that is not over has no bar
 			most, peak = max(most, passed+refused), max(peak, passed)
 		}
 	}
@@ -150,8 +150,9 @@ const mostBoxes = 1000
 
 const mapWidth = 1000
 
-// mapOf draws open shards as parts of the hash keys.
-func mapOf(f frame, list []shardView) []box {
+// mapOf draws open shards as parts of the hash keys. A click leads to the shard's
+// page, or to where it can be split.
+func mapOf(f frame, list []shardView, split bool) []box {
 	together := (len(list) + mostBoxes - 1) / mostBoxes
 	var boxes []box
 	for len(list) > 0 {
@@ -174,6 +175,9 @@ func mapOf(f frame, list []shardView) []box {
 			b.Title = fmt.Sprintf("%d shards from %s on, the busiest %s", len(part), first.ID, b.Title)
 		}
 		b.Link = f.Link("stream", "shard", busiest.ID)
+		if split && len(part) == 1 {
+			b.Link = f.Link(changePage, "do", "split", "shard", first.ID)
+		}
 		boxes = append(boxes, b)
 	}
 	return boxes
@@ -280,7 +284,7 @@ func lineageOf(f frame, shards []weir.Shard, loads []shardView, retention time.D
 	if n := len(shards) - mostLineage; n > 0 {
 		l.Left, shards = n, shards[n:]
 	}
-	oldest := nearTime * 2
+	oldest := time.Second
 	for _, sh := range shards {
 		oldest = max(oldest, now.Sub(sh.OpenedAt))
 	}

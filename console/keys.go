@@ -18,6 +18,7 @@ import (
 type sketch struct {
 	counts map[string]*counted
 	total  float64
+	part   float64 // of a full weight that samples come to so far, 0 to 1
 }
 
 type counted struct {
@@ -58,9 +59,11 @@ func (k *sketch) least() *counted {
 	return least
 }
 
-// fade makes all weights smaller by a factor.
+// fade makes all weights smaller by a factor, before a further sample whose
+// weights are multiplied by 1 - by.
 func (k *sketch) fade(by float64) {
 	k.total *= by
+	k.part = k.part*by + 1 - by
 	for key, c := range k.counts {
 		c.weight, c.over = c.weight*by, c.over*by
 		if c.weight < forgotten {
@@ -219,8 +222,9 @@ func (c *Console) keysPage(r *http.Request) answer {
 	look.mu.Lock()
 	defer look.mu.Unlock()
 	look.sample(r.Context(), s, c.config.Now())
-	d.Sampled, d.Of, d.Total = look.sampled, look.of, look.sketch.total
+	d.Sampled, d.Of, d.Total = look.sampled, look.of, look.sketch.total/look.sketch.part
 	for _, k := range look.sketch.heaviest(keysShown) {
+		k.weight, k.over = k.weight/look.sketch.part, k.over/look.sketch.part
 		row := keyRow{Key: k.key, Rate: k.weight, Error: k.over, Share: k.weight / max(d.Total, forgotten), Link: f.Link("records", "key", k.key, "from", "time", "pos", "1m")}
 		if !d.Auto {
 			row.Shard = s.ShardOf(k.key).String()

@@ -59,7 +59,7 @@ func (c *Console) streamPage(r *http.Request) answer {
 	d.Charts = chartsOf(seconds, to, limit)
 	views := shardViews(s, d.Snap, now)
 	d.HeatOf = len(views)
-	d.Map = mapOf(f, views)
+	d.Map = mapOf(f, views, false)
 	hot := hottest(views, heatRows)
 	if len(hot) > 0 {
 		d.Hottest, d.Relative = hot[0], hot[0].Relative
@@ -172,7 +172,7 @@ func (c *Console) shardsPage(r *http.Request) answer {
 	if len(views) > 0 {
 		d.Relative = views[0].Relative
 	}
-	d.Map = mapOf(f, views)
+	d.Map = mapOf(f, views, d.Changing)
 	d.Lineage = lineageOf(f, shards, views, d.Retention, now)
 	described := make(map[weir.ShardID]weir.Shard, len(shards))
 	for _, sh := range shards {

@@ -32,7 +32,7 @@ var house = rules{
 		"examples/...": "they show the engine to somebody who embeds it",
 		"aws/...":      "the account is the service's face, which has more operations than a client needs",
 		"cmd/...":      "the program wires everything together",
-		"console":      "it shows streams as they are: their metrics, shards and records",
+		"console/...":  "it shows streams as they are: their metrics, shards and records",
 		"metrics":      "its example asks a stream for its counts; the package itself is a leaf",
 
 		"delivery/codec":   "its errors are those of all arguments",

@@ -82,7 +82,8 @@ function keyUnder(box, event) {
 document.addEventListener("click", (event) => {
   const box = event.target.closest?.("rect[data-start]");
   if (!box) return;
-  const split = box.closest("[data-split]") && box.closest("a")?.getAttribute("href") || box.closest("[data-cut]")?.dataset.cut;
+  const link = box.closest("a")?.getAttribute("href");
+  const split = link?.startsWith("change?") ? link : box.closest("[data-cut]")?.dataset.cut;
   if (!split) return;
   event.preventDefault();
   const to = new URL(split, location.href);
