@@ -46,8 +46,11 @@ func (r Record) Clone() Record {
 // them, as views of the log's memory.
 func appendViews(dst []Record, c *shardlog.Cursor, n int, of identity) []Record {
 	b, i := c.Block()
-	if b.IsHollow() {
+	switch {
+	case b.IsHollow():
 		return appendHollow(dst, c, n, of)
+	case b.IsScattered():
+		return appendScattered(dst, c, n, of)
 	}
 	at, place := b.Start(i), len(dst)
 	dst = dst[:place+n]
@@ -69,6 +72,31 @@ func appendViews(dst []Record, c *shardlog.Cursor, n int, of identity) []Record 
 		r.Data = b.Data(key, end)
 		r.ArrivalTime = arrival
 		at, place = end, place+1
+	}
+	return dst
+}
+
+// appendScattered is appendViews for records that were read from disk.
+func appendScattered(dst []Record, c *shardlog.Cursor, n int, of identity) []Record {
+	b, i := c.Block()
+	at, place := b.Start(i), len(dst)
+	dst = dst[:place+n]
+	var (
+		ms      = int64(-1) // arrival of the record before
+		arrival time.Time   // the same
+		zeroth  SequenceNumber
+	)
+	for end := i + n; i < end; i++ {
+		h := b.Header(i)
+		if now := b.BaseMs() + h.Delta(); now != ms {
+			ms = now
+			arrival, zeroth = clock.TimeOfMs(ms), of.number(0, ms)
+		}
+		r := &dst[place]
+		r.SequenceNumber = zeroth.atIndex(b.Base() + uint64(i))
+		r.PartitionKey, r.Data = b.View(i, at, h)
+		r.ArrivalTime = arrival
+		at, place = h.End(), place+1
 	}
 	return dst
 }

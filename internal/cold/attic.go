@@ -10,6 +10,7 @@ import (
 
 	"github.com/weirstream/weir/internal/journal"
 	"github.com/weirstream/weir/internal/notes"
+	"github.com/weirstream/weir/internal/shardlog"
 )
 
 // An Attic is the files of a stream, and what was read of them last. It may be
@@ -25,7 +26,7 @@ type Attic struct {
 	mu    sync.Mutex
 	kept  []*chunk // the one that was used last comes last
 	bytes int64    // of what is kept
-	spare [][]byte // memory for chunks
+	spare []tables
 	reads int64
 }
 
@@ -33,26 +34,51 @@ type Attic struct {
 // was read last, but one chunk at least.
 func New(dir *journal.Directory, most int64) *Attic { return &Attic{dir: dir, most: most} }
 
-// maxSpare is how many buffers are kept to be read into.
-const maxSpare = 2
+const (
+	// maxSpare is how many tables of chunks are kept to be used again, and the
+	// memory with them that was read into.
+	maxSpare = 2
+	// maxSpareBytes is how large a piece of a file may be for that.
+	maxSpareBytes = 2 << 20
+	// maxViewBytes is how large a piece of a file may be that there are views of,
+	// which keep all of it. A block in memory is as large.
+	maxViewBytes = 1 << 20
+	// thin is how many times its own bytes a block may keep of a file. A block of
+	// each log is a 32nd of the memory, see [BlockBytes]: readers of all, each at a
+	// place of its own, keep about as much again.
+	thin = 32
+)
 
 // A chunk is a piece of a file that was read, and where the runs in it are.
 type chunk struct {
 	*journal.Chunk
-	runs   []run
-	memory []byte
-	users  int // the list of what is kept among them
+	tables
+	users  int  // the list of what is kept among them
+	viewed bool // somebody has views of the memory
+}
+
+// The tables of a chunk are what was found in it, and memory to read into.
+type tables struct {
+	memory  []byte // nil where it is somebody else's too
+	runs    []run
+	records []record
+}
+
+// A record is where a record of a run lies in a chunk's memory.
+type record struct {
+	at, size uint32
+	keyLen   uint16
 }
 
 // chunk returns one that begins at a frame or has it, for the caller to
 // release.
 func (a *Attic) chunk(file uint64, at int64) (*chunk, error) {
-	c, most, buf := a.find(file, at)
-	if c != nil {
+	c, most := a.find(file, at)
+	if c.Chunk != nil {
 		return c, nil
 	}
-	read, buf, err := a.dir.ReadChunk(file, at, most, buf)
-	c = &chunk{Chunk: read, memory: buf, users: 1}
+	var err error
+	c.Chunk, err = a.dir.ReadChunk(file, at, most, c.alloc)
 	if err == nil {
 		err = c.parse()
 	}
@@ -60,16 +86,16 @@ func (a *Attic) chunk(file uint64, at int64) (*chunk, error) {
 	defer a.mu.Unlock()
 	a.reads++
 	if err != nil {
-		a.reuse(buf)
+		a.drop(c)
 		return nil, err
 	}
 	a.keep(c)
 	return c, nil
 }
 
-// find returns the chunk that has a frame, if there is one, or else where the
-// next one begins, and memory to read into.
-func (a *Attic) find(file uint64, at int64) (found *chunk, most int64, buf []byte) {
+// find returns the chunk that has a frame, or if there is none one that is to
+// be read, as far as to where another one begins.
+func (a *Attic) find(file uint64, at int64) (c *chunk, most int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	most = math.MaxInt64
@@ -79,15 +105,25 @@ func (a *Attic) find(file uint64, at int64) (found *chunk, most int64, buf []byt
 		case c.At <= at && at < c.To:
 			a.kept = append(slices.Delete(a.kept, i, i+1), c)
 			c.users++
-			return c, 0, nil
+			return c, 0
 		case c.At > at:
 			most = min(most, c.At)
 		}
 	}
+	c = &chunk{users: 1}
 	if n := len(a.spare); n > 0 {
-		buf, a.spare = a.spare[n-1], a.spare[:n-1]
+		c.tables, a.spare = a.spare[n-1], a.spare[:n-1]
 	}
-	return nil, most, buf
+	return c, most
+}
+
+// alloc returns n bytes to read into.
+func (c *chunk) alloc(n int) []byte {
+	// Not more than a piece may have that there are views of, if that is enough.
+	if n > cap(c.memory) || n <= maxViewBytes && cap(c.memory) > maxViewBytes {
+		c.memory = shardlog.NewArena(n + 1)
+	}
+	return c.memory[:n]
 }
 
 // keep keeps a chunk, and lets go of others for it. The caller holds mu.
@@ -103,26 +139,25 @@ func (a *Attic) keep(c *chunk) {
 	}
 }
 
-// release ends the use of a chunk.
-func (a *Attic) release(c *chunk) {
+// release ends the use of a chunk, of which there are views from now on if that
+// is said.
+func (a *Attic) release(c *chunk, viewed bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	c.viewed = c.viewed || viewed
 	a.drop(c)
 }
 
-// drop is release for who holds mu.
+// drop ends the use of a chunk. The caller holds mu.
 func (a *Attic) drop(c *chunk) {
-	if c.users--; c.users == 0 {
-		a.reuse(c.memory)
+	if c.users--; c.users > 0 || cap(c.memory) > maxSpareBytes || len(a.spare) == maxSpare {
+		return
 	}
-}
-
-// reuse keeps memory to be read into. The caller holds mu.
-func (a *Attic) reuse(buf []byte) {
-	const most = 2 << 20
-	if cap(buf) > 0 && cap(buf) <= most && len(a.spare) < maxSpare {
-		a.spare = append(a.spare, buf[:0])
+	t := tables{memory: c.memory, runs: c.runs[:0], records: c.records[:0]}
+	if c.viewed {
+		t.memory = nil
 	}
+	a.spare = append(a.spare, t)
 }
 
 // Reads returns how many pieces of files were read so far.
@@ -139,25 +174,44 @@ func (a *Attic) Bytes() int64 {
 	return a.bytes
 }
 
-// parse finds the runs of a chunk.
+// parse finds the runs of a chunk, and their records.
 func (c *chunk) parse() error {
 	for _, g := range c.Groups {
-		for in := notes.NewReader(g.Notes); ; {
-			n, err := in.Next()
-			if errors.Is(err, io.EOF) {
-				break
-			}
-			if err == nil && (n.Kind == notes.KindRun || n.Kind == notes.KindCopies) {
-				c.runs = append(c.runs, run{
-					shard: n.Shard, index: n.Index, ms: n.Ms, frame: g.At, count: int32(n.Count),
-					copies: n.Kind == notes.KindCopies, rest: in.Rest(),
-				})
-				err = in.Skip(&n)
-			}
-			if err != nil {
-				return journal.DamageAt(c.File, g.At, fmt.Sprint(err))
-			}
+		if err := c.parseGroup(g); err != nil {
+			return journal.DamageAt(c.File, g.At, fmt.Sprint(err))
 		}
 	}
 	return nil
+}
+
+func (c *chunk) parseGroup(g journal.Noted) error {
+	end := g.From + len(g.Notes)
+	for in := notes.NewReader(g.Notes); ; {
+		n, err := in.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if n.Kind != notes.KindRun && n.Kind != notes.KindCopies {
+			continue
+		}
+		r := run{
+			shard: n.Shard, index: n.Index, ms: n.Ms, frame: g.At, count: int32(n.Count), copies: n.Kind == notes.KindCopies,
+			first: int32(len(c.records)),
+		}
+		for left := r.noted(); left > 0; left-- {
+			key, data, err := in.Record()
+			if err != nil {
+				return err
+			}
+			size := len(key) + len(data)
+			if len(key) > math.MaxUint16 {
+				return errors.New("a key is impossible")
+			}
+			c.records = append(c.records, record{uint32(end - len(in.Rest()) - size), uint32(size), uint16(len(key))})
+		}
+		c.runs = append(c.runs, r)
+	}
 }

@@ -12,7 +12,6 @@ import (
 	"sync"
 
 	"github.com/weirstream/weir/internal/journal"
-	"github.com/weirstream/weir/internal/notes"
 	"github.com/weirstream/weir/internal/shardlog"
 )
 
@@ -81,30 +80,42 @@ func (s *Shelf) forget(i uint64) {
 	s.places = slices.DeleteFunc(s.places, func(p shardlog.Place) bool { return p.End <= i })
 }
 
-// take returns the places of the records from an index on and before another
-// one, few of them, or nil if these are not all on disk.
-func (s *Shelf) take(from, to uint64) (list []shardlog.Place) {
+// take returns the places of a block's records, few of them, or nil if these
+// are not all on disk.
+func (s *Shelf) take(b shardlog.Evictable) (list []shardlog.Place) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if n := len(s.places); n == 0 || s.places[n-1].End < to {
+	if n := len(s.places); n == 0 || s.places[n-1].End < b.To {
 		return nil
 	}
 	for _, p := range s.places {
-		if p.End <= from || p.First >= to {
+		if p.End <= b.From || p.First >= b.To {
 			continue
 		}
-		if n := len(list); n > 0 {
-			last := &list[n-1]
-			if p.First == last.End && p.File == last.File && p.At-last.To <= gapBytes && p.To-last.At <= spanBytes {
-				last.End, last.To = p.End, p.To
-				continue
-			}
+		if n := len(list); n > 0 && areOne(list[n-1], p, b) {
+			list[n-1].End, list[n-1].To = p.End, p.To
+			continue
 		}
 		list = append(list, p)
 	}
-	s.forget(to)
+	s.forget(b.To)
 	return list
 }
+
+// areOne reports whether two places of a block's records are to be read as one.
+// Where the records are to be views of what is read that is less than where
+// they are copied: a reader keeps all that he is given views of.
+func areOne(p, next shardlog.Place, b shardlog.Evictable) bool {
+	if next.First != p.End || next.File != p.File || next.At-p.To > gapBytes || next.To-p.At > spanBytes {
+		return false
+	}
+	records := min(next.End, b.To) - max(p.First, b.From)
+	return next.To-p.At <= maxViewBytes || isThin(b.Bytes*int64(records)/int64(b.To-b.From), next.To-p.At)
+}
+
+// isThin reports whether records have so few bytes, for so many of a file, that
+// they are better copied.
+func isThin(bytes, of int64) bool { return thin*bytes < of }
 
 // isWritten reports whether the records before an index are on disk.
 func (s *Shelf) isWritten(to uint64) bool {
@@ -133,18 +144,18 @@ func (r *Room) lock() (unlock func()) {
 // that can leave memory.
 func (r *Room) oldest() (ms int64, ok bool) {
 	defer r.lock()()
-	_, to, ms, ok := r.Log.Evictable()
-	return ms, ok && r.Shelf.isWritten(to)
+	b, ok := r.Log.Evictable()
+	return b.Ms, ok && r.Shelf.isWritten(b.To)
 }
 
 // evict gives up the memory of the log's oldest block.
 func (r *Room) evict() shardlog.Extent {
 	defer r.lock()()
-	from, to, _, ok := r.Log.Evictable()
+	b, ok := r.Log.Evictable()
 	if !ok {
 		return shardlog.Extent{}
 	}
-	return r.Log.Evict(r.Shelf, r.Shelf.take(from, to))
+	return r.Log.Evict(r.Shelf, r.Shelf.take(b))
 }
 
 // Evict makes the oldest records of all rooms leave memory, block after block,
@@ -211,9 +222,15 @@ func (s *Shelf) fetch(p shardlog.Place, f *shardlog.Filling) error {
 		if err != nil {
 			return err
 		}
-		next, err = s.copy(c, at, next, p.End, f)
+		// What is handed out keeps all that it is a view of.
+		size := int64(cap(c.memory))
+		views := size <= maxViewBytes && !isThin(int64(f.Bytes()), max(size, p.To-p.At))
+		if views {
+			f.In(c.Memory)
+		}
+		next, err = s.fill(f, c, at, next, p.End, views)
 		at = c.To
-		s.attic.release(c)
+		s.attic.release(c, views)
 		if err != nil {
 			return err
 		}
@@ -225,15 +242,16 @@ func (s *Shelf) fetch(p shardlog.Place, f *shardlog.Filling) error {
 		s.id, int64(next)-1, p.To-p.At, p.End-1))
 }
 
-// copy adds the shard's records of a chunk, from a place on, whose index is at
-// least next and less than end, and returns the index that follows.
-func (s *Shelf) copy(c *chunk, at int64, next, end uint64, f *shardlog.Filling) (uint64, error) {
+// fill adds the shard's records of a chunk, from a place on, whose index is at
+// least next and less than end, and returns the index that follows. They are
+// views of the chunk's memory if that is said.
+func (s *Shelf) fill(f *shardlog.Filling, c *chunk, at int64, next, end uint64, views bool) (uint64, error) {
 	for i := range c.runs {
 		r := &c.runs[i]
 		if r.shard != s.id || r.frame < at || r.index+uint64(r.count) <= next {
 			continue
 		}
-		if r.index > next || !r.copy(next-r.index, min(end-next, r.index+uint64(r.count)-next), f) {
+		if r.index > next || !c.fill(f, r, next-r.index, min(end-next, r.index+uint64(r.count)-next), views) {
 			return next, journal.DamageAt(c.File, r.frame, fmt.Sprintf("record %d of shard %d is not what was noted", next, s.id))
 		}
 		if next = min(end, r.index+uint64(r.count)); next == end {
@@ -250,31 +268,35 @@ type run struct {
 	ms     int64
 	frame  int64 // where that begins
 	count  int32
+	first  int32 // of the chunk's records
 	copies bool
-	rest   []byte // of the notes, from the first record on
 }
 
-// copy adds n records behind the first few. It reports false if they cannot be
-// what was noted.
-func (r *run) copy(skip, n uint64, f *shardlog.Filling) bool {
-	in := notes.NewReader(r.rest)
+// noted returns how many records of the run were written.
+func (r *run) noted() int {
 	if r.copies {
-		key, data, err := in.Record()
-		for ; err == nil && n > 0; n-- {
-			if !f.Add(key, data, r.ms) {
+		return 1
+	}
+	return int(r.count)
+}
+
+// fill adds n records of a run behind the first few. It reports false if they
+// cannot be what was noted.
+func (c *chunk) fill(f *shardlog.Filling, r *run, skip, n uint64, views bool) bool {
+	list := c.records[r.first:][:r.noted()]
+	for i := skip; i < skip+n; i++ {
+		at := &list[0]
+		if !r.copies {
+			at = &list[i]
+		}
+		if views {
+			if !f.View(int(at.at), int(at.keyLen), int(at.size), r.ms) {
 				return false
 			}
+			continue
 		}
-		return err == nil
-	}
-	for ; skip > 0; skip-- {
-		if _, _, err := in.Record(); err != nil {
-			return false
-		}
-	}
-	for ; n > 0; n-- {
-		key, data, err := in.Record()
-		if err != nil || !f.Add(key, data, r.ms) {
+		b := c.Memory[at.at : at.at+at.size]
+		if !f.Add(b[:at.keyLen], b[at.keyLen:], r.ms) {
 			return false
 		}
 	}

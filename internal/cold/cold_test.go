@@ -52,6 +52,14 @@ func newRig(t testing.TB, logs int, kept, fileBytes int64) *rig {
 	return r
 }
 
+// blocks makes the blocks of the logs, which are empty, as large as that.
+func (r *rig) blocks(bytes ...int) {
+	for i := range r.rooms {
+		r.rooms[i].Log = new(shardlog.Log)
+		r.rooms[i].Log.Init(shardlog.Options{BlockBytes: bytes[i]})
+	}
+}
+
 // A batch is records of one log.
 type batch struct {
 	log    int
@@ -132,12 +140,21 @@ func (r *rig) read(log int, c *shardlog.Cursor) (data []string, err error) {
 		}
 		for range n {
 			b, i := c.Block()
-			at, h := b.Start(i), b.Header(i)
-			assert.Equal(r.t, "key", b.Key(at, at+h.KeyLen()))
-			data = append(data, string(b.Data(at+h.KeyLen(), h.End())))
+			key, d := viewOf(b, i)
+			assert.Equal(r.t, "key", key)
+			data = append(data, string(d))
 			c.Next++
 		}
 	}
+}
+
+// viewOf returns the key and the data of a record of a block.
+func viewOf(b *shardlog.Block, i int) (key string, data []byte) {
+	at, h := b.Start(i), b.Header(i)
+	if b.IsScattered() {
+		return b.View(i, at, h)
+	}
+	return b.Key(at, at+h.KeyLen()), b.Data(at+h.KeyLen(), h.End())
 }
 
 // set replaces all files, and lets go of what was read of them.
@@ -416,7 +433,7 @@ func TestShelf_heldRecordsStay(t *testing.T) {
 	n, _ := log.Take(&c, 1, 1<<20, true)
 	require.Equal(t, 1, n)
 	b, i := c.Block()
-	held := b.Data(b.Start(i)+3, b.Header(i).End())
+	_, held := viewOf(b, i)
 	log.TrimTo(61)
 	for name, data := range r.disk.Files() {
 		r.set(map[string][]byte{name: make([]byte, len(data))})

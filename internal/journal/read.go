@@ -1,16 +1,17 @@
 package journal
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"io"
-	"slices"
 )
 
 // A Chunk is sound frames of a file that were read at once.
 type Chunk struct {
 	File   uint64
 	At, To int64
+	Memory []byte // of the file from At on
 	Groups []Noted
 }
 
@@ -18,100 +19,119 @@ type Chunk struct {
 type Noted struct {
 	At    int64
 	Notes []byte
+	From  int // where they begin in the chunk's memory
 }
 
-// readAhead is how much ReadChunk reads, and then the rest of the last frame if
-// that is no larger.
-const readAhead = 256 << 10
+const (
+	// readAhead is how much ReadChunk reads, or one frame if that is larger.
+	readAhead = 512 << 10
+	// peekBytes is how much it reads to see how large the next frame is, if the
+	// one before was larger than largeFrame. Where frames are smaller it is
+	// cheaper to read a part of one that is read again.
+	peekBytes, largeFrame = 4 << 10, 64 << 10
+)
 
 // ReadChunk reads the frames of a file from one on: as many as lie before most
-// or begin in 256 KiB, but one at least. Their memory is buf, if that is
-// large enough.
+// and have 512 KiB together, but one at least. Their memory is what alloc
+// returns for so many bytes, and is returned with an error too.
 // The file may be the one that is being written: what is not a sound frame yet
 // ends the chunk. It is a [*Damage] only where the chunk is to begin.
-func (d *Directory) ReadChunk(file uint64, at, most int64, buf []byte) (c *Chunk, memory []byte, err error) {
+func (d *Directory) ReadChunk(file uint64, at, most int64, alloc func(n int) []byte) (*Chunk, error) {
 	d.mu.Lock()
 	closed := d.closed
 	d.mu.Unlock()
+	c := &Chunk{File: file, At: at, To: at}
 	if closed {
-		return nil, buf, ErrClosed
+		return c, ErrClosed
 	}
 	f, err := d.fs.Open(fileName(file), true)
 	if err != nil {
-		return nil, buf, err
+		return c, err
 	}
 	defer f.Close()
-	if buf, err = readUpTo(f, at, int(min(readAhead, most-at)), buf); err != nil {
-		return nil, buf, err
+	size, err := f.Size()
+	if err != nil {
+		return c, err
 	}
-	c = &Chunk{File: file, At: at, To: at}
-	number := uint64(0)
-	if len(buf) >= headBytes {
-		if buf, err = readRest(f, at, buf); err != nil {
-			return nil, buf, err
-		}
-		number = binary.LittleEndian.Uint64(buf[8:])
+	left := max(0, min(most, size)-at)
+	end, err := measure(f, at, left)
+	if err != nil {
+		return c, err
 	}
-	frames := &frameReader{size: at + int64(len(buf)), at: at, number: number, buf: buf, bufAt: at}
+	c.Memory = alloc(int(cmp.Or(end, min(peekBytes, left))))
+	n, err := f.ReadAt(c.Memory, at)
+	if err != nil && err != io.EOF {
+		return c, err
+	}
+	if n < len(c.Memory) { // the file has become shorter
+		c.Memory, end, left = c.Memory[:n], 0, int64(n)
+	}
+	return c, c.parse(cmp.Or(end, left))
+}
+
+// parse finds the groups of a chunk in so many bytes, of which Memory may have
+// less only if no frame is there.
+func (c *Chunk) parse(size int64) error {
+	frames := &frameReader{size: c.At + size, at: c.At, buf: c.Memory, bufAt: c.At}
+	if len(c.Memory) >= headBytes {
+		frames.number = binary.LittleEndian.Uint64(c.Memory[8:])
+	}
 	for {
 		fr, err := frames.next()
-		if bad := errBad(""); errors.As(err, &bad) && c.To == at {
-			return nil, buf, &Damage{fileName(file), at, bad.Error()}
+		if bad := errBad(""); errors.As(err, &bad) && c.To == c.At {
+			return &Damage{fileName(c.File), c.At, bad.Error()}
 		}
-		if err == io.EOF && c.To == at {
-			return nil, buf, &Damage{fileName(file), at, "the file ends here"}
+		if err == io.EOF && c.To == c.At {
+			return &Damage{fileName(c.File), c.At, "the file ends here"}
 		}
 		if err != nil {
-			return c, buf, nil
+			return nil
 		}
 		if fr.kind == kindGroup {
-			c.Groups = append(c.Groups, Noted{fr.at, fr.content})
+			c.Groups = append(c.Groups, Noted{fr.at, fr.content, int(fr.at-c.At) + headBytes + 1})
 		}
 		c.To = frames.at
 	}
 }
 
-// readRest reads on where buf does not have all of the last frame in it, or of
-// the only one. What says how long the frame is may be damaged: there may be
-// less, and what is not there takes no memory.
-func readRest(f File, at int64, buf []byte) ([]byte, error) {
-	begin, n := 0, int64(0)
-	for {
-		if len(buf)-begin < headBytes || binary.LittleEndian.Uint32(buf[begin:]) != frameMark {
-			return buf, nil
+// measure returns how much to read of the left bytes of a file: as many frames
+// as have readAhead bytes together, or one that is larger, or zero if there is
+// none. If they are small the last may be cut off.
+func measure(f File, at, left int64) (end int64, err error) {
+	limit := min(readAhead, left)
+	buf := make([]byte, min(peekBytes, left))
+	for end < limit {
+		n, err := f.ReadAt(buf[:min(peekBytes, left-end)], at+end)
+		if err != nil && err != io.EOF {
+			return 0, err
 		}
-		n = headBytes + int64(binary.LittleEndian.Uint32(buf[begin+4:]))
-		if n > int64(len(buf)-begin) {
-			break
+		next, last := hop(buf[:n], end, limit, left)
+		if next == end || next-end+headBytes <= int64(n) {
+			return next, nil // what comes is not for this chunk, or is no frame
 		}
-		begin += int(n)
+		if end = next; last <= largeFrame {
+			return limit, nil
+		}
 	}
-	if begin > 0 && n > readAhead {
-		return buf, nil
-	}
-	end := at + int64(begin) + n
-	if size, err := f.Size(); err != nil || end > size {
-		return buf, err
-	}
-	have := len(buf)
-	rest, err := readUpTo(f, at+int64(have), int(end-at)-have, buf[have:have:cap(buf)])
-	if have+len(rest) <= cap(buf) {
-		return buf[:have+len(rest)], err
-	}
-	return slices.Concat(buf, rest), err
+	return end, nil
 }
 
-// readUpTo reads up to n bytes of a file into buf, or into memory that is
-// larger.
-func readUpTo(f File, at int64, n int, buf []byte) ([]byte, error) {
-	if cap(buf) < n {
-		buf = make([]byte, n)
+// hop returns where the frames end whose heads are in b, which begins at a
+// place: as many as lie before limit, but one if there is one. It also returns
+// how large the last is.
+func hop(b []byte, at, limit, left int64) (end, last int64) {
+	for end = at; end-at+headBytes <= int64(len(b)); end += last {
+		head := b[end-at:]
+		length := int64(binary.LittleEndian.Uint32(head[4:]))
+		n := headBytes + length
+		// What says how long a frame is may be damaged: what is not there takes no
+		// memory.
+		if binary.LittleEndian.Uint32(head) != frameMark || length > maxContent || end+n > left || end > 0 && end+n > limit {
+			break
+		}
+		last = n
 	}
-	n, err := f.ReadAt(buf[:n], at)
-	if err == io.EOF {
-		err = nil
-	}
-	return buf[:n], err
+	return end, last
 }
 
 // DamageAt returns the damage that is what is said of a place.

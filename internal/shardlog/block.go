@@ -25,8 +25,8 @@ type Block struct {
 	from   uint64 // the index after the last record before; less than base behind a gap
 	baseMs int64  // arrival of the first record, Unix milliseconds
 	hollow bool
-	cold   *cold // not nil: the records have left memory, and there is no arena
-	copied *cold // not nil: the block is a copy of such a one, with an arena
+	cold   *cold    // not nil: the records have left memory, and there is no arena
+	copied *scatter // not nil: the block is a copy of such a one
 
 	records, bytes int64 // of the log before this block
 

@@ -1,9 +1,10 @@
 package shardlog
 
 import (
-	"cmp"
+	"encoding/binary"
 	"fmt"
 	"sync"
+	"unsafe"
 	"weak"
 )
 
@@ -28,7 +29,7 @@ type Shelf interface {
 }
 
 // A cold is what a block has whose records have left memory. Such a block has
-// no arena: a reader gets a copy of it with an arena of its own.
+// no arena: a reader gets a copy of it that has its records.
 //
 // Invariant: the cold blocks of a log are its oldest ones, and the active block
 // is none.
@@ -44,25 +45,100 @@ type cold struct {
 
 func (c *cold) count() int { return int(c.place.End - c.place.First) }
 
+// A scatter is a block of records that were fetched: they lie here and there in
+// memory that others may have views of too. Its arena has before the headers
+// the place of each record, in the order of the records: which memory, and in
+// the lower half where in it.
+type scatter struct {
+	Block
+	of     *cold
+	memory [][]byte
+	first  [2][]byte // of memory, mostly all
+}
+
+const placeBytes = 8
+
+// IsScattered reports whether [Block.View] is to be asked where the keys and
+// the data of the block's records are.
+func (b *Block) IsScattered() bool { return b.copied != nil }
+
+// View returns the key and the data of record i of a scattered block, which has
+// that header and begins, as [Block.Start] says, at start. They are not copied.
+func (b *Block) View(i, start int, h Header) (key string, data []byte) {
+	p := binary.LittleEndian.Uint64(b.arena[placeBytes*i:])
+	at := int(uint32(p))
+	m := b.copied.memory[p>>32][at : at+h.End()-start]
+	k := h.KeyLen()
+	return unsafe.String(unsafe.SliceData(m[:k]), k), m[k:len(m):len(m)]
+}
+
 // A Filling is a block whose records are being fetched.
 type Filling struct {
 	b    *Block
 	stub *Block // what it is a copy of
 	n    int
-	last int64 // arrival
+	last int64  // arrival
+	in   uint64 // what [Filling.In] said, as in a place
+	own  []byte // what was copied; nil if nothing was
+	mine uint64 // where that is, as in a place
 }
 
-// Add adds the next record, which arrived at ms. It reports false if that
-// cannot be the next one.
-func (f *Filling) Add(key string, data []byte, ms int64) bool {
-	b, size := f.b, len(key)+len(data)
-	if len(key) >= 1<<keyBits || ms < f.last || ms-b.baseMs > maxDeltaMs || b.used+size+headerBytes*(f.n+1) > len(b.arena) {
+// Bytes returns how many bytes the keys and the data of all records have
+// together.
+func (f *Filling) Bytes() int { return f.stub.used }
+
+// Add adds a copy of the next record, which arrived at ms. It reports false if
+// that cannot be the next one.
+func (f *Filling) Add(key, data []byte, ms int64) bool {
+	size := len(key) + len(data)
+	if !f.fits(len(key), size, ms) {
 		return false
 	}
-	b.write(f.n, key, data, ms)
-	f.n++
-	f.last = ms
+	if f.own == nil {
+		f.own = NewArena(f.stub.used - f.b.used + 1)[:0]
+		f.mine = f.add(f.own[:cap(f.own)])
+	}
+	at := len(f.own)
+	f.own = append(append(f.own, key...), data...)
+	f.note(f.mine|uint64(at), len(key), size, ms)
 	return true
+}
+
+// In says what memory [Filling.View] is about from now on. Nobody changes it
+// any more, as long as the block is used or a view of it.
+func (f *Filling) In(memory []byte) { f.in = f.add(memory) }
+
+// View adds the next record, whose key and data of size bytes lie at a place in
+// that memory, as Add does but without a copy.
+func (f *Filling) View(at, keyLen, size int, ms int64) bool {
+	if !f.fits(keyLen, size, ms) {
+		return false
+	}
+	f.note(f.in|uint64(at), keyLen, size, ms)
+	return true
+}
+
+// add adds memory, and returns its place but for where in it.
+func (f *Filling) add(memory []byte) uint64 {
+	s := f.b.copied
+	s.memory = append(s.memory, memory)
+	return uint64(len(s.memory)-1) << 32
+}
+
+// fits reports whether a record can be the next one.
+func (f *Filling) fits(keyLen, size int, ms int64) bool {
+	return keyLen < 1<<keyBits && ms >= f.last && ms-f.b.baseMs <= maxDeltaMs && f.n < f.stub.cold.count() && size <= f.stub.used-f.b.used
+}
+
+// note takes note of the next record, which lies at a place.
+func (f *Filling) note(place uint64, keyLen, size int, ms int64) {
+	b := f.b
+	binary.LittleEndian.PutUint64(b.arena[placeBytes*f.n:], place)
+	b.used += size
+	f.n++
+	h := newHeader(keyLen, b.used, ms-b.baseMs)
+	binary.LittleEndian.PutUint64(b.arena[len(b.arena)-headerBytes*f.n:], uint64(h))
+	f.last = ms
 }
 
 // IsDone reports whether all records were added that should be there.
@@ -79,11 +155,13 @@ func (b *Block) fetch() (*Block, error) {
 	if full := c.loaded.Value(); full != nil {
 		return full, nil
 	}
-	size := b.used + headerBytes*c.count()
-	full := &Block{
-		arena: NewArena(size + 1), asked: size, // it is one byte less
-		base: b.base, from: b.from, baseMs: b.baseMs, records: b.records, bytes: b.bytes, copied: c,
-	}
+	n := c.count()
+	s := &scatter{Block: Block{
+		arena: NewArena((placeBytes+headerBytes)*n + 1), // it is one byte less
+		base:  b.base, from: b.from, baseMs: b.baseMs, records: b.records, bytes: b.bytes,
+	}, of: c}
+	full := &s.Block
+	full.copied, s.memory = s, s.first[:0]
 	f := Filling{b: full, stub: b, last: b.baseMs}
 	if err := c.shelf.Fetch(c.place, &f); err != nil {
 		return nil, err
@@ -100,10 +178,14 @@ func (l *Log) OnDiskAt(c Cursor) (p Place, ok bool) {
 	if limit := l.settle(&c); c.Next >= limit {
 		return Place{}, false
 	}
-	if on := cmp.Or(c.block.cold, c.block.copied); on != nil {
-		return on.place, true
+	switch b := c.block; {
+	case b.cold != nil:
+		return b.cold.place, true
+	case b.copied != nil:
+		return b.copied.of.place, true
+	default:
+		return Place{}, false
 	}
-	return Place{}, false
 }
 
 // A failure is why records that have left memory cannot be read.
@@ -148,21 +230,27 @@ func (l *Log) isPast(c *Cursor, ms int64) bool {
 	return ok && at <= ms
 }
 
-// Evictable returns the indexes of the oldest block that is in memory, and the
-// arrival of its first record, if the block may leave memory once its records
-// are on disk. The newest ones stay. The caller holds the writers' lock, as for
-// Evict.
-func (l *Log) Evictable() (from, to uint64, ms int64, ok bool) {
+// An Evictable is a block that may leave memory.
+type Evictable struct {
+	From, To uint64 // the indexes of its records, the second behind the last
+	Ms       int64  // arrival of the first
+	Bytes    int64  // of keys and data
+}
+
+// Evictable returns the oldest block that is in memory, if it may leave that
+// once its records are on disk. The newest ones stay. The caller holds the
+// writers' lock, as for Evict.
+func (l *Log) Evictable() (e Evictable, ok bool) {
 	if l.ring.n < l.cold+2 {
-		return 0, 0, 0, false
+		return e, false
 	}
 	b, next := l.ring.at(l.cold), l.ring.at(l.cold+1)
 	// While nothing of the next block is published all of that may be retracted,
 	// and this one be written to again.
 	if b.hollow || next.base >= l.end.Load() {
-		return 0, 0, 0, false
+		return e, false
 	}
-	return b.base, next.from, b.baseMs, true
+	return Evictable{From: b.base, To: next.from, Ms: b.baseMs, Bytes: int64(b.used)}, true
 }
 
 // Evict gives up the memory of the block that [Log.Evictable] says, whose

@@ -43,9 +43,20 @@ func (b *SavedBlock) Fetch() error {
 	}
 	full, err := b.cold.fetch()
 	if err == nil {
-		b.Data, b.Headers = full.arena[:b.Used], full.arena[b.Used:]
+		b.Data, b.Headers = full.gather(), full.arena[len(full.arena)-headerBytes*int(b.Count):]
 	}
 	return err
+}
+
+// gather returns the keys and the data of a scattered block, one record after
+// the other.
+func (b *Block) gather() []byte {
+	all := make([]byte, 0, b.used)
+	for i := range b.copied.of.count() {
+		key, data := b.View(i, len(all), b.Header(i))
+		all = append(append(all, key...), data...)
+	}
+	return all
 }
 
 // State returns the log as far as it is published. The caller holds the
