@@ -199,7 +199,7 @@ func TestValidate_queues(t *testing.T) {
 		"queues[0].max_receives: 1001 is outside 0 to 1000":             {{MaxReceives: 1001}},
 		"queues[1].name: \"a\" is the name of queues[0] too":            {{Name: "a"}, {Name: "a"}},
 		"queues: 10001 workers are too many; at most 10000 are allowed": {{Workers: 10000}, {}},
-		"queues[0].visibility: 12h0m1s is outside 0s to 12h":        {{Visibility: workload.Duration(12*time.Hour + time.Second)}},
+		"queues[0].visibility: 12h0m1s is outside 0s to 12h":            {{Visibility: workload.Duration(12*time.Hour + time.Second)}},
 	} {
 		w := base
 		w.Queues = queues
