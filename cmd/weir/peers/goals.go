@@ -24,6 +24,7 @@ var allGoals = []goal{
 	{Number: "10", Text: "JetStream, read ÷ GetRecords", Must: 100, Moonshot: 600, peer: nameJetStream, measure: readNs},
 	{Number: "G4", Text: "kfake, processed by a group of franz-go ÷ by a Group", Must: 10, Moonshot: 30, peer: nameKfake, measure: processedNs},
 	{Number: "G4", Text: "JetStream, processed with acknowledgements ÷ by a Group", Must: 10, Moonshot: 30, peer: nameJetStream, measure: processedNs},
+	{Number: "W2", Text: "watermill's gochannel, counted by key in a loop written by hand ÷ by package window", Must: 5, Moonshot: 20, peer: nameGochan, measure: countedNs},
 	{Number: "D5", Text: "best on disk, 64 producers ÷ PutRecord, synced", Must: 1, Moonshot: 1.5, measure: durableNs},
 	{Number: "Q1", Text: "JetStream, work queue pulled by 10 and acknowledged ÷ a Queue", Must: 20, Moonshot: 60, peer: nameJetStream, measure: queuedNs},
 }

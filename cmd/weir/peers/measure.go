@@ -55,6 +55,7 @@ func parts(c config) []part {
 		{"wake-up", same, false, measureWake},
 		{"processed by a group", same, false, measureProcessed},
 		{"work queue", same, false, measureQueued},
+		{"counted in windows", same, false, measureCounted},
 		{"memory", same, false, measureMemory},
 	}
 	for _, name := range readyMade {

@@ -94,7 +94,7 @@ const (
 var peers = []peer{
 	{name: nameWeir, module: weirModule, open: func(room) (log, error) { return openWeir(weirShards) },
 		counts:   counts{put: 1_000_000, batch: 1_000_000, wake: 2000},
-		note:     "8 shards, no limits: PutRecord; PutRecords; GetRecords of 10,000 views; a Reader that waits; a consumer.Group with leases in memory.",
+		note:     "8 shards, no limits: PutRecord; PutRecords; GetRecords of 10,000 views; a Reader that waits; a consumer.Group with leases in memory; package window.",
 		openDisk: openWeirDisk, diskNote: "Open, 8 shards, no limits, Sync as it is by itself: PutRecord; PutRecords."},
 	{name: nameWeirOne, module: weirModule, open: func(room) (log, error) { return openWeir(1) },
 		counts: counts{put: 1_000_000, batch: 1_000_000, wake: 2000},
@@ -125,7 +125,7 @@ var peers = []peer{
 	{name: nameGochan, module: "github.com/ThreeDotsLabs/watermill", open: openWatermill,
 		counts: counts{put: 200_000, batch: 100_000, wake: 1000},
 		note: "gochannel, persistent and without a subscriber for puts, which keeps the caller's payload without copying it; " +
-			"read by a subscriber that acknowledges. It starts a goroutine for each message that a subscriber gets; the order is not kept."},
+			"read by a subscriber that acknowledges. It starts a goroutine for each message that a subscriber gets; the order is not kept. It has no windows: they are a loop written by hand."},
 	{name: namePebble, module: "github.com/cockroachdb/pebble/v2", open: openPebble,
 		counts: counts{put: 1_000_000, batch: 1_000_000},
 		note: "A key-value store on its MemFS without write-ahead log and compression: Set, Batch and an iterator, with a number as the key and partition key " +

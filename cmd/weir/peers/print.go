@@ -30,6 +30,7 @@ var columns = []column{
 	{heapBytes, "heap"},
 	{processedNs, "processed"},
 	{queuedNs, "queued"},
+	{countedNs, "counted"},
 	{durableNs, "durable"},
 }
 
