@@ -1,6 +1,7 @@
 package window
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/weirstream/weir"
@@ -134,6 +135,9 @@ func (m *machine[V, A, R]) adopt(e *entry[A]) {
 		default:
 			have.panes = append(have.panes, p)
 		}
+	}
+	if m.plan.kind != counted {
+		slices.SortStableFunc(have.panes, func(p, q *pane[A]) int { return cmp.Compare(p.start, q.start) })
 	}
 }
 

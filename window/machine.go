@@ -1,8 +1,10 @@
 package window
 
 import (
+	"cmp"
 	"math"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -116,7 +118,7 @@ type entry[A any] struct {
 	// that does not follow from it.
 	partition string
 	hash      *weir.HashKey
-	panes     []*pane[A]
+	panes     []*pane[A] // by when they begin; of counted windows one after the other
 }
 
 // A pane is a window of a key.
@@ -348,16 +350,11 @@ func (m *machine[V, A, R]) takeSliding(key string, ms int64, v V) {
 
 // addTo adds a value to a window of a key, which is opened if need be.
 func (m *machine[V, A, R]) addTo(e *entry[A], start, end int64, v V) {
-	var p *pane[A]
-	for i := len(e.panes) - 1; i >= 0; i-- {
-		if e.panes[i].start == start {
-			p = e.panes[i]
-			break
-		}
+	i, there := slices.BinarySearchFunc(e.panes, start, func(p *pane[A], start int64) int { return cmp.Compare(p.start, start) })
+	if !there {
+		m.openPane(e, i, start, end)
 	}
-	if p == nil {
-		p = m.openPane(e, start, end)
-	}
+	p := e.panes[i]
 	m.plan.add(&p.acc, v)
 	m.added(p)
 }
@@ -379,7 +376,7 @@ func (m *machine[V, A, R]) added(p *pane[A]) {
 func (m *machine[V, A, R]) takeCounted(key string, ms int64, v V) {
 	e := m.entry(key, m.entries[key])
 	if len(e.panes) == 0 {
-		p := m.openPane(e, ms, ms+1)
+		p := m.openPane(e, 0, ms, ms+1)
 		p.first, p.index = m.at, m.at.sub<<16|m.index
 	}
 	p := e.panes[0]
@@ -415,11 +412,11 @@ func (m *machine[V, A, R]) entry(key string, e *entry[A]) *entry[A] {
 	return e
 }
 
-// openPane opens a window. One that the watermark has passed already has a
+// openPane opens a window, the one at i of its key. One that the watermark has passed already has a
 // result with each record, as one that was completed.
-func (m *machine[V, A, R]) openPane(e *entry[A], start, end int64) *pane[A] {
+func (m *machine[V, A, R]) openPane(e *entry[A], i int, start, end int64) *pane[A] {
 	p := &pane[A]{entry: e, start: start, end: end, due: end - 1}
-	e.panes = append(e.panes, p)
+	e.panes = slices.Insert(e.panes, i, p)
 	m.open++
 	if m.plan.kind == counted {
 		return p

@@ -23,8 +23,11 @@ const (
 	// unknownTip is how long after its beginning a shard of which nothing was read
 	// counts as one that has nothing to be read.
 	unknownTip = time.Minute
-	minRetry   = 100 * time.Millisecond
-	maxRetry   = 30 * time.Second
+	// minMany is how many windows are opened before they are kept sooner than it is
+	// time for it, to know whether there is room for them.
+	minMany  = 10_000
+	minRetry = 100 * time.Millisecond
+	maxRetry = 30 * time.Second
 )
 
 // A runner works on a shard for as long as the worker has it. It has the
@@ -54,6 +57,7 @@ type runner[V, A, R any] struct {
 	unsaved  bool
 	saved    time.Time
 	size     int
+	tooMany  int       // so many windows are kept before it is time for it
 	failed   int       // attempts to hand over, in a row, that were made by the clock
 	retry    time.Time // when the next one is due
 	snapshot string    // that the lease names, or will
@@ -108,7 +112,7 @@ func (r *runner[V, A, R]) take(b *consumer.Batch) error {
 		return err
 	}
 	r.show(false)
-	if now := time.Now(); b.Last || r.every < 0 || now.Sub(r.saved) >= r.every {
+	if now := time.Now(); b.Last || r.every < 0 || now.Sub(r.saved) >= r.every || r.machine.open >= r.tooMany {
 		return r.save(now)
 	}
 	return nil
@@ -198,6 +202,7 @@ func (r *runner[V, A, R]) save(now time.Time) error {
 	}
 	r.windower.counts.checkpoints.Add(1)
 	r.saved, r.unsaved, r.size = now, false, len(state)
+	r.tooMany = 2 * max(minMany, r.machine.open)
 	return nil
 }
 
@@ -445,7 +450,7 @@ func (r *runner[V, A, R]) log(what string, err error) {
 // left. It waits for the store and the stream until the shard is given up.
 func (r *runner[V, A, R]) resume() (err error) {
 	r.began = time.Now()
-	r.saved, r.heard = r.began, r.began
+	r.saved, r.heard, r.tooMany = r.began, r.began, 2*minMany
 	for pause := minRetry; ; pause = min(2*pause, maxRetry) {
 		if err = r.tryResume(); err == nil {
 			r.show(false)

@@ -15,14 +15,10 @@ func (m *machine[V, A, R]) takeSession(key string, ms int64, v V) {
 	}
 	e := m.entries[key]
 	start, end, first := ms, ms+gap, (*pane[A])(nil)
-	if e != nil {
-		for _, p := range e.panes {
-			// Each that overlaps or touches it; of each other they do neither.
-			if p.start <= ms+gap && p.end >= ms {
-				start, end = min(start, p.start), max(end, p.end)
-				if first == nil || p.start < first.start {
-					first = p
-				}
+	if e != nil { // each that overlaps or touches it; of each other they do neither
+		for i := len(e.panes) - 1; i >= 0 && e.panes[i].end >= ms; i-- {
+			if p := e.panes[i]; p.start <= ms+gap {
+				start, end, first = min(start, p.start), max(end, p.end), p
 			}
 		}
 	}

@@ -409,3 +409,20 @@ func TestWindower_goesOnElsewhere(t *testing.T) {
 		require.Empty(t, ended.Metrics().Shards)
 	})
 }
+
+// Windows of very many keys are found to have no room long before a checkpoint
+// is due.
+func TestWindower_memoryIsBoundedBetweenCheckpoints(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStream(t, "s", 1)
+		for i := range 200_000 {
+			put(t, s, fmt.Sprintf("%x", i*7919))
+		}
+		c := counting{Windows: minute(), Handler: new(page).handle, Group: groupOf(s, new(lease.Memory))}
+		c.Group.CheckpointEvery = time.Hour
+		w, end := running(t, c)
+		time.Sleep(time.Second)
+		require.ErrorIs(t, end(), window.ErrState)
+		require.Less(t, w.Metrics().Records, int64(190_000))
+	})
+}
