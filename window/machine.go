@@ -85,6 +85,7 @@ type machine[V, A, R any] struct {
 	record *weir.Record
 	events []Event[V]
 
+	others    []string   // new keys that are not their records' partition keys, some of them
 	changed   []*pane[A] // since their last early result, where the clock asks for it
 	nextEarly time.Time
 
@@ -92,6 +93,9 @@ type machine[V, A, R any] struct {
 	rejected []Rejected[V]
 	counts   tally
 }
+
+// maxOthers is how many keys are looked at for being in another shard, too.
+const maxOthers = 64
 
 // A place is a record, or a part of one.
 type place struct {
@@ -403,6 +407,9 @@ func (m *machine[V, A, R]) entry(key string, e *entry[A]) *entry[A] {
 	}
 	if e.partition = e.key; m.record.PartitionKey != e.key {
 		e.partition = strings.Clone(m.record.PartitionKey)
+		if len(m.others) < maxOthers {
+			m.others = append(m.others, e.key)
+		}
 	}
 	if m.plan.hashKey != nil {
 		h := m.plan.hashKey(m.record)

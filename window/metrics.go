@@ -17,6 +17,10 @@ type Metrics struct {
 	// Gaps are events that fell between sliding windows. Late ones came too late,
 	// and Rejected are records and events that could not be used.
 	Gaps, Late, Rejected int64
+	// Scattered is how often a window was opened of a key that has windows in
+	// another shard of the worker: it does not follow from the partition key, and
+	// each shard has its own windows of it. Of many keys some are looked at.
+	Scattered int64
 	// Results that were made, by kind.
 	Final, Early, Updates, Gone int64
 	// Failures is how often Handler or Aside failed.
@@ -46,6 +50,7 @@ type ShardMetrics struct {
 type counters struct {
 	records, events, gaps, late, rejected atomic.Int64
 	results                               [Gone + 1]atomic.Int64
+	scattered                             atomic.Int64
 	failures, checkpoints, snapshots      atomic.Int64
 }
 
@@ -67,7 +72,7 @@ func (w *Windower[V, A, R]) Metrics() Metrics {
 	c := &w.counts
 	m := Metrics{
 		Records: c.records.Load(), Events: c.events.Load(), Gaps: c.gaps.Load(), Late: c.late.Load(), Rejected: c.rejected.Load(),
-		Final: c.results[Final].Load(), Early: c.results[Early].Load(), Updates: c.results[Late].Load(), Gone: c.results[Gone].Load(),
+		Scattered: c.scattered.Load(), Final: c.results[Final].Load(), Early: c.results[Early].Load(), Updates: c.results[Late].Load(), Gone: c.results[Gone].Load(),
 		Failures: c.failures.Load(), Checkpoints: c.checkpoints.Load(), Snapshots: c.snapshots.Load(), Group: w.group.Metrics(),
 	}
 	w.mu.Lock()

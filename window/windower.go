@@ -33,7 +33,9 @@ type Windower[V, A, R any] struct {
 	mu      sync.Mutex // guards what follows
 	handler Handler[R] // of the run
 	runners map[shardName]*runner[V, A, R]
-	stop    context.CancelFunc // of the run
+	homes   map[string]shardName // of some keys that are not partition keys
+	told    bool                 // that one of them is in two shards
+	stop    context.CancelFunc   // of the run
 	errs    []error
 }
 
@@ -48,7 +50,7 @@ type shardName struct {
 func New[V, A, R any](c Config[V, A, R]) (*Windower[V, A, R], error) {
 	var errs problems
 	c.check(&errs)
-	w := &Windower[V, A, R]{config: c.withDefaults(), room: MaxStateBytes, marks: newWatermarks(), runners: make(map[shardName]*runner[V, A, R])}
+	w := &Windower[V, A, R]{config: c.withDefaults(), room: MaxStateBytes, marks: newWatermarks(), runners: make(map[shardName]*runner[V, A, R]), homes: make(map[string]shardName)}
 	var err error
 	if len(errs) == 0 {
 		if w.plan, err = newPlan(w.config); err != nil {
@@ -147,6 +149,26 @@ func (w *Windower[V, A, R]) gone(r *runner[V, A, R]) {
 		delete(w.runners, r.name)
 		w.marks.remove(r.name)
 	}
+}
+
+// maxHomes is of how many keys it is known in which shard they were seen.
+const maxHomes = 1024
+
+// meet notes that a key was seen in a shard. found says that it is in another
+// shard of the worker as well, and first that this is so for the first time of
+// any key.
+func (w *Windower[V, A, R]) meet(key string, s shardName) (other shardName, found, first bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	home, known := w.homes[key]
+	if known && home != s && home.stream == s.stream && w.runners[home] != nil {
+		first, w.told = !w.told, true
+		return home, true, first
+	}
+	if known || len(w.homes) < maxHomes {
+		w.homes[key] = s
+	}
+	return home, false, false
 }
 
 // handle takes the records of a shard.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -424,5 +425,29 @@ func TestWindower_memoryIsBoundedBetweenCheckpoints(t *testing.T) {
 		time.Sleep(time.Second)
 		require.ErrorIs(t, end(), window.ErrState)
 		require.Less(t, w.Metrics().Records, int64(190_000))
+	})
+}
+
+// A key that does not follow from the partition key is told where it is seen in
+// two shards. One shard may have any keys, and children those of their parents.
+func TestWindower_tellsOfAKeyInTwoShards(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for shards, want := range map[int]int64{1: 0, 2: 1} {
+			s := newStream(t, "s", shards)
+			var log strings.Builder
+			c := counting{Windows: minute(), Handler: new(page).handle, Group: groupOf(s, new(lease.Memory))}
+			c.Read = func(r *weir.Record, events []window.Event[*weir.Record]) ([]window.Event[*weir.Record], error) {
+				return append(events, window.Event[*weir.Record]{Key: "all", Value: r}), nil
+			}
+			c.Group.Logger = slog.New(slog.NewTextHandler(&log, nil))
+			w, end := running(t, c)
+			for i := range 20 {
+				put(t, s, fmt.Sprint(i))
+			}
+			time.Sleep(time.Second)
+			assert.Equal(t, want, w.Metrics().Scattered)
+			assert.EqualValues(t, want, strings.Count(log.String(), "a key is in two shards"))
+			require.NoError(t, end())
+		}
 	})
 }
