@@ -10,7 +10,8 @@ import (
 )
 
 // Stream returns a sink that puts records into another stream, with their
-// partition keys. The producer stays the caller's, who closes it when Run has
+// partition keys; one without a key gets its sequence number as one. The
+// producer stays the caller's, who closes it when Run has
 // returned.
 //
 // Of one shard an object is put after the other, and the records of a key keep
@@ -45,8 +46,12 @@ func (s *streamSink) Deliver(ctx context.Context, o *Object) error {
 	}
 	for i := range o.Records {
 		r := &o.Records[i]
+		key := r.PartitionKey
+		if key == "" {
+			key = r.SequenceNumber.String()
+		}
 		left.Add(1)
-		err := s.producer.PutAsync(ctx, weir.Entry{PartitionKey: r.PartitionKey, Data: r.Data}, func(out producer.Outcome) {
+		err := s.producer.PutAsync(ctx, weir.Entry{PartitionKey: key, Data: r.Data}, func(out producer.Outcome) {
 			if out.Err != nil {
 				note(i, out.Err)
 			}

@@ -38,6 +38,25 @@ func (f *Flags) Add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.region, "region", "", "`REGION` of the service; else the one that is configured")
 }
 
+// AddTarget adds the flags of a second stream, that records go to.
+func (f *Flags) AddTarget(flags *pflag.FlagSet) {
+	flags.StringVar(&f.endpoint, "to-endpoint", "", "`URL` of weir serve or of whatever speaks the protocol, for the target; else the service itself")
+	flags.StringVar(&f.region, "to-region", "", "`REGION` of the service, for the target; else the one that is configured")
+}
+
+// Create opens the stream in a directory, which begins with so many shards if
+// there is none.
+func (f *Flags) Create(dir string, shards int) (Stream, error) {
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		return f.openDir(dir)
+	}
+	s, err := weir.Open(dir, weir.Config{Limits: weir.Unlimited(), Shards: shards})
+	if err != nil {
+		return Stream{}, err
+	}
+	return Stream{client.Embedded(s), s}, nil
+}
+
 // IsDir reports whether an argument names a directory, and no stream: it has a
 // separator, or is . or .., which no name of a stream has or is.
 func IsDir(name string) bool {

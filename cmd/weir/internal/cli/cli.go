@@ -36,8 +36,8 @@ var errInterrupted = errors.New("interrupted")
 // Run runs the command line args, without the program's name, in an
 // environment, as [os.Getenv] tells it, and returns the exit status: 0, 1 after
 // an error, which it prints to stderr, or 130 when ctx ended before a command
-// was done. weir serve, weir consume and weir trigger end so, and then the status is 0. weir
-// check and weir repair have 1 for damage, and 2 for other errors.
+// was done. weir serve, weir consume, weir trigger, weir deliver and weir mirror end so, and
+// then the status is 0. weir check and weir repair have 1 for damage, and 2 for other errors.
 func Run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root := newRoot(getenv)
 	root.SetArgs(args)
@@ -87,8 +87,8 @@ Streams inside one process: shards, partition keys, sequence numbers, quotas.`,
 		SilenceUsage:  true,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage.Error{Err: err} })
-	root.AddCommand(newDemo(), newServe(getenv), newPut(getenv), newTail(getenv), newConsume(getenv), newTrigger(getenv), newGroup(),
-		newConsole(), newBench(getenv), newSimulate(), newCost(), newWorkloads(), newCheck(), newRepair())
+	root.AddCommand(newDemo(), newServe(getenv), newPut(getenv), newTail(getenv), newConsume(getenv), newTrigger(getenv), newDeliver(getenv), newMirror(getenv),
+		newGroup(), newConsole(), newBench(getenv), newSimulate(), newCost(), newWorkloads(), newCheck(), newRepair())
 	return root
 }
 

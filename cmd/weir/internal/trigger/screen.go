@@ -81,6 +81,13 @@ const (
 // Watch shows what metrics say until ctx ends. Title is the first line on a
 // terminal, and begins each line elsewhere.
 func (s *Screen) Watch(ctx context.Context, title string, metrics func() eventsource.Metrics) {
+	s.Follow(ctx, title, func() string { return Line(metrics()) },
+		func(since time.Duration) []string { return Lines(title, since, metrics()) })
+}
+
+// Follow shows lines until ctx ends: many on a terminal, since when that is going
+// on, and elsewhere one behind the title, when it is another one.
+func (s *Screen) Follow(ctx context.Context, title string, line func() string, lines func(since time.Duration) []string) {
 	every := writeEvery
 	if s.live != nil {
 		every = drawEvery
@@ -97,12 +104,11 @@ func (s *Screen) Watch(ctx context.Context, title string, metrics func() eventso
 			return
 		case <-ticker.C:
 		}
-		m := metrics()
 		if s.live != nil {
-			s.show(Lines(title, time.Since(began), m))
+			s.show(lines(time.Since(began)))
 			continue
 		}
-		if line := Line(m); line != last {
+		if line := line(); line != last {
 			fmt.Fprintf(s, "%s: %s\n", title, line)
 			last = line
 		}

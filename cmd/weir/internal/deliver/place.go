@@ -1,0 +1,89 @@
+// Package deliver makes of a command line's words what package delivery is
+// given: sinks, forms and transforms. It shows how a delivery does.
+package deliver
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/weirstream/weir/cmd/weir/internal/trigger"
+	"github.com/weirstream/weir/delivery"
+)
+
+// HTTP is what is set of deliveries to URLs.
+type HTTP struct {
+	AccessKey  string
+	Attributes map[string]string
+	Gzip       bool
+	RetryFor   time.Duration
+}
+
+// IsURL reports whether a place is an HTTP endpoint.
+func IsURL(place string) bool {
+	return strings.HasPrefix(place, "http://") || strings.HasPrefix(place, "https://")
+}
+
+// Sink returns the sink of a place: a directory, or the URL of an endpoint.
+func Sink(place string, h HTTP) (delivery.Sink, error) {
+	if IsURL(place) {
+		retry := h.RetryFor
+		if retry == 0 {
+			retry = -1 // for the library it is the usual time
+		}
+		return delivery.NewHTTP(delivery.HTTPConfig{
+			URL: place, AccessKey: h.AccessKey, Attributes: h.Attributes, Gzip: h.Gzip, RetryFor: retry, Client: trigger.NewClient(),
+		})
+	}
+	if scheme, _, found := strings.Cut(place, "://"); found {
+		return nil, fmt.Errorf("%q is neither a directory nor a URL of http or https: what %s is, is not known", place, scheme)
+	}
+	return delivery.NewDirectory(place)
+}
+
+// The words for codecs and formats.
+var (
+	Codecs  = []string{"none", "gzip", "zip"}
+	Formats = []string{"lines", "concatenated"}
+)
+
+// Codec returns the codec of a word, nil for none.
+func Codec(word string) (delivery.Codec, error) {
+	switch word {
+	case "none":
+		return nil, nil
+	case "gzip":
+		return delivery.Gzip(-1)
+	case "zip":
+		return delivery.Zip(), nil
+	}
+	return nil, fmt.Errorf("%q is none of %s", word, strings.Join(Codecs, ", "))
+}
+
+// Format sets the format of a word.
+func Format(c *delivery.Config, word string) error {
+	switch word {
+	case "lines":
+		c.Delimiter = "\n"
+	case "concatenated":
+	default:
+		return fmt.Errorf("%q is none of %s", word, strings.Join(Formats, ", "))
+	}
+	return nil
+}
+
+// Paths returns the partitioner of flags, each NAME=PATH.
+func Paths(flags []string) (delivery.Partitioner, error) {
+	if len(flags) == 0 {
+		return nil, nil
+	}
+	paths := make(map[string]string, len(flags))
+	for _, f := range flags {
+		name, path, found := strings.Cut(f, "=")
+		if !found || name == "" {
+			return nil, fmt.Errorf("%q is no NAME=PATH, such as customer=$.customer.id", f)
+		}
+		paths[name] = path
+	}
+	return delivery.JSONPaths(paths)
+}
