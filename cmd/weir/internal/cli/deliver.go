@@ -57,7 +57,7 @@ type deliverFlags struct {
 
 // accessKey is the variable that an endpoint's access key stands in: a command
 // line can be seen by others.
-const accessKey = "WEIR_ACCESS_KEY"
+const accessKey = "WEIR_DELIVERY_ACCESS_KEY"
 
 const deliverLong = `Deliver flushes a stream somewhere, as a delivery stream of the service does: it collects
 the records of each shard, and delivers them as objects, by size, count and time. STREAM

@@ -82,7 +82,7 @@ func TestDeliver_toAnEndpoint(t *testing.T) {
 	dir, _ := storedStream(t)
 	k := newTaker(t, "secret")
 	args := []string{dir, "--to", k.url, "--store", t.TempDir(), "--interval", "0s", "--count", "7", "--compress", "gzip"}
-	env := map[string]string{"WEIR_ACCESS_KEY": "secret"}
+	env := map[string]string{"WEIR_DELIVERY_ACCESS_KEY": "secret"}
 	status, errs := k.deliver(t, env, 20, args...)
 	require.Zero(t, status, errs)
 	assert.Equal(t, all20(), k.texts)
