@@ -1,6 +1,9 @@
 package delivery
 
-import "unsafe"
+import (
+	"sync"
+	"unsafe"
+)
 
 // A kind is where an object goes.
 type kind byte
@@ -42,6 +45,8 @@ type buffer struct {
 	bytes   int // of data
 	memory  int
 	arena   []byte
+	arenas  [][]byte // the large ones, to be given back
+	spare   *spare   // nil if nothing is
 
 	serial uint64 // unlike those of all other buffers
 	order  uint64 // of the record of which its first item is
@@ -78,7 +83,51 @@ func (b *buffer) room(n int) {
 	if n <= cap(b.arena)-len(b.arena) {
 		return
 	}
-	b.arena = make([]byte, 0, max(n, min(largestArena, max(smallestArena, 2*cap(b.arena)))))
+	size := max(n, min(largestArena, max(smallestArena, 2*cap(b.arena))))
+	if size != largestArena || b.spare == nil {
+		b.arena = make([]byte, 0, size)
+		return
+	}
+	b.arena = b.spare.arena()
+	b.arenas = append(b.arenas, b.arena)
+}
+
+// giveBack lets what the buffer holds be used by others. Nobody may have its
+// records any more.
+func (b *buffer) giveBack() {
+	if b.spare == nil {
+		return
+	}
+	for _, a := range b.arenas {
+		b.spare.arenas.Put((*[largestArena]byte)(a[:largestArena]))
+	}
+	clear(b.records)
+	records := b.records[:0]
+	b.spare.records.Put(&records)
+	b.records, b.arenas = nil, nil
+}
+
+// A spare has what settled buffers have given back. The zero value is empty.
+type spare struct {
+	arenas  sync.Pool // of *[largestArena]byte
+	records sync.Pool // of *[]Record, whose records are zero
+}
+
+func (s *spare) arena() []byte {
+	if a, ok := s.arenas.Get().(*[largestArena]byte); ok {
+		return a[:0]
+	}
+	return make([]byte, 0, largestArena)
+}
+
+// few returns room for some records.
+func (s *spare) few(n int) []Record {
+	if s != nil {
+		if r, ok := s.records.Get().(*[]Record); ok && (cap(*r) >= n || n == 0) && cap(*r) <= 2*max(n, 1024) {
+			return *r
+		}
+	}
+	return make([]Record, 0, n)
 }
 
 func (b *buffer) keep(text string) []byte {

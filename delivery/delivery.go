@@ -25,6 +25,7 @@ type Delivery struct {
 	memory  memory
 	slots   chan struct{} // of as many places as objects may be delivered at a time
 	bodies  sync.Pool     // of *bytes.Buffer
+	spare   spare
 	counts  counters
 	running atomic.Bool
 

@@ -16,6 +16,7 @@ type rules struct {
 	entries int
 	// delimiter is appended to what goes to the sink.
 	delimiter string
+	spare     *spare // what buffers are made of; nil is anew
 }
 
 // A machine decides about the records of one shard: which object each belongs
@@ -160,9 +161,9 @@ func (m *machine) recall(s slot, at place) *entry {
 
 func (m *machine) opened(now time.Time, it *item, until place) *buffer {
 	m.serial++
-	b := &buffer{slot: it.slot, values: it.values, serial: m.serial, order: m.order, before: m.prior, until: until}
+	b := &buffer{slot: it.slot, values: it.values, serial: m.serial, order: m.order, before: m.prior, until: until, spare: m.spare}
 	if len(m.open) < fewBuffers {
-		b.records = make([]Record, 0, m.usual) // as many as the last one had
+		b.records = m.spare.few(m.usual) // as many as the last one had
 	}
 	m.open[it.slot] = b
 	if len(m.oldest) > 2*len(m.open)+64 {

@@ -47,7 +47,7 @@ func newRunner(d *Delivery, ctx context.Context, p *consumer.Progress, plan []*e
 		count = int(^uint(0) >> 1)
 	}
 	r := &runner{d: d, ctx: ctx, progress: p, timer: time.NewTimer(MaxInterval), wake: make(chan struct{}, 1)}
-	r.m = newMachine(rules{size: c.Size, count: count, interval: c.Interval, partitions: c.Partitions, entries: planEntries + c.Partitions, delimiter: c.Delimiter}, plan)
+	r.m = newMachine(rules{size: c.Size, count: count, interval: c.Interval, partitions: c.Partitions, entries: planEntries + c.Partitions, delimiter: c.Delimiter, spare: &d.spare}, plan)
 	r.taking, r.halted = context.WithCancelCause(ctx)
 	return r
 }
@@ -224,6 +224,10 @@ func (r *runner) settle(c *cut) {
 	r.mu.Lock()
 	r.d.memory.change(-c.memory)
 	r.m.settle(c)
+	// Who takes records one by one may have left some with somebody.
+	if !takesRecords(r.d.config.Sink) {
+		c.giveBack()
+	}
 	r.version++
 	r.wakeLocked()
 	r.mu.Unlock()

@@ -27,8 +27,8 @@ func deliveryGoals() []goal {
 }
 
 const (
-	clicks     = 60_000
-	objectSize = 2 << 20
+	clicks     = 200_000
+	objectSize = delivery.DefaultSize
 )
 
 // clickStream returns a stream with clicks as JSON, some 200 bytes each.
