@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/aggregate"
 	"github.com/weirstream/weir/delivery"
 	"github.com/weirstream/weir/lease"
 )
@@ -189,14 +190,28 @@ func (w *world) put() {
 	most := 1 + w.random.IntN(30)
 	w.mu.Unlock()
 	for range most {
-		parts := []string{fmt.Sprintf("%d.0", w.n)}
-		for p := 1; p <= w.n%3; p++ {
-			parts = append(parts, fmt.Sprintf("%d.%d", w.n, p))
+		entry := weir.Entry{PartitionKey: fmt.Sprint("k", w.n%17), Data: w.next()}
+		if w.n%5 == 0 { // an aggregate, of a few
+			var b aggregate.Builder
+			require.NoError(w.t, b.Add(entry))
+			for range w.n % 4 {
+				require.NoError(w.t, b.Add(weir.Entry{PartitionKey: entry.PartitionKey, Data: w.next()}))
+			}
+			entry.Data = b.Entry(nil).Data // under the key that all of it has
 		}
-		_, err := w.stream.PutRecord(w.t.Context(), fmt.Sprint("k", w.n%17), []byte(strings.Join(parts, " ")))
+		_, err := w.stream.PutRecord(w.t.Context(), entry.PartitionKey, entry.Data)
 		require.NoError(w.t, err)
-		w.n++
 	}
+}
+
+// next returns the next record's data, of one to three parts.
+func (w *world) next() []byte {
+	parts := []string{fmt.Sprintf("%d.0", w.n)}
+	for p := 1; p <= w.n%3; p++ {
+		parts = append(parts, fmt.Sprintf("%d.%d", w.n, p))
+	}
+	w.n++
+	return []byte(strings.Join(parts, " "))
 }
 
 // Workers are killed at their writes and deliveries, answers are lost, and

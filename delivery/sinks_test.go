@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -19,7 +20,9 @@ import (
 
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/client"
+	"github.com/weirstream/weir/consumer"
 	"github.com/weirstream/weir/delivery"
+	"github.com/weirstream/weir/lease"
 	"github.com/weirstream/weir/producer"
 )
 
@@ -214,5 +217,42 @@ func TestDelivery_sinksThatPanic(t *testing.T) {
 		require.NoError(t, r.end())
 		assert.Equal(t, []string{"a 1\n"}, to.bodies(""))
 		assert.Equal(t, int64(2), r.Metrics().Delivered.Failures)
+	})
+}
+
+func TestDelivery_aSinkThatEndsItsGoroutineEndsRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, store := newStream(t, 1), newStore()
+		put(t, s, "a 1")
+		c := config(s, store, delivery.SinkFunc(func(context.Context, *delivery.Object) error {
+			runtime.Goexit()
+			return nil
+		}))
+		c.Interval = -1
+		r := run(t, c)
+		<-r.done
+		require.ErrorContains(t, r.err, "a sink has ended its goroutine")
+		at, _ := checkpoint(t, store)
+		assert.Equal(t, lease.TrimHorizon, at, "it comes again")
+	})
+}
+
+// A sink that does not return though its context has ended is named.
+func TestDelivery_aSinkThatDoesNotReturn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, forever := newStream(t, 1), make(chan struct{})
+		put(t, s, "a 1")
+		c := config(s, newStore(), delivery.SinkFunc(func(context.Context, *delivery.Object) error {
+			<-forever
+			return nil
+		}))
+		c.Interval = -1
+		r := run(t, c)
+		pass(time.Second)
+		var stuck *consumer.StuckError
+		require.ErrorAs(t, r.end(), &stuck)
+		assert.Contains(t, stuck.Shards, "orders shardId-000000000000")
+		close(forever)
+		synctest.Wait()
 	})
 }
