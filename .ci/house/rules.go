@@ -39,6 +39,7 @@ var house = rules{
 		"delivery/codec":   "its errors are those of all arguments",
 		"delivery/jq":      "what it asks are records of package delivery",
 		"delivery/parquet": "what it converts are records of package delivery",
+		"delivery/readers": "what it writes are records of package delivery",
 	},
 	leaves: []string{"metrics", "eventpattern"},
 	families: map[string]string{
