@@ -116,7 +116,7 @@ func TestView_saysWhatBecameOfAChange(t *testing.T) {
 func TestView_anyOrder(t *testing.T) {
 	t.Log("seed", *seed)
 	random := rand.New(rand.NewPCG(*seed, 0))
-	for range 200 {
+	for range 50 {
 		table := map[string]dynamochange.Item{}
 		var changes []dynamochange.Record
 		at := begin
