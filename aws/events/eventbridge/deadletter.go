@@ -13,7 +13,8 @@ type DeadLetter struct {
 	Event              []byte // as it came
 	RuleARN, TargetARN string
 	// ErrorCode is THROTTLING, INVALID_PARAMETER, INVALID_JSON, TIMEOUT, NO_RESOURCE,
-	// INTERNAL_ERROR or ERROR_FROM_TARGET; ErrorMessage the error's text.
+	// NO_PERMISSIONS, INTERNAL_ERROR or ERROR_FROM_TARGET; ErrorMessage the error's
+	// text.
 	ErrorCode, ErrorMessage string
 	// ExhaustedRetryCondition is MaximumRetryAttempts or MaximumEventAgeInSeconds, or
 	// empty if trying again could not help.
@@ -37,11 +38,21 @@ func (d DeadLetter) Attributes() map[string]string {
 // What trying again does not help.
 const (
 	invalidParameter = "INVALID_PARAMETER"
+	noPermissions    = "NO_PERMISSIONS"
 	noResource       = "NO_RESOURCE"
 )
 
 // code returns what dead letters call an error of a stream.
 func code(err error) string {
+	var service interface{ ErrorCode() string } // as the SDK's errors are
+	if errors.As(err, &service) {
+		switch service.ErrorCode() {
+		case "ResourceNotFoundException":
+			return noResource
+		case "AccessDeniedException":
+			return noPermissions
+		}
+	}
 	switch {
 	case errors.Is(err, weir.ErrThroughputExceeded), errors.Is(err, weir.ErrLimitExceeded), errors.Is(err, weir.ErrMemoryFull):
 		return "THROTTLING"

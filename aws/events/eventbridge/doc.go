@@ -28,7 +28,8 @@
 //
 // A put that fails is made again, with waits that double, until the event is older
 // than MaximumEventAge or was tried MaximumRetryAttempts times more. What cannot
-// succeed, such as a key that is too long, is not tried again. Then the event goes to
+// succeed, such as a key that is too long or a stream that is not there, is not tried
+// again. Then the event goes to
 // DeadLetter with the attributes that EventBridge gives, or, where there is none, is
 // dropped and counted. Send returns when everything was delivered or given up; an
 // event may be put twice where an answer was lost, and events that had to be put again

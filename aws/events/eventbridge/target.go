@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -142,7 +143,7 @@ func (t *target) deliver(ctx context.Context, events []taken) error {
 			letter := DeadLetter{Event: d.text, ErrorCode: code(d.err), ErrorMessage: d.err.Error(), RetryAttempts: attempt}
 			switch {
 			case ctx.Err() != nil:
-			case letter.ErrorCode == invalidParameter, letter.ErrorCode == noResource:
+			case slices.Contains([]string{invalidParameter, noPermissions, noResource}, letter.ErrorCode):
 				errs = append(errs, t.giveUp(ctx, letter))
 				continue
 			case attempt >= t.MaximumRetryAttempts:
