@@ -30,8 +30,7 @@ func (q *Queue) hold(rec *weir.Record, now clock.Instant) {
 	m, id, index := q.m, q.shard, q.index
 	ms := rec.ArrivalTime.UnixMilli()
 	if q.seen.repeats(rec, &q.config) {
-		m.skip(id, index)
-		m.counted.Duplicates++
+		m.skip(id, index, duplicate)
 		return
 	}
 	level := 0

@@ -138,10 +138,25 @@ func (m *machine) track(id weir.ShardID) *track {
 // has reports whether a record is one that the queue has read before.
 func (m *machine) has(id weir.ShardID, index uint64) bool { return index < m.track(id).next }
 
+// A reason says why a record is not delivered.
+type reason uint8
+
+const (
+	early     reason = iota // it arrived before the queue begins
+	duplicate               // it is like another
+	expired                 // it was read, and then it was too late
+)
+
 // skip counts a record as done that is not to be delivered.
-func (m *machine) skip(id weir.ShardID, index uint64) {
+func (m *machine) skip(id weir.ShardID, index uint64, why reason) {
+	m.log.note(noteSkip, uint64(id), index, uint64(why))
 	m.track(id).next = index + 1
-	m.log.note(noteSkip, uint64(id), index)
+	switch why {
+	case duplicate:
+		m.counted.Duplicates++
+	case expired:
+		m.counted.Expired++
+	}
 }
 
 // add makes an entry of the next record of a shard, in a state that enter is to

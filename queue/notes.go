@@ -17,7 +17,7 @@ const (
 	noteTime     = 't' // now, deadline: of what follows
 	noteNew      = 'n' // shard, index, slot: delivered for the first time
 	noteHeld     = 'h' // shard, index, slot, level, state, deadline: read ahead
-	noteSkip     = 's' // shard, index: read, and not to be delivered
+	noteSkip     = 's' // shard, index, reason: read, and not to be delivered
 	noteDeliver  = 'd' // slot
 	noteDone     = 'a' // slot
 	noteExpired  = 'x' // slot
@@ -122,9 +122,12 @@ func (m *machine) replay(notes []byte, lost *int64) error {
 		case noteHeld:
 			m.replayHeld(r)
 		case noteSkip:
-			id, index := r.shard(), r.index()
+			id, index, why := r.shard(), r.index(), r.number()
+			if r.err == nil && (m.has(id, index) || why > uint64(expired)) {
+				r.err = fmt.Errorf("record %d of %v is passed over for reason %d", index, id, why)
+			}
 			if r.err == nil {
-				m.track(id).next = max(m.track(id).next, index+1)
+				m.skip(id, index, reason(why))
 			}
 		case noteDue:
 			if t := r.instant(); r.err == nil {

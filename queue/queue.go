@@ -442,8 +442,7 @@ func (q *Queue) refreshLocked(now clock.Instant) {
 			break
 		}
 		if i := rec.SequenceNumber.Index(); !q.m.has(q.shard, i) {
-			q.m.skip(q.shard, i)
-			q.m.counted.Expired++
+			q.m.skip(q.shard, i, expired)
 		}
 		q.at++
 	}

@@ -56,6 +56,9 @@ const MaxReceiptLength = 64
 // [MaxReceiptLength] of them. The queue that gave the receipt out reads it
 // again, also after a restart, and no other.
 func (q *Queue) Text(r Receipt) string {
+	if q.isNone() {
+		return ""
+	}
 	var b [receiptBytes + receiptSum]byte
 	b[0] = receiptVersion
 	binary.LittleEndian.PutUint64(b[1:], r.queue)
@@ -79,6 +82,9 @@ func (q *Queue) sum(dst, text []byte) {
 // ParseReceipt reads what Text returned. The error matches [ErrInvalidReceipt]
 // if this queue gave out no such receipt.
 func (q *Queue) ParseReceipt(text string) (Receipt, error) {
+	if q.isNone() {
+		return Receipt{}, errNone()
+	}
 	var b [receiptBytes + receiptSum]byte
 	if len(text) != base64.RawURLEncoding.EncodedLen(len(b)) {
 		return Receipt{}, q.invalidReceipt("a text of another length is none of this queue")

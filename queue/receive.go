@@ -324,7 +324,7 @@ func (q *Queue) peek(now clock.Instant) (*weir.Record, error) {
 		switch {
 		case q.m.has(q.shard, q.index):
 		case q.futureMs > 0 && rec.ArrivalTime.UnixMilli() < q.futureMs:
-			q.m.skip(q.shard, q.index)
+			q.m.skip(q.shard, q.index, early)
 		default:
 			return rec, nil
 		}
