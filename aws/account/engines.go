@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/internal/journal"
@@ -22,6 +23,8 @@ type engines interface {
 	// sweep removes those whose numbers are not known, and returns the greatest
 	// number that there is.
 	sweep(known map[uint64]bool) (last uint64, err error)
+	// sweepQueues removes the queues of a stream whose ids are not known.
+	sweepQueues(number uint64, name string, known map[string]bool)
 	// end removes what is left of an account that has nothing.
 	end() error
 }
@@ -54,15 +57,20 @@ func (d streamDirs) create(number uint64, name string, c weir.Config) (*weir.Str
 
 func (d streamDirs) open(number uint64, name string, c weir.Config) (*weir.Stream, error) {
 	path := d.path(number, name)
-	// What is not there must not be taken for new.
+	if err := checkThere(path); err != nil {
+		return nil, err
+	}
+	return weir.Open(path, c)
+}
+
+// checkThere refuses a directory that is to hold a stream or a queue and
+// does not, or it would be taken for that of a new one.
+func checkThere(path string) error {
 	files, err := filepath.Glob(filepath.Join(globEscape(path), "*.journal"))
 	if err == nil && len(files) == 0 {
 		err = fmt.Errorf("%w: %s is missing or has no journal", weir.ErrDamaged, path)
 	}
-	if err != nil {
-		return nil, err
-	}
-	return weir.Open(path, c)
+	return err
 }
 
 // globEscape has a path stand for itself in a pattern.
@@ -77,14 +85,21 @@ func (d streamDirs) remove(number uint64, name string) error {
 // streamFile are the files of a stream's directory, those of a repair too.
 var streamFile = regexp.MustCompile(`^(\d{16}\.journal.*|LOCK)$`)
 
-// removeStream removes the files of a stream, and the directory if it has no
-// others.
+// queuePrefix is what the directories of queues begin with, in that of their
+// stream.
+const queuePrefix = "queue-"
+
+// removeStream removes the files of a stream and of its queues, and the directory
+// if it has no others.
 func removeStream(path string) error {
 	entries, err := os.ReadDir(path)
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
+		if e.IsDir() && strings.HasPrefix(e.Name(), queuePrefix) {
+			err = errors.Join(err, removeStream(filepath.Join(path, e.Name())))
+		}
 		if streamFile.MatchString(e.Name()) && e.Type().IsRegular() {
 			err = errors.Join(err, os.Remove(filepath.Join(path, e.Name())))
 		}
@@ -109,6 +124,16 @@ func (d streamDirs) sweep(known map[uint64]bool) (last uint64, err error) {
 		}
 	}
 	return last, err
+}
+
+func (d streamDirs) sweepQueues(number uint64, name string, known map[string]bool) {
+	path := d.path(number, name)
+	entries, _ := os.ReadDir(path) // or another time
+	for _, e := range entries {
+		if id, ok := strings.CutPrefix(e.Name(), queuePrefix); ok && e.IsDir() && !known[id] {
+			_ = removeStream(filepath.Join(path, e.Name()))
+		}
+	}
 }
 
 func (d streamDirs) end() error {

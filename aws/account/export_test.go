@@ -72,4 +72,6 @@ func (m *MemoryEngines) sweep(known map[uint64]bool) (last uint64, err error) {
 	return last, nil
 }
 
+func (m *MemoryEngines) sweepQueues(uint64, string, map[string]bool) {}
+
 func (m *MemoryEngines) end() error { return nil }

@@ -101,9 +101,7 @@ func (a *Account) openDisk(dir journal.FS, e engines) (err error) {
 		return err
 	}
 	if err := d.begin(known); err != nil {
-		for _, st := range *a.streams.Load() {
-			_ = st.engine.Close() // nothing was changed
-		}
+		_ = a.closeEngines() // nothing was changed
 		return err
 	}
 	a.deleted.changed = make(map[string]bool)
@@ -121,6 +119,13 @@ func (d *disk) begin(known map[uint64]bool) error {
 	}
 	last, err := d.engines.sweep(known)
 	d.last = max(d.last, last)
+	queues := make(map[string]bool)
+	for _, q := range *d.a.queues.Load() {
+		queues[q.id] = q.engine != nil
+	}
+	for _, st := range *d.a.streams.Load() {
+		d.engines.sweepQueues(st.number, st.name, queues)
+	}
 	return err
 }
 
@@ -139,11 +144,22 @@ func (a *Account) Close() error {
 	}
 	err := a.disk.note()
 	a.disk.closed = true
-	for _, st := range *a.streams.Load() {
-		err = errors.Join(err, st.engine.Close())
-	}
+	err = errors.Join(err, a.closeEngines())
 	if j := a.disk.journal; j != nil {
 		err = errors.Join(err, j.Close())
+	}
+	return err
+}
+
+// closeEngines closes the queues, and the streams that they are over.
+func (a *Account) closeEngines() (err error) {
+	for _, q := range *a.queues.Load() {
+		if q.engine != nil {
+			err = errors.Join(err, q.engine.Close())
+		}
+	}
+	for _, st := range *a.streams.Load() {
+		err = errors.Join(err, st.engine.Close())
 	}
 	return err
 }

@@ -95,6 +95,16 @@ func everything(f *fixture) map[string]any {
 		tags, err := f.ListTagsForResource(f.ctx, &account.ListTagsForResourceInput{ResourceARN: &ch.ChannelARN})
 		note("tags of "+ch.ChannelARN, tags, err)
 	}
+	queues, err := f.ListQueues(f.ctx, &account.ListQueuesInput{})
+	note("queues", queues, err)
+	for _, q := range queues.QueueSummaries {
+		d, err := f.DescribeQueue(f.ctx, &account.DescribeQueueInput{QueueARN: &q.QueueARN})
+		note("queue "+q.QueueName, d, err)
+		tags, err := f.ListTagsForResource(f.ctx, &account.ListTagsForResourceInput{ResourceARN: &q.QueueARN})
+		note("tags of "+q.QueueARN, tags, err)
+		policy, err := f.GetResourcePolicy(f.ctx, &account.GetResourcePolicyInput{ResourceARN: &q.QueueARN})
+		note("policy of "+q.QueueARN, policy, err)
+	}
 	settings, err := f.DescribeAccountSettings(f.ctx, &account.DescribeAccountSettingsInput{})
 	note("settings", settings, err)
 	limits, err := f.DescribeLimits(f.ctx, &account.DescribeLimitsInput{})
@@ -113,6 +123,13 @@ func (f *fixture) channelARN() *string {
 	require.NoError(f, err)
 	require.NotEmpty(f, list.ChannelSummaries)
 	return &list.ChannelSummaries[0].ChannelARN
+}
+
+func (f *fixture) queueARN() *string {
+	list, err := f.ListQueues(f.ctx, &account.ListQueuesInput{})
+	require.NoError(f, err)
+	require.NotEmpty(f, list.QueueSummaries)
+	return &list.QueueSummaries[0].QueueARN
 }
 
 func (f *fixture) consumerARN() *string {
@@ -278,6 +295,28 @@ func steps() []step {
 			_, err := f.RegisterStreamConsumer(f.ctx, &account.RegisterStreamConsumerInput{StreamARN: ptr(arnS), ConsumerName: ptr("c")})
 			return err
 		}},
+		{"CreateQueue", func(f *fixture) error {
+			_, err := f.CreateQueue(f.ctx, &account.CreateQueueInput{
+				QueueName: ptr("q"), StreamConfigurationList: []account.QueueStreamConfiguration{{StreamARN: ptr(arnD)}}, Tags: map[string]string{"a": "b"}})
+			return err
+		}},
+		{"UpdateQueue", func(f *fixture) error {
+			_, err := f.UpdateQueue(f.ctx, &account.UpdateQueueInput{QueueARN: f.queueARN(), QueueAttributes: &account.QueueAttributes{
+				VisibilityTimeoutSeconds: ptr(int32(7)), DeadLetterConfiguration: &account.DeadLetterConfiguration{TargetType: ptr(account.DeadLettersNone)}}})
+			return err
+		}},
+		{"TagResource queue", func(f *fixture) error {
+			_, err := f.TagResource(f.ctx, &account.TagResourceInput{ResourceARN: f.queueARN(), Tags: map[string]string{"c": "d"}})
+			return err
+		}},
+		{"PutResourcePolicy queue", func(f *fixture) error {
+			_, err := f.PutResourcePolicy(f.ctx, &account.PutResourcePolicyInput{ResourceARN: f.queueARN(), Policy: ptr(`{"of":"queue"}`)})
+			return err
+		}},
+		{"DeleteQueue", func(f *fixture) error {
+			_, err := f.DeleteQueue(f.ctx, &account.DeleteQueueInput{QueueARN: f.queueARN()})
+			return err
+		}},
 		{"DeleteStream", func(f *fixture) error {
 			_, err := f.DeleteStream(f.ctx, &account.DeleteStreamInput{StreamName: S(), EnforceConsumerDeletion: ptr(true)})
 			return err
@@ -319,7 +358,7 @@ func everythingOnDisk(t *testing.T, dir string) (names []string) {
 func TestOpen_killedWhileChanging(t *testing.T) {
 	for _, s := range steps() {
 		if !slices.Contains([]string{"SplitShard", "MergeShards", "UpdateShardCount", "StartStreamEncryption", "UpdateStreamMode",
-			"DeleteStream", "CreateStream again", "RegisterStreamConsumer", "DeregisterStreamConsumer", "CreateChannel", "DeleteChannel"}, s.name) {
+			"DeleteStream", "CreateStream again", "RegisterStreamConsumer", "DeregisterStreamConsumer", "CreateChannel", "DeleteChannel", "CreateQueue", "UpdateQueue", "DeleteQueue"}, s.name) {
 			continue
 		}
 		t.Run(s.name, func(t *testing.T) {

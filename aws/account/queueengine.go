@@ -3,6 +3,7 @@ package account
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/weirstream/weir"
@@ -43,10 +44,34 @@ func (q *workQueue) open(c *control) (err error) {
 	return nil
 }
 
-// load makes the engine's queue of one that was saved.
-func (q *workQueue) load(*savedQueue) (err error) {
-	q.engine, err = queue.New(q.st.engine, q.config())
+// load makes the engine's queue of one that was saved. One that is DELETING has
+// none any more.
+func (q *workQueue) load(s *savedQueue) (err error) {
+	if q.status == StatusDeleting {
+		return nil
+	}
+	if len(s.State) > 0 {
+		q.engine, err = queue.Load(q.st.engine, q.config(), s.State)
+	} else {
+		if on := q.st.engine.Snapshot().Storage; on != nil {
+			err = checkThere(filepath.Join(on.Dir, queuePrefix+q.id))
+		}
+		if err == nil {
+			q.engine, err = queue.New(q.st.engine, q.config())
+		}
+	}
+	if err == nil && q.engine.Settings() != q.held.settings() {
+		q.tune()
+	}
 	return err
+}
+
+// state returns what the engine holds of the queue in memory.
+func (q *workQueue) state() ([]byte, error) {
+	if q.engine == nil || q.status == StatusDeleting || q.st.a.disk != nil {
+		return nil, nil
+	}
+	return q.engine.Save()
 }
 
 // tune has the engine do what the attributes say.
@@ -61,6 +86,9 @@ func (q *workQueue) tune() {
 // gets none.
 func (q *workQueue) shut() {
 	q.serving.Store(false)
+	if q.engine == nil {
+		return
+	}
 	_ = q.engine.Delete(context.Background()) // what is left is removed at the next start
 }
 

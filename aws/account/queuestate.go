@@ -2,6 +2,7 @@ package account
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -22,6 +23,8 @@ type savedQueue struct {
 	Held    queueAttributes   `json:"held"`
 	Tags    map[string]string `json:"tags,omitempty"`
 	Policy  string            `json:"policy,omitempty"`
+
+	State []byte `json:"state,omitempty"` // of the engine's; nil if that is on disk
 }
 
 func (q *workQueue) saved() savedQueue {
@@ -60,7 +63,7 @@ func (a *Account) loadQueues(list []savedQueue, streams map[string]*stream) erro
 		}
 		q.fill(s)
 		if err := q.load(s); err != nil {
-			return errors.New("saved account: queue " + q.name + ": " + err.Error())
+			return fmt.Errorf("saved account: queue %s: %w", q.name, err)
 		}
 		a.setQueueLocked(q, true)
 	}

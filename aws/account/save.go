@@ -107,7 +107,11 @@ func (a *Account) Save() (settings []byte, streams []*weir.Stream, err error) {
 		saved.Channels = append(saved.Channels, ch.saved())
 	}
 	for _, q := range c.allQueues() {
-		saved.Queues = append(saved.Queues, q.saved())
+		s := q.saved()
+		if s.State, err = q.state(); err != nil {
+			return nil, nil, err
+		}
+		saved.Queues = append(saved.Queues, s)
 	}
 	settings, err = json.Marshal(saved)
 	return settings, streams, err
@@ -201,9 +205,7 @@ func (a *Account) take(saved *savedAccount, open opener, together int) error {
 		err = a.enterRest(saved, streams)
 	}
 	if err != nil {
-		for _, st := range streams {
-			_ = st.engine.Close() // nothing was changed
-		}
+		_ = a.closeEngines() // nothing was changed
 	}
 	return err
 }
