@@ -1,6 +1,7 @@
 package account
 
 import (
+	"context"
 	"fmt"
 	"regexp"
 	"slices"
@@ -43,6 +44,10 @@ type Config struct {
 	Failed func(error)
 	// Now tells the time. Nil means [time.Now]. It must not call the account.
 	Now func() time.Time
+	// Pass lets time pass on a clock that stands still unless it is moved: a receive
+	// of a queue that has to wait calls it again and again, for a part of what is
+	// left at a time, in place of waiting. Nil means that time passes by itself.
+	Pass func(context.Context, time.Duration) error
 }
 
 // The times that changes of status take unless told otherwise. The service

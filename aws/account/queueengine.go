@@ -92,6 +92,16 @@ func (q *workQueue) shut() {
 	_ = q.engine.Delete(context.Background()) // what is left is removed at the next start
 }
 
+// QueueOf returns the names of a queue and of its stream by its ARN, which are ""
+// if there is none.
+func (a *Account) QueueOf(arn string) (name, stream string) {
+	id, err := a.queueID(arn)
+	if q := a.queueByID(id); err == nil && q != nil {
+		return q.name, q.st.name
+	}
+	return "", ""
+}
+
 // QueueStats are what a queue counts.
 type QueueStats struct {
 	Name, ID string

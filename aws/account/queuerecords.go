@@ -21,6 +21,9 @@ const (
 	maxQueueEntries    = 10
 	defaultReceiveWait = 9 * time.Second
 	maxReceiveWait     = 20 * time.Second
+
+	// passEvery is how long a receive lets pass before it looks again.
+	passEvery = 100 * time.Millisecond
 )
 
 // queueRates are the call rates of operations on a queue's records, of which
@@ -178,6 +181,12 @@ func (q *workQueue) receive(ctx context.Context, r receiving, before func()) ([]
 
 // await waits for records until so much time has passed, or the clock jumps.
 func (q *workQueue) await(ctx context.Context, r receiving, d time.Duration) ([]queue.Delivery, error) {
+	if pass := q.st.a.config.Pass; pass != nil {
+		if err := pass(ctx, min(d, passEvery)); err != nil {
+			return nil, err
+		}
+		return q.take(ctx, r, 0)
+	}
 	changing, done := q.st.untilChange(ctx)
 	defer done()
 	waiting, cancel := context.WithTimeout(changing, d)

@@ -25,8 +25,8 @@ type Call struct {
 	// At is when it began on the fake's clock, Took how long it lasted there.
 	At   time.Time
 	Took time.Duration
-	// Stream and Consumer are what it is about; empty if nothing.
-	Stream, Consumer string
+	// Stream, Consumer and Queue are what it is about; empty if nothing.
+	Stream, Consumer, Queue string
 	// Shard is the shard it is about, or -1 for none or, as with PutRecords,
 	// more than one.
 	Shard weir.ShardID
@@ -120,6 +120,9 @@ func (c *Call) String() string {
 	if c.Consumer != "" {
 		b.WriteString(" for " + c.Consumer)
 	}
+	if c.Queue != "" {
+		b.WriteString(" of queue " + c.Queue)
+	}
 	if c.Records > 0 {
 		fmt.Fprintf(&b, ", %d records", c.Records)
 	}
@@ -159,6 +162,7 @@ func (c *Call) locate() {
 		}
 	}
 	c.Consumer = cmp.Or(c.Consumer, c.request.text("ConsumerName", false))
+	c.locateQueue()
 	for _, member := range []string{"ShardId", "ShardToSplit", "ShardToMerge"} {
 		if id, err := weir.ParseShardID(c.request.text(member, false)); err == nil {
 			c.Shard = id

@@ -34,6 +34,9 @@ func ExactlyOnce() Guarantee { return Guarantee{} }
 // AtLeastOnce is every record once or more, each key in order when first seen.
 func AtLeastOnce() Guarantee { return Guarantee{Repeats: -1} }
 
+// FromAQueue is what queues promise: every record once or more, in any order.
+func FromAQueue() Guarantee { return Guarantee{Repeats: -1, AnyOrder: true} }
+
 // AtMostOnce is no record twice, each key in order.
 func AtMostOnce() Guarantee { return Guarantee{Losses: true} }
 
@@ -50,7 +53,8 @@ type Checker struct {
 	again   map[recordID][]time.Time // further sightings
 	keys    map[string]progress      // by partition key
 	unknown []string
-	byData  map[string]Record                // made when first needed, likewise users
+	byData  map[string]Record // made when first needed, likewise the next two
+	byID    map[string]Record
 	users   map[weir.SequenceNumber][]Record // by the record they came in
 	told    map[violationID]bool             // what Err or Check said
 	missing bool                             // Complete was asked, and did not hold

@@ -120,6 +120,16 @@ func (c *clock) sleep(ctx context.Context, d time.Duration) error {
 	return ctx.Err()
 }
 
+// pass is sleep for a clock that stands still, for who waits on others: they get
+// a moment of real time.
+func (c *clock) pass(ctx context.Context, d time.Duration) error {
+	const moment = 50 * time.Microsecond
+	if !c.bubble {
+		time.Sleep(moment)
+	}
+	return c.sleep(ctx, d)
+}
+
 // wait waits for d, or less if the clock is moved meanwhile.
 func (c *clock) wait(ctx context.Context, d time.Duration) error {
 	c.mu.Lock()

@@ -159,15 +159,18 @@ func (c Config) check() error {
 }
 
 // account returns the configuration of the account behind the fake.
-func (c Config) account(now func() time.Time) account.Config {
+func (c Config) account(clock *clock) account.Config {
 	config := account.Config{
-		ID: c.AccountID, Region: c.Region, Now: now, Quotas: c.Quotas,
+		ID: c.AccountID, Region: c.Region, Now: clock.now, Quotas: c.Quotas,
 		Stream: weir.Config{Limits: c.Limits, GetRecordsDelay: c.GetRecordsDelay, FanOutDelay: c.FanOutDelay},
 		Delays: account.Delays{
 			Create: orNone(c.Delays.Create), Delete: orNone(c.Delays.Delete), Reshard: orNone(c.Delays.Reshard),
 			Update: orNone(c.Delays.Update), Consumer: orNone(c.Delays.Consumer), Channel: orNone(c.Delays.Channel),
 			Queue: orNone(c.Delays.Queue),
 		},
+	}
+	if clock.still {
+		config.Pass = clock.pass
 	}
 	if !c.ServiceCallRates {
 		config.CallRates = freeCalls
@@ -211,6 +214,9 @@ type StreamSpec struct {
 	Retention time.Duration
 	// Consumers are names of registered consumers, ready for SubscribeToShard.
 	Consumers []string
+	// Queues are names of queues from the trim horizon on, ACTIVE: for a stream on
+	// demand. [Fake.QueueARN] knows them.
+	Queues []string
 }
 
 // Stream is the stream of a name with so many shards.

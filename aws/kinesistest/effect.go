@@ -126,6 +126,10 @@ func (k *Fake) askAny(r *http.Request, c *Call) {
 // throttleRecords has the server store those records of a PutRecords that are
 // not chosen.
 func (k *Fake) throttleRecords(w http.ResponseWriter, r *http.Request, c *Call, e *effect) {
+	if isOfEntries(c.Op) {
+		k.failEntries(w, r, c, e)
+		return
+	}
 	in, _ := c.Input().(*kinesis.PutRecordsInput)
 	tree, err := c.request.tree()
 	list, _ := tree["Records"].([]any)
@@ -192,7 +196,12 @@ func (k *Fake) writeMerged(w http.ResponseWriter, c *Call, chosen []bool, result
 			}
 		}
 	}
-	m := c.request.withTree(map[string]any{"FailedRecordCount": failed, "Records": merged})
+	k.writeTree(w, c, map[string]any{"FailedRecordCount": failed, "Records": merged})
+}
+
+// writeTree answers with what a tree says.
+func (k *Fake) writeTree(w http.ResponseWriter, c *Call, tree map[string]any) {
+	m := c.request.withTree(tree)
 	a := &answer{header: make(http.Header, 4), status: http.StatusOK, body: m.body}
 	a.header.Set("Content-Type", contentJSON)
 	if m.cbor {

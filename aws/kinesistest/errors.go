@@ -80,6 +80,9 @@ func (c *Call) message(code Code) string {
 		}
 		return fmt.Sprintf("Rate exceeded for stream %s under account %s.", c.Stream, id)
 	case ResourceNotFound:
+		if c.Queue != "" {
+			return fmt.Sprintf("Queue %s not found.", c.request.text("QueueARN", false))
+		}
 		if c.Op == "GetShardIterator" || c.Op == "GetRecords" {
 			return fmt.Sprintf("Shard %s in stream %s under account %s does not exist", max(c.Shard, 0), c.Stream, id)
 		}
@@ -152,7 +155,7 @@ func (c *Call) invalidArgument() string {
 // invalidMember returns what the service says of a member that is missing.
 func (c *Call) invalidMember() string {
 	in := shapes[c.Op].input
-	for _, name := range []string{"ShardIterator", "StreamName", "StreamARN", "ConsumerARN", "ResourceARN", "ChannelARN"} {
+	for _, name := range []string{"ShardIterator", "StreamName", "StreamARN", "ConsumerARN", "ResourceARN", "ChannelARN", "QueueARN", "QueueName"} {
 		if _, ok := in.FieldByName(name); ok {
 			return fmt.Sprintf("1 validation error detected: Value null at '%s' failed to satisfy constraint: Member must not be null",
 				strings.ToLower(name[:1])+name[1:])
@@ -211,6 +214,9 @@ func throttled(op string) Code {
 	switch op {
 	case "PutRecord", "PutRecords", "GetRecords", "GetShardIterator":
 		return ThroughputExceeded
+	}
+	if isOfRecords(op) {
+		return Throttling
 	}
 	return LimitExceeded
 }

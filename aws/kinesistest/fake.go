@@ -78,10 +78,10 @@ func New(t testing.TB, opts ...Option) *Fake {
 		k.seed = rand.Uint64()>>11 | 1
 	}
 	k.client = sync.OnceValue(func() *kinesis.Client { return kinesis.NewFromConfig(k.Config()) })
-	if k.account, err = account.New(c.account(k.clock.now)); err != nil {
+	if k.account, err = account.New(c.account(k.clock)); err != nil {
 		t.Fatalf("kinesistest: %v", err)
 	}
-	began := k.Now().Add(-c.Delays.Create - c.Delays.Consumer)
+	began := k.Now().Add(-c.Delays.Create - max(c.Delays.Consumer, c.Delays.Queue))
 	for _, s := range c.Streams {
 		if _, err := k.create(s, began); err != nil {
 			t.Fatalf("kinesistest: stream %q: %v", s.Name, err)
@@ -139,11 +139,17 @@ func (k *Fake) create(s StreamSpec, at time.Time) (*weir.Stream, error) {
 	return k.account.Stream(s.Name), k.register(s)
 }
 
-// register registers the consumers of a stream that is ACTIVE.
+// register registers the consumers of a stream that is ACTIVE, and creates its
+// queues.
 func (k *Fake) register(s StreamSpec) error {
 	for _, name := range s.Consumers {
 		arn := k.StreamARN(s.Name)
 		if _, err := k.account.RegisterStreamConsumer(arranging, &account.RegisterStreamConsumerInput{StreamARN: &arn, ConsumerName: &name}); err != nil {
+			return err
+		}
+	}
+	for _, name := range s.Queues {
+		if _, err := k.createQueue(s.Name, name); err != nil {
 			return err
 		}
 	}

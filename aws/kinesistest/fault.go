@@ -50,18 +50,19 @@ type Fault struct {
 
 // A faultSpec says which calls, and what happens to them.
 type faultSpec struct {
-	op, stream, consumer string
-	shard                weir.ShardID // -1: any
-	nth                  []int
-	times                int // 0: any number
-	probability          float64
-	seed                 uint64
-	from, until          time.Time // zero: any
-	when                 func(*Call) bool
-	do                   func(*Call) error
-	latency              [2]time.Duration
-	action               action
-	required             bool
+	op, stream, consumer, queue string
+
+	shard       weir.ShardID // -1: any
+	nth         []int
+	times       int // 0: any number
+	probability float64
+	seed        uint64
+	from, until time.Time // zero: any
+	when        func(*Call) bool
+	do          func(*Call) error
+	latency     [2]time.Duration
+	action      action
+	required    bool
 }
 
 // An actionKind is what happens.
@@ -148,7 +149,7 @@ func (f *Fault) about(what string, members ...string) {
 // Stream narrows the fault to a stream.
 func (f *Fault) Stream(name string) *Fault {
 	f.fake.t.Helper()
-	f.about("stream", "StreamName", "StreamARN", "ConsumerARN", "ResourceARN", "ShardIterator")
+	f.about("stream", "StreamName", "StreamARN", "ConsumerARN", "ResourceARN", "ShardIterator", "QueueARN", "QueueName")
 	return f.say("Stream", func(s *faultSpec) { s.stream = name })
 }
 
@@ -168,6 +169,13 @@ func (f *Fault) Consumer(name string) *Fault {
 	f.fake.t.Helper()
 	f.about("consumer", "ConsumerARN", "ConsumerName", "ResourceARN")
 	return f.say("Consumer", func(s *faultSpec) { s.consumer = name })
+}
+
+// Queue narrows the fault to a queue, by its name.
+func (f *Fault) Queue(name string) *Fault {
+	f.fake.t.Helper()
+	f.about("queue", "QueueARN", "QueueName", "ResourceARN")
+	return f.say("Queue", func(s *faultSpec) { s.queue = name })
 }
 
 // When narrows the fault to calls for which when returns true. It may look at
@@ -249,7 +257,8 @@ func (f *Fault) Throttle() *Fault { return f.act(action{kind: actFail}) }
 
 // ThrottleRecords throttles records of PutRecords: those of the given indexes
 // or, if none are given, those that go to the fault's shard, or all. The others
-// are stored.
+// are stored. So it does with the entries of the operations on a queue's records
+// that have some, such as AcknowledgeQueueRecords.
 func (f *Fault) ThrottleRecords(index ...int) *Fault {
 	f.fake.t.Helper()
 	return f.act(recordsOf(index, nil))
@@ -268,7 +277,8 @@ func recordsOf(index []int, err error) action {
 
 // FailRecords makes records of PutRecords fail with an error, as With does for
 // calls: those of the given indexes or, if none are given, those that go to the
-// fault's shard, or all. The others are stored.
+// fault's shard, or all. The others are stored. It is for the entries of a queue's
+// operations as well, as ThrottleRecords is.
 func (f *Fault) FailRecords(err error, index ...int) *Fault {
 	f.fake.t.Helper()
 	if err == nil {
@@ -363,7 +373,8 @@ func (f *Fault) act(a action) *Fault {
 	f.say("what happens", func(s *faultSpec) { s.action = a })
 	wants := map[actionKind]string{actThrottleRecords: "PutRecords", actCut: "SubscribeToShard", actException: "SubscribeToShard",
 		actSilent: "SubscribeToShard", actEmptyPage: "GetRecords"}
-	if op := wants[a.kind]; op != "" && f.spec.op != op {
+	entries := a.kind == actThrottleRecords && isOfEntries(f.spec.op)
+	if op := wants[a.kind]; op != "" && f.spec.op != op && !entries {
 		f.fake.t.Fatalf("kinesistest: %v is for %s, not for %q", f, op, f.spec.op)
 	}
 	return f
@@ -401,6 +412,7 @@ func (s faultSpec) String() string {
 	add(s.stream != "", "of %s", s.stream)
 	add(s.shard >= 0, "on shard %d", s.shard)
 	add(s.consumer != "", "for %s", s.consumer)
+	add(s.queue != "", "of queue %s", s.queue)
 	add(len(s.nth) > 0, "number %v", s.nth)
 	add(s.times > 0, "×%d", s.times)
 	add(s.probability < 1, "by chance %v, seed %d", s.probability, s.seed)

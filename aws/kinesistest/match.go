@@ -62,6 +62,8 @@ func (s *faultSpec) misses(c *Call) string {
 		return "another stream"
 	case s.consumer != "" && s.consumer != c.Consumer:
 		return "another consumer"
+	case s.queue != "" && s.queue != c.Queue:
+		return "another queue"
 	case !s.until.IsZero() && (c.At.Before(s.from) || !c.At.Before(s.until)):
 		return "another time"
 	case s.shard >= 0 && !c.on(s.shard):
@@ -79,7 +81,9 @@ func (f *Fault) drawLocked(seed uint64, what string, c *Call) float64 {
 }
 
 // about returns what a call is about, as chance tells calls apart.
-func (c *Call) about() string { return fmt.Sprintf("%s/%s/%d/%s", c.Op, c.Stream, c.Shard, c.Consumer) }
+func (c *Call) about() string {
+	return fmt.Sprintf("%s/%s/%d/%s", c.Op, c.Stream, c.Shard, cmp.Or(c.Consumer, c.Queue))
+}
 
 // reportFaults fails the test for faults that should have happened, and for
 // those that cannot because it was not said what happens.
@@ -112,7 +116,7 @@ func (k *Fake) unknown(s faultSpec) string {
 	k.drain()
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	var streams, consumers []string
+	var streams, consumers, queues []string
 	shards := make(map[weir.ShardID]bool)
 	for _, l := range k.logs {
 		streams = append(streams, l.stream.Name())
@@ -132,13 +136,17 @@ func (k *Fake) unknown(s faultSpec) string {
 			continue
 		}
 		streams = append(streams, c.Stream)
+		queues = append(queues, c.Queue)
 		if s.stream == "" || s.stream == c.Stream {
 			consumers, shards[c.Shard] = append(consumers, c.Consumer), true
 		}
 	}
+	for _, q := range k.account.QueueStats() {
+		queues = append(queues, q.Name)
+	}
 	delete(shards, -1)
 	none := func(name string) bool { return name == "" }
-	streams, consumers = slices.DeleteFunc(streams, none), slices.DeleteFunc(consumers, none)
+	streams, consumers, queues = slices.DeleteFunc(streams, none), slices.DeleteFunc(consumers, none), slices.DeleteFunc(queues, none)
 	switch {
 	case s.stream != "" && !slices.Contains(streams, s.stream):
 		return fmt.Sprintf("there was no stream %q, but %s", s.stream, listed(streams))
@@ -146,6 +154,8 @@ func (k *Fake) unknown(s faultSpec) string {
 		return fmt.Sprintf("there was no %v, but %s", s.shard, listed(slices.Collect(maps.Keys(shards))))
 	case s.consumer != "" && !slices.Contains(consumers, s.consumer):
 		return fmt.Sprintf("there was no consumer %q, but %s", s.consumer, listed(consumers))
+	case s.queue != "" && !slices.Contains(queues, s.queue):
+		return fmt.Sprintf("there was no queue %q, but %s", s.queue, listed(queues))
 	}
 	return ""
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 
 	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/aws/account"
 )
 
 // A Reader is somebody who reads a shard: a chain of shard iterators, each from
@@ -116,6 +117,11 @@ func (k *Fake) followLocked(c *Call) {
 		next := c.response.text("NextShardIterator", true)
 		r.Done = next == ""
 		k.continueLocked(r, next)
+	case "ReceiveQueueRecords", "ReceiveDeadLetterQueueRecords":
+		out, _ := c.Output().(*account.ReceiveQueueRecordsOutput)
+		if out != nil {
+			c.Records = len(out.QueueRecords)
+		}
 	case "PutRecords":
 		c.Records = count(c.request)
 	}

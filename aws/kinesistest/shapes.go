@@ -4,9 +4,11 @@ import (
 	"reflect"
 
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+
+	"github.com/weirstream/weir/aws/account"
 )
 
-// A shape is the SDK's types of an operation.
+// A shape is the SDK's types of an operation, or those of package account.
 type shape struct{ input, output reflect.Type }
 
 func shapeOf[In, Out any]() shape { return shape{reflect.TypeFor[In](), reflect.TypeFor[Out]()} }
@@ -58,4 +60,18 @@ var shapes = map[string]shape{
 	"UpdateStreamMode":                       shapeOf[kinesis.UpdateStreamModeInput, kinesis.UpdateStreamModeOutput](),
 	"UpdateStreamRecordDistributionStrategy": shapeOf[kinesis.UpdateStreamRecordDistributionStrategyInput, kinesis.UpdateStreamRecordDistributionStrategyOutput](),
 	"UpdateStreamWarmThroughput":             shapeOf[kinesis.UpdateStreamWarmThroughputInput, kinesis.UpdateStreamWarmThroughputOutput](),
+
+	// Of queues the SDK knows nothing yet: these are the account's types.
+	"AcknowledgeDeadLetterQueueRecords":      shapeOf[account.QueueRecordsInput, account.QueueRecordsOutput](),
+	"AcknowledgeQueueRecords":                shapeOf[account.QueueRecordsInput, account.QueueRecordsOutput](),
+	"CreateQueue":                            shapeOf[account.CreateQueueInput, account.CreateQueueOutput](),
+	"DeleteQueue":                            shapeOf[account.DeleteQueueInput, account.DeleteQueueOutput](),
+	"DescribeQueue":                          shapeOf[account.DescribeQueueInput, account.DescribeQueueOutput](),
+	"ListQueues":                             shapeOf[account.ListQueuesInput, account.ListQueuesOutput](),
+	"ReceiveDeadLetterQueueRecords":          shapeOf[account.ReceiveQueueRecordsInput, account.ReceiveQueueRecordsOutput](),
+	"ReceiveQueueRecords":                    shapeOf[account.ReceiveQueueRecordsInput, account.ReceiveQueueRecordsOutput](),
+	"RestoreDeadLetterQueueRecords":          shapeOf[account.QueueRecordsInput, account.QueueRecordsOutput](),
+	"UpdateDeadLetterQueueRecordsVisibility": shapeOf[account.QueueVisibilityInput, account.QueueRecordsOutput](),
+	"UpdateQueue":                            shapeOf[account.UpdateQueueInput, account.UpdateQueueOutput](),
+	"UpdateQueueRecordsVisibility":           shapeOf[account.QueueVisibilityInput, account.QueueRecordsOutput](),
 }
