@@ -88,7 +88,7 @@ Streams inside one process: shards, partition keys, sequence numbers, quotas.`,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage.Error{Err: err} })
 	root.AddCommand(newDemo(), newServe(getenv), newPut(getenv), newTail(getenv), newConsume(getenv), newTrigger(getenv), newDeliver(getenv), newMirror(getenv),
-		newGroup(), newConsole(), newBench(getenv), newSimulate(), newCost(), newWorkloads(), newCheck(), newRepair())
+		newGroup(), newConsole(), newTop(getenv), newBench(getenv), newSimulate(), newCost(), newWorkloads(), newCheck(), newRepair())
 	return root
 }
 
