@@ -106,15 +106,8 @@ func spark(list []metrics.Second, to time.Time) string {
 	return path.String()
 }
 
-// keySpace is the number of hash keys.
-var keySpace = new(big.Float).SetInt(new(big.Int).Lsh(big.NewInt(1), 128))
-
 // placeOf returns where a hash key lies, 0 to 1.
-func placeOf(k weir.HashKey) float64 {
-	n, _ := new(big.Float).SetString(k.String())
-	place, _ := n.Quo(n, keySpace).Float64()
-	return place
-}
+func placeOf(k weir.HashKey) float64 { return weir.HashKeyRange{End: k}.Share() }
 
 // keyAt returns the hash key at a place from 0 to below 1, to a millionth of a
 // range and within it.
@@ -134,15 +127,15 @@ func keyAt(r weir.HashKeyRange, part float64) weir.HashKey {
 
 // A box is a shard, or several neighbours, in a picture.
 type box struct {
-	X, Y, W, H float64
+	X, Y, W, H float64 // to a thousandth
 	Level      int
 	Opacity    float64
-	Shard      string
 	Title      string
-	Start, End string // of its range, for the script that splits by a click
+	Start, End string // of its range, for the script that splits by a click; else empty
 	Link       string
-	Selected   bool
 }
+
+func thousandth(n float64) float64 { return math.Round(n*1000) / 1000 }
 
 // mostBoxes are drawn of a map; neighbours share a box where there are more
 // shards, and it shows the busiest of them.
@@ -160,8 +153,7 @@ func mapOf(f frame, list []shardView, split bool) []box {
 		list = list[len(part):]
 		first, last := part[0], part[len(part)-1]
 		x, end := placeOf(first.HashKeyRange.Start), placeOf(last.HashKeyRange.End)
-		b := box{X: x * mapWidth, W: (end - x) * mapWidth, Shard: first.ID,
-			Start: first.HashKeyRange.Start.String(), End: last.HashKeyRange.End.String()}
+		b := box{X: thousandth(x * mapWidth), W: thousandth((end - x) * mapWidth)}
 		busiest := first
 		for _, v := range part {
 			if v.Load > busiest.Load {
@@ -177,6 +169,7 @@ func mapOf(f frame, list []shardView, split bool) []box {
 		b.Link = f.Link("stream", "shard", busiest.ID)
 		if split && len(part) == 1 {
 			b.Link = f.Link(changePage, "do", "split", "shard", first.ID)
+			b.Start, b.End = first.HashKeyRange.Start.String(), first.HashKeyRange.End.String()
 		}
 		boxes = append(boxes, b)
 	}
@@ -275,7 +268,7 @@ const (
 
 // lineageOf draws shards. Time goes from left to right by its logarithm, so that
 // what has just happened is seen beside what happened days ago.
-func lineageOf(f frame, shards []weir.Shard, loads []shardView, retention time.Duration, now time.Time) lineage {
+func lineageOf(shards []weir.Shard, loads []shardView, retention time.Duration, now time.Time) lineage {
 	level := make(map[weir.ShardID]int, len(loads))
 	for _, v := range loads {
 		level[v.Shard] = v.Level
@@ -296,9 +289,9 @@ func lineageOf(f frame, shards []weir.Shard, loads []shardView, retention time.D
 			opacity = 0.12 + 0.5*max(0, 1-float64(now.Sub(end))/float64(max(retention, 1)))
 		}
 		y, bottom := placeOf(sh.HashKeyRange.Start), placeOf(sh.HashKeyRange.End)
-		b := box{X: at(sh.OpenedAt), Y: y * lineageHeight, H: (bottom - y) * lineageHeight, Level: level[sh.ID], Opacity: math.Round(opacity*100) / 100,
-			Shard: sh.ID.String(), Title: shardStory(sh, retention, now), Link: f.Link("records", "shard", sh.ID.String())}
-		b.W = max(1, at(end)-b.X)
+		b := box{X: thousandth(at(sh.OpenedAt)), Y: thousandth(y * lineageHeight), H: thousandth((bottom - y) * lineageHeight),
+			Level: level[sh.ID], Opacity: math.Round(opacity*100) / 100, Title: shardStory(sh, retention, now)}
+		b.W = thousandth(max(1, at(end)-b.X))
 		l.Boxes = append(l.Boxes, b)
 	}
 	for _, age := range []time.Duration{5 * time.Second, 30 * time.Second, 5 * time.Minute, time.Hour, 12 * time.Hour, 24 * time.Hour, 7 * 24 * time.Hour, 30 * 24 * time.Hour} {

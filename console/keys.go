@@ -163,22 +163,39 @@ func (k *keyLook) sample(ctx context.Context, s *weir.Stream, now time.Time) {
 // sampleShard adds up to so many records of a shard's last second. stands says for
 // how many shards it stands.
 func (k *keyLook) sampleShard(ctx context.Context, s *weir.Stream, id weir.ShardID, now time.Time, most int, stands float64) {
-	r, err := s.NewReader("console", weir.AtTime(now.Add(-samplePart)).In(id).ToTip())
-	if err != nil {
-		return // it was closed and has vanished
-	}
-	defer r.Close()
-	all, _ := r.Behind()
+	from := now.Add(-samplePart)
+	all := k.read(ctx, s, id, from, 0, 0)
 	if all == 0 {
 		return
 	}
 	k.of += float64(all) * stands
 	n := min(int64(most), all)
 	weight := float64(all) / float64(n) * stands * (1 - fadeAfter) / samplePart.Seconds()
+	if n == all {
+		k.read(ctx, s, id, from, n, weight)
+		return
+	}
+	// What comes in bursts is not of one kind: a few at several times say more.
+	for i := range sampleTimes {
+		k.read(ctx, s, id, from.Add(samplePart*time.Duration(i)/sampleTimes), n/sampleTimes, weight)
+	}
+}
+
+// sampleTimes is at how many times of a second a busy shard is looked into.
+const sampleTimes = 5
+
+// read adds n records of a shard from a time on, and returns how many there are.
+func (k *keyLook) read(ctx context.Context, s *weir.Stream, id weir.ShardID, from time.Time, n int64, weight float64) int64 {
+	r, err := s.NewReader("console", weir.AtTime(from).In(id).ToTip())
+	if err != nil {
+		return 0 // it was closed and has vanished
+	}
+	defer r.Close()
+	all, _ := r.Behind()
 	for n > 0 {
 		b, err := r.NextBatch(ctx, int(n), 0)
 		if err != nil {
-			return // the tip, or nobody waits for the answer any more
+			break // the tip, or nobody waits for the answer any more
 		}
 		for _, rec := range b.Records {
 			k.sketch.add(rec.PartitionKey, weight)
@@ -186,6 +203,7 @@ func (k *keyLook) sampleShard(ctx context.Context, s *weir.Stream, id weir.Shard
 		n -= int64(len(b.Records))
 		k.sampled += int64(len(b.Records))
 	}
+	return all
 }
 
 // keysData is the page of a stream's hot keys.

@@ -173,7 +173,7 @@ func (c *Console) shardsPage(r *http.Request) answer {
 		d.Relative = views[0].Relative
 	}
 	d.Map = mapOf(f, views, d.Changing)
-	d.Lineage = lineageOf(f, shards, views, d.Retention, now)
+	d.Lineage = lineageOf(shards, views, d.Retention, now)
 	described := make(map[weir.ShardID]weir.Shard, len(shards))
 	for _, sh := range shards {
 		described[sh.ID] = sh

@@ -38,7 +38,8 @@ type goal struct {
 func allGoals() []goal {
 	return slices.Concat(
 		putGoals(), readGoals(), wakingGoals(), fullGoals(), waitingGoals(), producerGoals(), shardGoals(), rollOverGoals(), groupGoals(),
-		sourceGoals(), windowGoals(), deliveryGoals(), queueGoals(), diskGoals(), patternGoals(), memoryGoals(),
+		sourceGoals(), windowGoals(), deliveryGoals(), queueGoals(), consoleGoals(), diskGoals(), patternGoals(),
+		memoryGoals(),
 	)
 }
 

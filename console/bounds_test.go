@@ -1,0 +1,176 @@
+package console_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/console"
+)
+
+// A page stays of a size, however many shards there are.
+func TestConsole_boundsPagesOfManyShards(t *testing.T) {
+	s := newStream(t, "wide", weir.Config{Shards: 10_000, Limits: weir.Unlimited()})
+	c := client{t, console.Handler(s)}
+	for i := range 2000 {
+		put(t, s, fmt.Sprint(i), "x")
+	}
+	for _, path := range []string{"", "stream?name=wide", "shards?name=wide", "shards?name=wide&page=200", "readers?name=wide", "records?name=wide", "records?name=wide&follow=1", "keys?name=wide", "settings?name=wide", "change?do=resize&target=5000&name=wide", "top.json"} {
+		body := c.get(path)
+		assert.Less(t, len(body), 1<<20, path)
+	}
+	assert.Contains(t, c.get("shards?name=wide"), "8,000 older shards are not drawn")
+	assert.Contains(t, c.get("change?do=resize&target=5000&name=wide"), "0 splits and 5000 merges")
+	assert.Contains(t, c.get("shards?name=wide&page=200"), "9951–10000 of 10,000")
+	assert.Contains(t, c.get("records?name=wide"), "Choose a shard to go on", "its places are too many to keep")
+}
+
+func TestConsole_boundsPagesOfManyStreams(t *testing.T) {
+	streams := make([]*weir.Stream, 10_000)
+	for i := range streams {
+		streams[i] = newStream(t, fmt.Sprintf("stream-%05d", i), weir.Config{})
+	}
+	c := client{t, console.Handler(streams...)}
+	body := c.get("")
+	assert.Less(t, len(body), 100<<10)
+	assert.Contains(t, body, "1–50 of 10,000")
+	assert.Contains(t, c.get("?page=200"), ">stream-09999</a>")
+	assert.Contains(t, c.get("?page=9999"), ">stream-09999</a>", "the last page there is")
+	assert.Contains(t, c.get("?q=M-0042"), "stream-00420", "names are found in any case")
+	assert.Contains(t, c.get("stream?name=stream-07777"), "stream-07777")
+	assert.Less(t, len(c.get("top.json")), 1<<20)
+}
+
+// The largest record can be put, is listed and shown in part, and saved whole;
+// what is larger is refused before it is read.
+func TestConsole_boundsWhatIsShownOfLargeRecords(t *testing.T) {
+	s := newStream(t, "orders", weir.Config{Settings: weir.Settings{RecordBytes: weir.MaxRecordBytes}, Limits: weir.Unlimited()})
+	c := client{t, console.Handler(s)}
+	data := bytes.Repeat([]byte("0123456789abcdef"), weir.MaxRecordBytes/16)[:weir.MaxRecordBytes-1]
+	send := func(data []byte) int {
+		var form bytes.Buffer
+		w := multipart.NewWriter(&form)
+		for name, value := range map[string]string{"token": c.token("records?name=orders"), "do": "put", "name": "orders", "key": "k"} {
+			require.NoError(t, w.WriteField(name, value))
+		}
+		part, err := w.CreateFormFile("file", "large")
+		require.NoError(t, err)
+		_, err = part.Write(data)
+		require.NoError(t, err)
+		require.NoError(t, w.Close())
+		return c.do(http.MethodPost, "change", nil, func(r *http.Request) {
+			r.Body, r.ContentLength = http.NoBody, 0
+			*r = *r.WithContext(context.Background())
+			r.Body = struct {
+				*bytes.Reader
+				nothing
+			}{bytes.NewReader(form.Bytes()), nothing{}}
+			r.Header.Set("Content-Type", w.FormDataContentType())
+		}).Code
+	}
+	assert.Equal(t, http.StatusSeeOther, send(data))
+	assert.Equal(t, http.StatusUnprocessableEntity, send(append(data, 'x')), "the stream refuses it")
+	assert.Equal(t, http.StatusRequestEntityTooLarge, send(make([]byte, 2*weir.MaxRecordBytes+128<<10)))
+	list := c.get("records?name=orders")
+	assert.Less(t, len(list), 20<<10)
+	link := list[strings.Index(list, "record?name="):]
+	link = strings.ReplaceAll(link[:strings.IndexByte(link, '"')], "&amp;", "&")
+	page := c.get(link)
+	assert.Less(t, len(page), 120<<10)
+	assert.Contains(t, page, "Only the beginning is shown")
+	assert.Equal(t, data, c.do(http.MethodGet, link+"&raw=1", nil).Body.Bytes())
+}
+
+type nothing struct{}
+
+func (nothing) Close() error { return nil }
+
+// When nobody looks there is nothing: no goroutine, and no reader in the stream.
+func TestConsole_costsNothingWhenNobodyLooks(t *testing.T) {
+	s := newStream(t, "orders", weir.Config{Shards: 8, Limits: weir.Unlimited()})
+	before := runtime.NumGoroutine()
+	puts := func() float64 {
+		return testing.AllocsPerRun(200, func() { _, _ = s.PutRecord(context.Background(), "key", []byte("data")) })
+	}
+	alone := puts()
+	c := client{t, console.Handler(s)}
+	for range 3 {
+		for _, page := range []string{"", "stream?name=orders", "shards?name=orders", "readers?name=orders", "records?name=orders", "records?name=orders&follow=1", "keys?name=orders"} {
+			c.get(page)
+		}
+	}
+	assert.Equal(t, before, runtime.NumGoroutine())
+	assert.Empty(t, s.Snapshot().Readers)
+	assert.InDelta(t, alone, puts(), 0.05)
+}
+
+// Hot keys are found by samples: each counts for about as much as it brings in,
+// whatever shard it is in, and what is no more fades.
+func TestConsole_findsHotKeys(t *testing.T) {
+	now := time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+	clock := func() time.Time { return now }
+	s := newStream(t, "orders", weir.Config{Shards: 4, Now: clock, Limits: weir.Limits{WriteRecordsPerSecond: 20_000, WriteBytesPerSecond: -1}})
+	c := newClient(t, console.Config{Source: console.Streams(s), Now: clock})
+	second := func(hot string, n int) {
+		for i := range 6000 {
+			put(t, s, fmt.Sprint("cold-", i%3000), "x")
+			if i%(6000/n) == 0 {
+				put(t, s, hot, "x")
+			}
+			if i%600 == 599 {
+				now = now.Add(100 * time.Millisecond)
+			}
+		}
+	}
+	for range 10 {
+		second("hot-one", 3000)
+		c.get("keys?name=orders")
+	}
+	rows := keysOf(c.get("keys?name=orders"))
+	require.NotEmpty(t, rows)
+	assert.Equal(t, "hot-one", rows[0].key)
+	assert.InDelta(t, 3000, rows[0].rate, 400, "a third of 9,000 a second")
+	for range 25 {
+		second("hot-two", 1000)
+		c.get("keys?name=orders")
+	}
+	rows = keysOf(c.get("keys?name=orders"))
+	assert.Equal(t, "hot-two", rows[0].key, "what was hot before has faded")
+	assert.InDelta(t, 1000, rows[0].rate, 250)
+}
+
+type keyRate struct {
+	key  string
+	rate float64
+}
+
+// keysOf reads the table of hot keys.
+func keysOf(page string) (rows []keyRate) {
+	for _, row := range strings.Split(page, "<tr>")[1:] {
+		var k keyRate
+		cells := strings.Split(row, "<td")
+		if len(cells) < 4 {
+			continue
+		}
+		name := cells[0][strings.LastIndex(cells[0], `">`)+2:]
+		k.key, _ = url.QueryUnescape(strings.TrimSuffix(name, "</a></th>"))
+		text := strings.NewReplacer("≤ ", "", ",", "", ">", "", "</td", "").Replace(cells[2])
+		if _, err := fmt.Sscan(text, &k.rate); err != nil {
+			k.rate = math.NaN()
+		}
+		rows = append(rows, k)
+	}
+	return rows
+}
