@@ -71,6 +71,14 @@
 // outage nothing is called and work stands still; it goes on afterwards. Iterators that
 // expired meanwhile are renewed.
 //
+// # Queues
+//
+// A queue of the workload is a [github.com/weirstream/weir/queue.Queue] over the stream. A worker that has
+// nothing receives as soon as there is something, processes the batch, and
+// acknowledges what has not failed. What comes back because its time is over, or
+// because it failed, is received again; after some times it is a dead letter. The
+// calls of queues have no limits, as far as is known.
+//
 // # Seconds and the result
 //
 // [Config.Each] is given every [Second]: what each shard was offered, accepted and
@@ -96,5 +104,6 @@
 // read them, lists are bounded, and the seconds go out through Each. What is needed is
 // eight bytes for each record that some consumer has not read: so a consumer that is
 // away for a day, or begins after a day at the trim horizon, takes a day's records times
-// eight bytes.
+// eight bytes. With a queue all records are kept for the retention, since what is not
+// acknowledged may lie anywhere.
 package simulate

@@ -90,7 +90,7 @@ func newFitter(ctx context.Context, c Config, maxThrottled float64) (*fitter, er
 	if c.Workload.Stream.Mode == workload.OnDemandMode {
 		return nil, fmt.Errorf("stream.mode: a stream of mode %q chooses its number of shards itself", workload.OnDemandMode)
 	}
-	c.Workload.Consumers, c.Workload.Reshards = nil, nil
+	c.Workload.Consumers, c.Workload.Queues, c.Workload.Reshards = nil, nil, nil
 	c.Each, c.Progress = nil, nil
 	return &fitter{
 		ctx: ctx, config: c, fit: Fit{MaxThrottled: maxThrottled, Tried: []Try{}}, results: make(map[int]*Result),

@@ -53,6 +53,9 @@ func (m *meter) endSecond() {
 	m.storage.add(sec.AcceptedRecords, sec.AcceptedBytes, s.now)
 	sec.HeldRecords, sec.HeldBytes = m.storage.records, m.storage.bytes
 	m.takeConsumers()
+	for _, q := range s.queues {
+		q.endSecond()
+	}
 	s.hot.endSecond(!sec.WarmUp)
 	if !sec.WarmUp {
 		m.add()
@@ -331,6 +334,9 @@ func (m *meter) result() *Result {
 	}
 	for _, c := range s.consumers {
 		r.Consumers = append(r.Consumers, c.report.result(c))
+	}
+	for _, q := range s.queues {
+		r.Queues = append(r.Queues, q.result())
 	}
 	if m.capacity.Mode == weir.OnDemand {
 		r.OnDemand = m.onDemand(&r)

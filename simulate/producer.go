@@ -105,6 +105,9 @@ func (sh *shard) accept(s *simulation, records, bytes int64) {
 	if len(sh.idle) > 0 {
 		sh.wake(s)
 	}
+	for _, q := range s.queues {
+		q.stored()
+	}
 }
 
 // send puts a record and returns the shard that it belongs to, and why it was not

@@ -15,6 +15,7 @@ const (
 	arrivalDue // of new records, which are in no queue
 	workDone
 	pollDue
+	receiveDue // of a queue's worker
 )
 
 // An event is something due at a time.

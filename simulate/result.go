@@ -62,6 +62,7 @@ type Result struct {
 	ShardsOmitted int          `json:"shards_omitted,omitempty"`
 
 	Consumers []ConsumerResult `json:"consumers,omitempty"`
+	Queues    []QueueResult    `json:"queues,omitempty"`
 	Storage   Storage          `json:"storage"`
 	// OnDemand is there for on-demand streams.
 	OnDemand *OnDemand `json:"on_demand,omitempty"`

@@ -45,6 +45,7 @@ type simulation struct {
 	shards    shardSet
 	producer  producer
 	consumers []*consumer
+	queues    []*workQueue
 	sharing   int // consumers without fan-out
 	hot       hotKey
 	meter     meter
@@ -110,6 +111,9 @@ const unreadRetention = time.Second
 // keepsPast reports whether a consumer is going to read what is put from the
 // beginning on.
 func (s *simulation) keepsPast() bool {
+	if len(s.config.Workload.Queues) > 0 {
+		return true
+	}
 	for _, c := range s.config.Workload.Consumers {
 		if c.From != workload.FromLatest || c.Start == 0 {
 			return true
@@ -129,6 +133,9 @@ func (s *simulation) prepare() (err error) {
 	s.meter.begin(s)
 	s.producer.begin(s)
 	if err := s.addConsumers(w.Consumers); err != nil {
+		return err
+	}
+	if err := s.addQueues(w.Queues); err != nil {
 		return err
 	}
 	s.refreshShards("")

@@ -113,7 +113,7 @@ func TestDocs_areComplete(t *testing.T) {
 func TestWorkloads_list(t *testing.T) {
 	status, out, errs := weir(t, "", "workloads")
 	require.Zero(t, status, errs)
-	assert.Equal(t, 10, strings.Count(out, "\n"))
+	assert.Equal(t, 11, strings.Count(out, "\n"))
 	assert.Contains(t, out, "hot-key                one tenant of many sends 45 % of the records, more than a shard takes\n")
 	for line := range strings.Lines(out) {
 		assert.LessOrEqual(t, len(line), 115)

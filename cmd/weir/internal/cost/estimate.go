@@ -50,6 +50,9 @@ type Estimate struct {
 	Bills     []Bill    `json:"bills"`
 	Cheapest  Plan      `json:"cheapest,omitempty"`
 	BreakEven BreakEven `json:"break_even"`
+	// Queues is how many queues the workload has, which are not priced: what they
+	// cost on the service is not known.
+	Queues int `json:"queues,omitempty"`
 	// Interrupted says that there was no time to find out how many shards are
 	// needed.
 	Interrupted bool `json:"interrupted"`
@@ -74,6 +77,7 @@ func Run(ctx context.Context, c Config) (*Estimate, error) {
 		return nil, fmt.Errorf("%s puts no records", e.Workload)
 	}
 	w := c.Workload.WithDefaults()
+	e.Queues = len(w.Queues)
 	e.Measured = UsageOf(w, volume)
 	err = e.measure(ctx, c)
 	e.Interrupted = ctx.Err() != nil && e.Measured.Need == 0
@@ -169,7 +173,7 @@ func (e *Estimate) measure(ctx context.Context, c Config) error {
 // onlyPuts returns the workload on a provisioned stream with the service's
 // limits that nobody reads: what decides how many shards are needed.
 func onlyPuts(w workload.Workload) workload.Workload {
-	w.Consumers, w.Producers.Retries, w.WarmUp = nil, 0, 0
+	w.Consumers, w.Queues, w.Producers.Retries, w.WarmUp = nil, nil, 0, 0
 	w.Stream = workload.Stream{Shards: w.Stream.Shards, RecordBytes: w.Stream.RecordBytes}
 	return w
 }

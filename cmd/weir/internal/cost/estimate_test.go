@@ -151,3 +151,16 @@ func TestRun_noRecords(t *testing.T) {
 	_, err = cost.Run(t.Context(), cost.Config{Workload: w, Prices: cost.BuiltIn()})
 	assert.ErrorContains(t, err, "puts no records")
 }
+
+// What queues cost nobody knows: they change no price, and the estimate says so.
+func TestRun_queuesHaveNoPrice(t *testing.T) {
+	w := workload.Workload{Duration: workload.Duration(time.Minute), Traffic: []workload.Traffic{{Rate: workload.Rate{Constant: 10}}}}
+	without, err := cost.Run(t.Context(), cost.Config{Workload: w, Prices: cost.BuiltIn()})
+	require.NoError(t, err)
+	w.Queues = []workload.Queue{{Workers: 3}}
+	with, err := cost.Run(t.Context(), cost.Config{Workload: w, Prices: cost.BuiltIn()})
+	require.NoError(t, err)
+	assert.Equal(t, without.Bills, with.Bills)
+	assert.NotContains(t, without.Caveats(), "queues")
+	assert.Contains(t, with.Caveats(), "What queues cost is not known: they are not in it.")
+}

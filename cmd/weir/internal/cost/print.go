@@ -119,6 +119,9 @@ func (e *Estimate) Caveats() string {
 			lines = append(lines, "  - "+source)
 		}
 	}
+	if e.Queues > 0 {
+		lines = append(lines, "What queues cost is not known: they are not in it.")
+	}
 	lines = append(lines,
 		"On-demand advantage is priced as if this stream were alone with the minimum of its region.",
 		"Not in it: traffic between regions, KMS, shard-level metrics, and the machines of producers and consumers.")

@@ -15,7 +15,7 @@ import (
 // Answers says in sentences what a planner wants to know of the run.
 func (o *Outcome) Answers() []string {
 	list := []string{o.traffic(), o.throttles(), o.refused(), o.floor(), o.swept(), o.fitAnswer(), o.placement(), o.onDemand()}
-	list = append(append(list, o.retention()...), o.caughtUp()...)
+	list = append(append(append(list, o.retention()...), o.caughtUp()...), o.queues()...)
 	return slices.DeleteFunc(list, func(s string) bool { return s == "" })
 }
 
@@ -254,6 +254,28 @@ func (o *Outcome) caughtUp() (list []string) {
 			list = append(list, fmt.Sprintf("%s would not catch up with an outage from %s to %s before the end.",
 				c.Consumer, moment(outage.From), moment(outage.To)))
 		}
+	}
+	return list
+}
+
+// queues says of each queue whether its workers are enough, and what is not known
+// of its price.
+func (o *Outcome) queues() (list []string) {
+	for _, q := range o.Result.Queues {
+		s := fmt.Sprintf("%s had %s: %s were acknowledged", q.Name, figures.Count(q.Workers, "worker"), figures.Count(q.AcknowledgedRecords, "record"))
+		if q.RedeliveredRecords > 0 {
+			s += fmt.Sprintf(", and %s of what was received had been received before", figures.Percent(figures.Share(q.RedeliveredRecords, q.ReceivedRecords)))
+		}
+		if q.LateRecords > 0 {
+			s += fmt.Sprintf("; %s were processed in vain, because the visibility was over", figures.Comma(q.LateRecords))
+		}
+		if q.ExpiredRecords > 0 {
+			s += fmt.Sprintf("; %s expired", figures.Comma(q.ExpiredRecords))
+		}
+		list = append(list, s+".")
+	}
+	if len(list) > 0 {
+		list = append(list, "What queues cost on the service is not known, so no price has them in it.")
 	}
 	return list
 }

@@ -22,7 +22,7 @@ var (
 func (o *Outcome) sections(most most) []section {
 	all := []section{
 		o.shardSection(most.shards), o.episodeSection(most.episodes), o.changeSection(most.changes),
-		o.consumerSection(most.consumers), o.outageSection(most.outages), o.fitSection(), o.sweepSection(),
+		o.consumerSection(most.consumers), o.queueSection(most.consumers), o.outageSection(most.outages), o.fitSection(), o.sweepSection(),
 	}
 	return slices.DeleteFunc(all, func(s section) bool { return len(s.rows) == 0 })
 }
@@ -136,6 +136,26 @@ func (o *Outcome) consumerSection(most int) section {
 		})
 	}
 	return s.cut(most, len(s.rows), "the oldest records")
+}
+
+// queueSection has a row for each queue, those whose records waited longest if
+// there are many.
+func (o *Outcome) queueSection(most int) section {
+	queues := slices.Clone(o.Result.Queues)
+	if len(queues) > most {
+		slices.SortStableFunc(queues, func(a, b simulate.QueueResult) int { return cmp.Compare(b.MaxWait, a.MaxWait) })
+	}
+	s := section{title: "Queues", header: []string{
+		"queue", "workers", "received", "again", "acknowledged", "mean wait", "p99 wait", "p99 done", "busy", "most waiting", "waiting at the end", "dead",
+	}, about: "A wait is from a record's arrival until it was first received; done is when it was acknowledged."}
+	for _, q := range queues {
+		s.rows = append(s.rows, []string{
+			q.Name, figures.Comma(q.Workers), figures.Comma(q.ReceivedRecords), figures.Comma(q.RedeliveredRecords), figures.Comma(q.AcknowledgedRecords),
+			figures.Duration(q.MeanWait), figures.Duration(q.P99Wait), figures.Duration(q.P99Done), figures.Percent(q.Utilisation),
+			figures.Comma(q.MaxLagRecords), figures.Comma(q.LagRecords), figures.Comma(q.DeadRecords),
+		})
+	}
+	return s.cut(most, len(s.rows), "the longest waits")
 }
 
 // outageSection has a row for each outage, first those made up and then those

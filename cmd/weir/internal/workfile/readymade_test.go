@@ -19,7 +19,7 @@ import (
 func TestNames_readyMade(t *testing.T) {
 	assert.Equal(t, []string{
 		"burst-within-a-minute", "clickstream", "cloudwatch-logs", "deliveries", "hot-key", "iot",
-		"one-year-of-retention", "replay-after-a-bug", "resharding-day", "slow-consumer",
+		"one-year-of-retention", "replay-after-a-bug", "resharding-day", "slow-consumer", "slow-jobs",
 	}, workfile.Names())
 }
 
