@@ -111,7 +111,7 @@ func TestConsole_costsNothingWhenNobodyLooks(t *testing.T) {
 			c.get(page)
 		}
 	}
-	assert.Equal(t, before, runtime.NumGoroutine())
+	assert.LessOrEqual(t, runtime.NumGoroutine(), before, "those of earlier tests may have ended")
 	assert.Empty(t, s.Snapshot().Readers)
 	assert.InDelta(t, alone, puts(), 0.05)
 }
@@ -124,31 +124,31 @@ func TestConsole_findsHotKeys(t *testing.T) {
 	s := newStream(t, "orders", weir.Config{Shards: 4, Now: clock, Limits: weir.Limits{WriteRecordsPerSecond: 20_000, WriteBytesPerSecond: -1}})
 	c := newClient(t, console.Config{Source: console.Streams(s), Now: clock})
 	second := func(hot string, n int) {
-		for i := range 6000 {
-			put(t, s, fmt.Sprint("cold-", i%3000), "x")
-			if i%(6000/n) == 0 {
+		for i := range 3000 {
+			put(t, s, fmt.Sprint("cold-", i%1500), "x")
+			if i%(3000/n) == 0 {
 				put(t, s, hot, "x")
 			}
-			if i%600 == 599 {
+			if i%300 == 299 {
 				now = now.Add(100 * time.Millisecond)
 			}
 		}
 	}
 	for range 10 {
-		second("hot-one", 3000)
+		second("hot-one", 1500)
 		c.get("keys?name=orders")
 	}
 	rows := keysOf(c.get("keys?name=orders"))
 	require.NotEmpty(t, rows)
 	assert.Equal(t, "hot-one", rows[0].key)
-	assert.InDelta(t, 3000, rows[0].rate, 400, "a third of 9,000 a second")
+	assert.InDelta(t, 1500, rows[0].rate, 200, "a third of 4,500 a second")
 	for range 25 {
-		second("hot-two", 1000)
+		second("hot-two", 500)
 		c.get("keys?name=orders")
 	}
 	rows = keysOf(c.get("keys?name=orders"))
 	assert.Equal(t, "hot-two", rows[0].key, "what was hot before has faded")
-	assert.InDelta(t, 1000, rows[0].rate, 250)
+	assert.InDelta(t, 500, rows[0].rate, 130)
 }
 
 type keyRate struct {

@@ -220,7 +220,7 @@ type keysData struct {
 type keyRow struct {
 	Key     string
 	Rate    float64
-	Error   float64
+	Rough   bool    // a good part of Rate may be other keys'
 	Share   float64 // of the stream
 	OfShard float64 // of the limit on records of its shard
 	Shard   string
@@ -243,7 +243,7 @@ func (c *Console) keysPage(r *http.Request) answer {
 	d.Sampled, d.Of, d.Total = look.sampled, look.of, look.sketch.total/look.sketch.part
 	for _, k := range look.sketch.heaviest(keysShown) {
 		k.weight, k.over = k.weight/look.sketch.part, k.over/look.sketch.part
-		row := keyRow{Key: k.key, Rate: k.weight, Error: k.over, Share: k.weight / max(d.Total, forgotten), Link: f.Link("records", "key", k.key, "from", "time", "pos", "1m")}
+		row := keyRow{Key: k.key, Rate: k.weight, Rough: k.over > k.weight/10, Share: k.weight / max(d.Total, forgotten), Link: f.Link("records", "key", k.key, "from", "time", "pos", "1m")}
 		if !d.Auto {
 			row.Shard = s.ShardOf(k.key).String()
 		}

@@ -15,7 +15,7 @@ import (
 
 func consoleGoals() []goal {
 	return []goal{
-		{"C1", "console, first page with 1,000 busy shards, processor time ÷ 50 ms", 1, 0.2, false, pageTime},
+		{"C1", "console, first page with 1,000 busy shards, processor time, ms", 50, 10, false, pageTime},
 		{"C2", "puts at 200,000/s, watched ÷ unwatched, time inside them", 1.02, 0, true, watchedPuts},
 	}
 }
@@ -42,7 +42,7 @@ func pageTime(tb testing.TB) (s sample) {
 			ask(tb, h, page)
 			most = max(most, processorTime(tb)-begin)
 		}
-		s.ratios = append(s.ratios, float64(most)/float64(50*time.Millisecond))
+		s.ratios = append(s.ratios, most.Seconds()*1000)
 	}
 	return s
 }
