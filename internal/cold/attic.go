@@ -43,9 +43,9 @@ const (
 	// maxViewBytes is how large a piece of a file may be that there are views of,
 	// which keep all of it. A block in memory is as large.
 	maxViewBytes = 1 << 20
-	// thin is how many times its own bytes a block may keep of a file. A block of
-	// each log is a 32nd of the memory, see [BlockBytes]: readers of all, each at a
-	// place of its own, keep about as much again.
+	// thin is how many times its own bytes a block may keep of the files. A block
+	// of each log is a 32nd of the memory, see [BlockBytes]: readers of all, each
+	// at a place of its own, keep about as much again.
 	thin = 32
 )
 

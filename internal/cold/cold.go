@@ -88,34 +88,51 @@ func (s *Shelf) take(b shardlog.Evictable) (list []shardlog.Place) {
 	if n := len(s.places); n == 0 || s.places[n-1].End < b.To {
 		return nil
 	}
-	for _, p := range s.places {
-		if p.End <= b.From || p.First >= b.To {
-			continue
-		}
-		if n := len(list); n > 0 && areOne(list[n-1], p, b) {
-			list[n-1].End, list[n-1].To = p.End, p.To
-			continue
-		}
-		list = append(list, p)
+	at := slices.IndexFunc(s.places, func(p shardlog.Place) bool { return p.End > b.From })
+	places := s.places[at:]
+	if n := slices.IndexFunc(places, func(p shardlog.Place) bool { return p.First >= b.To }); n >= 0 {
+		places = places[:n]
 	}
+	list = together(places, b.Bytes)
 	s.forget(b.To)
 	return list
 }
 
-// areOne reports whether two places of a block's records are to be read as one.
-// Where the records are to be views of what is read that is less than where
-// they are copied: a reader keeps all that he is given views of.
-func areOne(p, next shardlog.Place, b shardlog.Evictable) bool {
-	if next.First != p.End || next.File != p.File || next.At-p.To > gapBytes || next.To-p.At > spanBytes {
-		return false
+// together returns a block's places as they are to be read. Where records are
+// to be views of what is read less of a file is read as one than where they are
+// copied: a reader keeps all that he is given views of.
+func together(places []shardlog.Place, bytes int64) (list []shardlog.Place) {
+	most, views := int64(spanBytes), !isThin(places, bytes)
+	if views {
+		most = maxViewBytes
 	}
-	records := min(next.End, b.To) - max(p.First, b.From)
-	return next.To-p.At <= maxViewBytes || isThin(b.Bytes*int64(records)/int64(b.To-b.From), next.To-p.At)
+	for _, p := range places {
+		if n := len(list); n > 0 {
+			last := &list[n-1]
+			if p.First == last.End && p.File == last.File && p.At-last.To <= gapBytes && p.To-last.At <= most {
+				last.End, last.To = p.End, p.To
+				continue
+			}
+		}
+		p.Views = views
+		list = append(list, p)
+	}
+	return list
 }
 
-// isThin reports whether records have so few bytes, for so many of a file, that
-// they are better copied.
-func isThin(bytes, of int64) bool { return thin*bytes < of }
+// isThin reports whether a block has so few bytes, for all that is read for it,
+// that they are better copied.
+func isThin(places []shardlog.Place, bytes int64) bool {
+	var read int64
+	for i, p := range places {
+		if i > 0 && p.File == places[i-1].File {
+			read += p.To - places[i-1].To
+		} else {
+			read += p.To - p.At
+		}
+	}
+	return thin*bytes < max(read, journal.ReadAhead)
+}
 
 // isWritten reports whether the records before an index are on disk.
 func (s *Shelf) isWritten(to uint64) bool {
@@ -222,9 +239,7 @@ func (s *Shelf) fetch(p shardlog.Place, f *shardlog.Filling) error {
 		if err != nil {
 			return err
 		}
-		// What is handed out keeps all that it is a view of.
-		size := int64(cap(c.memory))
-		views := size <= maxViewBytes && !isThin(int64(f.Bytes()), max(size, p.To-p.At))
+		views := p.Views && cap(c.memory) <= maxViewBytes
 		if views {
 			f.In(c.Memory)
 		}

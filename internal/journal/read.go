@@ -22,9 +22,10 @@ type Noted struct {
 	From  int // where they begin in the chunk's memory
 }
 
+// ReadAhead is how much ReadChunk reads, or one frame if that is larger.
+const ReadAhead = 512 << 10
+
 const (
-	// readAhead is how much ReadChunk reads, or one frame if that is larger.
-	readAhead = 512 << 10
 	// peekBytes is how much it reads to see how large the next frame is, if the
 	// one before was larger than largeFrame. Where frames are smaller it is
 	// cheaper to read a part of one that is read again.
@@ -95,10 +96,10 @@ func (c *Chunk) parse(size int64) error {
 }
 
 // measure returns how much to read of the left bytes of a file: as many frames
-// as have readAhead bytes together, or one that is larger, or zero if there is
+// as have ReadAhead bytes together, or one that is larger, or zero if there is
 // none. If they are small the last may be cut off.
 func measure(f File, at, left int64) (end int64, err error) {
-	limit := min(readAhead, left)
+	limit := min(ReadAhead, left)
 	buf := make([]byte, min(peekBytes, left))
 	for end < limit {
 		n, err := f.ReadAt(buf[:min(peekBytes, left-end)], at+end)

@@ -14,6 +14,7 @@ type Place struct {
 	First, End uint64
 	File       uint64
 	At, To     int64 // bytes of the file
+	Views      bool  // the records may be views of what is read, which these keep
 }
 
 // Before reports whether p lies before another place.
@@ -82,10 +83,6 @@ type Filling struct {
 	own  []byte // what was copied; nil if nothing was
 	mine uint64 // where that is, as in a place
 }
-
-// Bytes returns how many bytes the keys and the data of all records have
-// together.
-func (f *Filling) Bytes() int { return f.stub.used }
 
 // Add adds a copy of the next record, which arrived at ms. It reports false if
 // that cannot be the next one.
