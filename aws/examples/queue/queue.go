@@ -64,7 +64,9 @@ func (c *Client) Acknowledge(ctx context.Context, records []Record) (failed []Re
 		entries[i] = map[string]string{"ReceiptHandle": r.ReceiptHandle}
 		byHandle[r.ReceiptHandle] = r
 	}
-	var out struct{ Failed []struct{ ReceiptHandle string } }
+	var out struct {
+		Failed []struct{ ReceiptHandle string }
+	}
 	err = c.call(ctx, "AcknowledgeQueueRecords", map[string]any{"QueueARN": c.arn, "Entries": entries}, &out)
 	for _, f := range out.Failed {
 		failed = append(failed, byHandle[f.ReceiptHandle])
