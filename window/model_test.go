@@ -13,7 +13,7 @@ import (
 )
 
 var (
-	histories   = flag.Int("histories", 1000, "how many histories of windows are compared; 300000 take some minutes")
+	histories   = flag.Int("histories", 700, "how many histories of windows are compared; 300000 take some minutes")
 	historySeed = flag.Uint64("history-seed", uint64(time.Now().UnixNano()), "of the first history; each next one has the next seed")
 )
 

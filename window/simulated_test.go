@@ -16,7 +16,7 @@ import (
 )
 
 var (
-	worlds    = flag.Int("worlds", 30, "how many lives of windows are simulated; 3000 take some minutes")
+	worlds    = flag.Int("worlds", 25, "how many lives of windows are simulated; 3000 take some minutes")
 	worldSeed = flag.Uint64("world-seed", uint64(time.Now().UnixNano()), "of the first life that is simulated; each next one has the next seed")
 )
 
@@ -109,14 +109,17 @@ func TestWindower_simulated(t *testing.T) {
 				if random.IntN(3) == 0 {
 					w.room = 1 + random.IntN(300)
 				}
+				if random.IntN(2) == 0 {
+					w.faults = rand.New(rand.NewPCG(seed, 2))
+				}
 				for at := 0; random.IntN(8) > 0; {
 					at += 1 + random.IntN(60)
 					w.kills = append(w.kills, at)
 				}
-				kills := len(w.kills)
+				clean := len(w.kills) == 0 && w.faults == nil
 				w.live(20 + random.IntN(40))
 				w.judge(a)
-				if kills == 0 { // what a crash leaves goes when a shard is begun with
+				if clean { // what a crash leaves goes when a shard is begun with
 					require.LessOrEqual(t, len(w.shelf), len(w.stream.Shards()), "of a shard that has ended one snapshot is left")
 				}
 			})

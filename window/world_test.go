@@ -66,6 +66,7 @@ type world struct {
 	random *rand.Rand
 
 	mu       sync.Mutex // guards what follows
+	faults   *rand.Rand // nil if there are none
 	passed   int        // points that were passed
 	kills    []int      // the points at which a worker is killed, in order
 	rejected []string
@@ -119,11 +120,30 @@ func (k *worker) step(do func() error) error {
 	if err := k.point(); err != nil {
 		return err
 	}
+	fault := k.w.fault()
+	if fault < 0.5 { // nothing is done
+		return errFault
+	}
 	err := do()
 	if dead := k.point(); dead != nil {
 		return dead
 	}
+	if fault < 1 { // the answer is lost
+		return errFault
+	}
 	return err
+}
+
+var errFault = errors.New("a fault")
+
+// fault returns less than one if there is to be one.
+func (w *world) fault() float64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.faults == nil {
+		return 1
+	}
+	return w.faults.Float64() * 12
 }
 
 func (k *worker) List(ctx context.Context) (list []lease.Lease, err error) {
@@ -139,7 +159,7 @@ func (k *worker) Create(ctx context.Context, l lease.Lease) error {
 
 func (k *worker) Update(ctx context.Context, l lease.Lease) (got lease.Lease, err error) {
 	err = k.step(func() (err error) { got, err = k.w.store.Update(ctx, l); return err })
-	if err == errDead {
+	if err == errDead || err == errFault {
 		got = lease.Lease{}
 	}
 	return got, err
@@ -356,6 +376,9 @@ func (w *world) live(steps int) {
 		next()
 	}
 	require.NoError(w.t, w.stream.EndWrites(context.Background()))
+	w.mu.Lock()
+	w.faults = nil
+	w.mu.Unlock()
 	for range 120 {
 		time.Sleep(time.Second)
 		next()
