@@ -199,9 +199,13 @@ func (r *runner[V, A, R]) call(f func() error) (err error) {
 }
 
 // save keeps the windows with the position behind the last record that was
-// taken. All that came of it has been handed over.
+// taken, when all that came of it has been handed over.
 func (r *runner[V, A, R]) save(now time.Time) error {
-	state, err := r.state()
+	if err := r.deliver(); err != nil {
+		return err
+	}
+	r.tidy()
+	state, snapshot, err := r.state()
 	if err == nil {
 		err = r.progress.Done(r.position.number, r.position.sub, state)
 	}
@@ -214,6 +218,7 @@ func (r *runner[V, A, R]) save(now time.Time) error {
 	case err != nil:
 		return err
 	}
+	r.swap(snapshot)
 	r.windower.counts.checkpoints.Add(1)
 	r.saved, r.unsaved, r.size = now, false, len(state)
 	r.tooMany = 2 * max(minMany, r.machine.open)
@@ -230,19 +235,16 @@ func (r *runner[V, A, R]) stateError(err error) *StateError {
 
 // state returns what is to be kept in the lease: the windows, or the name of the
 // snapshot that has them.
-func (r *runner[V, A, R]) state() ([]byte, error) {
-	b, err := r.machine.encode()
-	if err != nil {
-		return nil, r.stateError(err)
+func (r *runner[V, A, R]) state() (b []byte, snapshot string, err error) {
+	if b, err = r.machine.encode(); err != nil {
+		return nil, "", r.stateError(err)
 	}
 	if len(b) <= r.windower.room {
-		r.swap("")
-		return b, nil
+		return b, "", nil
 	}
 	small := pack(b)
 	if len(small) <= r.windower.room {
-		r.swap("")
-		return small, nil
+		return small, "", nil
 	}
 	keep, limit := r.windower.config.Snapshots, maxUnpacked
 	if keep == nil {
@@ -251,15 +253,14 @@ func (r *runner[V, A, R]) state() ([]byte, error) {
 	if len(b) > limit {
 		err := r.stateError(nil)
 		err.Bytes, err.Limit = len(b), limit
-		return nil, err
+		return nil, "", err
 	}
 	name := r.prefix() + rand.Text()
 	if err := r.call(func() error { return keep.Write(r.ctx, name, small) }); err != nil {
-		return nil, fmt.Errorf("window: snapshot %s: %w", name, err)
+		return nil, "", fmt.Errorf("window: snapshot %s: %w", name, err)
 	}
 	r.windower.counts.snapshots.Add(1)
-	r.swap(name)
-	return append(head(named), name...), nil
+	return append(head(named), name...), name, nil
 }
 
 // attend waits for the time, and for the end: of the lease, or of the work on
@@ -345,6 +346,7 @@ func (r *runner[V, A, R]) decide(now time.Time) (wait time.Duration, err error) 
 	if next := r.machine.tick(now); !next.IsZero() {
 		wait = min(wait, next.Sub(now))
 	}
+	r.unsaved = r.unsaved || len(r.machine.results) > 0
 	r.show(idle)
 	return wait, r.deliver()
 }
@@ -373,34 +375,30 @@ func (r *runner[V, A, R]) idle(now time.Time) (idle bool, wait time.Duration, er
 	return true, c.Idle, r.advance(r.windower.marks.combined())
 }
 
-// advance raises the watermark though no record says so. That is written before
-// anything comes of it, so that after a crash it is so again: otherwise a record
-// could be late for one who saw the results, and in time for the next.
+// advance raises the watermark though no record says so, if something is due by
+// then. That is written before anything comes of it, so that after a crash it is
+// so again: otherwise a record could be late for one who saw the results, and in
+// time for the next.
 func (r *runner[V, A, R]) advance(to int64) error {
 	m := r.machine
-	if to <= m.watermark {
+	if to <= m.watermark || m.timers.next() > to {
 		return nil
 	}
 	m.promised = max(m.promised, to)
-	r.owes, r.unsaved = true, true
-	if m.timers.next() <= m.promised {
-		return r.settle()
-	}
-	m.raise(m.promised)
-	return nil
+	r.owes = true
+	return r.settle()
 }
 
 // settle writes what the clock has decided, and does it, before anything else is
-// done. What came before it has to be handed over first.
+// done.
 func (r *runner[V, A, R]) settle() error {
-	if r.owes {
-		if err := r.deliver(); err != nil {
-			return err
-		}
-		if err := r.commit(); err != nil {
-			return err
-		}
+	if !r.owes {
+		return nil
 	}
+	if err := r.commit(); err != nil {
+		return err
+	}
+	r.owes, r.unsaved = false, true
 	r.machine.raise(r.machine.promised)
 	return nil
 }
@@ -410,11 +408,7 @@ func (r *runner[V, A, R]) commit() error {
 	if err := r.save(time.Now()); err != nil {
 		return err
 	}
-	if err := r.progress.Write(r.ctx); err != nil {
-		return err
-	}
-	r.owes = false
-	return nil
+	return r.progress.Write(r.ctx)
 }
 
 // show notes where the shard stands.

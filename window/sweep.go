@@ -20,18 +20,16 @@ func (w *Windower[V, A, R]) prefix(stream string) string {
 	return fmt.Sprintf("%08x-%s-", crc32.ChecksumIEEE([]byte(w.config.Group.Name)), stream)
 }
 
-// swap takes in that the lease will name another snapshot, or none. Those that it
-// named before are deleted when it is known that it does not any more: that the
-// one that it was given last is written.
+// swap takes in that the lease will name another snapshot, or none.
 func (r *runner[V, A, R]) swap(name string) {
-	r.tidy()
 	if r.snapshot != "" {
 		r.outdated = append(r.outdated, r.snapshot)
 	}
 	r.snapshot = name
 }
 
-// tidy deletes the snapshots that the lease named before.
+// tidy deletes the snapshots that the lease named before, if it is known that it
+// does not any more: that what it was given last is written.
 func (r *runner[V, A, R]) tidy() {
 	if len(r.outdated) == 0 || !r.progress.Written() {
 		return

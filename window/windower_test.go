@@ -142,12 +142,16 @@ func TestWindower_idleShardFollowsTheClock(t *testing.T) {
 		c := counting{Windows: minute(), Handler: waits.handle, Group: groupOf(s, new(lease.Memory))}
 		_, end := running(t, c)
 		c.Idle, c.IdleClock, c.Handler, c.Group.Store = 5*time.Second, true, follows.handle, new(lease.Memory)
-		_, endToo := running(t, c)
+		w, endToo := running(t, c)
 		put(t, s, "a", "b", "a")
 		time.Sleep(time.Minute + 4*time.Second)
 		require.Empty(t, follows.take())
 		time.Sleep(6 * time.Second)
 		require.Equal(t, []string{"a 00:00:00 final 2", "b 00:00:00 final 1"}, follows.take())
+		time.Sleep(time.Second)
+		kept := w.Metrics().Checkpoints
+		time.Sleep(time.Hour)
+		require.Equal(t, kept, w.Metrics().Checkpoints, "where no window is open there is nothing to keep")
 		put(t, s, "a")
 		time.Sleep(time.Second)
 		require.Equal(t, []string{"a 00:00:00 final 2", "b 00:00:00 final 1"}, waits.take(), "a record came")
