@@ -63,25 +63,32 @@ func (w *world) judge(a way) {
 // are handed over. The table has each result once, as if nobody had been killed.
 func TestWindower_killedAtEveryCommit(t *testing.T) {
 	for _, a := range ways {
-		t.Run(a.name, func(t *testing.T) {
-			points := 0
-			for kill := 0; kill <= points; kill++ {
-				synctest.Test(t, func(t *testing.T) {
-					w := newWorld(t, 1, a, config{EarlyCount: 2})
-					if kill > 0 {
-						w.kills = []int{kill}
-					}
-					w.live(12)
-					w.judge(a)
-					if kill == 0 {
-						points = w.passed
-						require.Greater(t, points, 50)
-					}
-				})
+		t.Run(a.name, func(t *testing.T) { killAtEach(t, a, 1, config{EarlyCount: 2}) })
+		if a.name != "counted" {
+			t.Run(a.name+" by the clock", func(t *testing.T) {
+				killAtEach(t, a, 3, config{EarlyEvery: 2500 * time.Millisecond, Idle: 500 * time.Millisecond, IdleClock: true})
+			})
+		}
+	}
+}
+
+func killAtEach(t *testing.T, a way, seed uint64, c config) {
+	points := 0
+	for kill := 0; kill <= points; kill++ {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, seed, a, c)
+			if kill > 0 {
+				w.kills = []int{kill}
 			}
-			t.Log(points, "points")
+			w.live(12)
+			w.judge(a)
+			if kill == 0 {
+				points = w.passed
+				require.Greater(t, points, 50)
+			}
 		})
 	}
+	t.Log(points, "points")
 }
 
 // Lives of windows with many kills, reshards, early results and idle shards end
@@ -100,10 +107,10 @@ func TestWindower_simulated(t *testing.T) {
 				}
 				c.Group.CheckpointEvery = []time.Duration{-1, 100 * time.Millisecond, time.Second}[random.IntN(3)]
 				if random.IntN(2) == 0 {
-					c.EarlyEvery = 500 * time.Millisecond
+					c.EarlyEvery = []time.Duration{500 * time.Millisecond, 2500 * time.Millisecond}[random.IntN(2)]
 				}
 				if random.IntN(2) == 0 && a.name != "counted" {
-					c.Idle, c.IdleClock = time.Second, true
+					c.Idle, c.IdleClock = time.Duration(1+random.IntN(2))*500*time.Millisecond, true
 				}
 				w := newWorld(t, seed, a, c)
 				if random.IntN(3) == 0 {
