@@ -2,8 +2,10 @@ package consumer_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/client"
 	"github.com/weirstream/weir/consumer"
 	"github.com/weirstream/weir/lease"
 )
@@ -179,5 +182,66 @@ func TestProgress_writeReturnsWhenTheStoreHasIt(t *testing.T) {
 		assert.Equal(t, "one", string(leases(t, store)["shardId-000000000000"].State))
 		g.stop()
 		require.NoError(t, g.end())
+	})
+}
+
+// A stalled stream is one whose shards cannot be read at times.
+type stalled struct {
+	client.Stream
+	fails atomic.Bool
+}
+
+func (s *stalled) Read(ctx context.Context, id weir.ShardID, from weir.Position, as client.Reading) (client.Reader, error) {
+	r, err := s.Stream.Read(ctx, id, from, as)
+	return stalledReader{r, s}, err
+}
+
+type stalledReader struct {
+	client.Reader
+	stream *stalled
+}
+
+func (r stalledReader) Next(ctx context.Context) (weir.Batch, error) {
+	if r.stream.fails.Load() {
+		return weir.Batch{}, errors.New("it cannot be read")
+	}
+	return r.Reader.Next(ctx)
+}
+
+// A Progress knows how far behind its shard is, whether it can be read, and
+// whether what it was told is written.
+func TestProgress_knowsWhereItsShardStands(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, store, b := newStream(t, "orders", 1), new(lease.Memory), new(beginner)
+		put(t, s, numbered(1, 0, 20)...)
+		time.Sleep(time.Minute)
+		put(t, s, "k 1")
+		stream := &stalled{Stream: client.Embedded(s)}
+		c := b.config(s, store)
+		c.Streams, c.CheckpointEvery = []client.Stream{stream}, time.Hour
+		c.Reading = client.Reading{Polling: true, MaxRecords: 20, Interval: 10 * time.Second}
+		g := run(t, c)
+		time.Sleep(time.Second)
+		behind, failing := b.progress().Behind()
+		assert.Equal(t, []any{time.Minute, false}, []any{behind.Round(time.Second), failing})
+		time.Sleep(time.Minute)
+		behind, failing = b.progress().Behind()
+		assert.Equal(t, []any{time.Duration(0), false}, []any{behind, failing})
+		stream.fails.Store(true)
+		time.Sleep(time.Minute)
+		_, failing = b.progress().Behind()
+		assert.True(t, failing)
+		stream.fails.Store(false)
+		put(t, s, "k 2")
+		time.Sleep(time.Minute)
+		_, failing = b.progress().Behind()
+		assert.False(t, failing)
+
+		assert.True(t, b.progress().Written())
+		require.NoError(t, b.progress().Done(weir.SequenceNumber{}, 0, []byte("state")))
+		assert.False(t, b.progress().Written())
+		require.NoError(t, b.progress().Write(t.Context()))
+		assert.True(t, b.progress().Written())
+		g.stop()
 	})
 }
