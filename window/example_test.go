@@ -35,10 +35,10 @@ func filled(clicks ...string) *weir.Stream {
 // Clicks on items are counted by the minute in which they happened.
 func Example() {
 	stream := filled(
-		`{"item": "shoes", "at": "2026-11-29T12:00:01Z"}`,
-		`{"item": "hats", "at": "2026-11-29T12:00:40Z"}`,
-		`{"item": "shoes", "at": "2026-11-29T12:00:59Z"}`,
-		`{"item": "shoes", "at": "2026-11-29T12:01:00Z"}`,
+		`{"item": "shoes", "at": "2024-11-29T12:00:01Z"}`,
+		`{"item": "hats", "at": "2024-11-29T12:00:40Z"}`,
+		`{"item": "shoes", "at": "2024-11-29T12:00:59Z"}`,
+		`{"item": "shoes", "at": "2024-11-29T12:01:00Z"}`,
 	)
 	type click struct {
 		Item string
@@ -67,9 +67,9 @@ func Example() {
 		}
 	}
 	// Output:
-	// hats 2026-11-29T12:00:00Z/2026-11-29T12:01:00Z final: 1
-	// shoes 2026-11-29T12:00:00Z/2026-11-29T12:01:00Z final: 2
-	// shoes 2026-11-29T12:01:00Z/2026-11-29T12:02:00Z final: 1
+	// hats 2024-11-29T12:00:00Z/2024-11-29T12:01:00Z final: 1
+	// shoes 2024-11-29T12:00:00Z/2024-11-29T12:01:00Z final: 2
+	// shoes 2024-11-29T12:01:00Z/2024-11-29T12:02:00Z final: 1
 }
 
 // A table keeps the last result of each window. Sessions of visits, which end
@@ -77,10 +77,10 @@ func Example() {
 // clicks included.
 func ExampleToTable() {
 	stream := filled(
-		`{"item": "ann", "at": "2026-11-29T12:00:00Z"}`,
-		`{"item": "ann", "at": "2026-11-29T12:20:00Z"}`,
-		`{"item": "ann", "at": "2026-11-29T14:00:00Z"}`,
-		`{"item": "ann", "at": "2026-11-29T12:45:00Z"}`, // late
+		`{"item": "ann", "at": "2024-11-29T12:00:00Z"}`,
+		`{"item": "ann", "at": "2024-11-29T12:20:00Z"}`,
+		`{"item": "ann", "at": "2024-11-29T14:00:00Z"}`,
+		`{"item": "ann", "at": "2024-11-29T12:45:00Z"}`, // late
 	)
 	type visit struct{ At time.Time }
 	var table window.Memory[int64]
@@ -117,10 +117,10 @@ func ExampleToTable() {
 		fmt.Println(r.Key, r.Value, "clicks in", r.Window.End.Sub(r.Window.Start)-30*time.Minute)
 	}
 	// Output:
-	// ann 2026-11-29T12:00:00Z/2026-11-29T12:50:00Z final: 2
-	// ann 2026-11-29T12:00:00Z/2026-11-29T12:50:00Z gone
-	// ann 2026-11-29T12:00:00Z/2026-11-29T13:15:00Z late: 3
-	// ann 2026-11-29T14:00:00Z/2026-11-29T14:30:00Z final: 1
+	// ann 2024-11-29T12:00:00Z/2024-11-29T12:50:00Z final: 2
+	// ann 2024-11-29T12:00:00Z/2024-11-29T12:50:00Z gone
+	// ann 2024-11-29T12:00:00Z/2024-11-29T13:15:00Z late: 3
+	// ann 2024-11-29T14:00:00Z/2024-11-29T14:30:00Z final: 1
 	// In the table:
 	// ann 3 clicks in 45m0s
 	// ann 1 clicks in 0s
@@ -129,9 +129,9 @@ func ExampleToTable() {
 // Sales of the last ten minutes, every five.
 func ExampleSliding() {
 	stream := filled(
-		`{"item": "shoes", "price": 90, "at": "2026-11-29T12:01:00Z"}`,
-		`{"item": "shoes", "price": 60, "at": "2026-11-29T12:06:00Z"}`,
-		`{"item": "shoes", "price": 75, "at": "2026-11-29T12:11:00Z"}`,
+		`{"item": "shoes", "price": 90, "at": "2024-11-29T12:01:00Z"}`,
+		`{"item": "shoes", "price": 60, "at": "2024-11-29T12:06:00Z"}`,
+		`{"item": "shoes", "price": 75, "at": "2024-11-29T12:11:00Z"}`,
 	)
 	type sale struct {
 		Price float64
