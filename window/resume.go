@@ -88,7 +88,7 @@ func (r *runner[V, A, R]) parents() (keys weir.HashKeyRange, list []heritage[V, 
 	var own lease.Lease
 	for _, row := range rows {
 		byKey[row.Key] = row
-		if id := r.name.id.String(); row.Stream == r.name.stream && (row.Key == id || strings.HasSuffix(row.Key, ":"+id)) {
+		if r.shardOf(row.Key) == r.name.id.String() {
 			own = row
 		}
 	}
@@ -113,6 +113,17 @@ func (r *runner[V, A, R]) parents() (keys weir.HashKeyRange, list []heritage[V, 
 		list = append(list, h)
 	}
 	return keys, list, nil
+}
+
+// shardOf returns the shard that a lease is of, empty if it is one of another
+// stream. Keys are the shard's name in a group of one stream, and end with a
+// colon and it in one of several, of which the stream's name is the second part.
+func (r *runner[V, A, R]) shardOf(key string) string {
+	at := strings.LastIndexByte(key, ':')
+	if at >= 0 && !strings.Contains(key[:at+1], ":"+r.name.stream+":") {
+		return ""
+	}
+	return key[at+1:]
 }
 
 // rangeOf returns the hash keys of a lease; all if it does not say which.

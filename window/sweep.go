@@ -69,8 +69,8 @@ func (r *runner[V, A, R]) sweep(ctx context.Context) error {
 			continue
 		}
 		i := slices.IndexFunc(rows, func(l lease.Lease) bool {
-			id := l.Key[strings.LastIndexByte(l.Key, ':')+1:]
-			return l.Stream == r.name.stream && strings.HasPrefix(rest, id+"-")
+			id := r.shardOf(l.Key)
+			return id != "" && strings.HasPrefix(rest, id+"-")
 		})
 		switch own := strings.HasPrefix(name, r.prefix()); {
 		case own && name != r.snapshot, i < 0, !own && rows[i].Checkpoint.IsEnded() && snapshotName(rows[i].State) != name:

@@ -455,3 +455,57 @@ func TestWindower_tellsOfAKeyInTwoShards(t *testing.T) {
 		}
 	})
 }
+
+// A nameless store does not keep the names of streams, as a table of the Kinesis
+// Client Library for one stream does not.
+type nameless struct{ *lease.Memory }
+
+func (s nameless) List(ctx context.Context) ([]lease.Lease, error) {
+	list, err := s.Memory.List(ctx)
+	for i := range list {
+		list[i].Stream = ""
+	}
+	return list, err
+}
+
+// Children find what their parents left, in a group of several streams and where
+// leases have no streams.
+func TestWindower_childrenFindTheirParents(t *testing.T) {
+	for name, c := range map[string]struct {
+		store   lease.Store
+		streams []string
+	}{
+		"leases without streams": {nameless{new(lease.Memory)}, []string{"s"}},
+		"several streams":        {new(lease.Memory), []string{"s", "t"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var p page
+				conf := counting{Windows: minute(), Handler: p.handle, Group: groupOf(newStream(t, "s", 1), c.store)}
+				conf.Group.Streams = nil
+				var streams []*weir.Stream
+				for _, name := range c.streams {
+					s := newStream(t, name, 1)
+					streams, conf.Group.Streams = append(streams, s), append(conf.Group.Streams, client.Embedded(s))
+				}
+				_, end := running(t, conf)
+				var want []string
+				for _, shards := range []int{3, 1, 2} {
+					for _, s := range streams {
+						put(t, s, "a", "b")
+						_, err := s.Resize(t.Context(), shards)
+						require.NoError(t, err)
+					}
+					time.Sleep(time.Second)
+				}
+				for _, s := range streams {
+					require.NoError(t, s.EndWrites(t.Context()))
+					want = append(want, "a 00:00:00 final 3", "b 00:00:00 final 3")
+				}
+				time.Sleep(10 * time.Second)
+				require.ElementsMatch(t, want, p.take())
+				require.NoError(t, end())
+			})
+		})
+	}
+}
