@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -22,6 +23,7 @@ import (
 	"github.com/weirstream/weir/cmd/weir/internal/usage"
 	"github.com/weirstream/weir/consumer"
 	"github.com/weirstream/weir/delivery"
+	"github.com/weirstream/weir/delivery/jq"
 	"github.com/weirstream/weir/lease"
 )
 
@@ -50,6 +52,8 @@ type deliverFlags struct {
 	compress, format   string
 	zone               string
 	partition          []string
+	partitionJQ, jq    string
+	schema             string
 	splitJSON, gunzip  bool
 	splitAt            string
 	transform          string
@@ -106,7 +110,8 @@ func newDeliver(getenv func(string) string) *cobra.Command {
 	flags.StringVar(&f.config.ErrorPrefix, "error-prefix", "", "`TEXT` that names of errors begin with; needed if --prefix has an expression")
 	flags.StringVar(&f.config.Extension, "extension", "", "`TEXT` that names end in, in place of that of the compression, such as .jsonl")
 	flags.StringVar(&f.zone, "zone", "UTC", "`ZONE` of times in names, such as Europe/Berlin")
-	flags.Var(flagval.Choice{Value: &f.format, Words: deliver.Formats}, "format", "how records stand in an object: each with the end of a line behind it, or one directly behind the other")
+	flags.Var(flagval.Choice{Value: &f.format, Words: deliver.Formats}, "format", "how records stand in an object: each with the end of a line behind it, one directly behind the other, or JSON as Parquet")
+	flags.StringVar(&f.schema, "schema", "", "`FILE` with the columns of Parquet, as Hive and AWS Glue describe them; without, each object has those that its records have")
 	flags.Var(flagval.Choice{Value: &f.compress, Words: deliver.Codecs}, "compress", "how objects are compressed; for a URL, requests: none or gzip")
 	f.addProcessing(c)
 	f.add(flags, "STREAM-deliver")
@@ -122,6 +127,8 @@ func (f *deliverFlags) addProcessing(c *cobra.Command) {
 	flags.BoolVar(&f.splitJSON, "split-json", false, "a record may have several JSON documents in it, which are delivered each")
 	flags.StringVar(&f.splitAt, "split-at", "", "`TEXT` that is between several parts of a record, which are delivered each")
 	flags.StringVar(&f.transform, "transform", "", "`URL` of a function that gets the records by POST, and answers what becomes of them, as the service's transforms do")
+	flags.StringVar(&f.jq, "jq", "", "`EXPRESSION` of jq that makes of a record what is delivered; what it makes nothing of is left out, as by select(…)")
+	flags.StringVar(&f.partitionJQ, "partition-jq", "", "`EXPRESSION` of jq that makes of a record an object with its keys, such as {customer: .user.id}")
 	flags.StringArrayVar(&f.partition, "partition", nil, "`NAME=PATH` of a key that --prefix refers to as !{partitionKeyFromQuery:NAME}, by its place in records that are JSON; may be given several times")
 	flags.IntVar(&f.config.Partitions, "partitions", delivery.DefaultPartitions, "how many partitions of a shard are filled at a time")
 	flags.StringVar(&f.errors, "errors", "", "`PLACE` of what cannot be processed or delivered (default: --to, if that is no URL)")
@@ -214,8 +221,13 @@ func (f *deliverFlags) configure(c *cobra.Command) (err error) {
 	if f.to == "" {
 		return usage.Errorf("a place is needed: --to DIRECTORY or --to URL")
 	}
-	if f.splitJSON && f.splitAt != "" {
+	switch {
+	case f.splitJSON && f.splitAt != "":
 		return usage.Errorf("--split-json and --split-at are two ways to split; one is used")
+	case f.jq != "" && f.transform != "":
+		return usage.Errorf("--jq and --transform are two transforms; one is used")
+	case len(f.partition) > 0 && f.partitionJQ != "":
+		return usage.Errorf("--partition and --partition-jq are two ways to give keys; one is used")
 	}
 	d := &f.config
 	d.Size = int(f.size)
@@ -228,8 +240,8 @@ func (f *deliverFlags) configure(c *cobra.Command) (err error) {
 	if err := f.sinks(c); err != nil {
 		return err
 	}
-	if err := deliver.Format(d, f.format); err != nil {
-		return usage.Errorf("--format: %w", err)
+	if err := f.formats(); err != nil {
+		return err
 	}
 	if f.gunzip {
 		d.Decompress = delivery.Gunzip(0)
@@ -248,8 +260,32 @@ func (f *deliverFlags) configure(c *cobra.Command) (err error) {
 		}
 		d.Transform = &delivery.Function{Invoke: trigger.HTTP(trigger.NewClient(), f.transform), Name: f.transform}
 	}
-	if d.Partition, err = deliver.Paths(f.partition); err != nil {
+	if f.jq != "" {
+		if d.Transform, err = jq.NewTransform(f.jq, false, jq.Config{}); err != nil {
+			return usage.Errorf("--jq: %w", err)
+		}
+	}
+	if d.Partition, err = deliver.Partitioner(f.partition, f.partitionJQ); err != nil {
 		return usage.Errorf("--partition: %w", err)
+	}
+	return nil
+}
+
+// formats sets the format.
+func (f *deliverFlags) formats() error {
+	var schema string
+	if f.schema != "" {
+		if f.format != "parquet" {
+			return usage.Errorf("--schema has the columns of Parquet, so --format parquet is needed")
+		}
+		text, err := os.ReadFile(f.schema)
+		if err != nil {
+			return usage.Errorf("--schema: %w", err)
+		}
+		schema = string(text)
+	}
+	if err := deliver.Format(&f.config, f.format, schema); err != nil {
+		return usage.Errorf("--format: %w", err)
 	}
 	return nil
 }
@@ -259,6 +295,9 @@ func (f *deliverFlags) sinks(c *cobra.Command) (err error) {
 	d := &f.config
 	f.http.AccessKey = f.getenv(accessKey)
 	if deliver.IsURL(f.to) {
+		if f.format == "parquet" {
+			return usage.Errorf("--format parquet: an endpoint gets records, not files")
+		}
 		switch f.compress {
 		case "none":
 		case "gzip":

@@ -124,6 +124,38 @@ func TestDeliver_toADirectory(t *testing.T) {
 	assert.Contains(t, errs, "records 21 read, 2 delivered, 20 in the error output, 21 backed up")
 }
 
+// Parquet, other codecs and jq are modules of their own, which the command has.
+func TestDeliver_formsOfOtherModules(t *testing.T) {
+	dir, _ := storedStream(t)
+	c := &consumption{t: t, dir: dir}
+	c.put(`{"c":"a","n":1}`, `{"c":"b","n":2}`)
+	for ending, row := range map[string]struct {
+		magic string
+		args  []string
+	}{
+		".parquet": {"PAR1", []string{"--format", "parquet"}},
+		".zst":     {"\x28\xb5\x2f\xfd", []string{"--compress", "zstd"}},
+		".snappy":  {"\xff\x06\x00\x00sNaPpY", []string{"--compress", "snappy"}},
+	} {
+		k, lake := newTaker(t, ""), filepath.Join(t.TempDir(), "lake")
+		status, errs := k.deliver(t, nil, 22, append(row.args, dir, "--to", lake, "--backup", k.url, "--store", t.TempDir(), "--interval", "1s",
+			"--jq", "select(.n == 2)", "--partition-jq", "{c}", "--prefix", "!{partitionKeyFromQuery:c}/!{timestamp:yyyy}/", "--error-prefix", "errors/!{firehose:error-output-type}/")...)
+		require.Zero(t, status, errs)
+		good := 0
+		for name, body := range filesBelow(t, lake) {
+			if strings.HasPrefix(name, "b/") {
+				good++
+				assert.True(t, strings.HasPrefix(body, row.magic), name)
+				assert.Contains(t, name, ending)
+			} else {
+				assert.True(t, strings.HasPrefix(name, "errors/"), name)
+			}
+		}
+		assert.Equal(t, 1, good, ending)
+		assert.Contains(t, errs, "records 22 read, 1 delivered, 1 dropped, 20 in the error output, 22 backed up")
+	}
+}
+
 func TestDeliver_refuses(t *testing.T) {
 	dir := t.TempDir()
 	lake := filepath.Join(dir, "lake")
@@ -142,7 +174,13 @@ func TestDeliver_refuses(t *testing.T) {
 		"--failover 99ms: must be 100ms at least":                 {"orders", "--to", lake, "--failover", "99ms"},
 		"--patience 1s: must be --failover, 2s, at least":         {"orders", "--to", lake, "--failover", "2s", "--patience", "1s"},
 		`must be "none" or "gzip" or "zip"`:                       {"orders", "--to", lake, "--compress", "rar"},
-		"there is no such directory":                              {"./nothing-here", "--to", lake},
+		"--jq and --transform are two transforms":                 {"orders", "--to", lake, "--jq", ".", "--transform", "http://localhost/"},
+		"--partition and --partition-jq are two ways":             {"orders", "--to", lake, "--partition", "c=.c", "--partition-jq", "{c}"},
+		"--schema has the columns of Parquet":                     {"orders", "--to", lake, "--schema", "x"},
+		"--schema: open /nothing/here":                            {"orders", "--to", lake, "--format", "parquet", "--schema", "/nothing/here"},
+		"--format parquet: an endpoint gets records":              {"orders", "--to", "http://localhost", "--format", "parquet"},
+		"--jq: ":                     {"orders", "--to", lake, "--jq", "{"},
+		"there is no such directory": {"./nothing-here", "--to", lake},
 	} {
 		status, _, errs := weir(t, "", append([]string{"deliver", "--store", filepath.Join(dir, "groups")}, args...)...)
 		assert.Equal(t, 1, status, want)

@@ -9,6 +9,9 @@ import (
 
 	"github.com/weirstream/weir/cmd/weir/internal/trigger"
 	"github.com/weirstream/weir/delivery"
+	"github.com/weirstream/weir/delivery/codec"
+	"github.com/weirstream/weir/delivery/jq"
+	"github.com/weirstream/weir/delivery/parquet"
 )
 
 // HTTP is what is set of deliveries to URLs.
@@ -43,8 +46,8 @@ func Sink(place string, h HTTP) (delivery.Sink, error) {
 
 // The words for codecs and formats.
 var (
-	Codecs  = []string{"none", "gzip", "zip"}
-	Formats = []string{"lines", "concatenated"}
+	Codecs  = []string{"none", "gzip", "zip", "zstd", "snappy", "hadoop-snappy"}
+	Formats = []string{"lines", "concatenated", "parquet"}
 )
 
 // Codec returns the codec of a word, nil for none.
@@ -56,25 +59,44 @@ func Codec(word string) (delivery.Codec, error) {
 		return delivery.Gzip(-1)
 	case "zip":
 		return delivery.Zip(), nil
+	case "zstd":
+		return codec.Zstd(0)
+	case "snappy":
+		return codec.Snappy(), nil
+	case "hadoop-snappy":
+		return codec.HadoopSnappy(), nil
 	}
 	return nil, fmt.Errorf("%q is none of %s", word, strings.Join(Codecs, ", "))
 }
 
-// Format sets the format of a word.
-func Format(c *delivery.Config, word string) error {
+// Format sets the format of a word. schema is the text of one for Parquet; empty
+// means that columns are found out.
+func Format(c *delivery.Config, word, schema string) (err error) {
 	switch word {
 	case "lines":
 		c.Delimiter = "\n"
 	case "concatenated":
+	case "parquet":
+		var config parquet.Config
+		if schema != "" {
+			if config.Schema, err = parquet.ParseSchema(schema); err != nil {
+				return err
+			}
+		}
+		c.Format, err = parquet.New(config)
 	default:
 		return fmt.Errorf("%q is none of %s", word, strings.Join(Formats, ", "))
 	}
-	return nil
+	return err
 }
 
-// Paths returns the partitioner of flags, each NAME=PATH.
-func Paths(flags []string) (delivery.Partitioner, error) {
-	if len(flags) == 0 {
+// Partitioner returns that of flags, each NAME=PATH, or of an expression of jq;
+// nil if there is neither.
+func Partitioner(flags []string, expression string) (delivery.Partitioner, error) {
+	switch {
+	case expression != "":
+		return jq.NewPartitioner(expression, jq.Config{})
+	case len(flags) == 0:
 		return nil, nil
 	}
 	paths := make(map[string]string, len(flags))
