@@ -40,6 +40,9 @@ var house = rules{
 		"delivery/jq":      "what it asks are records of package delivery",
 		"delivery/parquet": "what it converts are records of package delivery",
 		"delivery/readers": "what it writes are records of package delivery",
+		"delivery/codec":       "its errors are those of all arguments",
+		"delivery/jq":          "what it asks are records of package delivery",
+		"delivery/parquet/...": "what it converts are records of package delivery; its example shows the engine",
 	},
 	leaves: []string{"metrics", "eventpattern"},
 	families: map[string]string{
