@@ -48,7 +48,7 @@ func main() {
 }
 
 func run(ctx context.Context, w io.Writer, dir string, sales int) error {
-	s, err := weir.NewStream("sales", weir.Config{Shards: 2, Limits: weir.Unlimited()})
+	s, err := weir.NewStream("sales", weir.Config{Limits: weir.Unlimited()})
 	if err != nil {
 		return err
 	}
