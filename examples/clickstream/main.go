@@ -1,6 +1,7 @@
-// Command clickstream is a shop whose visitors are shown what others looked at who looked
-// at the same. Clicks go through a stream into a session of each visitor, and each click
-// changes what the browsers of those whom it concerns are shown, by server-sent events.
+// Command clickstream is a shop whose visitors are shown what others looked at
+// who looked at the same. Clicks go through a stream into a session of each
+// visitor, and each click changes what the browsers of those whom it concerns
+// are shown, by server-sent events.
 package main
 
 import (
@@ -27,7 +28,8 @@ import (
 //go:embed page.html
 var page []byte
 
-// A shop knows what each visitor looked at, as long as the visitor's session goes on.
+// A shop knows what each visitor looked at, as long as the visitor's session
+// goes on.
 type shop struct {
 	stream   *weir.Stream
 	mu       sync.Mutex
@@ -51,8 +53,9 @@ func main() {
 	log.Fatal(http.ListenAndServe(*addr, nil))
 }
 
-// run puts clicks of a crowd, and takes in sessions until ctx ends. Each click gives an
-// early result of its visitor's session, which ends after half an hour without one.
+// run puts clicks of a crowd, and takes in sessions until ctx ends. Each click
+// gives an early result of its visitor's session, which ends after half an hour
+// without one.
 func (s *shop) run(ctx context.Context) error {
 	for i := range 30 {
 		kit := [][]string{{"tent", "sleeping bag", "lantern"}, {"stove", "pot", "lighter"}, {"boots", "socks", "map"}}[i%3]
@@ -92,8 +95,9 @@ func (s *shop) take(_ context.Context, results []window.Result[map[string]int64]
 	return nil
 }
 
-// suggest returns what those looked at most who looked at something that the visitor
-// looked at, and a channel that is closed when that may be something else.
+// suggest returns what those looked at most who looked at something that the
+// visitor looked at, and a channel that is closed when that may be something
+// else.
 func (s *shop) suggest(visitor string) (items []string, change <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -124,7 +128,8 @@ func (s *shop) click(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// suggestions sends what is suggested to a visitor, now and whenever that changes.
+// suggestions sends what is suggested to a visitor, now and whenever that
+// changes.
 func (s *shop) suggestions(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	for sent := ""; r.Context().Err() == nil; {

@@ -37,8 +37,8 @@ func open(t *testing.T) (base string) {
 	return server.URL
 }
 
-// listen returns what is suggested to a visitor, event by event, each when it is asked
-// for.
+// listen returns what is suggested to a visitor, event by event, each when it
+// is asked for.
 func listen(t *testing.T, base, visitor string) (next func() string) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	t.Cleanup(cancel)

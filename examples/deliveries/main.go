@@ -1,6 +1,6 @@
-// Command deliveries finds a driver for each order. Orders and replies come through one
-// stream, by the order's key; who does not answer in time loses the order to the next
-// driver. Killed at any moment and started again, it delivers each order once.
+// Command deliveries finds a driver for each order. Orders and replies come by
+// one stream; who does not answer in time loses the order to the next driver.
+// Killed at any moment and started again, the program delivers each order once.
 package main
 
 import (
@@ -34,7 +34,7 @@ type order struct {
 	Delivered bool
 }
 
-// after returns what an order is after an event, and whether a driver is to be asked.
+// after returns what an order is after an event, and whether to ask a driver.
 func (o order) after(e event, deadline time.Time) (order, bool) {
 	switch waits, current := !o.Deadline.IsZero(), e.Offer == o.Offer; {
 	case e.What == "placed" && o.Offer > 0:
@@ -99,7 +99,7 @@ func run(ctx context.Context, w io.Writer, dir string, orders int, patience time
 	return err
 }
 
-// handle takes events in. Orders and position are one write: an event counts once.
+// handle takes events in. Orders and position are one write: each counts once.
 func (d *desk) handle(ctx context.Context, b *consumer.Batch) error {
 	known := map[string]order{}
 	if err := json.Unmarshal([]byte(cmp.Or(string(b.State()), "{}")), &known); err != nil {
@@ -128,8 +128,8 @@ func (d *desk) handle(ctx context.Context, b *consumer.Batch) error {
 	return nil
 }
 
-// ask asks a driver, and tells the stream when there is no answer in time. To do it
-// twice is no harm: offers have numbers.
+// ask asks a driver, and tells the stream when there is no answer in time. To
+// do it twice is no harm: offers have numbers.
 func (d *desk) ask(ctx context.Context, id string, o order) (driver uint32) {
 	chance := crc32.ChecksumIEEE(fmt.Append(nil, id, o.Offer))
 	time.AfterFunc(time.Until(o.Deadline), func() { d.put(ctx, event{id, "silent", o.Offer}) })

@@ -35,8 +35,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// Killed twice, the second time when half of the orders have been offered, it delivers
-// each order once.
+// Killed twice, the second time when half of the orders have been offered, it
+// delivers each order once.
 func TestRun_killed(t *testing.T) {
 	dir := t.TempDir()
 	for _, lines := range []int{3, orders / 2} {
@@ -59,8 +59,8 @@ func TestRun_deliversEachOrderOnce(t *testing.T) {
 	assert.Equal(t, "20 of 20 orders are delivered\n", out.String(), "nobody is asked again")
 }
 
-// killed runs the program until it has said that so many drivers are asked, and then
-// kills it.
+// killed runs the program until it has said that so many drivers are asked, and
+// then kills it.
 func killed(t *testing.T, dir string, lines int) {
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), isProgram+"="+dir)
@@ -78,9 +78,9 @@ func killed(t *testing.T, dir string, lines int) {
 	require.Error(t, cmd.Wait())
 }
 
-// check goes through what the stream has of each order, and sees to it that one driver
-// accepted it, that of those who were asked before none did in time, and that it was
-// delivered after that.
+// check goes through what the stream has of each order, and sees to it that one
+// driver accepted it, that of those who were asked before none did in time, and
+// that it was delivered after that.
 func check(t *testing.T, dir string) {
 	s, err := weir.Open(filepath.Join(dir, "orders"), weir.Config{Limits: weir.Unlimited()})
 	require.NoError(t, err)

@@ -1,5 +1,5 @@
-// Command replay repairs the totals that a consumer with a bug has written: the bug is
-// fixed, the group is rewound, and the totals are what they would have been without it.
+// Command replay repairs totals that a consumer with a bug has written: the bug
+// is fixed, the group is rewound, and it comes to what a clean run comes to.
 package main
 
 import (
@@ -119,8 +119,8 @@ func read(state []byte) (t totals, err error) {
 	return t, err
 }
 
-// rewind sets all shards to the oldest record that there is, and the totals to none:
-// they belong together. No worker may be running.
+// rewind sets all shards to the oldest record that there is, and the totals,
+// which belong to that, to none.
 func rewind(ctx context.Context, leases lease.Store) error {
 	rows, err := leases.List(ctx)
 	for _, row := range rows {

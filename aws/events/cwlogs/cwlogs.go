@@ -1,14 +1,16 @@
-// Package cwlogs reads and writes what CloudWatch Logs puts into a stream that is
-// subscribed to log groups: gzipped JSON messages of several log events each.
+// Package cwlogs reads and writes what CloudWatch Logs puts into a stream that
+// is subscribed to log groups: gzipped JSON messages of several log events
+// each.
 //
 //	m, err := cwlogs.Decode(record.Data, 0)
 //	if err == nil && m.IsData() {
 //		for _, e := range m.Events { … }
 //	}
 //
-// The data of a record is gzip as it is. Base64 around it, which comes only where
-// somebody printed a record, such as in an event of Lambda or an answer of the
-// command line, is seen and taken off, and so is JSON that is not compressed.
+// The data of a record is gzip as it is. Base64 around it, which comes only
+// where somebody printed a record, such as in an event of Lambda or an answer
+// of the command line, is seen and taken off, and so is JSON that is not
+// compressed.
 //
 // Control messages ask whether the stream can be reached. They have no log of a
 // user's, and are to be passed over: [Extract] does.
@@ -27,9 +29,9 @@ import (
 	"unicode/utf8"
 )
 
-// MaxBytes is how large a message may become by decompression where a caller does
-// not say otherwise, in bytes. A record of a stream has 10 MiB at most, of which
-// gzip could make 10 GiB.
+// MaxBytes is how large a message may become by decompression where a caller
+// does not say otherwise, in bytes. A record of a stream has 10 MiB at most, of
+// which gzip could make 10 GiB.
 const MaxBytes = 32 << 20
 
 var (
@@ -105,9 +107,10 @@ func (e *Event) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// Decode reads the data of a record. A message larger than limit bytes is refused
-// with an error that matches [ErrTooLarge]; zero means [MaxBytes]. It needs memory
-// of about three times the message. Other errors match [ErrInvalid].
+// Decode reads the data of a record. A message larger than limit bytes is
+// refused with an error that matches [ErrTooLarge]; zero means [MaxBytes]. It
+// needs memory of about three times the message. Other errors match
+// [ErrInvalid].
 func Decode(data []byte, limit int) (Message, error) {
 	var m Message
 	text, err := plain(data, limit)
@@ -175,8 +178,8 @@ func tooLarge(limit int) error {
 	return fmt.Errorf("message of CloudWatch Logs: %w: more than %d bytes", ErrTooLarge, limit)
 }
 
-// Encode returns a message as the data of a record: JSON in gzip. It is for those
-// who test, or write what others read as if it came from CloudWatch Logs.
+// Encode returns a message as the data of a record: JSON in gzip. It is for
+// those who test, or write what others read as if it came from CloudWatch Logs.
 func Encode(m Message) ([]byte, error) {
 	if m.Type != Data && m.Type != Control {
 		return nil, fmt.Errorf("%w: its type is %.40q, not %s or %s", ErrInvalid, m.Type, Data, Control)
@@ -200,8 +203,8 @@ func Encode(m Message) ([]byte, error) {
 }
 
 // Extract returns the messages of a record's log events, as Firehose's message
-// extraction does: each on a line of its own, without what stands around them. A
-// control message has none, which is no error. The limit is that of [Decode].
+// extraction does: each on a line of its own, without what stands around them.
+// A control message has none, which is no error. The limit is that of [Decode].
 func Extract(data []byte, limit int) ([]byte, error) {
 	m, err := Decode(data, limit)
 	if err != nil || !m.IsData() {

@@ -46,7 +46,8 @@ func TestDecode_isTheReverseOfEncode(t *testing.T) {
 	assert.Equal(t, message, got)
 }
 
-// What Lambda's own types make of a message is what is read here, and the reverse.
+// What Lambda's own types make of a message is what is read here, and the
+// reverse.
 func TestDecode_agreesWithLambda(t *testing.T) {
 	data := encode(t, message)
 	theirs, err := events.CloudwatchLogsRawData{Data: base64.StdEncoding.EncodeToString(data)}.Parse()
@@ -61,7 +62,8 @@ func TestDecode_agreesWithLambda(t *testing.T) {
 	}
 }
 
-// The example of the service's guide, as it comes in a record and as it is printed.
+// The example of the service's guide, as it comes in a record and as it is
+// printed.
 func TestDecode_formsOfARecord(t *testing.T) {
 	const text = `{"owner":"111111111111","logGroup":"CloudTrail/logs","logStream":"111111111111_CloudTrail/logs_us-east-1",
 		"subscriptionFilters":["Destination"],"messageType":"DATA_MESSAGE","logEvents":[

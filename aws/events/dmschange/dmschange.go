@@ -1,14 +1,15 @@
-// Package dmschange reads and writes the records that the Database Migration Service
-// puts into a stream: rows of a database's tables as they are loaded and changed, and
-// control records, which say what became of the tables themselves.
+// Package dmschange reads and writes the records that the Database Migration
+// Service puts into a stream: rows of a database's tables as they are loaded
+// and changed, and control records, which say what became of the tables
+// themselves.
 //
 //	r, err := dmschange.Parse(record.Data)
 //	if err == nil && r.IsData() {
 //		row, err := r.Row() // numbers as the text has them
 //	}
 //
-// The service's guide does not describe the shape as a whole. What is known of it stands
-// at [Record]; fields that are not known are left out.
+// The service's guide does not describe the shape as a whole. What is known of
+// it stands at [Record]; fields that are not known are left out.
 package dmschange
 
 import (
@@ -72,8 +73,8 @@ type Metadata struct {
 	Schema           string    `json:"schema-name"`
 	Table            string    `json:"table-name"`
 
-	// These are there if the task includes details of transactions. TransactionID is
-	// 0 for rows that were loaded.
+	// These are there if the task includes details of transactions. TransactionID
+	// is 0 for rows that were loaded.
 	TransactionID           int64      `json:"transaction-id,omitempty"`
 	TransactionRecordID     int64      `json:"transaction-record-id,omitempty"`
 	PrevTransactionID       int64      `json:"prev-transaction-id,omitempty"`
@@ -86,8 +87,8 @@ type Metadata struct {
 func (r Record) IsData() bool { return r.Metadata.RecordType == Data }
 
 // Parse reads the data of a record of the stream, in either format, json or
-// json-unformatted. A data record must have a row and one of the four operations; a
-// control record any operation. Errors match [ErrInvalid].
+// json-unformatted. A data record must have a row and one of the four
+// operations; a control record any operation. Errors match [ErrInvalid].
 func Parse(data []byte) (Record, error) {
 	var r Record
 	if err := json.Unmarshal(data, &r); err != nil {
@@ -139,12 +140,12 @@ func (r Record) JSON() ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
 
-// Row returns the row by its columns: string, json.Number, bool, nil, or what JSON
-// has within a column. It is nil for control records.
+// Row returns the row by its columns: string, json.Number, bool, nil, or what
+// JSON has within a column. It is nil for control records.
 func (r Record) Row() (map[string]any, error) { return row(r.Data) }
 
-// BeforeRow returns the row before an update, as [Record.Row] does; nil if the record
-// has none.
+// BeforeRow returns the row before an update, as [Record.Row] does; nil if the
+// record has none.
 func (r Record) BeforeRow() (map[string]any, error) { return row(r.Before) }
 
 func row(text json.RawMessage) (columns map[string]any, err error) {

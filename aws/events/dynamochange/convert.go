@@ -25,11 +25,11 @@ import (
 //	StringSet, NumberSet, BinarySet      SS, NS, BS
 //	what can marshal itself to text      S, such as time.Time
 //
-// and of a pointer that of what it points to. Fields of structs are named after their
-// tag, dynamodbav:"name,option", or as in Go; those named "-" are left out. Options are
-// omitempty, which leaves out zero values; stringset, numberset and binaryset, which
-// make a set of a slice, and leave out empty ones; and unixtime, which makes a
-// time.Time a number of seconds.
+// and of a pointer that of what it points to. Fields of structs are named after
+// their tag, dynamodbav:"name,option", or as in Go; those named "-" are left
+// out. Options are omitempty, which leaves out zero values; stringset,
+// numberset and binaryset, which make a set of a slice, and leave out empty
+// ones; and unixtime, which makes a time.Time a number of seconds.
 func Of(x any) (Value, error) { return of(reflect.ValueOf(x), "", "", 0) }
 
 // ItemOf returns the item of a struct or a map, as [Of] does.

@@ -10,11 +10,11 @@ import (
 	"time"
 )
 
-// To sets what a pointer points to, the reverse of [Of]: NULL sets the zero value, an
-// attribute that a struct has no field for is left out, and a field without an
-// attribute stays as it is. A number that does not fit, such as 1.5 or 300 into an
-// int8, is an error; floats are rounded. Into an empty interface go string, Number,
-// []byte, bool, nil, map[string]any, []any and the sets.
+// To sets what a pointer points to, the reverse of [Of]: NULL sets the zero
+// value, an attribute that a struct has no field for is left out, and a field
+// without an attribute stays as it is. A number that does not fit, such as 1.5
+// or 300 into an int8, is an error; floats are rounded. Into an empty interface
+// go string, Number, []byte, bool, nil, map[string]any, []any and the sets.
 func (v Value) To(pointer any) error {
 	p := reflect.ValueOf(pointer)
 	if p.Kind() != reflect.Pointer || p.IsNil() {

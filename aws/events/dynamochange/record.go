@@ -1,13 +1,15 @@
-// Package dynamochange reads and writes the changes of a DynamoDB table as they arrive
-// in a Kinesis stream: one JSON object a record, with the item before and after.
+// Package dynamochange reads and writes the changes of a DynamoDB table as they
+// arrive in a Kinesis stream: one JSON object a record, with the item before
+// and after.
 //
 //	r, err := dynamochange.Parse(record.Data)
 //	var order Order
 //	err = r.NewImage.To(&order) // numbers without loss, sets, binary
 //
-// A change may come more than once, and after one that was made later. [Compare] says
-// which of two changes of an item is the earlier one, and a [View] is the table put
-// together from its changes, whatever order they come in.
+// A change may come more than once, and after one that was made later.
+// [Compare] says which of two changes of an item is the earlier one, and a
+// [View] is the table put together from its changes, whatever order they come
+// in.
 package dynamochange
 
 import (
@@ -18,7 +20,8 @@ import (
 	"time"
 )
 
-// ErrInvalid is matched by the errors for what is no change, or no attribute value.
+// ErrInvalid is matched by the errors for what is no change, or no attribute
+// value.
 var ErrInvalid = errors.New("invalid")
 
 // An EventName says what a change did to an item.
@@ -72,7 +75,8 @@ type Identity struct {
 	PrincipalID string `json:"principalId"`
 }
 
-// Expired reports whether the item was removed because its time to live had passed.
+// Expired reports whether the item was removed because its time to live had
+// passed.
 func (r Record) Expired() bool {
 	return r.EventName == Remove && r.Identity != nil && r.Identity.Type == "Service" && r.Identity.PrincipalID == "dynamodb.amazonaws.com"
 }
@@ -102,8 +106,9 @@ const (
 	microsName = "MICROSECOND"
 )
 
-// Parse reads the data of a record. It must be one of DynamoDB's, with the keys of the
-// item, a time, and the images that its kind of change has. Errors match [ErrInvalid].
+// Parse reads the data of a record. It must be one of DynamoDB's, with the keys
+// of the item, a time, and the images that its kind of change has. Errors match
+// [ErrInvalid].
 func Parse(data []byte) (Record, error) {
 	var r Record
 	err := json.Unmarshal(data, &r)
@@ -171,8 +176,8 @@ func (r *Record) check() error {
 	return errors.Join(has("NewImage", r.NewImage, r.EventName != Remove), has("OldImage", r.OldImage, r.EventName != Insert))
 }
 
-// MarshalJSON writes a change as DynamoDB does. What its time has beyond its precision
-// is cut off.
+// MarshalJSON writes a change as DynamoDB does. What its time has beyond its
+// precision is cut off.
 func (r Record) MarshalJSON() ([]byte, error) {
 	if err := r.check(); err != nil {
 		return nil, err

@@ -14,8 +14,8 @@ import (
 // An Item is the attributes of an item, or a map within one.
 type Item map[string]Value
 
-// A Value is an attribute value. It is one of the following; the zero Value is none,
-// and cannot be written.
+// A Value is an attribute value. It is one of the following; the zero Value is
+// none, and cannot be written.
 //
 //	string     S
 //	Number     N     the digits as DynamoDB has them, up to 38
@@ -70,12 +70,12 @@ const (
 // Any returns what the value is, one of the types above; nil for NULL.
 func (v Value) Any() any { return v.v }
 
-// Type returns the name that DynamoDB has for the value's type, such as "S"; empty for
-// the zero Value.
+// Type returns the name that DynamoDB has for the value's type, such as "S";
+// empty for the zero Value.
 func (v Value) Type() string { return string(v.kind) }
 
-// Equal reports whether two values are the same: numbers by what they say, sets in any
-// order.
+// Equal reports whether two values are the same: numbers by what they say, sets
+// in any order.
 func (v Value) Equal(w Value) bool { return v.kind == w.kind && v.canonical() == w.canonical() }
 
 // Equal reports whether two items have the same attributes.
@@ -134,8 +134,8 @@ func (it Item) canonical() string {
 	return b.String()
 }
 
-// parse takes a number apart: its digits without zeros at either end, and the power of
-// ten of the last one.
+// parse takes a number apart: its digits without zeros at either end, and the
+// power of ten of the last one.
 func (n Number) parse() (negative bool, digits string, exponent int, err error) {
 	bad := fmt.Errorf("number %.60q: %w", string(n), ErrInvalid)
 	text := string(n)

@@ -12,12 +12,12 @@ import (
 	"time"
 )
 
-// Compare says which of two changes of one item was made first: negative means a,
-// positive b. sure is false if nobody can tell, and then order is 0. It is 0 and sure
-// for duplicates, which have the same EventID.
+// Compare says which of two changes of one item was made first: negative means
+// a, positive b. sure is false if nobody can tell, and then order is 0. It is 0
+// and sure for duplicates, which have the same EventID.
 //
-// The times decide, in steps of the coarser of both precisions. Changes of the same
-// time are in order if one begins with the image that the other ends with.
+// The times decide, in steps of the coarser of both precisions. Changes of the
+// same time are in order if one begins with the image that the other ends with.
 func Compare(a, b Record) (order int, sure bool) {
 	if a.EventID == b.EventID {
 		return 0, true
@@ -58,7 +58,8 @@ const (
 	Late
 	// Tied means that nobody can tell whether the change or another of the same
 	// time is the later one: the view has what came last. It is right again with
-	// the item's next change, or when a change comes that was missing between them.
+	// the item's next change, or when a change comes that was missing between
+	// them.
 	Tied
 )
 
@@ -72,20 +73,21 @@ func (v Verdict) String() string {
 
 var verdicts = [...]string{"applied", "duplicate", "late", "tied"}
 
-// maxTied is how many changes of one item and time are told apart. DynamoDB takes a
-// thousand a second.
+// maxTied is how many changes of one item and time are told apart. DynamoDB
+// takes a thousand a second.
 const maxTied = 64
 
-// A View is tables put together from their changes, which may come more than once and
-// in any order. The zero View is empty. Removed items are remembered, so that what
-// comes late of them is known as late, until [View.Forget]. It is for one goroutine
-// at a time.
+// A View is tables put together from their changes, which may come more than
+// once and in any order. The zero View is empty. Removed items are remembered,
+// so that what comes late of them is known as late, until [View.Forget]. It is
+// for one goroutine at a time.
 type View struct {
 	entries map[string]*entry
 	items   int // that are not removed
 }
 
-// An entry is one item: its changes of the latest time, in the order of their coming.
+// An entry is one item: its changes of the latest time, in the order of their
+// coming.
 type entry struct {
 	Table     string     `json:"table"`
 	Keys      Item       `json:"keys"`
@@ -115,8 +117,8 @@ func digest(image Item) string {
 
 func key(table string, keys Item) string { return table + "\x00" + keys.canonical() }
 
-// Apply takes in a change, and says what became of it. The change's items are kept and
-// must not be changed.
+// Apply takes in a change, and says what became of it. The change's items are
+// kept and must not be changed.
 func (v *View) Apply(r Record) Verdict {
 	if v.entries == nil {
 		v.entries = map[string]*entry{}
@@ -150,9 +152,9 @@ func (v *View) Apply(r Record) Verdict {
 	return Applied
 }
 
-// tie takes in a change of the same time as the item's others. They are steps of one
-// way: each image is left as often as it is come to, but the first and the last. If
-// those are the same, it is the image from before.
+// tie takes in a change of the same time as the item's others. They are steps
+// of one way: each image is left as often as it is come to, but the first and
+// the last. If those are the same, it is the image from before.
 func (v *View) tie(e *entry, r Record) Verdict {
 	if e.image() != nil {
 		v.items--
@@ -206,8 +208,8 @@ func (v *View) Get(table string, keys Item) (Item, bool) {
 	return e.image(), true
 }
 
-// All returns the tables' names and items, in an order that depends on names and keys
-// alone. It sorts all.
+// All returns the tables' names and items, in an order that depends on names
+// and keys alone. It sorts all.
 func (v *View) All() iter.Seq2[string, Item] {
 	return func(yield func(string, Item) bool) {
 		for _, k := range slices.Sorted(maps.Keys(v.entries)) {
@@ -220,8 +222,8 @@ func (v *View) All() iter.Seq2[string, Item] {
 }
 
 // Forget drops what is remembered of items that were removed before a time, and
-// returns how many those are. What comes so late that it is from before is taken for
-// new then.
+// returns how many those are. What comes so late that it is from before is
+// taken for new then.
 func (v *View) Forget(before time.Time) (n int) {
 	for k, e := range v.entries {
 		if e.image() == nil && e.instant().at.Before(before) {

@@ -111,8 +111,8 @@ func TestView_saysWhatBecameOfAChange(t *testing.T) {
 	assert.Equal(t, "tied Verdict(9)", fmt.Sprint(dynamochange.Tied, " ", dynamochange.Verdict(9)))
 }
 
-// Whatever order changes come in and how often, the view is the table in the end: where
-// times differ, and where changes of the same time go one way.
+// Whatever order changes come in and how often, the view is the table in the
+// end: where times differ, and where changes of the same time go one way.
 func TestView_anyOrder(t *testing.T) {
 	t.Log("seed", *seed)
 	random := rand.New(rand.NewPCG(*seed, 0))
@@ -163,8 +163,8 @@ func TestView_anyOrder(t *testing.T) {
 	}
 }
 
-// sameTime reports whether an item has a change at that time: removing it then may
-// make a circle, in which nobody could tell where it ends.
+// sameTime reports whether an item has a change at that time: removing it then
+// may make a circle, in which nobody could tell where it ends.
 func sameTime(changes []dynamochange.Record, pk string, at time.Time) bool {
 	return slices.ContainsFunc(changes, func(r dynamochange.Record) bool {
 		return r.Created.Equal(at) && r.Keys["pk"].Any() == pk

@@ -12,18 +12,18 @@ import (
 type DeadLetter struct {
 	Event              []byte // as it came
 	RuleARN, TargetARN string
-	// ErrorCode is THROTTLING, INVALID_PARAMETER, INVALID_JSON, TIMEOUT, NO_RESOURCE,
-	// NO_PERMISSIONS, INTERNAL_ERROR or ERROR_FROM_TARGET; ErrorMessage the error's
-	// text.
+	// ErrorCode is THROTTLING, INVALID_PARAMETER, INVALID_JSON, TIMEOUT,
+	// NO_RESOURCE, NO_PERMISSIONS, INTERNAL_ERROR or ERROR_FROM_TARGET;
+	// ErrorMessage the error's text.
 	ErrorCode, ErrorMessage string
-	// ExhaustedRetryCondition is MaximumRetryAttempts or MaximumEventAgeInSeconds, or
-	// empty if trying again could not help.
+	// ExhaustedRetryCondition is MaximumRetryAttempts or MaximumEventAgeInSeconds,
+	// or empty if trying again could not help.
 	ExhaustedRetryCondition string
 	RetryAttempts           int
 }
 
-// Attributes returns the attributes of the message that EventBridge makes of it; the
-// message's body is Event.
+// Attributes returns the attributes of the message that EventBridge makes of
+// it; the message's body is Event.
 func (d DeadLetter) Attributes() map[string]string {
 	a := map[string]string{
 		"RULE_ARN": d.RuleARN, "TARGET_ARN": d.TargetARN, "ERROR_CODE": d.ErrorCode, "ERROR_MESSAGE": d.ErrorMessage,

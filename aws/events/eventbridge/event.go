@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// ErrInvalid is matched by the errors for what is no event, path or template, and for
-// settings out of bounds.
+// ErrInvalid is matched by the errors for what is no event, path or template,
+// and for settings out of bounds.
 var ErrInvalid = errors.New("invalid")
 
 // An Event is what EventBridge hands on. Detail is an object.
@@ -47,8 +47,8 @@ func ParseEvent(text []byte) (Event, error) {
 
 func isObject(text []byte) bool { return bytes.HasPrefix(bytes.TrimLeft(text, " \t\r\n"), []byte("{")) }
 
-// JSON returns the event as EventBridge writes it: version "0" and no resources if
-// there are none, its time in whole seconds, UTC.
+// JSON returns the event as EventBridge writes it: version "0" and no resources
+// if there are none, its time in whole seconds, UTC.
 func (e Event) JSON() ([]byte, error) {
 	if e.Version == "" {
 		e.Version = "0"

@@ -14,8 +14,8 @@ const maxPathBytes = 256
 // A path finds a value in JSON. The zero path is $, all of it.
 type path []step
 
-// A step goes to a field, or, if all is set, to all fields and elements, or else if
-// name is empty to an element.
+// A step goes to a field, or, if all is set, to all fields and elements, or
+// else if name is empty to an element.
 type step struct {
 	name  string
 	index int
@@ -82,9 +82,9 @@ func notInName(r rune) bool {
 	return true
 }
 
-// find returns what a path leads to, in the text's own words, and whether there is
-// something. With a * that is an array of all that there is. It reads the text once
-// for each step.
+// find returns what a path leads to, in the text's own words, and whether there
+// is something. With a * that is an array of all that there is. It reads the
+// text once for each step.
 func (p path) find(text json.RawMessage) (json.RawMessage, bool) {
 	for i, s := range p {
 		if s.all {
@@ -121,7 +121,8 @@ func (s step) find(text json.RawMessage) (json.RawMessage, bool) {
 	return elements[s.index], true
 }
 
-// parts returns the elements of an array, or the values of an object in their order.
+// parts returns the elements of an array, or the values of an object in their
+// order.
 func parts(text json.RawMessage) (list []json.RawMessage) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	switch open, _ := d.Token(); open {

@@ -12,7 +12,8 @@ import (
 	"github.com/weirstream/weir/eventpattern"
 )
 
-// A RuleConfig says which events go where. Name, Pattern and Targets must be set.
+// A RuleConfig says which events go where. Name, Pattern and Targets must be
+// set.
 type RuleConfig struct {
 	Name string // 1 to 64 letters, digits, '.', '-' and '_'
 	// ARN is what templates and dead letters call the rule. Empty means that of a
@@ -33,8 +34,8 @@ type Rule struct {
 
 var ruleNames = regexp.MustCompile(`^[.\-_A-Za-z0-9]{1,64}$`)
 
-// NewRule returns a rule. The error names all that is wrong with the configuration,
-// and matches [ErrInvalid].
+// NewRule returns a rule. The error names all that is wrong with the
+// configuration, and matches [ErrInvalid].
 func NewRule(c RuleConfig) (*Rule, error) {
 	r := &Rule{name: c.Name, arn: c.ARN}
 	if r.arn == "" {
@@ -69,17 +70,19 @@ func NewRule(c RuleConfig) (*Rule, error) {
 	return r, nil
 }
 
-// Match reports whether an event goes to the targets. The error says that it is no
-// JSON object, or that it is past a limit of package eventpattern.
+// Match reports whether an event goes to the targets. The error says that it is
+// no JSON object, or that it is past a limit of package eventpattern.
 func (r *Rule) Match(event []byte) (bool, error) { return r.pattern.Match(event) }
 
-// Send sends those of some events that match to all targets, and returns when each was
-// delivered, or was handed to a dead letter function, or was dropped because there is
-// none. It waits for retries, a day at most unless told otherwise.
+// Send sends those of some events that match to all targets, and returns when
+// each was delivered, or was handed to a dead letter function, or was dropped
+// because there is none. It waits for retries, a day at most unless told
+// otherwise.
 //
-// An error says that something is not where it should be: an event that is none, and
-// then nothing was sent; a context that ended before all was delivered; a dead letter
-// function that failed. Memory is that of the events and what is made of them.
+// An error says that something is not where it should be: an event that is
+// none, and then nothing was sent; a context that ended before all was
+// delivered; a dead letter function that failed. Memory is that of the events
+// and what is made of them.
 func (r *Rule) Send(ctx context.Context, events ...[]byte) error {
 	now := time.Now()
 	var matching []taken
@@ -116,8 +119,8 @@ type taken struct {
 	at   time.Time
 }
 
-// Metrics are what a rule has done since it was made. Those of targets are in the
-// order of [RuleConfig.Targets].
+// Metrics are what a rule has done since it was made. Those of targets are in
+// the order of [RuleConfig.Targets].
 type Metrics struct {
 	Matched int64 // events
 	Targets []TargetMetrics

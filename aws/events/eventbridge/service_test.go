@@ -13,8 +13,8 @@ import (
 	"github.com/weirstream/weir/aws/kinesistest"
 )
 
-// A target puts to a stream of the service as it does to the engine's: with the SDK,
-// whose calls and records fail now and then.
+// A target puts to a stream of the service as it does to the engine's: with the
+// SDK, whose calls and records fail now and then.
 func TestTarget_putsToTheService(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := kinesistest.New(t, kinesistest.Stream("events", 2))

@@ -31,7 +31,8 @@ const (
 	firstWait, longestWait = time.Second, 10 * time.Minute
 )
 
-// A TargetConfig says what is put of an event, and where. ID and Stream must be set.
+// A TargetConfig says what is put of an event, and where. ID and Stream must be
+// set.
 type TargetConfig struct {
 	ID     string // names it within the rule
 	Stream client.Stream
@@ -46,8 +47,9 @@ type TargetConfig struct {
 	// PartitionKeyPath finds the partition key in the event. Empty means its id.
 	PartitionKeyPath string
 
-	// MaximumEventAge is how long an event is tried to be delivered, from when Send
-	// took it: [MinimumEventAge] to [MaximumEventAge]. Zero means MaximumEventAge.
+	// MaximumEventAge is how long an event is tried to be delivered, from when
+	// Send took it: [MinimumEventAge] to [MaximumEventAge]. Zero means
+	// MaximumEventAge.
 	MaximumEventAge time.Duration
 	// MaximumRetryAttempts is how often an event is put again, up to
 	// [MaximumRetryAttempts]. Zero means that; negative, never.
@@ -169,8 +171,8 @@ func (t *target) deliver(ctx context.Context, events []taken) error {
 	}
 }
 
-// wait waits before an attempt that follows another one, not longer than the events
-// may get old.
+// wait waits before an attempt that follows another one, not longer than the
+// events may get old.
 func (t *target) wait(ctx context.Context, attempt int, d *delivery) error {
 	wait := min(firstWait<<min(attempt, 20), longestWait)
 	wait -= rand.N(wait / 2)

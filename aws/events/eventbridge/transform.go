@@ -27,19 +27,20 @@ const (
 
 var predefined = []string{ruleARN, ruleName, ingestionTime, whole, envelope}
 
-// A Transformer makes the data of a record from parts of an event: those that paths
-// find are put into a template where their variables stand, <so>.
+// A Transformer makes the data of a record from parts of an event: those that
+// paths find are put into a template where their variables stand, <so>.
 //
-// The template is JSON, a string among others. A variable that is a value by itself
-// becomes the value as the event has it, a string with its quotation marks. Within a
-// string it becomes the string's characters, which are not escaped, or the JSON of
-// another value without quotation marks. A variable whose path finds nothing is "" as
-// a value, and nothing within a string. Blanks between the parts of the template go.
+// The template is JSON, a string among others. A variable that is a value by
+// itself becomes the value as the event has it, a string with its quotation
+// marks. Within a string it becomes the string's characters, which are not
+// escaped, or the JSON of another value without quotation marks. A variable
+// whose path finds nothing is "" as a value, and nothing within a string.
+// Blanks between the parts of the template go.
 //
 // These need no path: <aws.events.rule-arn>, <aws.events.rule-name>,
-// <aws.events.event.ingestion-time>, and, not within strings, <aws.events.event.json>,
-// which is the event, and <aws.events.event>, the event without its detail and with
-// detailType for detail-type.
+// <aws.events.event.ingestion-time>, and, not within strings,
+// <aws.events.event.json>, which is the event, and <aws.events.event>, the
+// event without its detail and with detailType for detail-type.
 type Transformer struct {
 	pieces []piece
 }
@@ -52,8 +53,9 @@ type piece struct {
 	path     path // of a variable that is not predefined
 }
 
-// NewTransformer reads a template and the paths of its variables, which may be none.
-// Names of variables have letters, digits, '-' and '_', and do not begin with "AWS.".
+// NewTransformer reads a template and the paths of its variables, which may be
+// none. Names of variables have letters, digits, '-' and '_', and do not begin
+// with "AWS.".
 func NewTransformer(paths map[string]string, template string) (*Transformer, error) {
 	if len(paths) > MaxVariables {
 		return nil, fmt.Errorf("input transformer: %w: it has %d paths, more than %d", ErrInvalid, len(paths), MaxVariables)
@@ -119,8 +121,8 @@ func (t *Transformer) read(template string, paths map[string]path) error {
 	return nil
 }
 
-// check says whether the template is JSON with any values for its variables, and
-// no name of a field has one.
+// check says whether the template is JSON with any values for its variables,
+// and no name of a field has one.
 func (t *Transformer) check() error {
 	sample := t.fill(func(p piece) string {
 		if p.inString {
@@ -168,8 +170,9 @@ func (t *Transformer) fill(value func(piece) string) string {
 	return b.String()
 }
 
-// Apply returns what becomes of an event that a rule of a name and an ARN took in at
-// a time. An error, which matches [ErrInvalid], says that the result is no JSON.
+// Apply returns what becomes of an event that a rule of a name and an ARN took
+// in at a time. An error, which matches [ErrInvalid], says that the result is
+// no JSON.
 func (t *Transformer) Apply(event []byte, rule, arn string, ingested time.Time) ([]byte, error) {
 	out, err := compact([]byte(t.fill(func(p piece) string {
 		var value json.RawMessage

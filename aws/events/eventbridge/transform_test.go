@@ -18,8 +18,8 @@ const ruleARN = "arn:aws:events:us-east-2:123456789012:rule/example"
 
 var ingested = time.Date(2015, 11, 11, 21, 29, 55, 999, time.UTC)
 
-// The examples of the service's guide, and what it was seen to do with what is not
-// there.
+// The examples of the service's guide, and what it was seen to do with what is
+// not there.
 func TestTransformer_fillsTemplates(t *testing.T) {
 	paths := map[string]string{
 		"timestamp": "$.time", "instance": "$.detail.instance-id", "state": "$.detail.state", "nothing": "$.detail.nothing",
@@ -68,8 +68,8 @@ func TestTransformer_keepsWhatValuesAre(t *testing.T) {
 		`"all":"12345678901234567890.50 1e400 null {b:1,a:2}"}`, string(got))
 }
 
-// Values are not escaped within strings: the service's guide says so. What is no JSON
-// then is told.
+// Values are not escaped within strings: the service's guide says so. What is
+// no JSON then is told.
 func TestTransformer_doesNotEscapeWithinStrings(t *testing.T) {
 	tr, err := eventbridge.NewTransformer(map[string]string{"v": "$.detail.v"}, `"<v>"`)
 	require.NoError(t, err)

@@ -1,5 +1,6 @@
-// Command changes keeps a view of a DynamoDB table from its changes, which a stream has
-// more than once and not in their order: as DynamoDB puts them into a Kinesis stream.
+// Command changes keeps a view of a DynamoDB table from its changes, which a
+// stream has more than once and not in their order: as DynamoDB puts them into
+// a Kinesis stream.
 package main
 
 import (
@@ -114,8 +115,8 @@ func materialise(ctx context.Context, s *weir.Stream, records int) (*views, erro
 	return v, g.Run(ctx)
 }
 
-// change changes a table at random, and returns it with its changes as DynamoDB puts
-// them into a stream: some twice, some behind those that follow them.
+// change changes a table at random, and returns it with its changes as DynamoDB
+// puts them into a stream: some twice, some behind those that follow them.
 func change(random *rand.Rand, n int) (table map[string]dynamochange.Item, records []dynamochange.Record) {
 	table = map[string]dynamochange.Item{}
 	for i := range n {

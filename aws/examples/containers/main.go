@@ -1,5 +1,5 @@
-// Command containers says how many tasks of ECS run, from the events of their changes: a
-// rule of EventBridge puts them into a stream, by task, and a reader keeps their states.
+// Command containers says how many tasks of ECS run: a rule of EventBridge puts
+// their changes into a stream, by task, and a reader keeps their states.
 package main
 
 import (
@@ -119,8 +119,8 @@ func showDurations(w io.Writer, tasks map[string][]change) {
 	}
 }
 
-// events makes what comes over a bus: the lives of 12 tasks of two services, some events
-// twice and some late, and what others say.
+// events makes what comes over a bus: lives of tasks, some events twice and
+// some late, and what others say.
 func events(random *rand.Rand) (list [][]byte) {
 	add := func(at time.Duration, source, kind string, detail string) {
 		e, _ := eventbridge.Event{ID: fmt.Sprint("event-", len(list)), Source: source, DetailType: kind, Account: "123456789012",

@@ -1,6 +1,6 @@
-// Command logmetrics makes metrics of logs: what CloudWatch Logs sends to a stream is
-// taken apart, requests are counted by minute, log stream and status, and the counts are
-// written as Prometheus reads them.
+// Command logmetrics makes metrics of logs: what CloudWatch Logs sends to a
+// stream is taken apart, requests are counted by minute, log stream and status,
+// and the counts are written as Prometheus reads them.
 package main
 
 import (
@@ -39,7 +39,8 @@ func main() {
 	}
 }
 
-// run puts messages into a stream, counts what is in them, and prints each minute.
+// run puts messages into a stream, counts what is in them, and prints each
+// minute.
 func run(ctx context.Context, w io.Writer, table *window.Memory[seconds], random *rand.Rand) error {
 	s, err := weir.NewStream("logs", weir.Config{Shards: 2, Limits: weir.Unlimited()})
 	if err != nil {
@@ -102,8 +103,8 @@ func read(r *weir.Record, events []window.Event[float64]) ([]window.Event[float6
 	return events, nil
 }
 
-// write writes the metrics of the minute that ends at a time, in the text format of
-// Prometheus.
+// write writes the metrics of the minute that ends at a time, in the text
+// format of Prometheus.
 func write(w io.Writer, table *window.Memory[seconds], end time.Time) {
 	rows := table.Rows(func(r window.Result[seconds]) bool { return r.Window.End.Equal(end) })
 	for _, metric := range []struct {
@@ -121,8 +122,8 @@ func write(w io.Writer, table *window.Memory[seconds], end time.Time) {
 	}
 }
 
-// messages makes what CloudWatch Logs sends, a probe and three minutes of two streams,
-// and says how many requests are in it.
+// messages makes what CloudWatch Logs sends, a probe and three minutes of two
+// streams, and says how many requests are in it.
 func messages(random *rand.Rand) (list []cwlogs.Message, requests int64) {
 	list = []cwlogs.Message{{LogStream: "app-1", Type: cwlogs.Control}}
 	for at := begin; at.Before(begin.Add(3 * time.Minute)); at = at.Add(10 * time.Second) {

@@ -47,7 +47,8 @@ func TestRun_countsByMinute(t *testing.T) {
 	}
 }
 
-// What is served is the text format, and Prometheus has nothing to say against it.
+// What is served is the text format, and Prometheus has nothing to say against
+// it.
 func TestWrite_isTheTextFormat(t *testing.T) {
 	var out strings.Builder
 	table := &window.Memory[seconds]{}

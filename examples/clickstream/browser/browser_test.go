@@ -1,6 +1,6 @@
-// Package browser opens the shop of the example clickstream in a real browser. The
-// script run beside it brings what is needed and starts it: without a browser there is
-// nothing to test with, and the test is skipped.
+// Package browser opens the shop of the example clickstream in a real browser.
+// The script run beside it brings what is needed and starts it: without a
+// browser there is nothing to test with, and the test is skipped.
 package browser
 
 import (
@@ -71,14 +71,15 @@ func (tb *tab) click(below, item string) {
 	require.NoError(tb.t, chromedp.Do(tb.ctx, chromedp.Click(chromedp.Search(`//*[@id="`+below+`"]//button[text()="`+item+`"]`))))
 }
 
-// shows waits until the page suggests just those items, in words with a comma between.
+// shows waits until the page suggests just those items, in words with a comma
+// between.
 func (tb *tab) shows(items string) {
 	tb.t.Helper()
 	tb.until(`[...document.querySelectorAll("#suggestions li")].map(li => li.textContent).join(", ") == "` + items + `"`)
 }
 
-// A visitor clicks, and is shown what others looked at; so is somebody else whom that
-// concerns, without doing anything.
+// A visitor clicks, and is shown what others looked at; so is somebody else
+// whom that concerns, without doing anything.
 func TestShop_inABrowser(t *testing.T) {
 	if os.Getenv("CHROMIUM") == "" || os.Getenv("CLICKSTREAM") == "" {
 		t.Skip("CHROMIUM names no browser: examples/clickstream/browser/run brings one")

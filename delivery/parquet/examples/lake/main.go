@@ -1,5 +1,5 @@
-// Command lake turns a stream into a data lake: a day of sales is delivered to a
-// directory as Parquet files, partitioned by country and hour, and then queried.
+// Command lake delivers a day of sales to a directory as Parquet files, which
+// are partitioned by country and hour, and queries them.
 package main
 
 import (
@@ -129,7 +129,7 @@ func deliver(ctx context.Context, s *weir.Stream, dir string, sales int) error {
 	return d.Run(ctx)
 }
 
-// query adds up the revenue by item in some files, of which it reads two columns.
+// query adds up the revenue by item in files, of which it reads two columns.
 func query(pattern string) (cents map[string]int64, read int, err error) {
 	files, err := filepath.Glob(pattern)
 	cents = map[string]int64{}

@@ -13,8 +13,8 @@ import (
 	"github.com/weirstream/weir"
 )
 
-// What is printed is right, and each sale is in the lake once, in the partition where
-// it belongs, as it was put.
+// What is printed is right, and each sale is in the lake once, in the partition
+// where it belongs, as it was put.
 func TestRun_eachSaleOnce(t *testing.T) {
 	const sales = 20000
 	var out strings.Builder
