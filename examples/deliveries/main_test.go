@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -74,8 +75,10 @@ func killed(t *testing.T, dir string, lines int) {
 			break // it was quicker
 		}
 	}
-	require.NoError(t, cmd.Process.Kill())
-	require.Error(t, cmd.Wait())
+	if err := cmd.Process.Kill(); !errors.Is(err, os.ErrProcessDone) {
+		require.NoError(t, err)
+	}
+	t.Log(cmd.Wait()) // killed, unless it was quicker
 }
 
 // check goes through what the stream has of each order, and sees to it that one
