@@ -108,3 +108,23 @@ func TestLoad_goesOnWhereSaveWas(t *testing.T) {
 	_, err = queue.Load(other, queue.Config{}, saved)
 	require.ErrorIs(t, err, weir.ErrInvalidSequenceNumber)
 }
+
+// Shards that were split and merged for long have more ways back to the first
+// than can be counted.
+func TestNew_afterManySplitsAndMerges(t *testing.T) {
+	dir := t.TempDir()
+	s := openStream(t, dir, weir.Config{Sync: weir.SyncNever})
+	q := newQueue(t, s, queue.Config{})
+	for i := range 100 {
+		put(t, s, 1)
+		_, err := s.Resize(t.Context(), 1+(i+1)%2)
+		require.NoError(t, err)
+	}
+	require.Len(t, try(t, q, 1000), 100)
+	require.NoError(t, q.Close())
+	q = newQueue(t, s, queue.Config{})
+	put(t, s, 1)
+	require.Len(t, try(t, q, 1000), 1)
+	require.NoError(t, q.Close())
+	require.NoError(t, s.Close())
+}

@@ -286,14 +286,18 @@ func (q *Queue) positions() (weir.Positions, error) {
 		}
 		numbers[sh.ID] = sh.StartingSequenceNumber.WithIndex(t.next - 1)
 	}
-	// Whoever has begun a shard has read its parents to their end.
-	todo := slices.Collect(maps.Keys(numbers))
-	for len(todo) > 0 {
+	// Whoever has begun a shard has read those before it to their end.
+	before := make(map[weir.ShardID]bool)
+	for todo := slices.Collect(maps.Keys(numbers)); len(todo) > 0; {
 		id := todo[len(todo)-1]
-		todo = append(todo[:len(todo)-1], parents[id]...)
+		todo = todo[:len(todo)-1]
 		for _, p := range parents[id] {
-			delete(numbers, p)
+			if !before[p] {
+				before[p] = true
+				todo = append(todo, p)
+			}
 		}
 	}
+	maps.DeleteFunc(numbers, func(id weir.ShardID, _ weir.SequenceNumber) bool { return before[id] })
 	return slices.Collect(maps.Values(numbers)), nil
 }
