@@ -12,8 +12,8 @@ import (
 	"github.com/weirstream/weir/queue"
 )
 
-// BenchmarkQueue receives and acknowledges records of 100 bytes with one worker,
-// so many at a time.
+// BenchmarkQueue receives and acknowledges records of 100 bytes with one
+// worker, so many at a time.
 func BenchmarkQueue(b *testing.B) {
 	for _, batch := range []int{1, 10, 100} {
 		b.Run(fmt.Sprint("batch=", batch), func(b *testing.B) {

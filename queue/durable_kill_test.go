@@ -112,9 +112,9 @@ func workUntilKilled(dir string) error {
 	}
 }
 
-// Killed at any moment, a queue gives no record again that was acknowledged, has
-// every other record of its stream, and knows how often it was received and what
-// is dead.
+// Killed at any moment, a queue gives no record again that was acknowledged,
+// has every other record of its stream, and knows how often it was received and
+// what is dead.
 func TestQueue_killed(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Log("seed", seed)

@@ -1,6 +1,8 @@
 package queue_test
 
 import (
+	"math/rand/v2"
+	"syscall"
 	"testing"
 	"time"
 
@@ -8,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/internal/journal/journaltest"
 	"github.com/weirstream/weir/queue"
 )
 
@@ -125,6 +128,149 @@ func TestNew_afterManySplitsAndMerges(t *testing.T) {
 	q = newQueue(t, s, queue.Config{})
 	put(t, s, 1)
 	require.Len(t, try(t, q, 1000), 1)
+	require.NoError(t, q.Close())
+	require.NoError(t, s.Close())
+}
+
+func openIn(t *testing.T, s *weir.Stream, disk *journaltest.FS) (*queue.Queue, error) {
+	t.Helper()
+	return queue.OpenIn(s, queue.Config{}, disk)
+}
+
+// Whatever call of the disk fails, what a call of the queue has returned for is
+// there again, and nothing is damaged.
+func TestQueue_aDiskThatFails(t *testing.T) {
+	for failing := range 60 {
+		clock, disk := newClock(), journaltest.New()
+		random := rand.New(rand.NewPCG(uint64(failing), 9))
+		s := newStream(t, weir.Config{Now: clock.Now})
+		put(t, s, 100)
+		n := 0
+		disk.FailWith(func(journaltest.Op) error {
+			if n++; n > failing {
+				return syscall.ENOSPC
+			}
+			return nil
+		})
+		acked := make(map[string]bool)
+		q, err := openIn(t, s, disk)
+		for err == nil {
+			var list []queue.Delivery
+			if list, err = q.TryReceive(t.Context(), 2); err != nil || len(list) == 0 {
+				break
+			}
+			if err = list[0].Ack(t.Context()); err == nil {
+				acked[string(list[0].Data)] = true
+			}
+		}
+		require.ErrorIs(t, err, weir.ErrStorage, "failing from call %d on", failing)
+		if q != nil {
+			_, err = q.TryReceive(t.Context(), 1)
+			require.ErrorIs(t, err, weir.ErrStorage, "and ever after")
+		}
+		disk.FailWith(nil)
+		disk.Crash(random)
+		if q != nil {
+			q.Abandon()
+		}
+		q, err = openIn(t, s, disk)
+		require.NoError(t, err)
+		clock.advance(time.Hour)
+		list := try(t, q, 100)
+		require.GreaterOrEqual(t, len(list), 100-len(acked)-1, "an acknowledgement may be there that failed")
+		for _, d := range list {
+			require.False(t, acked[string(d.Data)], "%s was acknowledged", d.Data)
+		}
+	}
+}
+
+// A file that was changed is noticed, and one that a crash cut off is not taken
+// for damage.
+func TestNew_noticesDamage(t *testing.T) {
+	clock, disk := newClock(), journaltest.New()
+	s := newStream(t, weir.Config{Now: clock.Now})
+	put(t, s, 20)
+	q, err := openIn(t, s, disk)
+	require.NoError(t, err)
+	for i, d := range try(t, q, 20) {
+		if i%2 == 0 {
+			require.NoError(t, d.Ack(t.Context()))
+		}
+	}
+	require.NoError(t, q.Close())
+	files, noticed, all := disk.Files(), 0, 0
+	for name, sound := range files {
+		for at := 0; at < len(sound); at += 7 {
+			bad := append([]byte(nil), sound...)
+			bad[at] ^= 0x10
+			disk.Set(map[string][]byte{name: bad})
+			all++
+			q, err := openIn(t, s, disk)
+			if err != nil {
+				require.ErrorIs(t, err, queue.ErrDamaged, "byte %d", at)
+				noticed++
+				continue
+			}
+			// A damaged end is that of a write that was not finished.
+			require.NoError(t, q.CheckInvariants())
+			q.Abandon()
+		}
+	}
+	assert.Greater(t, noticed, all*9/10)
+}
+
+// A queue that is used for long does not grow on disk.
+func TestQueue_filesAreBounded(t *testing.T) {
+	disk := journaltest.New()
+	s := newStream(t, weir.Config{})
+	q, err := openIn(t, s, disk)
+	require.NoError(t, err)
+	most := 0
+	for range 60 {
+		_, err := s.PutCopies(t.Context(), weir.Entry{PartitionKey: "k", Data: []byte("data")}, 10_000)
+		require.NoError(t, err)
+		list := try(t, q, 10_000)
+		receipts := make([]queue.Receipt, len(list))
+		for i := range list {
+			receipts[i] = list[i].Receipt
+		}
+		errs, err := q.Acknowledge(t.Context(), receipts...)
+		require.NoError(t, err)
+		require.Nil(t, errs)
+		total := 0
+		for _, b := range disk.Files() {
+			total += len(b)
+		}
+		most = max(most, total)
+	}
+	assert.Less(t, most, 9<<20)
+	assert.Greater(t, most, 1<<20)
+	q.Abandon()
+	disk.Crash(rand.New(rand.NewPCG(1, 1)))
+	q, err = openIn(t, s, disk)
+	require.NoError(t, err)
+	c, err := q.Counts()
+	require.NoError(t, err)
+	assert.EqualValues(t, 600_000, c.Acknowledged)
+	assert.Zero(t, c.Visible+c.InFlight)
+}
+
+// With an interval a call returns at once, and what a crash takes back is
+// delivered again.
+func TestQueue_withAnInterval(t *testing.T) {
+	dir := t.TempDir()
+	s := openStream(t, dir, weir.Config{Sync: time.Hour, Name: "orders"})
+	q := newQueue(t, s, queue.Config{})
+	put(t, s, 10)
+	for _, d := range try(t, q, 10) {
+		require.NoError(t, d.Ack(t.Context()))
+	}
+	q.Abandon()
+	q = newQueue(t, s, queue.Config{})
+	require.Len(t, try(t, q, 10), 10)
+	require.NoError(t, q.Close())
+	q = newQueue(t, s, queue.Config{})
+	require.Empty(t, try(t, q, 10), "closed, it has all")
 	require.NoError(t, q.Close())
 	require.NoError(t, s.Close())
 }

@@ -13,7 +13,10 @@ func OpenIn(s *weir.Stream, c Config, dir journal.FS) (*Queue, error) {
 	if err != nil {
 		return nil, err
 	}
-	return q, q.open(dir)
+	if err := q.open(dir); err != nil {
+		return nil, err
+	}
+	return q, nil
 }
 
 // Abandon ends the queue as a crash does.

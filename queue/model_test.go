@@ -57,7 +57,8 @@ type doneBy struct {
 	by      *item
 }
 
-// placeOf is the place of a record among those whose last receipt is remembered.
+// placeOf is the place of a record among those whose last receipt is
+// remembered.
 func placeOf(it *item) uint64 { return (it.index + uint64(it.shard)*1021) % 4096 }
 
 func (m *naive) move(it *item, to where) {

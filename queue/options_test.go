@@ -23,8 +23,8 @@ func putKey(t *testing.T, s *weir.Stream, key, data string) {
 }
 
 // In order, a record is delivered when the one before of its key is done, or
-// dead, and never before: whatever is acknowledged, comes back, or happens to the
-// shards, and over crashes.
+// dead, and never before: whatever is acknowledged, comes back, or happens to
+// the shards, and over crashes.
 func TestQueue_keepsTheOrderOfKeys(t *testing.T) {
 	for seed := range seeds() / 2 {
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {

@@ -12,8 +12,8 @@ import (
 type Processing struct {
 	// Workers is how many records are handled at a time, 1 to [MaxRequest].
 	Workers int
-	// Handle handles a record: nil means that it is done, and acknowledges it;
-	// an error lets it come back after BackOff. Its context ends when the record is
+	// Handle handles a record: nil means that it is done, and acknowledges it; an
+	// error lets it come back after BackOff. Its context ends when the record is
 	// in flight no more, because the queue was closed or the clock was set
 	// forward, and when Drain has passed since the end of ProcessWith's.
 	Handle func(ctx context.Context, d Delivery) error
@@ -42,9 +42,10 @@ func (q *Queue) Process(ctx context.Context, workers int, handle func(ctx contex
 	return q.ProcessWith(ctx, Processing{Workers: workers, Handle: handle})
 }
 
-// ProcessWith receives records one by one, has each handled and acknowledges it.
-// While a handler runs its record is kept in flight, however long that is. When
-// ctx ends no more is received, and ProcessWith returns when all handlers have.
+// ProcessWith receives records one by one, has each handled and acknowledges
+// it. While a handler runs its record is kept in flight, however long that is.
+// When ctx ends no more is received, and ProcessWith returns when all handlers
+// have.
 //
 // The error is ctx's, nil when the stream's writes have ended and all is
 // acknowledged or dead, or one of [Queue.Receive].

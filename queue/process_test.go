@@ -154,8 +154,8 @@ func TestQueue_deliveriesEndWithTheStream(t *testing.T) {
 	})
 }
 
-// Each record is handled once, and none is lost, whatever the workers of several
-// processes do at the same time.
+// Each record is handled once, and none is lost, whatever the workers of
+// several processes do at the same time.
 func TestQueue_manyWorkersShareTheRecords(t *testing.T) {
 	s := newStream(t, weir.Config{Shards: 4})
 	a, b := newQueue(t, s, queue.Config{Name: "a"}), newQueue(t, s, queue.Config{Name: "b"})
