@@ -7,7 +7,7 @@
 //
 // A [Server] takes JSON 1.1 and CBOR 1.1 over HTTP/1.1 and HTTP/2, in cleartext
 // (prior knowledge) and over TLS, on one port. Its [Server.Handler] is an
-// ordinary [net/http.Handler] and needs no socket. All 45 operations of the
+// ordinary [net/http.Handler] and needs no socket. All 57 operations of the
 // service are there, SubscribeToShard as an event stream.
 //
 // # Accounts and regions

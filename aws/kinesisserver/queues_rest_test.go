@@ -1,6 +1,7 @@
 package kinesisserver_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -8,11 +9,14 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/fxamacker/cbor/v2"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/weirstream/weir/aws/kinesisserver"
 )
 
 // counts returns metrics of the queue, by what is left of their names.
@@ -171,5 +175,38 @@ func TestQueues_throttled(t *testing.T) {
 		assert.Equal(s.t, "Rate exceeded for queue "+id+" under account 123456789012.", s.refuses(thr, receive, s.on()))
 		s.pass(time.Second)
 		assert.Equal(s.t, 3, s.receiveOne().count())
+	})
+}
+
+// A receive that waits ends with an empty list when the server shuts down.
+func TestQueues_shutdown(t *testing.T) {
+	withQueue(t, func(s *queueServer) {
+		go func() {
+			time.Sleep(3 * time.Second)
+			assert.NoError(s.t, s.Shutdown(context.Background()))
+		}()
+		assert.Equal(s.t, 3*time.Second, took(func() { assert.Empty(s.t, s.receiveFrom(receive)) }))
+	})
+}
+
+// Records whose answer finds no room under the server's bound are visible again.
+func TestQueues_noRoomForTheAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		accounts := queueAccounts()
+		accounts.Now = time.Now
+		s := &queueServer{server: newServerOf(t, accounts, func(c *kinesisserver.Config) { c.MaxInFlightBytes = 1 << 20 })}
+		s.must("CreateStream", `{"StreamName":"D"}`)
+		s.arn = s.create("q", fromHorizon, deadAfterTwo)
+		for range 2 {
+			s.must("PutRecord", `{"StreamName":"D","PartitionKey":"a","Data":"`+b64(600<<10)+`"}`)
+		}
+		r := s.call(receive, s.on())
+		assert.Equal(t, http.StatusServiceUnavailable, r.status)
+		assert.Equal(t, 2, s.receiveOne(`"Limit":1`).count())
+		for range 2 { // the other one, and once more as a dead letter
+			s.receive(`"Limit":1`, seconds0)
+		}
+		r = s.call(receiveDead, s.on(`"Limit":1`))
+		assert.Equal(t, http.StatusOK, r.status)
 	})
 }
