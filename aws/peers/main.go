@@ -71,7 +71,7 @@ func run(ctx context.Context) error {
 	only := flag.String("only", "", "`parts` to run, separated by commas: "+strings.Join(partNames, ", "))
 	servers := flag.String("servers", "", "`peers` to measure beside weir, separated by commas: "+strings.Join(serverNames, ", "))
 	flag.BoolVar(&b.json, "json", false, "print the rates as one JSON object, as cmd/weir/peers takes it with -http")
-	flag.BoolVar(&b.judge, "judge", false, "fail if a goal of the producers is missed by more than a tenth")
+	flag.BoolVar(&b.judge, "judge", false, "fail if a goal of the producers or the queues is missed by more than a tenth")
 	flag.Parse()
 	if *null != "" {
 		return serveNull(*null)

@@ -197,8 +197,11 @@ func (g produceGoal) verdict(ratios []float64) string {
 
 // judge returns an error that names the goals that are missed, or not measured.
 func (r *report) judge() error {
-	var missed []string
+	missed := r.missedQueues()
 	for _, g := range produceGoals {
+		if !r.bench.runs(partProduce) {
+			break
+		}
 		if ratios := g.ratios(r.produced); g.verdict(ratios) == "missed" {
 			missed = append(missed, fmt.Sprintf("%s, %s: %.2f, must be %g", g.id, g.text, median(ratios), g.must))
 		}

@@ -356,3 +356,16 @@ func (r *report) printQueues(w io.Writer) {
 
 // queueGoal is how many times a peer's rate weir is to reach.
 const queueGoal = 2
+
+// missedQueues names the peers whose rate weir does not reach often enough, by more
+// than the noise: goal Q2.
+func (r *report) missedQueues() (missed []string) {
+	const noise = 0.9
+	weir := median(rates(r.queues[nameWeir]))
+	for _, name := range []string{nameGoaws, nameElast} {
+		if theirs := median(rates(r.queues[name])); theirs > 0 && weir < noise*queueGoal*theirs {
+			missed = append(missed, fmt.Sprintf("Q2, a queue ÷ that of %s: %.2f, must be %d", name, weir/theirs, queueGoal))
+		}
+	}
+	return missed
+}
