@@ -70,8 +70,11 @@ func (c *Console) changePage(r *http.Request) answer {
 			return answer{status: http.StatusForbidden, err: err}
 		}
 	}
-	if r.FormValue("do") == "reset" {
+	switch r.FormValue("do") {
+	case "reset":
 		return c.resetGroup(r)
+	case "restore":
+		return c.restore(r)
 	}
 	d, err := c.readChange(r)
 	if err != nil {

@@ -22,6 +22,9 @@ type Config struct {
 	// Groups returns the consumer groups to show beside the streams that they
 	// read. It is called when somebody looks. Nil means none.
 	Groups func(ctx context.Context) ([]Group, error)
+	// Queues returns the work queues of a stream. It is called when somebody looks.
+	// Nil means none.
+	Queues func(ctx context.Context, s Stream) ([]Queue, error)
 	// ReadOnly refuses all changes, and leaves their forms out.
 	ReadOnly bool
 	// AllowRemote answers clients of other machines too. A zero value answers

@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -418,4 +419,35 @@ func TestConsole_showsAndResetsGroups(t *testing.T) {
 	w = c.do(http.MethodPost, "change", form)
 	require.Equal(t, http.StatusSeeOther, w.Code)
 	assert.Contains(t, c.get(w.Header().Get("Location")), "0 records behind")
+}
+
+func TestConsole_showsQueuesAndRestoresDeadLetters(t *testing.T) {
+	s := newStream(t, "orders", weir.Config{})
+	dead, broken := int64(3), console.Queue{Name: "broken", Look: func(context.Context) (console.QueueState, error) { return console.QueueState{}, errors.New("no disk") }}
+	c := newClient(t, console.Config{Source: console.Streams(s), Queues: func(_ context.Context, s console.Stream) ([]console.Queue, error) {
+		assert.Equal(t, "orders", s.Name)
+		return []console.Queue{broken, {
+			Name: "mail", ARN: "arn:aws:kinesis:us-east-1:000000000000:queue/q-1",
+			Look: func(context.Context) (console.QueueState, error) {
+				return console.QueueState{Visible: 4711, Waiting: -1, Dead: dead, Oldest: time.Hour, Shards: []console.QueueShard{{Shard: 7, Behind: 42}}}, nil
+			},
+			Restore: func(_ context.Context, most int) (int, error) {
+				assert.Positive(t, most)
+				n := dead
+				dead = 0
+				return int(n), nil
+			},
+		}}, nil
+	}})
+	body := c.get("readers?name=orders")
+	for _, want := range []string{"4,711", "60 min", `<strong class="bad">3</strong>`, "shardId-000000000007", ">42<", "no disk", "<td>—</td>"} {
+		assert.Contains(t, body, want)
+	}
+	assert.Equal(t, 1, strings.Count(body, ">Restore<"), "of the one that can be")
+	page := c.get("change?do=restore&queue=mail&name=orders")
+	assert.Contains(t, page, "3 dead letters can be received now")
+	assert.Contains(t, page, "aws kinesis restore-dead-letter-queue-records --queue-arn arn:aws:kinesis")
+	assert.Contains(t, c.change("do", "restore", "queue", "mail", "name", "orders"), "Done: 3 dead letters of queue mail are records again")
+	assert.Zero(t, dead)
+	assert.Equal(t, http.StatusNotFound, c.do(http.MethodGet, "change?do=restore&queue=broken&name=orders", nil).Code)
 }

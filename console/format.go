@@ -80,6 +80,14 @@ func percentText(share float64) string {
 	return strconv.Itoa(int(share*100+0.5)) + " %"
 }
 
+// knownText is countText for what may not be known, and is negative then.
+func knownText(n int64) string {
+	if n < 0 {
+		return "—"
+	}
+	return countText(n)
+}
+
 // spanText returns a duration in its greatest unit or two.
 func spanText(d time.Duration) string {
 	switch {

@@ -22,7 +22,7 @@ var assetFiles embed.FS
 
 var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"count": func(n any) string { return countText(numberIn(n)) }, "bytes": func(n any) string { return bytesText(numberIn(n)) },
-	"span": spanText, "percent": percentText, "when": whenText, "rate": rateText, "amount": amountText, "firstOf": firstOf,
+	"span": spanText, "percent": percentText, "when": whenText, "rate": rateText, "amount": amountText, "firstOf": firstOf, "known": knownText,
 }).ParseFS(pageFiles, "pages/*.html"))
 
 // assets are the files that pages load, and their types.

@@ -19,6 +19,8 @@ type readersData struct {
 	Open      int
 	Groups    []groupView
 	GroupsErr string
+	Queues    []queueView
+	QueuesErr string
 }
 
 // A groupView is a group's progress in a stream.
@@ -58,25 +60,31 @@ func (c *Console) readersPage(r *http.Request) answer {
 	}
 	snap := s.Snapshot()
 	d := readersData{frame: f, Readers: snap.Readers, Consumers: snap.Consumers, Open: snap.Capacity.OpenShards}
-	if c.config.Groups == nil {
-		return answer{template: "readers", data: d}
-	}
 	ctx, cancel := context.WithTimeout(r.Context(), groupsWithin)
 	defer cancel()
+	c.viewGroups(ctx, &d, s)
+	c.viewQueues(ctx, &d)
+	return answer{template: "readers", data: d}
+}
+
+// viewGroups fills in the groups that read a stream.
+func (c *Console) viewGroups(ctx context.Context, d *readersData, s *weir.Stream) {
+	if c.config.Groups == nil {
+		return
+	}
 	groups, err := c.config.Groups(ctx)
 	if err != nil {
 		d.GroupsErr = err.Error()
 	}
 	for _, g := range groups[:min(len(groups), mostGroups)] {
-		if view, ok := viewGroup(ctx, g, s, c.config.Now()); ok {
+		if view, ok := viewGroup(ctx, g, s); ok {
 			d.Groups = append(d.Groups, view)
 		}
 	}
-	return answer{template: "readers", data: d}
 }
 
 // viewGroup returns a group's progress, if it reads the stream.
-func viewGroup(ctx context.Context, g Group, s *weir.Stream, now time.Time) (v groupView, ok bool) {
+func viewGroup(ctx context.Context, g Group, s *weir.Stream) (v groupView, ok bool) {
 	v.Name = g.Name
 	leases, err := g.Store.List(ctx)
 	if err != nil {
@@ -92,7 +100,7 @@ func viewGroup(ctx context.Context, g Group, s *weir.Stream, now time.Time) (v g
 		if l.Owner != "" {
 			owned[l.Owner]++
 		}
-		row := shardProgress(l, s, now)
+		row := shardProgress(l, s)
 		v.Behind += max(row.Behind, 0)
 		if len(v.Shards) < mostGroupShards {
 			v.Shards = append(v.Shards, row)
@@ -109,7 +117,7 @@ func viewGroup(ctx context.Context, g Group, s *weir.Stream, now time.Time) (v g
 
 // shardProgress returns how far a lease says that a shard has been read, and how
 // much of it is left: what a reader from there on would be behind.
-func shardProgress(l lease.Lease, s *weir.Stream, now time.Time) groupShard {
+func shardProgress(l lease.Lease, s *weir.Stream) groupShard {
 	row := groupShard{Shard: l.Key, Owner: l.Owner, At: l.Checkpoint.Sequence, Behind: -1}
 	id, err := weir.ParseShardID(l.Key[strings.LastIndexByte(l.Key, ':')+1:])
 	if err != nil {

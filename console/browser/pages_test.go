@@ -25,7 +25,7 @@ func TestPages_inThemesAndWidths(t *testing.T) {
 		"list": "", "stream": "stream?name=orders", "shard": "stream?name=orders&shard=shardId-000000000002", "shards": "shards?name=orders", "readers": "readers?name=orders",
 		"records": "records?name=orders&from=time&pos=2026-03-04T10:01:00Z", "follow": "records?name=orders&follow=1", "keys": "keys?name=orders", "settings": "settings?name=orders", "new": "new",
 		"split": "change?do=split&name=orders&shard=shardId-000000000002", "resize": "change?do=resize&name=orders&target=12", "delete": "change?do=delete&name=orders",
-		"reset": "change?do=reset&to=horizon&group=fulfilment&name=orders", "missing": "stream?name=none",
+		"reset": "change?do=reset&to=horizon&group=fulfilment&name=orders", "restore": "change?do=restore&queue=invoices&name=orders", "missing": "stream?name=none",
 	}
 	for name, path := range pages {
 		for _, theme := range themes {

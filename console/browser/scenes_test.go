@@ -27,6 +27,7 @@ type scene struct {
 	streams []*weir.Stream
 	status  map[string]string
 	groups  []console.Group
+	queues  []console.Queue
 	url     string
 }
 
@@ -86,6 +87,7 @@ func (sc *scene) serve() string {
 	c, err := console.New(console.Config{
 		Source: sc.source(), Now: sc.clock, API: true,
 		Groups: func(context.Context) ([]console.Group, error) { return sc.groups, nil },
+		Queues: func(context.Context, console.Stream) ([]console.Queue, error) { return sc.queues, nil },
 		Price: func(u console.Use) console.Price {
 			return console.Price{Amount: float64(u.OpenShards)*10.95 + float64(u.Records)/u.Period.Seconds()*0.0368, Currency: "USD", Plan: "provisioned, an estimate"}
 		},
@@ -186,6 +188,13 @@ func shop(t *testing.T) *scene {
 		sc.poll(s, weir.ShardID(second%4), polled)
 	})
 	sc.group(s, "fulfilment")
+	sc.queues = []console.Queue{{
+		Name: "invoices", ARN: "arn:aws:kinesis:us-east-1:000000000000:queue/q-1",
+		Look: func(context.Context) (console.QueueState, error) {
+			return console.QueueState{Visible: 12_480, InFlight: 96, Waiting: 12, Dead: 7, Oldest: 40 * time.Second, Shards: []console.QueueShard{{Shard: 1, Behind: 9120, Age: 40 * time.Second}, {Shard: 4, Behind: 3360, Age: 9 * time.Second}}}, nil
+		},
+		Restore: func(context.Context, int) (int, error) { return 7, nil },
+	}}
 	return sc
 }
 

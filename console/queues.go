@@ -1,0 +1,136 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/weirstream/weir"
+)
+
+// A Queue is a work queue of a stream, as a console shows it.
+type Queue struct {
+	Name string
+	// ARN is for the commands that are shown; empty for a queue of the program.
+	ARN string
+	// Look returns how many records are where. It is called when somebody looks.
+	Look func(ctx context.Context) (QueueState, error)
+	// Restore makes dead letters records like others again, so many at most, and
+	// returns how many. Nil means that the console cannot.
+	Restore func(ctx context.Context, most int) (int, error)
+}
+
+// A QueueState says how many records of a queue are where. What is negative is
+// not known.
+type QueueState struct {
+	Visible      int64 // can be received now
+	InFlight     int64 // were received, and are not acknowledged yet
+	Waiting      int64 // for their delay, or for others of their key
+	Dead         int64 // dead letters that can be received now
+	DeadInFlight int64
+	Oldest       time.Duration // age of the oldest record that is not acknowledged
+	Shards       []QueueShard  // lag by shard, where it is known
+}
+
+// A QueueShard is a queue's lag in a shard: the records that are not acknowledged.
+type QueueShard struct {
+	Shard  weir.ShardID
+	Behind int64
+	Age    time.Duration
+}
+
+// queueView is a queue as a page shows it.
+type queueView struct {
+	Queue
+	QueueState
+	Err  string
+	Left int // shards that are not shown
+}
+
+const (
+	mostQueues     = 50
+	restoredAtOnce = 1000
+)
+
+// viewQueues fills in the queues of a stream.
+func (c *Console) viewQueues(ctx context.Context, d *readersData) {
+	if c.config.Queues == nil {
+		return
+	}
+	queues, err := c.config.Queues(ctx, d.Stream)
+	if err != nil {
+		d.QueuesErr = err.Error()
+	}
+	for _, q := range queues[:min(len(queues), mostQueues)] {
+		v := queueView{Queue: q}
+		if v.QueueState, err = q.Look(ctx); err != nil {
+			v.Err = err.Error()
+		}
+		if n := len(v.Shards) - mostGroupShards; n > 0 {
+			v.Left, v.Shards = n, v.Shards[:mostGroupShards]
+		}
+		d.Queues = append(d.Queues, v)
+	}
+}
+
+// restoreData is the page that says what restoring dead letters would do.
+type restoreData struct {
+	frame
+	Queue   string
+	Dead    int64
+	Most    int
+	Command string
+	Err     string
+}
+
+// restore makes dead letters of a queue records like others again.
+func (c *Console) restore(r *http.Request) answer {
+	f, err := c.streamFrame(r, "readers")
+	if err != nil {
+		return answer{err: err}
+	}
+	f.Live = false
+	q, err := c.queue(r.Context(), f.Stream, r.FormValue("queue"))
+	if err != nil {
+		return answer{status: http.StatusNotFound, err: err}
+	}
+	d := restoreData{frame: f, Queue: q.Name, Most: restoredAtOnce}
+	if q.ARN != "" {
+		flags := " --queue-arn " + quoted(q.ARN) + c.endpointFlag(r)
+		d.Command = "aws kinesis receive-dead-letter-queue-records" + flags + "\naws kinesis restore-dead-letter-queue-records" + flags + " --entries ReceiptHandle=HANDLE"
+	}
+	if r.Method != http.MethodPost {
+		state, err := q.Look(r.Context())
+		if err != nil {
+			return answer{err: err}
+		}
+		d.Dead = state.Dead
+		return answer{template: "restore", data: d}
+	}
+	n, err := q.Restore(r.Context(), restoredAtOnce)
+	if err != nil {
+		d.Err = err.Error()
+		return answer{status: http.StatusUnprocessableEntity, template: "restore", data: d}
+	}
+	id := c.said.add(note{Text: fmt.Sprintf("Done: %d dead letters of queue %s are records again", n, q.Name), Command: d.Command})
+	return answer{location: link("readers", f.Stream, "said", id)}
+}
+
+// queue returns a queue of a stream whose dead letters can be restored.
+func (c *Console) queue(ctx context.Context, s Stream, name string) (Queue, error) {
+	if c.config.Queues == nil {
+		return Queue{}, errors.New("the console knows no queues")
+	}
+	queues, err := c.config.Queues(ctx, s)
+	for _, q := range queues {
+		if q.Name == name && q.Restore != nil {
+			return q, nil
+		}
+	}
+	if err != nil {
+		return Queue{}, err
+	}
+	return Queue{}, fmt.Errorf("there is no queue %.80q whose dead letters can be restored", name)
+}
