@@ -93,6 +93,7 @@ type Journal[T any] struct {
 	file   File
 	number uint64 // of the file
 	size   int64  // of it, as far as it is sound
+	room   int64  // up to where the disk has room for it, as far as it was asked for
 	head   int64  // of it, the size of the head
 	frames uint64 // number of the next frame
 	owed   bool   // the next note is the one of [Recovery.Lost]
@@ -360,8 +361,10 @@ func (j *Journal[T]) append(b []byte, sync bool) (final bool, err error) {
 		return false, fmt.Errorf("%d bytes are too many for one write", len(b))
 	}
 	seal(b, j.frames)
+	j.reserveTo(j.size + int64(len(b)))
 	if _, err := j.file.WriteAt(b, j.size); err != nil {
 		// What was written of it must not be taken for a frame that was damaged later.
+		j.room = 0
 		if cut := j.file.Truncate(j.size); cut != nil {
 			return true, errors.Join(err, cut)
 		}
@@ -397,8 +400,9 @@ func (j *Journal[T]) rotate(state []byte) error {
 	if err != nil {
 		return nil
 	}
+	j.giveRoomBack()
 	j.file.Close() // everything in it is synced
-	j.file, j.size, j.head = f, size, size
+	j.file, j.size, j.head, j.room = f, size, size, 0
 	j.number++
 	j.frames++
 	j.dir.mu.Lock()
@@ -432,6 +436,7 @@ func (j *Journal[T]) Close() error {
 	if err == nil {
 		_, err = j.append(appendHead(nil, kindEnd), true)
 	}
+	j.giveRoomBack()
 	return errors.Join(err, j.file.Close(), j.dir.Close())
 }
 
