@@ -25,6 +25,7 @@ import (
 	"github.com/weirstream/weir/eventsource"
 	"github.com/weirstream/weir/lease"
 	"github.com/weirstream/weir/producer"
+	"github.com/weirstream/weir/queue"
 	"github.com/weirstream/weir/telemetry"
 	"github.com/weirstream/weir/window"
 )
@@ -83,6 +84,9 @@ func newSystem(t *testing.T, n int) *system {
 	}
 	_, err = s.RegisterConsumer(ctx, "billing")
 	require.NoError(t, err)
+	q, err := queue.New(s, queue.Config{Name: "jobs"})
+	require.NoError(t, err)
+	all.end = append(all.end, func() { assert.NoError(t, q.Close()) })
 	r, err := s.NewReader("tail", weir.TrimHorizon())
 	require.NoError(t, err)
 	all.end = append(all.end, r.Close)
@@ -91,7 +95,7 @@ func newSystem(t *testing.T, n int) *system {
 	all.end = append(all.end, func() { assert.NoError(t, p.Close(context.Background())) })
 	require.NoError(t, all.figures.Add(
 		telemetry.StreamByShard(s), telemetry.Group(g), telemetry.Producer("checkout", p),
-		telemetry.Trigger("function", trigger), telemetry.Delivery("lake", d), telemetry.Windows("counts", w),
+		telemetry.Trigger("function", trigger), telemetry.Delivery("lake", d), telemetry.Windows("counts", w), telemetry.Queue(q),
 	))
 	for i := range n {
 		require.NoError(t, p.PutAsync(ctx, weir.Entry{PartitionKey: fmt.Sprint(i), Data: []byte("data")}, nil))
@@ -145,6 +149,7 @@ func TestFigures_prometheusGetsThem(t *testing.T) {
 		"weir_consumer_active_subscriptions{consumer=billing,stream=orders}":          0,
 		"weir_producer_delivered_records_total{producer=checkout,stream=orders}":      n,
 		"weir_group_records_total{group=audit,worker=" + workerOf(got, "audit") + "}": n,
+		"weir_queue_visible_records{queue=jobs,stream=orders}":                        n,
 		"weir_storage_refused{stream=orders}":                                         0,
 		"weir_windows_final_results_total{windows=counts}":                            0,
 		"weir_delivery_output_objects_total{delivery=lake,output=errors}":             0,
@@ -229,6 +234,8 @@ func TestFigures_sourcesAreThereOnce(t *testing.T) {
 	require.ErrorIs(t, f.Add(telemetry.Stream(nil)), telemetry.ErrSource)
 	require.ErrorIs(t, f.Add(telemetry.Group(nil)), telemetry.ErrSource)
 	require.ErrorIs(t, f.Add(telemetry.Producer("p", nil)), telemetry.ErrSource)
+	require.ErrorIs(t, f.Add(telemetry.Queue(nil)), telemetry.ErrSource)
+	require.ErrorIs(t, f.Add(telemetry.Queue(new(queue.Queue))), telemetry.ErrSource)
 	assert.NotEmpty(t, gather(t, f))
 	f.Remove(telemetry.Stream(s), telemetry.Group(nil))
 	assert.Empty(t, gather(t, f))
@@ -274,26 +281,4 @@ func tableRow(f telemetry.Figure) string {
 		service = "–"
 	}
 	return fmt.Sprintf("| `%s` | %v | %s | %s | %s |", f.Prometheus(), f.Kind, strings.Join(f.Labels, ", "), service, f.Help)
-}
-
-func BenchmarkScrape(b *testing.B) {
-	for _, shards := range []int{1, 1000} {
-		b.Run(fmt.Sprintf("shards=%d", shards), func(b *testing.B) {
-			s, err := weir.NewStream("orders", weir.Config{Shards: shards, Limits: weir.Unlimited()})
-			require.NoError(b, err)
-			for i := range 100_000 {
-				_, err := s.PutRecord(b.Context(), fmt.Sprint(i), []byte("data"))
-				require.NoError(b, err)
-			}
-			f := telemetry.NewFigures()
-			require.NoError(b, f.Add(telemetry.StreamByShard(s)))
-			registry := prometheus.NewRegistry()
-			registry.MustRegister(f.Collector())
-			for b.Loop() {
-				if _, err := registry.Gather(); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
 }

@@ -27,6 +27,7 @@ import (
 	"github.com/weirstream/weir/eventsource"
 	"github.com/weirstream/weir/lease"
 	"github.com/weirstream/weir/producer"
+	"github.com/weirstream/weir/queue"
 	"github.com/weirstream/weir/telemetry"
 	"github.com/weirstream/weir/window"
 )
@@ -189,6 +190,8 @@ func system(t *testing.T) (figures *telemetry.Figures, work func()) {
 	require.NoError(t, err)
 	reader, err := s.NewReader("tail", weir.TrimHorizon())
 	require.NoError(t, err)
+	q, err := queue.New(s, queue.Config{Name: "jobs"})
+	require.NoError(t, err)
 	p, err := producer.New(producer.Config{Stream: client.Embedded(s)})
 	require.NoError(t, err)
 	t.Cleanup(func() {
@@ -198,11 +201,12 @@ func system(t *testing.T) (figures *telemetry.Figures, work func()) {
 		for _, done := range running {
 			assert.NoError(t, <-done)
 		}
+		assert.NoError(t, q.Close())
 		assert.NoError(t, s.Close())
 	})
 	figures = telemetry.NewFigures()
 	require.NoError(t, figures.Add(telemetry.StreamByShard(s), telemetry.Group(g), telemetry.Producer("checkout", p),
-		telemetry.Trigger("function", trigger), telemetry.Delivery("lake", d), telemetry.Windows("counts", w)))
+		telemetry.Trigger("function", trigger), telemetry.Delivery("lake", d), telemetry.Windows("counts", w), telemetry.Queue(q)))
 	return figures, func() {
 		const n = 100
 		for i := range n {
@@ -212,5 +216,8 @@ func system(t *testing.T) (figures *telemetry.Figures, work func()) {
 		for left := n; left > 0; {
 			left -= <-handled
 		}
+		list, err := q.Receive(ctx, 10)
+		require.NoError(t, err)
+		require.NoError(t, list[0].Ack(ctx))
 	}
 }
