@@ -489,9 +489,14 @@ func (m *machine[V, A, R]) late(key string, ms int64, v V) {
 }
 
 func (m *machine[V, A, R]) reject(r *weir.Record, e Event[V], err error) {
-	if m.plan.aside {
-		m.rejected = append(m.rejected, Rejected[V]{Stream: m.stream, Record: r.Clone(), Event: e, Err: err})
+	if !m.plan.aside {
+		return
 	}
+	record := r.Clone()
+	if v, is := any(e.Value).(*weir.Record); is && v == r { // the value must be the copy, too
+		e.Value = asItIs[V]()(&record)
+	}
+	m.rejected = append(m.rejected, Rejected[V]{Stream: m.stream, Record: record, Event: e, Err: err})
 }
 
 // finish completes all windows, because nothing will follow.

@@ -509,3 +509,43 @@ func TestWindower_childrenFindTheirParents(t *testing.T) {
 		})
 	}
 }
+
+// What is set aside may be kept: it shares no memory with the batch.
+func TestWindower_asideMayBeKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStream(t, "s", 1)
+		var mu sync.Mutex
+		var late []window.Rejected[*weir.Record]
+		c := counting{Windows: window.Tumbling(time.Second, window.Count[*weir.Record]()), Handler: new(page).handle, Group: groupOf(s, new(lease.Memory))}
+		c.Idle, c.IdleClock = 10*time.Millisecond, true
+		c.Read = func(r *weir.Record, events []window.Event[*weir.Record]) ([]window.Event[*weir.Record], error) {
+			if r.PartitionKey == "unreadable" {
+				return nil, errors.New("it cannot be read")
+			}
+			return append(events, window.Event[*weir.Record]{Time: r.ArrivalTime.Add(-time.Hour), Value: r}), nil
+		}
+		c.Aside = func(_ context.Context, list []window.Rejected[*weir.Record]) error {
+			mu.Lock()
+			defer mu.Unlock()
+			late = append(late, list...)
+			return nil
+		}
+		w, end := running(t, c)
+		put(t, s, "first") // makes the shard known; it is completed by the clock
+		time.Sleep(time.Minute)
+		put(t, s, "a", "unreadable", "b")
+		time.Sleep(time.Second)
+		put(t, s, "unreadable", "unreadable", "unreadable")
+		time.Sleep(time.Second)
+		require.NoError(t, end())
+		var got []string
+		for _, r := range late[:3] {
+			got = append(got, r.Record.PartitionKey+" "+fmt.Sprint(errors.Is(r.Err, window.ErrLate)))
+		}
+		require.Equal(t, []string{"a true", "unreadable false", "b true"}, got)
+		require.Equal(t, []string{"a", "a"}, []string{late[0].Event.Key, late[0].Event.Value.PartitionKey})
+		require.ErrorContains(t, late[0].Err, "late: its time is 1999-12-31 23:01:00 +0000 UTC, the watermark 1999-12-31 23:59:")
+		m := w.Metrics()
+		require.Equal(t, []int64{7, 3, 2, 4, 1}, []int64{m.Records, m.Events, m.Late, m.Rejected, m.Final})
+	})
+}
