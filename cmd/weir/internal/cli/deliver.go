@@ -68,12 +68,13 @@ the records of each shard, and delivers them as objects, by size, count and time
 is the name of a stream of the service or, with --endpoint, of weir serve; or it is the
 directory of a stream on disk, such as ./orders, that no other process has open.
 
---to is a directory, in which each object is a file, or the URL of an HTTP endpoint, which
-gets the records by the service's protocol; ` + accessKey + ` has its access key. Names of
+--to is a directory, in which each object is a file; s3://BUCKET or s3://BUCKET/PREFIX, where
+the environment says how to reach it, as for other programs of AWS; or the URL of an HTTP
+endpoint, which gets the records by the service's protocol; ` + accessKey + ` has its access key. Names of
 objects begin with --prefix, in which !{timestamp:yyyy/MM/dd} and the service's other
 expressions stand for something, and have the number of their first record in them: an
-object that is delivered again replaces itself, so in a directory each record is once,
-whatever happens to the process.
+object that is delivered again replaces itself, so in a directory or a bucket each record is
+once, whatever happens to the process.
 
 What cannot be processed goes to --errors, one line of JSON a record: the same directory
 below --error-prefix, unless it is set. A URL has no such place: without --errors nothing is
@@ -89,19 +90,20 @@ func newDeliver(getenv func(string) string) *cobra.Command {
 	f.http.RetryFor = 300 * time.Second
 	c := &cobra.Command{
 		Use:   "deliver STREAM --to PLACE",
-		Short: "Flush a stream to files or an HTTP endpoint",
+		Short: "Flush a stream to files, a bucket or an HTTP endpoint",
 		Long:  deliverLong,
 		Example: `  weir deliver orders --endpoint http://127.0.0.1:4567 --to ./lake --interval 1m --compress gzip
   weir deliver ./orders --to ./lake --partition customer=$.customer.id \
       --prefix 'customer=!{partitionKeyFromQuery:customer}/!{timestamp:yyyy-MM-dd}/' \
       --error-prefix 'errors/!{firehose:error-output-type}/'
+  weir deliver orders --to s3://lake/orders --format parquet
   weir deliver orders --to https://example.com/firehose --errors ./refused`,
 		Args: oneStream,
 		RunE: func(c *cobra.Command, args []string) error { return f.run(c, args[0]) },
 	}
 	flags := c.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&f.to, "to", "", "`PLACE` that objects go to: a directory, or the URL of an HTTP endpoint")
+	flags.StringVar(&f.to, "to", "", "`PLACE` that objects go to: a directory, s3://BUCKET/PREFIX, or the URL of an HTTP endpoint")
 	f.where.Add(flags)
 	flags.Var(&f.size, "size", "how many bytes of data an object has, before compression")
 	flags.IntVar(&f.config.Count, "count", 0, "how many records it has at most; 0 is any number")
@@ -219,7 +221,7 @@ func (f *deliverFlags) run(c *cobra.Command, name string) (err error) {
 // configure makes a configuration of the flags.
 func (f *deliverFlags) configure(c *cobra.Command) (err error) {
 	if f.to == "" {
-		return usage.Errorf("a place is needed: --to DIRECTORY or --to URL")
+		return usage.Errorf("a place is needed: --to DIRECTORY, --to s3://BUCKET or --to URL")
 	}
 	switch {
 	case f.splitJSON && f.splitAt != "":
@@ -319,7 +321,7 @@ func (f *deliverFlags) sinks(c *cobra.Command) (err error) {
 		if of.place == "" {
 			continue
 		}
-		if *of.sink, err = deliver.Sink(of.place, f.http); err != nil {
+		if *of.sink, err = deliver.Sink(c.Context(), of.place, f.http); err != nil {
 			return usage.Errorf("--%s: %w", of.flag, err)
 		}
 	}

@@ -161,8 +161,9 @@ func TestDeliver_refuses(t *testing.T) {
 	lake := filepath.Join(dir, "lake")
 	for want, args := range map[string][]string{
 		"one stream is needed: weir deliver STREAM --to PLACE; 0": {"--to", lake},
-		"a place is needed: --to DIRECTORY or --to URL":           {"orders"},
+		"a place is needed: --to DIRECTORY, --to s3":              {"orders"},
 		`--to: "ftp://x" is neither a directory nor a URL`:        {"orders", "--to", "ftp://x"},
+		`--to: s3sink: "s3://" is not like s3://bucket`:           {"orders", "--to", "s3://"},
 		`--to: delivery: URL: "http://" is no URL`:                {"orders", "--to", "http://"},
 		"--split-json and --split-at are two ways":                {"orders", "--to", lake, "--split-json", "--split-at", ","},
 		"--zone: unknown time zone Nowhere/Atlantis":              {"orders", "--to", lake, "--zone", "Nowhere/Atlantis"},

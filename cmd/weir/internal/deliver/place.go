@@ -3,10 +3,17 @@
 package deliver
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go/logging"
+
+	"github.com/weirstream/weir/aws/s3sink"
 	"github.com/weirstream/weir/cmd/weir/internal/trigger"
 	"github.com/weirstream/weir/delivery"
 	"github.com/weirstream/weir/delivery/codec"
@@ -27,9 +34,16 @@ func IsURL(place string) bool {
 	return strings.HasPrefix(place, "http://") || strings.HasPrefix(place, "https://")
 }
 
-// Sink returns the sink of a place: a directory, or the URL of an endpoint.
-func Sink(place string, h HTTP) (delivery.Sink, error) {
-	if IsURL(place) {
+// IsBucket reports whether a place is a bucket of S3.
+func IsBucket(place string) bool { return strings.HasPrefix(place, "s3://") }
+
+// Sink returns the sink of a place: a directory, the URL of an endpoint, or a
+// bucket, s3://BUCKET or s3://BUCKET/PREFIX. Where that is, the environment says.
+func Sink(ctx context.Context, place string, h HTTP) (delivery.Sink, error) {
+	switch {
+	case IsBucket(place):
+		return bucket(ctx, place)
+	case IsURL(place):
 		retry := h.RetryFor
 		if retry == 0 {
 			retry = -1 // for the library it is the usual time
@@ -39,9 +53,28 @@ func Sink(place string, h HTTP) (delivery.Sink, error) {
 		})
 	}
 	if scheme, _, found := strings.Cut(place, "://"); found {
-		return nil, fmt.Errorf("%q is neither a directory nor a URL of http or https: what %s is, is not known", place, scheme)
+		return nil, fmt.Errorf("%q is neither a directory nor a URL of http, https or s3: what %s is, is not known", place, scheme)
 	}
 	return delivery.NewDirectory(place)
+}
+
+// bucket returns the sink of a bucket.
+func bucket(ctx context.Context, place string) (delivery.Sink, error) {
+	name, prefix, err := s3sink.ParseURL(place)
+	if err != nil {
+		return nil, err
+	}
+	loaded, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}))
+	if err == nil && loaded.Region == "" {
+		err = errors.New("no region is configured; AWS_REGION names one")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", place, err)
+	}
+	client := s3.NewFromConfig(loaded, func(o *s3.Options) {
+		o.UsePathStyle = o.BaseEndpoint != nil // other stores have no host for each bucket
+	})
+	return s3sink.New(s3sink.Config{Client: client, Bucket: name, Prefix: prefix})
 }
 
 // The words for codecs and formats.
