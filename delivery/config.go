@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -140,7 +141,7 @@ func (c Config) withDefaults() Config {
 	c.TransformBytes = cmp.Or(c.TransformBytes, DefaultTransformBytes)
 	c.TransformRetries = max(0, cmp.Or(c.TransformRetries, 3))
 	c.Partitions = cmp.Or(c.Partitions, DefaultPartitions)
-	c.Memory = cmp.Or(c.Memory, max(128<<20, 4*c.Size))
+	c.Memory = cmp.Or(c.Memory, int(min(math.MaxInt, max(128<<20, 4*int64(min(c.Size, MaxSize))))))
 	c.Deliveries = cmp.Or(c.Deliveries, 4)
 	c.Backoff = cmp.Or(c.Backoff, 250*time.Millisecond)
 	c.MaxBackoff = cmp.Or(c.MaxBackoff, max(time.Minute, c.Backoff))
@@ -202,16 +203,16 @@ func (c Config) checkNumbers(errs *problems) {
 	for _, of := range []struct {
 		field       string
 		n           int
-		least, most int
+		least, most int64 // twice the largest size is no int everywhere
 	}{
 		{"Size", c.Size, 1, MaxSize},
 		{"Count", c.Count, 0, 1 << 30},
 		{"TransformBytes", c.TransformBytes, 1, MaxTransformBytes},
 		{"Partitions", c.Partitions, 1, MaxPartitions},
-		{"Memory", c.Memory, 2 * min(c.Size, MaxSize), 1 << 46},
+		{"Memory", c.Memory, 2 * int64(min(c.Size, MaxSize)), 1 << 46},
 		{"Deliveries", c.Deliveries, 1, 1000},
 	} {
-		if of.n < of.least || of.n > of.most {
+		if int64(of.n) < of.least || int64(of.n) > of.most {
 			errs.add(of.field, "%d is not %d to %d", of.n, of.least, of.most)
 		}
 	}

@@ -91,7 +91,7 @@ func (h *history) step(slots int) bool {
 	case n < 60 && h.next < len(h.records):
 		h.read(slots)
 	case n < 68:
-		h.now = h.now.Add(time.Duration(h.random.IntN(int(20 * time.Second))))
+		h.now = h.now.Add(time.Duration(h.random.Int64N(int64(20 * time.Second))))
 		h.m.due(h.now)
 	case n < 74:
 		h.m.cutLargest()
