@@ -24,6 +24,7 @@ import (
 	"github.com/weirstream/weir/consumer"
 	"github.com/weirstream/weir/delivery"
 	"github.com/weirstream/weir/delivery/jq"
+	"github.com/weirstream/weir/delivery/parquet"
 	"github.com/weirstream/weir/lease"
 )
 
@@ -54,6 +55,7 @@ type deliverFlags struct {
 	partition          []string
 	partitionJQ, jq    string
 	schema             string
+	dropUnknown        bool
 	splitJSON, gunzip  bool
 	splitAt            string
 	transform          string
@@ -114,7 +116,8 @@ func newDeliver(getenv func(string) string) *cobra.Command {
 	flags.StringVar(&f.zone, "zone", "UTC", "`ZONE` of times in names, such as Europe/Berlin")
 	flags.Var(flagval.Choice{Value: &f.format, Words: deliver.Formats}, "format", "how records stand in an object: each with the end of a line behind it, one directly behind the other, or JSON as Parquet")
 	flags.StringVar(&f.schema, "schema", "", "`FILE` with the columns of Parquet, as Hive and AWS Glue describe them; without, each object has those that its records have")
-	flags.Var(flagval.Choice{Value: &f.compress, Words: deliver.Codecs}, "compress", "how objects are compressed; for a URL, requests: none or gzip")
+	flags.BoolVar(&f.dropUnknown, "drop-unknown", false, "leave out what --schema does not have; else records that have it go to --errors")
+	flags.Var(flagval.Choice{Value: &f.compress, Words: deliver.Codecs}, "compress", "how objects are compressed; for a URL, requests: none or gzip; within Parquet: none, gzip, zstd or snappy, which is the default there")
 	f.addProcessing(c)
 	f.add(flags, "STREAM-deliver")
 	return c
@@ -242,7 +245,7 @@ func (f *deliverFlags) configure(c *cobra.Command) (err error) {
 	if err := f.sinks(c); err != nil {
 		return err
 	}
-	if err := f.formats(); err != nil {
+	if err := f.formats(c); err != nil {
 		return err
 	}
 	if f.gunzip {
@@ -273,23 +276,50 @@ func (f *deliverFlags) configure(c *cobra.Command) (err error) {
 	return nil
 }
 
-// formats sets the format.
-func (f *deliverFlags) formats() error {
-	var schema string
-	if f.schema != "" {
-		if f.format != "parquet" {
-			return usage.Errorf("--schema has the columns of Parquet, so --format parquet is needed")
+// formats sets format and codec; what compresses Parquet is within it.
+func (f *deliverFlags) formats(c *cobra.Command) (err error) {
+	var p parquet.Config
+	switch {
+	case f.format == "parquet":
+		if p, err = f.parquet(c.Flags().Changed("compress")); err != nil {
+			return err
 		}
-		text, err := os.ReadFile(f.schema)
-		if err != nil {
-			return usage.Errorf("--schema: %w", err)
+	case f.schema != "":
+		return usage.Errorf("--schema has the columns of Parquet, so --format parquet is needed")
+	case f.dropUnknown:
+		return usage.Errorf("--drop-unknown is for the columns of Parquet, so --format parquet is needed")
+	case !deliver.IsURL(f.to):
+		if f.config.Codec, err = deliver.Codec(f.compress); err != nil {
+			return usage.Errorf("--compress: %w", err)
 		}
-		schema = string(text)
 	}
-	if err := deliver.Format(&f.config, f.format, schema); err != nil {
+	if err := deliver.Format(&f.config, f.format, p); err != nil {
 		return usage.Errorf("--format: %w", err)
 	}
 	return nil
+}
+
+// parquet says how Parquet is made.
+func (f *deliverFlags) parquet(compress bool) (p parquet.Config, err error) {
+	if compress {
+		if p.Compression, err = parquet.ParseCompression(f.compress); err != nil {
+			return p, usage.Errorf("--compress, with --format parquet: %w", err)
+		}
+	}
+	if f.dropUnknown {
+		p.Unknown = parquet.DropUnknown
+	}
+	if f.schema == "" {
+		return p, nil
+	}
+	text, err := os.ReadFile(f.schema)
+	if err != nil {
+		return p, usage.Errorf("--schema: %w", err)
+	}
+	if p.Schema, err = parquet.ParseSchema(string(text)); err != nil {
+		return p, usage.Errorf("--schema %s: %w", f.schema, err)
+	}
+	return p, nil
 }
 
 // sinks makes those that the flags name.
@@ -311,8 +341,6 @@ func (f *deliverFlags) sinks(c *cobra.Command) (err error) {
 		if !c.Flags().Changed("format") {
 			f.format = "concatenated"
 		}
-	} else if d.Codec, err = deliver.Codec(f.compress); err != nil {
-		return usage.Errorf("--compress: %w", err)
 	}
 	for _, of := range []struct {
 		flag, place string

@@ -102,21 +102,14 @@ func Codec(word string) (delivery.Codec, error) {
 	return nil, fmt.Errorf("%q is none of %s", word, strings.Join(Codecs, ", "))
 }
 
-// Format sets the format of a word. schema is the text of one for Parquet; empty
-// means that columns are found out.
-func Format(c *delivery.Config, word, schema string) (err error) {
+// Format sets the format of a word; that of Parquet is as p says.
+func Format(c *delivery.Config, word string, p parquet.Config) (err error) {
 	switch word {
 	case "lines":
 		c.Delimiter = "\n"
 	case "concatenated":
 	case "parquet":
-		var config parquet.Config
-		if schema != "" {
-			if config.Schema, err = parquet.ParseSchema(schema); err != nil {
-				return err
-			}
-		}
-		c.Format, err = parquet.New(config)
+		c.Format, err = parquet.New(p)
 	default:
 		return fmt.Errorf("%q is none of %s", word, strings.Join(Formats, ", "))
 	}
