@@ -41,8 +41,9 @@ func directory(s *weir.Stream, name string) string {
 	return filepath.Join(on.Dir, dirPrefix+name)
 }
 
-// open opens the queue of a directory, or begins one there.
-func (q *Queue) open(dir journal.FS) error {
+// open opens the queue of a directory, or begins one there, with files of so many
+// bytes.
+func (q *Queue) open(dir journal.FS, fileBytes int64) error {
 	d := &disk{queue: q, dir: dir}
 	claimed, err := journal.Claim(dir)
 	if err != nil {

@@ -7,13 +7,14 @@ import (
 	"github.com/weirstream/weir/internal/journal"
 )
 
-// OpenIn is New for a queue that is on another disk than its stream.
+// OpenIn is New for a queue that is on another disk than its stream, in files so
+// small that there is often a new one.
 func OpenIn(s *weir.Stream, c Config, dir journal.FS) (*Queue, error) {
 	q, err := prepare(s, c)
 	if err != nil {
 		return nil, err
 	}
-	if err := q.open(dir); err != nil {
+	if err := q.open(dir, 2<<10); err != nil {
 		return nil, err
 	}
 	return q, nil

@@ -225,7 +225,7 @@ func New(s *weir.Stream, c Config) (*Queue, error) {
 		return nil, err
 	}
 	if dir := directory(s, q.name); dir != "" {
-		err = q.open(journal.Dir(dir))
+		err = q.open(journal.Dir(dir), fileBytes)
 	} else {
 		err = q.begin()
 	}
