@@ -115,6 +115,8 @@ func (d *disk) explain(err error) error {
 		return nil
 	case errors.Is(err, journal.ErrClosed):
 		return errClosed(d.queue.name)
+	case errors.Is(err, journal.ErrNone):
+		return err
 	case errors.As(err, &bad):
 		return fmt.Errorf("queue %s in %s: %w: %w", d.queue.name, d.dir.Path(), ErrDamaged, err)
 	case errors.Is(err, journal.ErrLocked):
@@ -122,8 +124,16 @@ func (d *disk) explain(err error) error {
 	case errors.Is(err, weir.ErrInvalidArgument), errors.Is(err, weir.ErrInvalidSequenceNumber):
 		return err
 	default:
-		return &weir.StorageError{Stream: d.queue.stream.Name(), Dir: d.dir.Path(), Err: err}
+		return &weir.StorageError{Stream: d.streamName(), Dir: d.dir.Path(), Err: err}
 	}
+}
+
+// streamName is empty where there is no stream, for a check.
+func (d *disk) streamName() string {
+	if d.queue.stream == nil {
+		return ""
+	}
+	return d.queue.stream.Name()
 }
 
 // begin begins a call that may change the queue.

@@ -12,6 +12,7 @@ import (
 	"github.com/weirstream/weir/cmd/weir/internal/state"
 	"github.com/weirstream/weir/cmd/weir/internal/table"
 	"github.com/weirstream/weir/cmd/weir/internal/usage"
+	"github.com/weirstream/weir/queue"
 )
 
 func newCheck() *cobra.Command {
@@ -22,7 +23,8 @@ func newCheck() *cobra.Command {
 		Long: `Check reads the stream that weir.Open keeps in a directory, all of it, and changes
 nothing. It says of each file how much of it is sound, where the first damage is, and
 what can be read behind it. A write that a crash cut off, at the end of the last file,
-is no damage: it was never acknowledged, and opening the stream cuts it off.
+is no damage: it was never acknowledged, and opening the stream cuts it off. The
+queues of the stream are looked at as well.
 
 The exit status is 0 if the stream is sound, 1 if it is damaged, and 2 if that cannot
 be told: there is no stream, a process has it open, a later version wrote it, or a
@@ -41,10 +43,10 @@ file cannot be read. docs/storage.md says what the files hold.`,
 			} else {
 				err = printCheck(c.OutOrStdout(), check)
 			}
-			if err == nil && check.Damage != nil {
-				err = answer(check.Damage.String())
+			if err != nil {
+				return err
 			}
-			return err
+			return check.answer()
 		},
 	}
 	addJSON(c.Flags(), &asJSON, "result")
@@ -59,11 +61,30 @@ func oneDirectory(_ *cobra.Command, args []string) error {
 	return nil
 }
 
+// A storageCheck is what there is of a stream and of its queues.
+type storageCheck struct {
+	*weir.StorageCheck
+	Queues []queue.StorageCheck `json:",omitempty"`
+}
+
+// answer says what is damaged, if anything is.
+func (c *storageCheck) answer() error {
+	if c.Damage != nil {
+		return answer(c.Damage.String())
+	}
+	for _, q := range c.Queues {
+		if q.Damage != "" {
+			return answer("queue " + q.Queue + ": " + q.Damage)
+		}
+	}
+	return nil
+}
+
 // checkStorage checks a directory, unless ctx ends first: then the check goes on
 // for as long as the program does.
-func checkStorage(ctx context.Context, dir string) (*weir.StorageCheck, error) {
+func checkStorage(ctx context.Context, dir string) (*storageCheck, error) {
 	type outcome struct {
-		check *weir.StorageCheck
+		check *storageCheck
 		err   error
 	}
 	if below := state.StreamsBelow(dir); below != "" {
@@ -71,7 +92,11 @@ func checkStorage(ctx context.Context, dir string) (*weir.StorageCheck, error) {
 	}
 	done := make(chan outcome, 1)
 	go func() {
-		check, err := weir.CheckStorage(dir)
+		check := new(storageCheck)
+		var err error
+		if check.StorageCheck, err = weir.CheckStorage(dir); err == nil {
+			check.Queues, err = queue.CheckStorage(dir)
+		}
 		done <- outcome{check, err}
 	}()
 	select {
@@ -83,7 +108,7 @@ func checkStorage(ctx context.Context, dir string) (*weir.StorageCheck, error) {
 }
 
 // printCheck prints what a check found.
-func printCheck(w io.Writer, c *weir.StorageCheck) error {
+func printCheck(w io.Writer, c *storageCheck) error {
 	title := "A stream in " + c.Dir
 	if c.Stream != "" {
 		title = fmt.Sprintf("Stream %s in %s", c.Stream, c.Dir)
@@ -103,8 +128,23 @@ func printCheck(w io.Writer, c *weir.StorageCheck) error {
 	if len(c.Files) > 1 {
 		t.Footer(cellsOf(all)[:len(header)]...)
 	}
-	_, err := fmt.Fprintf(w, "%s\n%s", t, conclusion(c, all))
+	_, err := fmt.Fprintf(w, "%s\n%s", t, conclusion(c.StorageCheck, all))
+	for _, q := range c.Queues {
+		if err == nil {
+			_, err = fmt.Fprint(w, queueLine(q))
+		}
+	}
 	return err
+}
+
+// queueLine says what there is of a queue.
+func queueLine(q queue.StorageCheck) string {
+	line := fmt.Sprintf("Queue %s: %s in %s, %s acknowledged, %s not done, %s dead", q.Queue, figures.Count(q.Bytes, "byte"),
+		figures.Count(int64(q.Files), "file"), figures.Comma(q.Acknowledged), figures.Comma(q.Records), figures.Comma(q.DeadLetters))
+	if q.Damage != "" {
+		return line + ", up to damage: " + q.Damage + ".\n"
+	}
+	return line + ".\n"
 }
 
 func cellsOf(f weir.StorageFile) []string {

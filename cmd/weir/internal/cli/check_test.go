@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	engine "github.com/weirstream/weir"
+	"github.com/weirstream/weir/queue"
 )
 
 // storedStream returns the directory of a stream of 20 records on disk, each in
@@ -262,4 +263,42 @@ func TestCheck_help(t *testing.T) {
 		assert.Contains(t, out, "Usage:\n  weir "+command+" DIR")
 		assert.Contains(t, out, "The exit status is 0")
 	}
+}
+
+func TestCheck_looksAtQueues(t *testing.T) {
+	open, dir := filepath.Join(t.TempDir(), "orders"), filepath.Join(t.TempDir(), "orders")
+	s := openStream(t, open)
+	defer s.Close()
+	for i := range 3 {
+		_, err := s.PutRecord(t.Context(), "key", fmt.Append(nil, i))
+		require.NoError(t, err)
+	}
+	q, err := queue.New(s, queue.Config{Name: "letters"})
+	require.NoError(t, err)
+	list, err := q.Receive(t.Context(), 2)
+	require.NoError(t, err)
+	require.NoError(t, list[0].Ack(t.Context()))
+	status, _, errs := weir(t, "", "check", open)
+	assert.Equal(t, 2, status, "it is open: %s", errs)
+	require.NoError(t, q.Close())
+	require.NoError(t, os.CopyFS(dir, os.DirFS(open)))
+
+	status, out, errs := weir(t, "", "check", dir)
+	require.Zero(t, status, errs)
+	assert.Regexp(t, `\nQueue letters: [0-9]+ bytes in 1 file, 1 acknowledged, 1 not done, 0 dead\.\n$`, out)
+	var found struct{ Queues []queue.StorageCheck }
+	_, out, _ = weir(t, "", "check", dir, "--json")
+	require.NoError(t, json.Unmarshal([]byte(out), &found))
+	require.Len(t, found.Queues, 1)
+	assert.Equal(t, "letters", found.Queues[0].Queue)
+
+	file := filepath.Join(dir, "queue-letters", "0000000000000001.journal")
+	content, err := os.ReadFile(file)
+	require.NoError(t, err)
+	content[len(content)/2] ^= 1
+	require.NoError(t, os.WriteFile(file, content, 0o600))
+	status, out, errs = weir(t, "", "check", dir)
+	assert.Equal(t, 1, status)
+	assert.Contains(t, out, "up to damage: 0000000000000001.journal is damaged at byte ")
+	assert.Contains(t, errs, "queue letters: ")
 }

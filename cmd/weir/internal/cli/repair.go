@@ -61,7 +61,7 @@ func (f *repairFlags) run(c *cobra.Command, dir string) error {
 	if err != nil {
 		return err
 	}
-	result := repaired{StorageCheck: check, Kept: []string{}}
+	result := repaired{StorageCheck: check.StorageCheck, Kept: []string{}}
 	if !f.json { // before anything is done
 		if err := printCheck(c.OutOrStdout(), check); err != nil {
 			return err
