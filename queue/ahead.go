@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/internal/clock"
@@ -139,6 +140,7 @@ func (s *sightings) repeats(rec *weir.Record, c *Config) bool {
 	if s.at == nil {
 		s.at = make(map[string]int64)
 	}
+	text = strings.Clone(text) // it may be a view of the stream's memory
 	s.at[text] = ms
 	s.order = append(s.order, sighting{text, ms})
 	for s.order[0].ms <= ms-2*window { // of shards that lag, too

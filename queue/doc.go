@@ -45,7 +45,7 @@
 // # Memory
 //
 // A record takes memory of the queue from its first delivery until it is done:
-// some 56 bytes. Records that were never delivered, and those that are done,
+// some 48 bytes. Records that were never delivered, and those that are done,
 // take none.
 //
 // # The service

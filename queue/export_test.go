@@ -93,3 +93,10 @@ func (m *machine) check() error {
 	}
 	return nil
 }
+
+// Shards returns of how many shards the queue knows something.
+func (q *Queue) Shards() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.m.shards)
+}

@@ -96,6 +96,7 @@ type machine struct {
 	number  [states]int // how many entries are in each state
 
 	shards map[weir.ShardID]*track
+	many   int    // of them, so that it is time to look which there still are
 	last   *track // the one asked for last
 	lastID weir.ShardID
 
@@ -117,7 +118,7 @@ type track struct {
 }
 
 func newMachine(s Settings, most int) *machine {
-	m := &machine{settings: s, most: most, shards: make(map[weir.ShardID]*track)}
+	m := &machine{settings: s, most: most, shards: make(map[weir.ShardID]*track), many: manyShards}
 	m.timers.table = &m.table
 	return m
 }
@@ -479,6 +480,16 @@ func (m *machine) sweepAll(h horizon, now clock.Instant) {
 		}
 	}
 }
+
+// tidy lets go of shards that have vanished, when there are many.
+func (m *machine) tidy(h horizon, now clock.Instant) {
+	if len(m.shards) > m.many {
+		m.sweepAll(h, now)
+		m.many = 2*len(m.shards) + manyShards
+	}
+}
+
+const manyShards = 64
 
 // wake returns when the next record becomes visible by itself on a path, or
 // [clock.Never].

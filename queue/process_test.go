@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/internal/journal/journaltest"
 	"github.com/weirstream/weir/queue"
 )
 
@@ -158,7 +159,9 @@ func TestQueue_deliveriesEndWithTheStream(t *testing.T) {
 // several processes do at the same time.
 func TestQueue_manyWorkersShareTheRecords(t *testing.T) {
 	s := newStream(t, weir.Config{Shards: 4})
-	a, b := newQueue(t, s, queue.Config{Name: "a"}), newQueue(t, s, queue.Config{Name: "b"})
+	a := newQueue(t, s, queue.Config{Name: "a"})
+	b, err := queue.OpenIn(s, queue.Config{Name: "b"}, journaltest.New())
+	require.NoError(t, err)
 	const n = 2000
 	seen := map[*queue.Queue]map[string]int{a: {}, b: {}}
 	var mu sync.Mutex

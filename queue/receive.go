@@ -318,6 +318,7 @@ func (q *Queue) peek(now clock.Instant) (*weir.Record, error) {
 			if more, err := q.fill(); !more {
 				return nil, err
 			}
+			q.m.tidy(q, now)
 		}
 		rec := &q.buffer[q.at]
 		q.index = rec.SequenceNumber.Index()

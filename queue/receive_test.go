@@ -267,3 +267,21 @@ func TestQueue_whatIsDoneTakesNoMemory(t *testing.T) {
 	assert.Less(t, len(saved), 200)
 	require.NoError(t, kept[0].Ack(t.Context()))
 }
+
+// Shards that have vanished are forgotten.
+func TestQueue_forgetsShardsThatHaveVanished(t *testing.T) {
+	clock := newClock()
+	s := newStream(t, weir.Config{Now: clock.Now})
+	q := newQueue(t, s, queue.Config{})
+	for i := range 1000 {
+		put(t, s, 1)
+		for _, d := range try(t, q, 10) {
+			require.NoError(t, d.Ack(t.Context()))
+		}
+		_, err := s.Resize(t.Context(), 1+(i+1)%2)
+		require.NoError(t, err)
+		clock.advance(2 * time.Hour)
+	}
+	assert.Less(t, q.Shards(), 200)
+	require.NoError(t, q.CheckInvariants())
+}
