@@ -253,6 +253,14 @@ func TestQueue_filesAreBounded(t *testing.T) {
 	require.NoError(t, err)
 	assert.EqualValues(t, 20_000, c.Acknowledged)
 	assert.Zero(t, c.Visible+c.InFlight)
+	for range 100 { // slots are used again after a restart
+		_, err := s.PutCopies(t.Context(), weir.Entry{PartitionKey: "k", Data: []byte("data")}, 100)
+		require.NoError(t, err)
+		for _, d := range try(t, q, 100) {
+			require.NoError(t, d.Ack(t.Context()))
+		}
+	}
+	assert.LessOrEqual(t, q.MemoryOf(), int64(64<<10))
 }
 
 // With an interval a call returns at once, and what a crash takes back is

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -189,20 +190,21 @@ type Queue struct {
 
 	empty atomic.Int64 // receives that returned nothing, beside those counted
 
-	mu       sync.Mutex // guards what follows
-	m        *machine
-	buffer   []weir.Record // read from the stream; a view of the reader's
-	at       int           // the next of the buffer
-	shard    weir.ShardID  // of the buffer
-	index    uint64        // of the record that was looked at last
-	ended    bool          // the stream has no more records to come
-	lost     int64         // records that expired before they were read, before reader
-	futureMs int64         // what arrived before is not delivered
-	refuse   error         // why nothing can be done any more
-	one      []weir.Record
-	seen     sightings
-	made     map[weir.ShardID]int64 // when shards were created, while a queue is loaded
-	unlisted int                    // entries that are in no list yet, likewise
+	mu        sync.Mutex // guards what follows
+	m         *machine
+	buffer    []weir.Record // read from the stream; a view of the reader's
+	at        int           // the next of the buffer
+	shard     weir.ShardID  // of the buffer
+	index     uint64        // of the record that was looked at last
+	ended     bool          // the stream has no more records to come
+	lost      int64         // records that expired before they were read, before reader
+	retention time.Duration // of the stream, at the last call
+	futureMs  int64         // what arrived before is not delivered
+	refuse    error         // why nothing can be done any more
+	one       []weir.Record
+	seen      sightings
+	made      map[weir.ShardID]int64 // when shards were created, while a queue is loaded
+	unlisted  int                    // entries that are in no list yet, likewise
 }
 
 // New returns a queue over a stream. Queues on one stream know nothing of each
@@ -431,17 +433,33 @@ func (q *Queue) do(f func(now clock.Instant) error) error {
 	return err
 }
 
-// refreshLocked does what time has brought.
+// refreshLocked does what time has brought, and a change of the retention: what
+// had expired before it stays so, whatever the retention is now. A record that
+// is trimmed otherwise is missed when it is to be read again.
 func (q *Queue) refreshLocked(now clock.Instant) {
 	q.m.due(now)
-	horizonMs := clock.HorizonMs(now, q.stream.Settings().Retention)
-	q.m.sweep(horizonMs, q, now)
+	retention := q.stream.Settings().Retention
+	horizonMs := clock.HorizonMs(now, retention)
+	first := uint64(0)
+	if retention == q.retention {
+		q.m.sweep(horizonMs, q, now)
+	} else {
+		q.retention = retention
+		q.m.sweepAll(q, now)
+		if q.at < len(q.buffer) {
+			var there bool
+			if first, there = q.reader.Oldest(q.shard); !there {
+				first = math.MaxUint64
+			}
+		}
+	}
 	for q.at < len(q.buffer) {
 		rec := &q.buffer[q.at]
-		if rec.ArrivalTime.UnixMilli() > horizonMs {
+		i := rec.SequenceNumber.Index()
+		if rec.ArrivalTime.UnixMilli() > horizonMs && i >= first {
 			break
 		}
-		if i := rec.SequenceNumber.Index(); !q.m.has(q.shard, i) {
+		if !q.m.has(q.shard, i) {
 			q.m.skip(q.shard, i, expired)
 		}
 		q.at++

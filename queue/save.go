@@ -89,11 +89,15 @@ func (q *Queue) state() []byte {
 	for _, n := range counted.all() {
 		number(uint64(*n))
 	}
-	shards := q.known()
-	number(uint64(len(shards)))
-	for _, sh := range shards {
-		t := m.shards[sh.ID]
-		number(uint64(sh.ID), uint64(created(sh)), t.next)
+	made := make(map[weir.ShardID]int64)
+	for _, sh := range q.stream.Shards() {
+		made[sh.ID] = created(sh)
+	}
+	// Those too that have vanished: what is noted later may be of their records.
+	number(uint64(len(m.shards)))
+	for _, id := range slices.Sorted(maps.Keys(m.shards)) {
+		t := m.shards[id]
+		number(uint64(id), uint64(made[id]), t.next)
 		n := 0
 		for s := t.oldest; s != 0; s = m.table.at(s).newer {
 			n++
@@ -122,16 +126,6 @@ func (m *machine) lists() []*list {
 		all = append(all, &m.visible[l])
 	}
 	return all
-}
-
-// known returns the shards of the stream of which the queue knows something.
-func (q *Queue) known() (list []weir.Shard) {
-	for _, sh := range q.stream.Shards() {
-		if q.m.shards[sh.ID] != nil {
-			list = append(list, sh)
-		}
-	}
-	return list
 }
 
 // created returns the second in which a shard was created, which tells it from
