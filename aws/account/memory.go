@@ -7,7 +7,7 @@ import (
 )
 
 // A Memory is a bound of bytes that accounts share: of records, by blocks, and
-// of accounts, streams, shards, consumers, tags and all else that operations
+// of accounts, streams, shards, consumers, queues, tags and all else that operations
 // leave behind. [Config.Memory] says what happens when it is full. What expires
 // or is deleted gives room back. It counts a little more than all this takes,
 // but not what the garbage collector needs besides, nor requests under way. Its

@@ -42,6 +42,7 @@ type workQueue struct {
 	engine *queue.Queue // immutable
 	rates  queueRates
 	empty  atomic.Int64 // receives that returned nothing
+	memory queueMemory
 
 	// The rest is guarded by Account.mu.
 	status string

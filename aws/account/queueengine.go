@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/weirstream/weir"
@@ -90,6 +92,40 @@ func (q *workQueue) shut() {
 		return
 	}
 	_ = q.engine.Delete(context.Background()) // what is left is removed at the next start
+	q.memory.set(q.st, 0)
+}
+
+// A queueMemory is what a queue counts for in [Config.Memory]: the records that
+// were received and are not done, counted again after each thousand.
+type queueMemory struct {
+	received atomic.Int64 // since they were counted
+
+	mu   sync.Mutex // guards held
+	held int64      // bytes
+}
+
+const (
+	recountEvery = 1000 // records
+	recordBytes  = 64   // of a record that was received
+)
+
+// recount is told that so many records were received.
+func (q *workQueue) recount(n int) {
+	if q.st.memory == nil || n == 0 || q.memory.received.Add(int64(n)) < recountEvery {
+		return
+	}
+	q.memory.received.Store(0)
+	if c, err := q.engine.Counts(); err == nil {
+		known := c.Received - c.Redelivered - c.Acknowledged - c.Expired // which may have expired without being received
+		q.memory.set(q.st, recordBytes*max(known, c.InFlight+c.DeadInFlight+c.DeadVisible))
+	}
+}
+
+func (m *queueMemory) set(st *stream, bytes int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	st.memory.Count(bytes - m.held)
+	m.held = bytes
 }
 
 // QueueOf returns the names of a queue and of its stream by its ARN, which are ""

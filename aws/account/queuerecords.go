@@ -152,6 +152,7 @@ func (a *Account) Receive(ctx context.Context, dead bool, in *ReceiveQueueRecord
 	if len(list) == 0 {
 		q.empty.Add(1)
 	}
+	q.recount(len(list))
 	return &ReceiveQueueRecordsOutput{QueueRecords: list}, nil
 }
 
