@@ -139,3 +139,26 @@ func TestQueues_directories(t *testing.T) {
 	require.ErrorIs(t, err, weir.ErrDamaged)
 	assert.ErrorContains(t, err, "queue q: ")
 }
+
+// A queue that is CREATING or DELETING delivers nothing after a kill either.
+func TestQueues_killedWhileChanging(t *testing.T) {
+	f, dir := newOnDisk(t, withDelays())
+	f.createOnDemand("D", "")
+	created, err := f.CreateQueue(f.ctx, &account.CreateQueueInput{QueueName: ptr("q"),
+		StreamConfigurationList: []account.QueueStreamConfiguration{{StreamARN: ptr(arnD)}}})
+	require.NoError(t, err)
+	in := &account.ReceiveQueueRecordsInput{QueueARN: &created.QueueDescription.QueueARN}
+	after := f.killed(dir, withDelays())
+	_, err = after.ReceiveQueueRecords(f.ctx, in)
+	after.failsAs(err, account.CodeResourceNotFound)
+	require.NoError(t, after.Close())
+	f.clock.Advance(account.DefaultQueueDelay)
+	_, err = f.DeleteQueue(f.ctx, &account.DeleteQueueInput{QueueARN: in.QueueARN})
+	require.NoError(t, err)
+	after = f.killed(dir, withDelays())
+	_, err = after.ReceiveQueueRecords(f.ctx, in)
+	after.failsAs(err, account.CodeResourceNotFound)
+	after.clock.Advance(account.DefaultQueueDelay)
+	_, err = after.DescribeQueue(f.ctx, &account.DescribeQueueInput{QueueARN: in.QueueARN})
+	after.failsAs(err, account.CodeResourceNotFound)
+}

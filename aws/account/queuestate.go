@@ -47,7 +47,7 @@ func (q *workQueue) fill(s *savedQueue) {
 	if !s.Due.IsZero() {
 		q.due.Store(s.Due.UnixNano())
 	}
-	q.serving.Store(s.Serving)
+	q.serving.Store(s.Serving && s.Status != StatusDeleting) // it was noted before it was shut
 }
 
 // loadQueues enters queues that were saved.
