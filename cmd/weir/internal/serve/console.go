@@ -32,7 +32,7 @@ type Console struct {
 // handler returns the console of the accounts of a registry.
 func (c Console) handler(accounts *kinesisserver.Registry, groups *groups) (*console.Console, error) {
 	return console.New(console.Config{
-		Source: source{accounts}, Groups: groups.list, ReadOnly: c.ReadOnly,
+		Source: source{accounts}, Groups: groups.list, Queues: source{accounts}.queues, ReadOnly: c.ReadOnly,
 		AllowRemote: c.Remote, AllowHosts: c.AllowHosts, API: c.API, Price: Price,
 	})
 }
