@@ -20,6 +20,10 @@ type slot struct {
 	// id is one partition's, unlike all others of the kind: the values of the
 	// keys that prefixes refer to, or the type of an error.
 	id string
+	// byChance says that its records have failed by how things were at the
+	// moment, and others may the next time: that one lies within an object which
+	// is done does not say then that it is in it.
+	byChance bool
 }
 
 // An item is a record on its way into an object.

@@ -33,7 +33,9 @@ func (d *Delivery) deliverable(l *load) error {
 func (d *Delivery) exceeded(now time.Time, it *item) item {
 	d.counts.exceeded.Add(1)
 	err := fmt.Errorf("%d partitions are being filled, which is as many as may be", d.config.Partitions)
-	return d.failedItem(now, failureOf(partitionExceeded, codePartitions, 1, err), &it.record)
+	out := d.failedItem(now, failureOf(partitionExceeded, codePartitions, 1, err), &it.record)
+	out.byChance = true
+	return out
 }
 
 // deliver delivers an object, and what of it cannot be delivered to the error
@@ -51,8 +53,12 @@ func (d *Delivery) deliver(ctx context.Context, p *consumer.Progress, c *cut) er
 	case backup:
 		sink = d.config.Backup
 	}
+	mark := ""
+	if c.byChance {
+		mark = givenUpMark
+	}
 	var err error
-	if o.Name, err = d.naming.object(c.kind, &c.records[0], c.values, errorType); err != nil {
+	if o.Name, err = d.naming.object(c.kind, &c.records[0], c.values, errorType, mark); err != nil {
 		return d.divert(ctx, o, c, &RefusedError{Type: processingFailed, Code: codePrefix, Err: err}, nil)
 	}
 	rejected, err := d.send(ctx, sink, o, c)
@@ -224,7 +230,7 @@ func (d *Delivery) divert(ctx context.Context, o *Object, c *cut, refused *Refus
 	counts := d.counts.of(c.kind)
 	counts.records.Add(int64(len(c.records) - len(lines) - len(rejected)))
 	counts.refused.Add(int64(len(lines)))
-	return d.sendErrors(ctx, o, f.kind, lines)
+	return d.sendErrors(ctx, o, c.kind, f.kind, lines)
 }
 
 // divertRejected delivers what a format has rejected to the error output.
@@ -236,24 +242,30 @@ func (d *Delivery) divertRejected(ctx context.Context, o *Object, c *cut, reject
 			lines = append(lines, failureOf(formatConversionFailed, codeConversion, 1, r.Err).line(now, &c.records[r.Index]))
 		}
 	}
-	return d.sendErrors(ctx, o, formatConversionFailed, lines)
+	return d.sendErrors(ctx, o, c.kind, formatConversionFailed, lines)
 }
 
-// sendErrors delivers lines for the error output as one object.
-func (d *Delivery) sendErrors(ctx context.Context, of *Object, kind string, lines []Record) error {
+// sendErrors delivers lines for the error output as one object. from is the kind
+// of the object that they were in: the sink and the backup may refuse the same
+// records.
+func (d *Delivery) sendErrors(ctx context.Context, of *Object, from kind, kind string, lines []Record) error {
 	if len(lines) == 0 {
 		return nil
 	}
-	bad := &cut{buffer: &buffer{slot: slot{failed, kind}, records: lines}}
+	bad := &cut{buffer: &buffer{slot: slot{kind: failed, id: kind}, records: lines}}
 	for i := range lines {
 		bad.bytes += len(lines[i].Data)
 	}
 	o := *of
 	o.Body, o.Records, o.ContentEncoding, o.ContentType = nil, nil, "", "application/x-ndjson"
 	o.Count, o.Size, o.First, o.Last, o.FirstArrival = len(lines), bad.bytes, lines[0].SequenceNumber, lines[len(lines)-1].SequenceNumber, lines[0].ArrivalTime
-	name, err := d.naming.object(failed, &lines[0], nil, kind)
+	mark := ""
+	if from == backup {
+		mark = backupMark
+	}
+	name, err := d.naming.object(failed, &lines[0], nil, kind, mark)
 	if err != nil { // an ErrorPrefix that is too long by what it evaluates to
-		name = kind + "/" + lines[0].SequenceNumber.String() + failureEnding
+		name = kind + "/" + placeText(&lines[0]) + mark + failureEnding
 	}
 	o.Name = name
 	_, err = d.send(ctx, d.config.Errors, &o, bad)

@@ -100,9 +100,10 @@ func (m *machine) forget() {
 }
 
 // admits says whether a record may be taken: a record of a new partition may
-// not be when too many are open.
-func (m *machine) admits(s slot) bool {
-	return s.kind != delivered || m.partitions < m.rules.partitions || m.open[s] != nil
+// not be when too many are open, unless it was in the life before.
+func (m *machine) admits(it *item) bool {
+	return it.kind != delivered || m.partitions < m.rules.partitions || m.open[it.slot] != nil ||
+		m.recalled != nil && m.recall(it.slot, it.record.place()) != nil
 }
 
 // take puts a record, or a part of it, into a buffer. The records of a shard
@@ -121,7 +122,7 @@ func (m *machine) take(now time.Time, it *item) {
 			m.cut(b)
 			b = nil
 		}
-		if e != nil && e.done {
+		if e != nil && e.done && !it.byChance {
 			return
 		}
 	}
@@ -274,7 +275,7 @@ func (m *machine) ready() []*cut {
 func (m *machine) plan(c *cut) *entry {
 	e := &entry{slot: c.slot.digest(), first: c.first(), last: c.last()}
 	m.entries = slices.DeleteFunc(m.entries, func(old *entry) bool {
-		return !old.done && old.slot == e.slot && old.first.compare(e.last) <= 0 && e.first.compare(old.last) <= 0
+		return old.slot == e.slot && old.first.compare(e.last) <= 0 && e.first.compare(old.last) <= 0
 	})
 	m.entries = append(m.entries, e)
 	return e

@@ -62,7 +62,7 @@ func newHistory(t *testing.T, seed uint64) *history {
 // slotOf is where a part of a record belongs: it is decided by the record.
 func slotOf(i, part, slots int) slot {
 	n := (i*7919 + part*104729) % 1009 % slots
-	return slot{kind(n % 3), fmt.Sprint(n)}
+	return slot{kind: kind(n % 3), id: fmt.Sprint(n)}
 }
 
 // begin begins a life with what is durable.
@@ -120,7 +120,7 @@ func (h *history) read(slots int) {
 	for part := range h.parts[i] {
 		r := Record{Record: h.records[i], Part: part}
 		it := item{slot: slotOf(i, part, slots), record: r}
-		require.True(h.t, h.m.admits(it.slot))
+		require.True(h.t, h.m.admits(&it))
 		h.m.take(h.now, &it)
 	}
 	h.next++
@@ -198,4 +198,53 @@ func (h *history) check(seed, slots int) {
 		}
 	}
 	require.Empty(h.t, slices.Collect(maps.Keys(seen)), "seed %d", seed)
+}
+
+// A record that fails only when it is read again comes to the error output,
+// though it lies between records that had failed the first time.
+func TestMachine_whatFailsLaterIsNotLeftOut(t *testing.T) {
+	r := rules{size: 1000, count: 1000, interval: time.Hour, partitions: 1, entries: 100}
+	good, bad := slot{kind: delivered, id: "a"}, slot{kind: failed, id: processingFailed, byChance: true}
+	take := func(m *machine, list ...slot) {
+		for i, s := range list {
+			it := item{slot: s, record: Record{Record: weir.Record{SequenceNumber: number(i), Data: []byte("x")}}}
+			m.begin(place{number: number(i)})
+			m.take(time.Time{}, &it)
+		}
+	}
+	first := newMachine(r, nil)
+	take(first, good, bad, good, bad)
+	first.cut(first.open[bad])
+	first.settle(first.ready()[0])
+	_, plan, _ := first.position()
+
+	plan, err := parsePlan(appendPlan(nil, plan))
+	require.NoError(t, err)
+	second := newMachine(r, plan)
+	take(second, good, bad, bad, bad)
+	second.cutAll()
+	held := make(map[slot]int)
+	for _, c := range second.ready() {
+		held[c.slot] += len(c.records)
+	}
+	require.Equal(t, map[slot]int{good: 1, bad: 3}, held)
+	_, plan, _ = second.position()
+	require.Len(t, plan, 2, "the object of errors is planned once")
+}
+
+// A record of a partition that was filled in the life before is delivered there
+// again, not to the error output, though the partitions are full now.
+func TestMachine_admitsWhatItHadAdmitted(t *testing.T) {
+	r := rules{size: 1000, count: 1000, interval: time.Hour, partitions: 1, entries: 100}
+	itemOf := func(i int, partition string) *item {
+		return &item{slot: slot{kind: delivered, id: partition}, record: Record{Record: weir.Record{SequenceNumber: number(i)}}}
+	}
+	planned := &entry{slot: slot{kind: delivered, id: "b"}.digest(), first: place{number: number(1)}, last: place{number: number(1)}, done: true}
+	m := newMachine(r, []*entry{planned})
+	m.begin(place{number: number(0)})
+	m.take(time.Time{}, itemOf(0, "a"))
+	m.begin(place{number: number(1)})
+	require.True(t, m.admits(itemOf(1, "b")))
+	require.False(t, m.admits(itemOf(1, "c")))
+	require.False(t, m.admits(itemOf(2, "b")))
 }

@@ -25,7 +25,11 @@ type entry struct {
 type digest [12]byte
 
 func (s slot) digest() digest {
-	sum := sha256.Sum256(append([]byte{byte(s.kind)}, s.id...))
+	kind := byte(s.kind)
+	if s.byChance {
+		kind |= 0x80
+	}
+	sum := sha256.Sum256(append([]byte{kind}, s.id...))
 	return digest(sum[:])
 }
 

@@ -12,7 +12,7 @@ import (
 
 func somePlan(random *rand.Rand, n int) (entries []*entry) {
 	for i := range n {
-		e := &entry{slot: slot{delivered, string(rune('a' + i%20))}.digest(), done: random.IntN(2) == 0}
+		e := &entry{slot: slot{kind: delivered, id: string(rune('a' + i%20))}.digest(), done: random.IntN(2) == 0}
 		e.first = place{number(random.IntN(1e5)), uint64(random.IntN(3)), random.IntN(3)}
 		e.last = place{number(1e5 + random.IntN(1e5)), uint64(random.IntN(1000)), random.IntN(1000)}
 		entries = append(entries, e)

@@ -142,7 +142,7 @@ func (d *Delivery) put(now time.Time, m *machine, l *load) {
 		m.begin(l.records[i].at)
 		for k := from; k < l.records[i].upTo; k++ {
 			it := &l.items[k]
-			if !m.admits(it.slot) {
+			if !m.admits(it) {
 				exceeded := d.exceeded(now, it)
 				it = &exceeded
 			}
@@ -155,7 +155,9 @@ func (d *Delivery) put(now time.Time, m *machine, l *load) {
 // itemOf returns what becomes of a part. ok is false if it is left out.
 func (d *Delivery) itemOf(now time.Time, part *Record, results []Result, k int, failed *failure) (it item, ok bool) {
 	if failed != nil {
-		return d.failedItem(now, *failed, part), true
+		it = d.failedItem(now, *failed, part)
+		it.byChance = true
+		return it, true
 	}
 	out := *part
 	if results != nil {
@@ -182,7 +184,7 @@ func (d *Delivery) itemOf(now time.Time, part *Record, results []Result, k int, 
 
 // failedItem returns a record as it goes to the error output.
 func (d *Delivery) failedItem(now time.Time, f failure, r *Record) item {
-	return item{slot: slot{failed, f.kind}, record: f.line(now, r)}
+	return item{slot: slot{kind: failed, id: f.kind}, record: f.line(now, r)}
 }
 
 // slotOf returns the partition that a record belongs to, with the values of the

@@ -256,3 +256,24 @@ func TestDelivery_aSinkThatDoesNotReturn(t *testing.T) {
 		synctest.Wait()
 	})
 }
+
+// What the sink and the backup refuse of the same records is in two objects of
+// the error output, none of which replaces the other.
+func TestDelivery_whatSinkAndBackupRefuse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, errs := newStream(t, 1), new(shelf)
+		put(t, s, "a 1", "b 2")
+		refusing := delivery.SinkFunc(func(context.Context, *delivery.Object) error {
+			return &delivery.RefusedError{Err: errors.New("no")}
+		})
+		c := config(s, newStore(), refusing)
+		c.Backup, c.Errors = refusing, errs
+		require.NoError(t, runFor(t, c, time.Hour))
+		var all []string
+		for _, body := range errs.bodies("") {
+			all = append(all, strings.Split(strings.TrimSpace(body), "\n")...)
+		}
+		require.Len(t, errs.bodies("delivery-failed/"), 2)
+		require.Len(t, all, 4)
+	})
+}
