@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/lease"
 )
 
@@ -65,13 +66,12 @@ func (r *runner[V, A, R]) sweep(ctx context.Context) error {
 	}
 	for _, name := range names {
 		rest, ours := strings.CutPrefix(name, r.windower.prefix(r.name.stream))
-		if !ours {
+		id := rest[:max(0, strings.LastIndexByte(rest, '-'))]
+		// Another stream's name may begin as this one's, and go on after a hyphen.
+		if shard, err := weir.ParseShardID(id); !ours || err != nil || shard.String() != id {
 			continue
 		}
-		i := slices.IndexFunc(rows, func(l lease.Lease) bool {
-			id := r.shardOf(l.Key)
-			return id != "" && strings.HasPrefix(rest, id+"-")
-		})
+		i := slices.IndexFunc(rows, func(l lease.Lease) bool { return r.shardOf(l.Key) == id })
 		switch own := strings.HasPrefix(name, r.prefix()); {
 		case own && name != r.snapshot, i < 0, !own && rows[i].Checkpoint.IsEnded() && snapshotName(rows[i].State) != name:
 			r.remove(name)

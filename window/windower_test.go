@@ -299,6 +299,37 @@ func TestWindower_stateWithoutRoom(t *testing.T) {
 	})
 }
 
+// Snapshots of a stream whose name goes on behind that of another one are not
+// taken for what a crash has left of the other one's.
+func TestWindower_snapshotsOfTwoStreams(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		streams := []client.Stream{}
+		for _, name := range []string{"s", "s-b"} {
+			s := newStream(t, name, 1)
+			for i := range 300 {
+				put(t, s, fmt.Sprintf("key-%d", i))
+			}
+			streams = append(streams, client.Embedded(s))
+		}
+		dir, err := window.OpenDir(t.TempDir())
+		require.NoError(t, err)
+		var p page
+		c := counting{Windows: minute(), Handler: p.handle, Snapshots: dir, Group: groupOf(newStream(t, "none", 1), new(lease.Memory))}
+		c.Group.Streams = streams
+		for range 3 {
+			w, err := window.New(c)
+			require.NoError(t, err)
+			window.SetRoom(w, 400)
+			ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
+			require.NoError(t, w.Run(ctx))
+			stop()
+			names, err := dir.List(t.Context())
+			require.NoError(t, err)
+			require.Len(t, names, 2)
+		}
+	})
+}
+
 // A loop that is left has the result in which it was left again.
 func TestWindower_resultsAsALoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
