@@ -93,7 +93,6 @@ func (m *machine) rejoin(s slot, e *entry, key string, now clock.Instant) {
 	first := m.lanes.join(s, m.lanes.hash(key))
 	switch st := e.state(); {
 	case first && st == blocked:
-		m.log.note(noteUnblock, uint64(s))
 		m.unblock(s, e, now)
 	}
 }
@@ -107,7 +106,6 @@ func (m *machine) unblockAll(now clock.Instant) {
 		if int(at) < len(m.lanes.of) && m.lanes.of[at].in {
 			continue
 		}
-		m.log.note(noteUnblock, uint64(at))
 		m.unblock(at, e, now)
 	}
 }

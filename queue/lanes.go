@@ -87,11 +87,13 @@ func (m *machine) release(s slot, now clock.Instant) {
 	if e.state() != blocked {
 		return
 	}
-	m.log.note(noteUnblock, uint64(next))
 	m.unblock(next, e, now)
 }
 
+// unblock lets a record go that waits for no other any more, but for its delay.
 func (m *machine) unblock(s slot, e *entry, now clock.Instant) {
+	m.log.time(now, now) // whether the delay is over is decided anew on replay
+	m.log.note(noteUnblock, uint64(s))
 	m.leave(s, e)
 	if e.deadline > now {
 		m.enter(s, e, held)

@@ -137,6 +137,39 @@ func TestQueue_delaysRecords(t *testing.T) {
 	require.Len(t, try(t, q, 10), 2, "what comes back is not delayed again")
 }
 
+// A record that waited for another of its key is as it was when the queue is
+// read again, whether its delay was over by then or not.
+func TestNew_goesOnInOrderWithADelay(t *testing.T) {
+	clock, dir := newClock(), t.TempDir()
+	s := openStream(t, dir, weir.Config{Now: clock.Now, Name: "orders"})
+	config := queue.Config{InOrder: true, Delay: time.Second}
+	q := newQueue(t, s, config)
+	putKey(t, s, "a", "1")
+	putKey(t, s, "a", "2")
+	clock.advance(900 * time.Millisecond)
+	putKey(t, s, "a", "3")
+	clock.advance(100 * time.Millisecond)
+	list := try(t, q, 10)
+	require.Equal(t, []string{"1"}, data(list))
+	require.NoError(t, list[0].Ack(t.Context()))
+	list = try(t, q, 10)
+	require.Equal(t, []string{"2"}, data(list))
+	require.NoError(t, q.Close())
+
+	q = newQueue(t, s, config)
+	errs, err := q.Acknowledge(t.Context(), list[0].Receipt)
+	require.NoError(t, err)
+	require.Nil(t, errs)
+	require.Empty(t, try(t, q, 10), "its delay is not over")
+	require.NoError(t, q.Close())
+	q = newQueue(t, s, config)
+	require.Empty(t, try(t, q, 10))
+	clock.advance(900 * time.Millisecond)
+	require.Equal(t, []string{"3"}, data(try(t, q, 10)))
+	require.NoError(t, q.Close())
+	require.NoError(t, s.Close())
+}
+
 func TestQueue_deliversTheMostUrgentFirst(t *testing.T) {
 	clock := newClock()
 	s := newStream(t, weir.Config{Now: clock.Now})
