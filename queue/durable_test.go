@@ -112,6 +112,34 @@ func TestLoad_goesOnWhereSaveWas(t *testing.T) {
 	require.ErrorIs(t, err, weir.ErrInvalidSequenceNumber)
 }
 
+// A shard can vanish between a queue's last look at its records and the moment
+// at which it is written down.
+func TestLoad_afterAShardHasVanished(t *testing.T) {
+	clock, slow := newClock(), newClock()
+	s := newStream(t, weir.Config{Now: clock.Now})
+	q := newQueue(t, s, queue.Config{Now: slow.Now, Settings: queue.Settings{MaxReceives: 1, Visibility: -1}})
+	put(t, s, 1)
+	require.Len(t, try(t, q, 1), 1)
+	require.Empty(t, try(t, q, 1), "it is a dead letter")
+	sh := s.Shards()[0]
+	_, err := s.SplitShard(t.Context(), sh.ID, sh.HashKeyRange.Middle())
+	require.NoError(t, err)
+	clock.advance(49 * time.Hour)
+	require.Len(t, s.Shards(), 2)
+	put(t, s, 1)
+	saved, err := q.Save()
+	require.NoError(t, err)
+
+	again, err := queue.Load(s, queue.Config{Now: clock.Now}, saved)
+	require.NoError(t, err)
+	require.NoError(t, again.CheckInvariants())
+	require.Empty(t, try(t, again.DeadLetters(), 1))
+	require.Len(t, try(t, again, 10), 1)
+	c, err := again.Counts()
+	require.NoError(t, err)
+	assert.EqualValues(t, 1, c.Expired)
+}
+
 // Shards that were split and merged for long have more ways back to the first
 // than can be counted.
 func TestNew_afterManySplitsAndMerges(t *testing.T) {
