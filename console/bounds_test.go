@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"math"
 	"mime/multipart"
 	"net/http"
@@ -173,4 +174,63 @@ func keysOf(page string) (rows []keyRate) {
 		rows = append(rows, k)
 	}
 	return rows
+}
+
+// A form is read only of who may send one, and only where one is asked for:
+// what is long of it would be kept in files.
+func TestConsole_readsNoFormOfOthers(t *testing.T) {
+	s := newStream(t, "orders", weir.Config{})
+	standard := client{t, console.Handler(s)}
+	readOnly := newClient(t, console.Config{Source: console.Streams(s), ReadOnly: true})
+	none := func(*http.Request) {}
+	for name, row := range map[string]struct {
+		client
+		method, path string
+		change       func(*http.Request)
+		want         int
+	}{
+		"a foreign page":       {standard, http.MethodPost, "change", func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") }, http.StatusForbidden},
+		"another machine":      {standard, http.MethodPost, "change", func(r *http.Request) { r.RemoteAddr = "192.0.2.7:1000" }, http.StatusForbidden},
+		"a rebound name":       {standard, http.MethodPost, "change", func(r *http.Request) { r.Host = "evil.example.net" }, http.StatusForbidden},
+		"a page without one":   {standard, http.MethodPost, "settings?name=orders", none, http.StatusMethodNotAllowed},
+		"a question":           {standard, http.MethodGet, "settings?name=orders", none, http.StatusOK},
+		"for reading only":     {readOnly, http.MethodPost, "change", none, http.StatusForbidden},
+		"a question of a form": {standard, http.MethodGet, "change?do=resize&target=2&name=orders", none, http.StatusOK},
+	} {
+		w := row.do(row.method, row.path, nil, func(r *http.Request) {
+			r.Header.Set("Content-Type", "multipart/form-data; boundary=x")
+			r.Body = unreadable{t, name}
+		}, row.change)
+		assert.Equal(t, row.want, w.Code, name)
+	}
+}
+
+// An unreadable is a body that is not to be read.
+type unreadable struct {
+	t    *testing.T
+	name string
+}
+
+func (u unreadable) Read([]byte) (int, error) {
+	assert.Fail(u.t, "the body was read", u.name)
+	return 0, io.EOF
+}
+
+func (unreadable) Close() error { return nil }
+
+// What panics in the program's own functions ends one request, as net/http has
+// it, and takes nobody's turn.
+func TestConsole_goesOnAfterAPanic(t *testing.T) {
+	c := newClient(t, console.Config{
+		Source: console.Streams(newStream(t, "orders", weir.Config{})),
+		Queues: func(context.Context, console.Stream) ([]console.Queue, error) { panic("of the program") },
+	})
+	within, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	soon := func(r *http.Request) { *r = *r.WithContext(within) }
+	for range 4 {
+		assert.Panics(t, func() { c.do(http.MethodGet, "readers?name=orders", nil, soon) })
+	}
+	w := c.do(http.MethodGet, "", nil, soon)
+	assert.Contains(t, w.Body.String(), "orders")
 }

@@ -56,17 +56,15 @@ func (d changeData) ShardName() string {
 type splitChoice struct{ Text, Link string }
 
 func (c *Console) changePage(r *http.Request) answer {
+	if err := c.mayChange(r); err != nil {
+		return answer{status: http.StatusForbidden, err: err}
+	}
 	if r.Method == http.MethodPost {
 		r.Body = http.MaxBytesReader(nil, r.Body, maxForm)
 		if err := r.ParseMultipartForm(longestIn << 20); err != nil && !errors.Is(err, http.ErrNotMultipart) {
 			return answer{status: http.StatusRequestEntityTooLarge, err: fmt.Errorf("the form: %w; it may have %d bytes", err, int64(maxForm))}
 		}
-	}
-	if c.config.ReadOnly {
-		return answer{status: http.StatusForbidden, err: errors.New("this console is for reading only")}
-	}
-	if r.Method == http.MethodPost {
-		if err := c.mayChange(r); err != nil {
+		if err := c.checkToken(r); err != nil {
 			return answer{status: http.StatusForbidden, err: err}
 		}
 	}

@@ -113,6 +113,9 @@ func Handler(streams ...*weir.Stream) http.Handler {
 // meant, so that links can be relative and the console can stand anywhere.
 func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	setHeaders(w.Header())
+	if r.Method != http.MethodPost {
+		r.Body = http.NoBody // FormValue reads forms of any method, in files if they are long
+	}
 	if err := c.guard.check(r); err != nil {
 		c.fail(w, r, http.StatusForbidden, err)
 		return
@@ -139,9 +142,14 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case <-r.Context().Done():
 		return
 	}
-	made := c.make(page, r)
-	<-c.turns
-	made.send(w, r)
+	c.makeInTurn(page, r).send(w, r)
+}
+
+// makeInTurn makes an answer out and gives the turn back, also when something
+// that the page asks panics.
+func (c *Console) makeInTurn(p page, r *http.Request) *made {
+	defer func() { <-c.turns }()
+	return c.make(p, r)
 }
 
 // methodIs refuses what is neither a question nor a change.

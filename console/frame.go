@@ -61,7 +61,7 @@ type frame struct {
 func (c *Console) frame(r *http.Request, title, page string) frame {
 	return frame{
 		Title: title, Page: page, ReadOnly: c.config.ReadOnly, Create: c.config.Source.Can() && !c.config.ReadOnly,
-		Token: c.token, Said: c.said.take(r.FormValue("said")),
+		Token: c.token, Said: c.said.take(r.URL.Query().Get("said")), // not FormValue: a refusal reads no form
 	}
 }
 

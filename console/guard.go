@@ -75,7 +75,8 @@ func setHeaders(h http.Header) {
 
 var crossOrigin = http.NewCrossOriginProtection()
 
-// mayChange refuses a change that does not come from one of our own pages.
+// mayChange refuses a change that does not come from one of our own pages, by
+// what is known before its form is read.
 func (c *Console) mayChange(r *http.Request) error {
 	if c.config.ReadOnly {
 		return errors.New("this console is for reading only")
@@ -83,6 +84,11 @@ func (c *Console) mayChange(r *http.Request) error {
 	if err := crossOrigin.Check(r); err != nil {
 		return fmt.Errorf("a change must come from the console's own pages: %w", err)
 	}
+	return nil
+}
+
+// checkToken refuses a form that no page of ours can have sent.
+func (c *Console) checkToken(r *http.Request) error {
 	if subtle.ConstantTimeCompare([]byte(r.PostFormValue("token")), []byte(c.token)) != 1 {
 		return errors.New("the form is of an earlier run of the console, or not one of its own; open the page again")
 	}
