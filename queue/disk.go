@@ -41,8 +41,8 @@ func directory(s *weir.Stream, name string) string {
 	return filepath.Join(on.Dir, dirPrefix+name)
 }
 
-// open opens the queue of a directory, or begins one there, with files of so many
-// bytes.
+// open opens the queue of a directory, or begins one there, with files of so
+// many bytes.
 func (q *Queue) open(dir journal.FS, fileBytes int64) error {
 	d := &disk{queue: q, dir: dir}
 	claimed, err := journal.Claim(dir)

@@ -7,8 +7,8 @@ import (
 	"github.com/weirstream/weir/internal/journal"
 )
 
-// OpenIn is New for a queue that is on another disk than its stream, in files so
-// small that there is often a new one.
+// OpenIn is New for a queue that is on another disk than its stream, in files
+// so small that there is often a new one.
 func OpenIn(s *weir.Stream, c Config, dir journal.FS) (*Queue, error) {
 	q, err := prepare(s, c)
 	if err != nil {

@@ -272,7 +272,7 @@ func TestQueue_refusesWhatIsOutOfBounds(t *testing.T) {
 	require.NoError(t, err)
 	assert.ErrorIs(t, errs[0], queue.ErrInvalidReceipt)
 	changed := []byte(q.Text(queue.Receipt{}))
-	changed[50] ^= 1 // another letter or digit, of the checksum
+	changed[50] ^= 1 // another character of the checksum
 	for _, text := range []string{"", "garbage", string(make([]byte, 56)), string(changed)} {
 		_, err := q.ParseReceipt(text)
 		assert.ErrorIs(t, err, queue.ErrInvalidReceipt, "%q", text)

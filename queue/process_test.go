@@ -71,11 +71,10 @@ func TestQueue_processDrains(t *testing.T) {
 		s := newStream(t, weir.Config{})
 		q := newQueue(t, s, queue.Config{})
 		put(t, s, 10)
-		began := time.Now()
 		for _, c := range []struct{ drain, takes time.Duration }{
 			{0, 20 * time.Second}, {-1, time.Second}, {5 * time.Second, 6 * time.Second}, {time.Minute, 20 * time.Second},
 		} {
-			began = time.Now()
+			began := time.Now()
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			err := q.ProcessWith(ctx, queue.Processing{Workers: 2, Drain: c.drain, Handle: func(ctx context.Context, d queue.Delivery) error {
 				select {
