@@ -31,7 +31,11 @@ func TestQueue_keepsTheOrderOfKeys(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 5))
 			clock := newClock()
 			s := newStream(t, weir.Config{Now: clock.Now, Shards: 2})
-			c := queue.Config{InOrder: true, Settings: queue.Settings{MaxReceives: 3}}
+			c := queue.Config{InOrder: true, Settings: queue.Settings{MaxReceives: 3, Visibility: queue.MaxVisibility}}
+			c.Delay = []time.Duration{0, time.Second}[seed%2]
+			if seed%3 == 0 {
+				c.Priority = func(r weir.Record) int { return int(r.Data[0]) }
+			}
 			disk := journaltest.New()
 			q, err := queue.OpenIn(s, c, disk)
 			require.NoError(t, err)
@@ -79,6 +83,7 @@ func TestQueue_keepsTheOrderOfKeys(t *testing.T) {
 						done[k]++ // it is dead
 					}
 				case 6:
+					clock.advance(time.Duration(random.IntN(400)) * time.Millisecond)
 					if random.IntN(20) == 0 {
 						_, err := s.Resize(t.Context(), 1+random.IntN(2)*2)
 						require.NoError(t, err)
