@@ -48,7 +48,9 @@ type Config struct {
 	// beyond, and one record that is larger is an object by itself. Zero means
 	// [DefaultSize].
 	Size int
-	// Count is how many records it has at most. Zero means no bound.
+	// Count is how many records it has at most. Zero means no bound. Both are
+	// exceeded where thousands of objects would become of one record that is
+	// split.
 	Count int
 	// Interval is how long its first record waits for others, up to
 	// [MaxInterval]. Zero means [DefaultInterval]; negative, that nothing waits

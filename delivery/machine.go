@@ -102,7 +102,7 @@ func (m *machine) forget() {
 // admits says whether a record may be taken: a record of a new partition may
 // not be when too many are open, unless it was in the life before.
 func (m *machine) admits(it *item) bool {
-	return it.kind != delivered || m.partitions < m.rules.partitions || m.open[it.slot] != nil ||
+	return it.kind != delivered || m.partitions < m.rules.partitions && !m.full() || m.open[it.slot] != nil ||
 		m.recalled != nil && m.recall(it.slot, it.record.place()) != nil
 }
 
@@ -130,7 +130,8 @@ func (m *machine) take(now time.Time, it *item) {
 	if it.kind == delivered {
 		delimiter = m.delimiter
 	}
-	if b != nil && b.bytes+len(it.record.Data)+len(delimiter) > m.size {
+	full := m.full()
+	if b != nil && !full && b.bytes+len(it.record.Data)+len(delimiter) > m.size {
 		m.cut(b)
 		b = nil
 	}
@@ -140,7 +141,7 @@ func (m *machine) take(now time.Time, it *item) {
 	was := b.memory
 	b.add(&it.record, delimiter)
 	m.memory += b.memory - was
-	if b.bytes >= m.size || len(b.records) >= m.count || at == until {
+	if at == until || !full && (b.bytes >= m.size || len(b.records) >= m.count) {
 		m.cut(b)
 	}
 }
@@ -244,8 +245,16 @@ func (m *machine) crowded() bool {
 	if m.recalled != nil {
 		most *= 2
 	}
-	return len(m.entries)+len(m.fresh)+len(m.open) >= most
+	return m.objects() >= most
 }
+
+// objects is how many the plan would have if all were cut.
+func (m *machine) objects() int { return len(m.entries) + len(m.fresh) + len(m.open) }
+
+// full says that a lease keeps hardly any more objects. Nobody can wait within a
+// record that has thousands of parts: until its end objects become larger than
+// they should.
+func (m *machine) full() bool { return m.objects() >= maxEntries-100 }
 
 // cutOldest cuts what holds the position, if it is still filled.
 func (m *machine) cutOldest() {

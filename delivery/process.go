@@ -135,10 +135,17 @@ func (d *Delivery) process(ctx context.Context, l *load) error {
 	return nil
 }
 
-// put puts what has become of a load into buffers.
-func (d *Delivery) put(now time.Time, m *machine, l *load) {
+// put puts what has become of a load into buffers, from one record on, until
+// there are too many objects. It returns the next record.
+func (d *Delivery) put(now time.Time, m *machine, l *load, first int) (next int) {
 	from := 0
-	for i := range l.records {
+	if first > 0 {
+		from = l.records[first-1].upTo
+	}
+	for i := first; i < len(l.records); i++ {
+		if i > first && m.crowded() {
+			return i
+		}
 		m.begin(l.records[i].at)
 		for k := from; k < l.records[i].upTo; k++ {
 			it := &l.items[k]
@@ -150,6 +157,7 @@ func (d *Delivery) put(now time.Time, m *machine, l *load) {
 		}
 		from = l.records[i].upTo
 	}
+	return len(l.records)
 }
 
 // itemOf returns what becomes of a part. ok is false if it is left out.

@@ -321,6 +321,10 @@ func (r *runner) takePlain(records []weir.Record, subs []uint64) error {
 		err := r.fill(bytes, func(now time.Time) {
 			var it item
 			for i := from; i < to; i++ {
+				if i > from && r.m.crowded() {
+					to = i
+					break
+				}
 				at := placeOf(records, subs, i)
 				it.record.Record, it.record.Sub = records[i], at.sub
 				r.m.begin(at)
@@ -367,7 +371,15 @@ func (r *runner) takeLoad(l *load) error {
 		r.d.memory.change(-l.bytes)
 		return err
 	}
-	return r.fill(l.bytes, func(now time.Time) { r.d.put(now, r.m, l) })
+	for next, bytes := 0, l.bytes; ; {
+		if err := r.fill(bytes, func(now time.Time) { next = r.d.put(now, r.m, l, next) }); err != nil || next == len(l.records) {
+			return err
+		}
+		bytes = l.bytes / len(l.records) * (len(l.records) - next)
+		if err := r.room(bytes); err != nil {
+			return err
+		}
+	}
 }
 
 // room waits until so many bytes may be held.
