@@ -187,6 +187,26 @@ func TestStream_refusesAndTriesAgain(t *testing.T) {
 	})
 }
 
+// Where what a stream will never take has no other place to go, the shard waits
+// for it, and what was put beside it is not put again.
+func TestStream_whatIsRefusedComesAgainAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		from, to := newStream(t, 1), newStream(t, 1)
+		p, err := producer.New(producer.Config{Stream: client.Embedded(to), RecordBytes: 100})
+		require.NoError(t, err)
+		put(t, from, "k "+strings.Repeat("x", 200), "k 1", "k 2")
+		c := config(from, newStore(), delivery.Stream(p))
+		c.Interval = -1
+		r := run(t, c)
+		pass(time.Hour)
+		assert.Greater(t, r.Metrics().Delivered.Failures, int64(10))
+		assert.Zero(t, r.Metrics().Shards[0].Position)
+		require.NoError(t, r.end())
+		require.NoError(t, p.Close(t.Context()))
+		assert.EqualValues(t, 2, to.Snapshot().RecordsHeld)
+	})
+}
+
 // A flakyStream fails until it is mended.
 type flakyStream struct {
 	client.Stream

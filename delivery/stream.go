@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 
 	"github.com/weirstream/weir"
@@ -18,10 +19,55 @@ import (
 // their order as the producer keeps it: [producer.Config.Ordered] does through
 // any failure. Records come again, behind others, when the producer has given up
 // one of the object: a long TTL makes that seldom. What the stream will never
-// take is refused. Delivery is at least once.
-func Stream(p *producer.Producer) RecordSink { return &streamSink{p} }
+// take is refused, and where that has no other place to go, it alone comes again.
+// Delivery is at least once.
+func Stream(p *producer.Producer) RecordSink {
+	return &streamSink{producer: p, refused: make(map[streamShard]refusedPart)}
+}
 
-type streamSink struct{ producer *producer.Producer }
+type streamSink struct {
+	producer *producer.Producer
+
+	mu      sync.Mutex // guards what follows
+	refused map[streamShard]refusedPart
+}
+
+type streamShard struct {
+	stream string
+	shard  weir.ShardID
+}
+
+// A refusedPart is what was refused of an object whose other records were put.
+type refusedPart struct {
+	name    string
+	last    weir.SequenceNumber
+	count   int
+	records []int
+}
+
+// left returns which of an object's records are to be put, and forgets it.
+func (s *streamSink) left(o *Object) []int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at := streamShard{o.Stream, o.Shard}
+	r := s.refused[at]
+	delete(s.refused, at)
+	if r.name == o.Name && r.last == o.Last && r.count == len(o.Records) {
+		return r.records
+	}
+	all := make([]int, len(o.Records))
+	for i := range all {
+		all[i] = i
+	}
+	return all
+}
+
+// refuse notes which of an object's records were refused.
+func (s *streamSink) refuse(o *Object, records []int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refused[streamShard{o.Stream, o.Shard}] = refusedPart{o.Name, o.Last, len(o.Records), slices.Clone(records)}
+}
 
 // TakesRecords does nothing.
 func (s *streamSink) TakesRecords() {}
@@ -44,7 +90,7 @@ func (s *streamSink) Deliver(ctx context.Context, o *Object) error {
 			failed = err
 		}
 	}
-	for i := range o.Records {
+	for _, i := range s.left(o) {
 		r := &o.Records[i]
 		key := r.PartitionKey
 		if key == "" {
@@ -77,6 +123,7 @@ func (s *streamSink) Deliver(ctx context.Context, o *Object) error {
 	case failed != nil:
 		return failed // the object comes again, as a whole
 	case refused != nil:
+		s.refuse(o, refused)
 		return &RefusedError{Code: "Stream.Refused", Records: refused, Err: why}
 	}
 	return nil
