@@ -141,7 +141,7 @@ func (s *sightings) repeats(rec *weir.Record, c *Config) bool {
 	text = strings.Clone(text) // it may be a view of the stream's memory
 	s.at[text] = ms
 	s.order = append(s.order, sighting{text, ms})
-	for s.order[0].ms <= ms-2*window { // of shards that lag, too
+	for len(s.order) > 0 && s.order[0].ms <= ms-2*window { // of shards that lag, too
 		if o := s.order[0]; s.at[o.text] == o.ms {
 			delete(s.at, o.text)
 		}

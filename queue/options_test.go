@@ -220,6 +220,15 @@ func TestQueue_keepsDuplicatesAway(t *testing.T) {
 	assert.EqualValues(t, 3, counts.Duplicates)
 }
 
+// Arrivals are in milliseconds: in less than one nothing is like another.
+func TestQueue_aDuplicateWindowOfLessThanAMillisecond(t *testing.T) {
+	s := newStream(t, weir.Config{})
+	q := newQueue(t, s, queue.Config{Duplicate: func(r weir.Record) string { return r.PartitionKey }, DuplicateWindow: time.Microsecond})
+	putKey(t, s, "a", "1")
+	putKey(t, s, "a", "2")
+	require.Equal(t, []string{"1", "2"}, data(try(t, q, 10)))
+}
+
 func TestNew_refusesWhatIsOutOfBounds(t *testing.T) {
 	s := newStream(t, weir.Config{})
 	for want, c := range map[string]queue.Config{
