@@ -198,8 +198,16 @@ func (d *disk) close() error {
 	return nil
 }
 
-// remove removes all that is on disk of the queue.
-func (d *disk) remove() error {
+// remove removes all that is on disk of the queue, unless that is somebody
+// else's by now, who may have opened it if it was closed before.
+func (d *disk) remove(mine bool) error {
+	if !mine {
+		claimed, err := journal.Claim(d.dir)
+		if err != nil {
+			return d.explain(err)
+		}
+		claimed.Close()
+	}
 	names, err := d.dir.List()
 	for _, name := range names {
 		if e := d.dir.Remove(name); e != nil && !errors.Is(e, fs.ErrNotExist) {

@@ -80,6 +80,26 @@ func TestQueue_onDiskIsThereAgain(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
+func TestQueue_deletedAfterItWasClosed(t *testing.T) {
+	dir := t.TempDir()
+	s := openStream(t, dir, weir.Config{Name: "orders"})
+	put(t, s, 2)
+	old := newQueue(t, s, queue.Config{})
+	require.Len(t, try(t, old, 1), 1)
+	require.NoError(t, old.Close())
+	q := newQueue(t, s, queue.Config{})
+	require.ErrorIs(t, old.Delete(t.Context()), weir.ErrInUse)
+	require.NoError(t, q.Close())
+	q = newQueue(t, s, queue.Config{})
+	require.Len(t, try(t, q, 10), 1, "it is as it was")
+	require.NoError(t, q.Close())
+	require.NoError(t, q.Delete(t.Context()))
+	q = newQueue(t, s, queue.Config{})
+	require.Len(t, try(t, q, 10), 2, "another queue of the same name")
+	require.NoError(t, q.Close())
+	require.NoError(t, s.Close())
+}
+
 func TestLoad_goesOnWhereSaveWas(t *testing.T) {
 	clock := newClock()
 	s := newStream(t, weir.Config{Now: clock.Now, Shards: 2})

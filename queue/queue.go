@@ -345,6 +345,8 @@ func (q *Queue) Close() error {
 // Delete ends the queue for good, and removes what is on disk of it. Receipts
 // are worth nothing after that. Who waits, and whoever calls it later, gets an
 // error that matches [ErrDeleted]. The stream and its records stay as they are.
+// Of a queue that was closed before and is open again, nothing is removed: the
+// error matches [weir.ErrInUse].
 func (q *Queue) Delete(ctx context.Context) error {
 	if err := q.checkContext(ctx); err != nil {
 		return err
@@ -365,7 +367,7 @@ func (q *Queue) end(why error) error {
 		err = q.disk.close()
 	}
 	if q.disk != nil && errors.Is(why, ErrDeleted) && !errors.Is(was, ErrDeleted) {
-		err = q.disk.remove()
+		err = q.disk.remove(was == nil)
 	}
 	q.reader.Close()
 	q.changed.Wake()
