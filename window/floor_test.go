@@ -175,6 +175,29 @@ func TestMachine_panicsAreSetAside(t *testing.T) {
 	require.EqualValues(t, 2, m.counts.rejected)
 }
 
+// A window at whose result the aggregator panics is set aside and given up, also
+// if it is the clock that completes it, and others are not touched by it.
+func TestMachine_resultsThatPanicAreSetAside(t *testing.T) {
+	c := Config[ev, []int64, []int64]{Windows: Tumbling(10*ms, Of(func(to *[]int64, v ev) { *to = append(*to, v.value) }, func(of []int64) []int64 {
+		if of[0] == 13 {
+			panic("thirteen")
+		}
+		return of
+	}))}
+	m := machineOf(t, c)
+	m.feed(recordsOf([]ev{{"a", 1, 13}, {"b", 2, 1}, {"a", 10, 13}}, 0), nil)
+	require.Len(t, m.rejected, 1)
+	require.ErrorContains(t, m.rejected[0].Err, "panic: thirteen")
+	require.Equal(t, Event[ev]{Key: "a", Time: timeOf(0)}, m.rejected[0].Event)
+	m.rejected = nil
+	require.Equal(t, []string{"b [0,10) final [1]"}, given(m))
+	require.Equal(t, 1, m.open)
+	m.raise(20)
+	require.Len(t, m.rejected, 1)
+	require.Zero(t, m.open)
+	require.EqualValues(t, 2, m.counts.rejected)
+}
+
 // Records that were taken are not taken again, nor the first ones of an
 // aggregate of which the rest is still to come.
 func TestMachine_takesRecordsOnce(t *testing.T) {

@@ -110,7 +110,9 @@ type Event[V any] struct {
 	Value V
 }
 
-// A Rejected record, or an event of it, is in no window.
+// A Rejected record, or an event of it, is in no window. One with the zero Record
+// is a result of which there is none, because the aggregator's Result panicked:
+// Event has the key and the beginning of its window.
 type Rejected[V any] struct {
 	Stream string
 	Record weir.Record // a copy

@@ -1,10 +1,15 @@
 package window
 
-import "time"
+import (
+	"time"
 
-// tell makes a result of a window.
+	"github.com/weirstream/weir"
+)
+
+// tell makes a result of a window. One at which the aggregator panics is set
+// aside.
 func (m *machine[V, A, R]) tell(p *pane[A], k Kind) {
-	value := m.plan.result(p.acc) // before anything has changed: it may panic
+	value, err := m.valueOf(p)
 	r := Result[R]{Key: p.entry.key, Stream: m.stream, Shard: m.shard, After: m.at.number}
 	for _, s := range p.stale {
 		r.Window, r.Kind, r.Revision = Window{Start: timeOf(s.start), End: timeOf(s.end)}, Gone, s.revisions
@@ -12,12 +17,24 @@ func (m *machine[V, A, R]) tell(p *pane[A], k Kind) {
 		m.counts.results[Gone]++
 	}
 	p.stale = nil
+	p.told, p.base = p.records, p.records
+	if err != nil {
+		m.counts.rejected++
+		m.reject(new(weir.Record), Event[V]{Key: p.entry.key, Time: timeOf(p.start)}, err)
+		return
+	}
 	r.Window = Window{Start: timeOf(p.start), End: timeOf(p.end), First: p.first.number, Index: p.index}
 	r.Value, r.Kind, r.Records, r.Revision = value, k, p.records, p.revisions
 	m.results = append(m.results, r)
 	m.counts.results[k]++
-	p.told, p.base = p.records, p.records
 	p.revisions++
+}
+
+// valueOf returns what the accumulator comes to. A panic is an error: by the
+// clock it would end the process.
+func (m *machine[V, A, R]) valueOf(p *pane[A]) (value R, err error) {
+	defer recovered(&err)
+	return m.plan.result(p.acc), nil
 }
 
 // tick makes the early results that the clock asks for, and returns when to
