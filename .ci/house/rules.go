@@ -36,6 +36,7 @@ var house = rules{
 		"telemetry/...": "its figures are those of the engine and of what stands on it",
 		"metrics":       "its example asks a stream for its counts; the package itself is a leaf",
 
+		"delivery/collector":   "what it sends are records of a stream",
 		"delivery/codec":       "its errors are those of all arguments",
 		"delivery/jq":          "what it asks are records of package delivery",
 		"delivery/parquet/...": "what it converts are records of package delivery; its example shows the engine",
