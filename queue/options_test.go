@@ -229,6 +229,41 @@ func TestQueue_aDuplicateWindowOfLessThanAMillisecond(t *testing.T) {
 	require.Equal(t, []string{"1", "2"}, data(try(t, q, 10)))
 }
 
+// A function that panics leaves nobody waiting: the queue says so, and what was
+// on disk before goes on when it is opened anew.
+func TestQueue_aFunctionThatPanics(t *testing.T) {
+	clock, disk := newClock(), journaltest.New()
+	s := newStream(t, weir.Config{Now: clock.Now})
+	c := queue.Config{Priority: func(r weir.Record) int {
+		if string(r.Data) == "bad" {
+			panic("bad")
+		}
+		return 0
+	}}
+	q, err := queue.OpenIn(s, c, disk)
+	require.NoError(t, err)
+	putKey(t, s, "k", "good")
+	list := try(t, q, 10)
+	require.Equal(t, []string{"good"}, data(list))
+	putKey(t, s, "k", "bad")
+	require.Panics(t, func() { _, _ = q.TryReceive(t.Context(), 10) })
+	for range 2 {
+		_, err = q.TryReceive(t.Context(), 10)
+		require.ErrorIs(t, err, weir.ErrClosed)
+		require.ErrorContains(t, err, "a function that it was given panicked")
+	}
+	require.NoError(t, q.Close())
+
+	c.Priority = nil
+	q, err = queue.OpenIn(s, c, disk)
+	require.NoError(t, err)
+	errs, err := q.Acknowledge(t.Context(), list[0].Receipt)
+	require.NoError(t, err)
+	require.Nil(t, errs)
+	require.Equal(t, []string{"bad"}, data(try(t, q, 10)))
+	require.NoError(t, q.Close())
+}
+
 func TestNew_refusesWhatIsOutOfBounds(t *testing.T) {
 	s := newStream(t, weir.Config{})
 	for want, c := range map[string]queue.Config{

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math"
 	"sync"
 	"sync/atomic"
@@ -48,6 +49,7 @@ type Config struct {
 	// delivered first. At hand are the first [MaxReadAhead] that were not
 	// delivered. Nil means that all are alike. It is called with the queue's lock
 	// held, once for each record, so it must be quick and must not call the queue.
+	// Where it panics nothing more can be done with the queue but to close it.
 	Priority func(weir.Record) int
 	// Duplicate says by what text a record is known: one that arrives less than
 	// DuplicateWindow after another with the same text is not delivered. An empty
@@ -201,6 +203,7 @@ type Queue struct {
 	retention time.Duration // of the stream, at the last call
 	futureMs  int64         // what arrived before is not delivered
 	refuse    error         // why nothing can be done any more
+	broken    error         // the same, until it is closed
 	one       []weir.Record
 	seen      sightings
 	made      map[weir.ShardID]int64 // when shards were created, while a queue is loaded
@@ -404,9 +407,9 @@ func (q *Queue) checkCall(ctx context.Context) error { return q.checkContext(ctx
 // was changed is where it is to be.
 func (q *Queue) do(f func(now clock.Instant) error) error {
 	q.mu.Lock()
-	if q.refuse != nil {
-		defer q.mu.Unlock()
-		return q.refuse
+	if refuse := q.refusalLocked(); refuse != nil {
+		q.mu.Unlock()
+		return refuse
 	}
 	if q.disk != nil {
 		if err := q.disk.begin(); err != nil {
@@ -414,6 +417,12 @@ func (q *Queue) do(f func(now clock.Instant) error) error {
 			return err
 		}
 	}
+	whole := false
+	defer func() {
+		if !whole {
+			q.abandonLocked()
+		}
+	}()
 	now := clock.Of(q.now())
 	before := q.look()
 	q.refreshLocked(now)
@@ -423,6 +432,7 @@ func (q *Queue) do(f func(now clock.Instant) error) error {
 	if q.disk != nil {
 		g = q.disk.end()
 	}
+	whole = true
 	q.mu.Unlock()
 	if wake {
 		q.changed.Wake()
@@ -433,6 +443,27 @@ func (q *Queue) do(f func(now clock.Instant) error) error {
 		}
 	}
 	return err
+}
+
+// refusalLocked returns why nothing can be done, nil if it can.
+func (q *Queue) refusalLocked() error {
+	if q.refuse != nil {
+		return q.refuse
+	}
+	return q.broken
+}
+
+// abandonLocked lets go of the queue when a function of its configuration has
+// panicked: nobody waits for ever, but how far the call had come is not known,
+// so nothing more is done. What is on disk is from before the call.
+func (q *Queue) abandonLocked() {
+	q.broken = fmt.Errorf("queue %s: a function that it was given panicked: %w", q.name, weir.ErrClosed)
+	if q.disk != nil {
+		q.m.log.reset()
+		q.disk.end()
+	}
+	q.mu.Unlock()
+	q.changed.Wake()
 }
 
 // refreshLocked does what time has brought, and a change of the retention: what

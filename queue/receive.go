@@ -341,7 +341,7 @@ func (q *Queue) fill() (more bool, err error) {
 		q.ended, err = true, nil
 	}
 	if errors.Is(err, weir.ErrClosed) {
-		err = q.refuse
+		err = q.refusalLocked()
 	}
 	q.buffer, q.shard = b.Records, b.Shard
 	return len(q.buffer) > 0, err
