@@ -43,7 +43,7 @@ func main() {
 // run puts the orders that are not in the stream, and works until all are done or
 // dead.
 func run(ctx context.Context, w io.Writer, dir string) (err error) {
-	s, err := weir.Open(filepath.Join(dir, "orders"), weir.Config{})
+	s, err := weir.Open(filepath.Join(dir, "orders"), weir.Config{Limits: weir.Unlimited()})
 	if err != nil {
 		return err
 	}
@@ -61,12 +61,14 @@ func run(ctx context.Context, w io.Writer, dir string) (err error) {
 	}
 	fmt.Fprintf(w, "%d orders are there, %d are done\n", s.Snapshot().RecordsHeld, c.Acknowledged)
 
-	put := make(chan error, 1)
-	go func() { put <- putOrders(ctx, s) }()
-	if err := work(ctx, w, q); err != nil {
-		return err
-	}
-	if err := <-put; err != nil {
+	working, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	go func() {
+		if err := putOrders(ctx, s); err != nil {
+			stop(err) // nobody waits for what will not come
+		}
+	}()
+	if err := work(working, w, q); err != nil {
 		return err
 	}
 	return report(ctx, w, q)
