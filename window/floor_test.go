@@ -149,7 +149,7 @@ func TestMachine_timesOutOfBounds(t *testing.T) {
 		require.Len(t, m.rejected, 1)
 		require.ErrorIs(t, m.rejected[0].Err, weir.ErrInvalidArgument)
 		require.ErrorContains(t, m.rejected[0].Err, c.says)
-		require.EqualValues(t, earliest, m.watermark)
+		require.Equal(t, int64(earliest), m.watermark)
 		m.rejected = nil
 	}
 	require.Empty(t, given(m, ev{"a", 1000, 1}))

@@ -183,7 +183,7 @@ func TestMachine_latenessWorkedValues(t *testing.T) {
 // Two shards at 9 and 4 are together at 4; the second one idle, at 9.
 func TestWatermarks_workedValues(t *testing.T) {
 	w := newWatermarks()
-	require.EqualValues(t, earliest, w.combined())
+	require.Equal(t, int64(earliest), w.combined())
 	a, b := shardName{"s", 0}, shardName{"s", 1}
 	w.set(a, 9, false)
 	w.set(b, 4, false)
