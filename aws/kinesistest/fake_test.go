@@ -72,7 +72,10 @@ func data(records []types.Record) []string {
 // subscribe returns the event stream of a consumer on a shard.
 func subscribe(t *testing.T, k *kinesistest.Fake, stream, consumer string, shard int) *kinesis.SubscribeToShardEventStream {
 	t.Helper()
-	out, err := k.Client().SubscribeToShard(t.Context(), &kinesis.SubscribeToShardInput{
+	// Each has a client of its own: the SDK's resets a buffer, always empty, for each
+	// event of all its subscriptions, which is a race that is none of ours.
+	own := k.Client(func(*kinesis.Options) {})
+	out, err := own.SubscribeToShard(t.Context(), &kinesis.SubscribeToShardInput{
 		ConsumerARN: aws.String(k.ConsumerARN(stream, consumer)), ShardId: aws.String(weir.ShardID(shard).String()),
 		StartingPosition: &types.StartingPosition{Type: types.ShardIteratorTypeTrimHorizon},
 	})
