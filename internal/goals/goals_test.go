@@ -45,7 +45,7 @@ func allGoals() []goal {
 
 // open are the goals whose must is known to be missed, and stays to be met:
 // their rows say so, and docs/benchmarks.md why.
-var open []string
+var open = []string{"D3", "D7"}
 
 // A sample is what one goal measured, one value a round.
 type sample struct {
@@ -154,7 +154,9 @@ func TestMusts(t *testing.T) {
 			row(g.id+mark, g.what, "–", "–", figure(g.must), moonshot, "not here")
 			continue
 		}
-		s, times := g.measureUntilMet(t)
+		var s sample
+		var times int
+		t.Run(g.id, func(t *testing.T) { s, times = g.measureUntilMet(t) }) // what it holds is let go of at its end
 		is, verdict := median(s.ratios), g.verdict(s)
 		if times > 1 {
 			mark += fmt.Sprintf(" %d×", times)

@@ -55,7 +55,7 @@ func strangeRequest(rng *rand.Rand) request {
 	case 3:
 		r.body = nil
 	case 4:
-		r.path, r.method = pick(rng, []string{"/../../etc/passwd", "/_weir/", "/?Action=ListStreams", "//", "/" + long, "/%00"}), "GET"
+		r.path, r.method = pick(rng, []string{"/../../etc/passwd", "/_weir/nothing", "/?Action=ListStreams", "//", "/" + long, "/%00"}), "GET"
 	default:
 		r.contentType = contentCBOR // of which {} is nothing sound
 	}
