@@ -38,6 +38,10 @@ func (f *Flags) Add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.region, "region", "", "`REGION` of the service; else the one that is configured")
 }
 
+// Same reports whether f and o say the same place, so that a name is the same
+// stream in both.
+func (f *Flags) Same(o *Flags) bool { return f.endpoint == o.endpoint && f.region == o.region }
+
 // AddTarget adds the flags of a second stream, that records go to.
 func (f *Flags) AddTarget(flags *pflag.FlagSet) {
 	flags.StringVar(&f.endpoint, "to-endpoint", "", "`URL` of weir serve or of whatever speaks the protocol, for the target; else the service itself")

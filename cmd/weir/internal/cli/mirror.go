@@ -78,6 +78,9 @@ func (f *mirrorFlags) run(c *cobra.Command, from, to string) (err error) {
 	if err := f.check(c); err != nil {
 		return err
 	}
+	if from == to && f.source.Same(&f.target) {
+		return usage.Errorf("%s would be copied to itself without end: TARGET is SOURCE", from)
+	}
 	ctx := c.Context()
 	source, err := f.source.Open(ctx, from, f.getenv)
 	if err != nil {

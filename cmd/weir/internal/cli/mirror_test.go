@@ -68,6 +68,7 @@ func TestMirror_refuses(t *testing.T) {
 	for want, args := range map[string][]string{
 		"two streams are needed: weir mirror SOURCE TARGET; 1 given": {"orders"},
 		"there is no such directory":                                 {"./nothing-here", filepath.Join(dir, "to")},
+		"a would be copied to itself":                                {"a", "a", "--endpoint", "http://127.0.0.1:1", "--to-endpoint", "http://127.0.0.1:1"},
 		"must be a number from 1 to 10000":                           {"a", "b", "--shards", "0"},
 		`--endpoint: "nope" is no URL`:                               {"a", "b", "--endpoint", "nope"},
 		"--failover 99ms: must be 100ms at least":                    {"a", "b", "--failover", "99ms"},
