@@ -184,6 +184,9 @@ func crashes(t testing.TB, seed uint64) {
 		refused: make(map[string]bool), numbers: make(map[string]string), trimmed: make(map[string]bool),
 	}
 	r.config = weir.Config{Limits: weir.Unlimited(), Now: r.clock.Now}
+	if random.IntN(2) == 0 {
+		r.disk.RoomFrom = 1 + random.Int64N(4000)
+	}
 	defer weir.SetFileBytes(int64(1000 + random.IntN(20_000)))()
 	for range 2 + random.IntN(4) {
 		r.unsure, r.now = false, make(map[string]bool)

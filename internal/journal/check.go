@@ -82,11 +82,17 @@ func (d *Directory) Check(visitor func() Visitor, behind Visitor) (*Check, error
 	if err == nil {
 		r.Abandon()
 		c.Cut, c.CutFile, c.Lost = r.Cut, r.CutFile, r.Lost
-		c.Files[len(c.Files)-1].Sound -= r.Cut
+		for i := range c.Files { // zeros at the end are room that nothing was written to
+			c.Files[i].Size, c.Files[i].Sound = r.sizes[i], r.sizes[i]
+		}
+		c.Files[len(c.Files)-1].Size += r.Cut
 		return c, nil
 	}
 	if !errors.As(err, &c.Damage) {
 		return nil, err
+	}
+	for i, size := range r.sizes {
+		c.Files[i].Size, c.Files[i].Sound = size, size
 	}
 	if err := d.lookBehind(c, behind); err != nil || !c.beginsLater() {
 		return c, err

@@ -167,7 +167,7 @@ func Create[T any](d *Directory, o Options[T]) (*Journal[T], error) {
 // Continue goes on writing a journal that was replayed.
 func Continue[T any](d *Directory, r *Recovery, o Options[T]) (*Journal[T], error) {
 	e := &r.end
-	if r.Cut > 0 {
+	if r.spare > 0 {
 		if err := e.file.Truncate(e.size); err != nil {
 			return nil, err
 		}
@@ -230,7 +230,9 @@ type Recovery struct {
 	Lost bool
 
 	end        end
-	lossy      bool // the process that wrote last settled notes that may be gone
+	sizes      []int64 // of the files, up to where their frames end
+	spare      int64   // bytes of the last file behind that
+	lossy      bool    // the process that wrote last settled notes that may be gone
 	unfinished []string
 }
 
@@ -330,7 +332,10 @@ func (r *Recovery) replay(f File, before int64, first, last bool, v Visitor) err
 			if more {
 				return damage(frames.at, bad.Error()+", and sound frames follow")
 			}
-			r.Cut, r.CutFile = size-frames.at, fileName(number)
+			if r.Cut, err = frames.torn(); err != nil {
+				return err
+			}
+			r.CutFile = fileName(number)
 			r.finish(frames)
 			return nil
 		}
@@ -366,6 +371,8 @@ func (r *Recovery) replay(f File, before int64, first, last bool, v Visitor) err
 // finish takes note of where a file ends.
 func (r *Recovery) finish(frames *frameReader) {
 	r.end.size, r.end.frames = frames.at, frames.number
+	r.sizes = append(r.sizes, frames.at)
+	r.spare = frames.size - frames.at
 	r.Bytes += frames.at
 }
 

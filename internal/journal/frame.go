@@ -2,6 +2,7 @@ package journal
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
@@ -62,7 +63,7 @@ type frame struct {
 
 // A frameReader reads the frames of a file one after the other.
 type frameReader struct {
-	file   io.ReaderAt
+	file   io.ReaderAt // nil if buf has all that is read
 	size   int64
 	at     int64 // where the next frame begins
 	number uint64
@@ -85,12 +86,20 @@ func (r *frameReader) next() (frame, error) {
 	if left == 0 {
 		return frame{}, io.EOF
 	}
-	if left < headBytes+1 {
-		return frame{}, errBad(fmt.Sprintf("%d bytes are left, less than a frame has", left))
-	}
-	head, err := r.peek(headBytes)
+	head, err := r.peek(int(min(headBytes, left)))
 	if err != nil {
 		return frame{}, err
+	}
+	if isBlank(head) {
+		if r.file == nil {
+			return frame{}, io.EOF
+		}
+		if end, err := r.written(); err != nil || end == r.at {
+			return frame{}, cmp.Or(err, io.EOF)
+		}
+	}
+	if left < headBytes+1 {
+		return frame{}, errBad(fmt.Sprintf("%d bytes are left, less than a frame has", left))
 	}
 	length := int64(binary.LittleEndian.Uint32(head[4:]))
 	switch {
@@ -136,6 +145,44 @@ func (r *frameReader) peek(n int) ([]byte, error) {
 		return nil, err
 	}
 	return r.buf[:n], nil
+}
+
+// isBlank reports whether b is nothing but zeros.
+func isBlank(b []byte) bool { return len(bytes.TrimRight(b, "\x00")) == 0 }
+
+// written returns where the zeros begin that a file ends with, or the reader's
+// place if nothing else follows that: room for frames that were never written.
+func (r *frameReader) written() (end int64, err error) {
+	b := make([]byte, min(chunk, r.size-r.at))
+	for end = r.size; end > r.at; {
+		b = b[:min(int64(len(b)), end-r.at)]
+		if _, err := r.file.ReadAt(b, end-int64(len(b))); err != nil {
+			return 0, err
+		}
+		end -= int64(len(b))
+		if n := len(bytes.TrimRight(b, "\x00")); n > 0 {
+			return end + int64(n), nil
+		}
+	}
+	return end, nil
+}
+
+// torn returns how many bytes there are of the frame that could not be read,
+// without the zeros that were there before it was written.
+func (r *frameReader) torn() (int64, error) {
+	left := r.size - r.at
+	if left <= headBytes {
+		return left, nil
+	}
+	head, err := r.peek(headBytes)
+	if err != nil {
+		return 0, err
+	}
+	if length := int64(binary.LittleEndian.Uint32(head[4:])); binary.LittleEndian.Uint32(head) == frameMark && length <= maxContent {
+		return min(left, headBytes+length), nil
+	}
+	end, err := r.written()
+	return end - r.at, err
 }
 
 // follows reports whether a sound frame begins anywhere behind a place where

@@ -4,7 +4,7 @@
 // Notes are made in groups: whoever wants to know that its note is durable
 // waits for the group, and the first who waits writes and syncs it for all. So
 // callers who come at the same time share one write and one sync, nobody waits
-// for a timer, and no goroutine is needed.
+// for a timer or a goroutine.
 //
 // The log is cut into files. Each begins with the state of whoever makes the
 // notes, as of the notes before, so that older files can be removed.
@@ -93,7 +93,7 @@ type Journal[T any] struct {
 	file   File
 	number uint64 // of the file
 	size   int64  // of it, as far as it is sound
-	room   int64  // up to where the disk has room for it, as far as it was asked for
+	room   room   // behind size
 	head   int64  // of it, the size of the head
 	frames uint64 // number of the next frame
 	owed   bool   // the next note is the one of [Recovery.Lost]
@@ -267,11 +267,7 @@ func (j *Journal[T]) writeLocked() error {
 	g := j.pending
 	j.nextLocked()
 	var state []byte
-	most := j.o.FileBytes
-	if j.o.TwiceHead {
-		most = max(most, 2*j.head)
-	}
-	if j.size+int64(len(g.notes)) > most {
+	if j.size+int64(len(g.notes)) > j.most() {
 		state = j.o.State()
 	}
 	j.stopTimerLocked()
@@ -308,6 +304,14 @@ func (j *Journal[T]) writeLocked() error {
 		}
 	}
 	return err
+}
+
+// most returns how large the file may grow before another one is begun.
+func (j *Journal[T]) most() int64 {
+	if j.o.TwiceHead {
+		return max(j.o.FileBytes, 2*j.head)
+	}
+	return j.o.FileBytes
 }
 
 // nextLocked begins another group.
@@ -361,11 +365,10 @@ func (j *Journal[T]) append(b []byte, sync bool) (final bool, err error) {
 		return false, fmt.Errorf("%d bytes are too many for one write", len(b))
 	}
 	seal(b, j.frames)
-	j.reserveTo(j.size + int64(len(b)))
+	j.makeRoom(j.size+int64(len(b)), j.most())
 	if _, err := j.file.WriteAt(b, j.size); err != nil {
 		// What was written of it must not be taken for a frame that was damaged later.
-		j.room = 0
-		if cut := j.file.Truncate(j.size); cut != nil {
+		if cut := j.cut(); cut != nil {
 			return true, errors.Join(err, cut)
 		}
 		return false, err
@@ -374,7 +377,7 @@ func (j *Journal[T]) append(b []byte, sync bool) (final bool, err error) {
 		// After a failed sync the kernel may have dropped the pages and forgotten that
 		// they were to be written: a later sync that succeeds says nothing of them.
 		if err := j.file.Sync(); err != nil {
-			j.file.Truncate(j.size) // who wrote it is refused; it may be there all the same
+			j.cut() // who wrote it is refused; it may be there all the same
 			return true, err
 		}
 		j.synced.Add(1)
@@ -402,7 +405,7 @@ func (j *Journal[T]) rotate(state []byte) error {
 	}
 	j.giveRoomBack()
 	j.file.Close() // everything in it is synced
-	j.file, j.size, j.head, j.room = f, size, size, 0
+	j.file, j.size, j.head, j.room = f, size, size, room{}
 	j.number++
 	j.frames++
 	j.dir.mu.Lock()
@@ -447,6 +450,7 @@ func (j *Journal[T]) Abandon() {
 		j.idle.Wait()
 	}
 	j.endLocked()
+	j.room.wait()
 	j.file.Close()
 	j.dir.Close()
 }

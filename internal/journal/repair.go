@@ -74,7 +74,7 @@ func (d *Directory) cut(c *Check, mark []byte, discard bool) (aside []string, er
 func (d *Directory) endWith(c *Check, mark []byte) error {
 	name := fileName(c.keep.number)
 	frame := append(appendHead(nil, kindRepaired), mark...)
-	if c.keep.size+int64(len(frame)) == c.size {
+	if c.keep.size+int64(len(frame)) == d.sizeSaid(c.keep.number) {
 		frame = append(frame, '\n')
 	}
 	seal(frame, c.keep.frames)
@@ -86,6 +86,33 @@ func (d *Directory) endWith(c *Check, mark []byte) error {
 		return err
 	}
 	return d.fs.SyncDir()
+}
+
+// sizeSaid returns the size of a file that the next one says it had, or -1 if
+// that cannot be read, or there is none.
+func (d *Directory) sizeSaid(number uint64) int64 {
+	f, err := d.fs.Open(fileName(number+1), true)
+	if err != nil {
+		return -1
+	}
+	defer f.Close()
+	size, err := f.Size()
+	if err != nil {
+		return -1
+	}
+	r := &frameReader{file: f, size: size, at: int64(len(magic))}
+	if r.number, err = firstNumber(f, size); err != nil {
+		return -1
+	}
+	fr, err := r.next()
+	if err != nil || fr.kind != kindHead {
+		return -1
+	}
+	h, err := parseHead(fr.content)
+	if err != nil {
+		return -1
+	}
+	return h.before
 }
 
 // copy makes a file of a part of another and what follows, durably.

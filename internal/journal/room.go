@@ -1,39 +1,104 @@
 package journal
 
-// A roomyFile can ask the disk for room before it is needed. A sync that finds
-// it there has less to do than one that has to find room for what was written.
-type roomyFile interface {
-	// Reserve asks for room for n bytes from a place on, without making the file
-	// larger. If there is none, or no way to ask, it does nothing.
-	Reserve(at, n int64)
+// A roomyFS can prepare its files for what will be written to them. Where a
+// file holds zeros already a sync has only the bytes to write: neither is there
+// room to be found for them, nor does the file become larger.
+type roomyFS interface {
+	FS
+	// Room returns how large a file is before it is worth preparing, because those
+	// that stay small take no room that they do not need, and what divides where
+	// zeros begin and end. If from is zero no file is worth it.
+	Room() (from, unit int64)
 }
 
-const (
-	// roomyBytes is how large a file is before room is asked for: those that stay
-	// small take none that they do not need.
-	roomyBytes = 64 << 10
-	// maxRoom is how much is asked for at once at most. It is no more than the
-	// file has already.
-	maxRoom = 4 << 20
-)
+// A roomyFile is a file of a roomyFS that was opened once more to prepare it:
+// an error of what the operating system wrote is told once to each who has the
+// file open, and the journal's own sync must not miss it.
+type roomyFile interface {
+	// Blank writes n zeros from a place on. It need not wait until they are
+	// durable, but leaves nothing for the next sync that takes long. If there is no
+	// room it may do a part.
+	Blank(at, n int64)
+}
 
-// reserveTo sees to it that there is room up to the file's end to be and, now
-// and then, for more. Where nothing is synced the operating system finds room
-// for much at once by itself.
-func (j *Journal[T]) reserveTo(end int64) {
-	f, ok := j.file.(roomyFile)
-	if !ok || j.o.Policy != Always || end <= j.room || end < roomyBytes {
+// maxRoom is how many zeros are written at once at most. They are no more than
+// the file has already.
+const maxRoom = 4 << 20
+
+// A room is the zeros at the end of the file that is written.
+type room struct {
+	from, to int64         // what was blanked last, or is being blanked
+	done     chan struct{} // closed when it is; nil if nothing is being blanked
+}
+
+// wait waits until nothing is being blanked.
+func (r *room) wait() {
+	if r.done != nil {
+		<-r.done
+		r.done = nil
+	}
+}
+
+// makeRoom sees to it that there are zeros, or will be soon, behind what is
+// written up to end, which zeros being written must not come after. Where
+// nothing is synced the operating system finds room for much at once by itself.
+func (j *Journal[T]) makeRoom(end, most int64) {
+	fs, ok := j.dir.fs.(roomyFS)
+	if !ok || j.o.Policy != Always {
 		return
 	}
-	j.room = end + min(maxRoom, end)
-	f.Reserve(j.size, j.room-j.size)
+	least, unit := fs.Room()
+	if least == 0 || end < least {
+		return
+	}
+	r := &j.room
+	if end > r.from {
+		r.wait()
+	}
+	n := min(maxRoom, end)
+	if r.to-end >= n/2 || r.done != nil {
+		return
+	}
+	from := r.to
+	if from < end { // what comes next is not to wait
+		from = end + n/2
+	}
+	from = roundUp(from, unit)
+	n = min(roundUp(n, unit), roundUp(most, unit)-from)
+	if n <= 0 {
+		return
+	}
+	f, err := fs.Open(fileName(j.number), false)
+	if err != nil {
+		return
+	}
+	roomy, ok := f.(roomyFile)
+	if !ok {
+		f.Close()
+		return
+	}
+	done := make(chan struct{})
+	*r = room{from, from + n, done}
+	go func() {
+		defer close(done)
+		defer f.Close()
+		roomy.Blank(from, n)
+	}()
 }
 
-// giveRoomBack gives back what room there is behind the file's end: the file is
-// not written any more. Room that a process left there that was killed is among
-// it.
+func roundUp(n, unit int64) int64 { return (n + unit - 1) / unit * unit }
+
+// cut ends the file where its frames end.
+func (j *Journal[T]) cut() error {
+	j.room.wait()
+	j.room = room{}
+	return j.file.Truncate(j.size)
+}
+
+// giveRoomBack cuts the zeros off: the file is not written any more. Those that
+// a process left there that was killed are among them.
 func (j *Journal[T]) giveRoomBack() {
-	if _, ok := j.file.(roomyFile); ok && j.o.Policy == Always {
-		j.file.Truncate(j.size) // if that fails it is given back with the file
+	if _, ok := j.dir.fs.(roomyFS); ok && j.o.Policy == Always {
+		j.cut() // if that fails they stay, and are no part of the journal
 	}
 }

@@ -1,7 +1,10 @@
 package journal_test
 
 import (
+	"bytes"
+	"fmt"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -10,117 +13,212 @@ import (
 	"github.com/weirstream/weir/internal/journal/journaltest"
 )
 
-// A roomyFS is a disk whose files know what room was asked for.
-type roomyFS struct {
-	*journaltest.FS
-	files []*roomyFile
-}
+const kiB = 1 << 10
 
-// A roomyFile is one of its files. What there is room for is as long as room,
-// if that is more than size.
-type roomyFile struct {
-	journal.File
-	size, room int64
-	asked      int
-}
+func fileOf(number int) string { return fmt.Sprintf("%016d.journal", number) }
 
-func (f *roomyFS) Create(name string) (journal.File, error) {
-	file, err := f.FS.Create(name)
-	r := &roomyFile{File: file}
-	f.files = append(f.files, r)
-	return r, err
-}
-
-func (f *roomyFS) Open(name string, readOnly bool) (journal.File, error) {
-	file, err := f.FS.Open(name, readOnly)
-	if err != nil || readOnly {
-		return file, err
+// putMany notes so many numbers in one group.
+func (b *book) putMany(n int) (err error) {
+	var g *journal.Group[uint64]
+	for range n {
+		if _, g, err = b.note(); err != nil {
+			return err
+		}
 	}
-	size, err := file.Size()
-	r := &roomyFile{File: file, size: size, room: 1 << 40} // of one who was killed
-	f.files = append(f.files, r)
-	return r, err
+	return b.j.Commit(g)
 }
 
-func (f *roomyFile) Reserve(at, n int64) {
-	f.asked++
-	f.room = max(f.room, at+n)
+// used returns how many bytes of a file come before the zeros at its end.
+func used(dir *journaltest.FS, file int) int64 {
+	return int64(len(bytes.TrimRight(dir.Files()[fileOf(file)], "\x00")))
 }
 
-func (f *roomyFile) WriteAt(b []byte, at int64) (int, error) {
-	n, err := f.File.WriteAt(b, at)
-	f.size = max(f.size, at+int64(n))
-	return n, err
-}
-
-func (f *roomyFile) Truncate(size int64) error {
-	f.size, f.room = size, size
-	return f.File.Truncate(size)
-}
-
-// Room is asked for seldom, before it is needed, never for more than there is
-// already, and given back when the file is not written any more. Small files
-// and those that are not synced each time ask for none.
+// Zeros are written ahead of what is noted: seldom, never many more than the
+// file has bytes, never behind where the next file begins, and given back when
+// the file is not written any more. Small files, and those that are not synced
+// each time, have none.
 func TestJournal_room(t *testing.T) {
 	for _, policy := range []journal.Policy{journal.Always, journal.Never} {
-		disk := &roomyFS{FS: journaltest.New()}
-		o := journal.Options[struct{}]{
-			Policy: policy, FileBytes: 9 << 20, State: func() []byte { return []byte("state") }, Settled: func([]struct{}, journal.Spot, error) {},
-		}
-		d, err := journal.Claim(disk)
+		const fileBytes = 300 * kiB
+		dir := journaltest.New()
+		dir.RoomFrom = 10 * kiB
+		blanks := make(chan int64, 1000)
+		dir.BeforeBlank = func(_, n int64) { blanks <- n }
+		b, err := openBook(dir, policy, fileBytes)
 		require.NoError(t, err)
-		j, err := journal.Create(d, o)
-		require.NoError(t, err)
-		put := func(bytes int) *roomyFile {
-			g, err := j.Begin()
-			require.NoError(t, err)
-			g.SetNotes(append(g.Notes(), make([]byte, bytes)...))
-			j.End()
-			file := disk.files[len(disk.files)-1]
-			require.NoError(t, j.Commit(g))
-			return file
-		}
-		for range 60 {
-			assert.Zero(t, put(1000).asked)
-		}
-		for range 40 {
-			f := put(500_000)
-			if policy == journal.Never {
-				require.Zero(t, f.asked)
-			} else if f == disk.files[len(disk.files)-1] { // else the group was its last
-				require.True(t, f.size < 64<<10 || f.room >= f.size)
-				require.LessOrEqual(t, f.room, min(2*f.size, f.size+4<<20)+500_100)
-				require.LessOrEqual(t, f.asked, 8)
+		for file := 1; file <= 3; file++ {
+			for b.j.Stats().CurrentNumber == uint64(file) {
+				require.NoError(t, b.putMany(1000))
+				size, used := int64(len(dir.Files()[fileOf(file)])), used(dir, file)
+				require.LessOrEqual(t, size, max(used, min(3*used+10*kiB, fileBytes)))
 			}
-		}
-		require.Greater(t, len(disk.files), 1)
-		for _, f := range disk.files[:len(disk.files)-1] {
 			if policy == journal.Always {
-				assert.Equal(t, f.size, f.room)
+				assert.Less(t, len(blanks), 20)
+				assert.Greater(t, len(blanks), 2)
+			}
+			for len(blanks) > 0 {
+				assert.Positive(t, <-blanks)
+				assert.Equal(t, journal.Always, policy)
 			}
 		}
-		j.Abandon()
-		d, err = journal.Claim(disk)
-		require.NoError(t, err)
-		found, err := d.Replay(nothing{}, false)
-		require.NoError(t, err)
-		j, err = journal.Continue(d, found, o)
-		require.NoError(t, err)
-		put(30_000)
-		require.NoError(t, j.Close())
-		if last := disk.files[len(disk.files)-1]; policy == journal.Always {
-			assert.Equal(t, last.size, last.room)
-			size, err := last.Size()
-			require.NoError(t, err)
-			assert.Equal(t, size, last.size)
+		for file := 1; file <= 3; file++ {
+			whole := dir.Files()[fileOf(file)]
+			assert.NotZero(t, whole[len(whole)-1], "the last note is not zero")
 		}
+		for range 20 {
+			require.NoError(t, b.putMany(1000))
+		}
+		noted := b.noted
+		b.j.Abandon()
+		b, err = openBook(dir, policy, fileBytes)
+		require.NoError(t, err)
+		assert.Zero(t, b.found.Cut)
+		assert.Len(t, b.read, int(noted))
+		require.NoError(t, b.j.Close())
+		b, err = openBook(dir, policy, fileBytes)
+		require.NoError(t, err)
+		assert.True(t, b.found.Clean)
+		assert.Len(t, b.read, int(noted))
+		b.j.Abandon()
 	}
 }
 
-// A nothing takes what is replayed.
-type nothing struct{}
+// What is noted while zeros are written waits if it would come to them, and
+// does not if it comes before.
+func TestJournal_roomIsNotWrittenTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := journaltest.New()
+		dir.RoomFrom = 10 * kiB
+		begun, goOn := make(chan int64), make(chan bool)
+		dir.BeforeBlank = func(at, _ int64) {
+			begun <- at
+			<-goOn
+		}
+		b, err := openBook(dir, journal.Always, 1<<20)
+		require.NoError(t, err)
+		var from int64
+		for from == 0 {
+			require.NoError(t, b.putMany(500))
+			synctest.Wait()
+			select {
+			case from = <-begun:
+			default:
+			}
+		}
+		require.Greater(t, from, used(dir, 1))
+		puts := 0
+		for done := make(chan error, 1); ; puts++ {
+			go func() { done <- b.putMany(500) }()
+			synctest.Wait()
+			select {
+			case err := <-done:
+				require.NoError(t, err)
+				require.LessOrEqual(t, used(dir, 1), from)
+				continue
+			default:
+			}
+			break // it waits
+		}
+		assert.Positive(t, puts)
+		go func() { // whoever makes room next does not wait
+			for range begun {
+			}
+		}()
+		close(goOn)
+		synctest.Wait()
+		for range 30 {
+			require.NoError(t, b.putMany(500))
+		}
+		noted := b.noted
+		require.NoError(t, b.j.Close())
+		dir.BeforeBlank = nil
+		close(begun)
+		again, err := openBook(dir, journal.Always, 1<<20)
+		require.NoError(t, err)
+		assert.Len(t, again.read, int(noted))
+		again.j.Abandon()
+	})
+}
 
-func (nothing) Head(uint64, []byte) error     { return nil }
-func (nothing) Repaired(uint64, []byte) error { return nil }
-func (nothing) Place(journal.Spot)            {}
-func (nothing) Group(uint64, []byte) error    { return nil }
+// A write that fails is taken back when no zeros come any more.
+func TestJournal_roomWhenAWriteFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := journaltest.New()
+		dir.RoomFrom = 10 * kiB
+		goOn := make(chan bool)
+		dir.BeforeBlank = func(int64, int64) { <-goOn }
+		b, err := openBook(dir, journal.Always, 1<<20)
+		require.NoError(t, err)
+		for used(dir, 1) < 10*kiB { // the last of these begins to make room
+			require.NoError(t, b.putMany(500))
+		}
+		dir.FailWith(func(op journaltest.Op) error {
+			if op.Kind == "write" {
+				return errFull
+			}
+			return nil
+		})
+		done := make(chan error, 1)
+		go func() { done <- b.put() }()
+		synctest.Wait()
+		select {
+		case <-done:
+			t.Error("it was taken back while zeros may be written behind it")
+		default:
+		}
+		close(goOn)
+		require.ErrorIs(t, <-done, errFull)
+		dir.FailWith(nil)
+		for range 40 {
+			require.NoError(t, b.putMany(500))
+		}
+		noted := b.noted
+		b.j.Abandon()
+		b, err = openBook(dir, journal.Always, 1<<20)
+		require.NoError(t, err)
+		assert.Len(t, b.read, int(noted))
+		b.j.Abandon()
+	})
+}
+
+// A file may end with zeros: also one that others follow, when the machine
+// stopped before they were cut off. What is not zero is a write that was cut
+// off, or damage.
+func TestJournal_zerosBehindTheFrames(t *testing.T) {
+	files, names := written(t)
+	blank := make([]byte, 3000)
+	for i, name := range names {
+		dir := diskOf(files)
+		with := dir.Files()
+		with[name] = append(with[name], blank...)
+		dir.Set(with)
+		c, _, err := check(dir)
+		require.NoError(t, err)
+		assert.Nil(t, c.Damage)
+		assert.Zero(t, c.Cut)
+		assert.EqualValues(t, len(files[name]), c.Files[i].Size)
+		assert.Equal(t, c.Files[i].Size, c.Files[i].Sound)
+
+		stray := dir.Files()
+		stray[name] = bytes.Clone(stray[name])
+		stray[name][len(stray[name])-1000] = 1
+		dir.Set(stray)
+		c, _, err = check(dir)
+		require.NoError(t, err)
+		if i < len(names)-1 {
+			require.NotNil(t, c.Damage)
+			assert.Equal(t, name, c.Damage.File)
+			assert.EqualValues(t, len(files[name]), c.Damage.Offset)
+			_, err = repair(dir, false)
+			require.NoError(t, err)
+		} else {
+			assert.Nil(t, c.Damage)
+			assert.EqualValues(t, len(blank)-999, c.Cut)
+			assert.Equal(t, c.Files[i].Size, c.Files[i].Sound+c.Cut)
+		}
+		b, err := openBook(dir, journal.Always, 1<<20)
+		require.NoError(t, err)
+		require.NoError(t, b.put())
+		require.NoError(t, b.j.Close())
+	}
+}

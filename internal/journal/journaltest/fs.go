@@ -16,6 +16,14 @@ import (
 // An FS is a directory in memory. It may be used by any number of goroutines at
 // a time.
 type FS struct {
+	// RoomFrom is how large a file is before zeros are written to its end ahead of
+	// what the journal writes. Zero means never. It is set before the directory is
+	// used.
+	RoomFrom int64
+	// BeforeBlank, if set, is called each time before that is done, in the
+	// goroutine that does it.
+	BeforeBlank func(at, n int64)
+
 	mu     sync.Mutex
 	files  map[string]*inode
 	synced map[string]*inode // what SyncDir made durable
@@ -200,6 +208,9 @@ func (f *FS) readOp(kind, name string) error {
 }
 
 func notExist(op, name string) error { return &fs.PathError{Op: op, Path: name, Err: fs.ErrNotExist} }
+
+// Room is for the journal, which makes room in its files ahead.
+func (f *FS) Room() (from, unit int64) { return f.RoomFrom, 1 }
 
 // Path implements [journal.FS].
 func (f *FS) Path() string { return "memory" }
@@ -386,6 +397,23 @@ func (f *file) Size() (int64, error) {
 	f.fs.mu.Lock()
 	defer f.fs.mu.Unlock()
 	return int64(len(f.n.data)), nil
+}
+
+// Blank writes zeros, a piece at a time. It is no call that can fail.
+func (f *file) Blank(at, n int64) {
+	if before := f.fs.BeforeBlank; before != nil {
+		before(at, n)
+	}
+	const piece = 1000
+	for end := at + n; at < end; at += piece {
+		f.fs.mu.Lock()
+		if f.epoch == f.fs.epoch {
+			zeros := make([]byte, min(piece, end-at))
+			f.n.write(zeros, at)
+			f.n.since = append(f.n.since, change{at, zeros})
+		}
+		f.fs.mu.Unlock()
+	}
 }
 
 func (f *file) Close() error { return nil }
