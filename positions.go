@@ -308,14 +308,23 @@ func firstOf(list []*shard) (first map[ShardID]uint64) {
 	return first
 }
 
-// tips returns the index after the newest record of each shard. It waits for a
-// reshard that is under way: between the first put into a child and the end of
-// its parents a reader would stop before the child.
-func (s *Stream) tips() map[ShardID]uint64 {
+// tips returns the index after the newest record of each shard that a reader
+// from a position may come to. It waits for a reshard that is under way: between
+// the first put into a child and the end of its parents a reader would stop
+// before the child.
+func (s *Stream) tips(from Position) map[ShardID]uint64 {
 	s.reshard.Lock()
 	defer s.reshard.Unlock()
-	tips := make(map[ShardID]uint64)
-	for _, sh := range s.routes.Load().all {
+	routes := s.routes.Load()
+	if from.one {
+		tips := make(map[ShardID]uint64, 1)
+		if sh := routes.shard(from.shard); sh != nil {
+			tips[sh.id] = sh.log.End()
+		}
+		return tips
+	}
+	tips := make(map[ShardID]uint64, len(routes.all))
+	for _, sh := range routes.all {
 		tips[sh.id] = sh.log.End()
 	}
 	return tips

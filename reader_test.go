@@ -6,6 +6,7 @@ import (
 	"io"
 	"iter"
 	"math/rand/v2"
+	"runtime"
 	"strconv"
 	"testing"
 	"testing/synctest"
@@ -359,6 +360,27 @@ func TestReader_ageEndsAtTheTip(t *testing.T) {
 	assert.Zero(t, r.Age())
 	behind, _ := r.Behind()
 	assert.Zero(t, behind)
+}
+
+// A reader of one shard that stops at the tip keeps the tip of that shard alone:
+// it took 40 KB in a stream of 1,000 shards, and a page of hot keys has hundreds.
+func TestReader_ofOneShardCostsTheSameInAnyStream(t *testing.T) {
+	bytes := func(shards int) (least uint64) {
+		s := newStream(t, weir.Config{Shards: shards})
+		var before, after runtime.MemStats
+		for range 5 { // others may allocate meanwhile
+			runtime.ReadMemStats(&before)
+			r, err := s.NewReader("", weir.TrimHorizon().In(shard0).ToTip())
+			require.NoError(t, err)
+			r.Close()
+			runtime.ReadMemStats(&after)
+			if n := after.TotalAlloc - before.TotalAlloc; least == 0 || n < least {
+				least = n
+			}
+		}
+		return least
+	}
+	assert.LessOrEqual(t, bytes(1000), 2*bytes(1))
 }
 
 // Readers that fall behind retention, and that stop and resume, see no record
