@@ -50,8 +50,8 @@ type HTTPConfig struct {
 	// Gzip compresses bodies.
 	Gzip bool
 	// RetryFor is how long a request is tried again, up to two hours: from its
-	// first failure on, without the time in which an answer was waited for. Zero
-	// means 300 s; negative, not at all.
+	// first failure on, without the time in which an answer was waited for. The
+	// last attempt is at its end. Zero means 300 s; negative, not at all.
 	RetryFor time.Duration
 	// Timeout is how long an answer is waited for. Zero means 3 minutes.
 	Timeout time.Duration
@@ -67,8 +67,8 @@ type HTTPConfig struct {
 //
 // A request has the same id whenever it is made, over retries and crashes, so
 // that an endpoint which remembers ids takes its records once. Only an answer by
-// the protocol's rules is a success. What is answered with 413, and what fails
-// for longer than RetryFor, is refused as http-endpoint-failed.
+// the protocol's rules is a success. What is answered with 413, and what still
+// fails after RetryFor, is refused as http-endpoint-failed.
 type HTTP struct {
 	config     HTTPConfig
 	attributes string
@@ -178,7 +178,7 @@ func fitRequest(records []Record) int {
 // deliver makes one request until it succeeds or is given up. An error is that
 // of the context.
 func (h *HTTP) deliver(ctx context.Context, id string, records []Record) (*RefusedError, error) {
-	waited := time.Duration(0)
+	left := h.config.RetryFor
 	for attempt := 1; ; attempt++ {
 		code, final, err := h.try(ctx, id, records)
 		if err == nil {
@@ -187,12 +187,13 @@ func (h *HTTP) deliver(ctx context.Context, id string, records []Record) (*Refus
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		wait := min(longestHTTPRetry, firstHTTPRetry<<min(attempt-1, 10))
-		wait += time.Duration((rand.Float64()*2 - 1) * 0.15 * float64(wait))
-		if final || waited+wait > h.config.RetryFor {
+		if final || left <= 0 {
 			return &RefusedError{Type: "http-endpoint-failed", Code: code, Attempts: attempt, Err: err}, nil
 		}
-		waited += wait
+		wait := min(longestHTTPRetry, firstHTTPRetry<<min(attempt-1, 10))
+		wait += time.Duration((rand.Float64()*2 - 1) * 0.15 * float64(wait))
+		wait = min(wait, left)
+		left -= wait
 		if err := pause(ctx, wait); err != nil {
 			return nil, err
 		}

@@ -167,20 +167,24 @@ func TestHTTP_triesAgain(t *testing.T) {
 	}
 }
 
-// Waiting for answers does not count to the time in which it is tried again;
-// then what was not taken is refused, by its records, and the rest is delivered.
+// It is tried again for all of RetryFor, the last time at its end; waiting for
+// answers does not count to it. Then what was not taken is refused, by its
+// records, and the rest is delivered.
 func TestHTTP_givesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &endpoint{answer: func(int, sent) *http.Response { time.Sleep(time.Minute); return says(503, `{"errorMessage":"busy"}`) }}
+		began := time.Now()
 		err := sinkTo(t, e, delivery.HTTPConfig{RetryFor: 40 * time.Second}).Deliver(t.Context(), object(t, "one", "two"))
 		var refused *delivery.RefusedError
 		require.ErrorAs(t, err, &refused)
-		assert.Len(t, e.requests, 6, "at 0, 1, 3, 7, 15 and 31 s, more or less")
-		assert.Equal(t, "http-endpoint-failed HttpEndpoint.DestinationException 6 [0 1] status 503: \"busy\"",
+		require.Len(t, e.requests, 7, "at 0, 1, 3, 7, 15 and 31 s, more or less, and at 40 s")
+		assert.Equal(t, 6*time.Minute+40*time.Second, e.requests[6].at.Sub(began), "answers take a minute each")
+		assert.Equal(t, 7*time.Minute+40*time.Second, time.Since(began), "the last answer is the end")
+		assert.Equal(t, "http-endpoint-failed HttpEndpoint.DestinationException 7 [0 1] status 503: \"busy\"",
 			fmt.Sprint(refused.Type, " ", refused.Code, " ", refused.Attempts, " ", refused.Records, " ", refused.Err))
 
 		e = &endpoint{answer: func(int, sent) *http.Response { return says(413, `{}`) }}
-		began := time.Now()
+		began = time.Now()
 		err = sinkTo(t, e, delivery.HTTPConfig{}).Deliver(t.Context(), object(t, "one"))
 		require.ErrorAs(t, err, &refused)
 		assert.Len(t, e.requests, 1)
@@ -205,6 +209,27 @@ func TestHTTP_givesUp(t *testing.T) {
 		require.Len(t, refused.Records, 10_000)
 		assert.Equal(t, 10_000, refused.Records[0])
 		assert.Equal(t, 19_999, refused.Records[9_999])
+	})
+}
+
+// A request that succeeds at the very end of RetryFor has succeeded.
+func TestHTTP_triesUntilTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		e := &endpoint{answer: func(_ int, s sent) *http.Response {
+			if time.Since(began) < 5*time.Minute {
+				return says(503, `{}`)
+			}
+			return ok(s)
+		}}
+		require.NoError(t, sinkTo(t, e, delivery.HTTPConfig{}).Deliver(t.Context(), object(t, "one")))
+		assert.Equal(t, 5*time.Minute, time.Since(began))
+
+		began = time.Now()
+		e = &endpoint{answer: func(int, sent) *http.Response { return says(503, `{}`) }}
+		require.Error(t, sinkTo(t, e, delivery.HTTPConfig{RetryFor: time.Nanosecond}).Deliver(t.Context(), object(t, "one")))
+		assert.Len(t, e.requests, 2)
+		assert.Equal(t, time.Nanosecond, time.Since(began))
 	})
 }
 
