@@ -62,6 +62,9 @@ type Config struct {
 	// expressions, see docs/delivery.md. One without a timestamp expression is
 	// followed by !{timestamp:yyyy/MM/dd/HH/}. ErrorPrefix must be set if Prefix
 	// has an expression; empty, it is Prefix with the error's type and a slash.
+	// Each has up to [MaxPrefixBytes] as it is written. With all values put in, up
+	// to [MaxEvaluatedPrefix]: records for which that is too long go to the error
+	// output.
 	Prefix, ErrorPrefix, BackupPrefix string
 	// Zone is that of times in names. Nil means UTC.
 	Zone *time.Location

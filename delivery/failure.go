@@ -13,6 +13,9 @@ const (
 	formatConversionFailed = "format-conversion-failed"
 	partitionExceeded      = "activePartitionExceeded"
 	deliveryFailed         = "delivery-failed"
+	httpFailed             = "http-endpoint-failed"
+
+	longestErrorType = formatConversionFailed
 )
 
 // Codes of errors that are not somebody else's.

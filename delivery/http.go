@@ -188,7 +188,7 @@ func (h *HTTP) deliver(ctx context.Context, id string, records []Record) (*Refus
 			return nil, context.Cause(ctx)
 		}
 		if final || left <= 0 {
-			return &RefusedError{Type: "http-endpoint-failed", Code: code, Attempts: attempt, Err: err}, nil
+			return &RefusedError{Type: httpFailed, Code: code, Attempts: attempt, Err: err}, nil
 		}
 		wait := min(longestHTTPRetry, firstHTTPRetry<<min(attempt-1, 10))
 		wait += time.Duration((rand.Float64()*2 - 1) * 0.15 * float64(wait))

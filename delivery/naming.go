@@ -5,6 +5,7 @@ import (
 	"path"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // A naming makes the names of objects.
@@ -26,8 +27,9 @@ const (
 )
 
 // object returns the name of an object, which begins with a record; failure is
-// the type of an error, and mark stands before the ending of one. No two objects have the same one: records differ in
-// their places, and what fails or is backed up has an ending of its own.
+// the type of an error, and mark stands before the ending of one. No two objects
+// have the same one: records differ in their places, and what fails or is backed
+// up has an ending of its own.
 func (n *naming) object(k kind, first *Record, keys []string, failure, mark string) (name string, err error) {
 	at := placeText(first)
 	v := values{arrival: first.ArrivalTime.In(n.zone), failure: failure, keys: keys, seed: n.name + "/" + at}
@@ -39,7 +41,7 @@ func (n *naming) object(k kind, first *Record, keys []string, failure, mark stri
 		p, ending = &n.prefixes.raw, n.raw
 	}
 	before := p.evaluate(v)
-	if c := len([]rune(before)); c > MaxEvaluatedPrefix {
+	if c := utf8.RuneCountInString(before); c > MaxEvaluatedPrefix {
 		return "", fmt.Errorf("the prefix has %d characters here; up to %d are allowed", c, MaxEvaluatedPrefix)
 	}
 	return before + n.name + "-" + v.arrival.Format("2006-01-02-15-04-05") + "-" + at + ending, nil

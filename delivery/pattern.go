@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // A pattern is one of Java's DateTimeFormatter, in English: the fields that
@@ -105,6 +106,25 @@ func (p pattern) format(dst []byte, t time.Time) []byte {
 		}
 	}
 	return dst
+}
+
+// At one of these moments each field is as short as it can be: numbers have one
+// digit where they may, and there are no shorter names than May and Monday.
+var shortMoments = [...]time.Time{
+	time.Date(2000, time.May, 1, 1, 1, 1, 0, time.UTC),
+	time.Date(2000, time.January, 3, 1, 1, 1, 0, time.UTC),
+}
+
+// least returns how many characters the pattern has at least.
+func (p pattern) least() (n int) {
+	for _, f := range p {
+		if f.letter == 0 {
+			n += utf8.RuneCountInString(f.text)
+		} else {
+			n += min(len(f.format(nil, shortMoments[0])), len(f.format(nil, shortMoments[1])))
+		}
+	}
+	return n
 }
 
 func (f patternPart) format(dst []byte, t time.Time) []byte {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/weirstream/weir"
 )
@@ -47,14 +48,24 @@ type prefixPart struct {
 }
 
 // parsePrefix reads a prefix, and adds the time to one that has no timestamp
-// expression. field is for errors.
+// expression. One that would be too long for every object is refused. field is
+// for errors.
 func parsePrefix(field, text string) (p prefix, err error) {
-	refuse := func(format string, args ...any) (prefix, error) {
-		return prefix{}, &weir.ArgumentError{Field: field, Reason: fmt.Sprintf(format, args...)}
-	}
 	if n := len(text); n > MaxPrefixBytes {
-		return refuse("has %d bytes; up to %d are allowed", n, MaxPrefixBytes)
+		err = fmt.Errorf("has %d bytes; up to %d are allowed", n, MaxPrefixBytes)
+	} else {
+		p, err = readPrefix(text)
 	}
+	if n := p.least(); err == nil && n > MaxEvaluatedPrefix {
+		err = fmt.Errorf("has %d characters at least when it is evaluated; up to %d are allowed", n, MaxEvaluatedPrefix)
+	}
+	if err != nil {
+		return prefix{}, &weir.ArgumentError{Field: field, Reason: err.Error()}
+	}
+	return p, nil
+}
+
+func readPrefix(text string) (p prefix, err error) {
 	for rest := text; rest != ""; {
 		before, after, found := strings.Cut(rest, "!{")
 		if before != "" {
@@ -65,10 +76,10 @@ func parsePrefix(field, text string) (p prefix, err error) {
 		}
 		expression, behind, closed := strings.Cut(after, "}")
 		if !closed {
-			return refuse("%q has an expression that does not end", text)
+			return prefix{}, fmt.Errorf("%q has an expression that does not end", text)
 		}
 		if err := p.add(expression); err != nil {
-			return refuse("expression !{%s}: %v", expression, err)
+			return prefix{}, fmt.Errorf("expression !{%s}: %w", expression, err)
 		}
 		rest = behind
 	}
@@ -77,6 +88,26 @@ func parsePrefix(field, text string) (p prefix, err error) {
 		p.dynamic = len(p.keys) > 0 || p.forError || slices.ContainsFunc(p.parts, func(part prefixPart) bool { return part.random })
 	}
 	return p, nil
+}
+
+// least returns how many characters a prefix has at least, whatever is put in
+// for its expressions, and with any type of error that is the delivery's own.
+func (p prefix) least() (n int) {
+	for _, part := range p.parts {
+		switch {
+		case part.pattern != nil:
+			n += part.pattern.least()
+		case part.random:
+			n += randomLength
+		case part.failure:
+			n += len(longestErrorType)
+		case part.key > 0:
+			n++ // a value that is empty is none
+		default:
+			n += utf8.RuneCountInString(part.text)
+		}
+	}
+	return n
 }
 
 // add reads an expression.
@@ -146,12 +177,14 @@ func (p prefix) evaluate(v values) string {
 	return string(dst)
 }
 
+const randomLength = 11
+
 const randomLetters = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-// randomString returns 11 characters that a seed decides.
+// randomString returns randomLength characters that a seed decides.
 func randomString(seed string, i int) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s/%d", seed, i))
-	text := make([]byte, 11)
+	text := make([]byte, randomLength)
 	for i := range text {
 		text[i] = randomLetters[int(sum[i])%len(randomLetters)]
 	}
@@ -166,26 +199,27 @@ func parsePrefixes(good, bad, raw string) (p prefixes, errs []error) {
 	refuse := func(field, format string, args ...any) {
 		errs = append(errs, &weir.ArgumentError{Field: field, Reason: fmt.Sprintf(format, args...)})
 	}
-	var err error
-	if p.good, err = parsePrefix("Prefix", good); err != nil {
-		errs = append(errs, err)
+	read := func(into *prefix, field, text string) {
+		var err error
+		if *into, err = parsePrefix(field, text); err != nil {
+			errs = append(errs, err)
+		}
 	}
-	text := bad
-	if bad == "" {
+	read(&p.good, "Prefix", good)
+	if bad != "" {
+		read(&p.bad, "ErrorPrefix", bad)
+	} else if len(errs) == 0 {
 		// The service puts it between the prefix and the time.
-		text = good + "!{firehose:error-output-type}/"
+		p.bad, _ = readPrefix(good + "!{firehose:error-output-type}/")
 	}
-	if p.bad, err = parsePrefix("ErrorPrefix", text); err != nil && bad != "" {
-		errs = append(errs, err)
-	}
-	if p.raw, err = parsePrefix("BackupPrefix", raw); err != nil {
-		errs = append(errs, err)
-	}
+	read(&p.raw, "BackupPrefix", raw)
 	switch {
 	case p.good.forError:
 		refuse("Prefix", "%q has !{firehose:error-output-type}, which is for ErrorPrefix", good)
 	case p.good.dynamic && bad == "":
 		refuse("ErrorPrefix", "is empty, but must be set because Prefix has an expression")
+	case bad == "" && p.bad.least() > MaxEvaluatedPrefix:
+		refuse("ErrorPrefix", "is empty, and Prefix with the type of an error has %d characters; up to %d are allowed", p.bad.least(), MaxEvaluatedPrefix)
 	case len(p.bad.keys) > 0:
 		refuse("ErrorPrefix", "%q refers to partition key %q; records that fail have none", bad, p.bad.keys[0].name)
 	case bad != "" && p.bad.dynamic && !p.bad.forError:

@@ -2,9 +2,11 @@ package delivery
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -59,8 +61,57 @@ func TestPrefix_refusesWhatTheServiceRefuses(t *testing.T) {
 		_, errs := parsePrefixes(row.prefix, row.failures, row.raw)
 		assert.EqualError(t, errors.Join(errs...), row.want)
 	}
-	_, errs := parsePrefixes(strings.Repeat("p", 1024), "", "")
-	assert.Empty(t, errs)
+}
+
+// A prefix that is too long whatever its expressions stand for is refused at
+// once, at one character too many; with values it is known for each object only.
+func TestPrefix_refusesWhatIsTooLongForEveryObject(t *testing.T) {
+	const bad = "err/!{firehose:error-output-type}/"
+	of := func(n int) string { return strings.Repeat("p", n) }
+	for _, row := range []struct{ prefix, failures, raw, want string }{
+		{of(498), bad, of(498), ""},
+		{of(499), bad, "", "Prefix: has 513 characters at least when it is evaluated; up to 512 are allowed"},
+		{of(1010), bad, "", "Prefix: has 1024 characters at least when it is evaluated; up to 512 are allowed"},
+		{"", "", of(499), "BackupPrefix: has 513 characters at least when it is evaluated; up to 512 are allowed"},
+		{"", of(499), "", "ErrorPrefix: has 513 characters at least when it is evaluated; up to 512 are allowed"},
+		{"", of(474) + "!{firehose:error-output-type}", "", ""},
+		{"", of(475) + "!{firehose:error-output-type}", "", "ErrorPrefix: has 513 characters at least when it is evaluated; up to 512 are allowed"},
+		{of(473), "", "", ""},
+		{of(474), "", "", "ErrorPrefix: is empty, and Prefix with the type of an error has 513 characters; up to 512 are allowed"},
+		{strings.Repeat("é", 498), bad, "", ""}, // characters, not bytes
+		{strings.Repeat("世", 340), "", "", ""},  // with the type of an error it has more than 1024 bytes
+		{of(501) + "!{firehose:random-string}!{timestamp:''}", bad, "", "Prefix: has 513 characters at least when it is evaluated; up to 512 are allowed"},
+		{of(497) + "!{partitionKeyFromQuery:a}", bad, "", ""},
+		{of(498) + "!{partitionKeyFromQuery:a}", bad, "", "Prefix: has 513 characters at least when it is evaluated; up to 512 are allowed"},
+		{"!{partitionKeyFromQuery:" + of(990) + "}/", bad, "", ""},
+		{of(499) + "!{timestamp:MMMM EEEE DH}", bad, "", ""}, // of a Monday in May, and the day of a January
+		{of(500) + "!{timestamp:MMMM EEEE DH}", bad, "", "Prefix: has 513 characters at least when it is evaluated; up to 512 are allowed"},
+	} {
+		_, errs := parsePrefixes(row.prefix, row.failures, row.raw)
+		if err := errors.Join(errs...); row.want == "" {
+			assert.NoError(t, err, "%.40s %.40s %.40s", row.prefix, row.failures, row.raw)
+		} else {
+			assert.EqualError(t, err, row.want)
+		}
+	}
+}
+
+// A pattern is never shorter than it is said to be at least, and sometimes it is
+// as short.
+func TestPattern_least(t *testing.T) {
+	shortest := make(map[string]int)
+	for letter, most := range mostLetters {
+		for n := 1; n <= most; n++ {
+			text := strings.Repeat(string(letter), n)
+			p, err := parsePattern(text)
+			require.NoError(t, err)
+			shortest[text] = 1 << 10
+			for hours := range 366 * 24 {
+				shortest[text] = min(shortest[text], len(p.format(nil, oldest.Add(time.Duration(hours)*time.Hour+time.Duration(hours%61)*time.Second))))
+			}
+			assert.Equal(t, shortest[text], p.least(), text)
+		}
+	}
 }
 
 func TestPrefix_randomStringsDiffer(t *testing.T) {
@@ -111,15 +162,16 @@ func FuzzPrefix(f *testing.F) {
 		if len(errs) > 0 {
 			return
 		}
-		v := values{arrival: oldest, failure: "processing-failed", seed: "1", keys: make([]string, len(p.good.keys))}
+		v := values{arrival: oldest, failure: longestErrorType, seed: "1", keys: slices.Repeat([]string{"k"}, len(p.good.keys))}
 		first := p.good.evaluate(v)
 		require.Equal(t, first, p.good.evaluate(v))
 		require.True(t, p.good.timed && p.bad.timed)
+		require.LessOrEqual(t, p.good.least(), utf8.RuneCountInString(first))
 		if !strings.Contains(good, "!{") {
 			require.Equal(t, good+"2024/03/05/07/", first)
 		}
 		if bad != "" && strings.Contains(bad, "!{") {
-			require.Contains(t, p.bad.evaluate(v), "processing-failed")
+			require.Contains(t, p.bad.evaluate(v), longestErrorType)
 		}
 	})
 }
