@@ -10,13 +10,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"mime"
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Bounds of the service's HTTP endpoint protocol.
@@ -25,6 +29,9 @@ const (
 	MaxRequestBytes     = 64 << 20
 	MaxAccessKeyBytes   = 4096
 	MaxCommonAttributes = 50
+	MaxAttributeName    = 256  // characters
+	MaxAttributeValue   = 1024 // characters
+	MaxSourceBytes      = 512
 
 	maxResponseBytes   = 1 << 20
 	maxErrorMessage    = 8192
@@ -42,10 +49,11 @@ type HTTPConfig struct {
 	// AccessKey is sent with each request: up to [MaxAccessKeyBytes]. Empty means
 	// that none is.
 	AccessKey string
-	// Attributes are sent with each request: up to [MaxCommonAttributes].
+	// Attributes are sent with each request: up to [MaxCommonAttributes], with
+	// names of 1 to [MaxAttributeName] and values of up to [MaxAttributeValue].
 	Attributes map[string]string
-	// Source is the ARN that requests name as where they are from. Empty means
-	// one with an account that nobody has.
+	// Source is the ARN that requests name as where they are from, up to
+	// [MaxSourceBytes]. Empty means one with an account that nobody has.
 	Source string
 	// Gzip compresses bodies.
 	Gzip bool
@@ -82,20 +90,7 @@ func NewHTTP(c HTTPConfig) (*HTTP, error) {
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		errs.add("URL", "%q is no URL of http or https", c.URL)
 	}
-	if n := len(c.AccessKey); n > MaxAccessKeyBytes {
-		errs.add("AccessKey", "has %d bytes; up to %d are allowed", n, MaxAccessKeyBytes)
-	}
-	if n := len(c.Attributes); n > MaxCommonAttributes {
-		errs.add("Attributes", "are %d; up to %d are allowed", n, MaxCommonAttributes)
-	}
-	for _, of := range []struct{ field, value string }{{"AccessKey", c.AccessKey}, {"Source", c.Source}} {
-		for _, b := range []byte(of.value) {
-			if b < ' ' || b == 0x7f {
-				errs.add(of.field, "has a control character")
-				break
-			}
-		}
-	}
+	c.checkHeaders(&errs)
 	if c.RetryFor > maxHTTPRetries {
 		errs.add("RetryFor", "%v is not up to %v", c.RetryFor, maxHTTPRetries)
 	}
@@ -127,6 +122,32 @@ func NewHTTP(c HTTPConfig) (*HTTP, error) {
 		h.attributes = string(text)
 	}
 	return h, nil
+}
+
+// checkHeaders checks what is sent with each request.
+func (c *HTTPConfig) checkHeaders(errs *problems) {
+	for _, of := range []struct {
+		field, value string
+		most         int
+	}{{"AccessKey", c.AccessKey, MaxAccessKeyBytes}, {"Source", c.Source, MaxSourceBytes}} {
+		if n := len(of.value); n > of.most {
+			errs.add(of.field, "has %d bytes; up to %d are allowed", n, of.most)
+		}
+		if strings.ContainsFunc(of.value, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+			errs.add(of.field, "has a control character")
+		}
+	}
+	if n := len(c.Attributes); n > MaxCommonAttributes {
+		errs.add("Attributes", "are %d; up to %d are allowed", n, MaxCommonAttributes)
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Attributes)) {
+		if n := utf8.RuneCountInString(name); n < 1 || n > MaxAttributeName {
+			errs.add("Attributes", "a name has %d characters, which is not 1 to %d", n, MaxAttributeName)
+		}
+		if n := utf8.RuneCountInString(c.Attributes[name]); n > MaxAttributeValue {
+			errs.add("Attributes", "the value of %.40q has %d characters; up to %d are allowed", name, n, MaxAttributeValue)
+		}
+	}
 }
 
 // TakesRecords does nothing.

@@ -364,8 +364,18 @@ func TestNewHTTP_namesAllThatIsWrong(t *testing.T) {
 	_, err := delivery.NewHTTP(delivery.HTTPConfig{URL: "ftp://x", AccessKey: strings.Repeat("k", 4097), Attributes: attributes, Source: "a\nb", RetryFor: 3 * time.Hour, Timeout: -1})
 	require.EqualError(t, err, `delivery: URL: "ftp://x" is no URL of http or https
 AccessKey: has 4097 bytes; up to 4096 are allowed
-Attributes: are 51; up to 50 are allowed
 Source: has a control character
+Attributes: are 51; up to 50 are allowed
 RetryFor: 3h0m0s is not up to 2h0m0s
 Timeout: -1ns is negative`)
+
+	long := map[string]string{"": "", strings.Repeat("n", 257): "", "team": strings.Repeat("é", 1025)}
+	_, err = delivery.NewHTTP(delivery.HTTPConfig{URL: "http://x", Source: strings.Repeat("s", 513), Attributes: long})
+	require.EqualError(t, err, `delivery: Source: has 513 bytes; up to 512 are allowed
+Attributes: a name has 0 characters, which is not 1 to 256
+Attributes: a name has 257 characters, which is not 1 to 256
+Attributes: the value of "team" has 1025 characters; up to 1024 are allowed`)
+	fits := map[string]string{strings.Repeat("é", 256): strings.Repeat("é", 1024)}
+	_, err = delivery.NewHTTP(delivery.HTTPConfig{URL: "http://x", AccessKey: strings.Repeat("k", 4096), Source: strings.Repeat("s", 512), Attributes: fits})
+	require.NoError(t, err)
 }
