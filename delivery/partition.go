@@ -3,7 +3,9 @@ package delivery
 // A Partitioner says which partition a record belongs to, by named keys that
 // prefixes refer to: !{partitionKeyFromQuery:name}. It is called by several
 // goroutines at a time, and must decide by the record alone: after a crash it is
-// asked again, and records that it puts elsewhere then may be delivered twice.
+// asked again, and a record that it puts elsewhere then may be delivered twice,
+// or never, if an object of that partition was delivered that begins before and
+// ends behind it, and its own was not.
 type Partitioner interface {
 	// Keys returns the record's keys. An error sends the record to the error
 	// output, as does a key that is missing or empty where the prefix refers to

@@ -14,8 +14,13 @@ type Transform interface {
 	// as Config.TransformRetries says; then all of them go to the error output,
 	// as processing-failed. The records must not be written to, and are not kept.
 	//
-	// It is called again after a crash: it should decide by the record alone.
-	// Records that it treats otherwise then may be delivered twice.
+	// It is called again after a crash, and must decide by the record alone: what
+	// was delivered before is known by its place and by where it went, its
+	// partition or the error output. Of a record that goes elsewhere the second
+	// time nobody can tell: it may be delivered twice, or never, if objects of the
+	// new place that begin before and end behind it were delivered, and its own
+	// was not. If only its data differs, either is delivered. An error, unlike
+	// [ProcessingFailed], may come and go: nothing is lost by it.
 	Transform(ctx context.Context, records []Record) ([]Result, error)
 }
 
