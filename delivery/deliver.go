@@ -206,31 +206,23 @@ func callSink(ctx context.Context, s Sink, o *Object) (err error) {
 // divert delivers what a sink has refused to the error output. What the format
 // has rejected is none of it: that has an object of its own.
 func (d *Delivery) divert(ctx context.Context, o *Object, c *cut, refused *RefusedError, rejected []Rejection) error {
-	out := make([]bool, len(c.records))
-	for i := range out {
-		out[i] = refused.Records == nil
-	}
-	for _, i := range refused.Records {
-		if i >= 0 && i < len(out) {
-			out[i] = true
-		}
-	}
+	why := refused.reasons(len(c.records))
 	for _, r := range rejected {
-		if r.Index >= 0 && r.Index < len(out) {
-			out[r.Index] = false
+		if r.Index >= 0 && r.Index < len(why) {
+			why[r.Index] = nil
 		}
 	}
-	f, now := refusal(refused), time.Now()
+	now, errorType := time.Now(), refusal(refused).kind
 	var lines []Record
-	for i := range c.records {
-		if out[i] {
-			lines = append(lines, f.line(now, &c.records[i]))
+	for i, err := range why {
+		if err != nil {
+			lines = append(lines, refusal(err).line(now, &c.records[i]))
 		}
 	}
 	counts := d.counts.of(c.kind)
 	counts.records.Add(int64(len(c.records) - len(lines) - len(rejected)))
 	counts.refused.Add(int64(len(lines)))
-	return d.sendErrors(ctx, o, c.kind, f.kind, lines)
+	return d.sendErrors(ctx, o, c.kind, errorType, lines)
 }
 
 // divertRejected delivers what a format has rejected to the error output.

@@ -29,6 +29,7 @@ const (
 	codePrefix      = "DynamicPartitioning.PrefixTooLong"
 	codeConversion  = "DataFormatConversion.Failed"
 	codeRefused     = "Delivery.Refused"
+	codeStream      = "Stream.Refused"
 	codeHTTP        = "HttpEndpoint.DestinationException"
 	codeHTTPTooMuch = "HttpEndpoint.RequestTooLarge"
 )

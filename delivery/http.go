@@ -164,10 +164,10 @@ func (h *HTTP) Deliver(ctx context.Context, o *Object) error {
 		}
 		if failure != nil {
 			if refused == nil {
-				refused = failure
+				refused = &RefusedError{Type: failure.Type, Code: failure.Code, Attempts: failure.Attempts, Err: failure.Err}
 			}
 			for k := range n {
-				refused.Records = append(refused.Records, from+k)
+				refused.Records, refused.Each = append(refused.Records, from+k), append(refused.Each, failure)
 			}
 		}
 		from += n

@@ -191,8 +191,11 @@ func TestHTTP_givesUp(t *testing.T) {
 		assert.Zero(t, time.Since(began), "413 is final")
 
 		e = &endpoint{answer: func(n int, s sent) *http.Response {
-			if n == 2 {
+			switch n {
+			case 2:
 				return says(500, `{}`)
+			case 3:
+				return says(413, `{}`)
 			}
 			return ok(s)
 		}}
@@ -206,9 +209,11 @@ func TestHTTP_givesUp(t *testing.T) {
 		assert.Len(t, e.requests[0].data, 10_000)
 		assert.Len(t, e.requests[2].data, 5_000)
 		assert.NotEqual(t, e.requests[0].id, e.requests[1].id)
-		require.Len(t, refused.Records, 10_000)
+		require.Len(t, refused.Records, 15_000)
+		require.Len(t, refused.Each, 15_000)
 		assert.Equal(t, 10_000, refused.Records[0])
-		assert.Equal(t, 19_999, refused.Records[9_999])
+		assert.Equal(t, 24_999, refused.Records[14_999])
+		assert.Equal(t, []string{"HttpEndpoint.DestinationException", "HttpEndpoint.RequestTooLarge"}, []string{refused.Each[9_999].Code, refused.Each[10_000].Code})
 	})
 }
 

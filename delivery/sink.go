@@ -99,6 +99,10 @@ type RefusedError struct {
 	// Records are those that were refused, by their index in Object.Records;
 	// the others were delivered. Nil means all of them.
 	Records []int
+	// Each says why each of Records was refused, in their order, where not all
+	// have the same reason: by its Code, Attempts and Err. Nil, also for one of
+	// them, means that it is this error.
+	Each []*RefusedError
 	// Err is why.
 	Err error
 }
@@ -113,3 +117,23 @@ func (e *RefusedError) Error() string {
 
 // Unwrap returns why.
 func (e *RefusedError) Unwrap() error { return e.Err }
+
+// reasons returns for each of n records why it was refused, nil if it was not.
+func (e *RefusedError) reasons(n int) []*RefusedError {
+	why := make([]*RefusedError, n)
+	if e.Records == nil {
+		for i := range why {
+			why[i] = e
+		}
+	}
+	for k, i := range e.Records {
+		if i < 0 || i >= n {
+			continue
+		}
+		why[i] = e
+		if k < len(e.Each) && e.Each[k] != nil {
+			why[i] = e.Each[k]
+		}
+	}
+	return why
+}

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/aggregate"
 	"github.com/weirstream/weir/client"
 	"github.com/weirstream/weir/consumer"
 	"github.com/weirstream/weir/delivery"
@@ -184,6 +185,73 @@ func TestStream_refusesAndTriesAgain(t *testing.T) {
 		require.NoError(t, p.Close(t.Context()))
 		assert.Contains(t, failures(t, bad, "delivery-failed/")[0], "Stream.Refused: ")
 		assert.Equal(t, int64(1), r.Metrics().Delivered.Records)
+	})
+}
+
+// What a stream never takes is in the error output, each with its own reason, and
+// what comes before, between and behind it is put once and in order: data that is
+// too large for the producer or for the stream.
+func TestStream_whatItNeverTakesIsInTheErrorOutput(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		from, bad := newStream(t, 1), new(shelf)
+		limits := weir.Unlimited()
+		limits.RecordBytes = 2000
+		to, err := weir.NewStream("to", weir.Config{Limits: limits})
+		require.NoError(t, err)
+		p, err := producer.New(producer.Config{Stream: client.Embedded(to), RecordBytes: 3000, Ordered: true})
+		require.NoError(t, err)
+		var b aggregate.Builder
+		for _, r := range []struct{ key, data string }{
+			{"a", "1"}, {"a", "2"}, {"a", strings.Repeat("x", 2000)}, {"a", "3"}, {"a", strings.Repeat("y", 3000)}, {"a", "4"},
+		} {
+			require.NoError(t, b.Add(weir.Entry{PartitionKey: r.key, Data: []byte(r.data)}))
+		}
+		_, err = from.PutRecord(t.Context(), "a", b.Entry(nil).Data)
+		require.NoError(t, err)
+		c := config(from, newStore(), delivery.Stream(p))
+		c.Errors, c.Delimiter, c.Interval = bad, "", -1
+		r := run(t, c)
+		pass(time.Minute)
+		m := r.Metrics()
+		require.NoError(t, r.end())
+		require.NoError(t, p.Close(t.Context()))
+		var got []string
+		for rec, err := range to.Records(t.Context(), weir.TrimHorizon().ToTip()) {
+			require.NoError(t, err)
+			got = append(got, string(rec.Data))
+		}
+		assert.Equal(t, []string{"1", "2", "3", "4"}, got)
+		failed := failures(t, bad, "delivery-failed/")
+		require.Len(t, failed, 2)
+		for i, want := range []string{"record: data and partition key have 2001 bytes; at most 2000 are allowed", "record: data and partition key have 3001 bytes; at most 3000 are allowed"} {
+			assert.Contains(t, failed[i], "Stream.Refused: ")
+			assert.Contains(t, failed[i], want)
+		}
+		assert.Equal(t, []int64{4, 2, 2}, []int64{m.Delivered.Records, m.Delivered.Refused, m.Errors.Records})
+		assert.Zero(t, m.Held)
+	})
+}
+
+// A sink that is used by itself names what it refused, and why each. A record
+// without a key has its number as one.
+func TestStream_namesWhatItRefuses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		to := newStream(t, 1)
+		p, err := producer.New(producer.Config{Stream: client.Embedded(to), RecordBytes: 300})
+		require.NoError(t, err)
+		o := object(t, "1", strings.Repeat("x", 300), "2", "3", "4")
+		o.Records[0].PartitionKey = strings.Repeat("k", 257)
+		o.Records[3].PartitionKey = "\xff"
+		o.Records[4].PartitionKey = ""
+		var refused *delivery.RefusedError
+		require.ErrorAs(t, delivery.Stream(p).Deliver(t.Context(), o), &refused)
+		require.NoError(t, p.Close(t.Context()))
+		assert.Equal(t, []int{0, 1, 3}, refused.Records)
+		require.Len(t, refused.Each, 3)
+		for i, want := range []string{"has 257 characters; 1 to 256 are allowed", "have 301 bytes; at most 300 are allowed", "is not"} {
+			assert.ErrorContains(t, refused.Each[i], want)
+		}
+		assert.EqualValues(t, 2, to.Snapshot().RecordsHeld)
 	})
 }
 

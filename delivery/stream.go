@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 
@@ -76,16 +77,15 @@ func (s *streamSink) TakesRecords() {}
 func (s *streamSink) Deliver(ctx context.Context, o *Object) error {
 	var (
 		mu      sync.Mutex // guards refused and failed
-		refused []int
+		refused = make(map[int]error)
 		failed  error
-		why     error
 		left    sync.WaitGroup
 	)
 	note := func(i int, err error) {
 		mu.Lock()
 		defer mu.Unlock()
 		if errors.Is(err, weir.ErrInvalidArgument) || errors.Is(err, producer.ErrTooLarge) {
-			refused, why = append(refused, i), err
+			refused[i] = err
 		} else if failed == nil {
 			failed = err
 		}
@@ -122,11 +122,24 @@ func (s *streamSink) Deliver(ctx context.Context, o *Object) error {
 	switch {
 	case failed != nil:
 		return failed // the object comes again, as a whole
-	case refused != nil:
-		s.refuse(o, refused)
-		return &RefusedError{Code: "Stream.Refused", Records: refused, Err: why}
+	case len(refused) > 0:
+		err := refusedByStream(refused)
+		s.refuse(o, err.Records)
+		return err
 	}
 	return nil
+}
+
+// refusedByStream returns the error of records that were refused, by their
+// index.
+func refusedByStream(refused map[int]error) *RefusedError {
+	all := &RefusedError{Code: codeStream}
+	for _, i := range slices.Sorted(maps.Keys(refused)) {
+		one := &RefusedError{Code: codeStream, Err: refused[i]}
+		all.Records, all.Each = append(all.Records, i), append(all.Each, one)
+	}
+	all.Err = all.Each[0].Err
+	return all
 }
 
 // await waits for outcomes, but not beyond the end of ctx.
