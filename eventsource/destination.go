@@ -112,20 +112,22 @@ func ToHTTP(url string, client *http.Client, form Form) Destination {
 const deliverWithin = time.Minute
 
 // ToStream returns a destination that puts failures into a stream, with the
-// shard's id as their partition key. One that is larger than 1 MiB with its
-// payload is put without.
+// shard's id as their partition key. One that is too large for the stream with
+// its payload is put without.
 func ToStream(s client.Stream, form Form) Destination {
 	return DestinationFunc(func(ctx context.Context, f *Failure) error {
-		entry := weir.Entry{PartitionKey: f.KinesisBatchInfo.ShardID, Data: f.Document(form)}
-		if entry.Size() > maxStreamRecord {
-			entry.Data = f.Document(QueueForm)
+		err := putDocument(ctx, s, f, form)
+		if form != QueueForm && errors.Is(err, weir.ErrInvalidArgument) {
+			return putDocument(ctx, s, f, QueueForm)
 		}
-		results, err := s.PutRecords(ctx, []weir.Entry{entry})
-		if err != nil {
-			return err
-		}
-		return results[0].Err
+		return err
 	})
 }
 
-const maxStreamRecord = 1 << 20
+func putDocument(ctx context.Context, s client.Stream, f *Failure, form Form) error {
+	results, err := s.PutRecords(ctx, []weir.Entry{{PartitionKey: f.KinesisBatchInfo.ShardID, Data: f.Document(form)}})
+	if err != nil {
+		return err
+	}
+	return results[0].Err
+}

@@ -148,6 +148,13 @@ func TestToStream_putsTheDocument(t *testing.T) {
 	s, err = weir.NewStream("failed", weir.Config{})
 	require.NoError(t, err)
 	require.NoError(t, eventsource.ToStream(client.Embedded(s), eventsource.BucketForm).Deliver(t.Context(), large), "without the payload it has room")
+	assert.EqualValues(t, 1, s.Snapshot().RecordsHeld)
+
+	s, err = weir.NewStream("failed", weir.Config{Limits: weir.Limits{RecordBytes: 1000}})
+	require.NoError(t, err)
+	medium := failure(strings.Repeat("x", 1000))
+	require.NoError(t, eventsource.ToStream(client.Embedded(s), eventsource.BucketForm).Deliver(t.Context(), medium), "what has room is for the stream to say")
+	assert.EqualValues(t, 1, s.Snapshot().RecordsHeld)
 	assert.ErrorIs(t, eventsource.ToStream(client.Engine{}, eventsource.QueueForm).Deliver(t.Context(), small), weir.ErrInvalidArgument)
 }
 
