@@ -18,7 +18,8 @@ import (
 // overwritten after it has returned.
 //
 // While it returns an error, or panics, it is called again, from the first
-// result on, and the shard waits. ctx ends before another worker may begin with
+// result on, and the shard waits; but what a [*RefusedError] names is given up,
+// and goes to [Config.Aside]. ctx ends before another worker may begin with
 // the shard.
 type Handler[R any] func(ctx context.Context, results []Result[R]) error
 
@@ -39,7 +40,7 @@ type Config[V, A, R any] struct {
 	// partition key, its arrival time and itself as the value.
 	Read func(r *weir.Record, events []Event[V]) ([]Event[V], error)
 	// Aside takes records that are in no window: late ones and those that cannot
-	// be read. An error is as one of Handler. They come again after a crash as
+	// be read; and results that Handler refuses. An error is as one of Handler. They come again after a crash as
 	// results do. Nil means that they are dropped, and counted in [Metrics].
 	Aside func(ctx context.Context, rejected []Rejected[V]) error
 

@@ -3,6 +3,8 @@ package window
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/weirstream/weir"
@@ -26,6 +28,38 @@ func (e *LateError) Error() string {
 
 // Is reports whether target is [ErrLate].
 func (e *LateError) Is(target error) bool { return target == ErrLate }
+
+// A RefusedError is the error of a [Handler] that will never take some of the
+// results, however often it is called: they go to [Config.Aside]. It has taken
+// the others, and is not called with them again.
+type RefusedError struct {
+	// Results says of each that was refused, by its index, why.
+	Results map[int]error
+}
+
+// Error returns how many were refused, and why the first of them.
+func (e *RefusedError) Error() string {
+	if len(e.Results) == 0 {
+		return "window: no results were refused"
+	}
+	first := slices.Min(slices.Collect(maps.Keys(e.Results)))
+	return fmt.Sprintf("%d results were refused: %v", len(e.Results), e.Results[first])
+}
+
+// A ResultError is the error, in [Rejected], of a result that a handler has
+// refused with a [*RefusedError].
+type ResultError[R any] struct {
+	Result Result[R]
+	Err    error // why
+}
+
+// Error returns which result it is, and why it was refused.
+func (e *ResultError[R]) Error() string {
+	return fmt.Sprintf("window: result %s: %v", e.Result.ID(), e.Err)
+}
+
+// Unwrap returns why.
+func (e *ResultError[R]) Unwrap() error { return e.Err }
 
 // ErrState is what a [*StateError] matches.
 var ErrState = errors.New("window state")

@@ -15,7 +15,8 @@ type Metrics struct {
 	// them.
 	Records, Events int64
 	// Gaps are events that fell between sliding windows. Late ones came too late,
-	// and Rejected are records and events that could not be used.
+	// and Rejected are records and events that could not be used, and results that
+	// were refused.
 	Gaps, Late, Rejected int64
 	// Scattered is how often a window was opened of a key that has windows in
 	// another shard of the worker: it does not follow from the partition key, and

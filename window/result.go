@@ -111,15 +111,15 @@ type Event[V any] struct {
 }
 
 // A Rejected record, or an event of it, is in no window. One with the zero Record
-// is a result of which there is none, because the aggregator's Result panicked:
-// Event has the key and the beginning of its window.
+// is a result that nobody has: the aggregator's Result panicked, or the handler
+// refused it. Event has the key and the beginning of its window.
 type Rejected[V any] struct {
 	Stream string
 	Record weir.Record // a copy
 	// Event is what was read of the record; the zero value if it could not be.
 	Event Event[V]
 	// Err says why: it matches [ErrLate], is a [*weir.ArgumentError] for a time or
-	// a gap out of bounds, a [*consumer.PanicError], or what [Config.Read]
-	// returned.
+	// a gap out of bounds, a [*consumer.PanicError], a [*ResultError] of what the
+	// handler refused, or what [Config.Read] returned.
 	Err error
 }

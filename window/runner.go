@@ -159,20 +159,46 @@ func (r *runner[V, A, R]) nothingFollows() (bool, error) {
 // deliver hands over what the machine has made.
 func (r *runner[V, A, R]) deliver() error {
 	m := r.machine
-	r.windower.counts.add(&m.counts)
-	for len(m.rejected) > 0 {
-		n := min(maxResults, len(m.rejected))
-		if err := r.call(func() error { return r.windower.config.Aside(r.ctx, m.rejected[:n]) }); err != nil {
-			return err
+	for {
+		r.windower.counts.add(&m.counts)
+		switch {
+		case len(m.rejected) > 0:
+			n := min(maxResults, len(m.rejected))
+			if err := r.call(func() error { return r.windower.config.Aside(r.ctx, m.rejected[:n]) }); err != nil {
+				return err
+			}
+			m.rejected = remaining(m.rejected, n)
+		case len(m.results) > 0:
+			n := min(maxResults, len(m.results))
+			if err := r.handOver(m.results[:n]); err != nil {
+				return err
+			}
+			m.results = remaining(m.results, n)
+		default:
+			return nil
 		}
-		m.rejected = remaining(m.rejected, n)
 	}
-	for len(m.results) > 0 {
-		n := min(maxResults, len(m.results))
-		if err := r.call(func() error { return r.handler(r.ctx, m.results[:n]) }); err != nil {
-			return err
+}
+
+// handOver gives results to the handler. What it refuses is set aside, so that it
+// is not called again with the others.
+func (r *runner[V, A, R]) handOver(results []Result[R]) error {
+	var refused *RefusedError
+	err := r.call(func() error {
+		err := r.handler(r.ctx, results)
+		if errors.As(err, &refused) {
+			return nil
 		}
-		m.results = remaining(m.results, n)
+		return err
+	})
+	if err != nil || refused == nil {
+		return err
+	}
+	r.log("results were refused", refused)
+	for i, one := range results {
+		if why := refused.Results[i]; why != nil {
+			r.machine.refuse(one, why)
+		}
 	}
 	return nil
 }

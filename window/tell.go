@@ -19,8 +19,7 @@ func (m *machine[V, A, R]) tell(p *pane[A], k Kind) {
 	p.stale = nil
 	p.told, p.base = p.records, p.records
 	if err != nil {
-		m.counts.rejected++
-		m.reject(new(weir.Record), Event[V]{Key: p.entry.key, Time: timeOf(p.start)}, err)
+		m.setAside(p.entry.key, timeOf(p.start), err)
 		return
 	}
 	r.Window = Window{Start: timeOf(p.start), End: timeOf(p.end), First: p.first.number, Index: p.index}
@@ -28,6 +27,17 @@ func (m *machine[V, A, R]) tell(p *pane[A], k Kind) {
 	m.results = append(m.results, r)
 	m.counts.results[k]++
 	p.revisions++
+}
+
+// refuse sets a result aside that the handler will never take.
+func (m *machine[V, A, R]) refuse(r Result[R], why error) {
+	m.setAside(r.Key, r.Window.Start, &ResultError[R]{r, why})
+}
+
+// setAside sets a result of a window aside, by its key and beginning.
+func (m *machine[V, A, R]) setAside(key string, start time.Time, err error) {
+	m.counts.rejected++
+	m.reject(new(weir.Record), Event[V]{Key: key, Time: start}, err)
 }
 
 // valueOf returns what the accumulator comes to. A panic is an error: by the

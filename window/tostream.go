@@ -23,7 +23,10 @@ const (
 // them tells them by [Result.ID].
 //
 // A record that is refused for throughput is put again after those before it; a
-// call that fails makes the handler fail, which is called again.
+// call that fails makes the handler fail, which is called again. What encode
+// returns an error for, and what the stream never takes, because its key is
+// empty or too long or its data too large, goes to [Config.Aside], as a
+// [*ResultError].
 func ToStream[R any](s client.Stream, encode func(Result[R]) (weir.Entry, error)) Handler[R] {
 	if encode == nil {
 		encode = asRow[R]
@@ -32,37 +35,70 @@ func ToStream[R any](s client.Stream, encode func(Result[R]) (weir.Entry, error)
 		if s == nil {
 			return fmt.Errorf("window: %w", &weir.ArgumentError{Field: "stream", Reason: "is nil"})
 		}
-		var entries []weir.Entry
-		size := 0
-		for _, r := range results {
+		p := putting{stream: s, refused: make(map[int]error)}
+		for i, r := range results {
 			e, err := encode(r)
 			if err != nil {
-				return fmt.Errorf("window: result %s: %w", r.ID(), err)
+				p.refused[i] = err
+				continue
 			}
-			if len(entries) == maxEntries || len(entries) > 0 && size+e.Size() > maxEntryBytes {
-				if err := putAll(ctx, s, entries); err != nil {
-					return err
-				}
-				entries, size = entries[:0], 0
+			if err := p.add(ctx, e, i); err != nil {
+				return err
 			}
-			entries, size = append(entries, e), size+e.Size()
 		}
-		return putAll(ctx, s, entries)
+		if err := p.flush(ctx); err != nil {
+			return err
+		}
+		if len(p.refused) > 0 {
+			return &RefusedError{Results: p.refused}
+		}
+		return nil
 	}
 }
 
-// putAll puts entries, and again those that were refused for throughput and all
-// behind the first of them with the same key.
-func putAll(ctx context.Context, s client.Stream, entries []weir.Entry) error {
-	for pause := 10 * time.Millisecond; len(entries) > 0; pause = min(2*pause, time.Second) {
-		results, err := s.PutRecords(ctx, entries)
-		if err != nil && !errors.Is(err, weir.ErrThroughputExceeded) {
+// A putting is how results are put: some at a time, in their order.
+type putting struct {
+	stream  client.Stream
+	entries []weir.Entry  // of the next call
+	of      []int         // their results
+	size    int           // in bytes
+	refused map[int]error // results that the stream never takes
+}
+
+// add puts an entry with the next ones, when there are enough for a call.
+func (p *putting) add(ctx context.Context, e weir.Entry, result int) error {
+	if n := len(p.entries); n == maxEntries || n > 0 && p.size+e.Size() > maxEntryBytes {
+		if err := p.flush(ctx); err != nil {
 			return err
 		}
-		if err == nil {
-			if entries, err = refused(entries, results); err != nil || len(entries) == 0 {
+	}
+	p.entries, p.of, p.size = append(p.entries, e), append(p.of, result), p.size+e.Size()
+	return nil
+}
+
+// flush puts what was added.
+func (p *putting) flush(ctx context.Context) error {
+	err := p.put(ctx, p.entries, p.of)
+	p.entries, p.of, p.size = p.entries[:0], p.of[:0], 0
+	return err
+}
+
+// put puts entries, and again those that were refused for throughput and all
+// behind the first of them with the same key.
+func (p *putting) put(ctx context.Context, entries []weir.Entry, of []int) error {
+	for pause := 10 * time.Millisecond; len(entries) > 0; pause = min(2*pause, time.Second) {
+		results, err := p.stream.PutRecords(ctx, entries)
+		switch {
+		case err == nil && len(results) != len(entries):
+			return fmt.Errorf("window: stream %s: %d outcomes for %d records", p.stream.Name(), len(results), len(entries))
+		case err == nil:
+			if entries, of, err = p.left(entries, of, results); err != nil || len(entries) == 0 {
 				return err
 			}
+		case errors.Is(err, weir.ErrInvalidArgument):
+			return p.putHalves(ctx, entries, of, err)
+		case !errors.Is(err, weir.ErrThroughputExceeded):
+			return err
 		}
 		timer := time.NewTimer(pause)
 		select {
@@ -75,21 +111,38 @@ func putAll(ctx context.Context, s client.Stream, entries []weir.Entry) error {
 	return nil
 }
 
-// refused returns the entries that are to be put again.
-func refused(entries []weir.Entry, results []weir.PutResult) (again []weir.Entry, err error) {
+// putHalves puts entries of a call that was refused as a whole because of some of
+// them, and notes which those are.
+func (p *putting) putHalves(ctx context.Context, entries []weir.Entry, of []int, why error) error {
+	if len(entries) == 1 {
+		p.refused[of[0]] = why
+		return nil
+	}
+	middle := len(entries) / 2
+	if err := p.put(ctx, entries[:middle], of[:middle]); err != nil {
+		return err
+	}
+	return p.put(ctx, entries[middle:], of[middle:])
+}
+
+// left returns the entries that are to be put again.
+func (p *putting) left(entries []weir.Entry, of []int, results []weir.PutResult) (again []weir.Entry, ofAgain []int, err error) {
 	keys := make(map[string]bool)
 	for i, r := range results {
 		switch {
 		case errors.Is(r.Err, weir.ErrThroughputExceeded):
 			keys[entries[i].PartitionKey] = true
+		case errors.Is(r.Err, weir.ErrInvalidArgument):
+			p.refused[of[i]] = r.Err
+			continue
 		case r.Err != nil:
-			return nil, r.Err
+			return nil, nil, r.Err
 		}
 		if keys[entries[i].PartitionKey] {
-			again = append(again, entries[i])
+			again, ofAgain = append(again, entries[i]), append(ofAgain, of[i])
 		}
 	}
-	return again, nil
+	return again, ofAgain, nil
 }
 
 // A Row is a result as [ToStream] puts it.

@@ -386,37 +386,47 @@ func TestWindower_endOfTheStream(t *testing.T) {
 	})
 }
 
-// Results go into another stream, in order, whatever its limits.
-func TestToStream_keepsTheOrderOfAKey(t *testing.T) {
+// What a handler refuses is not given to it again, neither after an error of
+// Aside nor after an end.
+func TestWindower_handlersRefuse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newStream(t, "s", 1)
-		limits := weir.Unlimited()
-		limits.WriteRecordsPerSecond = 3
-		out, err := weir.NewStream("out", weir.Config{Limits: limits})
-		require.NoError(t, err)
-		c := counting{Windows: window.Tumbling(time.Second, window.Count[*weir.Record]()), Handler: window.ToStream[int64](client.Embedded(out), nil), Group: groupOf(s, new(lease.Memory))}
-		_, end := running(t, c)
-		for i := range 20 {
-			put(t, s, slices.Repeat([]string{"a", "b"}, i+1)...)
-			time.Sleep(time.Second)
+		s, store := newStream(t, "s", 1), new(lease.Memory)
+		var p page
+		no, down, aside := errors.New("no"), true, 0
+		c := counting{Windows: window.Tumbling(time.Second, window.Count[*weir.Record]()), Group: groupOf(s, store)}
+		c.Handler = func(ctx context.Context, results []window.Result[int64]) error {
+			require.NoError(t, p.handle(ctx, results))
+			return fmt.Errorf("of two: %w", &window.RefusedError{Results: map[int]error{1: no, 7: no, -1: no}})
 		}
+		c.Aside = func(_ context.Context, list []window.Rejected[*weir.Record]) error {
+			if down {
+				return errors.New("down")
+			}
+			aside += len(list)
+			require.EqualError(t, list[0].Err, "window: result 1:b/946684800000-946684801000: no")
+			require.ErrorIs(t, list[0].Err, no)
+			return nil
+		}
+		put(t, s, "a", "b")
+		time.Sleep(time.Second)
+		put(t, s, "c")
+		w, end := running(t, c)
+		time.Sleep(time.Minute)
+		assert.Equal(t, []string{"a 00:00:00 final 1", "b 00:00:00 final 1"}, p.take())
+		assert.Greater(t, w.Metrics().Failures, int64(3), "Aside is asked again, the handler is not")
+		down = false
+		time.Sleep(time.Minute)
+		assert.Equal(t, 1, aside)
+		require.NoError(t, end())
+		assert.Empty(t, p.take())
+
+		c.Aside = nil
+		c.Group.Store = new(lease.Memory)
+		w, end = running(t, c)
 		time.Sleep(time.Minute)
 		require.NoError(t, end())
-		var got []string
-		for r, err := range out.Records(t.Context(), weir.TrimHorizon().ToTip()) {
-			require.NoError(t, err)
-			if r.PartitionKey == "a" {
-				got = append(got, string(r.Data))
-			}
-		}
-		require.Len(t, got, 19)
-		require.Equal(t, `{"id":"1:a/946684800000-946684801000","key":"a","start":"2000-01-01T00:00:00Z","end":"2000-01-01T00:00:01Z","kind":"final","records":1,"revision":0,"value":1}`, got[0])
-		for i, line := range got {
-			require.True(t, strings.HasSuffix(line, fmt.Sprintf(`"records":%d,"revision":0,"value":%d}`, i+1, i+1)), line)
-		}
-		bad := window.ToStream(client.Embedded(out), func(window.Result[int64]) (weir.Entry, error) { return weir.Entry{}, errors.New("no") })
-		require.ErrorContains(t, bad(t.Context(), make([]window.Result[int64], 1)), "window: result 0:/")
-		require.ErrorIs(t, window.ToStream[int64](nil, nil)(t.Context(), nil), weir.ErrInvalidArgument)
+		assert.Len(t, p.take(), 2)
+		assert.EqualValues(t, 1, w.Metrics().Rejected, "it is dropped, and counted")
 	})
 }
 
