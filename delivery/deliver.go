@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/weirstream/weir/consumer"
+	"github.com/weirstream/weir/internal/crew"
 )
 
 // errNoErrors says that a record cannot be processed where nothing is given up.
@@ -93,7 +94,7 @@ func (d *Delivery) encode(o *Object, body *bytes.Buffer, c *cut) (rejected []Rej
 }
 
 func (d *Delivery) encodeWith(f Format, codec Codec, o *Object, body *bytes.Buffer, records []Record) (rejected []Rejection, err error) {
-	defer recovered(&err)
+	defer crew.Recovered(&err)
 	if codec == nil {
 		return f.Encode(body, records)
 	}
@@ -199,7 +200,7 @@ func (d *Delivery) try(ctx context.Context, s Sink, o *Object, c *cut) (rejected
 
 // callSink calls a sink. A panic is an error.
 func callSink(ctx context.Context, s Sink, o *Object) (err error) {
-	defer recovered(&err)
+	defer crew.Recovered(&err)
 	return s.Deliver(ctx, o)
 }
 

@@ -3,45 +3,36 @@ package delivery
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
-	"sync/atomic"
 	"time"
 
-	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/consumer"
+	"github.com/weirstream/weir/internal/crew"
 )
 
 // A Delivery delivers a stream: it is one worker of the group that does. Make
 // one with [New]. All methods may be called by any number of goroutines at a
 // time.
 type Delivery struct {
-	config  Config
-	naming  naming
-	group   *consumer.Group
-	memory  memory
-	slots   chan struct{} // of as many places as objects may be delivered at a time
-	bodies  sync.Pool     // of *bytes.Buffer
-	spare   spare
-	counts  counters
-	running atomic.Bool
-
-	jobs sync.WaitGroup // all goroutines of runners
-
-	mu      sync.Mutex // guards what follows
-	runners map[weir.ShardID]*runner
-	stop    context.CancelFunc // of the run
-	errs    []error
+	config Config
+	naming naming
+	group  *consumer.Group
+	memory memory
+	slots  chan struct{} // of as many places as objects may be delivered at a time
+	bodies sync.Pool     // of *bytes.Buffer
+	spare  spare
+	counts counters
+	crew   *crew.Crew[*runner]
 }
 
 // New returns a delivery. The error tells all that is wrong with the
 // configuration, and matches [weir.ErrInvalidArgument].
 func New(c Config) (*Delivery, error) {
 	c = c.withDefaults()
-	d := &Delivery{config: c, runners: make(map[weir.ShardID]*runner)}
+	d := &Delivery{config: c, crew: crew.New[*runner]("delivery", c.Group)}
 	var errs problems
 	c.check(&errs)
 	d.naming = c.naming(&errs)
@@ -72,26 +63,12 @@ func New(c Config) (*Delivery, error) {
 // not return though their context has ended: these are named by a
 // [*consumer.StuckError].
 func (d *Delivery) Run(ctx context.Context) error {
-	if ctx == nil {
-		return fmt.Errorf("delivery: %w", &weir.ArgumentError{Field: "context", Reason: "is nil"})
-	}
-	if !d.running.CompareAndSwap(false, true) {
-		return consumer.ErrRunning
-	}
-	defer d.running.Store(false)
-	if err := d.check(ctx); err != nil {
-		return err
-	}
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	d.mu.Lock()
-	d.stop, d.errs = stop, nil
-	d.mu.Unlock()
-	err := d.group.Run(ctx)
-	stuck := d.await()
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return errors.Join(append([]error{err, stuck}, d.errs...)...)
+	return d.crew.Run(ctx, func(ctx context.Context) error {
+		if err := d.check(ctx); err != nil {
+			return err
+		}
+		return d.group.Run(ctx)
+	})
 }
 
 // check asks the sinks whether they work.
@@ -122,85 +99,32 @@ func sameSink(a, b Sink) (same bool) {
 	return a == b
 }
 
-// await waits for the goroutines of all shards.
-func (d *Delivery) await() error {
-	done := make(chan struct{})
-	go func() {
-		d.jobs.Wait()
-		close(done)
-	}()
-	limit := time.NewTimer(max(d.config.Group.Failover, 10*time.Second))
-	defer limit.Stop()
-	select {
-	case <-done:
-		return nil
-	case <-limit.C:
-	}
-	stuck := &consumer.StuckError{Group: d.config.Group.Name}
-	for _, r := range d.shards() {
-		stuck.Shards = append(stuck.Shards, r.progress.Stream()+" "+r.progress.Shard().String())
-	}
-	return stuck
-}
-
-// fail ends the run.
-func (d *Delivery) fail(err error) {
-	d.mu.Lock()
-	d.errs = append(d.errs, err)
-	stop := d.stop
-	d.mu.Unlock()
-	stop()
-}
-
 // begin begins with a shard.
 func (d *Delivery) begin(ctx context.Context, p *consumer.Progress) {
 	plan, err := parsePlan(p.State())
 	r := newRunner(d, ctx, p, plan)
-	d.mu.Lock()
-	d.runners[p.Shard()] = r
-	d.mu.Unlock()
 	if err != nil {
 		r.halt()
 		p.Drop()
-		d.fail(fmt.Errorf("delivery: %s %v: %w", p.Stream(), p.Shard(), err))
+		d.crew.FailShard(p, err)
 	}
-	d.jobs.Go(r.attend)
-}
-
-// gone takes in that the work on a shard has ended.
-func (d *Delivery) gone(r *runner) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if id := r.progress.Shard(); d.runners[id] == r {
-		delete(d.runners, id)
-	}
+	d.crew.Begin(ctx, p, r)
 }
 
 // handle takes the records of a shard.
 func (d *Delivery) handle(ctx context.Context, b *consumer.Batch) error {
-	d.mu.Lock()
-	r := d.runners[b.Shard]
-	d.mu.Unlock()
-	if r == nil || r.ctx != ctx { // the records are of a lease that is over
-		return errStopping
+	r, err := d.crew.For(ctx, b)
+	if err != nil {
+		return err
 	}
 	return r.offer(b)
 }
 
 // press makes all shards look whether they can give memory back.
 func (d *Delivery) press() {
-	for _, r := range d.shards() {
+	for _, r := range d.crew.Members() {
 		r.wakeUp()
 	}
-}
-
-func (d *Delivery) shards() (list []*runner) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, r := range d.runners {
-		list = append(list, r)
-	}
-	return list
 }
 
 // backoff returns how long to wait after so many failures before this one: at

@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/weirstream/weir/internal/crew"
 )
 
 // An Endpoint is an [http.Handler] that takes what [HTTP] and the service
@@ -85,7 +87,7 @@ func (e *Endpoint) serve(w http.ResponseWriter, r *http.Request, id string) (int
 }
 
 func guardedTake(take func(context.Context, *EndpointRequest) error, ctx context.Context, r *EndpointRequest) (err error) {
-	defer recovered(&err)
+	defer crew.Recovered(&err)
 	return take(ctx, r)
 }
 

@@ -133,7 +133,7 @@ func (d *Delivery) Metrics() Metrics {
 		Converted: c.convertedN.Load(), ConversionsFailed: c.conversionFailed.Load(), Group: d.group.Metrics(),
 	}
 	m.Held, m.HeldMost = d.memory.state()
-	for _, r := range d.shards() {
+	for _, r := range d.crew.Members() {
 		r.mu.Lock()
 		at, _, _ := r.m.position()
 		m.Shards = append(m.Shards, ShardMetrics{r.progress.Shard(), at.number, len(r.m.open), len(r.m.fresh) + len(r.m.flying), r.behind})

@@ -4,12 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"strings"
 	"time"
 
 	"github.com/weirstream/weir"
-	"github.com/weirstream/weir/consumer"
+	"github.com/weirstream/weir/internal/crew"
 )
 
 // A load is some records of a shard that are processed together: each with what
@@ -99,14 +98,8 @@ func (d *Delivery) partsOf(data []byte) (parts [][]byte, fail *failure) {
 
 // guarded calls a function of the caller's. A panic is an error.
 func guarded[A, B any](f func(A) (B, error), a A) (b B, err error) {
-	defer recovered(&err)
+	defer crew.Recovered(&err)
 	return f(a)
-}
-
-func recovered(err *error) {
-	if v := recover(); v != nil {
-		*err = &consumer.PanicError{Value: v, Stack: debug.Stack()}
-	}
 }
 
 // process says of each record in the load which items become of it. The error is
@@ -267,7 +260,7 @@ func (d *Delivery) transform(ctx context.Context, parts []Record) (results []Res
 }
 
 func (d *Delivery) callTransform(ctx context.Context, parts []Record) (results []Result, err error) {
-	defer recovered(&err)
+	defer crew.Recovered(&err)
 	results, err = d.config.Transform.Transform(ctx, parts)
 	if err == nil && len(results) != len(parts) {
 		err = fmt.Errorf("the transform returned %d results for %d records", len(results), len(parts))

@@ -8,10 +8,9 @@ import (
 
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/consumer"
+	"github.com/weirstream/weir/internal/crew"
+	"github.com/weirstream/weir/internal/wait"
 )
-
-// errStopping says that a shard is given up before its end is processed.
-var errStopping = errors.New("the shard is given up")
 
 // A runner does what the machine of a shard says, for as long as the worker has
 // the shard. One goroutine takes records in, which is the group's; one attends
@@ -27,13 +26,13 @@ type runner struct {
 	taking context.Context // ends when nothing is taken in any more
 	halted context.CancelCauseFunc
 
-	load load          // of the goroutine that takes records in
-	tail chan struct{} // closed when what a RecordSink got last is settled; for attend
+	changed wait.List     // woken when something is settled
+	load    load          // of the goroutine that takes records in
+	tail    chan struct{} // closed when what a RecordSink got last is settled; for attend
 
 	mu      sync.Mutex // guards what follows
 	m       *machine
 	closed  bool
-	changed chan struct{} // made by who waits, closed when something is settled
 	behind  time.Duration
 	saved   place
 	version int // of the plan, counts changes
@@ -59,10 +58,9 @@ func (r *runner) wakeUp() {
 	}
 }
 
-// attend waits for the time, and for the end: of the lease, or of the work on
+// Attend waits for the time, and for the end: of the lease, or of the work on
 // it.
-func (r *runner) attend() {
-	defer r.d.gone(r)
+func (r *runner) Attend() {
 	defer r.timer.Stop()
 	defer r.forget()
 	for {
@@ -103,11 +101,11 @@ func (r *runner) finish() {
 
 // halt lets nothing be taken in any more.
 func (r *runner) halt() {
-	r.halted(errStopping)
+	r.halted(crew.ErrGivenUp)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.closed = true
-	r.wakeLocked()
+	r.changed.Wake()
 }
 
 // forget gives back the memory of what comes again.
@@ -206,7 +204,7 @@ func (r *runner) start(c *cut) {
 		returned := false
 		defer func() {
 			if !returned { // code of the caller has ended the goroutine
-				r.d.fail(errExited)
+				r.d.crew.Fail(errExited)
 			}
 		}()
 		err := r.d.deliver(r.ctx, r.progress, c)
@@ -229,17 +227,9 @@ func (r *runner) settle(c *cut) {
 		c.giveBack()
 	}
 	r.version++
-	r.wakeLocked()
+	r.changed.Wake()
 	r.mu.Unlock()
 	r.wakeUp()
-}
-
-// wakeLocked wakes who waits. The caller holds mu.
-func (r *runner) wakeLocked() {
-	if r.changed != nil {
-		close(r.changed)
-		r.changed = nil
-	}
 }
 
 // await waits until something is so, which is asked with mu held.
@@ -252,18 +242,15 @@ func (r *runner) await(is func() bool) error {
 		}
 		if r.closed {
 			r.mu.Unlock()
-			return errStopping
+			return crew.ErrGivenUp
 		}
-		if r.changed == nil {
-			r.changed = make(chan struct{})
-		}
-		changed := r.changed
+		changed := r.changed.Enter()
 		r.mu.Unlock()
 		r.wakeUp()
 		select {
 		case <-changed:
 		case <-r.taking.Done():
-			return errStopping
+			return crew.ErrGivenUp
 		}
 	}
 }
@@ -397,7 +384,7 @@ func (r *runner) fill(bytes int, put func(now time.Time)) error {
 	if r.closed {
 		r.mu.Unlock()
 		r.d.memory.change(-bytes)
-		return errStopping
+		return crew.ErrGivenUp
 	}
 	was, idle := r.m.memory, len(r.m.oldest) == 0
 	put(now)

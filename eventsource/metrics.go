@@ -2,7 +2,6 @@ package eventsource
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -110,10 +109,7 @@ func (s *Source) Metrics() Metrics {
 	c.mu.Lock()
 	m.Duration, m.MaxDuration, m.IteratorAge, m.MaxIteratorAge = c.took, c.longest, c.latestAge, c.oldest
 	c.mu.Unlock()
-	s.mu.Lock()
-	runners := slices.Collect(maps.Values(s.runners))
-	s.mu.Unlock()
-	for _, r := range runners {
+	for _, r := range s.crew.Members() {
 		m.Shards = append(m.Shards, r.metrics())
 	}
 	slices.SortFunc(m.Shards, func(a, b ShardMetrics) int { return cmp.Compare(a.Shard, b.Shard) })

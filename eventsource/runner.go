@@ -4,16 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"sync"
 	"time"
 
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/consumer"
+	"github.com/weirstream/weir/internal/crew"
+	"github.com/weirstream/weir/internal/wait"
 )
-
-// errStopping says that a shard is given up before its end is processed.
-var errStopping = errors.New("the shard is given up")
 
 // A runner does what the desk of a shard says, for as long as the worker has
 // the shard.
@@ -22,20 +20,19 @@ type runner struct {
 	ctx      context.Context
 	progress *consumer.Progress
 	timer    *time.Timer // for what the desk wants to do later
+	changed  wait.List   // woken when something has come to its end
 
 	mu       sync.Mutex // guards what follows
 	desk     *desk
-	stopping bool          // nothing is begun any more
-	changed  chan struct{} // made by who waits, closed when something has come to its end
+	stopping bool // nothing is begun any more
 	running  sync.WaitGroup
 	saved    weir.SequenceNumber
 	version  int // of the state that was saved
 }
 
-// attend waits for the time, and for the end: of the lease, or of the work on
+// Attend waits for the time, and for the end: of the lease, or of the work on
 // it.
-func (r *runner) attend() {
-	defer r.source.gone(r)
+func (r *runner) Attend() {
 	defer r.timer.Stop()
 	for {
 		r.start(r.pump())
@@ -57,7 +54,7 @@ func (r *runner) attend() {
 func (r *runner) finish() {
 	r.mu.Lock()
 	r.desk.close()
-	r.wakeLocked()
+	r.changed.Wake()
 	r.mu.Unlock()
 	r.start(r.pump())
 	r.running.Wait()
@@ -70,7 +67,7 @@ func (r *runner) halt() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.stopping = true
-	r.wakeLocked()
+	r.changed.Wake()
 }
 
 // pump returns what is to be done now, notes how far the shard is, and sets the
@@ -127,7 +124,7 @@ func (r *runner) after(j job, got result) (next job, more bool) {
 	} else {
 		r.desk.delivered(time.Now(), j.lane, got.delivered)
 	}
-	r.wakeLocked()
+	r.changed.Wake()
 	r.mu.Unlock()
 	jobs := r.pump()
 	r.running.Done()
@@ -165,14 +162,6 @@ func (r *runner) do(j job) (got result) {
 	return r.settle(j, began, answer, err)
 }
 
-// wakeLocked wakes who waits. The caller holds mu.
-func (r *runner) wakeLocked() {
-	if r.changed != nil {
-		close(r.changed)
-		r.changed = nil
-	}
-}
-
 // wait waits until something is so, which is asked with mu held. It returns an
 // error if that will not be.
 func (r *runner) wait(ctx context.Context, is func(*desk) bool) error {
@@ -184,12 +173,9 @@ func (r *runner) wait(ctx context.Context, is func(*desk) bool) error {
 			if yes {
 				return nil
 			}
-			return errStopping
+			return crew.ErrGivenUp
 		}
-		if r.changed == nil {
-			r.changed = make(chan struct{})
-		}
-		changed := r.changed
+		changed := r.changed.Enter()
 		r.mu.Unlock()
 		select {
 		case <-changed:
@@ -213,7 +199,7 @@ func (r *runner) offer(ctx context.Context, b *consumer.Batch, keep []bool) erro
 		return true
 	})
 	switch {
-	case err == errStopping && !b.Last:
+	case err == crew.ErrGivenUp && !b.Last:
 		return nil // they come again, because they are not done
 	case err != nil:
 		return err
@@ -235,7 +221,7 @@ func (r *runner) invoke(j job) (answer []byte, err error) {
 		defer cancel()
 	}
 	s.counts.begin(int64(len(j.items)))
-	defer recovered(&err)
+	defer crew.Recovered(&err)
 	answer, err = s.config.Function(ctx, r.desk.envelope.event(j.items, j.frame))
 	if err == nil && ctx.Err() != nil {
 		err = context.Cause(ctx) // too late
@@ -248,14 +234,8 @@ func (r *runner) report(j job) (err error) {
 	if r.source.config.OnFailure == nil {
 		return nil
 	}
-	defer recovered(&err)
+	defer crew.Recovered(&err)
 	return r.source.config.OnFailure.Deliver(r.ctx, r.failure(j))
-}
-
-func recovered(err *error) {
-	if v := recover(); v != nil {
-		*err = &consumer.PanicError{Value: v, Stack: debug.Stack()}
-	}
 }
 
 // settle counts what came of a job, and says what it means.

@@ -7,13 +7,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/client"
 	"github.com/weirstream/weir/consumer"
+	"github.com/weirstream/weir/internal/crew"
 )
 
 // A Function processes a batch: the event is what Lambda gives a function, as
@@ -85,20 +84,13 @@ type Source struct {
 	function string
 	region   string
 	counts   counters
-	running  atomic.Bool
-
-	jobs sync.WaitGroup // all goroutines of runners
-
-	mu      sync.Mutex // guards what follows
-	runners map[weir.ShardID]*runner
-	stop    context.CancelFunc // of the run
-	errs    []error
+	crew     *crew.Crew[*runner]
 }
 
 // New returns a source. The error tells all that is wrong with settings and
 // configuration, and matches [weir.ErrInvalidArgument].
 func New(c Config) (*Source, error) {
-	s := &Source{config: c.withDefaults(), settings: c.Settings.withDefaults(), runners: make(map[weir.ShardID]*runner)}
+	s := &Source{config: c.withDefaults(), settings: c.Settings.withDefaults()}
 	var errs problems
 	c.Settings.check(&errs)
 	c.check(&errs)
@@ -117,7 +109,7 @@ func New(c Config) (*Source, error) {
 	if err := errors.Join(append(errs, err)...); err != nil {
 		return nil, fmt.Errorf("eventsource: %w", err)
 	}
-	s.config.Group.Name = g.Name
+	s.crew = crew.New[*runner]("eventsource", g)
 	s.name(g.Streams[0])
 	return s, nil
 }
@@ -195,60 +187,13 @@ func functionName(name string) string {
 // then, but those of functions that do not return though their context has
 // ended: these are named by a [*consumer.StuckError].
 func (s *Source) Run(ctx context.Context) error {
-	if ctx == nil {
-		return fmt.Errorf("eventsource: %w", &weir.ArgumentError{Field: "context", Reason: "is nil"})
-	}
-	if !s.running.CompareAndSwap(false, true) {
-		return consumer.ErrRunning
-	}
-	defer s.running.Store(false)
-	if !*s.settings.Enabled {
-		<-ctx.Done()
-		return nil
-	}
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	s.mu.Lock()
-	s.stop, s.errs = stop, nil
-	s.mu.Unlock()
-	err := s.group.Run(ctx)
-	stuck := s.await()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return errors.Join(append([]error{err, stuck}, s.errs...)...)
-}
-
-// await waits for the goroutines of all shards.
-func (s *Source) await() error {
-	done := make(chan struct{})
-	go func() {
-		s.jobs.Wait()
-		close(done)
-	}()
-	limit := time.NewTimer(cmp.Or(s.config.Group.Failover, 10*time.Second))
-	defer limit.Stop()
-	select {
-	case <-done:
-		return nil
-	case <-limit.C:
-	}
-	stuck := &consumer.StuckError{Group: s.config.Group.Name}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for id := range s.runners {
-		stuck.Shards = append(stuck.Shards, s.config.Group.Streams[0].Name()+" "+id.String())
-	}
-	slices.Sort(stuck.Shards)
-	return stuck
-}
-
-// fail ends the run.
-func (s *Source) fail(err error) {
-	s.mu.Lock()
-	s.errs = append(s.errs, err)
-	stop := s.stop
-	s.mu.Unlock()
-	stop()
+	return s.crew.Run(ctx, func(ctx context.Context) error {
+		if !*s.settings.Enabled {
+			<-ctx.Done()
+			return nil
+		}
+		return s.group.Run(ctx)
+	})
 }
 
 // begin begins with a shard.
@@ -257,33 +202,19 @@ func (s *Source) begin(ctx context.Context, p *consumer.Progress) {
 	desk := newDesk(s.settings, rules, newEnvelope(p.Shard(), s.source, s.config.Role, s.region))
 	r := &runner{source: s, ctx: ctx, progress: p, desk: desk, timer: time.NewTimer(maxWait)}
 	err := desk.windows.resume(time.Now(), p.State())
-	s.mu.Lock()
-	s.runners[p.Shard()] = r
-	s.mu.Unlock()
 	if err != nil {
-		r.stopping = true
+		r.halt()
 		p.Drop()
-		s.fail(fmt.Errorf("eventsource: %s %v: %w", p.Stream(), p.Shard(), err))
+		s.crew.FailShard(p, err)
 	}
-	s.jobs.Go(r.attend)
-}
-
-// gone takes in that the work on a shard has ended.
-func (s *Source) gone(r *runner) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if id := r.progress.Shard(); s.runners[id] == r {
-		delete(s.runners, id)
-	}
+	s.crew.Begin(ctx, p, r)
 }
 
 // handle takes the records of a shard.
 func (s *Source) handle(ctx context.Context, b *consumer.Batch) error {
-	s.mu.Lock()
-	r := s.runners[b.Shard]
-	s.mu.Unlock()
-	if r == nil || r.ctx != ctx { // the records are of a lease that is over
-		return errStopping
+	r, err := s.crew.For(ctx, b)
+	if err != nil {
+		return err
 	}
 	keep, left := s.filter.keep(b.Records)
 	s.counts.polled.Add(int64(len(b.Records)))
