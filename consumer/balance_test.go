@@ -11,6 +11,7 @@ import (
 
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/consumer"
+	"github.com/weirstream/weir/internal/streamtest"
 	"github.com/weirstream/weir/lease"
 )
 
@@ -44,14 +45,14 @@ func load(t *testing.T, s *weir.Stream, minutes int, kib ...int) {
 
 func TestGroup_writesTheThroughputOfItsShards(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, store := newStream(t, "orders", 3), new(lease.Memory)
+		s, store := streamtest.New(t, "orders", 3), new(lease.Memory)
 		g := run(t, config(s, store, "w", new(diary).handler("w")))
 		load(t, s, 10, 0, 5, 20)
 		throughput := func(shard weir.ShardID) float64 { return leases(t, store)[shard.String()].Throughput }
 		assert.Zero(t, throughput(0))
 		assert.InDelta(t, 5, throughput(1), 0.25)
 		assert.InDelta(t, 20, throughput(2), 1)
-		require.NoError(t, g.end())
+		require.NoError(t, g.End())
 		next := run(t, config(s, store, "next", new(diary).handler("next")))
 		await(t, "the leases", func() bool { return len(next.Metrics().Shards) == 3 })
 		assert.InDelta(t, 20, throughput(2), 1, "who takes the lease goes on from it")
@@ -66,7 +67,7 @@ func TestGroup_writesTheThroughputOfItsShards(t *testing.T) {
 func TestGroup_weightedSpreadsWhatShardsComeTo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		kib := []int{12, 12, 4, 4, 4, 4, 4, 4}
-		s, store, d := newStream(t, "orders", len(kib)), new(lease.Memory), new(diary)
+		s, store, d := streamtest.New(t, "orders", len(kib)), new(lease.Memory), new(diary)
 		worker := func(name string) *running {
 			c := config(s, store, name, d.handler(name))
 			c.Weighted = true
@@ -100,8 +101,8 @@ func TestGroup_weightedSpreadsWhatShardsComeTo(t *testing.T) {
 			}
 			assert.Zero(t, w.Metrics().Lost)
 		}
-		require.NoError(t, a.end())
-		require.NoError(t, b.end())
+		require.NoError(t, a.End())
+		require.NoError(t, b.End())
 		assert.Equal(t, 30*60*48+10*60*27, d.len(), "each once")
 	})
 }

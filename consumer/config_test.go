@@ -12,11 +12,12 @@ import (
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/client"
 	"github.com/weirstream/weir/consumer"
+	"github.com/weirstream/weir/internal/streamtest"
 	"github.com/weirstream/weir/lease"
 )
 
 func TestConfig_badFieldsAreNamed(t *testing.T) {
-	s := newStream(t, "orders", 1)
+	s := streamtest.New(t, "orders", 1)
 	for _, row := range []struct {
 		name   string
 		change func(*consumer.Config)

@@ -15,6 +15,7 @@ import (
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/aggregate"
 	"github.com/weirstream/weir/consumer"
+	"github.com/weirstream/weir/internal/streamtest"
 	"github.com/weirstream/weir/lease"
 )
 
@@ -46,16 +47,16 @@ func keysOf(ranges []weir.HashKeyRange) []string {
 
 func TestGroup_takesAggregatesApart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, d := newStream(t, "orders", 1), new(diary)
-		put(t, s, "a 0")
+		s, d := streamtest.New(t, "orders", 1), new(diary)
+		streamtest.Put(t, s, "a 0")
 		putAggregate(t, s, "a 1", "b 2", "c 3")
-		put(t, s, "d 4")
+		streamtest.Put(t, s, "d 4")
 		putAggregate(t, s, "e 5")
 		putAggregate(t, s, "f 6", "g 7")
 		want := []string{"a 0", "a 1", "b 2", "c 3", "d 4", "e 5", "f 6", "g 7"}
 		g := run(t, config(s, new(lease.Memory), "w", d.handler("w")))
 		await(t, "all", func() bool { return d.len() == len(want) })
-		require.NoError(t, g.end())
+		require.NoError(t, g.End())
 		assert.Equal(t, want, d.texts())
 		assert.EqualValues(t, len(want), g.Metrics().Records)
 
@@ -64,7 +65,7 @@ func TestGroup_takesAggregatesApart(t *testing.T) {
 		c.Expand = consumer.Raw
 		g = run(t, c)
 		await(t, "all", func() bool { return d.len() == 5 })
-		require.NoError(t, g.end())
+		require.NoError(t, g.End())
 	})
 }
 
@@ -72,14 +73,14 @@ func TestGroup_takesAggregatesApart(t *testing.T) {
 // the first attempt would be processed by a shard that has not all of its keys.
 func TestGroup_discardsAggregatesWithUserRecordsOfOtherShards(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, d := newStream(t, "orders", 2), new(diary)
+		s, d := streamtest.New(t, "orders", 2), new(diary)
 		keys := keysOf(weir.EvenRanges(2))
 		putAggregate(t, s, keys[0]+" of one shard", keys[0]+" too")
 		putAggregate(t, s, keys[0]+" of both", keys[1]+" of both")
-		put(t, s, keys[0]+" end", keys[1]+" end")
+		streamtest.Put(t, s, keys[0]+" end", keys[1]+" end")
 		g := run(t, config(s, new(lease.Memory), "w", d.handler("w")))
 		await(t, "all", func() bool { return d.len() == 4 })
-		require.NoError(t, g.end())
+		require.NoError(t, g.End())
 		assert.ElementsMatch(t, []string{keys[0] + " of one shard", keys[0] + " too", keys[0] + " end", keys[1] + " end"}, d.texts())
 		assert.EqualValues(t, 2, g.Metrics().Discarded)
 	})
@@ -89,10 +90,10 @@ func TestGroup_goesOnInsideAnAggregate(t *testing.T) {
 	for name, at := range map[string]int{"between": 3, "at its end": 5, "before it": 1} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s, store, enough := newStream(t, "orders", 1), new(lease.Memory), errors.New("enough")
-				put(t, s, "a 0")
+				s, store, enough := streamtest.New(t, "orders", 1), new(lease.Memory), errors.New("enough")
+				streamtest.Put(t, s, "a 0")
 				putAggregate(t, s, "a 1", "b 2", "c 3", "d 4")
-				put(t, s, "e 5")
+				streamtest.Put(t, s, "e 5")
 				var texts []string
 				c := config(s, store, "w", func(_ context.Context, b *consumer.Batch) error {
 					for i, r := range b.Records {
@@ -114,7 +115,7 @@ func TestGroup_goesOnInsideAnAggregate(t *testing.T) {
 				next := run(t, config(s, store, "next", d.handler("next")))
 				await(t, "the rest", func() bool { return at+d.len() >= 6 })
 				time.Sleep(time.Second)
-				require.NoError(t, next.end())
+				require.NoError(t, next.End())
 				assert.Equal(t, []string{"a 0", "a 1", "b 2", "c 3", "d 4", "e 5"}, append(texts, d.texts()...))
 			})
 		})
@@ -127,7 +128,7 @@ func TestGroup_recordsWithNothingInThemAreProcessed(t *testing.T) {
 	for name, first := range map[string]string{"behind others": "a,b", "alone": ""} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s, store, d := newStream(t, "orders", 1), new(lease.Memory), new(diary)
+				s, store, d := streamtest.New(t, "orders", 1), new(lease.Memory), new(diary)
 				c := config(s, store, "w", d.handler("w"))
 				c.Expand = parts
 				g := run(t, c)
@@ -138,7 +139,7 @@ func TestGroup_recordsWithNothingInThemAreProcessed(t *testing.T) {
 					last = weir.AtSequence(at.SequenceNumber)
 					time.Sleep(time.Second)
 				}
-				require.NoError(t, g.end())
+				require.NoError(t, g.End())
 				assert.Equal(t, lease.Checkpoint{Sequence: last.Number().String()}, leases(t, store)["shardId-000000000000"].Checkpoint)
 
 				time.Sleep(25 * time.Hour)
@@ -146,7 +147,7 @@ func TestGroup_recordsWithNothingInThemAreProcessed(t *testing.T) {
 				require.NoError(t, err)
 				g = run(t, c)
 				await(t, "c", func() bool { texts := d.texts(); return len(texts) > 0 && texts[len(texts)-1] == "c" })
-				require.NoError(t, g.end())
+				require.NoError(t, g.End())
 			})
 		})
 	}
@@ -154,25 +155,25 @@ func TestGroup_recordsWithNothingInThemAreProcessed(t *testing.T) {
 
 func TestGroup_whereItGoesOnMayHaveExpired(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, store, d := newStream(t, "orders", 1), new(lease.Memory), new(diary)
+		s, store, d := streamtest.New(t, "orders", 1), new(lease.Memory), new(diary)
 		putAggregate(t, s, "a 1", "b 2")
 		g := run(t, config(s, store, "w", d.handler("w")))
 		await(t, "the first ones", func() bool { return d.len() == 2 })
-		require.NoError(t, g.end())
+		require.NoError(t, g.End())
 		time.Sleep(25 * time.Hour)
-		put(t, s, "c 3")
+		streamtest.Put(t, s, "c 3")
 		g = run(t, config(s, store, "w", d.handler("w")))
 		await(t, "the third", func() bool { return d.len() == 3 })
-		require.NoError(t, g.end(), "nothing was lost that had not been processed")
+		require.NoError(t, g.End(), "nothing was lost that had not been processed")
 
 		time.Sleep(20 * time.Hour)
-		put(t, s, "d 4")
+		streamtest.Put(t, s, "d 4")
 		time.Sleep(25 * time.Hour)
-		put(t, s, "e 5")
+		streamtest.Put(t, s, "e 5")
 		g = run(t, config(s, store, "w", d.handler("w")))
-		<-g.done
+		<-g.Done
 		var expired *consumer.ExpiredError
-		require.ErrorAs(t, g.err, &expired)
+		require.ErrorAs(t, g.Err, &expired)
 		assert.EqualValues(t, 1, expired.Lost)
 	})
 }

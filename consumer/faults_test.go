@@ -19,6 +19,7 @@ import (
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/client"
 	"github.com/weirstream/weir/consumer"
+	"github.com/weirstream/weir/internal/streamtest"
 	"github.com/weirstream/weir/lease"
 	"github.com/weirstream/weir/lease/leasetest"
 )
@@ -27,9 +28,9 @@ import (
 // handler's context ended before that one began, and its checkpoint is refused.
 func TestGroup_aZombieOverwritesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, store := newStream(t, "orders", 1), new(lease.Memory)
+		s, store := streamtest.New(t, "orders", 1), new(lease.Memory)
 		faults := leasetest.NewFaults(store, 1)
-		put(t, s, numbered(1, 0, 10)...)
+		streamtest.Put(t, s, streamtest.Numbered(1, 0, 10)...)
 		var paused context.Context
 		a := run(t, config(s, faults.Store(), "a", func(ctx context.Context, b *consumer.Batch) error {
 			if paused == nil {
@@ -64,7 +65,7 @@ func TestGroup_aZombieOverwritesNothing(t *testing.T) {
 // a worker knows its own writes.
 func TestGroup_knowsItsOwnWritesWhoseAnswersWereLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, store, d := newStream(t, "orders", 4), new(lease.Memory), new(diary)
+		s, store, d := streamtest.New(t, "orders", 4), new(lease.Memory), new(diary)
 		var workers []*running
 		for i, name := range []string{"a", "b"} {
 			faults := leasetest.NewFaults(store, uint64(i))
@@ -74,7 +75,7 @@ func TestGroup_knowsItsOwnWritesWhoseAnswersWereLost(t *testing.T) {
 		}
 		next := 0
 		for _, shards := range []int{4, 7, 2, 3} {
-			put(t, s, numbered(20, next, next+100)...)
+			streamtest.Put(t, s, streamtest.Numbered(20, next, next+100)...)
 			next += 100
 			time.Sleep(time.Minute)
 			_, err := s.Resize(t.Context(), shards)
@@ -85,10 +86,10 @@ func TestGroup_knowsItsOwnWritesWhoseAnswersWereLost(t *testing.T) {
 			assert.Zero(t, w.Metrics().Lost)
 			assert.Positive(t, w.Metrics().StoreErrors)
 		}
-		require.NoError(t, workers[0].end())
+		require.NoError(t, workers[0].End())
 		await(t, "the open shards alone", func() bool { return len(workers[1].Metrics().Shards) == 3 })
-		require.NoError(t, workers[1].end())
-		assert.ElementsMatch(t, numbered(20, 0, next), d.texts(), "each once")
+		require.NoError(t, workers[1].End())
+		assert.ElementsMatch(t, streamtest.Numbered(20, 0, next), d.texts(), "each once")
 		inKeyOrder(t, d.texts())
 	})
 }
@@ -97,7 +98,7 @@ func TestGroup_goesOnAfterAnOutageOfTheStore(t *testing.T) {
 	for _, silent := range []bool{false, true} {
 		t.Run(fmt.Sprint("silent ", silent), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s, d := newStream(t, "orders", 3), new(diary)
+				s, d := streamtest.New(t, "orders", 3), new(diary)
 				faults := leasetest.NewFaults(new(lease.Memory), 1)
 				var last atomic.Int64
 				epoch := time.Now()
@@ -106,13 +107,13 @@ func TestGroup_goesOnAfterAnOutageOfTheStore(t *testing.T) {
 					d.note("w", b)
 					return ctx.Err()
 				}))
-				put(t, s, numbered(10, 0, 30)...)
+				streamtest.Put(t, s, streamtest.Numbered(10, 0, 30)...)
 				await(t, "30", func() bool { return d.len() == 30 })
 				began := time.Since(epoch)
 				faults.Outage(time.Minute, silent)
 				n := 30
 				for time.Since(epoch) < began+time.Minute {
-					put(t, s, numbered(10, n, n+1)...)
+					streamtest.Put(t, s, streamtest.Numbered(10, n, n+1)...)
 					n++
 					time.Sleep(500 * time.Millisecond)
 				}
@@ -122,7 +123,7 @@ func TestGroup_goesOnAfterAnOutageOfTheStore(t *testing.T) {
 				})
 				assert.Less(t, time.Since(epoch)-began, 90*time.Second)
 				assert.Equal(t, int64(3), g.Metrics().Lost)
-				require.NoError(t, g.end())
+				require.NoError(t, g.End())
 				inKeyOrder(t, d.texts())
 			})
 		})
@@ -137,7 +138,7 @@ var errBroken = errors.New("no such stream")
 func (broken) Shards(context.Context) ([]weir.Shard, error) { return nil, errBroken }
 
 func TestGroup_whatCannotBeReachedAtTheBeginningIsAnError(t *testing.T) {
-	s := newStream(t, "orders", 1)
+	s := streamtest.New(t, "orders", 1)
 	down := func(silent bool) lease.Store {
 		faults := leasetest.NewFaults(new(lease.Memory), 1)
 		faults.Outage(time.Hour, silent)
@@ -179,7 +180,7 @@ func (foreign) List(context.Context) ([]lease.Lease, error) {
 
 func TestGroup_endsAtOnceWhereTheStoreIsNotItsOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := config(newStream(t, "orders", 1), new(lease.Memory), "w", new(diary).handler("w"))
+		c := config(streamtest.New(t, "orders", 1), new(lease.Memory), "w", new(diary).handler("w"))
 		c.Store = foreign{c.Store}
 		g, err := consumer.New(c)
 		require.NoError(t, err)
@@ -194,17 +195,17 @@ func TestGroup_endsAtOnceWhereTheStoreIsNotItsOwn(t *testing.T) {
 func TestGroup_refusesTheLeasesOfAnotherStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := new(lease.Memory)
-		a := run(t, config(newStream(t, "orders", 1), store, "a", new(diary).handler("a")))
+		a := run(t, config(streamtest.New(t, "orders", 1), store, "a", new(diary).handler("a")))
 		time.Sleep(time.Second)
-		require.NoError(t, a.end())
-		b, err := consumer.New(config(newStream(t, "payments", 1), store, "b", new(diary).handler("b")))
+		require.NoError(t, a.End())
+		b, err := consumer.New(config(streamtest.New(t, "payments", 1), store, "b", new(diary).handler("b")))
 		require.NoError(t, err)
 		err = b.Run(t.Context())
 		require.ErrorIs(t, err, lease.ErrForeign)
 		assert.ErrorContains(t, err, `lease "shardId-000000000000" is of stream orders, not of payments`)
 
 		require.NoError(t, store.Create(t.Context(), lease.Lease{Key: "something else"}))
-		a2, err := consumer.New(config(newStream(t, "orders", 1), store, "a", new(diary).handler("a")))
+		a2, err := consumer.New(config(streamtest.New(t, "orders", 1), store, "a", new(diary).handler("a")))
 		require.NoError(t, err)
 		require.ErrorIs(t, a2.Run(t.Context()), lease.ErrForeign)
 	})
@@ -214,18 +215,18 @@ func TestGroup_aPositionOlderThanRetention(t *testing.T) {
 	for name, policy := range map[string]consumer.ExpiredPolicy{"fails": consumer.FailExpired, "continues": consumer.ContinueExpired} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s, store, d := newStream(t, "orders", 1), new(lease.Memory), new(diary)
-				put(t, s, numbered(1, 0, 5)...)
+				s, store, d := streamtest.New(t, "orders", 1), new(lease.Memory), new(diary)
+				streamtest.Put(t, s, streamtest.Numbered(1, 0, 5)...)
 				c := config(s, store, "w", d.handler("w"))
 				c.Expired = policy
 				g := run(t, c)
 				await(t, "5", func() bool { return d.len() == 5 })
-				require.NoError(t, g.end())
+				require.NoError(t, g.End())
 				at := leases(t, store)["shardId-000000000000"].Checkpoint
-				put(t, s, numbered(1, 5, 8)...)
+				streamtest.Put(t, s, streamtest.Numbered(1, 5, 8)...)
 				gone, err := s.PutRecord(t.Context(), "key-0", []byte("the last that goes"))
 				require.NoError(t, err)
-				put(t, s, numbered(1, 8, 10)...)
+				streamtest.Put(t, s, streamtest.Numbered(1, 8, 10)...)
 				require.NoError(t, s.TrimTo(gone.SequenceNumber))
 
 				if policy == consumer.FailExpired {
@@ -247,8 +248,8 @@ func TestGroup_aPositionOlderThanRetention(t *testing.T) {
 				m := g.Metrics()
 				assert.Equal(t, int64(4), m.LostRecords)
 				assert.Equal(t, int64(1), m.Expired)
-				require.NoError(t, g.end())
-				assert.Equal(t, append(numbered(1, 0, 5), numbered(1, 8, 10)...), d.texts())
+				require.NoError(t, g.End())
+				assert.Equal(t, append(streamtest.Numbered(1, 0, 5), streamtest.Numbered(1, 8, 10)...), d.texts())
 			})
 		})
 	}
@@ -256,27 +257,27 @@ func TestGroup_aPositionOlderThanRetention(t *testing.T) {
 
 func TestGroup_spreads200Shards(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, store, d := newStream(t, "orders", 200), new(lease.Memory), new(diary)
+		s, store, d := streamtest.New(t, "orders", 200), new(lease.Memory), new(diary)
 		var workers []*running
 		for _, name := range []string{"a", "b", "c"} {
 			workers = append(workers, run(t, config(s, store, name, d.handler(name))))
 		}
-		put(t, s, numbered(1000, 0, 2000)...)
+		streamtest.Put(t, s, streamtest.Numbered(1000, 0, 2000)...)
 		await(t, "a spread", func() bool {
 			return len(workers[0].Metrics().Shards) <= 67 && len(workers[1].Metrics().Shards) <= 67 && len(workers[2].Metrics().Shards) <= 67
 		})
 		await(t, "all", func() bool { return d.len() == 2000 })
 		for _, w := range workers {
-			require.NoError(t, w.end())
+			require.NoError(t, w.End())
 		}
-		assert.ElementsMatch(t, numbered(1000, 0, 2000), d.texts())
+		assert.ElementsMatch(t, streamtest.Numbered(1000, 0, 2000), d.texts())
 		inKeyOrder(t, d.texts())
 	})
 }
 
 func TestGroup_aShardThatEndsEmptyCallsNoHandler(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, store, d := newStream(t, "orders", 1), new(lease.Memory), new(diary)
+		s, store, d := streamtest.New(t, "orders", 1), new(lease.Memory), new(diary)
 		for _, n := range []int{4, 1, 3, 2} {
 			_, err := s.Resize(t.Context(), n)
 			require.NoError(t, err)
@@ -296,17 +297,17 @@ func TestGroup_aShardThatEndsEmptyCallsNoHandler(t *testing.T) {
 			}
 			return open == 2
 		})
-		put(t, s, numbered(10, 0, 20)...)
+		streamtest.Put(t, s, streamtest.Numbered(10, 0, 20)...)
 		await(t, "20", func() bool { return d.len() == 20 })
-		require.NoError(t, g.end())
+		require.NoError(t, g.End())
 		assert.Equal(t, int64(len(s.Shards())-2), g.Metrics().Ended)
 	})
 }
 
 func TestGroup_goesOnWhenTheLeaseTableIsLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, store, d := newStream(t, "orders", 3), new(lease.Memory), new(diary)
-		put(t, s, numbered(10, 0, 50)...)
+		s, store, d := streamtest.New(t, "orders", 3), new(lease.Memory), new(diary)
+		streamtest.Put(t, s, streamtest.Numbered(10, 0, 50)...)
 		g := run(t, config(s, store, "w", d.handler("w")))
 		await(t, "50", func() bool { return d.len() == 50 })
 		for _, l := range leases(t, store) {
@@ -317,11 +318,11 @@ func TestGroup_goesOnWhenTheLeaseTableIsLost(t *testing.T) {
 				}
 			}
 		}
-		put(t, s, numbered(10, 50, 60)...)
+		streamtest.Put(t, s, streamtest.Numbered(10, 50, 60)...)
 		time.Sleep(5 * time.Minute)
 		assert.Equal(t, 60, distinct(d.texts()))
 		assert.Len(t, leases(t, store), 3)
-		require.NoError(t, g.end())
+		require.NoError(t, g.End())
 		inKeyOrder(t, d.texts())
 	})
 }
@@ -330,13 +331,13 @@ func TestGroup_goesOnWhenTheLeaseTableIsLost(t *testing.T) {
 // taken for one of the new lease.
 func TestGroup_aLateWriteDoesNotFitALeaseThatWasMadeAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, store := newStream(t, "orders", 3), new(lease.Memory)
-		put(t, s, numbered(10, 0, 30)...)
+		s, store := streamtest.New(t, "orders", 3), new(lease.Memory)
+		streamtest.Put(t, s, streamtest.Numbered(10, 0, 30)...)
 		c := config(s, store, "w", new(diary).handler("w"))
 		c.Random = nil // the workers' own
 		first := run(t, c)
 		time.Sleep(time.Minute)
-		require.NoError(t, first.end())
+		require.NoError(t, first.End())
 		late := leases(t, store)
 		for _, l := range late {
 			require.NoError(t, store.Delete(t.Context(), l))
@@ -366,22 +367,22 @@ func TestGroup_aClockThatJumpsChangesNothing(t *testing.T) {
 		next := 0
 		for _, to := range []time.Duration{0, time.Hour, -time.Hour, 3 * time.Hour, 0} {
 			jump.Store(int64(to))
-			put(t, s, numbered(10, next, next+30)...)
+			streamtest.Put(t, s, streamtest.Numbered(10, next, next+30)...)
 			next += 30
 			time.Sleep(30 * time.Second)
 		}
 		assert.Zero(t, a.Metrics().Lost+b.Metrics().Lost)
-		require.NoError(t, a.end())
-		require.NoError(t, b.end())
-		assert.ElementsMatch(t, numbered(10, 0, next), d.texts())
+		require.NoError(t, a.End())
+		require.NoError(t, b.End())
+		assert.ElementsMatch(t, streamtest.Numbered(10, 0, next), d.texts())
 		inKeyOrder(t, d.texts())
 	})
 }
 
 func TestGroup_tellsOfAHandlerThatDoesNotReturn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, store := newStream(t, "orders", 1), new(lease.Memory)
-		put(t, s, "k 0")
+		s, store := streamtest.New(t, "orders", 1), new(lease.Memory)
+		streamtest.Put(t, s, "k 0")
 		free := make(chan struct{})
 		var log bytes.Buffer
 		c := config(s, store, "w", func(context.Context, *consumer.Batch) error { <-free; return nil })
@@ -392,7 +393,7 @@ func TestGroup_tellsOfAHandlerThatDoesNotReturn(t *testing.T) {
 		require.Len(t, m.Shards, 1)
 		assert.InDelta(t, 120, m.Shards[0].Working.Seconds(), 1)
 		began := time.Now()
-		err := g.end()
+		err := g.End()
 		var stuck *consumer.StuckError
 		require.ErrorAs(t, err, &stuck)
 		assert.Equal(t, []string{"orders shardId-000000000000"}, stuck.Shards)
@@ -413,12 +414,12 @@ func TestGroup_tellsOfAHandlerThatDoesNotReturn(t *testing.T) {
 
 func TestGroup_runsOnceAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := run(t, config(newStream(t, "orders", 1), new(lease.Memory), "w", new(diary).handler("w")))
+		g := run(t, config(streamtest.New(t, "orders", 1), new(lease.Memory), "w", new(diary).handler("w")))
 		synctest.Wait()
 		require.ErrorIs(t, g.Run(t.Context()), consumer.ErrRunning)
 		var none context.Context
 		require.ErrorIs(t, g.Run(none), weir.ErrInvalidArgument)
-		require.NoError(t, g.end())
+		require.NoError(t, g.End())
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		require.NoError(t, g.Run(ctx))
@@ -429,8 +430,8 @@ func TestGroup_runsOnceAtATime(t *testing.T) {
 // where the store fails, and where records are left out by policy.
 func TestGroup_writesEachBatchBeforeTheNextOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, store := newStream(t, "orders", 1), new(lease.Memory)
-		put(t, s, numbered(10, 0, 100)...)
+		s, store := streamtest.New(t, "orders", 1), new(lease.Memory)
+		streamtest.Put(t, s, streamtest.Numbered(10, 0, 100)...)
 		faults := leasetest.NewFaults(store, 1)
 		faults.By(leasetest.Chances{Throttled: 0.3, Lost: 0.2})
 		before := lease.TrimHorizon
@@ -448,15 +449,15 @@ func TestGroup_writesEachBatchBeforeTheNextOne(t *testing.T) {
 		await(t, "all", func() bool { return n.Load() == 100 })
 		assert.Equal(t, int64(20), g.Metrics().Skipped)
 		assert.Positive(t, faults.Counts()[leasetest.Throttled])
-		require.NoError(t, g.end())
+		require.NoError(t, g.End())
 	})
 }
 
 // A worker that leaves while it waits for a lease is not handed it.
 func TestGroup_withdrawsItsWishWhenItEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, store, d := newStream(t, "orders", 2), new(lease.Memory), new(diary)
-		put(t, s, numbered(10, 0, 20)...)
+		s, store, d := streamtest.New(t, "orders", 2), new(lease.Memory), new(diary)
+		streamtest.Put(t, s, streamtest.Numbered(10, 0, 20)...)
 		free := make(chan struct{})
 		a := run(t, config(s, store, "a", func(ctx context.Context, b *consumer.Batch) error {
 			<-free
@@ -466,7 +467,7 @@ func TestGroup_withdrawsItsWishWhenItEnds(t *testing.T) {
 		time.Sleep(time.Second)
 		b := run(t, config(s, store, "b", d.handler("b")))
 		time.Sleep(time.Second)
-		require.NoError(t, b.end())
+		require.NoError(t, b.End())
 		for _, l := range leases(t, store) {
 			assert.Empty(t, l.Wanted)
 		}
@@ -481,9 +482,9 @@ func TestGroup_withdrawsItsWishWhenItEnds(t *testing.T) {
 // has taken its place.
 func TestGroup_aZombieOfTheSameNameOverwritesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, store := newStream(t, "orders", 1), new(lease.Memory)
+		s, store := streamtest.New(t, "orders", 1), new(lease.Memory)
 		faults := leasetest.NewFaults(store, 1)
-		put(t, s, numbered(1, 0, 10)...)
+		streamtest.Put(t, s, streamtest.Numbered(1, 0, 10)...)
 		entered := false
 		a := run(t, config(s, faults.Store(), "w", func(context.Context, *consumer.Batch) error {
 			entered = true
@@ -501,7 +502,7 @@ func TestGroup_aZombieOfTheSameNameOverwritesNothing(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		assert.Equal(t, int64(1), a.Metrics().Lost)
 		assert.Zero(t, b.Metrics().Lost)
-		a.stop()
+		a.Stop()
 		await(t, "b has all", func() bool { return d.len() == 10 })
 	})
 }
@@ -511,9 +512,9 @@ func TestGroup_aZombieOfTheSameNameOverwritesNothing(t *testing.T) {
 // finish began before the wish.
 func TestGroup_aWishIsNotTakenForAWriteOfOnesOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, store := newStream(t, "orders", 1), new(lease.Memory)
+		s, store := streamtest.New(t, "orders", 1), new(lease.Memory)
 		faults := leasetest.NewFaults(store, 1)
-		put(t, s, "k 1")
+		streamtest.Put(t, s, "k 1")
 		var ended atomic.Int64
 		begun := make(chan struct{})
 		c := config(s, faults.Store(), "a", func(ctx context.Context, _ *consumer.Batch) error {
@@ -558,11 +559,11 @@ func (s slowStore) Update(ctx context.Context, l lease.Lease) (lease.Lease, erro
 // is lost nor one that is to be renewed meanwhile.
 func TestGroup_keepsItsLeasesThoughOthersChangeThem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, store, d := newStream(t, "orders", 8), new(lease.Memory), new(diary)
+		s, store, d := streamtest.New(t, "orders", 8), new(lease.Memory), new(diary)
 		g := run(t, config(s, slowStore{store, 2400 * time.Millisecond}, "a", d.handler("a")))
 		await(t, "the leases", func() bool { return len(g.Metrics().Shards) == 8 })
 		for i := range 500 {
-			put(t, s, numbered(20, i, i+1)...)
+			streamtest.Put(t, s, streamtest.Numbered(20, i, i+1)...)
 			time.Sleep(time.Second)
 			for key, l := range leases(t, store) {
 				if id, _ := weir.ParseShardID(key); i%8 == int(id) {
@@ -573,7 +574,7 @@ func TestGroup_keepsItsLeasesThoughOthersChangeThem(t *testing.T) {
 		}
 		assert.Zero(t, g.Metrics().Lost)
 		assert.Greater(t, g.Metrics().Conflicts, int64(50))
-		assert.Equal(t, numbered(20, 0, 500), inOrder(d.texts()), "each once")
+		assert.Equal(t, streamtest.Numbered(20, 0, 500), inOrder(d.texts()), "each once")
 	})
 }
 

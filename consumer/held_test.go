@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/weirstream/weir/consumer"
+	"github.com/weirstream/weir/internal/streamtest"
 	"github.com/weirstream/weir/lease"
 )
 
@@ -42,7 +43,7 @@ func checkpoint(t *testing.T, store lease.Store, numbers []string) int {
 
 func TestHeld_theCheckpointIsBeforeTheFirstRecordThatIsNotAcknowledged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, store, h := newStream(t, "orders", 1), new(lease.Memory), new(holder)
+		s, store, h := streamtest.New(t, "orders", 1), new(lease.Memory), new(holder)
 		var numbers []string
 		for i := range 6 {
 			at, err := s.PutRecord(t.Context(), "k", fmt.Append(nil, i))
@@ -58,14 +59,14 @@ func TestHeld_theCheckpointIsBeforeTheFirstRecordThatIsNotAcknowledged(t *testin
 			time.Sleep(2 * time.Second)
 			assert.Equal(t, step.want, checkpoint(t, store, numbers), "%+v", step)
 		}
-		require.NoError(t, g.end())
+		require.NoError(t, g.End())
 	})
 }
 
 func TestHeld_isBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, h := newStream(t, "orders", 1), new(holder)
-		put(t, s, numbered(1, 0, 500)...)
+		s, h := streamtest.New(t, "orders", 1), new(holder)
+		streamtest.Put(t, s, streamtest.Numbered(1, 0, 500)...)
 		c := config(s, new(lease.Memory), "w", h.handle)
 		c.MaxRecords = 1
 		run(t, c)
@@ -86,20 +87,20 @@ func TestHeld_aRunThatEndsWaitsForPatienceAtMost(t *testing.T) {
 	for _, drop := range []bool{false, true} {
 		t.Run(fmt.Sprint("drop ", drop), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s, store, h := newStream(t, "orders", 2), new(lease.Memory), new(holder)
-				put(t, s, numbered(8, 0, 20)...)
+				s, store, h := streamtest.New(t, "orders", 2), new(lease.Memory), new(holder)
+				streamtest.Put(t, s, streamtest.Numbered(8, 0, 20)...)
 				c := config(s, store, "w", h.handle)
 				c.MaxRecords = 1
 				g := run(t, c)
 				await(t, "all", func() bool { return h.len() == 20 })
 				began := time.Now()
-				g.stop()
+				g.Stop()
 				if drop {
 					for _, held := range h.held {
 						held.Drop()
 					}
 				}
-				require.NoError(t, g.end())
+				require.NoError(t, g.End())
 				if drop {
 					assert.Zero(t, time.Since(began))
 				} else {
@@ -122,8 +123,8 @@ func TestHeld_aRunThatEndsWaitsForPatienceAtMost(t *testing.T) {
 // was not acknowledged.
 func TestHeld_whatIsDroppedComesAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, h := newStream(t, "orders", 1), new(holder)
-		put(t, s, numbered(1, 0, 4)...)
+		s, h := streamtest.New(t, "orders", 1), new(holder)
+		streamtest.Put(t, s, streamtest.Numbered(1, 0, 4)...)
 		c := config(s, new(lease.Memory), "w", h.handle)
 		c.MaxRecords = 1
 		g := run(t, c)
@@ -138,7 +139,7 @@ func TestHeld_whatIsDroppedComesAgain(t *testing.T) {
 		assert.Equal(t, 4, h.len())
 		held[1].Drop()
 		await(t, "three again", func() bool { return h.len() == 7 })
-		assert.Equal(t, append(numbered(1, 0, 4), numbered(1, 1, 4)...), h.texts())
+		assert.Equal(t, append(streamtest.Numbered(1, 0, 4), streamtest.Numbered(1, 1, 4)...), h.texts())
 		h.mu.Lock()
 		held = h.held[4:]
 		h.mu.Unlock()
@@ -146,7 +147,7 @@ func TestHeld_whatIsDroppedComesAgain(t *testing.T) {
 			again.Ack(0)
 		}
 		began := time.Now()
-		require.NoError(t, g.end())
+		require.NoError(t, g.End())
 		assert.Zero(t, time.Since(began))
 	})
 }

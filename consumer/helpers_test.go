@@ -16,32 +16,9 @@ import (
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/client"
 	"github.com/weirstream/weir/consumer"
+	"github.com/weirstream/weir/internal/streamtest"
 	"github.com/weirstream/weir/lease"
 )
-
-// newStream returns a stream without limits.
-func newStream(t *testing.T, name string, shards int) *weir.Stream {
-	s, err := weir.NewStream(name, weir.Config{Shards: shards, Limits: weir.Unlimited()})
-	require.NoError(t, err)
-	return s
-}
-
-// put puts records, "key value" each.
-func put(t *testing.T, s *weir.Stream, records ...string) {
-	for _, r := range records {
-		key, _, _ := strings.Cut(r, " ")
-		_, err := s.PutRecord(t.Context(), key, []byte(r))
-		require.NoError(t, err)
-	}
-}
-
-// numbered returns n records of some keys.
-func numbered(keys, from, to int) (records []string) {
-	for i := from; i < to; i++ {
-		records = append(records, fmt.Sprintf("key-%d %d", i%keys, i))
-	}
-	return records
-}
 
 // A diary is what handlers were given.
 type diary struct {
@@ -110,31 +87,13 @@ func config(s *weir.Stream, store lease.Store, worker string, h consumer.Handler
 // A running is a group that runs.
 type running struct {
 	*consumer.Group
-	t    *testing.T
-	stop context.CancelFunc
-	done chan struct{}
-	err  error
+	*streamtest.Running
 }
 
-// run runs a group until it is stopped.
 func run(t *testing.T, c consumer.Config) *running {
 	g, err := consumer.New(c)
 	require.NoError(t, err)
-	ctx, stop := context.WithCancel(t.Context())
-	r := &running{Group: g, t: t, stop: stop, done: make(chan struct{})}
-	go func() {
-		defer close(r.done)
-		r.err = g.Run(ctx)
-	}()
-	t.Cleanup(func() { stop(); <-r.done })
-	return r
-}
-
-// end ends the run and returns its error.
-func (r *running) end() error {
-	r.stop()
-	<-r.done
-	return r.err
+	return &running{g, streamtest.Run(t, g.Run)}
 }
 
 // await waits, on the bubble's clock, until something is so. It looks at what

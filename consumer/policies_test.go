@@ -15,6 +15,7 @@ import (
 
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/consumer"
+	"github.com/weirstream/weir/internal/streamtest"
 	"github.com/weirstream/weir/lease"
 )
 
@@ -41,8 +42,8 @@ var poisoned = []string{"k 0", "k 1", "k 2", "k poison", "k 4", "k 5", "k 6"}
 
 func TestGroup_retriesAPoisonRecordVisiblyAndOtherShardsGoOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, d, calls := newStream(t, "orders", 2), new(diary), []int(nil)
-		put(t, s, "a poison", "b 1", "c 2", "d 3", "e 4", "f 5")
+		s, d, calls := streamtest.New(t, "orders", 2), new(diary), []int(nil)
+		streamtest.Put(t, s, "a poison", "b 1", "c 2", "d 3", "e 4", "f 5")
 		c := config(s, new(lease.Memory), "w", d.picky(&calls))
 		c.MaxBackoff = time.Second
 		g := run(t, c)
@@ -61,15 +62,15 @@ func TestGroup_retriesAPoisonRecordVisiblyAndOtherShardsGoOn(t *testing.T) {
 		assert.Equal(t, 1, waiting)
 		assert.NotEmpty(t, d.texts(), "the other shard")
 		began := time.Now()
-		require.NoError(t, g.end())
+		require.NoError(t, g.End())
 		assert.Less(t, time.Since(began), time.Second, "an end does not wait for retries")
 	})
 }
 
 func TestGroup_stopsWhereThePolicySaysSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, d, calls, store := newStream(t, "orders", 1), new(diary), []int(nil), new(lease.Memory)
-		put(t, s, poisoned...)
+		s, d, calls, store := streamtest.New(t, "orders", 1), new(diary), []int(nil), new(lease.Memory)
+		streamtest.Put(t, s, poisoned...)
 		c := config(s, store, "w", d.picky(&calls))
 		c.OnError, c.Attempts, c.Bisect = consumer.Stop, 3, true
 		g, err := consumer.New(c)
@@ -90,8 +91,8 @@ func TestGroup_skipsOrHandsOverTheRecordsThatFailAndNoOthers(t *testing.T) {
 	for name, policy := range map[string]consumer.ErrorPolicy{"skip": consumer.Skip, "dead letter": consumer.DeadLetter} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s, d, calls := newStream(t, "orders", 1), new(diary), []int(nil)
-				put(t, s, poisoned...)
+				s, d, calls := streamtest.New(t, "orders", 1), new(diary), []int(nil)
+				streamtest.Put(t, s, poisoned...)
 				c := config(s, new(lease.Memory), "w", d.picky(&calls))
 				c.OnError, c.Attempts, c.Bisect = policy, 2, true
 				var dead []string
@@ -111,10 +112,10 @@ func TestGroup_skipsOrHandsOverTheRecordsThatFailAndNoOthers(t *testing.T) {
 				}
 				g := run(t, c)
 				await(t, "the rest", func() bool { return d.len() == 6 })
-				put(t, s, "k 7")
+				streamtest.Put(t, s, "k 7")
 				await(t, "more", func() bool { return d.len() == 7 })
 				m := g.Metrics()
-				require.NoError(t, g.end())
+				require.NoError(t, g.End())
 				assert.Equal(t, append(append([]string{}, "k 0", "k 1", "k 2", "k 4", "k 5", "k 6"), "k 7"), d.texts())
 				if policy == consumer.Skip {
 					assert.Equal(t, int64(1), m.Skipped)
@@ -130,8 +131,8 @@ func TestGroup_skipsOrHandsOverTheRecordsThatFailAndNoOthers(t *testing.T) {
 
 func TestGroup_aHandlerThatPanicsHasFailed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, d := newStream(t, "orders", 1), new(diary)
-		put(t, s, "k 0")
+		s, d := streamtest.New(t, "orders", 1), new(diary)
+		streamtest.Put(t, s, "k 0")
 		c := config(s, new(lease.Memory), "w", func(_ context.Context, b *consumer.Batch) error {
 			if b.Attempt == 0 {
 				panic("the first time")
@@ -142,7 +143,7 @@ func TestGroup_aHandlerThatPanicsHasFailed(t *testing.T) {
 		g := run(t, c)
 		await(t, "the record", func() bool { return d.len() == 1 })
 		assert.Equal(t, int64(1), g.Metrics().Panics)
-		require.NoError(t, g.end())
+		require.NoError(t, g.End())
 
 		c.OnError = consumer.Stop
 		c.Store = new(lease.Memory)
@@ -158,8 +159,8 @@ func TestGroup_aHandlerThatPanicsHasFailed(t *testing.T) {
 // What is acknowledged without a gap does not come again when the rest failed.
 func TestBatch_ackedRecordsDoNotComeAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, got := newStream(t, "orders", 1), [][]string(nil)
-		put(t, s, "k 0", "k 1", "k 2", "k 3")
+		s, got := streamtest.New(t, "orders", 1), [][]string(nil)
+		streamtest.Put(t, s, "k 0", "k 1", "k 2", "k 3")
 		var mu sync.Mutex
 		g := run(t, config(s, new(lease.Memory), "w", func(_ context.Context, b *consumer.Batch) error {
 			mu.Lock()
@@ -178,15 +179,15 @@ func TestBatch_ackedRecordsDoNotComeAgain(t *testing.T) {
 			return nil
 		}))
 		await(t, "the rest", func() bool { mu.Lock(); defer mu.Unlock(); return len(got) == 2 })
-		require.NoError(t, g.end())
+		require.NoError(t, g.End())
 		assert.Equal(t, [][]string{{"k 0", "k 1", "k 2", "k 3"}, {"k 2", "k 3"}}, got)
 	})
 }
 
 func TestGroup_keepsStateWithTheCheckpoint(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, store, states := newStream(t, "orders", 1), new(lease.Memory), []string(nil)
-		put(t, s, "k 0")
+		s, store, states := streamtest.New(t, "orders", 1), new(lease.Memory), []string(nil)
+		streamtest.Put(t, s, "k 0")
 		var mu sync.Mutex
 		handler := func(_ context.Context, b *consumer.Batch) error {
 			mu.Lock()
@@ -204,9 +205,9 @@ func TestGroup_keepsStateWithTheCheckpoint(t *testing.T) {
 		}
 		first := run(t, config(s, store, "first", handler))
 		await(t, "one", func() bool { mu.Lock(); defer mu.Unlock(); return len(states) == 1 })
-		put(t, s, "k 1")
+		streamtest.Put(t, s, "k 1")
 		await(t, "two, twice", func() bool { mu.Lock(); defer mu.Unlock(); return len(states) == 3 })
-		require.NoError(t, first.end())
+		require.NoError(t, first.End())
 		run(t, config(s, store, "second", handler))
 		_, err := s.SplitShard(t.Context(), 0, s.Shards()[0].HashKeyRange.Middle())
 		require.NoError(t, err)
@@ -217,8 +218,8 @@ func TestGroup_keepsStateWithTheCheckpoint(t *testing.T) {
 
 func TestGroup_moreStateThanALeaseKeepsIsAnErrorOfTheHandler(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, sizes := newStream(t, "orders", 1), []int{lease.MaxStateBytes + 1, lease.MaxStateBytes}
-		put(t, s, "k 0")
+		s, sizes := streamtest.New(t, "orders", 1), []int{lease.MaxStateBytes + 1, lease.MaxStateBytes}
+		streamtest.Put(t, s, "k 0")
 		g := run(t, config(s, new(lease.Memory), "w", func(_ context.Context, b *consumer.Batch) error {
 			b.SetState(make([]byte, sizes[b.Attempt]))
 			return nil
@@ -232,8 +233,8 @@ func TestGroup_moreStateThanALeaseKeepsIsAnErrorOfTheHandler(t *testing.T) {
 
 func TestGroup_batchesAreProcessedWhenTheLoopGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, store := newStream(t, "orders", 1), new(lease.Memory)
-		put(t, s, "k 0", "k 1", "k 2", "k 3")
+		s, store := streamtest.New(t, "orders", 1), new(lease.Memory)
+		streamtest.Put(t, s, "k 0", "k 1", "k 2", "k 3")
 		c := config(s, store, "w", nil)
 		c.MaxRecords = 1
 		g, err := consumer.New(c)
@@ -281,8 +282,8 @@ func TestGroup_aLoopThatIsLeftSkipsNothingWhateverThePolicy(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s, store := newStream(t, "orders", 4), new(lease.Memory)
-				put(t, s, numbered(20, 0, 40)...)
+				s, store := streamtest.New(t, "orders", 4), new(lease.Memory)
+				streamtest.Put(t, s, streamtest.Numbered(20, 0, 40)...)
 				c := config(s, store, "w", nil)
 				set(&c)
 				g, err := consumer.New(c)
@@ -305,8 +306,8 @@ func TestGroup_aLoopThatIsLeftSkipsNothingWhateverThePolicy(t *testing.T) {
 
 func TestGroup_aHandlerThatEndsItsGoroutineEndsRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, store := newStream(t, "orders", 2), new(lease.Memory)
-		put(t, s, numbered(10, 0, 20)...)
+		s, store := streamtest.New(t, "orders", 2), new(lease.Memory)
+		streamtest.Put(t, s, streamtest.Numbered(10, 0, 20)...)
 		g, err := consumer.New(config(s, store, "w", func(_ context.Context, b *consumer.Batch) error {
 			if b.Shard == 1 {
 				runtime.Goexit()

@@ -16,6 +16,7 @@ import (
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/client"
 	"github.com/weirstream/weir/consumer"
+	"github.com/weirstream/weir/internal/streamtest"
 	"github.com/weirstream/weir/lease"
 )
 
@@ -55,7 +56,7 @@ func (b *beginner) progress() *consumer.Progress {
 
 func TestProgress_positionAndStateAreOneWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, store, b := newStream(t, "orders", 1), new(lease.Memory), new(beginner)
+		s, store, b := streamtest.New(t, "orders", 1), new(lease.Memory), new(beginner)
 		var numbers []weir.SequenceNumber
 		for i := range 200 {
 			at, err := s.PutRecord(t.Context(), "k", fmt.Append(nil, i))
@@ -89,11 +90,11 @@ func TestProgress_positionAndStateAreOneWrite(t *testing.T) {
 		require.ErrorIs(t, p.Done(numbers[10], 0, make([]byte, lease.MaxStateBytes+1)), weir.ErrInvalidArgument)
 		check(numbers[9].String(), "late")
 
-		g.stop()
+		g.Stop()
 		<-p.Stopping()
 		p.Drop()
 		began := time.Now()
-		require.NoError(t, g.end())
+		require.NoError(t, g.End())
 		assert.Zero(t, time.Since(began), "nobody waits for what is dropped")
 
 		run(t, c)
@@ -108,7 +109,7 @@ func TestProgress_positionAndStateAreOneWrite(t *testing.T) {
 // is told of the end.
 func TestProgress_aShardEndsWhenItIsDone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, store, b := newStream(t, "orders", 1), new(lease.Memory), new(beginner)
+		s, store, b := streamtest.New(t, "orders", 1), new(lease.Memory), new(beginner)
 		at, err := s.PutRecord(t.Context(), "k", []byte("k 1"))
 		require.NoError(t, err)
 		g := run(t, b.config(s, store))
@@ -121,7 +122,7 @@ func TestProgress_aShardEndsWhenItIsDone(t *testing.T) {
 		assert.Len(t, b.begun, 1, "children wait")
 		require.NoError(t, b.begun[0].Done(at.SequenceNumber, 0, nil))
 		await(t, "the children", func() bool { b.mu2.Lock(); defer b.mu2.Unlock(); return len(b.begun) == 3 })
-		require.NoError(t, g.end())
+		require.NoError(t, g.End())
 	})
 }
 
@@ -129,8 +130,8 @@ func TestProgress_aShardEndsWhenItIsDone(t *testing.T) {
 // after that.
 func TestProgress_maySayItBeforeTheHandlerReturns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, store, b := newStream(t, "orders", 1), new(lease.Memory), new(beginner)
-		put(t, s, numbered(1, 0, 3)...)
+		s, store, b := streamtest.New(t, "orders", 1), new(lease.Memory), new(beginner)
+		streamtest.Put(t, s, streamtest.Numbered(1, 0, 3)...)
 		c := b.config(s, store)
 		calls := 0
 		c.Handler = func(_ context.Context, batch *consumer.Batch) error {
@@ -145,7 +146,7 @@ func TestProgress_maySayItBeforeTheHandlerReturns(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		assert.Equal(t, "done", string(leases(t, store)["shardId-000000000000"].State))
 		began := time.Now()
-		require.NoError(t, g.end())
+		require.NoError(t, g.End())
 		assert.Zero(t, time.Since(began), "nothing is waited for")
 		assert.Equal(t, 2, calls)
 	})
@@ -155,7 +156,7 @@ func TestProgress_maySayItBeforeTheHandlerReturns(t *testing.T) {
 // is another's it says so.
 func TestProgress_writeReturnsWhenTheStoreHasIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, store, b := newStream(t, "orders", 1), new(lease.Memory), new(beginner)
+		s, store, b := streamtest.New(t, "orders", 1), new(lease.Memory), new(beginner)
 		at, err := s.PutRecord(t.Context(), "k", []byte("k 1"))
 		require.NoError(t, err)
 		c := b.config(s, store)
@@ -180,8 +181,8 @@ func TestProgress_writeReturnsWhenTheStoreHasIt(t *testing.T) {
 		require.ErrorIs(t, p.Write(t.Context()), consumer.ErrLeaseLost)
 		require.ErrorIs(t, p.Write(t.Context()), consumer.ErrLeaseLost)
 		assert.Equal(t, "one", string(leases(t, store)["shardId-000000000000"].State))
-		g.stop()
-		require.NoError(t, g.end())
+		g.Stop()
+		require.NoError(t, g.End())
 	})
 }
 
@@ -212,10 +213,10 @@ func (r stalledReader) Next(ctx context.Context) (weir.Batch, error) {
 // whether what it was told is written.
 func TestProgress_knowsWhereItsShardStands(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, store, b := newStream(t, "orders", 1), new(lease.Memory), new(beginner)
-		put(t, s, numbered(1, 0, 20)...)
+		s, store, b := streamtest.New(t, "orders", 1), new(lease.Memory), new(beginner)
+		streamtest.Put(t, s, streamtest.Numbered(1, 0, 20)...)
 		time.Sleep(time.Minute)
-		put(t, s, "k 1")
+		streamtest.Put(t, s, "k 1")
 		stream := &stalled{Stream: client.Embedded(s)}
 		c := b.config(s, store)
 		c.Streams, c.CheckpointEvery = []client.Stream{stream}, time.Hour
@@ -232,7 +233,7 @@ func TestProgress_knowsWhereItsShardStands(t *testing.T) {
 		_, failing = b.progress().Behind()
 		assert.True(t, failing)
 		stream.fails.Store(false)
-		put(t, s, "k 2")
+		streamtest.Put(t, s, "k 2")
 		time.Sleep(time.Minute)
 		_, failing = b.progress().Behind()
 		assert.False(t, failing)
@@ -242,6 +243,6 @@ func TestProgress_knowsWhereItsShardStands(t *testing.T) {
 		assert.False(t, b.progress().Written())
 		require.NoError(t, b.progress().Write(t.Context()))
 		assert.True(t, b.progress().Written())
-		g.stop()
+		g.Stop()
 	})
 }

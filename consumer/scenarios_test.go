@@ -14,6 +14,7 @@ import (
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/client"
 	"github.com/weirstream/weir/consumer"
+	"github.com/weirstream/weir/internal/streamtest"
 	"github.com/weirstream/weir/lease"
 	"github.com/weirstream/weir/lease/leasetest"
 )
@@ -22,7 +23,7 @@ import (
 // the failover time, and what comes again is what it had not written.
 func TestGroup_aCrashRepeatsWhatWasNotWrittenAndNoMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, store, d := newStream(t, "orders", 4), new(lease.Memory), new(diary)
+		s, store, d := streamtest.New(t, "orders", 4), new(lease.Memory), new(diary)
 		faults := leasetest.NewFaults(store, 1)
 		var dead atomic.Bool
 		a := run(t, config(s, faults.Store(), "a", func(_ context.Context, b *consumer.Batch) error {
@@ -32,15 +33,15 @@ func TestGroup_aCrashRepeatsWhatWasNotWrittenAndNoMore(t *testing.T) {
 			d.note("a", b)
 			return nil
 		}))
-		put(t, s, numbered(20, 0, 100)...)
+		streamtest.Put(t, s, streamtest.Numbered(20, 0, 100)...)
 		await(t, "100", func() bool { return d.len() == 100 })
 		time.Sleep(2 * time.Second) // they are written
-		put(t, s, numbered(20, 100, 120)...)
+		streamtest.Put(t, s, streamtest.Numbered(20, 100, 120)...)
 		await(t, "120", func() bool { return d.len() == 120 })
 		dead.Store(true)
 		faults.Outage(24*time.Hour, true)
 		began := time.Now()
-		put(t, s, numbered(20, 120, 150)...)
+		streamtest.Put(t, s, streamtest.Numbered(20, 120, 150)...)
 		b := run(t, config(s, store, "b", d.handler("b")))
 		await(t, "b has the rest", func() bool { return d.workers()["b"] >= 30 && distinct(d.texts()) == 150 })
 		assert.InDelta(t, 10, time.Since(began).Seconds(), 0.1, "the failover time")
@@ -50,10 +51,10 @@ func TestGroup_aCrashRepeatsWhatWasNotWrittenAndNoMore(t *testing.T) {
 		for _, text := range d.texts() {
 			times[text]++
 		}
-		for _, text := range append(numbered(20, 0, 100), numbered(20, 120, 150)...) {
+		for _, text := range append(streamtest.Numbered(20, 0, 100), streamtest.Numbered(20, 120, 150)...) {
 			assert.Equal(t, 1, times[text], text)
 		}
-		a.stop()
+		a.Stop()
 	})
 }
 
@@ -73,7 +74,7 @@ func TestGroup_readsOnWhenItWasThrottled(t *testing.T) {
 			groups = append(groups, run(t, c))
 		}
 		for i := range 60 {
-			put(t, s, numbered(10, 10*i, 10*i+10)...)
+			streamtest.Put(t, s, streamtest.Numbered(10, 10*i, 10*i+10)...)
 			time.Sleep(time.Second)
 		}
 		await(t, "all", func() bool { return diaries[0].len() == 600 && diaries[1].len() == 600 && diaries[2].len() == 600 })
@@ -81,8 +82,8 @@ func TestGroup_readsOnWhenItWasThrottled(t *testing.T) {
 			m := g.Metrics()
 			assert.Greater(t, m.Throttled, int64(50))
 			assert.Zero(t, m.ReadErrors)
-			require.NoError(t, g.end())
-			assert.ElementsMatch(t, numbered(10, 0, 600), diaries[i].texts(), "each once")
+			require.NoError(t, g.End())
+			assert.ElementsMatch(t, streamtest.Numbered(10, 0, 600), diaries[i].texts(), "each once")
 			inKeyOrder(t, diaries[i].texts())
 		}
 	})
@@ -104,7 +105,7 @@ func TestGroup_readsOnWhenItsIteratorExpired(t *testing.T) {
 		c.Reading = client.Reading{Polling: true, MaxRecords: 10}
 		g := run(t, c)
 		for i := range 6 {
-			put(t, s, numbered(10, 10*i, 10*i+10)...)
+			streamtest.Put(t, s, streamtest.Numbered(10, 10*i, 10*i+10)...)
 			time.Sleep(time.Minute)
 		}
 		for n := range 100_000 {
@@ -116,15 +117,15 @@ func TestGroup_readsOnWhenItsIteratorExpired(t *testing.T) {
 		}
 		m := g.Metrics()
 		assert.Zero(t, m.Lost+m.ReadErrors)
-		require.NoError(t, g.end())
-		assert.Equal(t, numbered(10, 0, 60), d.texts(), "each once")
+		require.NoError(t, g.End())
+		assert.Equal(t, streamtest.Numbered(10, 0, 60), d.texts(), "each once")
 	})
 }
 
 // As a consumer, by enhanced fan-out, subscriptions end and begin.
 func TestGroup_readsAsAConsumer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, store, d := newStream(t, "orders", 3), new(lease.Memory), new(diary)
+		s, store, d := streamtest.New(t, "orders", 3), new(lease.Memory), new(diary)
 		_, err := s.RegisterConsumer(t.Context(), "billing")
 		require.NoError(t, err)
 		worker := func(name string) *running {
@@ -135,7 +136,7 @@ func TestGroup_readsAsAConsumer(t *testing.T) {
 		a := worker("a")
 		n := 0
 		more := func() {
-			put(t, s, numbered(10, n, n+30)...)
+			streamtest.Put(t, s, streamtest.Numbered(10, n, n+30)...)
 			n += 30
 			time.Sleep(4 * time.Minute)
 		}
@@ -149,10 +150,10 @@ func TestGroup_readsAsAConsumer(t *testing.T) {
 		more()
 		assert.Equal(t, n, d.len())
 		assert.Len(t, d.workers(), 2)
-		require.NoError(t, a.end())
+		require.NoError(t, a.End())
 		more()
-		require.NoError(t, b.end())
-		assert.ElementsMatch(t, numbered(10, 0, n), d.texts(), "each once")
+		require.NoError(t, b.End())
+		assert.ElementsMatch(t, streamtest.Numbered(10, 0, n), d.texts(), "each once")
 		inKeyOrder(t, d.texts())
 	})
 }
@@ -184,7 +185,7 @@ func (m mute) Shards(ctx context.Context) ([]weir.Shard, error) {
 // Leases are taken all the same, and Run ends.
 func TestGroup_takesLeasesWhileTheStreamDoesNotListItsShards(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, store, d, silent := newStream(t, "orders", 4), new(lease.Memory), new(diary), new(atomic.Bool)
+		s, store, d, silent := streamtest.New(t, "orders", 4), new(lease.Memory), new(diary), new(atomic.Bool)
 		faults := leasetest.NewFaults(store, 1)
 		a := run(t, config(s, faults.Store(), "a", d.handler("a")))
 		c := config(s, store, "b", d.handler("b"))
@@ -198,8 +199,8 @@ func TestGroup_takesLeasesWhileTheStreamDoesNotListItsShards(t *testing.T) {
 		await(t, "all at b", func() bool { return len(b.Metrics().Shards) == 4 })
 		assert.InDelta(t, 10, time.Since(began).Seconds(), 3.5)
 		began = time.Now()
-		require.NoError(t, b.end())
+		require.NoError(t, b.End())
 		assert.Zero(t, time.Since(began))
-		a.stop()
+		a.Stop()
 	})
 }

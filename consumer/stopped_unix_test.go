@@ -18,6 +18,7 @@ import (
 
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/consumer"
+	"github.com/weirstream/weir/internal/streamtest"
 	"github.com/weirstream/weir/lease"
 )
 
@@ -77,8 +78,8 @@ func TestGroup_aProcessThatWasStoppedOverwritesNothing(t *testing.T) {
 	require.NoError(t, cmd.Process.Signal(syscall.SIGSTOP))
 
 	// The streams of the two are not the same, but the leases are.
-	s, store := newStream(t, "orders", 1), openLeases(t, dir)
-	put(t, s, "k 1")
+	s, store := streamtest.New(t, "orders", 1), openLeases(t, dir)
+	streamtest.Put(t, s, "k 1")
 	processed := make(chan struct{}, 2)
 	g := run(t, killedConfig(s, store, "another", func(context.Context, *consumer.Batch) error {
 		processed <- struct{}{}
@@ -87,13 +88,13 @@ func TestGroup_aProcessThatWasStoppedOverwritesNothing(t *testing.T) {
 	<-processed
 	require.NoError(t, cmd.Process.Signal(syscall.SIGCONT))
 	assert.Contains(t, says(), "ended: "+consumer.ErrLeaseLost.Error())
-	put(t, s, "k 2")
+	streamtest.Put(t, s, "k 2")
 	<-processed
 	in.Close()
 	assert.Equal(t, "run: <nil>, lost 1, checkpoints 0", says())
 	require.NoError(t, cmd.Wait())
 
-	require.NoError(t, g.end())
+	require.NoError(t, g.End())
 	assert.Zero(t, g.Metrics().Lost)
 	last := lease.Checkpoint{}
 	for r := range s.Records(t.Context(), weir.TrimHorizon().ToTip()) {

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/weirstream/weir/consumer"
+	"github.com/weirstream/weir/internal/streamtest"
 	"github.com/weirstream/weir/lease"
 )
 
@@ -84,7 +85,7 @@ func (h *hung) Delete(_ context.Context, l lease.Lease) error {
 
 func TestGroup_aStoreThatHangsHoldsUpNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, store, d := newStream(t, "orders", 200), new(hung), new(diary)
+		s, store, d := streamtest.New(t, "orders", 200), new(hung), new(diary)
 		var late atomic.Int64
 		epoch := time.Now()
 		g := run(t, config(s, store, "w", func(ctx context.Context, b *consumer.Batch) error {
@@ -93,12 +94,12 @@ func TestGroup_aStoreThatHangsHoldsUpNobody(t *testing.T) {
 			return nil
 		}))
 		defer store.goOn()
-		put(t, s, numbered(100, 0, 100)...)
+		streamtest.Put(t, s, streamtest.Numbered(100, 0, 100)...)
 		await(t, "100", func() bool { return d.len() == 100 })
 		began := time.Since(epoch)
 		store.hang()
 		for i := range 3600 {
-			put(t, s, numbered(100, 100+i, 101+i)...)
+			streamtest.Put(t, s, streamtest.Numbered(100, 100+i, 101+i)...)
 			time.Sleep(time.Second)
 		}
 		assert.Less(t, time.Duration(late.Load())-began, 10*time.Second, "nothing is processed beyond the lease")
@@ -111,7 +112,7 @@ func TestGroup_aStoreThatHangsHoldsUpNobody(t *testing.T) {
 		store.hang()
 		time.Sleep(time.Second)
 		end := time.Now()
-		require.NoError(t, g.end())
+		require.NoError(t, g.End())
 		assert.Less(t, time.Since(end), 20*time.Second, "an end is bounded, too")
 	})
 }
@@ -121,7 +122,7 @@ func TestGroup_aStoreThatHangsAtTheBeginningIsAnError(t *testing.T) {
 		store := new(hung)
 		store.hang()
 		defer store.goOn()
-		g, err := consumer.New(config(newStream(t, "orders", 1), store, "w", new(diary).handler("w")))
+		g, err := consumer.New(config(streamtest.New(t, "orders", 1), store, "w", new(diary).handler("w")))
 		require.NoError(t, err)
 		began := time.Now()
 		err = g.Run(within(t, time.Hour))

@@ -16,6 +16,7 @@ import (
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/client"
 	"github.com/weirstream/weir/consumer"
+	"github.com/weirstream/weir/internal/streamtest"
 	"github.com/weirstream/weir/lease"
 )
 
@@ -31,37 +32,37 @@ func TestGroup_beginsWhereItIsTold(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s, store, d := newStream(t, "orders", 2), new(lease.Memory), new(diary)
+				s, store, d := streamtest.New(t, "orders", 2), new(lease.Memory), new(diary)
 				resize := func(n int) {
 					_, err := s.Resize(t.Context(), n)
 					require.NoError(t, err)
 				}
-				put(t, s, numbered(10, 0, 30)...)
+				streamtest.Put(t, s, streamtest.Numbered(10, 0, 30)...)
 				time.Sleep(time.Hour)
 				half := time.Now()
 				time.Sleep(time.Hour)
-				put(t, s, numbered(10, 30, 45)...)
+				streamtest.Put(t, s, streamtest.Numbered(10, 30, 45)...)
 				resize(3)
-				put(t, s, numbered(10, 45, 60)...)
+				streamtest.Put(t, s, streamtest.Numbered(10, 45, 60)...)
 
 				c := config(s, store, "first", d.handler("first"))
 				c.From = row.from(half)
 				first := run(t, c)
 				await(t, "the leases", func() bool { return len(first.Metrics().Shards) >= 2 })
-				put(t, s, numbered(10, 60, 75)...)
+				streamtest.Put(t, s, streamtest.Numbered(10, 60, 75)...)
 				resize(2)
-				put(t, s, numbered(10, 75, 90)...)
+				streamtest.Put(t, s, streamtest.Numbered(10, 75, 90)...)
 				await(t, "90", func() bool { return d.len() == 90-row.first })
-				require.NoError(t, first.end())
+				require.NoError(t, first.End())
 
 				// Who goes on does so where the group stood, whatever it is told.
-				put(t, s, numbered(10, 90, 100)...)
+				streamtest.Put(t, s, streamtest.Numbered(10, 90, 100)...)
 				c = config(s, store, "second", d.handler("second"))
 				c.From = weir.Latest()
 				second := run(t, c)
 				await(t, "100", func() bool { return d.len() == 100-row.first })
-				require.NoError(t, second.end())
-				assert.ElementsMatch(t, numbered(10, row.first, 100), d.texts(), "each once")
+				require.NoError(t, second.End())
+				assert.ElementsMatch(t, streamtest.Numbered(10, row.first, 100), d.texts(), "each once")
 				inKeyOrder(t, d.texts())
 			})
 		})
@@ -78,22 +79,22 @@ func TestGroup_theTimeIsThatAtWhichTheGroupBegan(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s, store, d := newStream(t, "orders", 2), new(lease.Memory), new(diary)
-				put(t, s, numbered(10, 0, 10)...)
+				s, store, d := streamtest.New(t, "orders", 2), new(lease.Memory), new(diary)
+				streamtest.Put(t, s, streamtest.Numbered(10, 0, 10)...)
 				time.Sleep(time.Second)
 				c := config(s, store, "first", d.handler("first"))
 				c.From = weir.AtTime(time.Now())
 				first := run(t, c)
 				await(t, "the leases", func() bool { return len(first.Metrics().Shards) == 2 })
-				require.NoError(t, first.end())
-				put(t, s, numbered(10, 10, 30)...)
+				require.NoError(t, first.End())
+				streamtest.Put(t, s, streamtest.Numbered(10, 10, 30)...)
 				time.Sleep(time.Hour)
 				c = config(s, store, "second", d.handler("second"))
 				c.From = from()
 				second := run(t, c)
 				await(t, "20", func() bool { return d.len() >= 20 })
-				require.NoError(t, second.end())
-				assert.ElementsMatch(t, numbered(10, 10, 30), d.texts())
+				require.NoError(t, second.End())
+				assert.ElementsMatch(t, streamtest.Numbered(10, 10, 30), d.texts())
 			})
 		})
 	}
@@ -103,18 +104,18 @@ func TestGroup_theTimeIsThatAtWhichTheGroupBegan(t *testing.T) {
 // while no worker runs is not left out, even if nothing had been read before.
 func TestGroup_latestIsTheTipAtWhichTheGroupBegan(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, store, d := newStream(t, "orders", 2), new(lease.Memory), new(diary)
-		put(t, s, numbered(10, 0, 10)...)
+		s, store, d := streamtest.New(t, "orders", 2), new(lease.Memory), new(diary)
+		streamtest.Put(t, s, streamtest.Numbered(10, 0, 10)...)
 		c := config(s, store, "w", d.handler("w"))
 		c.From = weir.Latest()
 		first := run(t, c)
 		await(t, "the leases", func() bool { return len(first.Metrics().Shards) == 2 })
-		require.NoError(t, first.end())
-		put(t, s, numbered(10, 10, 20)...)
+		require.NoError(t, first.End())
+		streamtest.Put(t, s, streamtest.Numbered(10, 10, 20)...)
 		second := run(t, c)
 		await(t, "10", func() bool { return d.len() == 10 })
-		require.NoError(t, second.end())
-		assert.ElementsMatch(t, numbered(10, 10, 20), d.texts())
+		require.NoError(t, second.End())
+		assert.ElementsMatch(t, streamtest.Numbered(10, 10, 20), d.texts())
 	})
 }
 
@@ -128,7 +129,7 @@ func (n named) StreamIdentifier(context.Context) (string, error) { return n.name
 
 func TestGroup_readsSeveralStreams(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		orders, payments, store, d := newStream(t, "orders", 2), newStream(t, "payments", 3), new(lease.Memory), new(diary)
+		orders, payments, store, d := streamtest.New(t, "orders", 2), streamtest.New(t, "payments", 3), new(lease.Memory), new(diary)
 		streams := map[string]*diary{"orders": new(diary), "payments": new(diary)}
 		var workers []*running
 		for _, name := range []string{"a", "b"} {
@@ -140,12 +141,12 @@ func TestGroup_readsSeveralStreams(t *testing.T) {
 			c.Streams = append(c.Streams, named{client.Embedded(payments), "123456789012:payments:1700000000"})
 			workers = append(workers, run(t, c))
 		}
-		put(t, orders, numbered(10, 0, 50)...)
-		put(t, payments, numbered(10, 1000, 1050)...)
+		streamtest.Put(t, orders, streamtest.Numbered(10, 0, 50)...)
+		streamtest.Put(t, payments, streamtest.Numbered(10, 1000, 1050)...)
 		await(t, "100", func() bool { return d.len() == 100 })
 		await(t, "a spread", func() bool { return len(workers[0].Metrics().Shards) <= 3 && len(workers[1].Metrics().Shards) <= 3 })
-		put(t, orders, numbered(10, 50, 60)...)
-		put(t, payments, numbered(10, 1050, 1060)...)
+		streamtest.Put(t, orders, streamtest.Numbered(10, 50, 60)...)
+		streamtest.Put(t, payments, streamtest.Numbered(10, 1050, 1060)...)
 		await(t, "120", func() bool { return d.len() == 120 })
 		var keys []string
 		for key := range leases(t, store) {
@@ -160,14 +161,14 @@ func TestGroup_readsSeveralStreams(t *testing.T) {
 		require.NoError(t, err)
 		_, err = payments.Resize(t.Context(), 1)
 		require.NoError(t, err)
-		put(t, orders, numbered(10, 60, 80)...)
-		put(t, payments, numbered(10, 1060, 1080)...)
+		streamtest.Put(t, orders, streamtest.Numbered(10, 60, 80)...)
+		streamtest.Put(t, payments, streamtest.Numbered(10, 1060, 1080)...)
 		await(t, "160", func() bool { return d.len() == 160 })
 		for _, w := range workers {
-			require.NoError(t, w.end())
+			require.NoError(t, w.End())
 		}
-		assert.ElementsMatch(t, numbered(10, 0, 80), streams["orders"].texts())
-		assert.ElementsMatch(t, numbered(10, 1000, 1080), streams["payments"].texts())
+		assert.ElementsMatch(t, streamtest.Numbered(10, 0, 80), streams["orders"].texts())
+		assert.ElementsMatch(t, streamtest.Numbered(10, 1000, 1080), streams["payments"].texts())
 		inKeyOrder(t, streams["orders"].texts())
 		inKeyOrder(t, streams["payments"].texts())
 		assert.Len(t, d.workers(), 2)
@@ -178,7 +179,7 @@ func TestGroup_readsSeveralStreams(t *testing.T) {
 // begin anew beside what the other has left.
 func TestGroup_leasesOfOneStreamAreNotThoseOfSeveral(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		orders, payments := newStream(t, "orders", 1), newStream(t, "payments", 1)
+		orders, payments := streamtest.New(t, "orders", 1), streamtest.New(t, "payments", 1)
 		one := func(store lease.Store) consumer.Config { return config(orders, store, "w", new(diary).handler("w")) }
 		several := func(store lease.Store) consumer.Config {
 			c := one(store)
@@ -195,7 +196,7 @@ func TestGroup_leasesOfOneStreamAreNotThoseOfSeveral(t *testing.T) {
 			store := new(lease.Memory)
 			g := run(t, row.before(store))
 			await(t, "leases", func() bool { return len(g.Metrics().Shards) > 0 })
-			require.NoError(t, g.end())
+			require.NoError(t, g.End())
 			after, err := consumer.New(row.after(store))
 			require.NoError(t, err)
 			err = after.Run(within(t, time.Hour))
@@ -207,7 +208,7 @@ func TestGroup_leasesOfOneStreamAreNotThoseOfSeveral(t *testing.T) {
 
 func TestGroup_groupsOfOneStreamDoNotSeeEachOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, billing, audit := newStream(t, "orders", 3), new(diary), new(diary)
+		s, billing, audit := streamtest.New(t, "orders", 3), new(diary), new(diary)
 		bills, audits := new(lease.Memory), new(lease.Memory)
 		var broken atomic.Bool
 		broken.Store(true)
@@ -223,21 +224,21 @@ func TestGroup_groupsOfOneStreamDoNotSeeEachOther(t *testing.T) {
 		c = config(s, audits, "w", audit.handler("w")) // also a worker's name is a group's own
 		c.Name = "audit"
 		h := run(t, c)
-		put(t, s, numbered(10, 0, 60)...)
+		streamtest.Put(t, s, streamtest.Numbered(10, 0, 60)...)
 		await(t, "one group has all", func() bool { return audit.len() == 60 })
 		assert.Zero(t, billing.len(), "the other waits")
-		require.NoError(t, h.end())
+		require.NoError(t, h.End())
 		_, err := s.Resize(t.Context(), 2)
 		require.NoError(t, err)
-		put(t, s, numbered(10, 60, 90)...)
+		streamtest.Put(t, s, streamtest.Numbered(10, 60, 90)...)
 		broken.Store(false)
 		await(t, "the other has all", func() bool { return billing.len() == 90 })
 		h = run(t, c)
 		await(t, "so has the one", func() bool { return audit.len() == 90 })
-		require.NoError(t, g.end())
-		require.NoError(t, h.end())
+		require.NoError(t, g.End())
+		require.NoError(t, h.End())
 		for _, d := range []*diary{billing, audit} {
-			assert.ElementsMatch(t, numbered(10, 0, 90), d.texts(), "each once")
+			assert.ElementsMatch(t, streamtest.Numbered(10, 0, 90), d.texts(), "each once")
 			inKeyOrder(t, d.texts())
 		}
 	})
@@ -259,7 +260,7 @@ func parts(_ weir.HashKeyRange, records []weir.Record) (list []weir.Record, subs
 
 func TestGroup_expandsRecordsAndGoesOnWithinOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, store, d := newStream(t, "orders", 1), new(lease.Memory), new(diary)
+		s, store, d := streamtest.New(t, "orders", 1), new(lease.Memory), new(diary)
 		var numbers []string
 		for _, data := range []string{"a,b,c", "d", "", "e,f,g,h", "i"} {
 			at, err := s.PutRecord(t.Context(), "k", []byte(data))
@@ -282,14 +283,14 @@ func TestGroup_expandsRecordsAndGoesOnWithinOne(t *testing.T) {
 		c.Expand = parts
 		first := run(t, c)
 		time.Sleep(time.Minute)
-		require.NoError(t, first.end())
+		require.NoError(t, first.End())
 		assert.Equal(t, lease.Checkpoint{Sequence: numbers[3], Sub: 1}, leases(t, store)["shardId-000000000000"].Checkpoint)
 
 		c = config(s, store, "second", d.handler("second"))
 		c.Expand, c.MaxRecords = parts, 2
 		second := run(t, c)
 		await(t, "the rest", func() bool { return d.len() == 9 })
-		require.NoError(t, second.end())
+		require.NoError(t, second.End())
 		assert.Equal(t, strings.Split("abcdefghi", ""), d.texts(), "each once")
 
 		// A record of which all has been processed, that has gone since, is not lost.
@@ -300,7 +301,7 @@ func TestGroup_expandsRecordsAndGoesOnWithinOne(t *testing.T) {
 		require.NoError(t, s.TrimTo(last))
 		third := run(t, c)
 		await(t, "more", func() bool { return d.len() == 11 })
-		require.NoError(t, third.end())
+		require.NoError(t, third.End())
 		assert.Equal(t, strings.Split("abcdefghijk", ""), d.texts())
 		assert.Equal(t, lease.Checkpoint{Sequence: at.SequenceNumber.String(), Sub: 1}, leases(t, store)["shardId-000000000000"].Checkpoint)
 	})
@@ -310,8 +311,8 @@ func TestGroup_expandsRecordsAndGoesOnWithinOne(t *testing.T) {
 // polls.
 func TestGroup_smallBatchesDoNotSlowReading(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, d := newStream(t, "orders", 1), new(diary)
-		put(t, s, numbered(1, 0, 1000)...)
+		s, d := streamtest.New(t, "orders", 1), new(diary)
+		streamtest.Put(t, s, streamtest.Numbered(1, 0, 1000)...)
 		most := 0
 		c := config(s, new(lease.Memory), "w", func(_ context.Context, b *consumer.Batch) error {
 			most = max(most, len(b.Records))
@@ -324,14 +325,14 @@ func TestGroup_smallBatchesDoNotSlowReading(t *testing.T) {
 		await(t, "all", func() bool { return d.len() == 1000 })
 		assert.Less(t, time.Since(began), 2*time.Second)
 		assert.Equal(t, 3, most)
-		require.NoError(t, g.end())
+		require.NoError(t, g.End())
 	})
 }
 
 // The shard waits for what cannot be taken apart, and nothing is left out.
 func TestGroup_waitsForWhatCannotBeExpanded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, d := newStream(t, "orders", 1), new(diary)
+		s, d := streamtest.New(t, "orders", 1), new(diary)
 		var fails atomic.Int64
 		c := config(s, new(lease.Memory), "w", d.handler("w"))
 		c.Expand = func(within weir.HashKeyRange, records []weir.Record) ([]weir.Record, []uint64, error) {
@@ -347,12 +348,12 @@ func TestGroup_waitsForWhatCannotBeExpanded(t *testing.T) {
 			return parts(within, records)
 		}
 		g := run(t, c)
-		put(t, s, "k 1,k 2")
+		streamtest.Put(t, s, "k 1,k 2")
 		await(t, "both", func() bool { return d.len() == 2 })
 		m := g.Metrics()
 		assert.Equal(t, int64(3), m.Errors)
 		assert.Equal(t, int64(1), m.Panics)
-		require.NoError(t, g.end())
+		require.NoError(t, g.End())
 		assert.Equal(t, []string{"k 1", "k 2"}, d.texts())
 	})
 }
@@ -361,23 +362,23 @@ func TestGroup_waitsForWhatCannotBeExpanded(t *testing.T) {
 // parts have been processed.
 func TestGroup_withoutExpandARecordIsWhole(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, store, d := newStream(t, "orders", 1), new(lease.Memory), new(diary)
+		s, store, d := streamtest.New(t, "orders", 1), new(lease.Memory), new(diary)
 		at, err := s.PutRecord(t.Context(), "k", []byte("a,b,c"))
 		require.NoError(t, err)
-		put(t, s, "k 1")
+		streamtest.Put(t, s, "k 1")
 		require.NoError(t, store.Create(t.Context(), lease.Lease{
 			Key: "shardId-000000000000", Checkpoint: lease.Checkpoint{Sequence: at.SequenceNumber.String(), Sub: 1},
 		}))
 		g := run(t, config(s, store, "w", d.handler("w")))
 		await(t, "both", func() bool { return d.len() == 2 })
-		require.NoError(t, g.end())
+		require.NoError(t, g.End())
 		assert.Equal(t, []string{"a,b,c", "k 1"}, d.texts())
 	})
 }
 
 func TestGroup_aBadPositionIsAnError(t *testing.T) {
-	other := newStream(t, "other", 2)
-	put(t, other, numbered(20, 0, 20)...)
+	other := streamtest.New(t, "other", 2)
+	streamtest.Put(t, other, streamtest.Numbered(20, 0, 20)...)
 	var elsewhere weir.SequenceNumber
 	for r := range other.Records(t.Context(), weir.TrimHorizon().In(1).ToTip()) {
 		elsewhere = r.SequenceNumber
@@ -390,8 +391,8 @@ func TestGroup_aBadPositionIsAnError(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s, store := newStream(t, "orders", 1), new(lease.Memory)
-				put(t, s, "k 1")
+				s, store := streamtest.New(t, "orders", 1), new(lease.Memory)
+				streamtest.Put(t, s, "k 1")
 				require.NoError(t, store.Create(t.Context(), lease.Lease{Key: "shardId-000000000000", Checkpoint: lease.Checkpoint{Sequence: row.checkpoint}}))
 				g, err := consumer.New(config(s, store, "w", func(context.Context, *consumer.Batch) error {
 					assert.Fail(t, "nothing is to be processed")
@@ -414,7 +415,7 @@ func TestGroup_aBadPositionIsAnError(t *testing.T) {
 // even if the shard itself has vanished by then.
 func TestGroup_keepsTheStateOfAShardForItsChildren(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, store := newStream(t, "orders", 1), new(lease.Memory)
+		s, store := streamtest.New(t, "orders", 1), new(lease.Memory)
 		g, err := consumer.New(consumer.Config{
 			Name: "g", Streams: []client.Stream{client.Embedded(s)}, Store: store,
 			Handler: func(_ context.Context, b *consumer.Batch) error { b.SetState([]byte("kept")); return nil },
@@ -423,7 +424,7 @@ func TestGroup_keepsTheStateOfAShardForItsChildren(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- g.Run(ctx) }()
-		put(t, s, "a 1")
+		streamtest.Put(t, s, "a 1")
 		time.Sleep(time.Second)
 		_, err = s.Resize(t.Context(), 2)
 		require.NoError(t, err)
@@ -435,7 +436,7 @@ func TestGroup_keepsTheStateOfAShardForItsChildren(t *testing.T) {
 			return slices.ContainsFunc(list, func(l lease.Lease) bool { return l.Key == weir.ShardID(0).String() && string(l.State) == "kept" })
 		}
 		require.True(t, parent())
-		put(t, s, numbered(20, 0, 20)...)
+		streamtest.Put(t, s, streamtest.Numbered(20, 0, 20)...)
 		time.Sleep(3 * time.Minute)
 		require.False(t, parent())
 		stop()

@@ -10,12 +10,13 @@ import (
 
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/consumer"
+	"github.com/weirstream/weir/internal/streamtest"
 )
 
 // generations returns the shards of the client library's own example: 0 and 1
 // are merged into 6, 2 and 3 into 7, those into 8, and 5 is split into 9 and 10.
 func generations(t *testing.T) []weir.Shard {
-	s := newStream(t, "orders", 6)
+	s := streamtest.New(t, "orders", 6)
 	merge := func(lower, upper, into weir.ShardID) {
 		got, err := s.MergeShards(t.Context(), lower, upper)
 		require.NoError(t, err)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/weirstream/weir/client"
 	"github.com/weirstream/weir/consumer"
+	"github.com/weirstream/weir/internal/streamtest"
 	"github.com/weirstream/weir/lease"
 )
 
@@ -15,7 +16,7 @@ import (
 // lease is over: the timer that ends the tenure fires while it is being set.
 func TestTenure_isOverWhenItBegins(t *testing.T) {
 	g, err := consumer.New(consumer.Config{
-		Name: "late", Streams: []client.Stream{client.Embedded(newStream(t, "orders", 1))}, Store: new(lease.Memory),
+		Name: "late", Streams: []client.Stream{client.Embedded(streamtest.New(t, "orders", 1))}, Store: new(lease.Memory),
 	})
 	require.NoError(t, err)
 	for range 100 {

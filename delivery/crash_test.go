@@ -22,6 +22,7 @@ import (
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/aggregate"
 	"github.com/weirstream/weir/delivery"
+	"github.com/weirstream/weir/internal/streamtest"
 	"github.com/weirstream/weir/lease"
 )
 
@@ -221,7 +222,7 @@ func TestDelivery_simulated(t *testing.T) {
 	kills := int64(0)
 	for seed := range *crashes {
 		synctest.Test(t, func(t *testing.T) {
-			w := &world{t: t, random: rand.New(rand.NewPCG(uint64(seed), 3)), stream: newStream(t, 2), store: new(lease.Memory)}
+			w := &world{t: t, random: rand.New(rand.NewPCG(uint64(seed), 3)), stream: streamtest.New(t, "orders", 2), store: new(lease.Memory)}
 			w.live(seed)
 			w.check(seed)
 			kills += w.kills.Load()

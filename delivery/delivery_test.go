@@ -19,32 +19,9 @@ import (
 	"github.com/weirstream/weir/client"
 	"github.com/weirstream/weir/consumer"
 	"github.com/weirstream/weir/delivery"
+	"github.com/weirstream/weir/internal/streamtest"
 	"github.com/weirstream/weir/lease"
 )
-
-// newStream returns a stream without limits.
-func newStream(t testing.TB, shards int) *weir.Stream {
-	s, err := weir.NewStream("orders", weir.Config{Shards: shards, Limits: weir.Unlimited()})
-	require.NoError(t, err)
-	return s
-}
-
-// put puts records, "key value" each.
-func put(t testing.TB, s *weir.Stream, records ...string) {
-	for _, r := range records {
-		key, _, _ := strings.Cut(r, " ")
-		_, err := s.PutRecord(t.Context(), key, []byte(r))
-		require.NoError(t, err)
-	}
-}
-
-// numbered returns records of some keys.
-func numbered(keys, from, to int) (records []string) {
-	for i := from; i < to; i++ {
-		records = append(records, fmt.Sprintf("key-%d %d", i%keys, i))
-	}
-	return records
-}
 
 // A shelf is a sink in memory, which replaces what has the same name.
 type shelf struct {
@@ -109,79 +86,49 @@ func config(s *weir.Stream, store lease.Store, sink delivery.Sink) delivery.Conf
 // A running is a delivery that runs.
 type running struct {
 	*delivery.Delivery
-	stop context.CancelFunc
-	done chan struct{}
-	err  error
+	*streamtest.Running
 }
 
 func run(t *testing.T, c delivery.Config) *running {
 	d, err := delivery.New(c)
 	require.NoError(t, err)
-	ctx, stop := context.WithCancel(t.Context())
-	r := &running{Delivery: d, stop: stop, done: make(chan struct{})}
-	go func() {
-		defer close(r.done)
-		r.err = d.Run(ctx)
-	}()
-	t.Cleanup(func() { stop(); <-r.done })
-	return r
-}
-
-// end ends the run and returns its error.
-func (r *running) end() error {
-	r.stop()
-	<-r.done
-	return r.err
-}
-
-// pass lets time go by, and returns when nobody is at work.
-func pass(d time.Duration) {
-	time.Sleep(d)
-	synctest.Wait()
-}
-
-// checkpoint returns the place of shard 0, and its state.
-func checkpoint(t *testing.T, store lease.Store) (string, string) {
-	list, err := store.List(context.Background())
-	require.NoError(t, err)
-	require.NotEmpty(t, list)
-	return list[0].Checkpoint.Sequence, string(list[0].State)
+	return &running{d, streamtest.Run(t, d.Run)}
 }
 
 func TestDelivery_cutsBySizeCountAndTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, store, to := newStream(t, 1), new(lease.Memory), new(shelf)
+		s, store, to := streamtest.New(t, "orders", 1), new(lease.Memory), new(shelf)
 		c := config(s, store, to)
 		c.Size, c.Count, c.Interval = 20, 3, time.Minute
 		r := run(t, c)
-		pass(time.Second)
-		put(t, s, "a 1", "a 2", "a 3", "a 4")
-		pass(time.Second)
+		streamtest.Pass(time.Second)
+		streamtest.Put(t, s, "a 1", "a 2", "a 3", "a 4")
+		streamtest.Pass(time.Second)
 		assert.Equal(t, []string{"a 1\na 2\na 3\n"}, to.bodies(""), "three are as many as may be")
-		pass(58 * time.Second)
+		streamtest.Pass(58 * time.Second)
 		assert.Equal(t, 1, to.count())
-		pass(time.Second)
+		streamtest.Pass(time.Second)
 		assert.Equal(t, []string{"a 1\na 2\na 3\n", "a 4\n"}, to.bodies(""), "a minute is over")
-		put(t, s, "a 34567890", "a 345678", "a 3")
+		streamtest.Put(t, s, "a 34567890", "a 345678", "a 3")
 		final, err := s.PutRecord(t.Context(), "a", []byte("a 345678901234567890123"))
 		require.NoError(t, err)
-		pass(time.Second)
+		streamtest.Pass(time.Second)
 		assert.Equal(t, []string{"a 34567890\na 345678\n", "a 3\n", "a 345678901234567890123\n"}, to.bodies("")[2:], "20 bytes, and one that is larger")
-		pass(2 * time.Second)
-		at, state := checkpoint(t, store)
+		streamtest.Pass(2 * time.Second)
+		at, state := streamtest.Checkpoint(t, store)
 		assert.Equal(t, final.SequenceNumber.String(), at)
 		assert.Empty(t, state)
 		m := r.Metrics()
 		assert.Equal(t, int64(8), m.IncomingRecords)
 		assert.Equal(t, delivery.OutputMetrics{Objects: 5, Records: 8, Bytes: 64, BodyBytes: 64}, m.Delivered)
 		assert.Zero(t, m.Held)
-		require.NoError(t, r.end())
+		require.NoError(t, r.End())
 	})
 }
 
 func TestDelivery_namesAndKinds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, to := newStream(t, 1), new(shelf)
+		s, to := streamtest.New(t, "orders", 1), new(shelf)
 		at, err := s.PutRecord(t.Context(), "a", []byte("one"))
 		require.NoError(t, err)
 		gzip, err := delivery.Gzip(-1)
@@ -207,26 +154,26 @@ func TestDelivery_namesAndKinds(t *testing.T) {
 // runFor runs a delivery for some time.
 func runFor(t *testing.T, c delivery.Config, d time.Duration) error {
 	r := run(t, c)
-	pass(d)
-	return r.end()
+	streamtest.Pass(d)
+	return r.End()
 }
 
 // What is held when Run ends is delivered then, and nothing comes again.
 func TestDelivery_anEndDeliversWhatIsHeld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, store, to := newStream(t, 2), new(lease.Memory), new(shelf)
-		put(t, s, numbered(10, 0, 100)...)
+		s, store, to := streamtest.New(t, "orders", 2), new(lease.Memory), new(shelf)
+		streamtest.Put(t, s, streamtest.Numbered(10, 0, 100)...)
 		r := run(t, config(s, store, to))
-		pass(time.Second)
+		streamtest.Pass(time.Second)
 		assert.Zero(t, to.count())
 		m := r.Metrics()
 		assert.Positive(t, m.Held)
 		assert.Equal(t, time.Second, m.Freshness)
-		require.NoError(t, r.end())
+		require.NoError(t, r.End())
 		assert.Equal(t, 2, to.count())
 		assert.Zero(t, r.Metrics().Held)
 
-		put(t, s, numbered(10, 100, 200)...)
+		streamtest.Put(t, s, streamtest.Numbered(10, 100, 200)...)
 		require.NoError(t, runFor(t, config(s, store, to), time.Second))
 		assert.Equal(t, 4, to.count())
 		assert.Len(t, slices.Compact(slices.Sorted(slices.Values(lines(to.bodies(""))))), 200)
@@ -243,7 +190,7 @@ func lines(bodies []string) []string {
 func TestDelivery_aSinkThatIsDownForAnHour(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const shards, size, bound = 4, 20 << 10, 400 << 10
-		s, to := newStream(t, shards), new(shelf)
+		s, to := streamtest.New(t, "orders", shards), new(shelf)
 		to.failing(func(*delivery.Object) error { return errors.New("down") })
 		c := config(s, new(lease.Memory), to)
 		c.Size, c.Memory, c.Interval, c.Deliveries = size, bound, time.Minute, 1
@@ -251,10 +198,10 @@ func TestDelivery_aSinkThatIsDownForAnHour(t *testing.T) {
 		total := 0
 		for range 60 {
 			for range 100 {
-				put(t, s, fmt.Sprintf("key-%d %d %s", total%20, total, strings.Repeat("x", 1000)))
+				streamtest.Put(t, s, fmt.Sprintf("key-%d %d %s", total%20, total, strings.Repeat("x", 1000)))
 				total++
 			}
-			pass(time.Minute)
+			streamtest.Pass(time.Minute)
 			assert.LessOrEqual(t, r.Metrics().Held, bound)
 		}
 		m := r.Metrics()
@@ -263,7 +210,7 @@ func TestDelivery_aSinkThatIsDownForAnHour(t *testing.T) {
 		assert.Greater(t, m.Held, bound/2, "it reads as far as it may")
 		assert.Equal(t, time.Hour, m.Freshness.Round(time.Minute))
 		to.failing(nil)
-		pass(3 * time.Minute)
+		streamtest.Pass(3 * time.Minute)
 		m = r.Metrics()
 		assert.Equal(t, int64(total), m.Delivered.Records)
 		// What is encoded is beside that: an object at a time.
@@ -271,7 +218,7 @@ func TestDelivery_aSinkThatIsDownForAnHour(t *testing.T) {
 		list := lines(to.bodies(""))
 		assert.Len(t, list, total)
 		assert.Len(t, slices.Compact(slices.Sorted(slices.Values(list))), total)
-		require.NoError(t, r.end())
+		require.NoError(t, r.End())
 	})
 }
 
@@ -279,50 +226,50 @@ func TestDelivery_aSinkThatIsDownForAnHour(t *testing.T) {
 // comes again, in the same objects.
 func TestDelivery_endsWhileTheSinkIsDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, store, to := newStream(t, 1), new(lease.Memory), new(shelf)
-		put(t, s, numbered(10, 0, 10)...)
+		s, store, to := streamtest.New(t, "orders", 1), new(lease.Memory), new(shelf)
+		streamtest.Put(t, s, streamtest.Numbered(10, 0, 10)...)
 		to.failing(func(*delivery.Object) error { return errors.New("down") })
 		c := config(s, store, to)
 		c.Group.Patience = 20 * time.Second
 		r := run(t, c)
-		pass(time.Second)
+		streamtest.Pass(time.Second)
 		began := time.Now()
-		require.NoError(t, r.end())
+		require.NoError(t, r.End())
 		assert.Equal(t, 20*time.Second, time.Since(began))
 		assert.Zero(t, r.Metrics().Held)
-		at, state := checkpoint(t, store)
+		at, state := streamtest.Checkpoint(t, store)
 		assert.Equal(t, lease.TrimHorizon, at)
 		assert.NotEmpty(t, state, "the plan")
 
-		put(t, s, numbered(10, 10, 20)...)
+		streamtest.Put(t, s, streamtest.Numbered(10, 10, 20)...)
 		to.failing(nil)
 		require.NoError(t, runFor(t, config(s, store, to), time.Second))
-		assert.Equal(t, []string{strings.Join(numbered(10, 0, 10), "\n") + "\n", strings.Join(numbered(10, 10, 20), "\n") + "\n"}, to.bodies(""))
+		assert.Equal(t, []string{strings.Join(streamtest.Numbered(10, 0, 10), "\n") + "\n", strings.Join(streamtest.Numbered(10, 10, 20), "\n") + "\n"}, to.bodies(""))
 	})
 }
 
 // A shard that was split is delivered to its end before its children begin.
 func TestDelivery_followsASplit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, store, to := newStream(t, 1), new(lease.Memory), new(shelf)
-		put(t, s, numbered(10, 0, 50)...)
+		s, store, to := streamtest.New(t, "orders", 1), new(lease.Memory), new(shelf)
+		streamtest.Put(t, s, streamtest.Numbered(10, 0, 50)...)
 		r := run(t, config(s, store, to))
-		pass(time.Second)
+		streamtest.Pass(time.Second)
 		_, err := s.Resize(t.Context(), 2)
 		require.NoError(t, err)
-		put(t, s, numbered(10, 50, 100)...)
-		pass(10 * time.Second)
-		require.NoError(t, r.end())
+		streamtest.Put(t, s, streamtest.Numbered(10, 50, 100)...)
+		streamtest.Pass(10 * time.Second)
+		require.NoError(t, r.End())
 		assert.Equal(t, 3, to.count())
-		assert.Equal(t, strings.Join(numbered(10, 0, 50), "\n")+"\n", to.bodies("")[0])
+		assert.Equal(t, strings.Join(streamtest.Numbered(10, 0, 50), "\n")+"\n", to.bodies("")[0])
 		assert.Len(t, lines(to.bodies("")), 100)
 	})
 }
 
 func TestDelivery_refusesTheStateOfSomethingElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, store := newStream(t, 1), new(lease.Memory)
-		put(t, s, "k 1")
+		s, store := streamtest.New(t, "orders", 1), new(lease.Memory)
+		streamtest.Put(t, s, "k 1")
 		g, err := consumer.New(consumer.Config{Name: "g", Streams: []client.Stream{client.Embedded(s)}, Store: store,
 			Handler: func(_ context.Context, b *consumer.Batch) error { b.SetState([]byte("{}")); return nil }})
 		require.NoError(t, err)
@@ -330,9 +277,9 @@ func TestDelivery_refusesTheStateOfSomethingElse(t *testing.T) {
 		defer stop()
 		require.NoError(t, g.Run(ctx))
 		r := run(t, config(s, store, new(shelf)))
-		<-r.done
-		require.ErrorContains(t, r.err, "delivery: orders shardId-000000000000: the lease has a state that is no delivery's")
-		_, state := checkpoint(t, store)
+		<-r.Done
+		require.ErrorContains(t, r.Err, "delivery: orders shardId-000000000000: the lease has a state that is no delivery's")
+		_, state := streamtest.Checkpoint(t, store)
 		assert.Equal(t, "{}", state)
 	})
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/delivery"
+	"github.com/weirstream/weir/internal/streamtest"
 )
 
 func record(t *testing.T, i int, key, data string) delivery.Record {
@@ -147,8 +148,8 @@ func TestFunction_thatFailsIsGivenUp(t *testing.T) {
 		{func(context.Context, []byte) ([]byte, error) { panic("no") }, "Transform.Failed", "panic: no"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			s, to := newStream(t, 1), new(shelf)
-			put(t, s, "a 1", "a 2")
+			s, to := streamtest.New(t, "orders", 1), new(shelf)
+			streamtest.Put(t, s, "a 1", "a 2")
 			calls := 0
 			c := config(s, newStore(), to)
 			c.Transform = &delivery.Function{Name: "arn:f", Invoke: func(ctx context.Context, request []byte) ([]byte, error) {
@@ -157,7 +158,7 @@ func TestFunction_thatFailsIsGivenUp(t *testing.T) {
 			}}
 			c.Interval = time.Second
 			r := run(t, c)
-			pass(time.Hour)
+			streamtest.Pass(time.Hour)
 			assert.Equal(t, 4, calls, "once, and 3 retries")
 			var got []errorLine
 			for _, line := range lines(to.bodies("processing-failed/")) {
@@ -173,7 +174,7 @@ func TestFunction_thatFailsIsGivenUp(t *testing.T) {
 			assert.Equal(t, []errorLine{want, second}, got)
 			assert.Equal(t, int64(4), r.Metrics().TransformErrors)
 			assert.Zero(t, r.Metrics().Held)
-			require.NoError(t, r.end())
+			require.NoError(t, r.End())
 		})
 	}
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/weirstream/weir/delivery"
+	"github.com/weirstream/weir/internal/streamtest"
 )
 
 // An endpoint answers requests in place of a server, so that a bubble's time
@@ -247,14 +248,14 @@ func TestHTTP_whatIsRefusedIsInTheErrorOutput(t *testing.T) {
 			}
 			return ok(s)
 		}}
-		s, bad := newStream(t, 1), new(shelf)
-		put(t, s, "a 1", "a 2")
+		s, bad := streamtest.New(t, "orders", 1), new(shelf)
+		streamtest.Put(t, s, "a 1", "a 2")
 		c := config(s, newStore(), sinkTo(t, e, delivery.HTTPConfig{RetryFor: time.Minute}))
 		c.Errors, c.Interval = bad, -1
 		c.Count = 1
 		r := run(t, c)
-		pass(10 * time.Minute)
-		require.NoError(t, r.end())
+		streamtest.Pass(10 * time.Minute)
+		require.NoError(t, r.End())
 		list := lines(bad.bodies("http-endpoint-failed/2000/01/01/00/orders-"))
 		require.Len(t, list, 1)
 		var l errorLine
@@ -282,17 +283,17 @@ func TestHTTP_withoutAnErrorOutputTheShardWaits(t *testing.T) {
 			}
 			return ok(s)
 		}}
-		s := newStream(t, 1)
-		put(t, s, "a 1", "a 2")
+		s := streamtest.New(t, "orders", 1)
+		streamtest.Put(t, s, "a 1", "a 2")
 		c := config(s, newStore(), sinkTo(t, e, delivery.HTTPConfig{}))
 		c.Interval = -1
 		r := run(t, c)
-		pass(time.Hour)
+		streamtest.Pass(time.Hour)
 		assert.Zero(t, r.Metrics().Delivered.Records)
 		up.Store(true)
-		pass(2 * time.Minute)
+		streamtest.Pass(2 * time.Minute)
 		assert.Equal(t, int64(2), r.Metrics().Delivered.Records)
-		require.NoError(t, r.end())
+		require.NoError(t, r.End())
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/weirstream/weir/client"
 	"github.com/weirstream/weir/delivery"
+	"github.com/weirstream/weir/internal/streamtest"
 )
 
 // However many objects become of what was read at once, a lease keeps their
@@ -32,7 +33,7 @@ func TestDelivery_manyObjectsAtOnce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s, store, sink := newStream(t, 1), newStore(), new(shelf)
+				s, store, sink := streamtest.New(t, "orders", 1), newStore(), new(shelf)
 				for range one.records {
 					_, err := s.PutRecord(t.Context(), "k", []byte("1"))
 					require.NoError(t, err)
@@ -44,7 +45,7 @@ func TestDelivery_manyObjectsAtOnce(t *testing.T) {
 				sink.failing(func(*delivery.Object) error { return errors.New("down") })
 				require.NoError(t, runFor(t, c, time.Minute))
 				require.Zero(t, sink.count())
-				_, state := checkpoint(t, store)
+				_, state := streamtest.Checkpoint(t, store)
 				require.NotEmpty(t, state)
 				sink.failing(nil)
 				require.NoError(t, runFor(t, c, time.Minute))

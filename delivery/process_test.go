@@ -21,6 +21,7 @@ import (
 	"github.com/weirstream/weir/aggregate"
 	"github.com/weirstream/weir/consumer"
 	"github.com/weirstream/weir/delivery"
+	"github.com/weirstream/weir/internal/streamtest"
 )
 
 func putData(t *testing.T, s *weir.Stream, data ...string) {
@@ -58,14 +59,14 @@ func delivered(t *testing.T, c delivery.Config) delivery.Metrics {
 		c.Group.Store = newStore()
 	}
 	r := run(t, c)
-	pass(time.Second)
-	require.NoError(t, r.end())
+	streamtest.Pass(time.Second)
+	require.NoError(t, r.End())
 	return r.Metrics()
 }
 
 func TestDelivery_splits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, to := newStream(t, 1), new(shelf)
+		s, to := streamtest.New(t, "orders", 1), new(shelf)
 		putData(t, s, `{"a":1}{"a":2} [3]`+"\n\"x\"", `{"a":`, ``)
 		c := config(s, nil, to)
 		c.Split = delivery.SplitJSON
@@ -92,7 +93,7 @@ func TestDelivery_splits(t *testing.T) {
 
 func TestDelivery_takesMessagesOutOfCloudWatchLogs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, to := newStream(t, 1), new(shelf)
+		s, to := streamtest.New(t, "orders", 1), new(shelf)
 		putData(t, s,
 			gzipped(t, `{"messageType":"CONTROL_MESSAGE","logEvents":[{"id":"","timestamp":1,"message":"CWL CONTROL MESSAGE: Checking health of destination"}]}`),
 			gzipped(t, `{"messageType":"DATA_MESSAGE","owner":"1","logGroup":"g","logStream":"s","logEvents":[{"id":"1","timestamp":1,"message":"one"},{"id":"2","timestamp":2,"message":"two"}]}`),
@@ -111,7 +112,7 @@ func TestDelivery_takesMessagesOutOfCloudWatchLogs(t *testing.T) {
 
 func TestDelivery_takesAggregatesApart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, to := newStream(t, 1), new(shelf)
+		s, to := streamtest.New(t, "orders", 1), new(shelf)
 		var b aggregate.Builder
 		for _, text := range []string{"one", "two", "three"} {
 			require.NoError(t, b.Add(weir.Entry{PartitionKey: "k", Data: []byte(text)}))
@@ -135,7 +136,7 @@ func TestDelivery_takesAggregatesApart(t *testing.T) {
 
 func TestDelivery_partitions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, to := newStream(t, 1), new(shelf)
+		s, to := streamtest.New(t, "orders", 1), new(shelf)
 		putData(t, s, `{"customer":{"id":"c1"},"n":[0,7]}`, `{"customer":{"id":"c2"},"n":[0,7]}`, `{"customer":{"id":"c1"},"n":[0,8]}`,
 			`{"customer":{"id":"c1"},"n":[0,7],"x":true}`, `{"customer":{}}`, `{"customer":{"id":null},"n":[0,1]}`, `{"customer":{"id":""},"n":[0,1]}`, `no`, `{} {}`,
 			`{"customer":{"id":"`+strings.Repeat("long", 128)+`"},"n":[0,7]}`)
@@ -182,7 +183,7 @@ func TestJSONPaths_refusesWhatIsNoPath(t *testing.T) {
 // A transform changes, drops and fails, and gives keys; the raw records are kept.
 func TestDelivery_transformsAndBacksUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, to, raw := newStream(t, 1), new(shelf), new(shelf)
+		s, to, raw := streamtest.New(t, "orders", 1), new(shelf), new(shelf)
 		putData(t, s, "keep a", "drop b", "fail c", "keep b", "bare d")
 		c := config(s, nil, to)
 		c.Transform = delivery.TransformFunc(func(_ context.Context, list []delivery.Record) (out []delivery.Result, err error) {
@@ -219,7 +220,7 @@ func TestDelivery_transformsAndBacksUp(t *testing.T) {
 // being filled is delivered.
 func TestDelivery_boundsPartitions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, to := newStream(t, 1), new(shelf)
+		s, to := streamtest.New(t, "orders", 1), new(shelf)
 		c := config(s, newStore(), to)
 		c.Partition = delivery.PartitionFunc(func(r *delivery.Record) (map[string]string, error) {
 			if string(r.Data) == "panic" {
@@ -230,12 +231,12 @@ func TestDelivery_boundsPartitions(t *testing.T) {
 		c.Prefix, c.ErrorPrefix, c.Partitions, c.Interval = "!{partitionKeyFromQuery:p}/", "!{firehose:error-output-type}/", 2, time.Minute
 		r := run(t, c)
 		putData(t, s, "a", "b", "c", "a", "panic")
-		pass(time.Second)
+		streamtest.Pass(time.Second)
 		assert.Equal(t, 2, r.Metrics().Partitions)
-		pass(time.Minute)
+		streamtest.Pass(time.Minute)
 		putData(t, s, "c")
-		pass(time.Second)
-		require.NoError(t, r.end())
+		streamtest.Pass(time.Second)
+		require.NoError(t, r.End())
 		assert.Equal(t, []string{"a\na\n"}, to.bodies("a/"))
 		assert.Equal(t, []string{"c\n"}, to.bodies("c/"))
 		assert.Equal(t, []string{`DynamicPartitioning.ActivePartitionLimitExceeded: 2 partitions are being filled, which is as many as may be: "c"`},
@@ -264,18 +265,18 @@ func (picky) Encode(w io.Writer, records []delivery.Record) (rejected []delivery
 
 func TestDelivery_whatAFormatRejectsIsInTheErrorOutput(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, to := newStream(t, 1), new(shelf)
+		s, to := streamtest.New(t, "orders", 1), new(shelf)
 		c := config(s, newStore(), to)
 		c.Format, c.Delimiter, c.Interval = picky{delivery.Lines("")}, "", -1
 		r := run(t, c)
-		pass(time.Second)
+		streamtest.Pass(time.Second)
 		putData(t, s, "a", "x1", "b", "x2")
-		pass(time.Second)
+		streamtest.Pass(time.Second)
 		putData(t, s, "x3")
-		pass(time.Second)
+		streamtest.Pass(time.Second)
 		putData(t, s, "c!")
-		pass(time.Second)
-		require.NoError(t, r.end())
+		streamtest.Pass(time.Second)
+		require.NoError(t, r.End())
 		assert.Equal(t, "ab", strings.Join(to.bodies("2000"), ""))
 		got := failures(t, to, "format-conversion-failed/2000/01/01/00/")
 		slices.Sort(got)
@@ -291,7 +292,7 @@ func TestNew_namesAllThatIsWrong(t *testing.T) {
 	_, err := delivery.New(delivery.Config{})
 	require.ErrorIs(t, err, weir.ErrInvalidArgument)
 	require.EqualError(t, err, "delivery: Sink: is nil\nGroup.Streams: has 0 entries; a delivery has 1 stream")
-	c := config(newStream(t, 1), newStore(), new(shelf))
+	c := config(streamtest.New(t, "orders", 1), newStore(), new(shelf))
 	c.Name, c.Size, c.Count, c.Interval, c.Extension = "a/b", delivery.MaxSize+1, -1, 25*time.Hour, "gz"
 	c.Memory, c.Partitions, c.Deliveries, c.TransformBytes, c.Backoff = 1, 1001, 1001, 4<<20, -1
 	c.Prefix, c.Group.Attempts = "!{partitionKeyFromQuery:a}!{partitionKeyFromLambda:b}", 3
@@ -313,7 +314,7 @@ ErrorPrefix: is empty, but must be set because Prefix has an expression
 Prefix: refers to partition key "a", and there is no Partition
 Prefix: refers to key "b" of the transform, and there is none`)
 
-	c = config(newStream(t, 1), newStore(), new(shelf))
+	c = config(streamtest.New(t, "orders", 1), newStore(), new(shelf))
 	c.Partition, err = delivery.JSONPaths(map[string]string{"a": "$.a", "b": "$.b"})
 	require.NoError(t, err)
 	c.Prefix, c.ErrorPrefix = "!{partitionKeyFromQuery:c}/", "e/!{firehose:error-output-type}/"

@@ -23,6 +23,7 @@ import (
 	"github.com/weirstream/weir/client"
 	"github.com/weirstream/weir/consumer"
 	"github.com/weirstream/weir/delivery"
+	"github.com/weirstream/weir/internal/streamtest"
 	"github.com/weirstream/weir/lease"
 	"github.com/weirstream/weir/producer"
 )
@@ -82,11 +83,11 @@ func TestDelivery_asksTheSinkFirst(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	d, err := delivery.NewDirectory(filepath.Join(file, "dir"))
 	require.NoError(t, err)
-	s, store := newStream(t, 1), newStore()
-	put(t, s, "a 1")
+	s, store := streamtest.New(t, "orders", 1), newStore()
+	streamtest.Put(t, s, "a 1")
 	r := run(t, config(s, store, d))
-	<-r.done
-	require.ErrorContains(t, r.err, "delivery: Sink: ")
+	<-r.Done
+	require.ErrorContains(t, r.Err, "delivery: Sink: ")
 	list, err := store.List(t.Context())
 	require.NoError(t, err)
 	assert.Empty(t, list)
@@ -101,8 +102,8 @@ func aKeyDoesNotLeadOut(t *testing.T) {
 	dir := t.TempDir()
 	d, err := delivery.NewDirectory(filepath.Join(dir, "in"))
 	require.NoError(t, err)
-	s := newStream(t, 1)
-	put(t, s, "../../x 1", "ok 2")
+	s := streamtest.New(t, "orders", 1)
+	streamtest.Put(t, s, "../../x 1", "ok 2")
 	c := config(s, newStore(), d)
 	c.Partition = delivery.PartitionFunc(func(r *delivery.Record) (map[string]string, error) {
 		return map[string]string{"k": r.PartitionKey}, nil
@@ -112,8 +113,8 @@ func aKeyDoesNotLeadOut(t *testing.T) {
 	require.NoError(t, err)
 	c.Codec = gzipCodec
 	r := run(t, c)
-	pass(time.Second)
-	require.NoError(t, r.end())
+	streamtest.Pass(time.Second)
+	require.NoError(t, r.End())
 	var good, bad int
 	for name, body := range files(t, dir) {
 		switch {
@@ -138,15 +139,15 @@ func aKeyDoesNotLeadOut(t *testing.T) {
 // Records go to another stream with their keys and in their order.
 func TestStream_keepsKeysAndOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		from, to := newStream(t, 3), newStream(t, 2)
+		from, to := streamtest.New(t, "orders", 3), streamtest.New(t, "orders", 2)
 		p, err := producer.New(producer.Config{Stream: client.Embedded(to), Ordered: true})
 		require.NoError(t, err)
-		put(t, from, numbered(7, 0, 300)...)
+		streamtest.Put(t, from, streamtest.Numbered(7, 0, 300)...)
 		c := config(from, newStore(), delivery.Stream(p))
 		c.Delimiter, c.Interval, c.Count = "", -1, 20
 		r := run(t, c)
-		pass(10 * time.Second)
-		require.NoError(t, r.end())
+		streamtest.Pass(10 * time.Second)
+		require.NoError(t, r.End())
 		require.NoError(t, p.Close(t.Context()))
 		byKey := make(map[string][]string)
 		n := 0
@@ -157,7 +158,7 @@ func TestStream_keepsKeysAndOrder(t *testing.T) {
 		}
 		assert.Equal(t, 300, n)
 		want := make(map[string][]string)
-		for _, text := range numbered(7, 0, 300) {
+		for _, text := range streamtest.Numbered(7, 0, 300) {
 			key, _, _ := strings.Cut(text, " ")
 			want[key] = append(want[key], text)
 		}
@@ -169,19 +170,19 @@ func TestStream_keepsKeysAndOrder(t *testing.T) {
 // comes again.
 func TestStream_refusesAndTriesAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		from, bad := newStream(t, 1), new(shelf)
-		flaky := &flakyStream{Stream: client.Embedded(newStream(t, 1))}
+		from, bad := streamtest.New(t, "orders", 1), new(shelf)
+		flaky := &flakyStream{Stream: client.Embedded(streamtest.New(t, "orders", 1))}
 		p, err := producer.New(producer.Config{Stream: flaky, RecordBytes: 100, TTL: time.Second})
 		require.NoError(t, err)
-		put(t, from, "k "+strings.Repeat("x", 200), "k 1")
+		streamtest.Put(t, from, "k "+strings.Repeat("x", 200), "k 1")
 		c := config(from, newStore(), delivery.Stream(p))
 		c.Errors, c.Interval = bad, -1
 		r := run(t, c)
-		pass(time.Minute)
+		streamtest.Pass(time.Minute)
 		assert.Empty(t, bad.names)
 		flaky.mended.Store(true)
-		pass(5 * time.Minute)
-		require.NoError(t, r.end())
+		streamtest.Pass(5 * time.Minute)
+		require.NoError(t, r.End())
 		require.NoError(t, p.Close(t.Context()))
 		assert.Contains(t, failures(t, bad, "delivery-failed/")[0], "Stream.Refused: ")
 		assert.Equal(t, int64(1), r.Metrics().Delivered.Records)
@@ -193,7 +194,7 @@ func TestStream_refusesAndTriesAgain(t *testing.T) {
 // too large for the producer or for the stream.
 func TestStream_whatItNeverTakesIsInTheErrorOutput(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		from, bad := newStream(t, 1), new(shelf)
+		from, bad := streamtest.New(t, "orders", 1), new(shelf)
 		limits := weir.Unlimited()
 		limits.RecordBytes = 2000
 		to, err := weir.NewStream("to", weir.Config{Limits: limits})
@@ -211,9 +212,9 @@ func TestStream_whatItNeverTakesIsInTheErrorOutput(t *testing.T) {
 		c := config(from, newStore(), delivery.Stream(p))
 		c.Errors, c.Delimiter, c.Interval = bad, "", -1
 		r := run(t, c)
-		pass(time.Minute)
+		streamtest.Pass(time.Minute)
 		m := r.Metrics()
-		require.NoError(t, r.end())
+		require.NoError(t, r.End())
 		require.NoError(t, p.Close(t.Context()))
 		var got []string
 		for rec, err := range to.Records(t.Context(), weir.TrimHorizon().ToTip()) {
@@ -236,7 +237,7 @@ func TestStream_whatItNeverTakesIsInTheErrorOutput(t *testing.T) {
 // without a key has its number as one.
 func TestStream_namesWhatItRefuses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		to := newStream(t, 1)
+		to := streamtest.New(t, "orders", 1)
 		p, err := producer.New(producer.Config{Stream: client.Embedded(to), RecordBytes: 300})
 		require.NoError(t, err)
 		o := object(t, "1", strings.Repeat("x", 300), "2", "3", "4")
@@ -259,17 +260,17 @@ func TestStream_namesWhatItRefuses(t *testing.T) {
 // for it, and what was put beside it is not put again.
 func TestStream_whatIsRefusedComesAgainAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		from, to := newStream(t, 1), newStream(t, 1)
+		from, to := streamtest.New(t, "orders", 1), streamtest.New(t, "orders", 1)
 		p, err := producer.New(producer.Config{Stream: client.Embedded(to), RecordBytes: 100})
 		require.NoError(t, err)
-		put(t, from, "k "+strings.Repeat("x", 200), "k 1", "k 2")
+		streamtest.Put(t, from, "k "+strings.Repeat("x", 200), "k 1", "k 2")
 		c := config(from, newStore(), delivery.Stream(p))
 		c.Interval = -1
 		r := run(t, c)
-		pass(time.Hour)
+		streamtest.Pass(time.Hour)
 		assert.Greater(t, r.Metrics().Delivered.Failures, int64(10))
 		assert.Zero(t, r.Metrics().Shards[0].Position)
-		require.NoError(t, r.end())
+		require.NoError(t, r.End())
 		require.NoError(t, p.Close(t.Context()))
 		assert.EqualValues(t, 2, to.Snapshot().RecordsHeld)
 	})
@@ -291,8 +292,8 @@ func (s *flakyStream) PutRecords(ctx context.Context, entries []weir.Entry) ([]w
 // A sink that panics is one that failed; one that ends its goroutine ends Run.
 func TestDelivery_sinksThatPanic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, to, calls := newStream(t, 1), new(shelf), 0
-		put(t, s, "a 1")
+		s, to, calls := streamtest.New(t, "orders", 1), new(shelf), 0
+		streamtest.Put(t, s, "a 1")
 		c := config(s, newStore(), delivery.SinkFunc(func(ctx context.Context, o *delivery.Object) error {
 			if calls++; calls < 3 {
 				panic("sink")
@@ -301,8 +302,8 @@ func TestDelivery_sinksThatPanic(t *testing.T) {
 		}))
 		c.Interval = -1
 		r := run(t, c)
-		pass(time.Minute)
-		require.NoError(t, r.end())
+		streamtest.Pass(time.Minute)
+		require.NoError(t, r.End())
 		assert.Equal(t, []string{"a 1\n"}, to.bodies(""))
 		assert.Equal(t, int64(2), r.Metrics().Delivered.Failures)
 	})
@@ -310,17 +311,17 @@ func TestDelivery_sinksThatPanic(t *testing.T) {
 
 func TestDelivery_aSinkThatEndsItsGoroutineEndsRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, store := newStream(t, 1), newStore()
-		put(t, s, "a 1")
+		s, store := streamtest.New(t, "orders", 1), newStore()
+		streamtest.Put(t, s, "a 1")
 		c := config(s, store, delivery.SinkFunc(func(context.Context, *delivery.Object) error {
 			runtime.Goexit()
 			return nil
 		}))
 		c.Interval = -1
 		r := run(t, c)
-		<-r.done
-		require.ErrorContains(t, r.err, "a sink has ended its goroutine")
-		at, _ := checkpoint(t, store)
+		<-r.Done
+		require.ErrorContains(t, r.Err, "a sink has ended its goroutine")
+		at, _ := streamtest.Checkpoint(t, store)
 		assert.Equal(t, lease.TrimHorizon, at, "it comes again")
 	})
 }
@@ -328,17 +329,17 @@ func TestDelivery_aSinkThatEndsItsGoroutineEndsRun(t *testing.T) {
 // A sink that does not return though its context has ended is named.
 func TestDelivery_aSinkThatDoesNotReturn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, forever := newStream(t, 1), make(chan struct{})
-		put(t, s, "a 1")
+		s, forever := streamtest.New(t, "orders", 1), make(chan struct{})
+		streamtest.Put(t, s, "a 1")
 		c := config(s, newStore(), delivery.SinkFunc(func(context.Context, *delivery.Object) error {
 			<-forever
 			return nil
 		}))
 		c.Interval = -1
 		r := run(t, c)
-		pass(time.Second)
+		streamtest.Pass(time.Second)
 		var stuck *consumer.StuckError
-		require.ErrorAs(t, r.end(), &stuck)
+		require.ErrorAs(t, r.End(), &stuck)
 		assert.Contains(t, stuck.Shards, "orders shardId-000000000000")
 		close(forever)
 		synctest.Wait()
@@ -349,8 +350,8 @@ func TestDelivery_aSinkThatDoesNotReturn(t *testing.T) {
 // the error output, none of which replaces the other.
 func TestDelivery_whatSinkAndBackupRefuse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, errs := newStream(t, 1), new(shelf)
-		put(t, s, "a 1", "b 2")
+		s, errs := streamtest.New(t, "orders", 1), new(shelf)
+		streamtest.Put(t, s, "a 1", "b 2")
 		refusing := delivery.SinkFunc(func(context.Context, *delivery.Object) error {
 			return &delivery.RefusedError{Err: errors.New("no")}
 		})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/eventsource"
+	"github.com/weirstream/weir/internal/streamtest"
 	"github.com/weirstream/weir/lease"
 )
 
@@ -81,7 +82,7 @@ func TestSettings_patternsThatDoNotParse(t *testing.T) {
 // Records that match nothing are never given, and the position moves past them.
 func TestSource_filtersMoveThePosition(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, store, f := newStream(t, 1), new(lease.Memory), &function{t: t}
+		s, store, f := streamtest.New(t, "orders", 1), new(lease.Memory), &function{t: t}
 		var last weir.Placed
 		for _, data := range []string{`{"n":1}`, `{"n":20}`, `x`, `{"n":30}`, `{"n":2}`} {
 			var err error
@@ -91,17 +92,17 @@ func TestSource_filtersMoveThePosition(t *testing.T) {
 		c := config(s, store, f.call)
 		c.Settings.FilterCriteria = filters(`{"data":{"n":[{"numeric":[">=",10]}]}}`)
 		r := run(t, c)
-		pass(5 * time.Second)
+		streamtest.Pass(5 * time.Second)
 		assert.Equal(t, [][]string{{`{"n":20}`, `{"n":30}`}}, f.batches())
-		at, _ := checkpoint(t, store)
+		at, _ := streamtest.Checkpoint(t, store)
 		assert.Equal(t, last.SequenceNumber.String(), at)
 		m := r.Metrics()
 		assert.Equal(t, []int64{5, 3, 2, 0}, []int64{m.PolledEventCount, m.FilteredOutEventCount, m.InvokedEventCount, m.DroppedEventCount})
 
 		last, err := s.PutRecord(t.Context(), "k", []byte(`{"n":3}`))
 		require.NoError(t, err)
-		pass(5 * time.Second)
-		at, _ = checkpoint(t, store)
+		streamtest.Pass(5 * time.Second)
+		at, _ = streamtest.Checkpoint(t, store)
 		assert.Equal(t, last.SequenceNumber.String(), at, "also if nothing else comes")
 		assert.Len(t, f.batches(), 1)
 	})

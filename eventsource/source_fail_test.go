@@ -17,13 +17,14 @@ import (
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/consumer"
 	"github.com/weirstream/weir/eventsource"
+	"github.com/weirstream/weir/internal/streamtest"
 	"github.com/weirstream/weir/lease"
 )
 
 // What was not begun is tried again and is no attempt.
 func TestSource_throttlesAreNoAttempts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, f := newStream(t, 1), &function{t: t}
+		s, f := streamtest.New(t, "orders", 1), &function{t: t}
 		calls := 0
 		f.answer = func(event) (any, error) {
 			if calls++; calls <= 10 {
@@ -31,11 +32,11 @@ func TestSource_throttlesAreNoAttempts(t *testing.T) {
 			}
 			return nil, nil
 		}
-		put(t, s, "k 1")
+		streamtest.Put(t, s, "k 1")
 		c := config(s, new(lease.Memory), f.call)
 		c.Settings.MaximumRetryAttempts = number(0)
 		r := run(t, c)
-		pass(10 * time.Minute)
+		streamtest.Pass(10 * time.Minute)
 		assert.Len(t, f.batches(), 11)
 		m := r.Metrics()
 		assert.EqualValues(t, []int64{10, 1, 1, 0, 0}, []int64{m.Throttles, m.Invocations, m.InvokedEventCount, m.Errors, m.DroppedEventCount})
@@ -45,8 +46,8 @@ func TestSource_throttlesAreNoAttempts(t *testing.T) {
 // Eight invocations within a minute, as was seen of the service.
 func TestSource_backsOffAsTheServiceWasSeenTo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, f := newStream(t, 1), &function{t: t, answer: func(event) (any, error) { return nil, errors.New("no") }}
-		put(t, s, "k 1")
+		s, f := streamtest.New(t, "orders", 1), &function{t: t, answer: func(event) (any, error) { return nil, errors.New("no") }}
+		streamtest.Put(t, s, "k 1")
 		c := config(s, new(lease.Memory), f.call)
 		c.Settings.MaximumRecordAgeInSeconds = 60
 		var failures []*eventsource.Failure
@@ -55,7 +56,7 @@ func TestSource_backsOffAsTheServiceWasSeenTo(t *testing.T) {
 			return nil
 		})
 		run(t, c)
-		pass(2 * time.Minute)
+		streamtest.Pass(2 * time.Minute)
 		assert.Len(t, f.batches(), 8)
 		require.Len(t, failures, 1)
 		assert.Equal(t, "RecordAgeExceeded", failures[0].RequestContext.Condition)
@@ -74,8 +75,8 @@ func TestSource_whatFailsAFunction(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s, calls := newStream(t, 1), 0
-				put(t, s, "k 1")
+				s, calls := streamtest.New(t, "orders", 1), 0
+				streamtest.Put(t, s, "k 1")
 				c := config(s, new(lease.Memory), func(ctx context.Context, _ []byte) ([]byte, error) {
 					if calls++; calls < 3 {
 						fail(ctx)
@@ -84,10 +85,10 @@ func TestSource_whatFailsAFunction(t *testing.T) {
 				})
 				c.Timeout = time.Second
 				r := run(t, c)
-				pass(time.Minute)
+				streamtest.Pass(time.Minute)
 				assert.Equal(t, 3, calls)
 				assert.EqualValues(t, 2, r.Metrics().Errors)
-				require.NoError(t, r.end())
+				require.NoError(t, r.End())
 			})
 		})
 	}
@@ -96,12 +97,12 @@ func TestSource_whatFailsAFunction(t *testing.T) {
 // A function that does not return though it is told to is left behind, by name.
 func TestSource_aFunctionThatDoesNotReturn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, free := newStream(t, 1), make(chan struct{})
-		put(t, s, "k 1")
+		s, free := streamtest.New(t, "orders", 1), make(chan struct{})
+		streamtest.Put(t, s, "k 1")
 		r := run(t, config(s, new(lease.Memory), func(context.Context, []byte) ([]byte, error) { <-free; return nil, nil }))
-		pass(time.Second)
+		streamtest.Pass(time.Second)
 		began := time.Now()
-		err := r.end()
+		err := r.End()
 		var stuck *consumer.StuckError
 		require.ErrorAs(t, err, &stuck)
 		assert.Equal(t, []string{"orders shardId-000000000000"}, stuck.Shards)
@@ -113,13 +114,13 @@ func TestSource_aFunctionThatDoesNotReturn(t *testing.T) {
 
 func TestSource_aMappingThatIsNotEnabledReadsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, store, f := newStream(t, 1), new(lease.Memory), &function{t: t}
-		put(t, s, "k 1")
+		s, store, f := streamtest.New(t, "orders", 1), new(lease.Memory), &function{t: t}
+		streamtest.Put(t, s, "k 1")
 		c := config(s, store, f.call)
 		c.Settings.Enabled = yes(false)
 		r := run(t, c)
-		pass(time.Hour)
-		require.NoError(t, r.end())
+		streamtest.Pass(time.Hour)
+		require.NoError(t, r.End())
 		assert.Empty(t, f.batches())
 		list, err := store.List(t.Context())
 		require.NoError(t, err)
@@ -130,15 +131,15 @@ func TestSource_aMappingThatIsNotEnabledReadsNothing(t *testing.T) {
 // A source is run once at a time, and again after that.
 func TestSource_runsAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, f := newStream(t, 1), &function{t: t}
+		s, f := streamtest.New(t, "orders", 1), &function{t: t}
 		r := run(t, config(s, new(lease.Memory), f.call))
-		pass(time.Second)
+		streamtest.Pass(time.Second)
 		assert.Equal(t, consumer.ErrRunning, r.Run(t.Context()))
-		put(t, s, "k 1")
-		pass(time.Second)
-		require.NoError(t, r.end())
+		streamtest.Put(t, s, "k 1")
+		streamtest.Pass(time.Second)
+		require.NoError(t, r.End())
 		assert.Empty(t, r.Metrics().Shards)
-		put(t, s, "k 2")
+		streamtest.Put(t, s, "k 2")
 		ctx, stop := context.WithTimeout(t.Context(), time.Second)
 		defer stop()
 		require.NoError(t, r.Run(ctx))
@@ -149,12 +150,12 @@ func TestSource_runsAgain(t *testing.T) {
 // What stands in the metrics while a lane fails and others have nothing to do.
 func TestSource_metricsSayWhereShardsStand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, f := newStream(t, 2), &function{t: t, answer: func(event) (any, error) { return nil, errors.New("no") }}
+		s, f := streamtest.New(t, "orders", 2), &function{t: t, answer: func(event) (any, error) { return nil, errors.New("no") }}
 		r := run(t, config(s, new(lease.Memory), f.call))
-		pass(time.Second)
+		streamtest.Pass(time.Second)
 		placed, err := s.PutRecord(t.Context(), "k", []byte("bad"))
 		require.NoError(t, err)
-		pass(10 * time.Second)
+		streamtest.Pass(10 * time.Second)
 		shards := r.Metrics().Shards
 		require.Len(t, shards, 2)
 		busy := shards[placed.ShardID]
@@ -171,7 +172,7 @@ func TestSource_metricsSayWhereShardsStand(t *testing.T) {
 // anybody, and nothing is waited for.
 func TestSource_anEndWhileThereIsNoRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, f := newStream(t, 1), &function{t: t, answer: func(event) (any, error) { return nil, errors.New("no") }}
+		s, f := streamtest.New(t, "orders", 1), &function{t: t, answer: func(event) (any, error) { return nil, errors.New("no") }}
 		for range 25 {
 			_, err := s.PutCopies(t.Context(), weir.Entry{PartitionKey: "k", Data: []byte("x")}, 1000)
 			require.NoError(t, err)
@@ -180,11 +181,11 @@ func TestSource_anEndWhileThereIsNoRoom(t *testing.T) {
 		c := config(s, new(lease.Memory), f.call)
 		c.Group.Logger = slog.New(slog.NewTextHandler(&log, nil))
 		r := run(t, c)
-		pass(time.Minute)
+		streamtest.Pass(time.Minute)
 		m := r.Metrics()
 		assert.Less(t, int64(m.Shards[0].Behind), m.PolledEventCount, "one batch waits")
 		began := time.Now()
-		require.NoError(t, r.end())
+		require.NoError(t, r.End())
 		assert.Zero(t, time.Since(began))
 		assert.Contains(t, log.String(), "function failed")
 		assert.NotContains(t, log.String(), "handler failed")
@@ -195,17 +196,17 @@ func TestSource_anEndWhileThereIsNoRoom(t *testing.T) {
 // what waits for them.
 func TestSource_anEndBehindTheEndOfAShard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, f := newStream(t, 1), &function{t: t, answer: func(event) (any, error) { return nil, errors.New("no") }}
-		put(t, s, "k 1")
+		s, f := streamtest.New(t, "orders", 1), &function{t: t, answer: func(event) (any, error) { return nil, errors.New("no") }}
+		streamtest.Put(t, s, "k 1")
 		_, err := s.Resize(t.Context(), 2)
 		require.NoError(t, err)
 		var log bytes.Buffer
 		c := config(s, new(lease.Memory), f.call)
 		c.Group.Logger = slog.New(slog.NewTextHandler(&log, nil))
 		r := run(t, c)
-		pass(time.Minute)
+		streamtest.Pass(time.Minute)
 		began := time.Now()
-		require.NoError(t, r.end())
+		require.NoError(t, r.End())
 		assert.Zero(t, time.Since(began))
 		assert.Contains(t, log.String(), "function failed")
 		assert.NotContains(t, log.String(), "handler failed")

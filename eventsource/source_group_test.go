@@ -19,6 +19,7 @@ import (
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/aggregate"
 	"github.com/weirstream/weir/eventsource"
+	"github.com/weirstream/weir/internal/streamtest"
 	"github.com/weirstream/weir/lease"
 )
 
@@ -47,33 +48,33 @@ func (f *function) said() (list []string) {
 // clock.
 func TestSource_windowsGoFromWorkerToWorker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, store, f := newStream(t, 1), new(lease.Memory), &function{t: t, answer: counting}
+		s, store, f := streamtest.New(t, "orders", 1), new(lease.Memory), &function{t: t, answer: counting}
 		c := config(s, store, f.call)
 		c.Settings.TumblingWindowInSeconds = 20
 		first := run(t, c)
-		pass(time.Second)
-		put(t, s, "k 1")
-		pass(time.Second)
-		put(t, s, "k 2")
-		pass(time.Second)
+		streamtest.Pass(time.Second)
+		streamtest.Put(t, s, "k 1")
+		streamtest.Pass(time.Second)
+		streamtest.Put(t, s, "k 2")
+		streamtest.Pass(time.Second)
 		assert.Equal(t, []string{"00 1 n=0", "00 1 n=1"}, f.said())
-		require.NoError(t, first.end())
-		_, state := checkpoint(t, store)
+		require.NoError(t, first.End())
+		_, state := streamtest.Checkpoint(t, store)
 		assert.Equal(t, `{"start":946684800000,"end":946684820000,"state":{"n":2}}`, state)
 
 		second := run(t, c)
-		pass(time.Second)
-		put(t, s, "k 3")
-		pass(20 * time.Second)
-		put(t, s, "k 4")
-		pass(time.Second)
+		streamtest.Pass(time.Second)
+		streamtest.Put(t, s, "k 3")
+		streamtest.Pass(20 * time.Second)
+		streamtest.Put(t, s, "k 4")
+		streamtest.Pass(time.Second)
 		assert.Equal(t, []string{"00 1 n=2", "00 0 n=3 final", "20 1 n=0"}, f.said()[2:])
-		require.NoError(t, second.end())
+		require.NoError(t, second.End())
 
 		run(t, c) // nothing is put any more
-		pass(time.Minute)
+		streamtest.Pass(time.Minute)
 		assert.Equal(t, []string{"20 0 n=1 final"}, f.said()[5:])
-		_, state = checkpoint(t, store)
+		_, state = streamtest.Checkpoint(t, store)
 		assert.Empty(t, state)
 	})
 }
@@ -81,19 +82,19 @@ func TestSource_windowsGoFromWorkerToWorker(t *testing.T) {
 // A shard that is split closes its window, and only then its children begin.
 func TestSource_theEndOfAShardClosesItsWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, f := newStream(t, 1), &function{t: t, answer: counting}
+		s, f := streamtest.New(t, "orders", 1), &function{t: t, answer: counting}
 		c := config(s, new(lease.Memory), f.call)
 		c.Settings.TumblingWindowInSeconds, c.Settings.MaximumBatchingWindowInSeconds = 900, 300
-		put(t, s, "a 1", "b 2", "c 3")
+		streamtest.Put(t, s, "a 1", "b 2", "c 3")
 		run(t, c)
-		pass(time.Second)
+		streamtest.Pass(time.Second)
 		assert.Empty(t, f.said(), "it is gathered")
 		_, err := s.Resize(t.Context(), 2)
 		require.NoError(t, err)
-		put(t, s, "a 4", "b 5", "c 6")
-		pass(time.Second)
+		streamtest.Put(t, s, "a 4", "b 5", "c 6")
+		streamtest.Pass(time.Second)
 		assert.Equal(t, []string{"00 3 n=0", "00 0 n=3 final"}, f.said(), "there is nothing to wait for")
-		pass(time.Hour)
+		streamtest.Pass(time.Hour)
 		assert.Len(t, f.said(), 6)
 		f.mu.Lock()
 		defer f.mu.Unlock()
@@ -105,14 +106,14 @@ func TestSource_theEndOfAShardClosesItsWindow(t *testing.T) {
 // document has no records.
 func TestSource_aFinalInvocationThatIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, store, f := newStream(t, 1), new(lease.Memory), &function{t: t}
+		s, store, f := streamtest.New(t, "orders", 1), new(lease.Memory), &function{t: t}
 		f.answer = func(e event) (any, error) {
 			if e.Final {
 				return nil, errors.New("no")
 			}
 			return counting(e)
 		}
-		put(t, s, "k 1")
+		streamtest.Put(t, s, "k 1")
 		c := config(s, store, f.call)
 		c.Settings.TumblingWindowInSeconds, c.Settings.MaximumRetryAttempts = 10, number(2)
 		var failures []*eventsource.Failure
@@ -121,12 +122,12 @@ func TestSource_aFinalInvocationThatIsGivenUp(t *testing.T) {
 			return nil
 		})
 		run(t, c)
-		pass(time.Minute)
+		streamtest.Pass(time.Minute)
 		assert.Equal(t, []string{"00 1 n=0", "00 0 n=1 final", "00 0 n=1 final", "00 0 n=1 final"}, f.said())
 		require.Len(t, failures, 1)
 		assert.Equal(t, eventsource.BatchInfo{ShardID: "shardId-000000000000", StreamARN: "arn:aws:kinesis:us-east-1:000000000000:stream/orders"}, failures[0].KinesisBatchInfo)
 		assert.Contains(t, string(failures[0].Event), `"isFinalInvokeForWindow":true`)
-		_, state := checkpoint(t, store)
+		_, state := streamtest.Checkpoint(t, store)
 		assert.Empty(t, state)
 	})
 }
@@ -134,20 +135,20 @@ func TestSource_aFinalInvocationThatIsGivenUp(t *testing.T) {
 // A lease whose state somebody else has kept ends the run: it would be lost.
 func TestSource_refusesTheStateOfSomethingElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, store, f := newStream(t, 1), new(lease.Memory), &function{t: t}
-		put(t, s, "k 1")
+		s, store, f := streamtest.New(t, "orders", 1), new(lease.Memory), &function{t: t}
+		streamtest.Put(t, s, "k 1")
 		first := run(t, config(s, store, f.call))
-		pass(time.Second)
-		require.NoError(t, first.end())
+		streamtest.Pass(time.Second)
+		require.NoError(t, first.End())
 		list, err := store.List(t.Context())
 		require.NoError(t, err)
 		list[0].State = []byte("mine")
 		_, err = store.Update(t.Context(), list[0])
 		require.NoError(t, err)
 		second := run(t, config(s, store, f.call))
-		<-second.done
-		assert.ErrorContains(t, second.err, "eventsource: orders shardId-000000000000: the state of the lease is none of an event source")
-		_, state := checkpoint(t, store)
+		<-second.Done
+		assert.ErrorContains(t, second.Err, "eventsource: orders shardId-000000000000: the state of the lease is none of an event source")
+		_, state := streamtest.Checkpoint(t, store)
 		assert.Equal(t, "mine", state)
 	})
 }
@@ -280,7 +281,7 @@ func TestSource_simulated(t *testing.T) {
 
 func simulate(t *testing.T, seed uint64) (windows int) {
 	random := rand.New(rand.NewPCG(seed, 6))
-	s, store := newStream(t, 2), new(lease.Memory)
+	s, store := streamtest.New(t, "orders", 2), new(lease.Memory)
 	c := &census{
 		t: t, random: rand.New(rand.NewPCG(seed, 7)), seen: make(map[string]int), first: make(map[string]int),
 		counts: make(map[string]map[string]int), finals: make(map[string][]int),
@@ -313,7 +314,7 @@ func simulate(t *testing.T, seed uint64) (windows int) {
 		switch k := random.IntN(12); {
 		case k < 7:
 			to := n + random.IntN(30)
-			put(t, s, numbered(9, n, to)...)
+			streamtest.Put(t, s, streamtest.Numbered(9, n, to)...)
 			n = to
 		case k == 7:
 			_, err := s.Resize(t.Context(), 1+random.IntN(4))
@@ -321,21 +322,19 @@ func simulate(t *testing.T, seed uint64) (windows int) {
 		case k == 8 && len(workers) < 4:
 			begin()
 		case k == 9 && len(workers) > 1:
-			workers[0].stop()
+			workers[0].Stop()
 			workers = workers[1:]
 		case k == 10:
 			workers[0].store.off.Store(true)
-			workers[0].stop()
+			workers[0].Stop()
 			begin()
 			workers = workers[1:]
 		}
 		time.Sleep(time.Duration(random.IntN(4000)) * time.Millisecond)
 	}
-	pass(10 * time.Minute)
+	streamtest.Pass(10 * time.Minute)
 	for _, w := range workers {
-		w.stop()
-		<-w.done
-		require.NoError(t, w.err)
+		require.NoError(t, w.End())
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -352,7 +351,7 @@ func simulate(t *testing.T, seed uint64) (windows int) {
 // The service gives the function aggregates as they are, and so does this.
 func TestSource_leavesAggregatesAsTheyAre(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, f := newStream(t, 1), &function{t: t}
+		s, f := streamtest.New(t, "orders", 1), &function{t: t}
 		var b aggregate.Builder
 		for _, key := range []string{"a", "b"} {
 			require.NoError(t, b.Add(weir.Entry{PartitionKey: key, Data: []byte("x")}))
@@ -361,7 +360,7 @@ func TestSource_leavesAggregatesAsTheyAre(t *testing.T) {
 		_, err := s.PutRecords(t.Context(), []weir.Entry{entry})
 		require.NoError(t, err)
 		run(t, config(s, new(lease.Memory), f.call))
-		pass(time.Second)
+		streamtest.Pass(time.Second)
 		assert.Equal(t, []string{string(entry.Data)}, f.texts())
 	})
 }

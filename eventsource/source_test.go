@@ -19,32 +19,9 @@ import (
 	"github.com/weirstream/weir/client"
 	"github.com/weirstream/weir/consumer"
 	"github.com/weirstream/weir/eventsource"
+	"github.com/weirstream/weir/internal/streamtest"
 	"github.com/weirstream/weir/lease"
 )
-
-// newStream returns a stream without limits.
-func newStream(t testing.TB, shards int) *weir.Stream {
-	s, err := weir.NewStream("orders", weir.Config{Shards: shards, Limits: weir.Unlimited()})
-	require.NoError(t, err)
-	return s
-}
-
-// put puts records, "key value" each.
-func put(t testing.TB, s *weir.Stream, records ...string) {
-	for _, r := range records {
-		key, _, _ := strings.Cut(r, " ")
-		_, err := s.PutRecord(t.Context(), key, []byte(r))
-		require.NoError(t, err)
-	}
-}
-
-// numbered returns records of some keys.
-func numbered(keys, from, to int) (records []string) {
-	for i := from; i < to; i++ {
-		records = append(records, fmt.Sprintf("key-%d %d", i%keys, i))
-	}
-	return records
-}
 
 // An event is what the function reads of one.
 type event struct {
@@ -142,56 +119,26 @@ func config(s *weir.Stream, store lease.Store, f eventsource.Function) eventsour
 // A running is a source that runs.
 type running struct {
 	*eventsource.Source
-	stop context.CancelFunc
-	done chan struct{}
-	err  error
+	*streamtest.Running
 }
 
 func run(t *testing.T, c eventsource.Config) *running {
 	s, err := eventsource.New(c)
 	require.NoError(t, err)
-	ctx, stop := context.WithCancel(t.Context())
-	r := &running{Source: s, stop: stop, done: make(chan struct{})}
-	go func() {
-		defer close(r.done)
-		r.err = s.Run(ctx)
-	}()
-	t.Cleanup(func() { stop(); <-r.done })
-	return r
-}
-
-// end ends the run and returns its error.
-func (r *running) end() error {
-	r.stop()
-	<-r.done
-	return r.err
-}
-
-// pass lets time go by, and returns when nobody is at work.
-func pass(d time.Duration) {
-	time.Sleep(d)
-	synctest.Wait()
-}
-
-// checkpoint returns the place of shard 0, and its state.
-func checkpoint(t *testing.T, store lease.Store) (string, string) {
-	list, err := store.List(context.Background())
-	require.NoError(t, err)
-	require.NotEmpty(t, list)
-	return list[0].Checkpoint.Sequence, string(list[0].State)
+	return &running{s, streamtest.Run(t, s.Run)}
 }
 
 func TestSource_callsTheFunctionWithBatches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, store, f := newStream(t, 1), new(lease.Memory), &function{t: t}
-		put(t, s, numbered(3, 0, 250)...)
+		s, store, f := streamtest.New(t, "orders", 1), new(lease.Memory), &function{t: t}
+		streamtest.Put(t, s, streamtest.Numbered(3, 0, 250)...)
 		r := run(t, config(s, store, f.call))
-		pass(time.Second)
+		streamtest.Pass(time.Second)
 		batches := f.batches()
 		require.Len(t, batches, 3)
 		assert.Equal(t, []int{100, 100, 50}, []int{len(batches[0]), len(batches[1]), len(batches[2])})
-		assert.Equal(t, numbered(3, 0, 250), f.texts())
-		require.NoError(t, r.end())
+		assert.Equal(t, streamtest.Numbered(3, 0, 250), f.texts())
+		require.NoError(t, r.End())
 		list, err := store.List(t.Context())
 		require.NoError(t, err)
 		f.mu.Lock()
@@ -205,11 +152,11 @@ func TestSource_callsTheFunctionWithBatches(t *testing.T) {
 // A record is with the function at the moment it is put.
 func TestSource_withoutAWindowARecordDoesNotWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, f := newStream(t, 1), &function{t: t}
+		s, f := streamtest.New(t, "orders", 1), &function{t: t}
 		run(t, config(s, new(lease.Memory), f.call))
-		pass(time.Second)
+		streamtest.Pass(time.Second)
 		began := time.Now()
-		put(t, s, "k 1")
+		streamtest.Put(t, s, "k 1")
 		synctest.Wait()
 		assert.Equal(t, []string{"k 1"}, f.texts())
 		assert.Zero(t, time.Since(began))
@@ -219,21 +166,21 @@ func TestSource_withoutAWindowARecordDoesNotWait(t *testing.T) {
 // The end of Run does not wait for what is gathered, and nothing of it is lost.
 func TestSource_anEndLosesAndRepeatsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, store, f := newStream(t, 2), new(lease.Memory), &function{t: t}
+		s, store, f := streamtest.New(t, "orders", 2), new(lease.Memory), &function{t: t}
 		f.answer = func(event) (any, error) { time.Sleep(3 * time.Second); return nil, nil }
-		put(t, s, numbered(10, 0, 105)...)
+		streamtest.Put(t, s, streamtest.Numbered(10, 0, 105)...)
 		c := config(s, store, f.call)
 		c.Settings.BatchSize, c.Settings.MaximumBatchingWindowInSeconds = 10, 300
 		r := run(t, c)
-		pass(time.Second)
+		streamtest.Pass(time.Second)
 		assert.NotZero(t, r.Metrics().ConcurrentExecutions)
 		began := time.Now()
-		require.NoError(t, r.end())
+		require.NoError(t, r.End())
 		assert.Equal(t, 2*time.Second, time.Since(began), "what is under way comes to its end")
 		assert.Less(t, len(f.texts()), 105)
 		run(t, c)
-		pass(400 * time.Second)
-		assert.ElementsMatch(t, numbered(10, 0, 105), f.texts(), "each once")
+		streamtest.Pass(400 * time.Second)
+		assert.ElementsMatch(t, streamtest.Numbered(10, 0, 105), f.texts(), "each once")
 	})
 }
 
@@ -241,15 +188,15 @@ func TestSource_anEndLosesAndRepeatsNothing(t *testing.T) {
 // document says what the service's says.
 func TestSource_bisectsAndReportsAPoisonRecord(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, store, f := newStream(t, 1), new(lease.Memory), &function{t: t}
+		s, store, f := streamtest.New(t, "orders", 1), new(lease.Memory), &function{t: t}
 		f.answer = func(e event) (any, error) {
 			if strings.Contains(strings.Join(e.texts(), ","), "k 3") {
 				return nil, errors.New("poison")
 			}
 			return nil, nil
 		}
-		put(t, s, "k 1", "k 2", "k 3", "k 4")
-		put(t, s, "k 5")
+		streamtest.Put(t, s, "k 1", "k 2", "k 3", "k 4")
+		streamtest.Put(t, s, "k 5")
 		c := config(s, store, f.call)
 		c.Settings.BatchSize, c.Settings.BisectBatchOnFunctionError = 4, true
 		c.Settings.MaximumRetryAttempts = number(1)
@@ -261,7 +208,7 @@ func TestSource_bisectsAndReportsAPoisonRecord(t *testing.T) {
 		})
 		began := time.Now().UTC()
 		r := run(t, c)
-		pass(10 * time.Second)
+		streamtest.Pass(10 * time.Second)
 		assert.Equal(t, [][]string{
 			{"k 1", "k 2", "k 3", "k 4"}, {"k 1", "k 2"}, {"k 3", "k 4"}, {"k 3"}, {"k 3"}, {"k 4"}, {"k 5"},
 		}, f.batches())
@@ -296,7 +243,7 @@ func TestSource_bisectsAndReportsAPoisonRecord(t *testing.T) {
 // What is before it is not repeated.
 func TestSource_goesOnBehindWhatAPartialFailureSays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, store, f := newStream(t, 1), new(lease.Memory), &function{t: t}
+		s, store, f := streamtest.New(t, "orders", 1), new(lease.Memory), &function{t: t}
 		calls := 0
 		f.answer = func(e event) (any, error) {
 			if calls++; calls <= 3 {
@@ -304,11 +251,11 @@ func TestSource_goesOnBehindWhatAPartialFailureSays(t *testing.T) {
 			}
 			return failing(e), nil
 		}
-		put(t, s, "k 1", "k 2", "k 3", "k 4", "k 5")
+		streamtest.Put(t, s, "k 1", "k 2", "k 3", "k 4", "k 5")
 		c := config(s, store, f.call)
 		c.Settings.FunctionResponseTypes = []string{eventsource.ReportBatchItemFailures}
 		run(t, c)
-		pass(10 * time.Second)
+		streamtest.Pass(10 * time.Second)
 		rest := []string{"k 3", "k 4", "k 5"}
 		assert.Equal(t, [][]string{{"k 1", "k 2", "k 3", "k 4", "k 5"}, rest, rest, rest}, f.batches())
 	})
@@ -318,14 +265,14 @@ func TestSource_goesOnBehindWhatAPartialFailureSays(t *testing.T) {
 // behind; then all does.
 func TestSource_aDestinationThatFailsHoldsThePosition(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, store, f := newStream(t, 1), new(lease.Memory), &function{t: t}
+		s, store, f := streamtest.New(t, "orders", 1), new(lease.Memory), &function{t: t}
 		f.answer = func(e event) (any, error) {
 			if e.texts()[0] == "bad 1" {
 				return nil, errors.New("bad")
 			}
 			return nil, nil
 		}
-		put(t, s, "bad 1", "good 2")
+		streamtest.Put(t, s, "bad 1", "good 2")
 		c := config(s, store, f.call)
 		c.Settings.BatchSize, c.Settings.ParallelizationFactor, c.Settings.MaximumRetryAttempts = 1, 10, number(0)
 		var down atomic.Bool
@@ -341,15 +288,15 @@ func TestSource_aDestinationThatFailsHoldsThePosition(t *testing.T) {
 			return nil
 		})
 		r := run(t, c)
-		pass(time.Minute)
-		at, _ := checkpoint(t, store)
+		streamtest.Pass(time.Minute)
+		at, _ := streamtest.Checkpoint(t, store)
 		assert.Equal(t, lease.TrimHorizon, at)
 		assert.Equal(t, [][]string{{"bad 1"}, {"good 2"}}, sorted(f.batches()), "the function is not called again")
 		assert.Equal(t, tried.Load(), r.Metrics().DestinationDeliveryFailures)
 		assert.Greater(t, tried.Load(), int64(5))
 		down.Store(false)
-		pass(2 * time.Minute)
-		at, _ = checkpoint(t, store)
+		streamtest.Pass(2 * time.Minute)
+		at, _ = streamtest.Checkpoint(t, store)
 		assert.Equal(t, f.last(), at)
 		assert.Zero(t, r.Metrics().DroppedEventCount)
 	})
@@ -379,18 +326,18 @@ func TestSource_lanesWorkAtTheSameTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		took := make(map[int]time.Duration)
 		for _, factor := range []int{1, 10} {
-			s, f := newStream(t, 1), &function{t: t}
+			s, f := streamtest.New(t, "orders", 1), &function{t: t}
 			f.answer = func(event) (any, error) { time.Sleep(10 * time.Millisecond); return nil, nil }
-			put(t, s, numbered(1000, 0, 2000)...)
+			streamtest.Put(t, s, streamtest.Numbered(1000, 0, 2000)...)
 			c := config(s, new(lease.Memory), f.call)
 			c.Settings.BatchSize, c.Settings.ParallelizationFactor = 1, factor
 			r := run(t, c)
 			began := time.Now()
 			for r.Metrics().Invocations < 2000 || r.Metrics().ConcurrentExecutions > 0 {
-				pass(time.Millisecond)
+				streamtest.Pass(time.Millisecond)
 			}
 			took[factor] = time.Since(began)
-			assert.ElementsMatch(t, numbered(1000, 0, 2000), f.texts())
+			assert.ElementsMatch(t, streamtest.Numbered(1000, 0, 2000), f.texts())
 			last := make(map[string]int)
 			for _, text := range f.texts() {
 				var key string
@@ -399,7 +346,7 @@ func TestSource_lanesWorkAtTheSameTime(t *testing.T) {
 				assert.GreaterOrEqual(t, n, last[key])
 				last[key] = n
 			}
-			require.NoError(t, r.end())
+			require.NoError(t, r.End())
 		}
 		assert.Greater(t, float64(took[1])/float64(took[10]), 8.0)
 	})
@@ -410,25 +357,25 @@ func TestSource_lanesWorkAtTheSameTime(t *testing.T) {
 // again.
 func TestSource_anEndWithLanesRepeatsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, store, f := newStream(t, 2), new(lease.Memory), &function{t: t}
+		s, store, f := streamtest.New(t, "orders", 2), new(lease.Memory), &function{t: t}
 		f.answer = func(e event) (any, error) {
 			if e.Records[0].Kinesis.PartitionKey == "key-1" {
 				time.Sleep(time.Second)
 			}
 			return nil, nil
 		}
-		put(t, s, numbered(40, 0, 400)...)
+		streamtest.Put(t, s, streamtest.Numbered(40, 0, 400)...)
 		c := config(s, store, f.call)
 		c.Settings.BatchSize, c.Settings.ParallelizationFactor = 2, 10
 		r := run(t, c)
-		pass(time.Second / 2)
+		streamtest.Pass(time.Second / 2)
 		assert.Greater(t, len(f.texts()), 300)
 		began := time.Now()
-		require.NoError(t, r.end())
+		require.NoError(t, r.End())
 		assert.Greater(t, time.Since(began), time.Second)
 		run(t, c)
-		pass(time.Minute)
-		assert.ElementsMatch(t, numbered(40, 0, 400), f.texts(), "each once")
+		streamtest.Pass(time.Minute)
+		assert.ElementsMatch(t, streamtest.Numbered(40, 0, 400), f.texts(), "each once")
 	})
 }
 
@@ -436,9 +383,9 @@ func TestSource_anEndWithLanesRepeatsNothing(t *testing.T) {
 // and nothing is lost.
 func TestSource_anEndWithLanesLosesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, store, f := newStream(t, 1), new(lease.Memory), &function{t: t}
-		put(t, s, "slow 0")
-		put(t, s, numbered(10, 1, 100)...)
+		s, store, f := streamtest.New(t, "orders", 1), new(lease.Memory), &function{t: t}
+		streamtest.Put(t, s, "slow 0")
+		streamtest.Put(t, s, streamtest.Numbered(10, 1, 100)...)
 		var cured atomic.Bool
 		f.answer = func(e event) (any, error) {
 			if e.texts()[0] == "slow 0" && !cured.Load() {
@@ -449,23 +396,23 @@ func TestSource_anEndWithLanesLosesNothing(t *testing.T) {
 		c := config(s, store, f.call)
 		c.Settings.BatchSize, c.Settings.ParallelizationFactor = 1, 10
 		r := run(t, c)
-		pass(time.Minute)
-		at, _ := checkpoint(t, store)
+		streamtest.Pass(time.Minute)
+		at, _ := streamtest.Checkpoint(t, store)
 		assert.Equal(t, lease.TrimHorizon, at)
 		began := time.Now()
-		require.NoError(t, r.end())
+		require.NoError(t, r.End())
 		assert.Zero(t, time.Since(began))
 		cured.Store(true)
 		run(t, c)
-		pass(time.Minute)
-		assert.Subset(t, f.texts(), append(numbered(10, 1, 100), "slow 0"))
-		at, _ = checkpoint(t, store)
+		streamtest.Pass(time.Minute)
+		assert.Subset(t, f.texts(), append(streamtest.Numbered(10, 1, 100), "slow 0"))
+		at, _ = streamtest.Checkpoint(t, store)
 		assert.Equal(t, f.last(), at)
 	})
 }
 
 func TestNew_namesAllThatIsWrong(t *testing.T) {
-	s := newStream(t, 1)
+	s := streamtest.New(t, "orders", 1)
 	c := config(s, nil, nil)
 	c.Settings.BatchSize = 10_001
 	c.Settings.StartingPosition = ""

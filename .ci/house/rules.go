@@ -17,6 +17,7 @@ var house = rules{
 	belowRoot: map[string]string{
 		"internal/model/twins": "a test kit: it drives the engine and its naive twin side by side",
 		"internal/goals":       "a test: it measures the engine",
+		"internal/streamtest":  "a test kit: it makes streams and their records",
 		"internal/crew":        "it is of what stands on the consumer, whose words are those of the engine",
 	},
 	aboveRoot: map[string]string{
