@@ -119,9 +119,7 @@ func (sh *shard) deliver(s span, behind time.Duration) error {
 			}
 			attempt = 0
 		}
-		// No policy is about these: where a Progress says what is processed, the
-		// handler only tells then that it waits no longer.
-		if err == errLeft || sh.progress != nil && sh.stopping() {
+		if sh.isLeft(err) {
 			return errStopped
 		}
 		sh.failed(s, attempt+1, err)
@@ -130,13 +128,9 @@ func (sh *shard) deliver(s span, behind time.Duration) error {
 		}
 		if sh.g.config.Bisect && len(s.records) > 1 {
 			sh.g.counts.retries.Add(1)
-			half := (len(s.records) + 1) / 2
-			if err := sh.deliver(s.to(half), behind); err != nil {
-				return err
-			}
-			return sh.deliver(s.from(half), behind)
+			return sh.bisect(s, behind)
 		}
-		if most := sh.g.config.Attempts; most > 0 && attempt+1 >= most {
+		if sh.isLastAttempt(attempt) {
 			if done, err := sh.resort(b, attempt, err); err != nil {
 				return err
 			} else if done {
@@ -148,6 +142,29 @@ func (sh *shard) deliver(s span, behind time.Duration) error {
 		}
 		sh.g.counts.retries.Add(1)
 	}
+}
+
+// isLeft reports whether a handler's error is one that no policy is about: where
+// a Progress says what is processed, the handler only tells with it, when the
+// shard is given up, that it waits no longer.
+func (sh *shard) isLeft(err error) bool {
+	return err == errLeft || sh.progress != nil && sh.stopping()
+}
+
+// isLastAttempt reports whether there have been as many attempts as there may be,
+// with this one.
+func (sh *shard) isLastAttempt(attempt int) bool {
+	most := sh.g.config.Attempts
+	return most > 0 && attempt+1 >= most
+}
+
+// bisect delivers the halves of a span that failed, one after the other.
+func (sh *shard) bisect(s span, behind time.Duration) error {
+	half := (len(s.records) + 1) / 2
+	if err := sh.deliver(s.to(half), behind); err != nil {
+		return err
+	}
+	return sh.deliver(s.from(half), behind)
 }
 
 // prepare makes the batch of a span. There is one batch a shard, which is used

@@ -151,35 +151,15 @@ func (m *machine) sightings() []*sighting {
 
 // balance asks for a lease, or takes one that was asked for long ago.
 func (m *machine) balance(d *decision, loads map[string]*load, now time.Duration) {
-	mine := loads[m.worker]
-	if m.seen[m.asked] == nil { // maybe by a write whose answer was lost
-		for _, s := range m.sightings() {
-			if s.Wanted == m.worker && s.Owner != m.worker {
-				m.ask(s.Key, now)
-			}
-		}
-	}
-	if s := m.seen[m.asked]; s != nil && s.Wanted == m.worker && s.Owner != m.worker && !s.Checkpoint.IsEnded() {
-		if due := m.since + m.patience; now > due {
-			d.take = append(d.take, s.Lease)
-			m.asked = ""
-		} else {
-			d.next = min(d.next, due+1)
-		}
+	if m.awaits(d, now) {
 		return
 	}
-	m.asked = ""
+	mine := loads[m.worker]
 	if m.most > 0 && mine.count() >= m.most {
 		return
 	}
-	var from *load
-	owner := ""
-	for _, name := range sortedKeys(loads) {
-		l := loads[name]
-		if name != m.worker && (from == nil || l.weight(m.weighted) > from.weight(m.weighted)) {
-			from, owner = l, name
-		}
-	}
+	owner := m.busiestOther(loads)
+	from := loads[owner]
 	if from == nil || !mine.lacks(from, m.weighted) {
 		return
 	}
@@ -195,6 +175,47 @@ func (m *machine) balance(d *decision, loads map[string]*load, now time.Duration
 	s := m.choose(choice, mine, from)
 	d.ask = &s.Lease
 	d.next = min(d.next, now+m.patience+1)
+}
+
+// awaits reports whether the worker has asked for a lease that is not its own
+// yet, for it asks for one at a time. What it has waited for long enough it takes.
+func (m *machine) awaits(d *decision, now time.Duration) bool {
+	if m.seen[m.asked] == nil { // maybe by a write whose answer was lost
+		for _, s := range m.sightings() {
+			if m.wants(s) {
+				m.ask(s.Key, now)
+			}
+		}
+	}
+	s := m.seen[m.asked]
+	if s == nil || !m.wants(s) || s.Checkpoint.IsEnded() {
+		m.asked = ""
+		return false
+	}
+	if due := m.since + m.patience; now <= due {
+		d.next = min(d.next, due+1)
+		return true
+	}
+	d.take = append(d.take, s.Lease)
+	m.asked = ""
+	return true
+}
+
+// wants reports whether the worker has asked for a lease that it has not got.
+func (m *machine) wants(s *sighting) bool { return s.Wanted == m.worker && s.Owner != m.worker }
+
+// busiestOther returns the worker that has most, but for this one; "" if there is
+// no other.
+func (m *machine) busiestOther(loads map[string]*load) (owner string) {
+	for _, name := range sortedKeys(loads) {
+		if name == m.worker {
+			continue
+		}
+		if owner == "" || loads[name].weight(m.weighted) > loads[owner].weight(m.weighted) {
+			owner = name
+		}
+	}
+	return owner
 }
 
 // ask notes that a lease was asked for.
