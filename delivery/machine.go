@@ -110,19 +110,9 @@ func (m *machine) admits(it *item) bool {
 // come in their order.
 func (m *machine) take(now time.Time, it *item) {
 	at, until := it.record.place(), place{}
-	b := m.open[it.slot]
 	if m.recalled != nil {
-		e := m.recall(it.slot, at)
-		if e != nil {
-			until = e.last
-		}
-		// What of a slot lies before and behind an object is not in one: the
-		// ranges of entries must not overlap, for the next life.
-		if b != nil && b.until != until {
-			m.cut(b)
-			b = nil
-		}
-		if e != nil && e.done && !it.byChance {
+		var done bool
+		if until, done = m.planned(it, at); done {
 			return
 		}
 	}
@@ -130,7 +120,7 @@ func (m *machine) take(now time.Time, it *item) {
 	if it.kind == delivered {
 		delimiter = m.delimiter
 	}
-	full := m.full()
+	full, b := m.full(), m.open[it.slot]
 	if b != nil && !full && b.bytes+len(it.record.Data)+len(delimiter) > m.size {
 		m.cut(b)
 		b = nil
@@ -144,6 +134,21 @@ func (m *machine) take(now time.Time, it *item) {
 	if at == until || !full && (b.bytes >= m.size || len(b.records) >= m.count) {
 		m.cut(b)
 	}
+}
+
+// planned returns where the object ends that the plan of the life before has for
+// a record, the zero place if it has none, and whether it is done with. What of
+// the record's slot belongs to another object is cut: the ranges of entries must
+// not overlap, for the next life.
+func (m *machine) planned(it *item, at place) (until place, done bool) {
+	e := m.recall(it.slot, at)
+	if e != nil {
+		until = e.last
+	}
+	if b := m.open[it.slot]; b != nil && b.until != until {
+		m.cut(b)
+	}
+	return until, e != nil && e.done && !it.byChance
 }
 
 // recall returns the entry of the plan that a record belongs to. Nil means that

@@ -128,7 +128,6 @@ func (p pattern) least() (n int) {
 }
 
 func (f patternPart) format(dst []byte, t time.Time) []byte {
-	number := func(n int) []byte { return padded(dst, n, f.count) }
 	switch f.letter {
 	case 'y', 'u':
 		return f.year(dst, t.Year())
@@ -139,32 +138,39 @@ func (f patternPart) format(dst []byte, t time.Time) []byte {
 		return f.named(dst, int(t.Month()), t.Month().String())
 	case 'Q':
 		return f.quarter(dst, (int(t.Month())+2)/3)
-	case 'd':
-		return number(t.Day())
-	case 'D':
-		return number(t.YearDay())
 	case 'E':
 		f.count = max(f.count, 3)
 		return f.named(dst, 0, t.Weekday().String())
-	case 'w':
-		_, week := t.ISOWeek()
-		return number(week)
-	case 'H':
-		return number(t.Hour())
-	case 'h':
-		return number((t.Hour()+11)%12 + 1)
-	case 'k':
-		return number((t.Hour()+23)%24 + 1)
-	case 'K':
-		return number(t.Hour() % 12)
-	case 'm':
-		return number(t.Minute())
-	case 's':
-		return number(t.Second())
 	case 'S':
 		return append(dst, fmt.Sprintf("%09d", t.Nanosecond())[:f.count]...)
 	case 'a':
 		return t.AppendFormat(dst, "PM")
+	}
+	return padded(dst, f.number(t), f.count)
+}
+
+// number returns the value of a field that is always a number.
+func (f patternPart) number(t time.Time) int {
+	switch f.letter {
+	case 'd':
+		return t.Day()
+	case 'D':
+		return t.YearDay()
+	case 'w':
+		_, week := t.ISOWeek()
+		return week
+	case 'H':
+		return t.Hour()
+	case 'h':
+		return (t.Hour()+11)%12 + 1
+	case 'k':
+		return (t.Hour()+23)%24 + 1
+	case 'K':
+		return t.Hour() % 12
+	case 'm':
+		return t.Minute()
+	case 's':
+		return t.Second()
 	}
 	panic("no field: " + string(f.letter)) // parsePattern lets none pass
 }
