@@ -228,34 +228,49 @@ func (p *parser) number() (string, error) {
 	if s[i] == '-' {
 		i++
 	}
-	digits := func() bool {
-		from := i
-		for i < len(s) && isDigit(s[i]) {
-			i++
-		}
-		return i > from
-	}
-	if i < len(s) && s[i] == '0' {
-		i++
-	} else if !digits() {
+	from := i
+	if i = wholeEnd(s, from); i == from {
 		return "", fmt.Errorf("a number is expected before %q", preview(s))
 	}
-	if i < len(s) && s[i] == '.' {
-		if i++; !digits() {
+	if isOneOf(s, i, ".") {
+		from = i + 1
+		if i = digitsEnd(s, from); i == from {
 			return "", fmt.Errorf("digits are missing after the point of %q", preview(s))
 		}
 	}
-	if i < len(s) && (s[i] == 'e' || s[i] == 'E') {
-		i++
-		if i < len(s) && (s[i] == '+' || s[i] == '-') {
-			i++
+	if isOneOf(s, i, "eE") {
+		from = i + 1
+		if isOneOf(s, from, "+-") {
+			from++
 		}
-		if !digits() {
+		if i = digitsEnd(s, from); i == from {
 			return "", fmt.Errorf("digits are missing in the exponent of %q", preview(s))
 		}
 	}
 	p.rest = s[i:]
 	return s[:i], nil
+}
+
+// wholeEnd returns where the part of a number before its point ends that begins
+// at i: it has no zeros before other digits.
+func wholeEnd(s string, i int) int {
+	if isOneOf(s, i, "0") {
+		return i + 1
+	}
+	return digitsEnd(s, i)
+}
+
+// digitsEnd returns where the digits end that begin at i; i if there are none.
+func digitsEnd(s string, i int) int {
+	for i < len(s) && isDigit(s[i]) {
+		i++
+	}
+	return i
+}
+
+// isOneOf reports whether s has, at i, one of some characters.
+func isOneOf(s string, i int, chars string) bool {
+	return i < len(s) && strings.IndexByte(chars, s[i]) >= 0
 }
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
