@@ -3,7 +3,81 @@ package lambda
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/weirstream/weir/eventsource"
 )
+
+// Judge says what the answer of a function behind a URL stands for, the
+// runtime interface emulator's, Lambda's Invoke API's or any web server's; the
+// body of res has been read into answer. Nil is an answer, of any content; it is
+// the event source's to say what that means.
+//
+// Failed has what tells of an error of the function, as [ErrorIn] finds it or
+// the header X-Amz-Function-Error says: a [*FunctionError]. Any other status than
+// 200 to 299 is a [*StatusError]. That matches [eventsource.ErrNotStarted], which
+// is no attempt, if nobody can have been given the event: with 401, 403, 404, 429
+// and 503; with 400 and no body of a path that ends in "/invocations", which is
+// what the emulator says while it is at work; and with 409 and 502 if the Invoke
+// API names its reason, in X-Amzn-ErrorType, for it has these for functions that
+// cannot be run now. A 502 besides is what a gateway says also when the function
+// died of the event, and a 400 with a body what a function says of an event that
+// it does not take: were they no attempts, the batch would come again for ever.
+func Judge(res *http.Response, answer []byte) error {
+	if len(answer) <= eventsource.MaxResponseBytes {
+		if said := ErrorIn(answer); said != nil {
+			return said
+		}
+	}
+	if kind := res.Header.Get("X-Amz-Function-Error"); kind != "" {
+		return &FunctionError{Type: cut(kind), Message: cut(string(answer))}
+	}
+	if res.StatusCode >= 200 && res.StatusCode <= 299 {
+		return nil
+	}
+	return &StatusError{Status: cut(res.Status), Body: cut(strings.TrimSpace(string(answer))), NotStarted: refused(res, answer)}
+}
+
+// refused reports whether the function cannot have been given the event.
+func refused(res *http.Response, answer []byte) bool {
+	switch res.StatusCode {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		return true
+	case http.StatusBadRequest:
+		return len(answer) == 0 && res.Request != nil && strings.HasSuffix(res.Request.URL.Path, "/invocations")
+	case http.StatusConflict, http.StatusBadGateway:
+		return res.Header.Get("X-Amzn-ErrorType") != ""
+	}
+	return false
+}
+
+// A StatusError is what a URL answers in place of a function's answer.
+type StatusError struct {
+	// Status is the status as text, such as "502 Bad Gateway".
+	Status string
+	// Body is what came with it, of which the first [MaxErrorBytes] are kept.
+	Body string
+	// NotStarted says that no function was begun; then the error matches
+	// [eventsource.ErrNotStarted].
+	NotStarted bool
+}
+
+func (e *StatusError) Error() string {
+	text := "status " + e.Status
+	if e.Body != "" {
+		text += ": " + e.Body
+	}
+	if e.NotStarted {
+		return fmt.Sprintf("%v: %s", eventsource.ErrNotStarted, text)
+	}
+	return text
+}
+
+func (e *StatusError) Is(target error) bool {
+	return e.NotStarted && target == eventsource.ErrNotStarted
+}
 
 // A FunctionError is what a function of another process says of its failure.
 type FunctionError struct {
@@ -31,12 +105,13 @@ func (e *FunctionError) Error() string {
 // It is no JSON, and comes with status 200.
 const timedOut = "Task timed out after "
 
-// errorIn returns the failure that an answer of the emulator stands for, or nil.
-// The emulator sends what runtimes say of an error as it sends answers, so that
-// they are told apart by what is in them: an object with an errorType that is a
-// string and an errorMessage, as all runtimes of Lambda write it. The message is
-// null if the error of the language has none.
-func errorIn(answer []byte) *FunctionError {
+// ErrorIn returns the failure that an answer of the emulator, or of what does as
+// Lambda's runtimes do, stands for; nil if it stands for none. The emulator sends
+// what runtimes say of an error as it sends answers, so that they are told apart
+// by what is in them: an object with an errorType that is a string and an
+// errorMessage, as all runtimes of Lambda write it. The message is null if the
+// error of the language has none.
+func ErrorIn(answer []byte) *FunctionError {
 	if bytes.HasPrefix(answer, []byte(timedOut)) {
 		return &FunctionError{Type: "Sandbox.Timedout", Message: cut(string(answer))}
 	}

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -48,13 +47,10 @@ type EndpointConfig struct {
 // Endpoint returns a function that posts events to the runtime interface
 // emulator, or to what behaves like it, and returns the answers.
 //
-// Not begun, which is no attempt, is what cannot be connected to, and what is
-// refused with status 400, 401, 403, 404, 429, 502 or 503 unless the answer
-// tells of an error of the function. An invocation has failed if the answer
-// does, as [FunctionError]; if the header X-Amz-Function-Error is set; with any
-// other status than 200 to 299; after Timeout; and if the connection breaks when
-// the request is under way, for nobody knows then what has become of it. Answers
-// are read up to [eventsource.MaxResponseBytes].
+// Not begun, which is no attempt, is what cannot be connected to. What an answer
+// stands for says [Judge]. An invocation has failed, too, after Timeout, and if
+// the connection breaks when the request is under way, for nobody knows then
+// what has become of it. Answers are read up to [eventsource.MaxResponseBytes].
 //
 // The error matches [weir.ErrInvalidArgument] if a setting is out of bounds.
 func Endpoint(c EndpointConfig) (eventsource.Function, error) {
@@ -134,7 +130,10 @@ func (e *endpoint) invoke(ctx context.Context, event []byte) ([]byte, error) {
 	if err != nil {
 		return nil, e.broken(ctx, began, err)
 	}
-	return read(res, answer)
+	if err := Judge(res, answer); err != nil {
+		return nil, err
+	}
+	return answer, nil
 }
 
 // broken returns the error of a request that has no answer though it was sent.
@@ -143,28 +142,6 @@ func (e *endpoint) broken(ctx context.Context, began time.Time, err error) error
 		return tooLate(ctx, time.Since(began))
 	}
 	return fmt.Errorf("no answer: %w", err)
-}
-
-// read says what an answer stands for.
-func read(res *http.Response, answer []byte) ([]byte, error) {
-	if len(answer) <= eventsource.MaxResponseBytes {
-		if said := errorIn(answer); said != nil {
-			return nil, said
-		}
-	}
-	if kind := res.Header.Get("X-Amz-Function-Error"); kind != "" {
-		return nil, &FunctionError{Type: cut(kind), Message: cut(string(answer))}
-	}
-	if res.StatusCode >= 200 && res.StatusCode <= 299 {
-		return answer, nil
-	}
-	err := fmt.Errorf("status %s: %s", res.Status, cut(strings.TrimSpace(string(answer))))
-	switch res.StatusCode {
-	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound,
-		http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable:
-		return nil, notStarted(err)
-	}
-	return nil, err
 }
 
 // isDial reports whether there was no connection at all.

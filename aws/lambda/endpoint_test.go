@@ -51,10 +51,11 @@ func TestEndpoint_whatAnswersStandFor(t *testing.T) {
 		{"the emulator's timeout", 200, "", `Task timed out after 3.00 seconds`, attempt, "timed out after 3.00 seconds"},
 		{"an error of the service", 200, "Unhandled", `{"errorMessage":"x"}`, attempt, "Unhandled"},
 		{"busy", 400, "", ``, notBegun, "400"},
+		{"an event that is not taken", 400, "", `{"message":"no such item"}`, attempt, "no such item"},
 		{"throttled", 429, "", `slow down`, notBegun, "slow down"},
 		{"not there", 404, "", ``, notBegun, "404"},
 		{"not allowed", 403, "", ``, notBegun, "403"},
-		{"nobody behind the gateway", 502, "", `<html>`, notBegun, "502"},
+		{"nobody behind the gateway any more", 502, "", `<html>`, attempt, "502"},
 		{"not ready", 503, "", ``, notBegun, "503"},
 		{"moved", 307, "", ``, attempt, "307"},
 		{"an error of the server", 500, "", ``, attempt, "500"},
@@ -87,6 +88,44 @@ func TestEndpoint_whatAnswersStandFor(t *testing.T) {
 			assert.Nil(t, answer)
 		})
 	}
+}
+
+// The Invoke API names its reason where it has run no function. Some of these
+// reasons pass; that the event is none, or is too large, does not.
+func TestJudge_reasonsOfTheInvokeAPI(t *testing.T) {
+	for _, row := range []struct {
+		status     int
+		reason     string
+		notStarted bool
+	}{
+		{409, "ResourceConflictException", true}, {409, "", false},
+		{502, "ENILimitReachedException", true}, {502, "", false},
+		{429, "TooManyRequestsException", true}, {429, "", true},
+		{400, "InvalidRequestContentException", false},
+		{413, "RequestTooLargeException", false},
+		{415, "UnsupportedMediaTypeException", false},
+		{500, "ServiceException", false},
+	} {
+		res := &http.Response{StatusCode: row.status, Status: fmt.Sprint(row.status), Header: http.Header{}}
+		if row.reason != "" {
+			res.Header.Set("x-amzn-ErrorType", row.reason)
+		}
+		err := lambda.Judge(res, []byte(`{"Message":"m"}`))
+		var status *lambda.StatusError
+		require.ErrorAs(t, err, &status)
+		assert.Equal(t, row.notStarted, errors.Is(err, eventsource.ErrNotStarted), "%d %s", row.status, row.reason)
+		assert.Equal(t, lambda.StatusError{Status: fmt.Sprint(row.status), Body: `{"Message":"m"}`, NotStarted: row.notStarted}, *status)
+	}
+}
+
+// A web server that is not the emulator has nothing against being asked twice at
+// a time: it means the event.
+func TestJudge_anEmptyBadRequestOfAnotherPath(t *testing.T) {
+	f := served(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(400) }, lambda.EndpointConfig{URL: "/own"})
+	_, err := f(t.Context(), []byte("{}"))
+	require.EqualError(t, err, "status 400 Bad Request")
+	assert.NotErrorIs(t, err, eventsource.ErrNotStarted)
+	assert.NotErrorIs(t, lambda.Judge(&http.Response{StatusCode: 400, Status: "400"}, nil), eventsource.ErrNotStarted)
 }
 
 // served returns the function behind a handler.

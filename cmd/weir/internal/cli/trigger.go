@@ -60,8 +60,8 @@ can. The command is run for each batch, has the event on its standard input, and
 on its standard output. Without --function-response-types the answer says only whether
 the batch failed: by a status other than 200 to 299, an exit status other than 0, the
 errorType and errorMessage of a Lambda function, or what is no JSON. What cannot be
-reached or started, and what answers 429 or 503, was not begun: that is no attempt, and
-nothing is given up because of it.
+reached or started, and what answers 401, 403, 404, 429 or 503, was not begun: that is no
+attempt, and nothing is given up because of it.
 
 What is given up goes to --on-failure, a file or a URL, as the document that the service
 writes; without, it is dropped. With neither --maximum-retry-attempts nor

@@ -249,7 +249,8 @@ func TestTrigger_neverLoses(t *testing.T) {
 	text := run("function not begun", "--maximum-retry-attempts", "0", "--url", "http://"+l.Addr().String()+"/")
 	assert.Contains(t, text, "connection refused")
 	for want, answer := range map[string]func(http.ResponseWriter){
-		"an answer that is no JSON": func(w http.ResponseWriter) { io.WriteString(w, "Task timed out after 3.00 seconds") },
+		"an answer that is no JSON":         func(w http.ResponseWriter) { io.WriteString(w, "done") },
+		"Task timed out after 3.00 seconds": func(w http.ResponseWriter) { io.WriteString(w, "Task timed out after 3.00 seconds") },
 		"an answer of 6291557 bytes; at most 6291556 are allowed": func(w http.ResponseWriter) {
 			fmt.Fprintf(w, `"%s"`, bytes.Repeat([]byte("x"), 7<<20))
 		},

@@ -14,10 +14,10 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
+	"github.com/weirstream/weir/aws/lambda"
 	"github.com/weirstream/weir/cmd/weir/internal/pipe"
 	"github.com/weirstream/weir/eventsource"
 )
@@ -51,11 +51,9 @@ func NewClient() *http.Client {
 }
 
 // HTTP returns a function that posts the event to a URL, and answers what it is
-// answered, as Lambda's runtime interface emulator does. An answer that is no
-// JSON, that is the error of a function, or that has a status other than 200 to
-// 299, says that it failed. What cannot be reached was not begun, nor was what
-// answers that there is too much to do: 429, 503, and what the emulator says
-// while it is at work.
+// answered, as Lambda's runtime interface emulator does. What says that it failed
+// or was not begun, says [lambda.Judge]; an answer that is no JSON has failed,
+// too, and what cannot be reached was not begun.
 func HTTP(client *http.Client, url string) eventsource.Function {
 	return func(ctx context.Context, event []byte) ([]byte, error) {
 		answer, stale, err := post(ctx, client, url, event)
@@ -95,22 +93,15 @@ func post(ctx context.Context, client *http.Client, url string, event []byte) (a
 	if err != nil {
 		return nil, false, fmt.Errorf("its answer breaks off: %w", err)
 	}
-	return answer, false, checkResponse(response, answer)
+	return answer, false, judge(response, answer)
 }
 
 func notStarted(err error) error { return fmt.Errorf("%w: %w", eventsource.ErrNotStarted, err) }
 
-// emulated is what the path of a function of the runtime interface emulator ends
-// with, emulator the whole of it: its function has no other name.
-const (
-	emulated = "/invocations"
-	emulator = "/2015-03-31/functions/function/invocations"
-)
-
 // Concurrency returns how many invocations the function of a URL takes at a
 // time: 1 if it is in the runtime interface emulator, else 0 for any number.
 func Concurrency(text string) int {
-	if u, err := url.Parse(text); err == nil && u.Path == emulator {
+	if u, err := url.Parse(text); err == nil && u.Path == lambda.InvocationPath {
 		return 1
 	}
 	return 0
@@ -148,26 +139,31 @@ func Limit(f eventsource.Function, concurrency int, timeout time.Duration) event
 	}
 }
 
-// refusals are what says that no function was begun: that there is none at the
-// URL, that it may not be called, or not now.
-var refusals = []int{
-	http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusTooManyRequests, http.StatusServiceUnavailable,
+// judge returns an error if a URL's answer does not say that the batch was
+// processed.
+func judge(r *http.Response, answer []byte) error {
+	err := lambda.Judge(r, answer)
+	var status *lambda.StatusError
+	var said *lambda.FunctionError
+	switch {
+	case errors.As(err, &said):
+		return told(said)
+	case !errors.As(err, &status):
+		return checkAnswer(answer)
+	}
+	err = fmt.Errorf("%s: %s", status.Status, brief(answer))
+	switch {
+	case status.NotStarted && r.StatusCode == http.StatusBadRequest:
+		return notStarted(errors.New("400 Bad Request, which is what the emulator says while it is at work"))
+	case status.NotStarted:
+		return notStarted(err)
+	}
+	return err
 }
 
-func checkResponse(r *http.Response, answer []byte) error {
-	status := r.StatusCode
-	busy := status == http.StatusBadRequest && len(answer) == 0 && strings.HasSuffix(r.Request.URL.Path, emulated)
-	switch {
-	case busy:
-		return notStarted(errors.New("400 Bad Request, which is what the emulator says while it is at work"))
-	case slices.Contains(refusals, status):
-		return notStarted(fmt.Errorf("%s: %s", r.Status, brief(answer)))
-	case status < 200 || status > 299:
-		return fmt.Errorf("%s: %s", r.Status, brief(answer))
-	case r.Header.Get("X-Amz-Function-Error") != "":
-		return fmt.Errorf("%s: %s", r.Header.Get("X-Amz-Function-Error"), brief(answer))
-	}
-	return checkAnswer(answer)
+// told is how the error of a function is shown.
+func told(said *lambda.FunctionError) error {
+	return fmt.Errorf("%.100s: %s", said.Type, brief([]byte(said.Message)))
 }
 
 // checkAnswer returns an error if an answer is none that a function gives when
@@ -180,9 +176,8 @@ func checkAnswer(answer []byte) error {
 	if !json.Valid(text) {
 		return fmt.Errorf("an answer that is no JSON: %s", brief(text))
 	}
-	var thrown struct{ ErrorMessage, ErrorType *string }
-	if text[0] == '{' && json.Unmarshal(text, &thrown) == nil && thrown.ErrorMessage != nil && thrown.ErrorType != nil {
-		return fmt.Errorf("%.100s: %s", *thrown.ErrorType, brief([]byte(*thrown.ErrorMessage)))
+	if said := lambda.ErrorIn(text); said != nil {
+		return told(said)
 	}
 	return nil
 }
