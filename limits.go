@@ -285,6 +285,8 @@ func (e *LimitError) isThroughput() bool {
 	}
 }
 
+// Error has the stream, the shard if one is meant, the limit, and RetryAfter
+// unless that is zero.
 func (e *LimitError) Error() string {
 	of := "stream " + e.Stream + ": "
 	if e.Stream == "" { // it has no name yet

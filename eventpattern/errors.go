@@ -24,6 +24,7 @@ type PatternError struct {
 	Limit        error // [ErrTooComplex] or [ErrTooDeep] if the rule is a limit, else nil
 }
 
+// Error has the path, the line, the column and the rule.
 func (e *PatternError) Error() string {
 	return fmt.Sprintf("event pattern: %s, line %d, column %d: %s", e.Path, e.Line, e.Column, e.Rule)
 }
@@ -39,6 +40,7 @@ type EventError struct {
 	Limit  error // [ErrTooComplex] or [ErrTooDeep] if the rule is a limit, else nil: it is no JSON object
 }
 
+// Error has the offset and the rule.
 func (e *EventError) Error() string {
 	return fmt.Sprintf("event: offset %d: %s", e.Offset, e.Rule)
 }

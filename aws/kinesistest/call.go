@@ -55,6 +55,7 @@ type CallError struct {
 	Code, Message string // Code is "status" and the status if there was none
 }
 
+// Error has the code and, if there is one, the message.
 func (e *CallError) Error() string {
 	if e.Message == "" {
 		return e.Code

@@ -64,6 +64,8 @@ type StatusError struct {
 	NotStarted bool
 }
 
+// Error begins with the text of [eventsource.ErrNotStarted] where that is
+// matched, and has status and body.
 func (e *StatusError) Error() string {
 	text := "status " + e.Status
 	if e.Body != "" {
@@ -75,6 +77,7 @@ func (e *StatusError) Error() string {
 	return text
 }
 
+// Is makes errors.Is find [eventsource.ErrNotStarted] if no function was begun.
 func (e *StatusError) Is(target error) bool {
 	return e.NotStarted && target == eventsource.ErrNotStarted
 }
@@ -91,6 +94,7 @@ type FunctionError struct {
 // MaxErrorBytes is how much is kept of what a function says of its failure.
 const MaxErrorBytes = 4 << 10
 
+// Error has type and message, or the one of them that there is.
 func (e *FunctionError) Error() string {
 	switch {
 	case e.Type == "":

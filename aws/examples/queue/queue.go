@@ -35,6 +35,7 @@ type Error struct {
 	Message string `json:"message"`
 }
 
+// Error has the code and the message.
 func (e *Error) Error() string { return e.Code + ": " + e.Message }
 
 // A Client calls the operations of one queue.
