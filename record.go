@@ -44,6 +44,10 @@ func (r Record) Clone() Record {
 
 // appendViews appends the n records that c is at to dst, which has room for
 // them, as views of the log's memory.
+//
+// The loops of the three kinds of blocks are nearly the same. As one that asks
+// of each record where its key and data are, a batch of GetRecords took 1.1 to
+// 1.2 times as long, and one of a hollow stream 1.5 times.
 func appendViews(dst []Record, c *shardlog.Cursor, n int, of identity) []Record {
 	b, i := c.Block()
 	switch {
