@@ -301,12 +301,15 @@ func (c *consumer) work(r *reader) {
 	}
 	c.accrue()
 	c.working++
-	takes := float64(c.spec.PerBatch) + float64(r.inHand)*float64(c.spec.PerRecord)
-	c.sim.queue.add(c.after(c.sim.now, time.Duration(min(takes, longestWork))), workDone, r, 0)
+	c.sim.queue.add(c.after(c.sim.now, takes(c.spec.PerBatch, c.spec.PerRecord, r.inHand)), workDone, r, 0)
 }
 
-// longestWork is longer than any run, and short enough to be added to its times.
-const longestWork = float64(10 * workload.MaxDuration)
+// takes returns how long a batch of n records is processed, where that is not
+// longer than any run.
+func takes(perBatch, perRecord workload.Duration, n int64) time.Duration {
+	const longest = float64(10 * workload.MaxDuration) // short enough to be added to times
+	return time.Duration(min(float64(perBatch)+float64(n)*float64(perRecord), longest))
+}
 
 // worked is called when a batch has been processed.
 func (c *consumer) worked(r *reader) {

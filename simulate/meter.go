@@ -45,7 +45,7 @@ func (m *meter) began() {
 // endSecond reports the second that is over.
 func (m *meter) endSecond() {
 	s, sec := m.sim, &m.second
-	*sec = Second{At: s.now - time.Second, Shards: sec.Shards[:0], Consumers: sec.Consumers[:0]}
+	*sec = Second{At: s.now - time.Second, Shards: sec.Shards[:0], Consumers: sec.Consumers[:0], Queues: sec.Queues[:0]}
 	sec.WarmUp = sec.At < m.warmUp
 	sec.OpenShards = len(s.shards.open)
 	sec.CapacityRecords, sec.CapacityBytes = m.capacity.WriteRecordsPerSecond, m.capacity.WriteBytesPerSecond
@@ -54,7 +54,7 @@ func (m *meter) endSecond() {
 	sec.HeldRecords, sec.HeldBytes = m.storage.records, m.storage.bytes
 	m.takeConsumers()
 	for _, q := range s.queues {
-		q.endSecond()
+		sec.Queues = append(sec.Queues, q.endSecond(!sec.WarmUp))
 	}
 	s.hot.endSecond(!sec.WarmUp)
 	if !sec.WarmUp {

@@ -87,11 +87,17 @@ func (p *consumerReport) result(c *consumer) ConsumerResult {
 	r := p.sums
 	r.Name, r.FanOut = c.name, c.spec.FanOut
 	r.Outages = append([]Outage(nil), r.Outages...)
-	r.MeanAge, r.P99Age = p.ages.mean(), min(p.ages.percentile(0.99), r.MaxAge)
-	if p.had > 0 {
-		r.Utilisation = float64(r.Busy) / float64(p.had)
-	}
+	r.MeanAge, r.P99Age = p.ages.figures(r.MaxAge)
+	r.Utilisation = utilisation(r.Busy, p.had)
 	return r
+}
+
+// utilisation is what part of the time that workers had they were busy.
+func utilisation(busy, had time.Duration) float64 {
+	if had <= 0 {
+		return 0
+	}
+	return float64(busy) / float64(had)
 }
 
 // ages is a histogram of ages in milliseconds, exact to one part in 64.
@@ -131,6 +137,12 @@ func ageTop(place int) uint64 {
 	}
 	shift := place>>ageBits - 1
 	return (uint64(place&(1<<ageBits-1))+1<<ageBits+1)<<shift - 1
+}
+
+// figures returns the mean and the 99th percentile of ages of which the greatest
+// is known.
+func (a *ages) figures(most time.Duration) (mean, p99 time.Duration) {
+	return a.mean(), min(a.percentile(0.99), most)
 }
 
 func (a *ages) mean() time.Duration {

@@ -33,12 +33,14 @@ type Second struct {
 	Shards []ShardSecond `json:"shards"`
 	// Consumers are in the order of the workload, each Count of them one.
 	Consumers []ConsumerSecond `json:"consumers,omitempty"`
+	// Queues are in the order of the workload.
+	Queues []QueueSecond `json:"queues,omitempty"`
 }
 
 // Clone returns a copy that may be kept.
 func (s *Second) Clone() Second {
 	c := *s
-	c.Shards, c.Consumers = slices.Clone(s.Shards), slices.Clone(s.Consumers)
+	c.Shards, c.Consumers, c.Queues = slices.Clone(s.Shards), slices.Clone(s.Consumers), slices.Clone(s.Queues)
 	return c
 }
 
@@ -152,4 +154,34 @@ type ConsumerSecond struct {
 	// LostRecords expired before it was given them: those found missing in this
 	// second.
 	LostRecords int64 `json:"lost_records"`
+}
+
+// A QueueSecond is what the workers of a queue did in a second, and how many
+// records were where at the end of it.
+type QueueSecond struct {
+	Name string `json:"name"`
+	// Receives is the calls that returned records. ReceivedRecords and
+	// ReceivedBytes are what they returned, RedeliveredRecords those of them that
+	// were received before.
+	Receives           int64 `json:"receives"`
+	ReceivedRecords    int64 `json:"received_records"`
+	ReceivedBytes      int64 `json:"received_bytes"`
+	RedeliveredRecords int64 `json:"redelivered_records"`
+	// AcknowledgedRecords are done. LateRecords were processed, but their time was
+	// over and somebody else had received them.
+	AcknowledgedRecords int64 `json:"acknowledged_records"`
+	LateRecords         int64 `json:"late_records"`
+	// LostRecords expired.
+	LostRecords int64 `json:"lost_records"`
+	// LagRecords could be received at the end, InFlightRecords were, and
+	// DeadRecords are dead letters.
+	LagRecords      int64 `json:"lag_records"`
+	InFlightRecords int64 `json:"in_flight_records"`
+	DeadRecords     int64 `json:"dead_records"`
+	// MaxWait is the longest from a record's arrival until it was received first,
+	// MaxDone until it was acknowledged, of those for which that was now.
+	MaxWait time.Duration `json:"max_wait_ns"`
+	MaxDone time.Duration `json:"max_done_ns"`
+	// Busy is how long the workers processed, all together.
+	Busy time.Duration `json:"busy_ns"`
 }

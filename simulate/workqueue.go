@@ -15,25 +15,24 @@ type workQueue struct {
 	spec   workload.Queue
 	engine *deliver.Queue
 
-	hands []hand // of the workers
-	idle  []int  // those that have nothing, who has waited longest first
-	asked bool   // a look is due now
+	hands   [][]deliver.Delivery // what each worker has received
+	idle    []int                // those that have nothing, who has waited longest first
+	working int                  // the others
+	accrued time.Duration        // until when their work is counted
+	asked   bool                 // a look is due now
 
-	sums  QueueResult
-	waits ages // from a record's arrival until it was first received
-	dones ages // from a record's arrival until it was acknowledged
-}
-
-// A hand is what a worker has received.
-type hand struct {
-	batch []deliver.Delivery
-	since time.Duration
+	second  QueueSecond
+	expired int64 // so far
+	sums    QueueResult
+	waits   ages          // from a record's arrival until it was first received
+	dones   ages          // from a record's arrival until it was acknowledged
+	had     time.Duration // that the workers had in all
 }
 
 // addQueues makes the queues of the workload.
 func (s *simulation) addQueues(specs []workload.Queue) error {
 	for _, spec := range specs {
-		q := &workQueue{sim: s, spec: spec, hands: make([]hand, spec.Workers), sums: QueueResult{Name: spec.Name, Workers: spec.Workers}}
+		q := &workQueue{sim: s, spec: spec, hands: make([][]deliver.Delivery, spec.Workers), sums: QueueResult{Name: spec.Name, Workers: spec.Workers}}
 		var err error
 		q.engine, err = deliver.New(s.stream, deliver.Config{
 			MaxInFlight: spec.Workers*spec.Batch + serviceInFlight,
@@ -65,6 +64,7 @@ func (q *workQueue) stored() {
 const nobody = -1
 
 func (q *workQueue) due(_ kind, worker int) {
+	q.accrue()
 	if worker == nobody {
 		q.asked = false
 	} else {
@@ -72,6 +72,12 @@ func (q *workQueue) due(_ kind, worker int) {
 		q.idle = append(q.idle, worker)
 	}
 	q.hand()
+}
+
+// accrue counts how long its workers have processed since the last time.
+func (q *workQueue) accrue() {
+	q.second.Busy += time.Duration(q.working) * (q.sim.now - q.accrued)
+	q.accrued = q.sim.now
 }
 
 // hand gives records to idle workers, as long as there are some of both.
@@ -93,48 +99,49 @@ func (q *workQueue) hand() {
 // take has a worker process a batch.
 func (q *workQueue) take(worker int, list []deliver.Delivery) {
 	s := q.sim
-	q.hands[worker] = hand{list, s.now}
-	takes := min(float64(q.spec.PerBatch)+float64(len(list))*float64(q.spec.PerRecord), longestWork)
-	until := s.now + time.Duration(takes)
+	q.hands[worker] = list
+	q.working++
+	until := s.now + takes(q.spec.PerBatch, q.spec.PerRecord, int64(len(list)))
 	if back := s.now + time.Duration(q.spec.Visibility); back < until {
 		s.queue.add(back, receiveDue, q, nobody) // they come back while they are processed
 	}
 	s.queue.add(until, receiveDue, q, worker)
-	if s.now < s.meter.warmUp {
-		return
-	}
-	q.sums.Receives++
+	sec := &q.second
+	sec.Receives++
 	for i := range list {
 		d := &list[i]
-		q.sums.ReceivedRecords++
-		q.sums.ReceivedBytes += int64(d.Size())
+		sec.ReceivedRecords++
+		sec.ReceivedBytes += int64(d.Size())
 		if d.Receives > 1 {
-			q.sums.RedeliveredRecords++
-		} else {
-			q.waits.add(s.clock.Sub(d.ArrivalTime))
-			q.sums.MaxWait = max(q.sums.MaxWait, s.clock.Sub(d.ArrivalTime))
+			sec.RedeliveredRecords++
+			continue
+		}
+		wait := s.clock.Sub(d.ArrivalTime)
+		sec.MaxWait = max(sec.MaxWait, wait)
+		if q.measured() {
+			q.waits.add(wait)
 		}
 	}
 }
 
+// measured reports whether what happens now is behind the warm-up.
+func (q *workQueue) measured() bool { return q.sim.now >= q.sim.meter.warmUp }
+
 // finish acknowledges what a worker has processed, but for what has failed.
 func (q *workQueue) finish(worker int) {
-	s, h := q.sim, q.hands[worker]
-	q.hands[worker] = hand{}
-	measured := s.now >= s.meter.warmUp
-	if measured {
-		q.sums.Busy += s.now - max(h.since, s.meter.warmUp)
-	}
+	s, batch := q.sim, q.hands[worker]
+	q.hands[worker] = nil
+	q.working--
 	var receipts []deliver.Receipt
 	var arrivals []time.Time
-	for i := range h.batch {
+	for i := range batch {
 		if q.spec.Failures > 0 && s.random.Float64() < q.spec.Failures {
-			if back := h.batch[i].Until.Sub(s.start); back > s.now {
+			if back := batch[i].Until.Sub(s.start); back > s.now {
 				s.queue.add(back, receiveDue, q, nobody)
 			}
 			continue
 		}
-		receipts, arrivals = append(receipts, h.batch[i].Receipt), append(arrivals, h.batch[i].ArrivalTime)
+		receipts, arrivals = append(receipts, batch[i].Receipt), append(arrivals, batch[i].ArrivalTime)
 	}
 	errs, err := q.engine.Acknowledge(context.Background(), receipts...)
 	if err != nil {
@@ -142,44 +149,61 @@ func (q *workQueue) finish(worker int) {
 		return
 	}
 	for i := range receipts {
-		switch {
-		case !measured:
-		case errs != nil && errs[i] != nil: // it was received again meanwhile, or has expired
-			q.sums.LateRecords++
-		default:
-			q.sums.AcknowledgedRecords++
-			q.dones.add(s.clock.Sub(arrivals[i]))
-			q.sums.MaxDone = max(q.sums.MaxDone, s.clock.Sub(arrivals[i]))
+		if errs != nil && errs[i] != nil { // it was received again meanwhile, or has expired
+			q.second.LateRecords++
+			continue
+		}
+		done := s.clock.Sub(arrivals[i])
+		q.second.AcknowledgedRecords++
+		q.second.MaxDone = max(q.second.MaxDone, done)
+		if q.measured() {
+			q.dones.add(done)
 		}
 	}
 }
 
-// endSecond notes how far the queue is.
-func (q *workQueue) endSecond() {
+// endSecond returns the second that is over, and adds it to the result.
+func (q *workQueue) endSecond(measured bool) QueueSecond {
 	c, err := q.engine.Counts()
 	if err != nil {
 		q.sim.fail(err)
-		return
+		return QueueSecond{}
 	}
+	q.accrue()
+	sec := q.second
+	q.second = QueueSecond{}
+	sec.Name = q.spec.Name
+	sec.LagRecords, sec.InFlightRecords, sec.DeadRecords = c.Visible, c.InFlight, c.DeadVisible
+	sec.LostRecords, q.expired = max(0, c.Expired-q.expired), max(q.expired, c.Expired)
 	r := &q.sums
 	r.LagRecords, r.InFlightRecords, r.DeadRecords, r.ExpiredRecords = c.Visible, c.InFlight, c.DeadVisible, c.Expired
-	if q.sim.now > q.sim.meter.warmUp && c.Visible > r.MaxLagRecords {
-		r.MaxLagRecords, r.MaxLagAt = c.Visible, q.sim.now
+	if measured {
+		r.add(&sec, q.sim.now)
+		q.had += time.Duration(r.Workers) * time.Second
+	}
+	return sec
+}
+
+// add adds a second that ends now.
+func (r *QueueResult) add(s *QueueSecond, now time.Duration) {
+	r.Receives += s.Receives
+	r.ReceivedRecords += s.ReceivedRecords
+	r.ReceivedBytes += s.ReceivedBytes
+	r.RedeliveredRecords += s.RedeliveredRecords
+	r.AcknowledgedRecords += s.AcknowledgedRecords
+	r.LateRecords += s.LateRecords
+	r.Busy += s.Busy
+	r.MaxWait, r.MaxDone = max(r.MaxWait, s.MaxWait), max(r.MaxDone, s.MaxDone)
+	if s.LagRecords > r.MaxLagRecords {
+		r.MaxLagRecords, r.MaxLagAt = s.LagRecords, now
 	}
 }
 
 func (q *workQueue) result() QueueResult {
 	r := q.sums
-	r.MeanWait, r.P99Wait = q.waits.mean(), min(q.waits.percentile(0.99), r.MaxWait)
-	r.MeanDone, r.P99Done = q.dones.mean(), min(q.dones.percentile(0.99), r.MaxDone)
-	for _, h := range q.hands { // what is being processed at the end
-		if h.batch != nil {
-			r.Busy += q.sim.now - max(h.since, q.sim.meter.warmUp)
-		}
-	}
-	if had := time.Duration(r.Workers) * (q.sim.now - q.sim.meter.warmUp); had > 0 {
-		r.Utilisation = float64(r.Busy) / float64(had)
-	}
+	r.MeanWait, r.P99Wait = q.waits.figures(r.MaxWait)
+	r.MeanDone, r.P99Done = q.dones.figures(r.MaxDone)
+	r.Utilisation = utilisation(r.Busy, q.had)
 	return r
 }
 

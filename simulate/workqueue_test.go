@@ -78,3 +78,56 @@ func TestQueue_inSteps(t *testing.T) {
 	assert.InEpsilon(t, one.AcknowledgedRecords, many.AcknowledgedRecords, 0.01)
 	assert.InDelta(t, one.Utilisation, many.Utilisation, 0.02)
 }
+
+// Its seconds add up to the result, the warm-up left out, and at the end of each
+// every record is somewhere. Nobody is busy for longer than a second has.
+func TestQueue_seconds(t *testing.T) {
+	for _, row := range []struct {
+		workers int
+		step    time.Duration
+	}{{5, 0}, {5, 100 * time.Millisecond}, {20, 0}} {
+		workers, step := row.workers, row.step
+		w := queued(60, 5*time.Minute, workload.Queue{Workers: workers, PerRecord: workload.Duration(90 * time.Millisecond),
+			PerBatch: workload.Duration(700 * time.Millisecond), Failures: 0.2, MaxReceives: 2, Visibility: workload.Duration(10 * time.Second)})
+		w.WarmUp = workload.Duration(20 * time.Second)
+		w.Stream.Limits.None, w.Stream.Mode, w.Stream.Retention = true, "", workload.Duration(30*time.Second)
+		sum := simulate.QueueResult{Name: "queue-1", Workers: workers}
+		var accepted, acknowledged, lost, dead, most int64
+		r, err := simulate.Run(t.Context(), simulate.Config{Workload: w, Step: step, Each: func(s *simulate.Second) {
+			require.Len(t, s.Queues, 1)
+			q := s.Clone().Queues[0]
+			accepted += s.AcceptedRecords
+			acknowledged += q.AcknowledgedRecords
+			lost += q.LostRecords
+			dead = max(dead, q.DeadRecords)
+			assert.Equal(t, accepted, acknowledged+q.LagRecords+q.InFlightRecords+q.DeadRecords+lost, "at second %v", s.At)
+			assert.LessOrEqual(t, q.Busy, time.Duration(workers)*time.Second)
+			assert.LessOrEqual(t, q.MaxWait, 30*time.Second)
+			sum.LagRecords, sum.InFlightRecords, sum.DeadRecords, sum.ExpiredRecords = q.LagRecords, q.InFlightRecords, q.DeadRecords, lost
+			if s.WarmUp {
+				return
+			}
+			sum.Receives += q.Receives
+			sum.ReceivedRecords += q.ReceivedRecords
+			sum.ReceivedBytes += q.ReceivedBytes
+			sum.RedeliveredRecords += q.RedeliveredRecords
+			sum.AcknowledgedRecords += q.AcknowledgedRecords
+			sum.LateRecords += q.LateRecords
+			sum.Busy += q.Busy
+			sum.MaxWait, sum.MaxDone = max(sum.MaxWait, q.MaxWait), max(sum.MaxDone, q.MaxDone)
+			most = max(most, q.LagRecords)
+		}})
+		require.NoError(t, err)
+		got := r.Queues[0]
+		assert.Equal(t, most, got.MaxLagRecords)
+		sum.MaxLagRecords, sum.MaxLagAt, sum.Utilisation = got.MaxLagRecords, got.MaxLagAt, got.Utilisation
+		sum.MeanWait, sum.P99Wait, sum.MeanDone, sum.P99Done = got.MeanWait, got.P99Wait, got.MeanDone, got.P99Done
+		assert.Equal(t, sum, got)
+		if assert.InDelta(t, float64(got.Busy)/float64(time.Duration(workers)*280*time.Second), got.Utilisation, 1e-9); workers == 5 {
+			assert.Greater(t, lost, int64(1000), "they are too few, and what waits longest expires")
+			continue
+		}
+		assert.Greater(t, dead, int64(10))
+		assert.Greater(t, got.RedeliveredRecords, int64(1000))
+	}
+}

@@ -61,7 +61,7 @@ so. --step decides otherwise.`,
 	flags.Var(&f.step, "step", "put the records of so much time together, at most 1s; 0 puts each by itself")
 	flags.Var(&f.start, "start", "when virtual time begins, such as 2026-03-02T09:00:00Z")
 	f.outputs.add(flags)
-	flags.StringVar(&f.csv, "csv", "", "write each second of the stream, its shards and consumers to `FILE.csv`")
+	flags.StringVar(&f.csv, "csv", "", "write each second of the stream, its shards, consumers and queues to `FILE.csv`")
 	f.workload.Add(c)
 	return c
 }

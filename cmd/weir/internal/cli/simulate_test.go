@@ -93,6 +93,45 @@ func TestSimulate_csv(t *testing.T) {
 	assert.Equal(t, 500, offered["shard"])
 }
 
+// A queue has rows too: what it received, and what is where.
+func TestSimulate_csvOfQueues(t *testing.T) {
+	dir := t.TempDir()
+	work := filepath.Join(dir, "jobs.yaml")
+	require.NoError(t, os.WriteFile(work, []byte("duration: 60s\ntraffic: [{rate: 20/s}]\nqueues: [{name: jobs, workers: 10, batch: 1, per_record: 1s}]\n"), 0o600))
+	name := filepath.Join(dir, "seconds.csv")
+	simulated(t, "", work, "--csv", name)
+	file, err := os.Open(name)
+	require.NoError(t, err)
+	defer file.Close()
+	rows, err := csv.NewReader(file).ReadAll()
+	require.NoError(t, err, "every row has the same columns")
+	column := make(map[string]int)
+	for i, name := range rows[0] {
+		column[name] = i
+	}
+	var received, acknowledged int
+	var last []string
+	for _, row := range rows[1:] {
+		if row[1] == "queue" {
+			assert.Equal(t, "jobs", row[2])
+			received += atoi(t, row[column["read_records"]])
+			acknowledged += atoi(t, row[column["processed_records"]])
+			last = row
+		}
+	}
+	is := func(name string) int { return atoi(t, last[column[name]]) }
+	assert.Equal(t, 59, is("second"))
+	assert.InDelta(t, 600, received, 20, "ten workers, a record a second each")
+	assert.InDelta(t, 590, acknowledged, 20)
+	assert.Equal(t, received-acknowledged, is("in_flight_records"))
+	assert.Equal(t, 1200, received+is("lag_records"))
+	assert.InDelta(t, 10_000, is("busy_ms"), 1)
+	assert.InDelta(t, 30_000, is("max_wait_ms"), 1500)
+	assert.InDelta(t, is("max_wait_ms"), is("max_done_ms"), 1500)
+	assert.Zero(t, is("redelivered_records")+is("late_records")+is("dead_records")+is("lost_records"))
+	assert.Empty(t, last[column["offered_records"]]+last[column["read_throttled"]]+last[column["age_ms"]])
+}
+
 func TestSimulate_report(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "page.html")
 	status, out, errs := weir(t, "", strings.Fields("simulate --rate 1200/s --shards 1 --duration 1m --consumers 1 --sweep shards=1..2 --report "+name)...)

@@ -10,7 +10,7 @@ import (
 )
 
 // Rows writes each second as comma-separated values: a row of the stream, one
-// for each shard, and one for each consumer. Columns that a row has nothing for
+// for each shard, one for each consumer and one for each queue. Columns that a row has nothing for
 // are empty. A nil *Rows writes nothing.
 type Rows struct {
 	csv *csv.Writer
@@ -24,6 +24,7 @@ var rowHeader = []string{
 	"retried_records", "lost_records", "open_shards", "capacity_records", "capacity_bytes", "held_records", "held_bytes",
 	"read_calls", "read_records", "read_bytes", "read_throttled", "fan_out_records", "fan_out_bytes",
 	"call_quota_use", "byte_quota_use", "age_ms", "behind_latest_ms", "lag_records", "processed_records", "busy_ms",
+	"redelivered_records", "late_records", "in_flight_records", "dead_records", "max_wait_ms", "max_done_ms",
 }
 
 // NewRows begins a file.
@@ -54,6 +55,9 @@ func (r *Rows) add(s *simulate.Second) {
 	for i := range s.Consumers {
 		r.consumer(s.At, &s.Consumers[i])
 	}
+	for i := range s.Queues {
+		r.queue(s.At, &s.Queues[i])
+	}
 }
 
 func (r *Rows) consumer(at time.Duration, c *simulate.ConsumerSecond) {
@@ -64,6 +68,18 @@ func (r *Rows) consumer(at time.Duration, c *simulate.ConsumerSecond) {
 	r.ints(c.ReadRecords, c.ReadBytes, c.Throttled)
 	r.skip(4)
 	r.ints(c.Age.Milliseconds(), c.BehindLatest.Milliseconds(), c.LagRecords, c.ProcessedRecords, c.Busy.Milliseconds())
+	r.end()
+}
+
+func (r *Rows) queue(at time.Duration, q *simulate.QueueSecond) {
+	r.begin(at, "queue", q.Name)
+	r.skip(7)
+	r.ints(q.LostRecords)
+	r.skip(5)
+	r.ints(q.Receives, q.ReceivedRecords, q.ReceivedBytes)
+	r.skip(7)
+	r.ints(q.LagRecords, q.AcknowledgedRecords, q.Busy.Milliseconds())
+	r.ints(q.RedeliveredRecords, q.LateRecords, q.InFlightRecords, q.DeadRecords, q.MaxWait.Milliseconds(), q.MaxDone.Milliseconds())
 	r.end()
 }
 
