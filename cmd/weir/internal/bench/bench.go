@@ -104,6 +104,7 @@ type run struct {
 	schedule  *schedule // nil if fastest
 	rings     []*ring   // one for each producer, if fastest
 	consumers []*consumer
+	queues    []*workQueue
 	left      atomic.Int64    // records that may still be put, if fastest
 	worked    atomic.Bool     // a record was stored
 	hopes     atomic.Int64    // calls that failed before that
@@ -180,8 +181,11 @@ func (r *run) makeRings() {
 	}
 }
 
-// prepare makes the consumers ready that read from the beginning.
+// prepare makes the consumers ready that read from the beginning, and the queues.
 func (r *run) prepare(ctx context.Context) error {
+	if err := r.openQueues(); err != nil {
+		return err
+	}
 	for i, c := range r.w.Consumers {
 		for n := range c.Count {
 			r.consumers = append(r.consumers, newConsumer(r, i, n))
@@ -205,6 +209,9 @@ func (r *run) close() {
 	for _, c := range r.consumers {
 		c.close()
 	}
+	for _, q := range r.queues {
+		_ = q.engine.Close()
+	}
 }
 
 // work runs producers and consumers to their end.
@@ -214,6 +221,9 @@ func (r *run) work(ctx context.Context) error {
 	readers, reading := errgroup.WithContext(reading)
 	for _, c := range r.consumers {
 		readers.Go(func() error { return c.loop(reading) })
+	}
+	for _, q := range r.queues {
+		readers.Go(func() error { return q.loop(reading) })
 	}
 	writers, writing := errgroup.WithContext(reading) // which ends when a consumer fails, too
 	events, stopEvents := context.WithCancel(writing)

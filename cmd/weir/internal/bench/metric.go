@@ -3,6 +3,7 @@ package bench
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -77,7 +78,7 @@ func Metrics() []Metric {
 	} {
 		list = append(list, latencyMetrics(l.name, l.about, l.of)...)
 	}
-	return slices.Concat(list, refusalMetrics(), readMetrics(), processMetrics())
+	return slices.Concat(list, refusalMetrics(), readMetrics(), queueMetrics(), processMetrics())
 }
 
 func always(of func(*Result) float64) func(*Result) (float64, bool) {
@@ -150,6 +151,34 @@ func readMetrics() []Metric {
 			}
 			return float64(age), len(r.Consumers) > 0
 		}},
+	}
+}
+
+// queueMetrics are of all queues: sums of counts, and of a time that of the slowest.
+func queueMetrics() []Metric {
+	over := func(fold func(a, b float64) float64, of func(QueueResult) float64) func(*Result) (float64, bool) {
+		return func(r *Result) (v float64, ok bool) {
+			for _, q := range r.Queues {
+				v = fold(v, of(q))
+			}
+			return v, len(r.Queues) > 0
+		}
+	}
+	sum := func(of func(QueueResult) float64) func(*Result) (float64, bool) {
+		return over(func(a, b float64) float64 { return a + b }, of)
+	}
+	most := func(of func(QueueResult) time.Duration) func(*Result) (float64, bool) {
+		return over(math.Max, func(q QueueResult) float64 { return float64(of(q)) })
+	}
+	return []Metric{
+		{"queue.acknowledged", PerSecond, Higher, true, "records acknowledged by workers of queues", sum(func(q QueueResult) float64 { return q.PerSecond })},
+		{"queue.redelivered", Number, Lower, false, "records received again", sum(func(q QueueResult) float64 { return float64(q.Redelivered) })},
+		{"queue.late", Number, Lower, false, "records processed when somebody else had received them", sum(func(q QueueResult) float64 { return float64(q.Late) })},
+		{"queue.dead", Number, Lower, false, "dead letters at the end", sum(func(q QueueResult) float64 { return float64(q.Dead) })},
+		{"queue.waiting", Number, Lower, true, "records not acknowledged at the end", sum(func(q QueueResult) float64 { return float64(q.Waiting) })},
+		{"queue.wait.p99", Nanoseconds, Lower, true, "from the call that stored a record until it was first received", most(func(q QueueResult) time.Duration { return q.Wait.P99 })},
+		{"queue.done.p99", Nanoseconds, Lower, true, "from when a record was due until it was acknowledged", most(func(q QueueResult) time.Duration { return q.Done.P99 })},
+		{"queue.acknowledge.p99", Nanoseconds, Lower, false, "one call that acknowledges", most(func(q QueueResult) time.Duration { return q.AcknowledgeCall.P99 })},
 	}
 }
 

@@ -32,6 +32,9 @@ func (s *Set) Page() report.Page {
 	if len(r.Consumers) > 0 {
 		p.Tables = append(p.Tables, r.consumerRows())
 	}
+	if len(r.Queues) > 0 {
+		p.Tables = append(p.Tables, r.queueRows())
+	}
 	return p
 }
 
@@ -65,6 +68,9 @@ func (r *Result) charts() []report.Chart {
 	charts := []report.Chart{r.throughputChart(), r.latencyChart(), r.curveChart(), r.shardChart(), r.throttleChart()}
 	if len(r.Consumers) > 0 {
 		charts = append(charts, r.readChart(), r.ageChart(), r.backlogChart())
+	}
+	if len(r.Queues) > 0 {
+		charts = append(charts, r.queueChart(), r.waitingChart())
 	}
 	if r.Process != nil {
 		charts = append(charts, r.heapChart(), r.pauseChart())
@@ -277,6 +283,37 @@ func (r *Result) consumerRows() report.Table {
 		}})
 	}
 	return t
+}
+
+func (r *Result) queueRows() report.Table {
+	t := report.Table{Title: "Queues", Wide: true, Header: []string{
+		"queue", "workers", "received", "again", "acknowledged", "late", "busy", "waiting", "dead", "expired", "wait p99", "done p99", "acknowledging p99",
+	}}
+	for _, q := range r.Queues {
+		t.Rows = append(t.Rows, report.Row{Cells: []string{
+			q.Name, figures.Comma(q.Workers), figures.Comma(q.Received), figures.Comma(q.Redelivered), figures.Comma(q.Acknowledged),
+			figures.Comma(q.Late), figures.Percent(q.Utilisation), figures.Comma(q.Waiting), figures.Comma(q.Dead), figures.Comma(q.Expired),
+			figures.Duration(q.Wait.P99), figures.Duration(q.Done.P99), figures.Duration(q.AcknowledgeCall.P99),
+		}})
+	}
+	return t
+}
+
+func (r *Result) queueChart() report.Chart {
+	c := r.timeChart("Queues", "Records acknowledged by the workers of all queues, and those put.", "records per second", report.Number)
+	c.YAxis.Least = 10
+	c.Series = []report.Series{
+		r.rate("acknowledged", func(p Point) int64 { return p.Acknowledged }),
+		r.rate("put", func(p Point) int64 { return p.Records }),
+	}
+	return c
+}
+
+func (r *Result) waitingChart() report.Chart {
+	c := r.timeChart("Waiting in queues", "Records that were put and not acknowledged, of all queues.", "records", report.Number)
+	c.YAxis.Least = 10
+	c.Series = []report.Series{r.series("waiting", func(p Point) float64 { return float64(p.Waiting) })}
+	return c
 }
 
 func (s *Set) runRows() report.Table {

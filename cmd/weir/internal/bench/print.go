@@ -24,7 +24,7 @@ func (s *Set) Print(w io.Writer) error {
 	if len(s.Runs) > 1 {
 		parts = append(parts, s.runTable())
 	}
-	parts = append(parts, last.latencyTable(), last.consumerTable(), last.shardTable(), last.processLines(),
+	parts = append(parts, last.latencyTable(), last.consumerTable(), last.queueTable(), last.shardTable(), last.processLines(),
 		last.reshardLines(), last.failureLines())
 	parts = slices.DeleteFunc(parts, func(part string) bool { return part == "" })
 	_, err := io.WriteString(w, "\n"+strings.Join(parts, "\n"))
@@ -48,8 +48,19 @@ func (s *Set) Setting() string {
 	if fanOut > 0 {
 		who = append(who, figures.Count(fanOut, "fan-out consumer"))
 	}
+	if workers := s.workers(); workers > 0 {
+		who = append(who, figures.Count(workers, "queue worker"))
+	}
 	fmt.Fprintf(&b, "%s\n%s\n", strings.Join(who, ", "), s.Environment)
 	return b.String()
+}
+
+// workers returns how many workers the queues had that were run.
+func (s *Set) workers() (n int) {
+	for _, q := range s.Runs[len(s.Runs)-1].Queues {
+		n += q.Workers
+	}
+	return n
 }
 
 // Summary says in a few lines what the last run did.
@@ -144,6 +155,21 @@ func (r *Result) consumerTable() string {
 	for _, c := range r.Consumers {
 		t.Row(c.Name, c.by(), figures.Comma(c.Records), figures.Number(c.PerSecond), figures.Comma(c.Calls), figures.Comma(c.Throttled),
 			figures.Comma(c.Unread), figures.Duration(c.MaxAge), figures.Duration(c.Propagation.P99))
+	}
+	return t.String()
+}
+
+func (r *Result) queueTable() string {
+	if len(r.Queues) == 0 {
+		return ""
+	}
+	t := table.New("Queues", []string{
+		"queue", "workers", "received", "again", "acknowledged", "per second", "busy", "waiting", "dead", "wait p99", "done p99",
+	})
+	for _, q := range r.Queues {
+		t.Row(q.Name, figures.Comma(q.Workers), figures.Comma(q.Received), figures.Comma(q.Redelivered), figures.Comma(q.Acknowledged),
+			figures.Number(q.PerSecond), figures.Percent(q.Utilisation), figures.Comma(q.Waiting), figures.Comma(q.Dead),
+			figures.Duration(q.Wait.P99), figures.Duration(q.Done.P99))
 	}
 	return t.String()
 }

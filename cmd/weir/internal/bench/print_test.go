@@ -49,6 +49,10 @@ func sample(n int) *bench.Set {
 				{Name: "consumer-1-1", Records: 49_990, PerSecond: 999.8, Calls: 120, Throttled: 5, MaxAge: 1500 * time.Millisecond, Propagation: fixedLatency(49_990)},
 				{Name: "consumer-2", FanOut: true, Records: 49_000, PerSecond: 980, Calls: 3000, Unread: 990, Propagation: fixedLatency(49_000)},
 			},
+			Queues: []bench.QueueResult{{
+				Name: "jobs", Workers: 60, Receives: 49_000, Received: 50_100, Redelivered: 110, Acknowledged: 49_900, PerSecond: 998, Late: 7, Waiting: 85, Dead: 5,
+				Utilisation: 0.693, Wait: fixedLatency(49_990), Done: fixedLatency(49_900), AcknowledgeCall: fixedLatency(48_000),
+			}},
 			Shards: []bench.ShardResult{
 				{Shard: 0, Records: 30_000, PerSecond: 600, Bytes: 3 << 20, Share: 0.6, Throttled: 120},
 				{Shard: 1, Records: 19_990, PerSecond: 399.8, Bytes: 2 << 20, Share: 0.4},
@@ -168,7 +172,7 @@ func TestSet_JSONFields(t *testing.T) {
 	assert.ElementsMatch(t, []string{
 		"started", "interrupted", "duration_seconds", "warm_up_seconds", "total_seconds", "offered", "offered_per_second",
 		"unsent", "records", "bytes", "calls", "throttled", "retried", "given_up", "errors", "records_per_second",
-		"bytes_per_second", "latency", "consumers", "shards", "reshards", "failures", "process", "shard_names", "timeline",
+		"bytes_per_second", "latency", "consumers", "queues", "shards", "reshards", "failures", "process", "shard_names", "timeline",
 	}, fields(t, r))
 	assert.ElementsMatch(t, []string{"put", "put_call", "propagation", "end_to_end", "lateness"}, fields(t, r.Latency))
 	assert.ElementsMatch(t, []string{

@@ -20,8 +20,11 @@ type Progress struct {
 	Put, Propagation             PointLatency
 	Age                          time.Duration
 	Backlog                      int64
-	Heap                         int64
-	GCs                          int64
+	// DoneRate is what queues acknowledge in a second, Waiting what they have not.
+	DoneRate float64
+	Waiting  int64
+	Heap     int64
+	GCs      int64
 }
 
 // Lines says in a few lines how far the run is, number run, from 0, of so many.
@@ -50,6 +53,9 @@ func (p Progress) Lines(run, runs int) []string {
 	if p.ReadRate > 0 || p.Backlog > 0 {
 		lines = append(lines, fmt.Sprintf("  read        %s/s   propagation p99 %s   age %s   backlog %s", figures.Number(p.ReadRate),
 			figures.Duration(p.Propagation.P99), figures.Duration(p.Age), figures.Comma(p.Backlog)))
+	}
+	if p.DoneRate > 0 || p.Waiting > 0 {
+		lines = append(lines, fmt.Sprintf("  queues      %s/s acknowledged   %s waiting", figures.Number(p.DoneRate), figures.Comma(p.Waiting)))
 	}
 	if p.Heap > 0 {
 		lines = append(lines, fmt.Sprintf("  heap        %s   %s", figures.Bytes(float64(p.Heap)), figures.Count(p.GCs, "garbage collection")))

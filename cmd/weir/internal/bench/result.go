@@ -63,6 +63,7 @@ type Result struct {
 
 	Latency   Latencies        `json:"latency"`
 	Consumers []ConsumerResult `json:"consumers"`
+	Queues    []QueueResult    `json:"queues,omitempty"`
 	Shards    []ShardResult    `json:"shards"`
 	Reshards  []Reshard        `json:"reshards,omitempty"`
 	Failures  []Failure        `json:"failures,omitempty"`
@@ -149,6 +150,7 @@ func (r *run) result(w *watcher, interrupted bool) *Result {
 	res.BytesPerSec = figures.Ratio(float64(res.Bytes), measured)
 	res.Latency = r.latencies()
 	r.addConsumers(res, w)
+	r.addQueues(res, w)
 	r.addShards(res, w)
 	for i := range res.Timeline {
 		// Not known when the period ended: a record that is put late was due

@@ -39,6 +39,10 @@ type Point struct {
 	// that consumers, all together, had not read by then.
 	Age     time.Duration `json:"age_ns"`
 	Backlog int64         `json:"backlog"`
+	// Acknowledged is the records that workers of queues acknowledged, and Waiting
+	// those that they had not at the end of the period, all queues together.
+	Acknowledged int64 `json:"acknowledged,omitempty"`
+	Waiting      int64 `json:"waiting,omitempty"`
 	// Process is given for the embedded target.
 	Heap    int64         `json:"heap_bytes,omitempty"`
 	GCs     int64         `json:"gcs,omitempty"`
@@ -66,6 +70,7 @@ func (p Point) join(next Point) Point {
 	next.Count = next.Count.plus(p.Count)
 	next.Read += p.Read
 	next.ReadThrottled += p.ReadThrottled
+	next.Acknowledged += p.Acknowledged
 	next.Put, next.Propagation = next.Put.join(p.Put), next.Propagation.join(p.Propagation)
 	next.Age, next.Heap = max(next.Age, p.Age), max(next.Heap, p.Heap)
 	next.GCs += p.GCs

@@ -16,6 +16,7 @@ type watcher struct {
 	last      look // at the end of the last period
 	lastAt    time.Duration
 	lastReads reads
+	lastDone  int64 // acknowledged by all queues
 	lastUsage usage
 
 	// What was there when the warm-up was over.
@@ -23,6 +24,7 @@ type watcher struct {
 	markAt    time.Duration
 	mark      look
 	markReads map[*consumer]reads
+	markWork  map[*workQueue]work
 	markUsage usage
 	pauses    pauses
 
@@ -62,6 +64,10 @@ func (w *watcher) markNow() {
 	for _, c := range w.run.consumers {
 		c.count(func(r *reads) { w.markReads[c] = *r })
 	}
+	w.markWork = make(map[*workQueue]work)
+	for _, q := range w.run.queues {
+		q.count(func(now *work) { w.markWork[q] = *now })
+	}
 	if w.run.config.Process {
 		w.pauses = readPauses()
 	}
@@ -77,6 +83,7 @@ func (w *watcher) look() {
 		Put: l.put, Propagation: l.propagation, Age: w.age(now), Backlog: w.backlog(l.Records),
 		Shards: w.shards(&l),
 	}
+	w.lookAtQueues(&p)
 	if w.run.config.Process {
 		u := readUsage()
 		p.Heap, p.GCs, p.GCPause = u.heap, u.gcs-w.lastUsage.gcs, u.pause-w.lastUsage.pause
@@ -89,6 +96,20 @@ func (w *watcher) look() {
 		w.markNow()
 	}
 	w.report(l.Count)
+}
+
+// lookAtQueues fills in what the queues did.
+func (w *watcher) lookAtQueues(p *Point) {
+	var done int64
+	for _, q := range w.run.queues {
+		q.count(func(now *work) { done += now.acknowledged })
+		waiting, _ := q.waiting() // of a stream in memory it cannot fail
+		p.Waiting += waiting
+		if w.run.ended.Err() != nil { // the last one may have died of its age, of which no worker hears
+			q.finishIfDone()
+		}
+	}
+	p.Acknowledged, w.lastDone = done-w.lastDone, done
 }
 
 // reads returns what all consumers have read.
@@ -151,9 +172,11 @@ func (w *watcher) report(all Count) {
 	}
 	if n := len(points); n > 0 {
 		p.Age, p.Backlog, p.Heap = points[n-1].Age, points[n-1].Backlog, points[n-1].Heap
+		p.Waiting = points[n-1].Waiting
 	}
 	p.Put, p.Propagation = sum.Put, sum.Propagation
 	p.Rate = figures.Ratio(float64(sum.Records), sum.Seconds)
+	p.DoneRate = figures.Ratio(float64(sum.Acknowledged), sum.Seconds)
 	p.ReadRate = figures.Ratio(float64(sum.Read), sum.Seconds)
 	p.ThrottleRate = figures.Ratio(float64(sum.Throttled), sum.Seconds)
 	p.GCs = w.lastUsage.gcs - w.markUsage.gcs

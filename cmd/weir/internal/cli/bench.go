@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime/debug"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 
 	"github.com/weirstream/weir/cmd/weir/internal/bench"
 	"github.com/weirstream/weir/cmd/weir/internal/terminal"
+	"github.com/weirstream/weir/cmd/weir/internal/usage"
 	"github.com/weirstream/weir/cmd/weir/internal/workfile"
 	"github.com/weirstream/weir/cmd/weir/internal/workflags"
 	"github.com/weirstream/weir/workload"
@@ -38,6 +40,7 @@ or 'throttled>0': the exit status is 1 if the median of the runs meets one.
 docs/bench.md tells what is measured how, and lists all metrics.`,
 		Example: `  weir bench
   weir bench --rate max --limits none --shards 8 --consumers 0 --fan-out 0 --warm-up 1s
+  weir bench --queue 200x1:100ms --consumers 0 --fan-out 0
   weir bench clickstream --duration 1m --report bench.html
   weir bench --target http://127.0.0.1:4567 --rate 2000/s --fail-if 'p99>20ms'
   weir bench iot --duration 30s --warm-up 5s --repeat 10 --json > before.json
@@ -74,6 +77,9 @@ func (f *benchFlags) run(c *cobra.Command) error {
 	if err := f.check(); err != nil {
 		return err
 	}
+	if c.Flags().Changed("queue") && f.target != embeddedTarget {
+		return usage.Errorf("--queue is for streams in this process: --target %s has no queues that weir bench can call", f.target)
+	}
 	w, opener, err := f.workload.Load(c)
 	if err != nil {
 		return err
@@ -107,6 +113,9 @@ func (f *benchFlags) measure(c *cobra.Command, w workload.Workload, opener *work
 		return set, err
 	}
 	set.Target = targets.name
+	if len(w.Queues) > 0 && f.target != embeddedTarget {
+		fmt.Fprintln(c.ErrOrStderr(), "weir bench: the workload's queues are left out: only streams in this process have them here")
+	}
 	live := terminal.NewLive(c.OutOrStdout(), c.ErrOrStderr())
 	defer live.Close()
 	for n := range f.repeat {

@@ -57,6 +57,41 @@ func TestBench_table(t *testing.T) {
 	}
 }
 
+// A queue of the flags, and those of a workload's file.
+func TestBench_queues(t *testing.T) {
+	set := benchJSON(t, "--queue", "8x5:1ms", "--queue", "3")
+	r := set.Runs[0]
+	require.Len(t, r.Queues, 2)
+	for i, workers := range []int{8, 3} {
+		q := r.Queues[i]
+		assert.Equal(t, workers, q.Workers)
+		assert.EqualValues(t, []int64{500, 500, 0, 0}, []int64{q.Received, q.Acknowledged, q.Waiting, q.Dead}, q.Name)
+	}
+	assert.GreaterOrEqual(t, r.Queues[0].Done.Min, time.Millisecond)
+
+	jobs := writeFile(t, "duration: 500ms\ntraffic: [{rate: 200/s}]\nqueues: [{name: jobs, workers: 4}]\n")
+	require.NoError(t, os.Rename(jobs, jobs+".yaml"))
+	status, out, errs := weir(t, "", "bench", jobs+".yaml", "--fail-if", "queue.waiting>0", "--fail-if", "queue.dead>0")
+	require.Zero(t, status, errs)
+	assert.Contains(t, out, "4 queue workers")
+	assert.Regexp(t, `(?m)^ jobs +4 +100 +0 +100 `, out)
+	status, _, errs = weir(t, "", "bench", jobs+".yaml", "--fail-if", "queue.acknowledged>1/s")
+	assert.Equal(t, 1, status)
+	assert.Contains(t, errs, "queue.acknowledged")
+}
+
+// An endpoint has none that weir bench can call: those of a workload are left out,
+// visibly, and those of the flags are refused.
+func TestBench_queuesOfAnEndpoint(t *testing.T) {
+	server := startServe(t, nil, "--limits", "none", "--delay", "0s")
+	jobs := writeFile(t, "duration: 500ms\ntraffic: [{rate: 200/s}]\nqueues: [{name: jobs, workers: 4}]\n")
+	require.NoError(t, os.Rename(jobs, jobs+".yaml"))
+	status, out, errs := weir(t, "", "bench", jobs+".yaml", "--target", server.url)
+	require.Zero(t, status, errs)
+	assert.Equal(t, "weir bench: the workload's queues are left out: only streams in this process have them here\n", errs)
+	assert.NotContains(t, out, "jobs ")
+}
+
 func TestBench_asFastAsPossible(t *testing.T) {
 	set := benchJSON(t, "--rate", "max", "--records", "20000", "--duration", "1h", "--batch", "1")
 	assert.EqualValues(t, 20_000, set.Runs[0].Records)
@@ -173,23 +208,26 @@ func TestBench_interrupted(t *testing.T) {
 
 func TestBench_errors(t *testing.T) {
 	for args, want := range map[string]string{
-		"--target nowhere":           `--target: neither embedded nor aws, and "nowhere" is no URL such as http://127.0.0.1:4567`,
-		"--target aws":               "--region is missing",
-		"--existing x":               "--existing is for endpoints and the service",
-		"--memory 5":                 "--memory 5B is less than 1MiB",
-		"--repeat 0":                 `invalid argument "0" for "--repeat" flag: must be a number from 1 to 50`,
-		"--fail-if p98>1s":           `no metric "p98"; there are`,
-		"--fail-if p99>1":            `"1" is no time such as 5ms`,
-		"--drain 25h":                "must be a time from 0s to 24h0m0s",
-		"--rate 0":                   "rate",
-		"nope":                       "nope",
-		"--producers 2000":           "2000",
-		"--report /no/such/dir/x":    "--report: open /no/such/dir/x",
-		"--input /no/such/file":      "/no/such/file",
-		"hot-key iot":                "unexpected argument",
-		"compare":                    "two files are needed, the one before and the one after; 0 given",
-		"compare a":                  "1 given",
-		"compare /no/such /no/other": "open /no/such: no such file or directory",
+		"--target nowhere":                      `--target: neither embedded nor aws, and "nowhere" is no URL such as http://127.0.0.1:4567`,
+		"--target aws":                          "--region is missing",
+		"--existing x":                          "--existing is for endpoints and the service",
+		"--memory 5":                            "--memory 5B is less than 1MiB",
+		"--queue 5 --target http://127.0.0.1:1": "--queue is for streams in this process: --target http://127.0.0.1:1 has no queues that weir bench can call",
+		"--queue 5x":                            `invalid argument "5x" for "--queue" flag: must be how many workers`,
+		"--queue 5x20":                          "--queue 5x20: queues[0].batch: 20 is outside 0 to 10",
+		"--repeat 0":                            `invalid argument "0" for "--repeat" flag: must be a number from 1 to 50`,
+		"--fail-if p98>1s":                      `no metric "p98"; there are`,
+		"--fail-if p99>1":                       `"1" is no time such as 5ms`,
+		"--drain 25h":                           "must be a time from 0s to 24h0m0s",
+		"--rate 0":                              "rate",
+		"nope":                                  "nope",
+		"--producers 2000":                      "2000",
+		"--report /no/such/dir/x":               "--report: open /no/such/dir/x",
+		"--input /no/such/file":                 "/no/such/file",
+		"hot-key iot":                           "unexpected argument",
+		"compare":                               "two files are needed, the one before and the one after; 0 given",
+		"compare a":                             "1 given",
+		"compare /no/such /no/other":            "open /no/such: no such file or directory",
 	} {
 		t.Run(args, func(t *testing.T) {
 			status, out, errs := weir(t, "", append([]string{"bench"}, strings.Fields(args)...)...)

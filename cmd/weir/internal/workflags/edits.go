@@ -79,6 +79,7 @@ func consumerEdits() []*editFlag {
 		{name: "per-record", kind: "TIME", usage: "how long a consumer takes for a record", parse: consumerTime(func(c *workload.Consumer, d workload.Duration) { c.PerRecord = d })},
 		{name: "per-batch", kind: "TIME", usage: "how long a consumer takes for a batch, beside its records", parse: consumerTime(func(c *workload.Consumer, d workload.Duration) { c.PerBatch = d })},
 		{name: "workers", kind: "N", usage: "shards that a consumer processes at a time", parse: setWorkers},
+		{name: "queue", kind: "SPEC", usage: "60x1:2s: a work queue with 60 workers that receive one record at a time and take 2s for it; may be repeated", parse: addQueue, clear: noQueues},
 		{name: "outage", kind: "AT+FOR", usage: "6h+30m: consumers do nothing for half an hour; may be repeated", parse: addOutage, clear: noOutages},
 	}
 }
@@ -166,6 +167,34 @@ func addOutage(text string) (edit, error) {
 		c.Outages = append(c.Outages, workload.Outage{At: from, For: length})
 		slices.SortStableFunc(c.Outages, func(a, b workload.Outage) int { return cmp.Compare(a.At, b.At) })
 	}), nil
+}
+
+func noQueues(w *workload.Workload) error {
+	w.Queues = nil
+	return nil
+}
+
+// addQueue reads "60x1:2s": workers, records that each receives at a time, and how
+// long it takes for one.
+func addQueue(text string) (edit, error) {
+	count, takes, timed := strings.Cut(text, ":")
+	workers, batch, batched := strings.Cut(count, "x")
+	var q workload.Queue
+	var errs [3]error
+	q.Workers, errs[0] = strconv.Atoi(workers)
+	if batched {
+		q.Batch, errs[1] = strconv.Atoi(batch)
+	}
+	if timed {
+		q.PerRecord, errs[2] = workload.ParseDuration(takes)
+	}
+	switch {
+	case errors.Join(errs[:]...) != nil, q.Workers < 0, batched && q.Batch < 1, q.Workers == 0 && text != "0":
+		return nil, errors.New("must be how many workers, how many records each receives at a time and how long it takes for one, such as 60, 60x1 or 60x1:2s, or 0 for no queue")
+	case q.Workers == 0:
+		return noQueues, nil
+	}
+	return func(w *workload.Workload) error { w.Queues = append(w.Queues, q); return nil }, nil
 }
 
 func noReshards(w *workload.Workload) error {

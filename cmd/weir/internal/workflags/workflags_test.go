@@ -105,6 +105,8 @@ func TestFlags_makeAWorkload(t *testing.T) {
 		"--rate 1 --consumers 2 --poll 2s --per-record 1ms --workers 4": `"consumers":[{"count":2,"poll":"2s","per_record":"1ms","workers":4}]`,
 		"--rate 1 --fan-out 3 --per-batch 1ms":                          `"consumers":[{"count":3,"fan_out":true,"per_batch":"1ms"}]`,
 		"--rate 1 --consumers 1 --outage 9s+1s --outage 2s+3s":          `"outages":[{"at":"2s","for":"3s"},{"at":"9s","for":"1s"}]`,
+		"--rate 1 --queue 60":                                           `"queues":[{"workers":60}]`,
+		"--rate 1 --queue 60x1:2s --queue 5:10ms":                       `"queues":[{"workers":60,"batch":1,"per_record":"2s"},{"workers":5,"per_record":"10ms"}]`,
 		"--rate 1 --reshard 9s:merge --reshard 2s:16 --reshard 3s:split": `"reshards":[{"at":"2s","shards":16},` +
 			`{"at":"3s","split":"busiest"},{"at":"9s","merge":["coldest"]}]`,
 	} {
@@ -126,6 +128,7 @@ func TestFlags_changeAWorkload(t *testing.T) {
 		"--outage 5m+30s":  `"outages":[{"at":"5m","for":"30s"}]},{"name":"fast","fan_out":true,"outages":[{"at":"5m","for":"30s"}]}]`,
 		"--reshard 1m:8":   `"reshards":[{"at":"1m","shards":8}]`,
 		"--limits service": whole,
+		"--queue 0":        whole,
 	} {
 		assert.Contains(t, loaded(t, busy, "- "+line), want, line)
 	}
@@ -181,6 +184,14 @@ func TestFlags_errors(t *testing.T) {
 		{"clickstream --key x", "--key is about the lines of a trace, and the workload has none; --input gives it one"},
 		{"clickstream --time x", "--time is about the lines of a trace"},
 		{"clickstream --speed 5", "--speed 5: the workload has no trace; --input gives it one"},
+		{"--rate 1 --queue 6xx1", `invalid argument "6xx1" for "--queue" flag: must be how many workers`},
+		{"--rate 1 --queue 60x0", "such as 60, 60x1 or 60x1:2s, or 0 for no queue"},
+		{"--rate 1 --queue 0x5", "must be how many workers"},
+		{"--rate 1 --queue -1", "must be how many workers"},
+		{"--rate 1 --queue 5:2", "must be how many workers"},
+		{"--rate 1 --queue=", "must be how many workers"},
+		{"--rate 1 --queue 60x11", "--queue 60x11: queues[0].batch: 11 is outside 0 to 10"},
+		{"--rate 1 --queue 10001", "--queue 10001: queues[0].workers: 10001 is outside 0 to 10000"},
 		{"--rate 0", `invalid argument "0" for "--rate" flag: must be above 0`},
 		{"--rate fast", `for "--rate" flag: "fast" is no rate`},
 		{"--rate line:1", `"line" is none of ramp, wave and burst`},
