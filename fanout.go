@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -162,17 +163,12 @@ func (c *consumer) enterLocked(sub *Subscription, now clock.Instant) {
 	c.subscriptions[sub.sh.id] = sub
 }
 
-// active returns the subscriptions of a consumer that have not ended.
-func (f *fanOut) active(c *consumer, now clock.Instant) []*Subscription {
+// subscriptionsOf returns the last subscriptions of a consumer, those that have
+// ended too.
+func (f *fanOut) subscriptionsOf(c *consumer) []*Subscription {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	var list []*Subscription
-	for _, sub := range c.subscriptions {
-		if !sub.over(now) {
-			list = append(list, sub)
-		}
-	}
-	return list
+	return slices.Collect(maps.Values(c.subscriptions))
 }
 
 // What a registered consumer's history counts.

@@ -182,6 +182,7 @@ func TestFanout_metrics(t *testing.T) {
 			PeakEventBytes:   metrics.Peak{N: 200, At: begin.Add(time.Second).UTC()},
 			PeakEventRecords: metrics.Peak{N: 2, At: begin.Add(time.Second).UTC()},
 			Age:              3 * time.Second,
+			Lags:             map[weir.ShardID]metrics.Lag{0: {Records: 1, Bytes: 200, Age: 3 * time.Second}},
 		}, {
 			Consumer: weir.Consumer{Name: "audit", CreatedAt: begin.UTC()},
 		}}, snap.Consumers)
@@ -228,6 +229,54 @@ func TestFanout_metricsMillisBehindLatest(t *testing.T) {
 		SubscribeSuccess: 1, Events: 3, EventRecords: 3, EventBytes: 300,
 		MillisBehindLatest: 1000, MillisBehindLatestSum: 1000,
 	}, m, "behind by 0 s, 1 s and, with the last record, at the tip")
+}
+
+// What a subscription has not given out is told by shard, also when it has
+// ended, until its shard is read to its end by another or has vanished.
+func TestFanout_lagsByShard(t *testing.T) {
+	s, clock := clocked(t, weir.Config{Shards: 3})
+	mustRegister(t, s, "audit")
+	lags := func() map[weir.ShardID]metrics.Lag { return s.Snapshot().Consumers[0].Lags }
+	key := func(id weir.ShardID) weir.Entry {
+		at := s.Shards()[id].HashKeyRange.Start
+		return weir.Entry{PartitionKey: "k", ExplicitHashKey: &at, Data: []byte(text(9))}
+	}
+	put := func(id weir.ShardID, n int) {
+		for range n {
+			_, err := s.Put(t.Context(), key(id))
+			require.NoError(t, err)
+		}
+	}
+	assert.Empty(t, lags(), "nobody has subscribed")
+	put(0, 3)
+	put(1, 1)
+	clock.Advance(2 * time.Second)
+	put(0, 2)
+	first := mustSubscribe(t, s, "audit", 0, weir.TrimHorizon())
+	second := mustSubscribe(t, s, "audit", 1, weir.TrimHorizon())
+	clock.Advance(time.Second)
+	mustNext(t, second)
+	want := map[weir.ShardID]metrics.Lag{0: {Records: 5, Bytes: 50, Age: 3 * time.Second}, 1: {}}
+	assert.Equal(t, want, lags(), "of shard 2 nobody knows")
+
+	second.Close()
+	put(1, 4)
+	clock.Advance(time.Second)
+	want[0] = metrics.Lag{Records: 5, Bytes: 50, Age: 4 * time.Second}
+	want[1] = metrics.Lag{Records: 4, Bytes: 40, Age: time.Second}
+	assert.Equal(t, want, lags(), "whoever read shard 1 has gone, at what it gave out")
+	assert.Equal(t, []weir.ShardID{0}, s.Snapshot().Consumers[0].Shards)
+	assert.Equal(t, 4*time.Second, s.Snapshot().Consumers[0].Age, "of subscriptions alone")
+
+	children, err := s.SplitShard(t.Context(), 0, s.Shards()[0].HashKeyRange.Middle())
+	require.NoError(t, err)
+	assert.Contains(t, lags(), weir.ShardID(0), "a closed shard has records left")
+	mustNext(t, first)
+	assert.Equal(t, map[weir.ShardID]metrics.Lag{1: want[1]}, lags(), "it was read to its end")
+	mustSubscribe(t, s, "audit", children[0], weir.Latest())
+	assert.Equal(t, metrics.Lag{}, lags()[children[0]])
+	clock.Advance(25 * time.Hour)
+	assert.Equal(t, metrics.Lag{}, lags()[1], "what has expired is nobody's lag")
 }
 
 // Subscriptions that were left behind take no room for good.

@@ -100,6 +100,9 @@ type ReaderMetrics struct {
 	RecordsBehind int64 `json:"records_behind"`
 	BytesBehind   int64 `json:"bytes_behind"`
 	Lost          int64 `json:"lost"`
+	// Lags are RecordsBehind and BytesBehind by shard, of those that have any:
+	// see [Reader.Lags].
+	Lags map[ShardID]metrics.Lag `json:"lags,omitempty"`
 }
 
 // ConsumerMetrics are the metrics of a registered consumer.
@@ -113,6 +116,11 @@ type ConsumerMetrics struct {
 	// Age is how long ago the oldest record arrived that a subscription has not
 	// given out yet.
 	Age time.Duration `json:"age_ns"`
+	// Lags are what the last subscription to a shard has not given out, by shard,
+	// zeros included: of those in Shards, and of those whose subscription has
+	// ended, which nobody reads until they are subscribed to again. A shard that
+	// was never subscribed to, or not for long, or was read to its end has none.
+	Lags map[ShardID]metrics.Lag `json:"lags,omitempty"`
 }
 
 // Snapshot returns the stream's metrics. It takes no lock that a put takes.
@@ -192,10 +200,13 @@ func (set *readerSet) metrics(now clock.Instant) []ReaderMetrics {
 func (r *Reader) metrics(now clock.Instant) ReaderMetrics {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	behind := r.behindLocked(now)
 	m := ReaderMetrics{
 		Name: r.name, Records: r.records, Bytes: r.bytes, Age: r.ageLocked(now),
-		RecordsBehind: behind.Records, BytesBehind: behind.Bytes, Lost: r.lostLocked(now),
+		Lost: r.lostLocked(now), Lags: r.lagsLocked(now),
+	}
+	for _, lag := range m.Lags {
+		m.RecordsBehind += lag.Records
+		m.BytesBehind += lag.Bytes
 	}
 	for _, at := range r.cursors {
 		m.Shards = append(m.Shards, at.sh.id)
@@ -213,9 +224,19 @@ func (f *fanOut) metrics(now clock.Instant) []ConsumerMetrics {
 		m := ConsumerMetrics{Consumer: c.describe(), Total: deliveriesOf(c.history.Totals())}
 		m.PeakEventBytes = peakOf(c.history.Peak(kindEventBytes))
 		m.PeakEventRecords = peakOf(c.history.Peak(kindEventRecords))
-		for _, sub := range f.active(c, now) {
-			m.Shards = append(m.Shards, sub.sh.id)
-			m.Age = max(m.Age, time.Duration(sub.behind(now))*time.Millisecond)
+		for _, sub := range f.subscriptionsOf(c) {
+			lag, known := sub.lag(now)
+			if !sub.over(now) {
+				m.Shards = append(m.Shards, sub.sh.id)
+				m.Age = max(m.Age, lag.Age)
+			}
+			if !known {
+				continue
+			}
+			if m.Lags == nil {
+				m.Lags = make(map[ShardID]metrics.Lag)
+			}
+			m.Lags[sub.sh.id] = lag
 		}
 		slices.SortFunc(m.Shards, cmp.Compare)
 		list = append(list, m)

@@ -289,7 +289,11 @@ func TestSnapshot_string(t *testing.T) {
 func TestSnapshot_jsonIsReadBack(t *testing.T) {
 	s := newStream(t, weir.Config{Shards: 2, Settings: weir.Settings{Mode: weir.OnDemand}})
 	mustPut(t, s, "k", "v")
+	r, err := s.NewReader("behind", weir.TrimHorizon())
+	require.NoError(t, err)
+	defer r.Close()
 	snap := s.Snapshot()
+	require.NotEmpty(t, snap.Readers[0].Lags)
 	b, err := json.Marshal(snap)
 	require.NoError(t, err)
 	var back weir.Snapshot

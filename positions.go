@@ -10,6 +10,7 @@ import (
 	"github.com/weirstream/weir/internal/clock"
 	"github.com/weirstream/weir/internal/lineage"
 	"github.com/weirstream/weir/internal/shardlog"
+	"github.com/weirstream/weir/metrics"
 )
 
 // Positions says how far a whole stream has been read: for each shard that was
@@ -190,27 +191,59 @@ func (r *Reader) Behind() (records, bytes int64) {
 	if r.isNone() {
 		return 0, 0
 	}
+	horizonMs := r.stream.horizonMs(r.stream.now())
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var sum shardlog.Extent
+	for sh, c := range r.aheadLocked() {
+		sum = sum.Plus(sh.from(c, r.tip(sh), horizonMs))
+	}
+	return sum.Records, sum.Bytes
+}
+
+// Lags returns what [Reader.Behind] does by shard, of those shards that have
+// any, and how old it is.
+func (r *Reader) Lags() map[ShardID]metrics.Lag {
+	if r.isNone() {
+		return nil
+	}
 	now := r.stream.now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	e := r.behindLocked(now)
-	return e.Records, e.Bytes
+	return r.lagsLocked(now)
 }
 
-func (r *Reader) behindLocked(now clock.Instant) (sum shardlog.Extent) {
-	horizonMs := r.stream.horizonMs(now)
-	for _, at := range r.cursors {
-		sum = sum.Plus(at.sh.from(at.cursor, r.tip(at.sh), horizonMs))
-	}
-	if r.walk == nil {
-		return sum
-	}
-	for sh, far := range r.progressLocked() {
-		if far == notBegun {
-			sum = sum.Plus(sh.from(shardlog.Cursor{Next: 1}, r.tip(sh), horizonMs))
+func (r *Reader) lagsLocked(now clock.Instant) map[ShardID]metrics.Lag {
+	lags, horizonMs := make(map[ShardID]metrics.Lag), r.stream.horizonMs(now)
+	for sh, c := range r.aheadLocked() {
+		if lag := sh.lag(c, r.tip(sh), horizonMs, now); lag.Records > 0 {
+			lags[sh.id] = lag
 		}
 	}
-	return sum
+	if len(lags) == 0 {
+		return nil
+	}
+	return lags
+}
+
+// aheadLocked yields the shards that the reader has before it, and where in them
+// it goes on.
+func (r *Reader) aheadLocked() iter.Seq2[*shard, shardlog.Cursor] {
+	return func(yield func(*shard, shardlog.Cursor) bool) {
+		for _, at := range r.cursors {
+			if !yield(at.sh, at.cursor) {
+				return
+			}
+		}
+		if r.walk == nil {
+			return
+		}
+		for sh, far := range r.progressLocked() {
+			if far == notBegun && !yield(sh, shardlog.Cursor{Next: 1}) {
+				return
+			}
+		}
+	}
 }
 
 // tip returns the index before which a shard is read.
@@ -228,6 +261,16 @@ func (sh *shard) from(c shardlog.Cursor, end uint64, horizonMs int64) shardlog.E
 		return shardlog.Extent{}
 	}
 	return sh.log.Before(shardlog.Cursor{Next: end}).Minus(sh.log.Before(c))
+}
+
+// lag is from with the age of the first of them.
+func (sh *shard) lag(c shardlog.Cursor, end uint64, horizonMs int64, now clock.Instant) metrics.Lag {
+	left := sh.from(c, end, horizonMs)
+	if left.Records == 0 {
+		return metrics.Lag{}
+	}
+	age := time.Duration(sh.ageMs(c, horizonMs, now)) * time.Millisecond
+	return metrics.Lag{Records: left.Records, Bytes: left.Bytes, Age: age}
 }
 
 // Lost returns how many records expired, or were dropped or trimmed, before the

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/metrics"
 )
 
 // A tally counts what is put into a stream, shard by shard.
@@ -85,6 +86,12 @@ func TestReader_lostAgreesWithACount(t *testing.T) {
 			}
 		}
 		behind, bytes := r.Behind()
+		var sum metrics.Lag
+		for _, lag := range r.Lags() {
+			require.Positive(t, lag.Records, "seed %d", seed)
+			sum = metrics.Lag{Records: sum.Records + lag.Records, Bytes: sum.Bytes + lag.Bytes, Age: max(sum.Age, lag.Age)}
+		}
+		require.Equal(t, metrics.Lag{Records: behind, Bytes: bytes, Age: r.Age()}, sum, "seed %d", seed)
 		rest := drainReader(t, r)
 		require.EqualValues(t, rest, behind, "seed %d", seed)
 		require.LessOrEqual(t, behind*11, bytes, "seed %d", seed)

@@ -180,6 +180,7 @@ func TestStream_putsAndReadsReadTheClockOnce(t *testing.T) {
 		"TryNext":          func() error { _, err := r.TryNext(); return err },
 		"Lost":             func() error { r.Lost(); return nil },
 		"Behind":           func() error { r.Behind(); return nil },
+		"Lags":             func() error { r.Lags(); return nil },
 		"Age":              func() error { r.Age(); return nil },
 		"TrimTo":           func() error { return s.TrimTo(read[0]) },
 		"TrimToPositions":  func() error { return s.TrimToPositions(read, read) },

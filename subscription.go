@@ -15,6 +15,7 @@ import (
 	"github.com/weirstream/weir/internal/quota"
 	"github.com/weirstream/weir/internal/shardlog"
 	"github.com/weirstream/weir/internal/wait"
+	"github.com/weirstream/weir/metrics"
 )
 
 // A Subscription reads one shard for a registered consumer, with a throughput
@@ -342,12 +343,17 @@ func (sub *Subscription) countLocked(now clock.Instant, ev *Batch, size int) {
 	}
 }
 
-// behind returns how old the oldest record is that was not given yet, in
-// milliseconds.
-func (sub *Subscription) behind(now clock.Instant) int64 {
+// lag returns what was not given yet, or false of a shard that was read to its
+// end or has vanished. It counts without the subscription's lock.
+func (sub *Subscription) lag(now clock.Instant) (metrics.Lag, bool) {
 	sub.mu.Lock()
-	defer sub.mu.Unlock()
-	return sub.behindLocked(now)
+	c := sub.cursor
+	sub.mu.Unlock()
+	horizonMs := sub.stream.horizonMs(now)
+	if sub.sh.finished(&c) || sub.sh.expired(horizonMs) {
+		return metrics.Lag{}, false
+	}
+	return sub.sh.lag(c, math.MaxUint64, horizonMs, now), true
 }
 
 func (sub *Subscription) behindLocked(now clock.Instant) int64 {

@@ -99,6 +99,15 @@ type Peaks struct {
 	ReadThrottled   Peak `json:"read_throttled"`
 }
 
+// A Lag is what there is in a shard that a reader has not been given yet. The
+// zero Lag is of one that has come to the tip.
+type Lag struct {
+	Records int64 `json:"records"`
+	Bytes   int64 `json:"bytes"` // of data and partition keys
+	// Age is how long ago the oldest of them arrived; zero if there is none.
+	Age time.Duration `json:"age_ns"`
+}
+
 // Deliveries are the events of a registered consumer in a period: all since
 // it was registered, or one second.
 type Deliveries struct {
