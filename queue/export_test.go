@@ -41,7 +41,7 @@ func (q *Queue) CheckInvariants() error {
 func (m *machine) check() error {
 	seen, number := make(map[slot]bool), [states]int{}
 	for id, t := range m.shards {
-		last, older := uint64(0), slot(0)
+		last, older, entries, isDead := uint64(0), slot(0), 0, 0
 		for s := t.oldest; s != 0; {
 			e := m.table.at(s)
 			switch {
@@ -54,7 +54,13 @@ func (m *machine) check() error {
 			}
 			seen[s] = true
 			number[e.state()]++
+			if entries++; e.isDead() {
+				isDead++
+			}
 			last, older, s = e.index, s, e.newer
+		}
+		if t.entries != entries || t.dead != isDead {
+			return fmt.Errorf("%v: %d entries with %d dead, counted as %d with %d", id, entries, isDead, t.entries, t.dead)
 		}
 		if t.newest != older {
 			return fmt.Errorf("%v: newest is %d, not %d", id, t.newest, older)

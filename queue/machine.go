@@ -61,6 +61,7 @@ func (e *entry) isTimed() bool {
 	s := e.state()
 	return s == held || s == inFlight || s == deadInFlight
 }
+func (e *entry) isDead() bool { s := e.state(); return s == dead || s == deadInFlight }
 
 // comesBefore reports whether e is due before o. Of those with the same
 // deadline the one of the lower shard and index is.
@@ -115,6 +116,7 @@ type machine struct {
 type track struct {
 	next           uint64 // index of the next record that was not read yet
 	oldest, newest slot
+	entries, dead  int // how many there are, and how many of them are dead letters
 }
 
 func newMachine(s Settings, most int) *machine {
@@ -181,12 +183,16 @@ func (m *machine) append(id weir.ShardID, s slot, e *entry, index uint64, level 
 		t.oldest = s
 	}
 	t.newest, t.next = s, index+1
+	t.entries++
 }
 
 // enter puts an entry that is nowhere into a state.
 func (m *machine) enter(s slot, e *entry, to state) {
 	e.setState(to)
 	m.number[to]++
+	if e.isDead() {
+		m.track(e.shard).dead++
+	}
 	if e.isTimed() {
 		m.timers.add(s, e)
 		return
@@ -197,6 +203,9 @@ func (m *machine) enter(s slot, e *entry, to state) {
 // leave takes an entry out of what its state is.
 func (m *machine) leave(s slot, e *entry) {
 	m.number[e.state()]--
+	if e.isDead() {
+		m.track(e.shard).dead--
+	}
 	if e.isTimed() {
 		m.timers.remove(s, e)
 		return
@@ -219,6 +228,7 @@ func (m *machine) listOf(e *entry) *list {
 func (m *machine) remove(s slot, e *entry, now clock.Instant) {
 	m.leave(s, e)
 	t := m.track(e.shard)
+	t.entries--
 	if e.older != 0 {
 		m.table.at(e.older).newer = e.newer
 	} else {
@@ -374,7 +384,7 @@ func (m *machine) acknowledge(r *Receipt, now clock.Instant) bool {
 // finish counts a record as done, and remembers its last receipt.
 func (m *machine) finish(s slot, e *entry, now clock.Instant) {
 	last := Receipt{index: e.index, shard: e.shard, delivery: e.delivery()}
-	if st := e.state(); st == dead || st == deadInFlight {
+	if e.isDead() {
 		last.path = deadPath
 	}
 	if m.done == nil {
@@ -410,7 +420,7 @@ func (m *machine) extend(r *Receipt, now, deadline clock.Instant) error {
 
 func (m *machine) extendTo(s slot, e *entry, deadline clock.Instant) {
 	to := inFlight
-	if st := e.state(); st == dead || st == deadInFlight {
+	if e.isDead() {
 		to = deadInFlight
 	}
 	m.leave(s, e)

@@ -513,6 +513,27 @@ func (x *match) counts() {
 	require.Equal(x.t, queue.Counts{
 		Visible: n(unread) + n(ready), InFlight: n(flying), DeadVisible: n(lost), DeadInFlight: n(lostFlying), Totals: got.Totals,
 	}, got)
+	lags, err := x.q.Lags()
+	require.NoError(x.t, err)
+	require.Equal(x.t, x.m.lags(x.clock.now), lags)
+}
+
+// lags returns what there is by shard.
+func (m *naive) lags(now time.Time) map[weir.ShardID]queue.Lag {
+	lags := make(map[weir.ShardID]queue.Lag)
+	for _, it := range m.items {
+		lag := lags[it.shard]
+		switch it.is {
+		case over:
+			continue
+		case lost, lostFlying:
+			lag.Dead++
+		default:
+			lag.Records, lag.Age = lag.Records+1, max(lag.Age, time.Duration(now.UnixMilli()-it.arrived.UnixMilli())*time.Millisecond)
+		}
+		lags[it.shard] = lag
+	}
+	return lags
 }
 
 // seeds returns how many random runs there are to be.

@@ -347,6 +347,8 @@ func TestQueue_noneIsNone(t *testing.T) {
 		assert.ErrorIs(t, err, weir.ErrInvalidArgument)
 		_, err = q.Counts()
 		assert.ErrorIs(t, err, weir.ErrInvalidArgument)
+		_, err = q.Lags()
+		assert.ErrorIs(t, err, weir.ErrInvalidArgument)
 		_, err = q.Save()
 		assert.ErrorIs(t, err, weir.ErrInvalidArgument)
 		_, err = q.ParseReceipt("")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -138,6 +139,16 @@ func (a *Account) QueueOf(arn string) (name, stream string) {
 	return "", ""
 }
 
+// QueueLags returns what a queue has before it by shard, as [queue.Queue.Lags];
+// nil if none of its ID delivers.
+func (a *Account) QueueLags(id string) (map[weir.ShardID]queue.Lag, error) {
+	q := a.queueByID(id)
+	if q == nil || !q.serving.Load() {
+		return nil, nil
+	}
+	return q.engine.Lags()
+}
+
 // QueueStats are what a queue counts.
 type QueueStats struct {
 	Name, ID string
@@ -147,10 +158,13 @@ type QueueStats struct {
 	queue.Counts
 }
 
-// QueueStats returns what the queues that deliver count, in no order. It looks at
-// every shard of their streams.
-func (a *Account) QueueStats() (list []QueueStats) {
+// QueueStats returns what the queues that deliver count, in no order: all, or
+// those of the streams that are named. It looks at every shard of their streams.
+func (a *Account) QueueStats(streams ...string) (list []QueueStats) {
 	for _, q := range *a.queues.Load() {
+		if len(streams) > 0 && !slices.Contains(streams, q.st.name) {
+			continue
+		}
 		if q.catchUp(a.config.Now()); !q.serving.Load() {
 			continue
 		}
