@@ -403,7 +403,8 @@ func TestConsole_showsAndResetsGroups(t *testing.T) {
 		return []console.Group{{Name: "audit", Store: store}}, nil
 	}})
 	body := c.get("readers?name=orders")
-	assert.Contains(t, body, "1 records behind, 1 workers")
+	assert.Contains(t, body, "1 records behind")
+	assert.Contains(t, body, "; 1 worker")
 	reset := "change?do=reset&to=latest&group=audit&name=orders"
 	page := c.get(reset)
 	assert.Contains(t, page, "weir group reset audit --to latest --yes")
@@ -440,7 +441,7 @@ func TestConsole_showsQueuesAndRestoresDeadLetters(t *testing.T) {
 		}}, nil
 	}})
 	body := c.get("readers?name=orders")
-	for _, want := range []string{"4,711", "60 min", `<strong class="bad">3</strong>`, "shardId-000000000007", ">42<", "no disk", "<td>—</td>"} {
+	for _, want := range []string{"4,711", "60 min", `<strong class="bad">3</strong>`, "shardId-000000000007", "</svg> 42</td>", "no disk", "<td>—</td>"} {
 		assert.Contains(t, body, want)
 	}
 	assert.Equal(t, 1, strings.Count(body, ">Restore<"), "of the one that can be")

@@ -88,6 +88,22 @@ func knownText(n int64) string {
 	return countText(n)
 }
 
+// ageText is spanText for what may not be known, and is negative then.
+func ageText(d time.Duration) string {
+	if d < 0 {
+		return "—"
+	}
+	return spanText(d)
+}
+
+// plural returns the word for one, or for another number.
+func plural(n int, one, other string) string {
+	if n == 1 {
+		return one
+	}
+	return other
+}
+
 // spanText returns a duration in its greatest unit or two.
 func spanText(d time.Duration) string {
 	switch {
@@ -113,6 +129,14 @@ func whenText(t time.Time) string {
 		return "—"
 	}
 	return t.UTC().Format("2006-01-02 15:04:05.000")
+}
+
+// dayText returns a time to the minute, in UTC.
+func dayText(t time.Time) string {
+	if t.IsZero() {
+		return "—"
+	}
+	return t.UTC().Format("2006-01-02 15:04")
 }
 
 // amountText returns an amount of money, in whole units where it is not small.

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/weirstream/weir"
@@ -22,7 +21,8 @@ var assetFiles embed.FS
 
 var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"count": func(n any) string { return countText(numberIn(n)) }, "bytes": func(n any) string { return bytesText(numberIn(n)) },
-	"span": spanText, "percent": percentText, "when": whenText, "rate": rateText, "amount": amountText, "firstOf": firstOf, "known": knownText,
+	"span": spanText, "percent": percentText, "when": whenText, "rate": rateText, "amount": amountText, "known": knownText,
+	"age": ageText, "day": dayText, "plural": plural,
 }).ParseFS(pageFiles, "pages/*.html"))
 
 // assets are the files that pages load, and their types.
@@ -158,22 +158,6 @@ func (n *notes) take(id string) *note {
 		return &n.texts[i]
 	}
 	return nil
-}
-
-// firstOf names the first shards of a list.
-func firstOf(shards []weir.ShardID) string {
-	const most = 4
-	var b strings.Builder
-	for i, id := range shards[:min(len(shards), most)] {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteString(id.String())
-	}
-	if len(shards) > most {
-		b.WriteString(" …")
-	}
-	return b.String()
 }
 
 // numberIn returns a number of any of the types that pages show.

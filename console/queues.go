@@ -34,11 +34,13 @@ type QueueState struct {
 	Shards       []QueueShard  // lag by shard, where it is known
 }
 
-// A QueueShard is a queue's lag in a shard: the records that are not acknowledged.
+// A QueueShard is a queue's lag in a shard: the records that are not
+// acknowledged, and dead letters beside them.
 type QueueShard struct {
 	Shard  weir.ShardID
 	Behind int64
-	Age    time.Duration
+	Dead   int64
+	Age    time.Duration // of the oldest that is no dead letter; negative is not known
 }
 
 // queueView is a queue as a page shows it.
@@ -46,12 +48,17 @@ type queueView struct {
 	Queue
 	QueueState
 	Err  string
-	Left int // shards that are not shown
+	Lags lags
 }
 
+// What one page may take.
 const (
-	mostQueues     = 50
+	mostQueues = 50
+	// Dead letters are restored so many at a time, until there are no more, so many
+	// were, or so long has passed.
 	restoredAtOnce = 1000
+	mostRestored   = 100_000
+	restoreFor     = 5 * time.Second
 )
 
 // viewQueues fills in the queues of a stream.
@@ -63,14 +70,20 @@ func (c *Console) viewQueues(ctx context.Context, d *readersData) {
 	if err != nil {
 		d.QueuesErr = err.Error()
 	}
+	d.QueuesLeft = max(0, len(queues)-mostQueues)
 	for _, q := range queues[:min(len(queues), mostQueues)] {
 		v := queueView{Queue: q}
 		if v.QueueState, err = q.Look(ctx); err != nil {
 			v.Err = err.Error()
 		}
-		if n := len(v.Shards) - mostGroupShards; n > 0 {
-			v.Left, v.Shards = n, v.Shards[:mostGroupShards]
+		for _, sh := range v.Shards {
+			row := lagRow{Shard: sh.Shard.String(), Behind: sh.Behind, Age: sh.Age}
+			if sh.Dead > 0 {
+				row.Note = countText(sh.Dead) + " dead " + plural(int(sh.Dead), "letter", "letters")
+			}
+			v.Lags.Rows = append(v.Lags.Rows, row)
 		}
+		v.Lags.cut("Shards of queue " + q.Name)
 		d.Queues = append(d.Queues, v)
 	}
 }
@@ -81,6 +94,7 @@ type restoreData struct {
 	Queue   string
 	Dead    int64
 	Most    int
+	For     time.Duration
 	Command string
 	Err     string
 }
@@ -96,7 +110,7 @@ func (c *Console) restore(r *http.Request) answer {
 	if err != nil {
 		return answer{status: http.StatusNotFound, err: err}
 	}
-	d := restoreData{frame: f, Queue: q.Name, Most: restoredAtOnce}
+	d := restoreData{frame: f, Queue: q.Name, Most: mostRestored, For: restoreFor}
 	if q.ARN != "" {
 		flags := " --queue-arn " + quoted(q.ARN) + c.endpointFlag(r)
 		d.Command = "aws kinesis receive-dead-letter-queue-records" + flags + "\naws kinesis restore-dead-letter-queue-records" + flags + " --entries ReceiptHandle=HANDLE"
@@ -109,13 +123,32 @@ func (c *Console) restore(r *http.Request) answer {
 		d.Dead = state.Dead
 		return answer{template: "restore", data: d}
 	}
-	n, err := q.Restore(r.Context(), restoredAtOnce)
+	n, all, err := restoreAll(r.Context(), q)
 	if err != nil {
 		d.Err = err.Error()
+		if n > 0 {
+			d.Err += fmt.Sprintf(" (%s had been restored before)", countText(n))
+		}
 		return answer{status: http.StatusUnprocessableEntity, template: "restore", data: d}
 	}
-	id := c.said.add(note{Text: fmt.Sprintf("Done: %d dead letters of queue %s are records again", n, q.Name), Command: d.Command})
+	text := fmt.Sprintf("Done: %s dead letters of queue %s are records again", countText(n), q.Name)
+	if !all {
+		text += fmt.Sprintf("; there may be more, for it goes on for %s, or up to %s, at a time", spanText(restoreFor), countText(mostRestored))
+	}
+	id := c.said.add(note{Text: text, Command: d.Command})
 	return answer{location: link("readers", f.Stream, "said", id)}
+}
+
+// restoreAll restores dead letters of a queue until there are no more, which it
+// reports, or its bounds are reached.
+func restoreAll(ctx context.Context, q Queue) (restored int, all bool, err error) {
+	for begin := time.Now(); restored < mostRestored && time.Since(begin) < restoreFor; {
+		n, err := q.Restore(ctx, min(mostRestored-restored, restoredAtOnce))
+		if restored += n; err != nil || n == 0 {
+			return restored, err == nil, err
+		}
+	}
+	return restored, false, nil
 }
 
 // queue returns a queue of a stream whose dead letters can be restored.

@@ -1,9 +1,12 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 
+	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/queue"
 )
 
@@ -14,18 +17,30 @@ func WorkQueue(q *queue.Queue) Queue {
 		Name: q.Name(),
 		Look: func(context.Context) (QueueState, error) {
 			c, err := q.Counts()
-			return StateOf(c), err
+			if err != nil {
+				return QueueState{}, err
+			}
+			lags, err := q.Lags()
+			return StateOf(c, lags), err
 		},
 		Restore: func(ctx context.Context, most int) (int, error) { return restoreDead(ctx, q.DeadLetters(), most) },
 	}
 }
 
-// StateOf returns what counts of a queue say. They do not tell the lag of each
-// shard, nor how old the oldest record is.
-func StateOf(c queue.Counts) QueueState {
-	return QueueState{
-		Visible: c.Visible, InFlight: c.InFlight, Waiting: c.Delayed + c.Blocked, Dead: c.DeadVisible, DeadInFlight: c.DeadInFlight, Oldest: -1,
+// StateOf returns what counts of a queue and its lag by shard say.
+func StateOf(c queue.Counts, lags map[weir.ShardID]queue.Lag) QueueState {
+	s := QueueState{
+		Visible: c.Visible, InFlight: c.InFlight, Waiting: c.Delayed + c.Blocked, Dead: c.DeadVisible, DeadInFlight: c.DeadInFlight,
 	}
+	for id, lag := range lags {
+		s.Shards = append(s.Shards, QueueShard{Shard: id, Behind: lag.Records, Dead: lag.Dead, Age: lag.Age})
+		if lag.Age < 0 && s.Oldest == 0 {
+			s.Oldest = -1
+		}
+		s.Oldest = max(s.Oldest, lag.Age)
+	}
+	slices.SortFunc(s.Shards, func(a, b QueueShard) int { return cmp.Compare(a.Shard, b.Shard) })
+	return s
 }
 
 // restoredTogether is how many dead letters are received by a call.

@@ -25,12 +25,12 @@ function say(state, text) {
 function replace(old, next) {
   const focused = old.contains(document.activeElement) ? document.activeElement : null;
   if (focused && !focused.matches("a[href]") && focused !== old) return;
-  const closed = new Set([...old.querySelectorAll("details:not([open]) > summary > strong")].map((s) => s.textContent));
+  const opened = new Map([...old.querySelectorAll("details > summary > strong")].map((s) => [s.textContent, s.closest("details").open]));
   const at = old.scrollLeft;
   const scrolled = [...old.querySelectorAll(".scroll")].map((e) => e.scrollLeft);
   old.replaceChildren(...next.childNodes);
   for (const s of old.querySelectorAll("details > summary > strong")) {
-    if (closed.has(s.textContent)) s.closest("details").open = false;
+    s.closest("details").open = opened.get(s.textContent) ?? s.closest("details").open;
   }
   old.scrollLeft = at;
   old.querySelectorAll(".scroll").forEach((e, i) => { e.scrollLeft = scrolled[i] ?? 0; });

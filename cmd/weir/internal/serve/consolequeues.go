@@ -16,41 +16,53 @@ func (s source) queues(ctx context.Context, of console.Stream) ([]console.Queue,
 	if err != nil {
 		return nil, err
 	}
-	ctx = account.WithoutCallRates(ctx)
-	stats := slices.DeleteFunc(a.QueueStats(), func(q account.QueueStats) bool { return q.Stream != of.Name })
+	stats := a.QueueStats(of.Name)
+	if len(stats) == 0 {
+		return nil, nil
+	}
+	arns, err := queueARNs(account.WithoutCallRates(ctx), a, of.Name)
+	if err != nil {
+		return nil, err
+	}
 	slices.SortFunc(stats, func(x, y account.QueueStats) int { return strings.Compare(x.Name, y.Name) })
 	var list []console.Queue
 	for _, q := range stats {
-		arn, err := queueARN(ctx, a, q.Name)
-		if err != nil {
-			return list, err
+		arn, ok := arns[q.Name]
+		if !ok {
+			continue // it has just been deleted
 		}
 		list = append(list, console.Queue{
 			Name: q.Name, ARN: arn,
-			Look:    func(context.Context) (console.QueueState, error) { return console.StateOf(q.Counts), nil },
+			Look: func(context.Context) (console.QueueState, error) {
+				lags, err := a.QueueLags(q.ID)
+				return console.StateOf(q.Counts, lags), err
+			},
 			Restore: func(ctx context.Context, most int) (int, error) { return restore(ctx, a, arn, most) },
 		})
 	}
 	return list, nil
 }
 
-// queueARN returns the ARN of a queue; empty if it has just been deleted.
-func queueARN(ctx context.Context, a *account.Account, name string) (string, error) {
-	in := &account.ListQueuesInput{}
+// queueARNs returns the ARNs of a stream's queues by their names.
+func queueARNs(ctx context.Context, a *account.Account, stream string) (map[string]string, error) {
+	described, err := a.DescribeStreamSummary(ctx, &account.DescribeStreamSummaryInput{StreamName: &stream})
+	if err != nil {
+		return nil, err
+	}
+	arns := make(map[string]string)
+	in := &account.ListQueuesInput{StreamFilter: []account.StreamFilter{{StreamARN: &described.StreamDescriptionSummary.StreamARN}}}
 	for {
 		out, err := a.ListQueues(ctx, in)
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		for _, q := range out.QueueSummaries {
-			if q.QueueName == name {
-				return q.QueueARN, nil
-			}
+			arns[q.QueueName] = q.QueueARN
 		}
 		if out.NextToken == "" {
-			return "", nil
+			return arns, nil
 		}
-		in = &account.ListQueuesInput{NextToken: &out.NextToken}
+		in.NextToken = &out.NextToken
 	}
 }
 
@@ -58,19 +70,17 @@ func queueARN(ctx context.Context, a *account.Account, name string) (string, err
 const restoredTogether = 10
 
 // restore restores dead letters of a queue until there are no more, or so many
-// are restored. The last look waits a second, which is the least an operation
-// can be asked for.
+// are restored.
 func restore(ctx context.Context, a *account.Account, arn string, most int) (restored int, err error) {
+	ctx = account.WithoutCallRates(ctx)
 	for restored < most {
-		got, err := a.ReceiveDeadLetterQueueRecords(ctx, &account.ReceiveQueueRecordsInput{
-			QueueARN: &arn, Limit: account.Ptr(int32(min(most-restored, restoredTogether))), WaitTimeSeconds: account.Ptr(int32(1)),
-		})
-		if err != nil || len(got.QueueRecords) == 0 {
+		got, err := deadLetters(ctx, a, arn, min(most-restored, restoredTogether))
+		if err != nil || len(got) == 0 {
 			return restored, err
 		}
 		in := &account.QueueRecordsInput{QueueARN: &arn}
-		for i := range got.QueueRecords {
-			in.Entries = append(in.Entries, account.QueueEntry{ReceiptHandle: &got.QueueRecords[i].ReceiptHandle})
+		for i := range got {
+			in.Entries = append(in.Entries, account.QueueEntry{ReceiptHandle: &got[i].ReceiptHandle})
 		}
 		done, err := a.RestoreDeadLetterQueueRecords(ctx, in)
 		if err != nil {
@@ -80,9 +90,24 @@ func restore(ctx context.Context, a *account.Account, arn string, most int) (res
 		for _, bad := range done.Failed {
 			err = errors.Join(err, &account.Error{Code: bad.ErrorCode, Message: bad.ErrorMessage})
 		}
-		if err != nil || len(got.QueueRecords) < restoredTogether {
+		if err != nil {
 			return restored, err
 		}
 	}
 	return restored, nil
+}
+
+// deadLetters receives dead letters, none if there are none now: an operation
+// would wait for a second at least.
+func deadLetters(ctx context.Context, a *account.Account, arn string, most int) ([]account.QueueRecord, error) {
+	waiting, leave := context.WithCancel(ctx)
+	defer leave()
+	got, err := a.Receive(waiting, true, &account.ReceiveQueueRecordsInput{QueueARN: &arn, Limit: account.Ptr(int32(most))}, leave)
+	switch {
+	case err == nil:
+		return got.QueueRecords, nil
+	case waiting.Err() != nil && ctx.Err() == nil:
+		return nil, nil // it would have waited
+	}
+	return nil, err
 }

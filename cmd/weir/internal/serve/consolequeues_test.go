@@ -1,7 +1,9 @@
 package serve
 
 import (
+	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -48,18 +50,64 @@ func TestSource_queues(t *testing.T) {
 	state, err := queues[0].Look(ctx)
 	require.NoError(t, err)
 	assert.EqualValues(t, 12, state.Dead)
+	var dead int64
+	for _, sh := range state.Shards {
+		assert.Zero(t, sh.Behind, "dead letters are no lag")
+		dead += sh.Dead
+	}
+	assert.EqualValues(t, 12, dead)
+	begin := time.Now()
 	n, err := queues[0].Restore(ctx, 1000)
 	require.NoError(t, err)
 	assert.Equal(t, 12, n)
+	assert.Less(t, time.Since(begin), time.Second, "it waits for none")
 	queues, err = s.queues(ctx, at)
 	require.NoError(t, err)
 	state, err = queues[0].Look(ctx)
 	require.NoError(t, err)
 	assert.Zero(t, state.Dead)
 	assert.EqualValues(t, 12, state.Visible)
+	var behind int64
+	for _, sh := range state.Shards {
+		behind += sh.Behind
+	}
+	assert.EqualValues(t, 12, behind)
 
 	at.Name = "other"
 	queues, err = s.queues(ctx, at)
 	require.NoError(t, err)
 	assert.Empty(t, queues)
+}
+
+// The queues of a stream are listed once a page, however many there are, and
+// those of other streams are not looked at.
+func TestSource_queuesOfMany(t *testing.T) {
+	config := Account(true, 0)
+	accounts := kinesisserver.NewRegistry(kinesisserver.RegistryConfig{Open: func(string, string) (*account.Account, error) { return account.New(config) }})
+	a, err := accounts.Account("", "")
+	require.NoError(t, err)
+	ctx := t.Context()
+	for _, stream := range []string{"orders", "other"} {
+		_, err = a.CreateStream(ctx, Stream{Name: stream}.input())
+		require.NoError(t, err)
+		described, err := a.DescribeStreamSummary(ctx, &account.DescribeStreamSummaryInput{StreamName: &stream})
+		require.NoError(t, err)
+		for i := range 130 {
+			_, err = a.CreateQueue(ctx, &account.CreateQueueInput{
+				QueueName: account.Ptr(fmt.Sprintf("%s-%03d", stream, i)), StreamConfigurationList: []account.QueueStreamConfiguration{{StreamARN: &described.StreamDescriptionSummary.StreamARN}},
+			})
+			require.NoError(t, err)
+		}
+	}
+	s := source{accounts}
+	at, err := s.Stream(ctx, "", "orders")
+	require.NoError(t, err)
+	queues, err := s.queues(ctx, at)
+	require.NoError(t, err)
+	require.Len(t, queues, 130)
+	for i, q := range queues {
+		assert.Equal(t, fmt.Sprintf("orders-%03d", i), q.Name)
+		name, stream := a.QueueOf(q.ARN)
+		assert.Equal(t, []string{q.Name, "orders"}, []string{name, stream})
+	}
 }
