@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/weirstream/weir/internal/clock"
+	"github.com/weirstream/weir/internal/cold"
 	"github.com/weirstream/weir/internal/journal"
 	"github.com/weirstream/weir/internal/notes"
 	"github.com/weirstream/weir/internal/store"
@@ -187,11 +188,34 @@ func (c *StorageCheck) repair(discard bool) (kept []string, err error) {
 	return dir.Repair(found, store.Text(lost.numbers), discard)
 }
 
+// A replay is a stream that is being read from its journal.
+type replay struct {
+	config Config // resolved
+	kind   shardKind
+	meta   savedStream
+	shards map[ShardID]*replayed
+	files  []store.File
+	gone   []ShardID    // vanished since the stream was closed
+	cut    lostNumbers  // by repairs
+	refill *cold.Refill // nil unless records may leave memory
+}
+
+// A replayed is a shard of it. What m says of its records is filled in at the
+// end, but for LastMs and batches.
+type replayed struct {
+	sh *shard
+	m  savedShard
+}
+
+func impossible(format string, args ...any) error {
+	return &journal.Damage{Reason: fmt.Sprintf(format, args...)}
+}
+
 // newReplay returns a stream of which nothing is read yet.
 func newReplay(c Config) *replay {
 	r := &replay{config: c.withDefaults(), shards: make(map[ShardID]*replayed)}
 	r.kind = shardKind{limits: r.config.Limits, window: int64(r.config.MetricsWindow / time.Second)}
-	r.kind.log.Aggregated = new(atomic.Bool)
+	r.kind.log.Aggregated, r.kind.log.Memory = new(atomic.Bool), cold.Replayed(c.Memory)
 	return r
 }
 
@@ -205,6 +229,7 @@ func (r *replay) Head(file uint64, state []byte) error {
 	case err != nil:
 		return impossible("%v", err)
 	case len(r.files) == 0:
+		cold.ShareOf(r.config.Memory).SetLogs(len(all.Shards))
 		r.kind.log.BlockBytes = r.config.blockBytes(len(all.Shards))
 		err = r.change(&all)
 	default:

@@ -70,16 +70,22 @@ func openIn(dir journal.FS, name string, c Config) (*Stream, error) {
 	if err != nil {
 		return nil, storageError(err)
 	}
+	if c.WhenFull == Spill {
+		c.Memory = cold.Enter(c.Memory)
+	}
 	var s *Stream
 	if d.IsEmpty() {
 		s, err = createIn(d, dir.Path(), name, c)
 	} else {
 		s, err = reopenIn(d, dir.Path(), c)
 	}
+	share := cold.ShareOf(c.Memory)
 	if err != nil {
+		share.Leave()
 		d.Close()
 		return nil, storageError(err)
 	}
+	share.Join(s.spill)
 	return s, nil
 }
 
@@ -104,7 +110,7 @@ func newRefill(dir *journal.Directory, c Config) *cold.Refill {
 	if c.WhenFull != Spill {
 		return nil
 	}
-	return cold.NewRefill(cold.New(dir, cold.KeptBytes(c.MaxBytes)), c.MaxBytes, RecordOverheadBytes, c.Memory)
+	return cold.NewRefill(cold.ShareOf(c.Memory).Attic(dir, c.MaxBytes), c.MaxBytes, RecordOverheadBytes, c.Memory)
 }
 
 // newStorage returns the keeper of a stream, with the shards that it has.
@@ -301,6 +307,7 @@ func (d *storage) close() error {
 	// clock says so.
 	d.trimmed()
 	d.scaled()
+	cold.ShareOf(d.stream.config.Memory).Leave()
 	return d.refusal(d.store.Close())
 }
 
@@ -373,29 +380,6 @@ func (d *storage) noteGaps() error {
 		return d.refusal(d.store.Flush())
 	}
 	return nil
-}
-
-// A replay is a stream that is being read from its journal.
-type replay struct {
-	config Config // resolved
-	kind   shardKind
-	meta   savedStream
-	shards map[ShardID]*replayed
-	files  []store.File
-	gone   []ShardID    // vanished since the stream was closed
-	cut    lostNumbers  // by repairs
-	refill *cold.Refill // nil unless records may leave memory
-}
-
-// A replayed is a shard of it. What m says of its records is filled in at the
-// end, but for LastMs and batches.
-type replayed struct {
-	sh *shard
-	m  savedShard
-}
-
-func impossible(format string, args ...any) error {
-	return &journal.Damage{Reason: fmt.Sprintf(format, args...)}
 }
 
 // Group implements [journal.Visitor].
@@ -595,6 +579,6 @@ func (s *Stream) countShard(sh *shard) {
 	if m := s.config.Memory; m != nil {
 		m.Count(shardBytes)
 		sh.history.Grown, sh.marks.Grown = m.Count, m.Count
-		sh.log.CountIn(m)
+		sh.log.CountIn(cold.BlocksOf(m))
 	}
 }

@@ -378,9 +378,10 @@ func (s *Stream) shardKind() shardKind {
 	if routes := s.routes.Load(); routes != nil {
 		n = len(routes.open)
 	}
+	cold.ShareOf(c.Memory).SetLogs(n)
 	return shardKind{
 		limits: s.limits, large: s.recordBytes.Load() > mib, window: s.history.Window(),
-		grown: s.history.Grown, log: shardlog.Options{Hollow: c.Hollow, Memory: c.Memory, BlockBytes: c.blockBytes(n), Aggregated: s.aggregated},
+		grown: s.history.Grown, log: shardlog.Options{Hollow: c.Hollow, Memory: cold.BlocksOf(c.Memory), BlockBytes: c.blockBytes(n), Aggregated: s.aggregated},
 	}
 }
 
@@ -389,7 +390,7 @@ func (c *Config) blockBytes(shards int) int {
 	if c.WhenFull != Spill {
 		return 0 // as the log has them
 	}
-	return cold.BlockBytes(c.MaxBytes, shards)
+	return cold.ShareOf(c.Memory).BlockBytes(c.MaxBytes, shards)
 }
 
 // Name returns the stream's name.
@@ -402,7 +403,7 @@ func (s *Stream) CreatedAt() time.Time { return s.created.Time() }
 // as they are now.
 func (s *Stream) Config() Config {
 	c := s.config
-	c.Settings = s.Settings()
+	c.Settings, c.Memory = s.Settings(), cold.Given(c.Memory)
 	return c
 }
 

@@ -29,6 +29,7 @@ package account
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"iter"
 	"maps"
 	"slices"
@@ -76,6 +77,9 @@ func New(c Config) (*Account, error) {
 	a, err := newAccount(c)
 	if err != nil {
 		return nil, err
+	}
+	if a.config.Stream.WhenFull == weir.Spill {
+		return nil, errors.New("Config.Stream.WhenFull: Spill is for accounts on disk, which Open opens")
 	}
 	if a.checkMemory("CreateStream"); !a.memory.Take(accountBytes) {
 		return nil, a.memoryFull()

@@ -4,6 +4,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/weirstream/weir/internal/cold"
 )
 
 // A Memory is a bound of bytes that accounts share: of records, by blocks, and
@@ -12,9 +14,14 @@ import (
 // or is deleted gives room back. It counts a little more than all this takes,
 // but not what the garbage collector needs besides, nor requests under way. Its
 // methods may be called by any number of goroutines at a time.
+//
+// Where Config.Stream.WhenFull is [weir.Spill], a full Memory has the oldest
+// records of the streams leave it that hold most of it, for the disk, and is full
+// only if that is not enough.
 type Memory struct {
-	most int64
-	held atomic.Int64
+	most   int64
+	held   atomic.Int64
+	budget *cold.Budget // of streams whose records can leave memory
 
 	mu       sync.Mutex // guards accounts; taken before an Account's
 	accounts map[*Account]struct{}
@@ -25,7 +32,9 @@ type Memory struct {
 // NewMemory returns a bound of so many bytes. Less than 1 is full from the
 // beginning.
 func NewMemory(bytes int64) *Memory {
-	return &Memory{most: bytes, accounts: make(map[*Account]struct{})}
+	m := &Memory{most: bytes, accounts: make(map[*Account]struct{})}
+	m.budget = cold.NewBudget(bytes, m.held.Load, func(n int64) { m.held.Add(n) })
+	return m
 }
 
 // Most returns the bound in bytes.
@@ -122,6 +131,9 @@ func (s *share) Full() bool {
 	s.of.trim(s.now())
 	return s.of.isFull()
 }
+
+// Budget returns what the streams share whose records can leave memory.
+func (s *share) Budget() *cold.Budget { return s.of.budget }
 
 // Take counts n bytes unless these are too many.
 func (s *share) Take(n int64) bool {

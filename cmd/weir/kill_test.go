@@ -29,6 +29,7 @@ type ledger struct {
 	parts   map[string]string // what is there for sure, and which operation tells it
 	left    int               // answers until the kill
 	over    chan struct{}
+	padding string // of each record's data
 }
 
 // answered takes note of an answer, and says when it is time for the kill.
@@ -72,14 +73,23 @@ func (l *ledger) put(p *process, producer string) {
 		l.mu.Lock()
 		l.tried[data] = true
 		l.mu.Unlock()
-		answer, ok := p.try("PutRecord", fmt.Sprintf(`{"StreamName":"orders","PartitionKey":%q,"Data":%q}`, data, base64.StdEncoding.EncodeToString([]byte(data))))
+		answer, ok := p.tryPut(data, l.padding)
 		if !ok {
 			return
 		}
-		var out struct{ SequenceNumber string }
-		_ = json.Unmarshal([]byte(answer), &out)
-		l.answered(func() { l.records[out.SequenceNumber] = data })
+		l.answered(func() { l.records[numberIn(answer)] = data })
 	}
+}
+
+// tryPut puts a record with a name.
+func (p *process) tryPut(name, padding string) (answer string, ok bool) {
+	return p.try("PutRecord", fmt.Sprintf(`{"StreamName":"orders","PartitionKey":%q,"Data":%q}`, name, base64.StdEncoding.EncodeToString([]byte(name+padding))))
+}
+
+func numberIn(answer string) string {
+	var out struct{ SequenceNumber string }
+	_ = json.Unmarshal([]byte(answer), &out)
+	return out.SequenceNumber
 }
 
 const arnOfOrders = "arn:aws:kinesis:us-east-1:000000000000:stream/orders"
@@ -200,8 +210,9 @@ func (l *ledger) checkRecords(t *testing.T, p *process) {
 			for _, r := range page.Records {
 				require.Less(t, last, r.SequenceNumber, "in order, and each number once")
 				last = r.SequenceNumber
-				found[last] = string(r.Data)
-				require.True(t, l.tried[string(r.Data)], "%s was never put", r.Data)
+				name, whole := strings.CutSuffix(string(r.Data), l.padding)
+				require.True(t, whole && l.tried[name], "%s was never put", name)
+				found[last] = name
 			}
 		}
 	}
@@ -213,17 +224,46 @@ func (l *ledger) checkRecords(t *testing.T, p *process) {
 // Killed at any moment, weir serve --state has all that was answered, and each of
 // the rest whole or not at all.
 func TestServe_killed(t *testing.T) {
+	newLedger("").killed(t, *kills, 300, "--state", t.TempDir())
+}
+
+// The same goes where there are more records than fit into memory.
+func TestServe_killedSpilling(t *testing.T) {
+	const size, memory = 200_000, 64 << 20 // of which half is for records
+	l, args := newLedger(strings.Repeat("x", size)), []string{"--state", t.TempDir(), "--max-memory", fmt.Sprint(memory)}
+	p := serve(t, append(args, serveOrders...)...)
+	for i := range memory / 2 / size {
+		name := fmt.Sprint("before-", i)
+		answer, ok := p.tryPut(name, l.padding)
+		require.True(t, ok, answer)
+		l.tried[name], l.records[numberIn(answer)] = true, name
+	}
+	require.NoError(t, p.Process.Kill())
+	require.Error(t, p.Wait())
+	l.killed(t, max(3, *kills/5), 60, args...)
+	assert.Greater(t, len(l.records)*size, memory/2, "more than what is held in memory")
+}
+
+var serveOrders = []string{"--stream", "orders:2", "--limits", "none", "--delay", "0s"}
+
+func newLedger(padding string) *ledger {
+	return &ledger{
+		records: make(map[string]string), tried: make(map[string]bool), streams: make(map[string]string), parts: make(map[string]string),
+		padding: padding,
+	}
+}
+
+// killed kills a process with those arguments so often, each time after up to so
+// many answers, and checks what is there then.
+func (l *ledger) killed(t *testing.T, times, answers int, args ...string) {
 	seed := uint64(time.Now().UnixNano())
 	t.Log("seed", seed)
-	random, dir := rand.New(rand.NewPCG(seed, 0)), t.TempDir()
-	l := &ledger{
-		records: make(map[string]string), tried: make(map[string]bool), streams: make(map[string]string), parts: make(map[string]string),
-	}
-	args := []string{"--state", dir, "--stream", "orders:2", "--limits", "none", "--delay", "0s"}
-	for run := range *kills {
+	random := rand.New(rand.NewPCG(seed, 0))
+	args = append(args, serveOrders...)
+	for run := range times {
 		p := serve(t, args...)
 		l.check(t, p)
-		l.left, l.over = 1+random.IntN(300), make(chan struct{})
+		l.left, l.over = 1+random.IntN(answers), make(chan struct{})
 		over := l.over
 		var clients sync.WaitGroup
 		for i := range 4 {

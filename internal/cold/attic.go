@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/weirstream/weir/internal/journal"
 	"github.com/weirstream/weir/internal/notes"
@@ -20,19 +21,29 @@ type Attic struct {
 	// set before there are any.
 	Explain func(error) error
 
-	dir  *journal.Directory
-	most int64 // bytes that are kept; one chunk at least
-
-	mu    sync.Mutex
-	kept  []*chunk // the one that was used last comes last
-	bytes int64    // of what is kept
-	spare []tables
-	reads int64
+	dir    *journal.Directory
+	cache  *cache
+	copies bool // of records, and no views of what is read
+	reads  atomic.Int64
+	closed bool // nothing is kept any more; guarded by cache.mu
 }
 
 // New returns the attic of a directory, which keeps up to so many bytes of what
 // was read last, but one chunk at least.
-func New(dir *journal.Directory, most int64) *Attic { return &Attic{dir: dir, most: most} }
+func New(dir *journal.Directory, most int64) *Attic {
+	return &Attic{dir: dir, cache: &cache{most: most}}
+}
+
+// A cache is what was read last of the files of one attic or several.
+type cache struct {
+	most int64 // bytes that are kept; one chunk at least
+	gate *gate // of those who read; nil for none
+
+	mu    sync.Mutex // guards what follows
+	kept  []*chunk   // the one that was used last comes last
+	bytes int64      // of what is kept
+	spare []tables
+}
 
 const (
 	// maxSpare is how many tables of chunks are kept to be used again, and the
@@ -53,6 +64,7 @@ const (
 type chunk struct {
 	*journal.Chunk
 	tables
+	of     *Attic
 	users  int  // the list of what is kept among them
 	viewed bool // somebody has views of the memory
 }
@@ -73,46 +85,53 @@ type record struct {
 // chunk returns one that begins at a frame or has it, for the caller to
 // release.
 func (a *Attic) chunk(file uint64, at int64) (*chunk, error) {
-	c, most := a.find(file, at)
+	k := a.cache
+	c, most := k.find(a, file, at)
 	if c.Chunk != nil {
 		return c, nil
 	}
+	reading := int64(0)
+	defer func() { k.gate.leave(reading) }()
 	var err error
-	c.Chunk, err = a.dir.ReadChunk(file, at, most, c.alloc)
+	c.Chunk, err = a.dir.ReadChunk(file, at, most, func(n int) []byte {
+		k.gate.leave(reading)
+		reading = k.gate.enter(int64(n))
+		return c.alloc(n)
+	})
 	if err == nil {
 		err = c.parse()
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.reads++
+	a.reads.Add(1)
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	if err != nil {
-		a.drop(c)
+		k.drop(c)
 		return nil, err
 	}
-	a.keep(c)
+	k.keep(c)
 	return c, nil
 }
 
-// find returns the chunk that has a frame, or if there is none one that is to
-// be read, as far as to where another one begins.
-func (a *Attic) find(file uint64, at int64) (c *chunk, most int64) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
+// find returns the chunk of an attic that has a frame, or if there is none one
+// that is to be read, as far as to where another one begins.
+func (k *cache) find(of *Attic, file uint64, at int64) (c *chunk, most int64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	most = math.MaxInt64
-	for i, c := range a.kept {
+	for i, c := range k.kept {
 		switch {
-		case c.File != file:
+		case c.of != of || c.File != file:
 		case c.At <= at && at < c.To:
-			a.kept = append(slices.Delete(a.kept, i, i+1), c)
+			k.kept = append(slices.Delete(k.kept, i, i+1), c)
 			c.users++
 			return c, 0
 		case c.At > at:
 			most = min(most, c.At)
 		}
 	}
-	c = &chunk{users: 1}
-	if n := len(a.spare); n > 0 {
-		c.tables, a.spare = a.spare[n-1], a.spare[:n-1]
+	c = &chunk{of: of, users: 1}
+	if n := len(k.spare); n > 0 {
+		c.tables, k.spare = k.spare[n-1], k.spare[:n-1]
 	}
 	return c, most
 }
@@ -127,51 +146,69 @@ func (c *chunk) alloc(n int) []byte {
 }
 
 // keep keeps a chunk, and lets go of others for it. The caller holds mu.
-func (a *Attic) keep(c *chunk) {
-	c.users++
-	a.kept = append(a.kept, c)
-	a.bytes += int64(cap(c.memory))
-	for a.bytes > a.most && len(a.kept) > 1 {
-		old := a.kept[0]
-		a.kept = slices.Delete(a.kept, 0, 1)
-		a.bytes -= int64(cap(old.memory))
-		a.drop(old)
+func (k *cache) keep(c *chunk) {
+	if c.of.closed {
+		return
 	}
+	c.users++
+	k.kept = append(k.kept, c)
+	k.bytes += int64(cap(c.memory))
+	for k.bytes > k.most && len(k.kept) > 1 {
+		k.forget(0)
+	}
+}
+
+// forget lets go of one that is kept. The caller holds mu.
+func (k *cache) forget(i int) {
+	old := k.kept[i]
+	k.kept = slices.Delete(k.kept, i, i+1)
+	k.bytes -= int64(cap(old.memory))
+	k.drop(old)
 }
 
 // release ends the use of a chunk, of which there are views from now on if that
 // is said.
-func (a *Attic) release(c *chunk, viewed bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
+func (k *cache) release(c *chunk, viewed bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	c.viewed = c.viewed || viewed
-	a.drop(c)
+	k.drop(c)
 }
 
 // drop ends the use of a chunk. The caller holds mu.
-func (a *Attic) drop(c *chunk) {
-	if c.users--; c.users > 0 || cap(c.memory) > maxSpareBytes || len(a.spare) == maxSpare {
+func (k *cache) drop(c *chunk) {
+	if c.users--; c.users > 0 || cap(c.memory) > maxSpareBytes || len(k.spare) == maxSpare {
 		return
 	}
 	t := tables{memory: c.memory, runs: c.runs[:0], records: c.records[:0]}
 	if c.viewed {
 		t.memory = nil
 	}
-	a.spare = append(a.spare, t)
+	k.spare = append(k.spare, t)
 }
 
 // Reads returns how many pieces of files were read so far.
-func (a *Attic) Reads() int64 {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.reads
+func (a *Attic) Reads() int64 { return a.reads.Load() }
+
+// Bytes returns how many bytes are kept of what was read, of other attics too
+// where these share a [Budget].
+func (a *Attic) Bytes() int64 {
+	a.cache.mu.Lock()
+	defer a.cache.mu.Unlock()
+	return a.cache.bytes
 }
 
-// Bytes returns how many bytes are kept of what was read.
-func (a *Attic) Bytes() int64 {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.bytes
+// leave gives back what is kept in a cache that others use too.
+func (a *Attic) leave() {
+	k := a.cache
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	a.closed = true
+	for i := len(k.kept) - 1; i >= 0; i-- {
+		if k.kept[i].of == a {
+			k.forget(i)
+		}
+	}
 }
 
 // parse finds the runs of a chunk, and their records.

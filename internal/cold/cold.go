@@ -93,7 +93,7 @@ func (s *Shelf) take(b shardlog.Evictable) (list []shardlog.Place) {
 	if n := slices.IndexFunc(places, func(p shardlog.Place) bool { return p.First >= b.To }); n >= 0 {
 		places = places[:n]
 	}
-	list = together(places, b.Bytes)
+	list = together(places, b.Bytes, s.attic.copies)
 	s.forget(b.To)
 	return list
 }
@@ -101,8 +101,8 @@ func (s *Shelf) take(b shardlog.Evictable) (list []shardlog.Place) {
 // together returns a block's places as they are to be read. Where records are
 // to be views of what is read less of a file is read as one than where they are
 // copied: a reader keeps all that he is given views of.
-func together(places []shardlog.Place, bytes int64) (list []shardlog.Place) {
-	most, views := int64(spanBytes), !isThin(places, bytes)
+func together(places []shardlog.Place, bytes int64, copies bool) (list []shardlog.Place) {
+	most, views := int64(spanBytes), !copies && !isThin(places, bytes)
 	if views {
 		most = maxViewBytes
 	}
@@ -245,7 +245,7 @@ func (s *Shelf) fetch(p shardlog.Place, f *shardlog.Filling) error {
 		}
 		next, err = s.fill(f, c, at, next, p.End, views)
 		at = c.To
-		s.attic.release(c, views)
+		s.attic.cache.release(c, views)
 		if err != nil {
 			return err
 		}

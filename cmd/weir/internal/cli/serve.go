@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/aws/kinesisserver"
 	"github.com/weirstream/weir/cmd/weir/internal/flagval"
 	"github.com/weirstream/weir/cmd/weir/internal/serve"
@@ -42,6 +43,7 @@ type serveFlags struct {
 
 	state string
 	sync  time.Duration // as weir.Config.Sync
+	spill bool
 
 	triggers serveTriggers
 }
@@ -62,7 +64,7 @@ func newServe(getenv func(string) string) *cobra.Command {
 		delay: defaultDelay, drain: defaultDrain,
 		maxConnections: kinesisserver.DefaultMaxConnections, maxBody: kinesisserver.DefaultMaxBodyBytes,
 		maxInFlight: kinesisserver.DefaultMaxInFlightBytes,
-		region:      kinesisserver.DefaultRegion, account: kinesisserver.DefaultAccountID, console: consoleOn,
+		region:      kinesisserver.DefaultRegion, account: kinesisserver.DefaultAccountID, console: consoleOn, spill: true,
 	}
 	c := &cobra.Command{
 		Use:   "serve",
@@ -81,7 +83,10 @@ directory: then what a request was answered is on disk, streams, records and set
 alike, and the next start goes on with it, however this one ended. With --sync 100ms
 records are on disk so much later at most, and a crash takes back what was put in that
 time; with --sync never the operating system says when, and only a crash of the machine
-takes something back. Records are in memory too.
+takes something back. Records are in memory too, as long as there is room: when
+--max-memory is full the oldest of the streams that hold most leave it, and are read
+from the disk when somebody wants them, so that retention is bounded by the disk. The
+newest stay. With --spill=false puts are throttled instead.
 
 With --trigger orders=URL the function of a URL is called with the batches of a stream,
 as weir trigger does from outside. --trigger-settings orders=FILE has the settings of the
@@ -143,6 +148,7 @@ and console are for those who give them by HTTP's basic authentication.`,
 	flags.Var(flagval.Choice{Value: &f.console, Words: consoleWords}, "console", "the console at /_weir/: on, for this machine; read-only; remote, for others too; or off")
 	flags.StringVar(&f.state, "state", "", "keep everything on disk, in the directory `DIR`, for the next start")
 	flags.Var(flagval.Sync{Value: &f.sync, Max: maxDuration}, "sync", "with --state, when a put is on disk: always before its answer, a `TIME` after it, such as 100ms, or never waited for")
+	flags.BoolVar(&f.spill, "spill", f.spill, "with --state, let records leave memory when it is full, and read them from the disk")
 	f.triggers.add(flags)
 	return c
 }
@@ -151,6 +157,9 @@ and console are for those who give them by HTTP's basic authentication.`,
 func (f *serveFlags) run(c *cobra.Command, getenv func(string) string) error {
 	if err := setFromEnv(c, getenv); err != nil {
 		return err
+	}
+	if c.Flags().Changed("spill") && f.state == "" {
+		return usage.Errorf("--spill needs --state, the directory that records are read from")
 	}
 	c.SetErr(shared(c.ErrOrStderr())) // for requests and triggers, at the same time
 	config, err := f.config(getenv, c.ErrOrStderr())
@@ -194,6 +203,9 @@ func (f *serveFlags) config(getenv func(string) string, stderr io.Writer) (serve
 	}
 	c.Account = serve.Account(f.limits.None, f.delay)
 	c.Account.ID, c.Account.Region, c.Account.Stream.Sync = f.account, f.region, f.sync
+	if f.state != "" && f.spill {
+		c.Account.Stream.WhenFull = weir.Spill
+	}
 	var telling sync.Mutex
 	c.Account.Failed = func(err error) {
 		telling.Lock()

@@ -106,11 +106,29 @@ func TestServe_syncRefused(t *testing.T) {
 		"--sync=-1s --state x":       `invalid argument "-1s" for "--sync" flag: ` + how,
 		"--sync 2h --state x":        `invalid argument "2h" for "--sync" flag: ` + how,
 		"--sync 100ms":               "--sync needs --state, the directory that is written to",
+		"--spill":                    "--spill needs --state, the directory that records are read from",
+		"--spill=false":              "--spill needs --state, the directory that records are read from",
 	} {
 		var out, errs bytes.Buffer
 		assert.Equal(t, 1, cli.Run(t.Context(), strings.Fields("serve "+args), noEnv, nil, &out, &errs), args)
 		assert.Equal(t, "weir serve: "+want+"\nRun 'weir serve --help' for usage.\n", errs.String())
 	}
+}
+
+// Records leave memory when it is full; where they must not, puts are throttled.
+func TestServe_spill(t *testing.T) {
+	fill := func(args ...string) (refused string) {
+		s := startServe(t, nil, append(args, "--state", t.TempDir(), "--stream", "orders", "--limits", "none", "--max-memory", "64MiB")...)
+		body := fmt.Sprintf(`{"StreamName":"orders","PartitionKey":"k","Data":%q}`, strings.Repeat("AAAA", 250_000))
+		for range 50 { // 750,000 bytes each
+			if status, _, answer := s.call("PutRecord", body); status != 200 {
+				return fmt.Sprint(answer)
+			}
+		}
+		return ""
+	}
+	assert.Empty(t, fill())
+	assert.Contains(t, fill("--spill=false"), "the memory that there is for records is full")
 }
 
 // refusedState returns what weir serve says of a state that it must refuse, and

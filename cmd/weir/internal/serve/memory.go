@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/aws/account"
 	"github.com/weirstream/weir/aws/kinesisserver"
 )
@@ -27,6 +28,9 @@ const (
 	// for subscriptions.
 	connectionPart  = 16
 	connectionBytes = 64 << 10
+	// coldBytes is what a subscription may hold beside that of records that it reads
+	// from the disk: a block.
+	coldBytes = 256 << 10
 	// limitPercent is where the collector begins to work as hard as it must.
 	limitPercent = 90
 )
@@ -125,6 +129,9 @@ func (c *Config) bound() (undo func()) {
 	s.MaxInFlightBytes = lower(s.MaxInFlightBytes, kinesisserver.DefaultMaxInFlightBytes, max(c.MaxMemory/flightPart, minFlight))
 	most := int(c.MaxMemory / connectionPart / connectionBytes)
 	s.MaxConnections = lower(s.MaxConnections, kinesisserver.DefaultMaxConnections, most)
+	if c.Account.Stream.WhenFull == weir.Spill {
+		most = int(c.MaxMemory / connectionPart / (connectionBytes + coldBytes))
+	}
 	s.MaxSubscriptions = lower(s.MaxSubscriptions, kinesisserver.DefaultMaxSubscriptions, most)
 	before := debug.SetMemoryLimit(-1)
 	if before == math.MaxInt64 { // else GOMEMLIMIT says

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/aws/kinesisserver"
 )
 
@@ -74,6 +75,10 @@ func TestConfig_boundIsDivided(t *testing.T) {
 	assert.EqualValues(t, 1<<20, c.Server.MaxInFlightBytes)
 	assert.Equal(t, 1<<20, c.Server.MaxConnections, "any number is none")
 	assert.Equal(t, kinesisserver.DefaultMaxSubscriptions, c.Server.MaxSubscriptions)
+	cold := Config{MaxMemory: 256 << 20}
+	cold.Account.Stream.WhenFull = weir.Spill
+	defer cold.bound()()
+	assert.EqualValues(t, 16<<20/(320<<10), cold.Server.MaxSubscriptions, "each may hold a block of what it reads from the disk")
 	none := Config{}
 	none.bound()()
 	assert.Equal(t, Config{}, none)
