@@ -226,8 +226,8 @@ func (r *Reader) lagsLocked(now clock.Instant) map[ShardID]metrics.Lag {
 	return lags
 }
 
-// aheadLocked yields the shards that the reader has before it, and where in them
-// it goes on.
+// aheadLocked yields the shards that the reader has before it, and where in
+// them it goes on.
 func (r *Reader) aheadLocked() iter.Seq2[*shard, shardlog.Cursor] {
 	return func(yield func(*shard, shardlog.Cursor) bool) {
 		for _, at := range r.cursors {
@@ -252,25 +252,6 @@ func (r *Reader) tip(sh *shard) uint64 {
 		return math.MaxUint64
 	}
 	return r.tips[sh.id]
-}
-
-// from returns the readable records from c on and before an index.
-func (sh *shard) from(c shardlog.Cursor, end uint64, horizonMs int64) shardlog.Extent {
-	sh.log.SkipTo(&c, horizonMs)
-	if end = min(end, sh.log.End()); end <= c.Next {
-		return shardlog.Extent{}
-	}
-	return sh.log.Before(shardlog.Cursor{Next: end}).Minus(sh.log.Before(c))
-}
-
-// lag is from with the age of the first of them.
-func (sh *shard) lag(c shardlog.Cursor, end uint64, horizonMs int64, now clock.Instant) metrics.Lag {
-	left := sh.from(c, end, horizonMs)
-	if left.Records == 0 {
-		return metrics.Lag{}
-	}
-	age := time.Duration(sh.ageMs(c, horizonMs, now)) * time.Millisecond
-	return metrics.Lag{Records: left.Records, Bytes: left.Bytes, Age: age}
 }
 
 // Lost returns how many records expired, or were dropped or trimmed, before the
@@ -351,17 +332,17 @@ func firstOf(list []*shard) (first map[ShardID]uint64) {
 	return first
 }
 
-// tips returns the index after the newest record of each shard that a reader
-// from a position may come to. It waits for a reshard that is under way: between
-// the first put into a child and the end of its parents a reader would stop
-// before the child.
-func (s *Stream) tips(from Position) map[ShardID]uint64 {
+// tips returns the index after the newest record of each shard. It waits for a
+// reshard that is under way: between the first put into a child and the end of
+// its parents a reader would stop before the child. If one is set no other is
+// needed.
+func (s *Stream) tips(one bool, only ShardID) map[ShardID]uint64 {
 	s.reshard.Lock()
 	defer s.reshard.Unlock()
 	routes := s.routes.Load()
-	if from.one {
+	if one {
 		tips := make(map[ShardID]uint64, 1)
-		if sh := routes.shard(from.shard); sh != nil {
+		if sh := routes.shard(only); sh != nil {
 			tips[sh.id] = sh.log.End()
 		}
 		return tips

@@ -80,7 +80,7 @@ const (
 func (s *Stream) NewReader(name string, from Position) (*Reader, error) {
 	r := &Reader{stream: s, name: name, strict: from.strict, unseen: from.unseen}
 	if from.toTip {
-		r.tips = s.tips(from)
+		r.tips = s.tips(from.one, from.shard)
 	}
 	// Clock, retention and shards are looked at once: what has vanished for one
 	// shard has for all.

@@ -362,8 +362,9 @@ func TestReader_ageEndsAtTheTip(t *testing.T) {
 	assert.Zero(t, behind)
 }
 
-// A reader of one shard that stops at the tip keeps the tip of that shard alone:
-// it took 40 KB in a stream of 1,000 shards, and a page of hot keys has hundreds.
+// A reader of one shard that stops at the tip keeps the tip of that shard
+// alone: it took 40 KB in a stream of 1,000 shards, and a page of hot keys has
+// hundreds.
 func TestReader_ofOneShardCostsTheSameInAnyStream(t *testing.T) {
 	bytes := func(shards int) (least uint64) {
 		s := newStream(t, weir.Config{Shards: shards})

@@ -318,6 +318,25 @@ func (sh *shard) ageMs(c shardlog.Cursor, horizon int64, now clock.Instant) int6
 	return 0
 }
 
+// from returns the readable records from c on and before an index.
+func (sh *shard) from(c shardlog.Cursor, end uint64, horizonMs int64) shardlog.Extent {
+	sh.log.SkipTo(&c, horizonMs)
+	if end = min(end, sh.log.End()); end <= c.Next {
+		return shardlog.Extent{}
+	}
+	return sh.log.Before(shardlog.Cursor{Next: end}).Minus(sh.log.Before(c))
+}
+
+// lag is from with the age of the first of them.
+func (sh *shard) lag(c shardlog.Cursor, end uint64, horizonMs int64, now clock.Instant) metrics.Lag {
+	left := sh.from(c, end, horizonMs)
+	if left.Records == 0 {
+		return metrics.Lag{}
+	}
+	age := time.Duration(sh.ageMs(c, horizonMs, now)) * time.Millisecond
+	return metrics.Lag{Records: left.Records, Bytes: left.Bytes, Age: age}
+}
+
 // finished reports whether c has passed the last record of a closed shard.
 func (sh *shard) finished(c *shardlog.Cursor) bool {
 	e := sh.ending.Load()

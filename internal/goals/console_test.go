@@ -49,18 +49,18 @@ func pageTime(tb testing.TB) (s sample) {
 	return s
 }
 
-// watchers is by how many C2 is watched at once. Each costs a part of that: what
-// one costs is less than what a neighbour of the machine does, and could not be
-// told from it.
+// watchers is by how many C2 is watched at once. Each costs a part of that:
+// what one costs is less than what a neighbour of the machine does, and could
+// not be told from it.
 const watchers = 20
 
-// watchedPuts puts in batches at a steady rate, watched and not watched in turn,
-// in many short windows. What watches are consoles of their own, each of which
-// makes out the overview and the hot keys once a second, as it does for the
-// script of a page that is looked at. What is measured is the time inside of the
-// puts, locks that they wait for included, without that in which their thread
-// was ready to run and others had the processors: who these are depends on the
-// machine.
+// watchedPuts puts in batches at a steady rate, watched and not watched in
+// turn, in many short windows. What watches are consoles of their own, each of
+// which makes out the overview and the hot keys once a second, as it does for
+// the script of a page that is looked at. What is measured is the time inside
+// of the puts, locks that they wait for included, without that in which their
+// thread was ready to run and others had the processors: who these are depends
+// on the machine.
 func watchedPuts(tb testing.TB) (s sample) {
 	w := watched{tb: tb, looks: make(chan http.Handler, watchers)}
 	w.stream = newStream(tb, 200, weir.Config{Limits: weir.Unlimited(), Settings: weir.Settings{Retention: live}})
@@ -122,8 +122,8 @@ func (w *watched) round() (with, without float64) {
 	return without * (1 + (median(ratios)-1)/watchers), without
 }
 
-// window puts for a quarter of a second, and returns the nanoseconds of a record.
-// Looks are as far from each other as they are over a second.
+// window puts for a quarter of a second, and returns the nanoseconds of a
+// record. Looks are as far from each other as they are over a second.
 func (w *watched) window(watch bool) float64 {
 	const batches, aSecond = 100, 400
 	var took time.Duration
