@@ -49,7 +49,7 @@ func (f *fixture) readNth(stream string, n int, each func()) {
 	}
 	i := 0
 	for next := it.ShardIterator; i < n; {
-		out, err := f.GetRecords(f.ctx, &account.GetRecordsInput{ShardIterator: &next, Limit: ptr(int32(50))})
+		out, err := f.GetRecords(f.ctx, &account.GetRecordsInput{ShardIterator: &next, Limit: ptr(int32(min(50, n-i)))})
 		if !assert.NoError(f, err) || !assert.NotEmpty(f, out.Records, "%s: %d of %d", stream, i, n) {
 			return
 		}
