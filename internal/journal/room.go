@@ -9,11 +9,14 @@ type roomyFS interface {
 	// that stay small take no room that they do not need, and what divides where
 	// zeros begin and end. If from is zero no file is worth it.
 	Room() (from, unit int64)
+	// Again opens a file once more, to prepare it: an error of what the operating
+	// system wrote is told once to each who has the file open, and the journal's own
+	// sync must not miss it. It is an error if another file has the name by now,
+	// which is not the journal's to write to.
+	Again(name string, f File) (File, error)
 }
 
-// A roomyFile is a file of a roomyFS that was opened once more to prepare it:
-// an error of what the operating system wrote is told once to each who has the
-// file open, and the journal's own sync must not miss it.
+// A roomyFile is a file that Again opened.
 type roomyFile interface {
 	// Blank writes n zeros from a place on. It need not wait until they are
 	// durable, but leaves nothing for the next sync that takes long. If there is no
@@ -68,21 +71,17 @@ func (j *Journal[T]) makeRoom(end, most int64) {
 	if n <= 0 {
 		return
 	}
-	f, err := fs.Open(fileName(j.number), false)
+	*r = room{from: from, to: from + n}
+	f, err := fs.Again(fileName(j.number), j.file)
 	if err != nil {
 		return
 	}
-	roomy, ok := f.(roomyFile)
-	if !ok {
-		f.Close()
-		return
-	}
 	done := make(chan struct{})
-	*r = room{from, from + n, done}
+	r.done = done
 	go func() {
 		defer close(done)
 		defer f.Close()
-		roomy.Blank(from, n)
+		f.(roomyFile).Blank(from, n)
 	}()
 }
 

@@ -1,6 +1,9 @@
+//go:build !arm
+
 package journal_test
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -45,5 +48,32 @@ func TestJournal_roomOfAFile(t *testing.T) {
 	b = open()
 	assert.True(t, b.found.Clean)
 	assert.Len(t, b.read, int(noted)+1)
+	b.j.Abandon()
+}
+
+// Zeros come into the file that the journal has open, and not into another that
+// has its name by now: the directory was moved away while it was written, and a
+// copy put in its place.
+func TestJournal_roomIsOnlyInItsOwnFile(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "stream")
+	b, err := openBook(journal.Dir(dir), journal.Always, 0)
+	require.NoError(t, err)
+	require.NoError(t, b.putMany(20_000)) // the next would make room
+	file := filepath.Join(dir, fileOf(1))
+	require.NoError(t, os.Rename(dir, dir+".old"))
+	require.NoError(t, os.Mkdir(dir, 0o700))
+	other := bytes.Repeat([]byte("somebody else's"), 1<<20)
+	require.NoError(t, os.WriteFile(file, other, 0o600))
+	for range 30 {
+		require.NoError(t, b.putMany(5000))
+	}
+	noted := b.noted
+	b.j.Abandon()
+	now, err := os.ReadFile(file)
+	require.NoError(t, err)
+	assert.True(t, bytes.Equal(other, now))
+	b, err = openBook(journal.Dir(dir+".old"), journal.Always, 0)
+	require.NoError(t, err)
+	assert.Len(t, b.read, int(noted))
 	b.j.Abandon()
 }

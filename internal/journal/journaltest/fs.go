@@ -212,6 +212,16 @@ func notExist(op, name string) error { return &fs.PathError{Op: op, Path: name, 
 // Room is for the journal, which makes room in its files ahead.
 func (f *FS) Room() (from, unit int64) { return f.RoomFrom, 1 }
 
+// Again is for the journal too.
+func (f *FS) Again(name string, one journal.File) (journal.File, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.files[name] != one.(*file).n {
+		return nil, notExist("open", name)
+	}
+	return &file{f, f.files[name], name, false, f.epoch}, nil
+}
+
 // Path implements [journal.FS].
 func (f *FS) Path() string { return "memory" }
 
