@@ -40,7 +40,7 @@ type StorageCheck struct {
 // changed stands in it in groups, each of which was written at once.
 type StorageFile struct {
 	Name  string `json:"name"`
-	Bytes int64  `json:"bytes"` // its size
+	Bytes int64  `json:"bytes"` // what was written to it, without zeros behind that
 	// SoundBytes, Groups and Records are what is sound and stays. Records count
 	// although they may be trimmed.
 	SoundBytes int64 `json:"sound_bytes"`

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"io"
@@ -54,7 +55,7 @@ type Check struct {
 type CheckedFile struct {
 	Number uint64
 	Name   string
-	Size   int64 // in bytes
+	Size   int64 // in bytes, without zeros at the end that nothing was written to
 	// Sound is how many bytes come before the damage, and Groups what they hold.
 	Sound  int64
 	Groups int64
@@ -102,7 +103,8 @@ func (d *Directory) Check(visitor func() Visitor, behind Visitor) (*Check, error
 		return nil, err
 	}
 	for i, f := range rest.Files {
-		c.Files[i+1].Groups = f.Groups
+		kept := &c.Files[i+1]
+		kept.Size, kept.Sound, kept.Groups = f.Size, f.Sound, f.Groups
 	}
 	return c, nil
 }
@@ -161,10 +163,10 @@ func (d *Directory) lookBehind(c *Check, v Visitor) error {
 		case f.Number < c.keep.number, c.keep.number == 0 && i > 0:
 			continue // kept
 		}
-		f.Sound, f.Behind = from, f.Size-from
 		if err := d.soundFrames(f, from, c, v); err != nil {
 			return err
 		}
+		f.Sound, f.Behind = from, f.Size-from
 	}
 	return nil
 }
@@ -219,6 +221,7 @@ func (d *Directory) soundUpTo(number uint64, limit int64) (size int64, frames ui
 }
 
 // soundFrames tells a visitor of the sound frames of a file from a place on.
+// Zeros behind them are no part of the file's size from then on.
 func (d *Directory) soundFrames(file *CheckedFile, from int64, c *Check, v Visitor) error {
 	f, err := d.fs.Open(file.Name, true)
 	if err != nil {
@@ -229,11 +232,14 @@ func (d *Directory) soundFrames(file *CheckedFile, from int64, c *Check, v Visit
 	if _, err := f.ReadAt(b, from); err != nil && err != io.EOF {
 		return err
 	}
-	for {
+	file.Size = from + int64(len(bytes.TrimRight(b, "\x00")))
+	for at := from; ; {
 		begin, end := soundFrame(b, 0)
 		if begin < 0 {
 			return nil
 		}
+		at += int64(end)
+		file.Size = max(file.Size, at)
 		c.Follows = true
 		content := b[begin+headBytes+1 : end]
 		switch kind(b[begin+headBytes]) {

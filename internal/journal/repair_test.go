@@ -358,3 +358,46 @@ func TestRepair_holesOfWhatWasNotSynced(t *testing.T) {
 	}
 	assert.Positive(t, holes)
 }
+
+// Zeros behind the frames, as a process leaves them that was killed, change
+// nothing of what a check says of damage, nor of what a repair keeps.
+func TestRepair_zerosBehindTheFrames(t *testing.T) {
+	all, _ := damages(t)
+	for i, what := range slices.Sorted(maps.Keys(all)) {
+		files, with := all[what], make(map[string][]byte)
+		zero := false
+		for name, data := range files {
+			with[name] = slices.Concat(data, make([]byte, 3000))
+			zero = zero || bytes.HasSuffix(data, []byte{0}) // where zeros begin cannot be told
+		}
+		if i%5 != 0 || zero {
+			continue
+		}
+		plain, behind, err := check(diskOf(files))
+		dir := diskOf(with)
+		c, behindToo, errToo := check(dir)
+		if err != nil {
+			assert.Equal(t, err, errToo, what)
+			continue
+		}
+		require.NoError(t, errToo, what)
+		if plain.Damage == nil { // it is torn: its head says how much is cut off
+			assert.Nil(t, c.Damage, what)
+			continue
+		}
+		assert.Equal(t, plain.Files, c.Files, what)
+		assert.Equal(t, behind, behindToo, what)
+		assert.Equal(t, plain.Damage.File, c.Damage.File, what)
+		assert.Equal(t, plain.Damage.Offset, c.Damage.Offset, what)
+		aside, err := repair(dir, false)
+		require.NoError(t, err, what)
+		left := joined(dir.Files(), aside)
+		for name, data := range files {
+			assert.Equal(t, string(data), strings.TrimRight(left[name], "\x00"), what)
+		}
+		b, err := openBook(dir, journal.Always, 300)
+		require.NoError(t, err, what)
+		require.NoError(t, b.put(), what)
+		b.j.Abandon()
+	}
+}
