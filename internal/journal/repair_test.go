@@ -250,7 +250,13 @@ func TestRepair_crashes(t *testing.T) {
 	for seed := range uint64(1500) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		what := whats[random.IntN(len(whats))]
-		dir := diskOf(all[what])
+		files := maps.Clone(all[what])
+		if random.IntN(2) == 0 { // written ahead
+			for name, data := range files {
+				files[name] = slices.Concat(data, make([]byte, random.IntN(300)))
+			}
+		}
+		dir := diskOf(files)
 		c, _, err := check(dir)
 		if err != nil || c.Damage == nil {
 			continue

@@ -83,6 +83,51 @@ func TestJournal_room(t *testing.T) {
 	}
 }
 
+// When a note is on disk, and with it zeros that it gave occasion to, there are
+// half as many as the file has bytes at least, and three times that at most;
+// but none behind where the next file begins, and 6 MiB at most. Whoever writes
+// them closes the file.
+func TestJournal_roomIsThereInTime(t *testing.T) {
+	const unit, most = journaltest.RoomUnit, 4 << 20
+	for _, c := range []struct{ fileBytes, notes, puts int }{{300*kiB + 5, 300, 400}, {20<<20 + 5, 500_000, 13}} {
+		synctest.Test(t, func(t *testing.T) {
+			dir := journaltest.New()
+			dir.RoomFrom = 10 * kiB
+			blanks := make(chan [2]int64, 10)
+			dir.BeforeBlank = func(at, n int64) { blanks <- [2]int64{at, n} }
+			b, err := openBook(dir, journal.Always, int64(c.fileBytes))
+			require.NoError(t, err)
+			full := int64(c.fileBytes+unit-1) / unit * unit
+			for range c.puts {
+				require.NoError(t, b.putMany(c.notes))
+				synctest.Wait()
+				if b.j.Stats().CurrentNumber > 1 {
+					break
+				}
+				size, used := int64(len(dir.Files()[fileOf(1)])), used(dir, 1)
+				if used < dir.RoomFrom {
+					require.Equal(t, used, size)
+					continue
+				}
+				n := min(most, used)
+				require.GreaterOrEqual(t, size, min(used+n/2, full), "%d bytes", used)
+				require.LessOrEqual(t, size, max(used, min(used+n+n/2+2*unit, full)), "%d bytes", used)
+				require.LessOrEqual(t, len(blanks), 1)
+				if len(blanks) > 0 {
+					blank := <-blanks
+					assert.Zero(t, blank[0]%unit)
+					assert.Zero(t, blank[1]%unit)
+					assert.LessOrEqual(t, blank[1], n+unit)
+				}
+				require.Equal(t, 1, dir.StillOpen())
+			}
+			b.j.Abandon()
+			require.Zero(t, dir.StillOpen())
+			assert.Greater(t, used(dir, 1), int64(c.fileBytes)*4/5)
+		})
+	}
+}
+
 // What is noted while zeros are written waits if it would come to them, and
 // does not if it comes before.
 func TestJournal_roomIsNotWrittenTwice(t *testing.T) {
@@ -169,6 +214,9 @@ func TestJournal_roomWhenAWriteFails(t *testing.T) {
 		close(goOn)
 		require.ErrorIs(t, <-done, errFull)
 		dir.FailWith(nil)
+		require.NoError(t, b.put())
+		synctest.Wait()
+		assert.Greater(t, int64(len(dir.Files()[fileOf(1)])), used(dir, 1)+10*kiB/2, "there are zeros again")
 		for range 40 {
 			require.NoError(t, b.putMany(500))
 		}
@@ -179,6 +227,69 @@ func TestJournal_roomWhenAWriteFails(t *testing.T) {
 		assert.Len(t, b.read, int(noted))
 		b.j.Abandon()
 	})
+}
+
+// A sync that fails does not leave zeros coming into a file that is cut.
+func TestJournal_roomWhenASyncFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := journaltest.New()
+		dir.RoomFrom = 10 * kiB
+		goOn := make(chan bool)
+		dir.BeforeBlank = func(int64, int64) { <-goOn }
+		b, err := openBook(dir, journal.Always, 1<<20)
+		require.NoError(t, err)
+		for used(dir, 1) < 10*kiB {
+			require.NoError(t, b.putMany(500))
+		}
+		dir.FailWith(func(op journaltest.Op) error {
+			if op.Kind == "sync" {
+				return errFull
+			}
+			return nil
+		})
+		done := make(chan error, 1)
+		go func() { done <- b.put() }()
+		synctest.Wait()
+		assert.Empty(t, done)
+		close(goOn)
+		require.ErrorIs(t, <-done, errFull)
+		assert.NotContains(t, string(dir.Files()[fileOf(1)][used(dir, 1):]), "\x00")
+		assert.ErrorIs(t, b.j.Close(), errFull)
+		assert.Zero(t, dir.StillOpen())
+	})
+}
+
+// When a journal is closed, or let go of, no zeros come into its file any more:
+// whoever opens it next would find its notes overwritten.
+func TestJournal_roomEndsWithTheJournal(t *testing.T) {
+	for what, end := range map[string]func(b *book) error{
+		"close":   func(b *book) error { return b.j.Close() },
+		"abandon": func(b *book) error { b.j.Abandon(); return nil },
+	} {
+		t.Run(what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				dir := journaltest.New()
+				dir.RoomFrom = 10 * kiB
+				goOn := make(chan bool)
+				dir.BeforeBlank = func(int64, int64) { <-goOn }
+				b, err := openBook(dir, journal.Always, 1<<20)
+				require.NoError(t, err)
+				for used(dir, 1) < 10*kiB {
+					require.NoError(t, b.putMany(500))
+				}
+				done := make(chan error, 1)
+				go func() { done <- end(b) }()
+				synctest.Wait()
+				assert.Empty(t, done)
+				close(goOn)
+				require.NoError(t, <-done)
+				assert.Zero(t, dir.StillOpen())
+				if what == "close" {
+					assert.EqualValues(t, used(dir, 1), len(dir.Files()[fileOf(1)]))
+				}
+			})
+		})
+	}
 }
 
 // A file may end with zeros: also one that others follow, when the machine

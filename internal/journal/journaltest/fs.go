@@ -30,6 +30,7 @@ type FS struct {
 	exists bool
 	locked *lock
 	epoch  int // crashes so far: what was opened before does nothing any more
+	open   int // files
 	ops    int
 	fail   func(op Op) error
 
@@ -86,6 +87,13 @@ func (f *FS) Ops() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.ops
+}
+
+// StillOpen returns how many files were opened and not closed.
+func (f *FS) StillOpen() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.open
 }
 
 // Crash ends all who have the directory open, and leaves of what was not synced
@@ -209,8 +217,11 @@ func (f *FS) readOp(kind, name string) error {
 
 func notExist(op, name string) error { return &fs.PathError{Op: op, Path: name, Err: fs.ErrNotExist} }
 
+// RoomUnit divides where zeros begin and end.
+const RoomUnit = 16
+
 // Room is for the journal, which makes room in its files ahead.
-func (f *FS) Room() (from, unit int64) { return f.RoomFrom, 1 }
+func (f *FS) Room() (from, unit int64) { return f.RoomFrom, RoomUnit }
 
 // Again is for the journal too.
 func (f *FS) Again(name string, one journal.File) (journal.File, error) {
@@ -219,7 +230,7 @@ func (f *FS) Again(name string, one journal.File) (journal.File, error) {
 	if f.files[name] != one.(*file).n {
 		return nil, notExist("open", name)
 	}
-	return &file{f, f.files[name], name, false, f.epoch}, nil
+	return f.newFile(f.files[name], name, false), nil
 }
 
 // Path implements [journal.FS].
@@ -256,7 +267,7 @@ func (f *FS) Open(name string, readOnly bool) (journal.File, error) {
 	if n == nil {
 		return nil, notExist("open", name)
 	}
-	return &file{f, n, name, readOnly, f.epoch}, nil
+	return f.newFile(n, name, readOnly), nil
 }
 
 // Create implements [journal.FS].
@@ -271,7 +282,7 @@ func (f *FS) Create(name string) (journal.File, error) {
 	}
 	n := &inode{}
 	f.files[name] = n
-	return &file{f, n, name, false, f.epoch}, nil
+	return f.newFile(n, name, false), nil
 }
 
 // Rename implements [journal.FS].
@@ -341,6 +352,13 @@ type file struct {
 	name     string
 	readOnly bool
 	epoch    int
+	closed   bool
+}
+
+// newFile opens an inode. The caller holds mu.
+func (f *FS) newFile(n *inode, name string, readOnly bool) *file {
+	f.open++
+	return &file{fs: f, n: n, name: name, readOnly: readOnly, epoch: f.epoch}
 }
 
 func (f *file) ReadAt(b []byte, at int64) (int, error) {
@@ -426,7 +444,16 @@ func (f *file) Blank(at, n int64) {
 	}
 }
 
-func (f *file) Close() error { return nil }
+func (f *file) Close() error {
+	f.fs.mu.Lock()
+	defer f.fs.mu.Unlock()
+	if f.closed {
+		return fs.ErrClosed
+	}
+	f.closed = true
+	f.fs.open--
+	return nil
+}
 
 // String says what there is.
 func (f *FS) String() string {
