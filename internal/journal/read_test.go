@@ -143,3 +143,25 @@ func TestDirectory_readChunkEnds(t *testing.T) {
 		}
 	}
 }
+
+// Zeros that were written ahead end a chunk as the end of the file does.
+func TestDirectory_readChunkBeforeZeros(t *testing.T) {
+	disk, d, want, spots := grouped(t, []int{1000, 100, 90_000})
+	end := spots[2].To
+	for name, file := range disk.Files() {
+		for _, zeros := range []int{1, 19, 20, 21, 5000, 2 << 20} {
+			disk.Set(map[string][]byte{name: append(file[:end:end], make([]byte, zeros)...)})
+			for i, spot := range spots {
+				c, err := d.ReadChunk(1, spot.At, math.MaxInt64, new(counter).alloc)
+				require.NoError(t, err)
+				assert.Equal(t, end, c.To)
+				require.Len(t, c.Groups, 3-i)
+				assert.Equal(t, want[2], c.Groups[2-i].Notes)
+			}
+			_, err := d.ReadChunk(1, end, math.MaxInt64, new(counter).alloc)
+			var damage *journal.Damage
+			require.ErrorAs(t, err, &damage, "%d zeros", zeros)
+			assert.Equal(t, end, damage.Offset)
+		}
+	}
+}

@@ -333,3 +333,23 @@ func TestJournal_zerosBehindTheFrames(t *testing.T) {
 		require.NoError(t, b.j.Close())
 	}
 }
+
+// A frame may end with zeros itself, which are not those behind it, however
+// many these are.
+func TestJournal_zerosBehindAZero(t *testing.T) {
+	dir := journaltest.New()
+	b, err := openBook(dir, journal.Always, 0)
+	require.NoError(t, err)
+	require.NoError(t, b.put()) // the number 0
+	b.j.Abandon()
+	whole := dir.Files()[fileOf(1)]
+	require.Zero(t, whole[len(whole)-1])
+	for _, n := range []int{1, 19, 20, 21, 1 << 20, 1<<20 + 7, 3 << 20} {
+		dir.Set(map[string][]byte{fileOf(1): append(whole[:len(whole):len(whole)], make([]byte, n)...)})
+		b, err := openBook(dir, journal.Always, 0)
+		require.NoError(t, err, "%d zeros", n)
+		assert.Equal(t, []uint64{0}, b.read)
+		assert.Zero(t, b.found.Cut, "%d zeros", n)
+		b.j.Abandon()
+	}
+}
