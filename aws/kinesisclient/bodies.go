@@ -18,10 +18,14 @@ type plainBodies struct{ kinesis.HTTPClient }
 // plain makes a client send plain bodies.
 func plain(o *kinesis.Options) { o.HTTPClient = plainBodies{o.HTTPClient} }
 
-// Do sends a request.
+// Do sends a request. A put is told what came of it.
 func (c plainBodies) Do(r *http.Request) (*http.Response, error) {
 	if r.Body != nil && r.Body != http.NoBody {
 		r.Body = struct{ io.ReadCloser }{r.Body}
 	}
-	return c.HTTPClient.Do(r)
+	out, err := c.HTTPClient.Do(r)
+	if put := putOf(r.Context()); put != nil {
+		put.attempt = attempted(out, err)
+	}
+	return out, err
 }

@@ -19,8 +19,10 @@ const (
 	codeInvalid         = "InvalidArgumentException"
 	codeLimit           = "LimitExceededException"
 	codeNotFound        = "ResourceNotFoundException"
+	codeSerialization   = "SerializationException"
 	codeThrottling      = "ThrottlingException"
 	codeThroughput      = "ProvisionedThroughputExceededException"
+	codeUnknown         = "UnknownOperationException"
 	codeValidation      = "ValidationException"
 )
 

@@ -79,24 +79,44 @@ import (
 // A Stream is a stream of an account. Make one with [New]. It implements
 // [client.Stream], [client.Putter], [client.Resharder] and [client.Registrar].
 type Stream struct {
-	client *kinesis.Client // its own, whose bodies are plain and whose puts are fast
-	name   string
-	arn    atomic.Pointer[string] // nil until it is known
-	turns  turns                  // of those who poll
-	ahead  atomic.Int64           // bytes that were read ahead of those who poll
+	client  *kinesis.Client // its own, whose bodies are plain and whose puts are fast
+	watched bool            // others may look at what goes through client
+	name    string
+	form    form                   // of puts
+	arn     atomic.Pointer[string] // nil until it is known
+	turns   turns                  // of those who poll
+	ahead   atomic.Int64           // bytes that were read ahead of those who poll
 }
 
-// New returns the stream of a name. It makes no call, so whether there is such
-// a stream shows later. The error matches [weir.ErrInvalidArgument] if there is
-// no client or no name.
-func New(c *kinesis.Client, name string) (*Stream, error) {
+// New returns the stream of a name, with the zero [Config]. It makes no call, so
+// whether there is such a stream shows later. The error matches
+// [weir.ErrInvalidArgument] if there is no client or no name.
+func New(c *kinesis.Client, name string) (*Stream, error) { return Config{}.New(c, name) }
+
+// A Config says how a [Stream] uses its client. The zero Config is for all
+// endpoints.
+type Config struct {
+	// JSON makes PutRecords speak JSON, as the SDK for Go does. Without it
+	// PutRecords speaks CBOR to endpoints that know it, which the service does, and
+	// JSON to others.
+	JSON bool
+}
+
+// New returns the stream of a name, as the function New does.
+func (config Config) New(c *kinesis.Client, name string) (*Stream, error) {
 	switch {
 	case c == nil:
 		return nil, invalid("client", "is nil")
 	case name == "":
 		return nil, invalid("stream name", "is empty")
 	}
-	return &Stream{client: kinesis.New(c.Options(), plain, withFastPuts), name: name}, nil
+	o := c.Options()
+	s := &Stream{client: kinesis.New(o, plain, withFastPuts), name: name}
+	fast := speaksJSON(&o)
+	if s.watched = !fast || isWatched(&o); config.JSON || !fast {
+		s.form.now.Store(formJSON)
+	}
+	return s, nil
 }
 
 // Name returns the stream's name.
@@ -120,56 +140,6 @@ func notNil(data []byte) []byte {
 		return []byte{}
 	}
 	return data
-}
-
-// PutRecords puts records. What [weir.Entry] asks of single puts only is not
-// looked at.
-func (s *Stream) PutRecords(ctx context.Context, entries []weir.Entry) ([]weir.PutResult, error) {
-	if ctx == nil {
-		return nil, errNilContext
-	}
-	records := make([]types.PutRecordsRequestEntry, len(entries))
-	for i := range entries {
-		records[i] = types.PutRecordsRequestEntry{PartitionKey: &entries[i].PartitionKey, Data: notNil(entries[i].Data)}
-		if k := entries[i].ExplicitHashKey; k != nil {
-			records[i].ExplicitHashKey = aws.String(k.String())
-		}
-	}
-	body := new(putBody)
-	out, err := s.client.PutRecords(context.WithValue(ctx, bodyKey{}, body), &kinesis.PutRecordsInput{StreamName: &s.name, Records: records})
-	if err == nil {
-		body.recycle()
-	} else {
-		return nil, s.putRefused(ctx, fmt.Sprintf("put %d records", len(entries)), err)
-	}
-	if len(out.Records) != len(entries) {
-		return nil, fmt.Errorf("stream %s: %w: %d for %d records", s.name, client.ErrMismatch, len(out.Records), len(entries))
-	}
-	results := make([]weir.PutResult, len(entries))
-	for i := range out.Records {
-		results[i] = s.resultOf(&out.Records[i])
-	}
-	return results, nil
-}
-
-// resultOf returns what became of one record.
-func (s *Stream) resultOf(e *types.PutRecordsResultEntry) weir.PutResult {
-	if e.ErrorCode == nil {
-		return weir.PutResult{Placed: placed(e.ShardId, e.SequenceNumber)}
-	}
-	code, text := *e.ErrorCode, aws.ToString(e.ErrorMessage)
-	if code == codeThroughput {
-		return weir.PutResult{Err: s.limitError(weir.QuotaWriteBytes, text)}
-	}
-	return weir.PutResult{Err: &recordError{s.name, code, text}}
-}
-
-// placed reads where a record went. What cannot be read is zero and no error:
-// the record is stored, and must not be put again.
-func placed(shard, number *string) (at weir.Placed) {
-	at.ShardID, _ = weir.ParseShardID(aws.ToString(shard))
-	at.SequenceNumber, _ = weir.ParseSequenceNumber(aws.ToString(number))
-	return at
 }
 
 // Shards lists the shards. Which of them are children of which is not filled

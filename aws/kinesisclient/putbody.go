@@ -5,8 +5,6 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
-
-	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 )
 
 // A putBody is the body of one PutRecords, which is read more than once: to be
@@ -20,18 +18,15 @@ type putBody struct {
 	sent atomic.Bool // what is left to read is nothing
 }
 
-// bodyKey is that of a *putBody in the context of a call, by which whoever makes
-// the call gets hold of it.
-type bodyKey struct{}
-
 // bodies are *[]byte that nobody uses.
 var bodies = sync.Pool{New: func() any { return new([]byte) }}
 
-func (b *putBody) write(in *kinesis.PutRecordsInput) {
+// write makes the body what a function appends.
+func (b *putBody) write(appended func([]byte) []byte) {
 	if b.free == nil {
 		b.free = bodies.Get().(*[]byte)
 	}
-	b.text, b.at = appendPuts((*b.free)[:0], in), 0
+	b.text, b.at = appended((*b.free)[:0]), 0
 }
 
 // recycle gives the memory back, if it can be.

@@ -5,16 +5,15 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/kinesis"
-	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/weirstream/weir"
 )
 
-func putsOf(key string) *kinesis.PutRecordsInput {
-	return &kinesis.PutRecordsInput{StreamName: aws.String("orders"), Records: []types.PutRecordsRequestEntry{
-		{PartitionKey: aws.String(strings.Repeat(key, 200)), Data: []byte("data")}}}
+func putsOf(key string) func([]byte) []byte {
+	q := request{stream: "orders", entries: []weir.Entry{{PartitionKey: strings.Repeat(key, 200), Data: []byte("data")}}}
+	return q.appendJSON
 }
 
 // The memory of a body is used again, but not while somebody may read it.

@@ -1,51 +1,66 @@
 package kinesisclient
 
 import (
+	"bytes"
 	"context"
-	"encoding/base64"
-	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"net/http"
-	"strconv"
-	"strings"
 	"sync"
-	"unicode/utf8"
+	"unsafe"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/weirstream/weir"
 )
 
 // A fastPuts writes the requests of PutRecords, and reads the answers, as the
 // protocol it wraps does, in a fraction of the time: the SDK's way takes longer
-// than all else that there is to a put. What it does not know it leaves to that
-// protocol.
+// than all else that there is to a put. It can do so in CBOR, too. What it does
+// not know it leaves to that protocol.
 type fastPuts struct{ smithyhttp.ClientProtocol }
 
 // withFastPuts makes a client use them if it speaks JSON.
 func withFastPuts(o *kinesis.Options) {
-	if p := o.Protocol; p != nil && p.ID().Name == "awsJson1_1" {
-		o.Protocol = fastPuts{p}
+	if speaksJSON(o) {
+		o.Protocol = fastPuts{o.Protocol}
 	}
+}
+
+func speaksJSON(o *kinesis.Options) bool {
+	return o.Protocol != nil && o.Protocol.ID().Name == "awsJson1_1"
 }
 
 // SerializeRequest writes a request.
 func (p fastPuts) SerializeRequest(ctx context.Context, schema *smithy.OperationSchema, in smithy.Serializable, r *smithyhttp.Request) error {
 	puts, ok := in.(*kinesis.PutRecordsInput)
-	if !ok || puts.StreamARN != nil || puts.StreamId != nil || puts.StreamName == nil {
+	if !ok || puts.StreamARN != nil || puts.StreamId != nil || puts.StreamName == nil || puts.DryRun != nil {
 		return p.ClientProtocol.SerializeRequest(ctx, schema, in, r)
 	}
 	// An empty request has the headers.
 	if err := p.ClientProtocol.SerializeRequest(ctx, schema, &kinesis.PutRecordsInput{}, r); err != nil {
 		return err
 	}
-	body, _ := ctx.Value(bodyKey{}).(*putBody)
-	if body == nil {
-		body = new(putBody)
+	c := putOf(ctx)
+	if c == nil {
+		c = new(put)
 	}
-	body.write(puts)
-	full, err := r.SetStream(body)
+	q := request{stream: *puts.StreamName, list: puts.Records}
+	if c.stream != nil && !c.stream.watched {
+		q.list, q.entries = nil, c.entries
+	}
+	if c.cbor {
+		r.Header.Set("Content-Type", contentCBOR)
+		c.body.write(q.appendCBOR)
+	} else {
+		c.body.write(q.appendJSON)
+	}
+	full, err := r.SetStream(&c.body)
 	if err != nil {
 		return err
 	}
@@ -53,241 +68,172 @@ func (p fastPuts) SerializeRequest(ctx context.Context, schema *smithy.Operation
 	return nil
 }
 
-// appendPuts appends the body of a request to b, or to a new slice where it
-// has no room.
-func appendPuts(b []byte, in *kinesis.PutRecordsInput) []byte {
-	const around = len(`{"Data":"","PartitionKey":"","ExplicitHashKey":""},`)
-	size := len(`{"Records":[],"StreamName":""}`) + len(*in.StreamName)
-	for i := range in.Records {
-		r := &in.Records[i]
-		size += around + base64.StdEncoding.EncodedLen(len(r.Data))
-		for _, s := range []*string{r.PartitionKey, r.ExplicitHashKey} {
-			if s != nil {
-				size += len(*s)
-			}
+const contentCBOR = "application/x-amz-cbor-1.1"
+
+// A request is what PutRecords is asked: with the records of a put, or with what
+// the SDK has of them.
+type request struct {
+	stream  string
+	entries []weir.Entry
+	list    []types.PutRecordsRequestEntry
+}
+
+func (q *request) len() int { return len(q.entries) + len(q.list) }
+
+// at returns a record; nil is what it has not.
+func (q *request) at(i int) (data []byte, key, hash *string) {
+	if q.entries == nil {
+		r := &q.list[i]
+		return r.Data, r.PartitionKey, r.ExplicitHashKey
+	}
+	e := &q.entries[i]
+	if k := e.ExplicitHashKey; k != nil {
+		hash = aws.String(k.String())
+	}
+	return e.Data, &e.PartitionKey, hash
+}
+
+// size returns how many bytes there are of data, keys and hash keys, at most if
+// these are no more than hash keys have.
+func (q *request) size() (n int) {
+	const hashBytes = 39
+	for i := range q.entries {
+		e := &q.entries[i]
+		if n += len(e.Data) + len(e.PartitionKey); e.ExplicitHashKey != nil {
+			n += hashBytes
 		}
 	}
-	if cap(b)-len(b) < size {
-		b = append(make([]byte, 0, len(b)+size), b...)
-	}
-	b = append(b, `{"Records":[`...)
-	for i := range in.Records {
-		r := &in.Records[i]
-		if i > 0 {
-			b = append(b, ',')
+	for i := range q.list {
+		e := &q.list[i]
+		if n += len(e.Data) + len(aws.ToString(e.PartitionKey)); e.ExplicitHashKey != nil {
+			n += len(*e.ExplicitHashKey)
 		}
-		b = append(b, `{"Data":"`...)
-		b = base64.StdEncoding.AppendEncode(b, r.Data)
-		b = append(b, '"')
-		b = appendMember(b, `,"PartitionKey":`, r.PartitionKey)
-		b = appendMember(b, `,"ExplicitHashKey":`, r.ExplicitHashKey)
-		b = append(b, '}')
 	}
-	b = append(b, ']')
-	b = appendMember(b, `,"StreamName":`, in.StreamName)
-	return append(b, '}')
+	return n
 }
 
-// appendMember appends a member with a text, unless that is nil.
-func appendMember(b []byte, name string, text *string) []byte {
-	if text == nil {
-		return b
+// room returns b with room for n bytes more.
+func room(b []byte, n int) []byte {
+	if cap(b)-len(b) < n {
+		b = append(make([]byte, 0, len(b)+n), b...)
 	}
-	b = append(b, name...)
-	if s := *text; isPlain(s) {
-		b = append(b, '"')
-		b = append(b, s...)
-		return append(b, '"')
-	}
-	quoted, _ := json.Marshal(*text) // no text fails
-	return append(b, quoted...)
+	return b
 }
 
-// isPlain reports whether JSON has a text as it is.
-func isPlain(s string) bool {
-	i, odd := 0, uint64(0)
-	for ; i+8 <= len(s); i += 8 {
-		odd |= oddBytes(uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 |
-			uint64(s[i+4])<<32 | uint64(s[i+5])<<40 | uint64(s[i+6])<<48 | uint64(s[i+7])<<56)
-	}
-	for ; i < len(s); i++ {
-		odd |= oddBytes(uint64(s[i])) & 0x80
-	}
-	if odd == 0 {
-		return true
-	}
-	return !strings.ContainsFunc(s, func(c rune) bool { return c < ' ' || c == '"' || c == '\\' }) && utf8.ValidString(s)
-}
+// maxAnswerBytes bounds an answer: a hundred times what the longest one has.
+const maxAnswerBytes = 16 << 20
 
-// oddBytes is not zero if one of eight bytes is a control character, a quotation
-// mark, a backslash, or beyond ASCII.
-func oddBytes(eight uint64) uint64 {
-	const ones, highs = 0x0101010101010101, 0x8080808080808080
-	quotes, backslashes := eight^ones*'"', eight^ones*'\\'
-	// A byte below n borrows from its highest bit; a false alarm is looked into.
-	return (eight | (eight - ones*' ') | (quotes - ones) | (backslashes - ones)) & highs
-}
+var errAnswerTooLarge = fmt.Errorf("the answer has more than %d bytes", maxAnswerBytes)
 
 // DeserializeResponse reads an answer.
 func (p fastPuts) DeserializeResponse(ctx context.Context, schema *smithy.OperationSchema, registry *smithy.TypeRegistry, r *smithyhttp.Response, out smithy.Deserializable) error {
 	puts, ok := out.(*kinesis.PutRecordsOutput)
-	if !ok || r.StatusCode != http.StatusOK {
+	if !ok {
 		return p.ClientProtocol.DeserializeResponse(ctx, schema, registry, r, out)
 	}
-	var text strings.Builder
-	if r.ContentLength > 0 && r.ContentLength < 1<<20 { // a length is a claim
-		text.Grow(int(r.ContentLength))
+	inCBOR := isCBOR(r.Header)
+	if r.StatusCode != http.StatusOK && !inCBOR {
+		return p.ClientProtocol.DeserializeResponse(ctx, schema, registry, r, out)
 	}
-	buf := copyBuffers.Get().(*[32 << 10]byte)
-	_, err := io.CopyBuffer(&text, r.Body, buf[:])
-	copyBuffers.Put(buf)
+	text := answers.Get().(*[]byte)
+	body, err := readAnswer((*text)[:0], r.Body, r.ContentLength)
 	if err != nil {
+		r.Body = bodyOf(nil, r.Body) // the SDK reads what is left, however much that is
 		return &smithy.DeserializationError{Err: err}
 	}
-	a := answer{rest: text.String()}
-	if a.read(puts); !a.odd {
+	if r.StatusCode == http.StatusOK && readPuts(ctx, body, inCBOR, puts) {
+		if *text = body; cap(body) <= maxKeptAnswer {
+			answers.Put(text)
+		}
 		return nil
 	}
 	*puts = kinesis.PutRecordsOutput{ResultMetadata: puts.ResultMetadata}
-	r.Body = struct {
-		io.Reader
-		io.Closer
-	}{strings.NewReader(text.String()), r.Body}
+	if inCBOR {
+		if body, err = jsonOf(body); err != nil {
+			return &smithy.DeserializationError{Err: fmt.Errorf("the answer is no CBOR: %w", err)}
+		}
+	}
+	r.Body = bodyOf(body, r.Body)
 	return p.ClientProtocol.DeserializeResponse(ctx, schema, registry, r, out)
 }
 
-// copyBuffers are *[32 << 10]byte: an answer is read by way of one.
-var copyBuffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
-
-// An answer is an answer to PutRecords that is read as far as rest. It is odd if
-// there is anything that answers do not have.
-type answer struct {
-	rest string
-	odd  bool
+// bodyOf returns a body of some text in the place of another one.
+func bodyOf(text []byte, instead io.Closer) io.ReadCloser {
+	return struct {
+		io.Reader
+		io.Closer
+	}{bytes.NewReader(text), instead}
 }
 
-func (a *answer) read(out *kinesis.PutRecordsOutput) {
-	a.object(func(name string) {
-		switch name {
-		case "FailedRecordCount":
-			n := a.number()
-			out.FailedRecordCount = &n
-		case "EncryptionType":
-			out.EncryptionType = types.EncryptionType(a.text())
-		case "Records":
-			out.Records = a.records()
-		default:
-			a.odd = true
+// readPuts reads an answer, into the call's put if nobody watches it, and reports
+// whether that has nothing that answers do not have.
+func readPuts(ctx context.Context, body []byte, inCBOR bool, out *kinesis.PutRecordsOutput) bool {
+	a := &answered{out: out}
+	add := a.add
+	c := putOf(ctx)
+	if c != nil {
+		c.direct = false
+		if !c.stream.watched {
+			c.begin()
+			add = c.add
 		}
+	}
+	var odd bool
+	if inCBOR {
+		odd = !readCBORAnswer(body, out, add)
+	} else {
+		odd = !readJSONAnswer(body, out, add)
+	}
+	if c != nil && odd {
+		c.direct = false
+	}
+	return !odd
+}
+
+// An answered makes the SDK's types of an answer.
+type answered struct{ out *kinesis.PutRecordsOutput }
+
+func (a *answered) add(e *entry) {
+	a.out.Records = append(a.out.Records, types.PutRecordsResultEntry{
+		SequenceNumber: text(e.number), ShardId: text(e.shard), ErrorCode: text(e.code), ErrorMessage: text(e.text),
 	})
-	if a.skip(); a.rest != "" {
-		a.odd = true
-	}
 }
 
-func (a *answer) records() []types.PutRecordsResultEntry {
-	const usual = 500 // a call has no more
-	most := min(strings.Count(a.rest, "{"), usual)
-	list := make([]types.PutRecordsResultEntry, 0, most)
-	texts := make([]string, 0, 2*most) // which the entries point to
-	text := func() *string {
-		texts = append(texts, a.text())
-		return &texts[len(texts)-1]
+// text returns a text as the SDK has it.
+func text(b []byte) *string {
+	if b == nil {
+		return nil
 	}
-	if !a.take('[') || a.taken(']') {
-		return list
-	}
+	return aws.String(string(b))
+}
+
+// view returns bytes as a text, as long as they are not changed.
+func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+
+// answers are *[]byte that answers are read into. Nothing of an answer is kept
+// but in copies.
+var answers = sync.Pool{New: func() any { return new([]byte) }}
+
+const (
+	minAnswer     = 4 << 10
+	maxKeptAnswer = 1 << 20
+)
+
+// readAnswer reads all of an answer into b. How long it says it is, is a claim.
+func readAnswer(b []byte, r io.Reader, claimed int64) ([]byte, error) {
+	b = room(b, int(max(minAnswer, min(claimed+1, maxKeptAnswer)))) // one more, to find the end
 	for {
-		var e types.PutRecordsResultEntry
-		a.object(func(name string) {
-			switch name {
-			case "SequenceNumber":
-				e.SequenceNumber = text()
-			case "ShardId":
-				e.ShardId = text()
-			case "ErrorCode":
-				e.ErrorCode = text()
-			case "ErrorMessage":
-				e.ErrorMessage = text()
-			default:
-				a.odd = true
-			}
-		})
-		if list = append(list, e); !a.taken(',') {
-			a.take(']')
-			return list
-		}
-		if a.odd {
-			return nil
+		n, err := r.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
+		switch {
+		case errors.Is(err, io.EOF):
+			return b, nil
+		case err != nil:
+			return b, err
+		case len(b) > maxAnswerBytes:
+			return b, errAnswerTooLarge
+		case len(b) == cap(b):
+			b = room(b, len(b))
 		}
 	}
-}
-
-// object reads an object, whose members' values member reads.
-func (a *answer) object(member func(name string)) {
-	if !a.take('{') || a.taken('}') {
-		return
-	}
-	for !a.odd {
-		name := a.text()
-		if a.take(':'); a.odd {
-			return
-		}
-		if member(name); !a.taken(',') {
-			a.take('}')
-			return
-		}
-	}
-}
-
-// skip skips what is between tokens.
-func (a *answer) skip() { a.rest = strings.TrimLeft(a.rest, " \t\r\n") }
-
-// taken takes a character if it comes next.
-func (a *answer) taken(c byte) bool {
-	if a.rest == "" || a.rest[0] != c {
-		if a.skip(); a.rest == "" || a.rest[0] != c {
-			return false
-		}
-	}
-	a.rest = a.rest[1:]
-	return true
-}
-
-// take takes a character that must come next.
-func (a *answer) take(c byte) bool {
-	if !a.taken(c) {
-		a.odd = true
-	}
-	return !a.odd
-}
-
-// text reads a text; one with escapes is odd, and so is what is no UTF-8.
-func (a *answer) text() string {
-	if !a.take('"') {
-		return ""
-	}
-	end := strings.IndexByte(a.rest, '"')
-	if end < 0 || !isPlain(a.rest[:end]) {
-		a.odd = true
-		return ""
-	}
-	text := a.rest[:end]
-	a.rest = a.rest[end+1:]
-	return text
-}
-
-// number reads a number without sign, point and exponent.
-func (a *answer) number() int32 {
-	a.skip()
-	end := 0
-	for end < len(a.rest) && a.rest[end] >= '0' && a.rest[end] <= '9' {
-		end++
-	}
-	n, err := strconv.ParseInt(a.rest[:end], 10, 32)
-	if err != nil || end > 1 && a.rest[0] == '0' {
-		a.odd = true
-	}
-	a.rest = a.rest[end:]
-	return int32(n)
 }

@@ -1,10 +1,15 @@
 package kinesisclient_test
 
 import (
+	"bytes"
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
+	"math"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -12,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/aws/smithy-go/middleware"
+	"github.com/fxamacker/cbor/v2"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -24,6 +30,8 @@ type scripted struct {
 	header http.Header
 	body   string
 	answer string
+	form   string // content type of the answer
+	status int    // zero means 200
 }
 
 func (s *scripted) Do(r *http.Request) (*http.Response, error) {
@@ -32,8 +40,8 @@ func (s *scripted) Do(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	s.header, s.body = r.Header.Clone(), string(body)
-	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(s.answer)),
-		ContentLength: int64(len(s.answer)), Request: r, ProtoMajor: 1}, nil
+	return &http.Response{StatusCode: cmp.Or(s.status, http.StatusOK), Header: http.Header{"Content-Type": {s.form}},
+		Body: io.NopCloser(strings.NewReader(s.answer)), ContentLength: int64(len(s.answer)), Request: r, ProtoMajor: 1}, nil
 }
 
 func (s *scripted) client() *kinesis.Client {
@@ -45,15 +53,26 @@ func (s *scripted) client() *kinesis.Client {
 	})
 }
 
-// What is sent is what the SDK would send.
-func TestStream_putsAreTheSDKs(t *testing.T) {
-	s := &scripted{answer: `{"FailedRecordCount":0,"Records":[]}`}
-	entries := []weir.Entry{
-		{PartitionKey: "a", Data: []byte("hello")},
-		{PartitionKey: `quote " and \ and` + "\n\x01\x7f", Data: nil},
-		{PartitionKey: "鍵 <&> \u2028", Data: []byte{0, 255, 1}, ExplicitHashKey: &weir.HashKey{Hi: 1 << 63}},
-	}
-	var records []types.PutRecordsRequestEntry
+const inCBOR = "application/x-amz-cbor-1.1"
+
+// stream returns a stream of an endpoint that is spoken to in one form.
+func (s *scripted) stream(t *testing.T, json bool) *kinesisclient.Stream {
+	t.Helper()
+	stream, err := kinesisclient.Config{JSON: json}.New(s.client(), "orders")
+	require.NoError(t, err)
+	return stream
+}
+
+var oddEntries = []weir.Entry{
+	{PartitionKey: "a", Data: []byte("hello")},
+	{PartitionKey: `quote " and \ and` + "\n\x01\x7f", Data: nil},
+	{PartitionKey: "鍵 <&> \u2028", Data: []byte{0, 255, 1}, ExplicitHashKey: &weir.HashKey{Hi: 1 << 63}},
+	{PartitionKey: "no \xff\xfe UTF-8", Data: bytes.Repeat([]byte("x"), 70_000), ExplicitHashKey: &weir.HashKey{}},
+	{PartitionKey: strings.Repeat("k", 256), Data: bytes.Repeat([]byte("y"), 300)},
+}
+
+// listOf returns entries as the SDK has them.
+func listOf(entries []weir.Entry) (records []types.PutRecordsRequestEntry) {
 	for _, e := range entries {
 		r := types.PutRecordsRequestEntry{PartitionKey: aws.String(e.PartitionKey), Data: append([]byte{}, e.Data...)}
 		if e.ExplicitHashKey != nil {
@@ -61,19 +80,71 @@ func TestStream_putsAreTheSDKs(t *testing.T) {
 		}
 		records = append(records, r)
 	}
-	_, err := s.client().PutRecords(t.Context(), &kinesis.PutRecordsInput{StreamName: aws.String("orders"), Records: records})
+	return records
+}
+
+// What is sent is what the SDK would send, or says the same in CBOR.
+func TestStream_putsAreTheSDKs(t *testing.T) {
+	s := &scripted{answer: `{"FailedRecordCount":0,"Records":[]}`}
+	_, err := s.client().PutRecords(t.Context(), &kinesis.PutRecordsInput{StreamName: aws.String("orders"), Records: listOf(oddEntries)})
 	require.NoError(t, err)
 	want, header := s.body, s.header
 
-	stream, err := kinesisclient.New(s.client(), "orders")
-	require.NoError(t, err)
-	_, err = stream.PutRecords(t.Context(), entries)
-	require.ErrorContains(t, err, "0 for 3")
+	_, err = s.stream(t, true).PutRecords(t.Context(), oddEntries)
+	require.ErrorContains(t, err, "0 for 5")
 	assert.JSONEq(t, want, s.body)
-	for _, name := range []string{"Content-Type", "X-Amz-Target"} {
-		assert.Equal(t, header.Values(name), s.header.Values(name), name)
-	}
+	assert.Equal(t, header.Values("Content-Type"), s.header.Values("Content-Type"))
+	assert.Equal(t, header.Values("X-Amz-Target"), s.header.Values("X-Amz-Target"))
 	assert.NotEmpty(t, s.header.Get("Authorization"))
+
+	_, err = s.stream(t, false).PutRecords(t.Context(), oddEntries)
+	require.ErrorContains(t, err, "0 for 5")
+	assert.JSONEq(t, want, jsonOf(t, s.body))
+	assert.Equal(t, []string{inCBOR}, s.header.Values("Content-Type"))
+	assert.Equal(t, header.Values("X-Amz-Target"), s.header.Values("X-Amz-Target"))
+	assert.NotEmpty(t, s.header.Get("Authorization"))
+}
+
+// jsonOf returns CBOR as JSON, by another library.
+func jsonOf(t *testing.T, text string) string {
+	t.Helper()
+	mode, err := cbor.DecOptions{DefaultMapType: reflect.TypeFor[map[string]any]()}.DecMode()
+	require.NoError(t, err)
+	var v any
+	require.NoError(t, mode.Unmarshal([]byte(text), &v))
+	b, err := json.Marshal(v) // bytes are in base64
+	require.NoError(t, err)
+	return string(b)
+}
+
+// cborOf returns JSON as CBOR, by another library.
+func cborOf(t *testing.T, text string) string {
+	t.Helper()
+	d := json.NewDecoder(strings.NewReader(text))
+	var v any
+	require.NoError(t, d.Decode(&v))
+	b, err := cbor.Marshal(whole(v))
+	require.NoError(t, err)
+	return string(b)
+}
+
+// whole makes numbers integers that are.
+func whole(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for name := range v {
+			v[name] = whole(v[name])
+		}
+	case []any:
+		for i := range v {
+			v[i] = whole(v[i])
+		}
+	case float64:
+		if v == math.Trunc(v) && math.Abs(v) < 1e15 {
+			return int(v)
+		}
+	}
+	return v
 }
 
 // answers are to one record.
