@@ -85,6 +85,15 @@ func (w *Int) Parse(s string) bool {
 
 // digits returns what up to 19 digits say, and whether they are digits.
 func digits(s string) (v uint64, ok bool) {
+	const eight = 8
+	for len(s) >= eight {
+		eightOf, ok := eightDigits(s[:eight])
+		if !ok {
+			return 0, false
+		}
+		v = v*1e8 + eightOf
+		s = s[eight:]
+	}
 	for i := range len(s) {
 		digit := uint64(s[i] - '0')
 		if digit > 9 {
@@ -92,6 +101,23 @@ func digits(s string) (v uint64, ok bool) {
 		}
 		v = v*10 + digit
 	}
+	return v, true
+}
+
+// eightDigits is digits for eight of them at once: each is a byte of a word, of
+// which pairs are added up, then pairs of these, and then both halves.
+func eightDigits(s string) (v uint64, ok bool) {
+	const zeros = 0x3030303030303030 // the digit 0, eight times
+	v = uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+	const high, six = 0xf0f0f0f0f0f0f0f0, 0x0606060606060606
+	// Six more takes what is past 9 out of 0x30 to 0x3f.
+	if v&high != zeros || (v+six)&high != zeros {
+		return 0, false
+	}
+	v -= zeros
+	v = v*10 + v>>8
+	v = ((v&0x000000ff000000ff)*(100+1000000<<32) + (v>>16&0x000000ff000000ff)*(1+10000<<32)) >> 32
 	return v, true
 }
 

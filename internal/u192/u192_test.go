@@ -64,3 +64,15 @@ func TestInt_parseRefuses(t *testing.T) {
 func TestInt_appends(t *testing.T) {
 	assert.Equal(t, "n=0", string(Int{}.Append([]byte("n="))))
 }
+
+// Eight digits are looked at together: each of their bytes counts.
+func TestInt_parseRefusesOneByteThatIsNoDigit(t *testing.T) {
+	const digits = "1234567890123456789012345"
+	for at := range len(digits) {
+		for c := range 256 {
+			text := digits[:at] + string([]byte{byte(c)}) + digits[at+1:]
+			var w Int
+			require.Equal(t, c >= '0' && c <= '9' && (at > 0 || c > '0'), w.Parse(text), "%q", text)
+		}
+	}
+}
