@@ -33,8 +33,10 @@ type machine struct {
 	waiting int    // of them, those in lanes
 	queued  int64  // bytes of those
 	free    []*record
+	intake  intake
 
 	lanes  []*lane // by range; they cover the key space
+	widest int64   // what waits in a lane takes no more of memory
 	active []*lane // those with records, in no order
 	turn   int     // the place in active that is looked at first
 	shards shardMap
@@ -102,12 +104,16 @@ func (m *machine) isCrowded(hash weir.HashKey) bool {
 	if len(m.lanes) == 1 || m.bytes <= left {
 		return false
 	}
-	l := m.laneOf(hash)
+	return m.waits(m.laneOf(hash)) > left
+}
+
+// waits returns what the records that wait in a lane take of memory.
+func (m *machine) waits(l *lane) int64 {
 	waits := l.size + int64(l.count)*recordBytes
 	if m.c.aggregate {
 		waits += l.size
 	}
-	return waits > left
+	return waits
 }
 
 // reserve takes room for a record that is to be added.
@@ -117,17 +123,9 @@ func (m *machine) reserve(size int) { m.bytes += int64(size) }
 // machine is to be asked what to do.
 func (m *machine) add(e *weir.Entry, hash weir.HashKey, size int, done func(Outcome), now time.Duration) time.Duration {
 	m.now = max(m.now, now)
-	var r *record
-	if last := len(m.free) - 1; last >= 0 {
-		r = m.free[last]
-		m.free = m.free[:last]
-	} else {
-		r = new(record)
-	}
-	m.newest++
-	r.key, r.data, r.explicit = e.PartitionKey, e.Data, e.ExplicitHashKey
-	r.hash, r.n, r.arrived, r.size, r.done = hash, m.newest, m.now, int32(size), done
-	m.held++
+	m.place() // what came before
+	r := m.newRecord(e, size, done)
+	r.hash = hash
 	l := m.laneOf(hash)
 	l.fresh.push(r)
 	m.count(l, 1, r.bytes())
@@ -137,12 +135,36 @@ func (m *machine) add(e *weir.Entry, hash weir.HashKey, size int, done func(Outc
 	return m.due(l)
 }
 
+// recordsAtOnce is how many records memory is taken for.
+const recordsAtOnce = 32
+
+// newRecord returns the newest record.
+func (m *machine) newRecord(e *weir.Entry, size int, done func(Outcome)) *record {
+	if len(m.free) == 0 {
+		list := make([]record, recordsAtOnce)
+		for i := range list {
+			m.free = append(m.free, &list[i])
+		}
+	}
+	last := len(m.free) - 1
+	r := m.free[last]
+	m.free = m.free[:last]
+	m.newest++
+	m.held++
+	r.key, r.data, r.explicit = e.PartitionKey, e.Data, e.ExplicitHashKey
+	r.n, r.arrived, r.size, r.done = m.newest, m.now, int32(size), done
+	return r
+}
+
 // count takes in that so many records come to a lane, or leave it.
 func (m *machine) count(l *lane, records, bytes int) {
 	l.count += records
 	l.size += int64(bytes)
 	m.waiting += records
 	m.queued += int64(bytes)
+	if records > 0 {
+		m.widest = max(m.widest, m.waits(l))
+	}
 	if l.place < 0 {
 		l.place = len(m.active)
 		m.active = append(m.active, l)
@@ -171,6 +193,7 @@ func (m *machine) isFull() bool {
 // next thing that happens.
 func (m *machine) next(now time.Duration) (b *batch, at time.Duration) {
 	m.now = max(m.now, now)
+	m.place()
 	m.expire()
 	if m.calls < m.c.calls {
 		if len(m.again) > 0 {
@@ -273,12 +296,17 @@ func (m *machine) told(list []*record, size int64) {
 	m.held -= len(list)
 	m.bytes -= size
 	m.free = append(m.free, list...)
+	m.widest = 0
+	for _, l := range m.active {
+		m.widest = max(m.widest, m.waits(l))
+	}
 }
 
 // end fails whatever is not part of a call under way, and of that what does not
 // succeed.
 func (m *machine) end(err error) {
 	m.ended = err
+	m.place()
 	for _, l := range m.active {
 		for l.fresh.n > 0 {
 			m.fail(m.takeFresh(l), err)

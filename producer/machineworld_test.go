@@ -149,7 +149,12 @@ func (w *world) add(n int) {
 		if e.ExplicitHashKey != nil {
 			hash = *e.ExplicitHashKey
 		}
-		w.m.add(&e, hash, size, func(o Outcome) { w.outcome(i, size, o) }, w.now)
+		done := func(o Outcome) { w.outcome(i, size, o) }
+		if e.ExplicitHashKey == nil && w.chance(0.7) && w.m.mayComeUnhashed(size) {
+			w.m.addUnhashed(&e, size, done, w.now)
+		} else {
+			w.m.add(&e, hash, size, done, w.now)
+		}
 		if w.m.bytes > w.m.c.maxBytes {
 			w.violation("%d bytes are held, %d are allowed", w.m.bytes, w.m.c.maxBytes)
 		}

@@ -80,7 +80,7 @@ func (c *counts) latency(d time.Duration) {
 func (m *machine) metrics() Metrics {
 	c := &m.counts
 	return Metrics{
-		Stream: m.c.stream, Records: m.held, Waiting: m.waiting, Calls: m.calls, Bytes: m.bytes,
+		Stream: m.c.stream, Records: m.held, Waiting: m.waiting + len(m.intake.records), Calls: m.calls, Bytes: m.bytes,
 		Taken: int64(m.newest), Delivered: c.delivered, Failed: c.failed, Expired: c.expired,
 		Put: c.calls, Entries: c.entries, Retries: c.retries, Throttled: c.throttled, Mismatches: c.mismatches,
 		Aggregates: c.aggregates, Aggregated: c.aggregated,

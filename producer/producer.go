@@ -138,12 +138,14 @@ func (p *Producer) PutAsync(ctx context.Context, e weir.Entry, done func(Outcome
 		return err
 	}
 	var hash weir.HashKey
-	if p.needs {
-		if e.ExplicitHashKey != nil {
-			hash = *e.ExplicitHashKey
-		} else {
-			hash = weir.HashPartitionKey(e.PartitionKey)
-		}
+	switch {
+	case !p.needs:
+	case e.ExplicitHashKey != nil:
+		hash = *e.ExplicitHashKey
+	case p.takeUnhashed(&e, done):
+		return nil
+	default:
+		hash = weir.HashPartitionKey(e.PartitionKey)
 	}
 	p.mu.Lock()
 	now := p.stamp()
@@ -165,6 +167,21 @@ func (p *Producer) PutAsync(ctx context.Context, e weir.Entry, done func(Outcome
 	p.schedule(p.m.add(&e, hash, size, done, now), now)
 	p.mu.Unlock()
 	return nil
+}
+
+// takeUnhashed takes in a record whose hash key need not be known for that, and
+// reports whether it did.
+func (p *Producer) takeUnhashed(e *weir.Entry, done func(Outcome)) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	size := p.m.sizeOf(e)
+	if p.closed || p.waiters.Len() > 0 || !p.m.mayComeUnhashed(size) {
+		return false
+	}
+	now := p.stamp()
+	p.m.reserve(size)
+	p.schedule(p.m.addUnhashed(e, size, done, now), now)
+	return true
 }
 
 var errClosed = fmt.Errorf("producer: %w", weir.ErrClosed)
@@ -224,6 +241,7 @@ type waiter struct {
 // mustWait reports whether a record has to wait for room: because there is none,
 // or because others wait that came before. It is called with the mutex held.
 func (p *Producer) mustWait(hash weir.HashKey, size int) bool {
+	p.m.place()
 	if p.waiters.Len() == 0 {
 		return !p.m.hasRoom(size) || p.m.isCrowded(hash)
 	}
@@ -278,6 +296,10 @@ func (p *Producer) waitForRoom(ctx context.Context, hash weir.HashKey, size int)
 func (p *Producer) giveRoom() {
 	p.short = false
 	clear(p.crowded)
+	if p.waiters.Len() == 0 {
+		return
+	}
+	p.m.place()
 	for place := p.waiters.Front(); place != nil; {
 		w, next := place.Value.(*waiter), place.Next()
 		l := p.m.laneOf(w.hash)

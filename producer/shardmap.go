@@ -45,6 +45,7 @@ func (m *machine) ask() { m.shards.asked, m.shards.wanted = true, false }
 // go as they are, one call at a time, until somebody can.
 func (m *machine) learn(list []weir.Shard, err error, now time.Duration) {
 	m.now = max(m.now, now)
+	m.place()
 	s := &m.shards
 	s.asked = false
 	open := openShards(list)
