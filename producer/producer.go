@@ -355,7 +355,7 @@ func (p *Producer) wake() {
 
 // run makes calls, and tells outcomes, until there is nothing to do.
 func (p *Producer) run() {
-	var builder aggregate.Builder
+	var w worker
 	var told []*record
 	p.mu.Lock()
 	for {
@@ -377,7 +377,7 @@ func (p *Producer) run() {
 			p.mu.Lock()
 			continue
 		}
-		results, err := p.put(b, &builder)
+		results, err := p.put(b, &w)
 		if errors.Is(err, ErrMismatch) || err == nil && len(results) != len(b.entries) {
 			p.c.Logger.Error("a call was answered with a wrong number of results; all its records fail",
 				"stream", p.c.Stream.Name(), "records", len(b.items), "entries", len(b.entries), "results", len(results), "err", err)
@@ -387,17 +387,37 @@ func (p *Producer) run() {
 	}
 }
 
-// put makes a call.
-func (p *Producer) put(b *batch, builder *aggregate.Builder) ([]weir.PutResult, error) {
-	if err := b.encode(builder); err != nil {
+// A worker is the memory that one who puts uses again and again.
+type worker struct {
+	builder aggregate.Builder
+	results []weir.PutResult
+}
+
+// An appender is a stream that puts without allocating results.
+type appender interface {
+	AppendPutRecords(ctx context.Context, results []weir.PutResult, entries []weir.Entry) ([]weir.PutResult, error)
+}
+
+// put makes a call. The results are valid until the next one.
+func (p *Producer) put(b *batch, w *worker) ([]weir.PutResult, error) {
+	if err := b.encode(&w.builder); err != nil {
 		return nil, err
 	}
-	if p.c.Timeout == 0 {
-		return p.c.Stream.PutRecords(p.base, b.entries)
+	ctx := p.base
+	if p.c.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, p.c.Timeout)
+		defer cancel()
 	}
-	ctx, cancel := context.WithTimeout(p.base, p.c.Timeout)
-	defer cancel()
-	return p.c.Stream.PutRecords(ctx, b.entries)
+	s, ok := p.c.Stream.(appender)
+	if !ok {
+		return p.c.Stream.PutRecords(ctx, b.entries)
+	}
+	results, err := s.AppendPutRecords(ctx, w.results[:0], b.entries)
+	if err == nil {
+		w.results = results
+	}
+	return results, err
 }
 
 // tell tells outcomes. It is called without the mutex.

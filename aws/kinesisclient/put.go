@@ -3,6 +3,7 @@ package kinesisclient
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -28,6 +29,7 @@ type put struct {
 	direct  bool // it was read into what follows, and not into the SDK's types
 	n       int  // how many records it tells of
 	results []weir.PutResult
+	before  int // how many results are there of other calls
 	shard   shardName
 }
 
@@ -45,31 +47,34 @@ var noRecords = []types.PutRecordsRequestEntry{}
 // PutRecords puts records. What [weir.Entry] asks of single puts only is not
 // looked at.
 func (s *Stream) PutRecords(ctx context.Context, entries []weir.Entry) ([]weir.PutResult, error) {
+	return s.AppendPutRecords(ctx, nil, entries)
+}
+
+// AppendPutRecords is PutRecords for those who make many calls: it appends the
+// results to results, and allocates none if these have the room. After an error
+// it returns nil.
+func (s *Stream) AppendPutRecords(ctx context.Context, results []weir.PutResult, entries []weir.Entry) ([]weir.PutResult, error) {
 	if ctx == nil {
 		return nil, errNilContext
 	}
-	c := &put{stream: s, entries: entries, cbor: s.form.isCBOR()}
-	results, err := c.do(ctx)
+	c := &put{stream: s, entries: entries, cbor: s.form.isCBOR(), results: results, before: len(results)}
+	err := c.do(ctx)
 	if s.form.learn(c, err) {
-		c = &put{stream: s, entries: entries}
-		results, err = c.do(ctx)
+		c = &put{stream: s, entries: entries, results: results, before: len(results)}
+		err = c.do(ctx)
 		s.form.learnAgain(c, err)
 	}
 	switch {
 	case err != nil:
 		return nil, s.putRefused(ctx, fmt.Sprintf("put %d records", len(entries)), err)
-	case len(results) != len(entries) || c.direct && c.n != len(entries):
-		n := len(results)
-		if c.direct {
-			n = c.n
-		}
-		return nil, fmt.Errorf("stream %s: %w: %d for %d records", s.name, client.ErrMismatch, n, len(entries))
+	case c.n != len(entries):
+		return nil, fmt.Errorf("stream %s: %w: %d for %d records", s.name, client.ErrMismatch, c.n, len(entries))
 	}
-	return results, nil
+	return c.results, nil
 }
 
 // do makes the call.
-func (c *put) do(ctx context.Context) ([]weir.PutResult, error) {
+func (c *put) do(ctx context.Context) error {
 	s := c.stream
 	in := &kinesis.PutRecordsInput{StreamName: &s.name, Records: noRecords}
 	if s.watched {
@@ -77,17 +82,21 @@ func (c *put) do(ctx context.Context) ([]weir.PutResult, error) {
 	}
 	out, err := s.client.PutRecords(context.WithValue(ctx, putKey{}, c), in)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	c.body.recycle()
 	if c.direct {
-		return c.results, nil
+		return nil
 	}
-	results := make([]weir.PutResult, len(out.Records))
+	c.begin()
 	for i := range out.Records {
-		results[i] = s.resultOf(&out.Records[i])
+		e := &out.Records[i]
+		if c.n++; c.n > len(c.entries) {
+			continue
+		}
+		c.results = append(c.results, s.resultOf(e))
 	}
-	return results, nil
+	return nil
 }
 
 // list returns the records as the SDK has them.
@@ -133,11 +142,8 @@ type entry struct{ number, shard, code, text []byte }
 
 // begin begins an answer.
 func (c *put) begin() {
-	c.direct, c.n = true, 0
-	if c.results == nil {
-		c.results = make([]weir.PutResult, 0, len(c.entries))
-	}
-	c.results = c.results[:0]
+	c.n = 0
+	c.results = slices.Grow(c.results[:c.before], len(c.entries))
 }
 
 // add takes in what became of the next record. Of more than there are it only

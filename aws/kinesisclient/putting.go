@@ -174,6 +174,7 @@ func readPuts(ctx context.Context, body []byte, inCBOR bool, out *kinesis.PutRec
 	if c != nil {
 		c.direct = false
 		if !c.stream.watched {
+			c.direct = true
 			c.begin()
 			add = c.add
 		}
