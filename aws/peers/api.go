@@ -18,11 +18,14 @@ func request(path, operation, body string) []byte {
 		"Host: 127.0.0.1\r\n" +
 		"Content-Type: " + contentType + "\r\n" +
 		"X-Amz-Target: Kinesis_20131202." + operation + "\r\n" +
-		"X-Amz-Date: 20250101T000000Z\r\n" +
-		"Authorization: AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20250101/us-east-1/kinesis/aws4_request, " +
-		"SignedHeaders=content-type;host;x-amz-date;x-amz-target, Signature=" + strings.Repeat("0", 64) + "\r\n" +
+		authorization + "\r\n" +
 		fmt.Sprintf("Content-Length: %d\r\n\r\n", len(body)) + body)
 }
+
+// authorization is the headers of a signature.
+var authorization = "X-Amz-Date: 20250101T000000Z\r\n" +
+	"Authorization: AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20250101/us-east-1/kinesis/aws4_request, " +
+	"SignedHeaders=content-type;host;x-amz-date;x-amz-target, Signature=" + strings.Repeat("0", 64)
 
 // An api calls operations one at a time, off the clock.
 type api struct{ addr string }

@@ -48,6 +48,7 @@ var ways = []struct {
 	put  putting
 }{
 	{wayRaw, putRaw},
+	{wayFloor, putFloor},
 	{wayCalls, putCalls},
 	{wayWeir, putWeir(producer.Config{})},
 	{wayWeirPacked, putWeir(producer.Config{Aggregate: true})},
