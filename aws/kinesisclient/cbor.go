@@ -63,11 +63,16 @@ func (r *cborReader) bytes(n uint64) []byte {
 
 // text reads a text of definite length.
 func (r *cborReader) text() []byte {
+	b := r.plain()
+	r.odd = r.odd || !utf8.Valid(b)
+	return b
+}
+
+// plain is text where what is no UTF-8 comes to nothing anyway.
+func (r *cborReader) plain() []byte {
 	major, n, indefinite := r.head()
 	b := r.bytes(n)
-	if major != cborText || indefinite || !utf8.Valid(b) {
-		r.odd = true
-	}
+	r.odd = r.odd || major != cborText || indefinite
 	return b
 }
 

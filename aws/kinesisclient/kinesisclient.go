@@ -47,9 +47,22 @@
 // the client an [aws.NopRetryer] if throttles are to be counted, or paced by
 // whoever puts.
 //
+// # The form of puts
+//
 // The bodies of PutRecords and of its answers are written and read here, in less
 // time than the SDK takes and with the same outcome, if the client's protocol is
-// JSON, as it is by default. All else of the call is the SDK's.
+// JSON, as it is by default. All else of the call is the SDK's: signing, attempts,
+// and its types of errors. Middleware and interceptors of the client see the
+// records and their outcomes.
+//
+// They are in CBOR, the other form of the service's protocol, in which data is not
+// in base64. An endpoint that does not know it, and refuses the first call for
+// that, has it again in JSON, and JSON only from then on; nothing is stored twice.
+// If the first call fails so that nobody can tell why, such as by a 500, the error
+// is returned, and the next call is in JSON. [Config.JSON] makes all of them JSON.
+// An answer of more than 16 MiB is an error.
+//
+// # Numbers
 //
 // Numbers that are not of the service's form, which other endpoints may give,
 // are zero in what puts return, and make reading fail.

@@ -84,7 +84,7 @@ func appendText(b []byte, s string) []byte {
 func readCBORAnswer(body []byte, out *kinesis.PutRecordsOutput, add func(*entry)) bool {
 	r := cborReader{b: body}
 	for left := r.collection(cborMap); r.more(&left); {
-		switch string(r.text()) {
+		switch string(r.plain()) {
 		case "FailedRecordCount":
 			major, n, _ := r.head()
 			if major != cborUint || n > math.MaxInt32 {
@@ -113,11 +113,11 @@ func readCBORAnswer(body []byte, out *kinesis.PutRecordsOutput, add func(*entry)
 func (r *cborReader) entry(e *entry) {
 	*e = entry{}
 	for left := r.collection(cborMap); r.more(&left); {
-		switch string(r.text()) {
+		switch string(r.plain()) {
 		case "SequenceNumber":
-			e.number = r.text()
+			e.number = r.plain()
 		case "ShardId":
-			e.shard = r.text()
+			e.shard = r.plain()
 		case "ErrorCode":
 			e.code = r.text()
 		case "ErrorMessage":
