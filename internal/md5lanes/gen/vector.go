@@ -49,6 +49,7 @@ func vectorKernels() []byte {
 	} {
 		k := kernel{isa: set, text: text}
 		k.write()
+		k.writeLong()
 	}
 	return text.Bytes()
 }
@@ -74,17 +75,7 @@ func (k *kernel) write() {
 			k.ins("VPBROADCASTD %d(CX), %s", wordBytes*i, k.state(v, i))
 		}
 	}
-	if k.name == "AVX2" {
-		k.ins("VPCMPEQD Y%d, Y%d, Y%d", allOnes, allOnes, allOnes)
-	}
-	for i, s := range steps() {
-		k.note("Step %d: word %d.", i, s.word)
-		k.ins("VPBROADCASTD %d(BX), %s", wordBytes*i, k.reg(constants))
-		for v := range vectors {
-			k.addWord(s, v)
-			k.step(k, s, v)
-		}
-	}
+	k.steps(false)
 	for v := range vectors {
 		k.note("Vector %d: add the initial state, then turn words by lane into sums.", v)
 		for i := range initial {
@@ -93,6 +84,50 @@ func (k *kernel) write() {
 		}
 		k.transpose(v)
 		k.store(v)
+	}
+	k.ins("VZEROUPPER")
+	k.ins("RET")
+}
+
+// steps writes the 64 steps. Messages of many blocks have a word 15.
+func (k *kernel) steps(long bool) {
+	if k.name == "AVX2" {
+		k.ins("VPCMPEQD Y%d, Y%d, Y%d", allOnes, allOnes, allOnes)
+	}
+	for i, s := range steps() {
+		k.note("Step %d: word %d.", i, s.word)
+		k.ins("VPBROADCASTD %d(BX), %s", wordBytes*i, k.reg(constants))
+		for v := range vectors {
+			k.addWord(s, v, long)
+			k.step(k, s, v)
+		}
+	}
+}
+
+// writeLong writes the function that takes the states of its lanes one block
+// further, and leaves them where they are.
+func (k *kernel) writeLong() {
+	count := vectors * k.vectorLen
+	name := fmt.Sprintf("long%d%s", count, k.name)
+	fmt.Fprintf(k.text, "\n// func %s(state *[4][lanes]uint32, words *[16][lanes]uint32)\n", name)
+	fmt.Fprintf(k.text, "TEXT ·%s(SB), NOSPLIT, $0-16\n", name)
+	k.ins("MOVQ state+0(FP), DI")
+	k.ins("MOVQ words+8(FP), SI")
+	k.ins("LEAQ sines<>(SB), BX")
+	move := map[string]string{"AVX2": "VMOVDQU", "AVX512": "VMOVDQU32"}[k.name]
+	place := func(v, i int) int { return wordBytes * (i*lanes + v*k.vectorLen) }
+	for i := range initial {
+		for v := range vectors {
+			k.ins("%s %d(DI), %s", move, place(v, i), k.state(v, i))
+		}
+	}
+	k.steps(true)
+	k.note("Add the state before, and keep that.")
+	for i := range initial {
+		for v := range vectors {
+			k.ins("VPADDD %[1]d(DI), %[2]s, %[2]s", place(v, i), k.state(v, i))
+			k.ins("%s %s, %d(DI)", move, k.state(v, i), place(v, i))
+		}
 	}
 	k.ins("VZEROUPPER")
 	k.ins("RET")
@@ -122,9 +157,9 @@ func (k *kernel) head() {
 }
 
 // addWord adds the step's constant and, if there is one, its message word.
-func (k *kernel) addWord(s step, v int) {
+func (k *kernel) addWord(s step, v int, long bool) {
 	a, u := k.state(v, s.a), k.temp(v, 1)
-	if !s.hasWord() {
+	if !s.hasWord() && !long {
 		k.ins("VPADDD %[1]s, %[2]s, %[2]s", k.reg(constants), a)
 		return
 	}
