@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/internal/md5lanes"
 )
 
 // ErrFull says that a user record did not fit into [Builder.MaxBytes] beside
@@ -230,28 +231,67 @@ func (b *Builder) Entry(buf []byte) weir.Entry {
 	}
 	e := weir.Entry{PartitionKey: OuterKey, Data: b.Append(buf[:0])}
 	if b.users > 0 {
-		k, err := weir.ParseHashKey(b.first.hash)
-		if err != nil { // it has none
-			k = weir.HashPartitionKey(b.first.key)
-		}
-		e.ExplicitHashKey = &k
+		e.ExplicitHashKey = b.outerHash()
 	}
 	return e
+}
+
+// EntryUnsummed is Entry for those who make several aggregates: where there is a
+// checksum in the data it is still to be made by [Sum], which makes those of several
+// at a time; needs says whether. The data is appended to buf.
+func (b *Builder) EntryUnsummed(buf []byte) (e weir.Entry, needs bool) {
+	if b.isRaw() {
+		return b.Entry(buf[len(buf):]), false
+	}
+	e = weir.Entry{PartitionKey: OuterKey, Data: b.appendUnsummed(buf)[len(buf):]}
+	if b.users > 0 {
+		e.ExplicitHashKey = b.outerHash()
+	}
+	return e, true
+}
+
+// Sum makes the checksums of aggregates by [Builder.EntryUnsummed], in place. Of
+// three or more that are about as large as each other it costs less than one by one.
+func Sum(aggregates [][]byte) {
+	messages, sums := make([][]byte, len(aggregates)), make([][md5.Size]byte, len(aggregates))
+	for i, data := range aggregates {
+		messages[i] = data[len(magic) : len(data)-md5.Size]
+	}
+	md5lanes.SumsLong(sums, messages)
+	for i, data := range aggregates {
+		copy(data[len(data)-md5.Size:], sums[i][:])
+	}
+}
+
+// outerHash returns the hash key of the first user record.
+func (b *Builder) outerHash() *weir.HashKey {
+	k, err := weir.ParseHashKey(b.first.hash)
+	if err != nil { // it has none
+		k = weir.HashPartitionKey(b.first.key)
+	}
+	return &k
 }
 
 // Append appends the data of an aggregate to dst, also for a single user record
 // or none; of none it is no aggregate to those who read it.
 func (b *Builder) Append(dst []byte) []byte {
+	from := len(dst) + len(magic)
+	dst = b.appendUnsummed(dst)
+	sum := md5.Sum(dst[from : len(dst)-md5.Size])
+	copy(dst[len(dst)-md5.Size:], sum[:])
+	return dst
+}
+
+// appendUnsummed is Append with zeros for the checksum.
+func (b *Builder) appendUnsummed(dst []byte) []byte {
 	if need := len(dst) + b.wrapped(); cap(dst) < need {
 		dst = append(make([]byte, 0, need), dst...)
 	}
 	dst = append(dst, magic...)
-	from := len(dst)
 	dst = append(dst, b.keys.fields...)
 	dst = append(dst, b.hashes.fields...)
 	dst = append(dst, b.records...)
-	sum := md5.Sum(dst[from:])
-	return append(dst, sum[:]...)
+	return append(dst, make([]byte, md5.Size)...)
 }
 
 // Reset makes b empty. It keeps the memory for what is added next.

@@ -1,6 +1,7 @@
 package aggregate_test
 
 import (
+	"bytes"
 	"encoding/hex"
 	"fmt"
 	"strings"
@@ -117,4 +118,36 @@ func TestBuilder_refusesBadKeys(t *testing.T) {
 	err := new(aggregate.Builder).Add(weir.Entry{PartitionKey: "k", Data: make([]byte, weir.MaxRecordBytes)})
 	require.ErrorIs(t, err, weir.ErrInvalidArgument)
 	require.NoError(t, new(aggregate.Builder).Add(weir.Entry{PartitionKey: "k", Data: make([]byte, weir.MaxRecordBytes-1)}))
+}
+
+// What is summed later, with others, is what Entry makes.
+func TestBuilder_unsummedIsTheEntryAfterSum(t *testing.T) {
+	for n := range 6 { // aggregates
+		var want, got []weir.Entry
+		var unsum [][]byte
+		buf := make([]byte, 0, 1<<10) // for some of them
+		for i := range n {
+			var b aggregate.Builder
+			for j := range i + 2 {
+				e := weir.Entry{PartitionKey: fmt.Sprint("key-", j%3), Data: bytes.Repeat([]byte{byte(i)}, 40*i+j)}
+				if j == 1 || i == 3 {
+					e.ExplicitHashKey = &weir.HashKey{Lo: uint64(i)}
+				}
+				require.NoError(t, b.Add(e))
+			}
+			e, needs := b.EntryUnsummed(buf)
+			require.True(t, needs)
+			if len(buf)+len(e.Data) <= cap(buf) {
+				buf = buf[:len(buf)+len(e.Data)]
+			}
+			want, got, unsum = append(want, b.Entry(nil)), append(got, e), append(unsum, e.Data)
+		}
+		aggregate.Sum(unsum)
+		require.Equal(t, want, got)
+	}
+	var alone aggregate.Builder
+	require.NoError(t, alone.Add(weir.Entry{PartitionKey: "k", Data: []byte("x")}))
+	e, needs := alone.EntryUnsummed(nil)
+	assert.False(t, needs)
+	assert.Equal(t, alone.Entry(nil), e)
 }

@@ -314,26 +314,59 @@ func varintBytes(n int) int {
 	return bytes
 }
 
-// encode makes the entries of a batch that has groups, with the memory of a
-// builder. It needs nothing of the machine.
-func (b *batch) encode(builder *aggregate.Builder) error {
+// A packer is the memory in which the entries of batches are made, one after the
+// other's call.
+type packer struct {
+	builder aggregate.Builder
+	data    []byte // of aggregates
+	entries []weir.Entry
+	unsum   [][]byte
+}
+
+// maxPacked is how much of a packer's memory is kept for the next call.
+const maxPacked = 1 << 20
+
+// encode makes the entries of a batch that has groups. They are valid until the
+// next batch is encoded. It needs nothing of the machine.
+func (p *packer) encode(b *batch) error {
 	if b.ends == nil || b.entries != nil {
 		return nil
 	}
-	b.entries = make([]weir.Entry, 0, len(b.ends))
+	clear(p.entries)
+	p.entries, p.unsum, p.data = p.entries[:0], p.unsum[:0], p.data[:0]
+	if cap(p.data) > maxPacked || cap(p.data) < b.bytes {
+		p.data = make([]byte, 0, b.bytes)
+	}
 	for i := range b.ends {
 		items := b.itemsOf(i)
 		if len(items) == 1 {
-			b.entries = append(b.entries, items[0].entry())
+			p.entries = append(p.entries, items[0].entry())
 			continue
 		}
-		builder.Reset()
+		p.builder.Reset()
 		for _, r := range items {
-			if err := builder.Add(r.entry()); err != nil {
+			if err := p.builder.Add(r.entry()); err != nil {
 				return err
 			}
 		}
-		b.entries = append(b.entries, builder.Entry(nil))
+		e := p.aggregate()
+		p.entries = append(p.entries, e)
 	}
+	aggregate.Sum(p.unsum)
+	b.entries = p.entries
 	return nil
+}
+
+// aggregate returns what the builder has, without its checksum. Where memory is
+// too small for more, what was made stays where it is.
+func (p *packer) aggregate() weir.Entry {
+	if size := p.builder.Size(); cap(p.data)-len(p.data) < size {
+		p.data = make([]byte, 0, max(2*cap(p.data), size))
+	}
+	e, needs := p.builder.EntryUnsummed(p.data)
+	if needs {
+		p.data = p.data[:len(p.data)+len(e.Data)]
+		p.unsum = append(p.unsum, e.Data)
+	}
+	return e
 }

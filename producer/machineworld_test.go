@@ -26,12 +26,11 @@ type world struct {
 	restless bool   // shards are changed all the time
 	broken   func() // what is done to the machine after each step, unless nil
 
-	shards  []weir.Shard
-	nextID  weir.ShardID
-	stored  []storedEntry
-	calls   []*call
-	ask     *question
-	builder aggregate.Builder
+	shards []weir.Shard
+	nextID weir.ShardID
+	stored []storedEntry
+	calls  []*call
+	ask    *question
 
 	keys     []string
 	reserved int64
@@ -48,6 +47,7 @@ type storedEntry struct {
 
 // A call is under way. It is stored at one time and answered at another.
 type call struct {
+	packer         *packer
 	b              *batch
 	entries        []weir.Entry // b may be used again before they are stored
 	stores, answer time.Duration
@@ -270,7 +270,8 @@ func (w *world) step() (at time.Duration) {
 
 // begin makes a call.
 func (w *world) begin(b *batch) {
-	if err := b.encode(&w.builder); err != nil {
+	p := new(packer)
+	if err := p.encode(b); err != nil {
 		w.violation("%v", err)
 	}
 	bytes := 0
@@ -280,7 +281,10 @@ func (w *world) begin(b *batch) {
 	if c := w.m.c; len(b.entries) == 0 || len(b.entries) > c.batchRecords || bytes > c.batchBytes {
 		w.violation("a call has %d entries and %d bytes", len(b.entries), bytes)
 	}
-	c := &call{b: b, entries: slices.Clone(b.entries), stores: w.now + w.upTo(50*time.Millisecond), fate: 1}
+	c := &call{b: b, packer: p, entries: slices.Clone(b.entries), stores: w.now + w.upTo(50*time.Millisecond), fate: 1}
+	for i := range c.entries { // as they go over the wire
+		c.entries[i].Data = slices.Clone(c.entries[i].Data)
+	}
 	c.answer = c.stores + w.upTo(50*time.Millisecond)
 	if w.faulty && !w.calm {
 		c.fate = w.random.Float64()
@@ -303,6 +307,10 @@ func (w *world) happen() {
 				c.err = errors.New("timed out")
 			}
 			w.m.settle(c.b, c.results, c.err, w.now)
+			data := c.packer.data[:cap(c.packer.data)] // is used for the next call
+			for i := range data {
+				data[i] = 0xee
+			}
 			c.answer = never
 		}
 	}

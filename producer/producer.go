@@ -12,7 +12,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/weirstream/weir"
-	"github.com/weirstream/weir/aggregate"
 )
 
 // A Producer puts records to a stream. Make one with [New]. All methods may be
@@ -389,7 +388,7 @@ func (p *Producer) run() {
 
 // A worker is the memory that one who puts uses again and again.
 type worker struct {
-	builder aggregate.Builder
+	packer  packer
 	results []weir.PutResult
 }
 
@@ -400,7 +399,7 @@ type appender interface {
 
 // put makes a call. The results are valid until the next one.
 func (p *Producer) put(b *batch, w *worker) ([]weir.PutResult, error) {
-	if err := b.encode(&w.builder); err != nil {
+	if err := w.packer.encode(b); err != nil {
 		return nil, err
 	}
 	ctx := p.base

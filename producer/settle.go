@@ -101,7 +101,9 @@ func (b *batch) halves() []*batch {
 			second.ends = append(second.ends, end-at)
 		}
 	}
-	first.entries, second.entries = b.entries[:mid:mid], b.entries[mid:]
+	if b.ends == nil { // else they are made again: their memory is used for another call
+		first.entries, second.entries = b.entries[:mid:mid], b.entries[mid:]
+	}
 	for _, p := range b.parts {
 		if p.end > mid {
 			q := p
