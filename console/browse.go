@@ -98,11 +98,11 @@ func readQuery(r *http.Request) (q query, err error) {
 	case "number":
 		q.position, err = numberPosition(&q)
 	default:
-		err = fmt.Errorf("from %.20q is not horizon, latest, time or number", q.From)
+		err = fmt.Errorf("from: %.40q is none of horizon, latest, time and number", q.From)
 	}
 	if err == nil && q.Shard != "" {
 		var id weir.ShardID
-		if id, err = weir.ParseShardID(q.Shard); err == nil {
+		if id, err = parseShard("shard", q.Shard); err == nil {
 			q.position = q.position.In(id)
 		}
 	}
@@ -125,14 +125,14 @@ func timePosition(text string) (weir.Position, error) {
 	if ago, err := time.ParseDuration(text); err == nil {
 		return weir.AtTime(time.Now().Add(-ago)), nil
 	}
-	return weir.Position{}, fmt.Errorf("%.80q is no time, such as 2026-01-31T12:00:00Z, or 5m for five minutes ago", text)
+	return weir.Position{}, fmt.Errorf("pos: %.80q is no time, such as 2026-01-31T12:00:00Z, or 5m for five minutes ago", text)
 }
 
 // numberPosition reads a sequence number, which says the shard as well.
 func numberPosition(q *query) (weir.Position, error) {
 	n, err := weir.ParseSequenceNumber(q.At)
 	if err != nil || n.IsZero() {
-		return weir.Position{}, fmt.Errorf("%.80q is no sequence number", q.At)
+		return weir.Position{}, fmt.Errorf("pos: %.80q is no sequence number", q.At)
 	}
 	q.Shard = n.Shard().String()
 	return weir.AtSequence(n), nil
@@ -392,7 +392,7 @@ func (d *recordData) fill(rec aggregate.Record) {
 func findRecord(ctx context.Context, s *weir.Stream, number, sub string) (found aggregate.Record, err error) {
 	n, err := weir.ParseSequenceNumber(number)
 	if err != nil || n.IsZero() {
-		return found, fmt.Errorf("%.80q is no sequence number", number)
+		return found, fmt.Errorf("number: %.80q is no sequence number", number)
 	}
 	r, err := s.NewReader("console", weir.AtSequence(n).In(n.Shard()).ToTip())
 	if err != nil {
@@ -412,5 +412,5 @@ func findRecord(ctx context.Context, s *weir.Stream, number, sub string) (found 
 			return user, nil
 		}
 	}
-	return found, fmt.Errorf("record %s has no user record %.20q in it", n, sub)
+	return found, fmt.Errorf("sub: record %s has no user record %.20q in it", n, sub)
 }

@@ -2,15 +2,12 @@ package console
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
+	"maps"
 	"net/http"
-	"strconv"
+	"slices"
 	"strings"
-	"time"
 
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/lease"
@@ -20,13 +17,6 @@ import (
 // it.
 const changePage = "change"
 
-const (
-	// maxForm is how long a form may be: a record, and as much again because it may
-	// be written as base64 or hexadecimal digits.
-	maxForm   = 2*weir.MaxRecordBytes + 64<<10
-	longestIn = 16 // MiB that a form may take in memory before it is refused
-)
-
 // changeData is the page that says what a change would do.
 type changeData struct {
 	frame
@@ -34,7 +24,8 @@ type changeData struct {
 	Action   Action
 	Words    string
 	Command  string
-	Plan     []weir.Reshard
+	Plan     []weir.Reshard // its first steps
+	PlanLeft int
 	PlanText string
 	Fields   [][2]string // hidden ones of the form that does it
 	Typed    string      // what has to be typed
@@ -55,26 +46,53 @@ func (d changeData) ShardName() string {
 
 type splitChoice struct{ Text, Link string }
 
+// A change is something that can be done. Either Source.Do carries out what read
+// reads, or serve does all of it.
+type change struct {
+	read func(d *changeData, r *http.Request) error
+	// fields are those of the form beside the stream's, in the order in which they
+	// are sent on.
+	fields []string
+	create bool   // the stream is not there yet, or need not be active
+	then   string // the page that shows what was done; empty is the list
+	serve  func(c *Console, r *http.Request) answer
+}
+
+// changes are all that can be done, by the field do of a form: there is nothing
+// else, and each is refused to whom it is not for before it is looked at.
+var changes map[string]change
+
+func init() {
+	changes = map[string]change{
+		"put":        {read: (*changeData).readPut, then: "records"},
+		"split":      {read: (*changeData).readSplit, fields: []string{"shard"}, then: "shards"},
+		"merge":      {read: (*changeData).readMerge, fields: []string{"lower", "upper"}, then: "shards"},
+		"resize":     {read: (*changeData).readResize, fields: []string{"target"}, then: "shards"},
+		"retention":  {read: (*changeData).readRetention, fields: []string{"hours"}, then: "settings"},
+		"mode":       {read: (*changeData).readMode, fields: []string{"mode"}, then: "settings"},
+		"register":   {read: (*changeData).readRegister, fields: []string{"consumer"}, then: "readers"},
+		"deregister": {read: (*changeData).readDeregister, fields: []string{"consumer"}, then: "readers"},
+		"create":     {read: (*changeData).readCreate, fields: []string{"mode", "shards"}, create: true, then: "stream"},
+		"delete":     {read: (*changeData).readDelete, create: true},
+		"reset":      {serve: (*Console).resetGroup},
+		"restore":    {serve: (*Console).restore},
+	}
+}
+
+// changePage shows a change, or makes it: the form of a POST was read, and its
+// token checked, before.
 func (c *Console) changePage(r *http.Request) answer {
 	if err := c.mayChange(r); err != nil {
 		return answer{status: http.StatusForbidden, err: err}
 	}
-	if r.Method == http.MethodPost {
-		r.Body = http.MaxBytesReader(nil, r.Body, maxForm)
-		if err := r.ParseMultipartForm(longestIn << 20); err != nil && !errors.Is(err, http.ErrNotMultipart) {
-			return answer{status: http.StatusRequestEntityTooLarge, err: fmt.Errorf("the form: %w; it may have %d bytes", err, int64(maxForm))}
-		}
-		if err := c.checkToken(r); err != nil {
-			return answer{status: http.StatusForbidden, err: err}
-		}
+	what, ok := changes[r.FormValue("do")]
+	if !ok {
+		return answer{err: fmt.Errorf("do: %.40q is none of %s", r.FormValue("do"), strings.Join(slices.Sorted(maps.Keys(changes)), ", "))}
 	}
-	switch r.FormValue("do") {
-	case "reset":
-		return c.resetGroup(r)
-	case "restore":
-		return c.restore(r)
+	if what.serve != nil {
+		return what.serve(c, r)
 	}
-	d, err := c.readChange(r)
+	d, err := c.readChange(r, what)
 	if err != nil {
 		return answer{err: err}
 	}
@@ -90,59 +108,49 @@ func (c *Console) changePage(r *http.Request) answer {
 		d.Err = err.Error()
 		return answer{status: http.StatusUnprocessableEntity, template: "change", data: d}
 	}
-	return c.changed(d, said)
+	return c.changed(d, what, said)
 }
 
 // changed goes to a page that shows what was changed, and says so there.
-func (c *Console) changed(d changeData, said string) answer {
+func (c *Console) changed(d changeData, what change, said string) answer {
 	text := fmt.Sprintf("Done: %s %s", d.Words, d.Stream.Name)
 	if said != "" {
 		text += ", " + said
 	}
-	id := c.said.add(note{Text: text, Command: d.Command})
-	page, more := "stream", []string{"said", id}
-	switch d.Action.(type) {
-	case Put:
-		page, more = "records", append(more, "from", "time", "pos", "1m")
-	case Split, Merge, Resize:
-		page = "shards"
-	case Register, Deregister:
-		page = "readers"
-	case SetRetention, SetMode:
-		page = "settings"
-	case Delete:
-		return answer{location: "./?said=" + id}
+	more := []string{"said", c.said.add(note{Text: text, Command: d.Command})}
+	switch {
+	case what.then == "":
+		return answer{location: "./?said=" + more[1]}
+	case what.then == "records":
+		more = append(more, "from", "time", "pos", "1m")
 	}
-	return answer{location: link(page, d.Stream, more...)}
+	return answer{location: link(what.then, d.Stream, more...)}
 }
 
 // readChange reads what is to be done.
-func (c *Console) readChange(r *http.Request) (d changeData, err error) {
-	do := r.FormValue("do")
-	if do == "create" {
+func (c *Console) readChange(r *http.Request, what change) (d changeData, err error) {
+	d.Do = r.FormValue("do")
+	if d.Do == "create" {
 		d.frame = c.frame(r, "New stream", "new")
 		d.Stream = Stream{At: r.FormValue("at"), Name: r.FormValue("name")}
-		if !c.config.Source.Can() {
-			return d, errors.New("streams cannot be created here: the program makes them")
-		}
 	} else if d.frame, err = c.streamFrame(r, changePage); err != nil {
 		return d, err
 	}
 	d.Live = false
-	if d.Stream.Engine == nil && do != "create" && do != "delete" {
+	if d.Stream.Engine == nil && !what.create {
 		return d, errNotYet
 	}
-	if err := d.read(r, do); err != nil {
+	if err := what.read(&d, r); err != nil {
 		return d, err
 	}
-	d.Do, d.Words = do, d.Action.words()
+	d.Words = d.Action.words()
 	endpoint := ""
 	if c.config.API {
 		endpoint = endpointOf(r)
 	}
 	d.Command = commandLine(d.Action, d.Stream, endpoint)
-	for _, name := range []string{"do", "name", "at", "shard", "key", "lower", "upper", "target", "hours", "mode", "consumer", "shards"} {
-		if v := r.FormValue(name); v != "" && !(name == "key" && do == "put") {
+	for _, name := range append([]string{"do", "name", "at"}, what.fields...) {
+		if v := r.FormValue(name); v != "" {
 			d.Fields = append(d.Fields, [2]string{name, v})
 		}
 	}
@@ -163,202 +171,6 @@ func (c *Console) endpointFlag(r *http.Request) string {
 		return ""
 	}
 	return " --endpoint-url " + quoted(endpointOf(r))
-}
-
-// read reads the action and what is to be known about it.
-func (d *changeData) read(r *http.Request, do string) (err error) {
-	switch do {
-	case "put":
-		d.Action, err = readPut(r)
-	case "split":
-		err = d.readSplit(r)
-	case "merge":
-		err = d.readMerge(r)
-	case "resize":
-		err = d.readResize(r)
-	case "retention":
-		n, bad := numberOf(r, "hours", 8760)
-		d.Action, err = SetRetention{time.Duration(n) * time.Hour, d.Stream.Engine.Settings().Retention}, bad
-		if before := d.Stream.Engine.Settings().Retention; bad == nil && time.Duration(n)*time.Hour < before {
-			d.Warning = "Records older than that become unreadable at once, and stay so."
-		}
-	case "mode":
-		err = d.readMode(r)
-	case "register", "deregister":
-		err = d.readConsumer(r, do)
-	case "create":
-		n, bad := 0, error(nil)
-		if r.FormValue("mode") != "on-demand" {
-			n, bad = numberOf(r, "shards", 10_000)
-		}
-		d.Action, err = Create{n}, bad
-	case "delete":
-		d.Action, d.Typed = Delete{}, d.Stream.Name
-		d.Warning = "The stream, its records and its registered consumers are gone then. Type the stream's name to confirm."
-		if !d.frame.Create {
-			err = errors.New("streams cannot be deleted here: the program makes them")
-		}
-	default:
-		err = fmt.Errorf("do %.40q is nothing that can be done", do)
-	}
-	return err
-}
-
-// numberOf reads a field that has a number from 1 to most.
-func numberOf(r *http.Request, field string, most int) (int, error) {
-	n, err := strconv.Atoi(strings.TrimSpace(r.FormValue(field)))
-	if err != nil || n < 1 || n > most {
-		return 0, fmt.Errorf("%s %.40q is no number from 1 to %d", field, r.FormValue(field), most)
-	}
-	return n, nil
-}
-
-func shardOf(r *http.Request, field string) (weir.ShardID, error) {
-	id, err := weir.ParseShardID(r.FormValue(field))
-	if err != nil {
-		return 0, fmt.Errorf("%s: %w", field, err)
-	}
-	return id, nil
-}
-
-// readPut reads a record from a form.
-func readPut(r *http.Request) (Put, error) {
-	e := weir.Entry{PartitionKey: r.PostFormValue("key"), Data: []byte(r.PostFormValue("data"))}
-	var err error
-	switch text := strings.TrimSpace(r.PostFormValue("data")); r.PostFormValue("as") {
-	case "", "text":
-	case "base64":
-		e.Data, err = base64.StdEncoding.DecodeString(text)
-	case "hex":
-		e.Data, err = hex.DecodeString(strings.Join(strings.Fields(text), ""))
-	default:
-		err = errors.New("is given as text, base64 or hex")
-	}
-	if err != nil {
-		return Put{}, fmt.Errorf("data: %w", err)
-	}
-	if r.MultipartForm != nil && len(r.MultipartForm.File["file"]) == 1 {
-		if file, err := r.MultipartForm.File["file"][0].Open(); err == nil {
-			defer file.Close()
-			data, err := io.ReadAll(file)
-			if err != nil {
-				return Put{}, fmt.Errorf("file: %w", err)
-			}
-			if len(data) > 0 {
-				e.Data = data
-			}
-		}
-	}
-	if text := strings.TrimSpace(r.PostFormValue("hash")); text != "" {
-		k, err := weir.ParseHashKey(text)
-		if err != nil {
-			return Put{}, err
-		}
-		e.ExplicitHashKey = &k
-	}
-	return Put{e}, nil
-}
-
-// readSplit reads which shard is to be split where: at a hash key, at a part of
-// its range, or in the middle.
-func (d *changeData) readSplit(r *http.Request) error {
-	id, err := shardOf(r, "shard")
-	if err != nil {
-		return err
-	}
-	sh, err := openShard(d.Stream.Engine, id)
-	if err != nil {
-		return err
-	}
-	at := sh.HashKeyRange.Middle()
-	if text := r.FormValue("key"); text != "" {
-		if at, err = weir.ParseHashKey(text); err != nil {
-			return err
-		}
-	} else if part, err := strconv.ParseFloat(r.FormValue("part"), 64); err == nil {
-		at = keyAt(sh.HashKeyRange, part)
-	}
-	if !sh.HashKeyRange.CanSplitAt(at) {
-		return fmt.Errorf("%s cannot be split at %s: it has the hash keys %s", id, at, sh.HashKeyRange)
-	}
-	d.Action, d.Range = Split{id, at}, &sh.HashKeyRange
-	start, end := placeOf(sh.HashKeyRange.Start), placeOf(sh.HashKeyRange.End)
-	d.Cut = 100 * (placeOf(at) - start) / max(end-start, 1e-30)
-	d.PlanText = fmt.Sprintf("The lower child gets %.1f %% of its hash keys, the upper one %.1f %%.", d.Cut, 100-d.Cut)
-	for _, part := range []int{125, 250, 375, 500, 625, 750, 875} {
-		d.Choices = append(d.Choices, splitChoice{fmt.Sprintf("%.1f %%", float64(part)/10),
-			link(changePage, d.Stream, "do", "split", "shard", id.String(), "key", keyAt(sh.HashKeyRange, float64(part)/1000).String())})
-	}
-	return nil
-}
-
-func openShard(s *weir.Stream, id weir.ShardID) (weir.Shard, error) {
-	for _, sh := range s.Shards() {
-		if sh.ID == id && sh.IsOpen() {
-			return sh, nil
-		}
-	}
-	return weir.Shard{}, fmt.Errorf("%s is not open", id)
-}
-
-func (d *changeData) readMerge(r *http.Request) error {
-	lower, err := shardOf(r, "lower")
-	if err != nil {
-		return err
-	}
-	upper, err := shardOf(r, "upper")
-	if err != nil {
-		return err
-	}
-	d.Action = Merge{lower, upper}
-	d.PlanText = "Both are closed, and one shard takes their hash keys. What is in them stays readable until retention has passed."
-	return nil
-}
-
-func (d *changeData) readResize(r *http.Request) error {
-	target, err := numberOf(r, "target", 100_000)
-	if err != nil {
-		return err
-	}
-	d.Action = Resize{target}
-	plan, err := d.Stream.Engine.PlanResize(target)
-	if err != nil {
-		return err
-	}
-	splits := 0
-	for _, step := range plan {
-		if step.IsSplit() {
-			splits++
-		}
-	}
-	d.PlanText = fmt.Sprintf("%d splits and %d merges lead from %d open shards to %d.", splits, len(plan)-splits, d.Stream.Engine.Capacity().OpenShards, target)
-	d.Plan = plan[:min(len(plan), planShown)]
-	return nil
-}
-
-const planShown = 200
-
-func (d *changeData) readMode(r *http.Request) error {
-	var m weir.Mode
-	if err := m.UnmarshalText([]byte(r.FormValue("mode"))); err != nil {
-		return err
-	}
-	d.Action = SetMode{m}
-	d.Warning = "The mode can be switched twice in 24 hours."
-	return nil
-}
-
-func (d *changeData) readConsumer(r *http.Request, do string) error {
-	name := strings.TrimSpace(r.FormValue("consumer"))
-	if name == "" || len(name) > 128 {
-		return fmt.Errorf("consumer %.40q: a name has 1 to 128 characters", name)
-	}
-	if do == "register" {
-		d.Action = Register{name}
-		return nil
-	}
-	d.Action, d.Warning = Deregister{name}, "Its subscriptions end at once."
-	return nil
 }
 
 // resetData is the page that says what resetting a group would do.
@@ -383,7 +195,7 @@ func (c *Console) resetGroup(r *http.Request) answer {
 	d := resetData{frame: f, Group: r.FormValue("group"), To: r.FormValue("to")}
 	at := map[string]string{"horizon": lease.TrimHorizon, "latest": lease.Latest}[d.To]
 	if at == "" {
-		return answer{err: fmt.Errorf("to %.20q is neither horizon nor latest", d.To)}
+		return answer{err: fmt.Errorf("to: %.40q is neither horizon nor latest", d.To)}
 	}
 	d.Command = fmt.Sprintf("weir group reset %s --to %s --yes", quoted(d.Group), d.To)
 	store, list, err := c.leases(r.Context(), d.Group, f.Stream.Name)
@@ -436,5 +248,5 @@ func (c *Console) leases(ctx context.Context, group, stream string) (lease.Store
 		}
 		return g.Store, list, err
 	}
-	return nil, nil, fmt.Errorf("there is no group %.80q", group)
+	return nil, nil, fmt.Errorf("group: there is none %.80q", group)
 }

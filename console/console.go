@@ -70,6 +70,9 @@ type Console struct {
 	guard  guard
 	token  string
 	turns  chan struct{} // holds one for each page that is being made out
+	// longForms holds one for each that is being read.
+	longForms chan struct{}
+
 	said   notes
 	places places
 	looks  looks
@@ -94,7 +97,7 @@ func New(c Config) (*Console, error) {
 	}
 	return &Console{
 		config: c, guard: guard{c.AllowHosts, c.AllowRemote}, token: rand.Text(),
-		turns: make(chan struct{}, pagesAtOnce),
+		turns: make(chan struct{}, pagesAtOnce), longForms: make(chan struct{}, longFormsAtOnce),
 	}, nil
 }
 
@@ -137,17 +140,29 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, http.StatusNotFound, fmt.Errorf("there is no page %.80q", name))
 		return
 	}
+	done := func() {}
+	if r.Method == http.MethodPost {
+		var err error
+		if done, err = c.takeForm(w, r); err != nil {
+			c.fail(w, r, statusOf(err), err)
+			return
+		}
+	}
+	if m := c.makeInTurn(page, r, done); m != nil {
+		m.send(w, r)
+	}
+}
+
+// makeInTurn makes an answer out, or none if nobody waits for it any more. It
+// gives the turn back and is done with the form also when something that the
+// page asks panics.
+func (c *Console) makeInTurn(p page, r *http.Request, done func()) *made {
+	defer done()
 	select {
 	case c.turns <- struct{}{}:
 	case <-r.Context().Done():
-		return
+		return nil
 	}
-	c.makeInTurn(page, r).send(w, r)
-}
-
-// makeInTurn makes an answer out and gives the turn back, also when something
-// that the page asks panics.
-func (c *Console) makeInTurn(p page, r *http.Request) *made {
 	defer func() { <-c.turns }()
 	return c.make(p, r)
 }
@@ -250,13 +265,25 @@ func (c *Console) fail(w http.ResponseWriter, r *http.Request, status int, err e
 func (c *Console) failure(m *made, r *http.Request, a answer) {
 	m.status = a.status
 	if m.status == 0 {
-		m.status = http.StatusBadRequest
-		if errors.Is(a.err, ErrNoStream) {
-			m.status = http.StatusNotFound
-		}
+		m.status = statusOf(a.err)
 	}
-	m.execute("failure", failureData{frame: c.frame(r, "Not possible", ""), Why: a.err.Error(), Status: m.status})
+	m.execute("failure", failureData{frame: c.frame(r, "Not possible", ""), Why: clip(a.err.Error(), longestWhy), Status: m.status})
 }
+
+// statusOf returns the status that says what an error does.
+func statusOf(err error) int {
+	var refused refusal
+	switch {
+	case errors.As(err, &refused):
+		return refused.status
+	case errors.Is(err, ErrNoStream):
+		return http.StatusNotFound
+	}
+	return http.StatusBadRequest
+}
+
+// longestWhy is how much is shown of an error, which may tell back what it refuses.
+const longestWhy = 2000
 
 type failureData struct {
 	frame

@@ -185,7 +185,7 @@ func TestConsole_changesWhatItShows(t *testing.T) {
 	assert.Contains(t, page, "1 open, 3 closed")
 
 	plan = c.get("change?do=resize&name=orders&target=2")
-	assert.Contains(t, plan, "1 splits and 0 merges lead from 1 open shards to 2")
+	assert.Contains(t, plan, "1 split and 0 merges lead from 1 open shard to 2")
 	assert.Contains(t, plan, "aws kinesis update-shard-count --stream-name orders --target-shard-count 2 --scaling-type UNIFORM_SCALING")
 	assert.Equal(t, 1, s.Capacity().OpenShards, "a plan changes nothing")
 	assert.Contains(t, c.change("do", "resize", "name", "orders", "target", "2"), "2 open, 4 closed")
@@ -299,6 +299,10 @@ func (s called) Stream(ctx context.Context, at, name string) (console.Stream, er
 	return one, err
 }
 
+func (s called) Do(ctx context.Context, at, _ string, a console.Action) (string, error) {
+	return s.Source.Do(ctx, at, "orders", a)
+}
+
 // Scripts in names, keys and data are text wherever they are shown.
 func TestConsole_escapesWhatComesFromStreams(t *testing.T) {
 	const script = `"'><script>alert(1)</script><img src=x onerror=alert(1)>`
@@ -330,7 +334,9 @@ func TestConsole_escapesWhatComesFromStreams(t *testing.T) {
 	assert.Equal(t, script, raw.Body.String())
 	assert.Equal(t, "application/octet-stream", raw.Header().Get("Content-Type"))
 	assert.Contains(t, raw.Header().Get("Content-Disposition"), "attachment")
-	assert.Contains(t, c.get("change?do=register&consumer=it%27s&name="+name), `it&#39;\&#39;&#39;s`, "quoted for a shell, too")
+	put := values("do", "put", "name", script, "key", "it's", "data", "x", "token", c.token("records?name="+name))
+	done := c.do(http.MethodPost, "change", put).Header().Get("Location")
+	assert.Contains(t, c.get(done), `--partition-key &#39;it&#39;\&#39;&#39;s&#39; --data`, "quoted for a shell, too")
 }
 
 func TestConsole_browsesRecords(t *testing.T) {

@@ -165,5 +165,5 @@ func (c *Console) queue(ctx context.Context, s Stream, name string) (Queue, erro
 	if err != nil {
 		return Queue{}, err
 	}
-	return Queue{}, fmt.Errorf("there is no queue %.80q whose dead letters can be restored", name)
+	return Queue{}, fmt.Errorf("queue: there is none %.80q whose dead letters can be restored", name)
 }

@@ -77,7 +77,7 @@ const heatRows = 16
 func (d *overviewData) secondsOf(r *http.Request, s *weir.Stream, to time.Time) ([]metrics.Second, writeLimits, error) {
 	limit, from := limitsOf(s), to.Add(-shown)
 	if d.Shard = r.FormValue("shard"); d.Shard != "" {
-		id, err := weir.ParseShardID(d.Shard)
+		id, err := shardOf(r, "shard")
 		if err != nil {
 			return nil, limit, err
 		}
