@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -38,6 +39,8 @@ func TestConsole_boundsPagesOfManyShards(t *testing.T) {
 	assert.Contains(t, c.get("records?name=wide"), "Choose a shard to go on", "its places are too many to keep")
 }
 
+// Of ten thousand streams each page has 200 with their figures, a part of a name
+// finds them, and they are sorted by what they do.
 func TestConsole_boundsPagesOfManyStreams(t *testing.T) {
 	streams := make([]*weir.Stream, 10_000)
 	for i := range streams {
@@ -45,13 +48,71 @@ func TestConsole_boundsPagesOfManyStreams(t *testing.T) {
 	}
 	c := client{t, console.Handler(streams...)}
 	body := c.get("")
-	assert.Less(t, len(body), 100<<10)
-	assert.Contains(t, body, "1–50 of 10,000")
-	assert.Contains(t, c.get("?page=200"), ">stream-09999</a>")
+	assert.Less(t, len(body), 256<<10)
+	assert.Contains(t, body, "1–200 of 10,000")
+	assert.Equal(t, 200, strings.Count(body, `class="spark"`), "all with figures")
+	assert.Contains(t, c.get("?page=50"), ">stream-09999</a>")
 	assert.Contains(t, c.get("?page=9999"), ">stream-09999</a>", "the last page there is")
-	assert.Contains(t, c.get("?q=M-0042"), "stream-00420", "names are found in any case")
+	assert.Contains(t, c.get("?page=-1"), ">stream-00000</a>")
+	found := c.get("?q=M-0042")
+	assert.Contains(t, found, "stream-00420", "names are found in any case")
+	assert.Equal(t, 10, strings.Count(found, `class="spark"`))
 	assert.Contains(t, c.get("stream?name=stream-07777"), "stream-07777")
 	assert.Less(t, len(c.get("top.json")), 1<<20)
+
+	for range 1001 {
+		_, _ = streams[8642].PutRecord(t.Context(), "k", nil) // the last is throttled
+	}
+	hottest := func() string {
+		rows := strings.Split(c.get("?sort=hot"), `<th scope="row" class="left">`)
+		require.Len(t, rows, 201)
+		return rows[1]
+	}
+	// However long a look into all takes here, after some looks it is done.
+	for range 200 {
+		if strings.Contains(hottest(), ">stream-08642</a>") {
+			break
+		}
+	}
+	assert.Contains(t, hottest(), ">stream-08642</a>")
+	assert.Contains(t, c.get("top.json"), `"streams":[{"name":"stream-08642"`)
+	page := c.get("?sort=hot&q=stream-0&page=2")
+	assert.Contains(t, page, `href="./?page=3&amp;q=stream-0&amp;sort=hot"`)
+	assert.Contains(t, page, "201–400 of 10,000")
+}
+
+// Sorting streams looks into them for so long and not longer, goes on where it
+// ended, and says what it has not come to.
+func TestConsole_sortsStreamsAFewAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		streams := make([]*weir.Stream, 300)
+		for i := range streams {
+			streams[i] = newStream(t, fmt.Sprintf("s-%03d", i), weir.Config{Now: time.Now, Limits: weir.Unlimited()})
+			_, err := streams[i].PutCopies(t.Context(), weir.Entry{PartitionKey: "k"}, 1+(i*7)%300)
+			require.NoError(t, err)
+		}
+		time.Sleep(time.Second)
+		looked := 0
+		c, err := console.New(console.Config{Source: console.Streams(streams...), Price: func(console.Use) console.Price {
+			looked++
+			time.Sleep(2 * time.Millisecond) // what a look takes here
+			return console.Price{}
+		}})
+		require.NoError(t, err)
+		left := 300
+		for look := 1; ; look++ {
+			before := looked
+			names, unseen := c.Sorted(t.Context(), "in", 40*time.Millisecond)
+			require.Len(t, names, 300)
+			assert.LessOrEqual(t, looked-before, 48, "40 ms are twenty, and it looks at the time after each sixteen")
+			assert.Equal(t, max(0, left-(looked-before)), unseen)
+			if left = unseen; left == 0 {
+				assert.Equal(t, []string{"s-257", "s-214", "s-171"}, names[:3])
+				assert.Greater(t, look, 6)
+				return
+			}
+		}
+	})
 }
 
 // The largest record can be put, is listed and shown in part, and saved whole;

@@ -76,6 +76,8 @@ type Console struct {
 	said   notes
 	places places
 	looks  looks
+
+	standings standings
 }
 
 // pagesAtOnce is how many pages are made out at a time; further requests wait.

@@ -11,10 +11,12 @@ import (
 )
 
 const (
-	rowsAPage = 50
-	// lookFor is how long the list looks into streams: those behind are listed
-	// without their figures. A stream of 10,000 shards takes a while.
-	lookFor = 150 * time.Millisecond
+	rowsAPage    = 50
+	streamsAPage = 200
+	// lookFor is how long the list looks into the streams of a page: those behind
+	// are listed without their figures. 200 of some shards take a few milliseconds,
+	// one of 10,000 shards more than ten.
+	lookFor = 400 * time.Millisecond
 )
 
 type listData struct {
@@ -23,10 +25,26 @@ type listData struct {
 	Total  int // of those that match
 	All    int
 	Query  string
+	Sort   string
 	Places bool // rows say where the stream is
+	Priced bool // rows say what a month costs
 	Pager
 	Unseen int // rows without figures
+
+	Unsorted int           // streams that sorting did not come to yet
+	Oldest   time.Duration // how long ago it looked into the others
 }
+
+// Sortings are the orders that the list can have.
+func (d listData) Sortings() []sorting {
+	if d.Priced {
+		return sortings
+	}
+	return sortings[:len(sortings)-1]
+}
+
+// SortLink returns the address of the list in another order.
+func (d listData) SortLink(by string) string { return listLink(d.Query, by, 0) }
 
 // A Pager is where a page of a long list stands.
 type Pager struct{ First, Last, Of, Prev, Next int } // pages count from 1; zero is none
@@ -66,20 +84,23 @@ func (c *Console) listPage(r *http.Request) answer {
 	if err != nil {
 		return answer{err: err}
 	}
-	d := listData{frame: c.frame(r, "Streams", ""), All: len(all), Query: r.FormValue("q")}
+	d := listData{frame: c.frame(r, "Streams", ""), All: len(all), Query: strings.TrimSpace(r.FormValue("q")), Priced: c.config.Price != nil}
 	d.Live = true
-	matching := all[:0:0]
 	for _, s := range all {
-		if strings.Contains(strings.ToLower(s.Name), strings.ToLower(d.Query)) {
-			matching = append(matching, s)
-		}
 		d.Places = d.Places || s.At != all[0].At
 	}
+	found := matching(all, d.Query)
+	for _, by := range sortings {
+		if by.compare != nil && by.Name == r.FormValue("sort") {
+			d.Sort = by.Name
+			found, d.Unsorted, d.Oldest = c.sort(r.Context(), found, by, standingsFor)
+		}
+	}
 	var from, to int
-	d.Total = len(matching)
-	d.Pager, from, to = pagerOf(r, len(matching), rowsAPage)
+	d.Total = len(found)
+	d.Pager, from, to = pagerOf(r, len(found), streamsAPage)
 	begin := time.Now()
-	for _, s := range matching[from:to] {
+	for _, s := range found[from:to] {
 		row := streamRow{Stream: s, Link: link("stream", s)}
 		if s.Engine != nil && time.Since(begin) < lookFor {
 			c.look(&row)
@@ -93,7 +114,24 @@ func (c *Console) listPage(r *http.Request) answer {
 
 // PageLink returns the address of a page of the list.
 func (d listData) PageLink(page int) string {
-	return "./?" + url.Values{"q": {d.Query}, "page": {strconv.Itoa(page)}}.Encode()
+	return listLink(d.Query, d.Sort, page)
+}
+
+func listLink(query, by string, page int) string {
+	q := url.Values{}
+	if query != "" {
+		q.Set("q", query)
+	}
+	if by != "" {
+		q.Set("sort", by)
+	}
+	if page > 1 {
+		q.Set("page", strconv.Itoa(page))
+	}
+	if len(q) == 0 {
+		return "./"
+	}
+	return "./?" + q.Encode()
 }
 
 // look fills in what a stream does.

@@ -84,7 +84,9 @@ func TestConsole_showsLagByShard(t *testing.T) {
 	require.NoError(t, store.Create(t.Context(), lease.Lease{Key: "shardId-000000000077", Stream: "orders", Checkpoint: lease.Checkpoint{Sequence: lease.TrimHorizon}}))
 	c := newClient(t, console.Config{
 		Source: console.Streams(s), Now: clock,
-		Groups: func(context.Context) ([]console.Group, error) { return []console.Group{{Name: "audit", Store: store}}, nil },
+		Groups: func(context.Context) ([]console.Group, error) {
+			return []console.Group{{Name: "audit", Store: store}}, nil
+		},
 		Queues: func(context.Context, console.Stream) ([]console.Queue, error) {
 			return []console.Queue{console.WorkQueue(q)}, nil
 		},

@@ -13,7 +13,8 @@ import (
 type Top struct {
 	At      time.Time   `json:"at"`
 	Streams []TopStream `json:"streams"`
-	// Unseen is how many streams there was no time to look into.
+	// Unseen is how many streams there was no time to look into so far; further
+	// looks come to them.
 	Unseen int `json:"unseen,omitempty"`
 }
 
@@ -62,18 +63,17 @@ func (c *Console) Top(ctx context.Context) (Top, error) {
 	if err != nil {
 		return top, err
 	}
+	all, top.Unseen, _ = c.sort(ctx, all, sortings[hottestFirst], topFor/2)
 	begin := time.Now()
-	for i, s := range all {
+	for _, s := range all[:min(len(all), topStreams)] {
 		if time.Since(begin) > topFor {
-			top.Unseen = len(all) - i
-			break
+			break // of streams with thousands of shards
 		}
 		top.Streams = append(top.Streams, c.topStream(s, now))
 	}
 	slices.SortStableFunc(top.Streams, func(a, b TopStream) int {
 		return cmp.Or(cmp.Compare(b.Throttled, a.Throttled), cmp.Compare(b.RecordsPerSecond, a.RecordsPerSecond))
 	})
-	top.Streams = top.Streams[:min(len(top.Streams), topStreams)]
 	return top, nil
 }
 

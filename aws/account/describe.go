@@ -115,12 +115,29 @@ func listStreams(c *control, in *ListStreamsInput) (*ListStreamsOutput, error) {
 			break
 		}
 		out.StreamNames = append(out.StreamNames, st.name)
-		out.StreamSummaries = append(out.StreamSummaries, StreamSummary{
-			StreamName: st.name, StreamARN: st.arn, StreamStatus: st.status,
-			StreamModeDetails: st.modeDetails(), StreamCreationTimestamp: st.created,
-		})
+		out.StreamSummaries = append(out.StreamSummaries, st.summary())
 	}
 	return out, nil
+}
+
+// AllStreams is [Account.ListStreams] without its pages: all streams at once, for
+// who shows them.
+func (a *Account) AllStreams(ctx context.Context) (*ListStreamsOutput, error) {
+	return do(ctx, a, "ListStreams", nil, func(c *control, _ *ListStreamsInput) (*ListStreamsOutput, error) {
+		out := new(ListStreamsOutput)
+		for _, st := range c.sortedStreams() {
+			out.StreamNames = append(out.StreamNames, st.name)
+			out.StreamSummaries = append(out.StreamSummaries, st.summary())
+		}
+		return out, nil
+	})
+}
+
+func (st *stream) summary() StreamSummary {
+	return StreamSummary{
+		StreamName: st.name, StreamARN: st.arn, StreamStatus: st.status,
+		StreamModeDetails: st.modeDetails(), StreamCreationTimestamp: st.created,
+	}
 }
 
 func (st *stream) retentionHours() int32 { return int32(st.engine.Settings().Retention / time.Hour) }

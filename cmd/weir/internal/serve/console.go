@@ -110,47 +110,19 @@ type source struct{ accounts *kinesisserver.Registry }
 
 func (s source) Can() bool { return true }
 
-// listedPages of streams, a hundred each, are told with their status, and those
-// that are being created or deleted among them; of accounts with more the rest is
-// listed without.
-const listedPages = 10
-
 func (s source) Streams(ctx context.Context) ([]console.Stream, error) {
 	var list []console.Stream
-	ctx = account.WithoutCallRates(ctx)
 	for _, open := range s.accounts.Accounts() {
-		at := open.ID + "/" + open.Region
-		engines := open.Account.Streams()
-		in, begin := &account.ListStreamsInput{}, len(list)
-		for range listedPages {
-			out, err := open.Account.ListStreams(ctx, in)
-			if err != nil {
-				return nil, err
-			}
-			for _, found := range out.StreamSummaries {
-				list = append(list, console.Stream{At: at, Name: found.StreamName, Status: found.StreamStatus})
-			}
-			if !out.HasMoreStreams {
-				break
-			}
-			in.NextToken = &out.NextToken
+		all, err := open.Account.AllStreams(account.WithoutCallRates(ctx))
+		if err != nil {
+			return nil, err
 		}
-		list = append(list[:begin], withEngines(list[begin:], engines, at)...)
+		at := open.ID + "/" + open.Region
+		for _, found := range all.StreamSummaries {
+			list = append(list, console.Stream{At: at, Name: found.StreamName, Status: found.StreamStatus, Engine: open.Account.Stream(found.StreamName)})
+		}
 	}
 	return list, nil
-}
-
-// withEngines adds the engines' streams to those that were listed, and those that
-// were not. Both are by name.
-func withEngines(listed []console.Stream, engines []*weir.Stream, at string) []console.Stream {
-	for _, e := range engines {
-		i, ok := slices.BinarySearchFunc(listed, e.Name(), func(s console.Stream, name string) int { return strings.Compare(s.Name, name) })
-		if !ok {
-			listed = slices.Insert(listed, i, console.Stream{At: at, Name: e.Name()})
-		}
-		listed[i].Engine = e
-	}
-	return listed
 }
 
 // account returns the account that a place names; empty is the default one. No

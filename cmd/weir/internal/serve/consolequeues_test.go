@@ -111,3 +111,22 @@ func TestSource_queuesOfMany(t *testing.T) {
 		assert.Equal(t, []string{q.Name, "orders"}, []string{name, stream})
 	}
 }
+
+// Of an account with thousands of streams each is listed with its status.
+func TestSource_streamsOfMany(t *testing.T) {
+	accounts := kinesisserver.NewRegistry(kinesisserver.RegistryConfig{Open: func(string, string) (*account.Account, error) { return account.New(Account(true, 0)) }})
+	a, err := accounts.Account("", "")
+	require.NoError(t, err)
+	const n = 1500
+	for i := range n {
+		_, err := a.CreateStream(t.Context(), Stream{Name: fmt.Sprintf("s-%04d", i), Shards: 1}.input())
+		require.NoError(t, err)
+	}
+	list, err := source{accounts}.Streams(t.Context())
+	require.NoError(t, err)
+	require.Len(t, list, n)
+	for i, s := range list {
+		assert.Equal(t, fmt.Sprintf("s-%04d ACTIVE", i), s.Name+" "+s.Status)
+		assert.NotNil(t, s.Engine)
+	}
+}
