@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,8 @@ const changePage = "change"
 type changeData struct {
 	frame
 	Do       string
+	Button   string
+	Back     string // the page to go back to
 	Action   Action
 	Words    string
 	Command  string
@@ -53,6 +56,7 @@ type change struct {
 	// fields are those of the form beside the stream's, in the order in which they
 	// are sent on.
 	fields []string
+	button string // says what it does
 	create bool   // the stream is not there yet, or need not be active
 	then   string // the page that shows what was done; empty is the list
 	serve  func(c *Console, r *http.Request) answer
@@ -64,16 +68,16 @@ var changes map[string]change
 
 func init() {
 	changes = map[string]change{
-		"put":        {read: (*changeData).readPut, then: "records"},
-		"split":      {read: (*changeData).readSplit, fields: []string{"shard"}, then: "shards"},
-		"merge":      {read: (*changeData).readMerge, fields: []string{"lower", "upper"}, then: "shards"},
-		"resize":     {read: (*changeData).readResize, fields: []string{"target"}, then: "shards"},
-		"retention":  {read: (*changeData).readRetention, fields: []string{"hours"}, then: "settings"},
-		"mode":       {read: (*changeData).readMode, fields: []string{"mode"}, then: "settings"},
-		"register":   {read: (*changeData).readRegister, fields: []string{"consumer"}, then: "readers"},
-		"deregister": {read: (*changeData).readDeregister, fields: []string{"consumer"}, then: "readers"},
-		"create":     {read: (*changeData).readCreate, fields: []string{"mode", "shards"}, create: true, then: "stream"},
-		"delete":     {read: (*changeData).readDelete, create: true},
+		"put":        {read: (*changeData).readPut, button: "Put", then: "records"},
+		"split":      {read: (*changeData).readSplit, fields: []string{"shard"}, button: "Split the shard", then: "shards"},
+		"merge":      {read: (*changeData).readMerge, fields: []string{"lower", "upper"}, button: "Merge the shards", then: "shards"},
+		"resize":     {read: (*changeData).readResize, fields: []string{"target"}, button: "Resize the stream", then: "shards"},
+		"retention":  {read: (*changeData).readRetention, fields: []string{"hours"}, button: "Change retention", then: "settings"},
+		"mode":       {read: (*changeData).readMode, fields: []string{"mode"}, button: "Switch the mode", then: "settings"},
+		"register":   {read: (*changeData).readRegister, fields: []string{"consumer"}, button: "Register the consumer", then: "readers"},
+		"deregister": {read: (*changeData).readDeregister, fields: []string{"consumer"}, button: "Deregister the consumer", then: "readers"},
+		"create":     {read: (*changeData).readCreate, fields: []string{"mode", "shards"}, button: "Create the stream", create: true, then: "stream"},
+		"delete":     {read: (*changeData).readDelete, button: "Delete the stream", create: true},
 		"reset":      {serve: (*Console).resetGroup},
 		"restore":    {serve: (*Console).restore},
 	}
@@ -133,10 +137,13 @@ func (c *Console) readChange(r *http.Request, what change) (d changeData, err er
 	if d.Do == "create" {
 		d.frame = c.frame(r, "New stream", "new")
 		d.Stream = Stream{At: r.FormValue("at"), Name: r.FormValue("name")}
-	} else if d.frame, err = c.streamFrame(r, changePage); err != nil {
+	} else if d.frame, err = c.streamFrame(r, cmp.Or(what.then, "settings")); err != nil {
 		return d, err
 	}
-	d.Live = false
+	d.Live, d.Button, d.Back = false, what.button, "./"
+	if d.Do != "create" {
+		d.Back = d.Link(d.Page)
+	}
 	if d.Stream.Engine == nil && !what.create {
 		return d, errNotYet
 	}
@@ -197,10 +204,13 @@ func (c *Console) resetGroup(r *http.Request) answer {
 	if at == "" {
 		return answer{err: fmt.Errorf("to: %.40q is neither horizon nor latest", d.To)}
 	}
-	d.Command = fmt.Sprintf("weir group reset %s --to %s --yes", quoted(d.Group), d.To)
-	store, list, err := c.leases(r.Context(), d.Group, f.Stream.Name)
+	g, list, err := c.leases(r.Context(), d.Group, f.Stream.Name)
 	if err != nil {
 		return answer{status: http.StatusNotFound, err: err}
+	}
+	d.Command = fmt.Sprintf("weir group reset %s --to %s --yes", quoted(strings.TrimSuffix(g.Name, " in "+g.Kept)), d.To)
+	if g.Kept != "" {
+		d.Command += " --store " + quoted(g.Kept)
 	}
 	for _, l := range list {
 		d.Shards = append(d.Shards, l.Key)
@@ -217,7 +227,7 @@ func (c *Console) resetGroup(r *http.Request) answer {
 	}
 	for _, l := range list {
 		l.Checkpoint, l.State, l.Owner, l.Wanted = lease.Checkpoint{Sequence: at}, nil, "", ""
-		if _, err := store.Update(r.Context(), l); err != nil {
+		if _, err := g.Store.Update(r.Context(), l); err != nil {
 			d.Err = fmt.Sprintf("%s: %v", l.Key, err)
 			return answer{status: http.StatusConflict, template: "reset", data: d}
 		}
@@ -227,14 +237,11 @@ func (c *Console) resetGroup(r *http.Request) answer {
 }
 
 // leases returns those of a group in a stream.
-func (c *Console) leases(ctx context.Context, group, stream string) (lease.Store, []lease.Lease, error) {
+func (c *Console) leases(ctx context.Context, group, stream string) (Group, []lease.Lease, error) {
 	if c.config.Groups == nil {
-		return nil, nil, errors.New("the console knows no groups")
+		return Group{}, nil, errors.New("the console knows no groups")
 	}
 	groups, err := c.config.Groups(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
 	for _, g := range groups {
 		if g.Name != group {
 			continue
@@ -246,7 +253,10 @@ func (c *Console) leases(ctx context.Context, group, stream string) (lease.Store
 				list = append(list, l)
 			}
 		}
-		return g.Store, list, err
+		return g, list, err
 	}
-	return nil, nil, fmt.Errorf("group: there is none %.80q", group)
+	if err != nil {
+		return Group{}, nil, err
+	}
+	return Group{}, nil, fmt.Errorf("group: there is none %.80q", group)
 }

@@ -1,9 +1,11 @@
 package console
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -294,12 +296,34 @@ func lineageOf(shards []weir.Shard, loads []shardView, retention time.Duration, 
 		b.W = thousandth(max(1, at(end)-b.X))
 		l.Boxes = append(l.Boxes, b)
 	}
-	for _, age := range []time.Duration{5 * time.Second, 30 * time.Second, 5 * time.Minute, time.Hour, 12 * time.Hour, 24 * time.Hour, 7 * 24 * time.Hour, 30 * 24 * time.Hour} {
-		if age < oldest {
-			l.Ticks = append(l.Ticks, tick{timePlace(age, oldest) * lineageWidth, spanText(age)})
+	// The busiest are drawn last, and high enough to be seen among thousands.
+	slices.SortStableFunc(l.Boxes, func(a, b box) int { return cmp.Compare(a.Level, b.Level) })
+	for i := range l.Boxes {
+		if b := &l.Boxes[i]; b.Level >= warmLevel {
+			b.H = max(b.H, seenHeight)
+		}
+	}
+	for _, t := range ages {
+		if place := timePlace(t.age, oldest); t.age < oldest && place > nearEdge {
+			l.Ticks = append(l.Ticks, tick{place * lineageWidth, t.text})
 		}
 	}
 	return l
+}
+
+const (
+	warmLevel  = 6
+	seenHeight = 1.5
+	nearEdge   = 0.02 // where a text would be cut off
+)
+
+// ages are where the axis of a lineage has a text.
+var ages = []struct {
+	age  time.Duration
+	text string
+}{
+	{5 * time.Second, "5 s"}, {30 * time.Second, "30 s"}, {5 * time.Minute, "5 min"}, {time.Hour, "1 h"}, {12 * time.Hour, "12 h"},
+	{24 * time.Hour, "1 day"}, {7 * 24 * time.Hour, "7 days"}, {30 * 24 * time.Hour, "30 days"},
 }
 
 // timePlace returns where an age lies between the oldest, 0, and now, 1.

@@ -23,6 +23,7 @@ const (
 	// at a time, and others wait.
 	smallForm       = 64 << 10
 	longFormsAtOnce = 4
+	turnWithin      = 10 * time.Second
 	formWithin      = 30 * time.Second
 )
 
@@ -84,12 +85,12 @@ func (c *Console) readForm(w http.ResponseWriter, r *http.Request) error {
 
 // enterLongForm waits until a long form may be read.
 func (c *Console) enterLongForm(ctx context.Context) (leave func(), err error) {
-	ctx, cancel := context.WithTimeout(ctx, formWithin)
+	ctx, cancel := context.WithTimeout(ctx, turnWithin)
 	defer cancel()
 	select {
 	case c.longForms <- struct{}{}:
 		return func() { <-c.longForms }, nil
 	case <-ctx.Done():
-		return nil, refusal{http.StatusServiceUnavailable, fmt.Errorf("%d long forms are being read already, and none was done within %v", longFormsAtOnce, formWithin)}
+		return nil, refusal{http.StatusServiceUnavailable, fmt.Errorf("%d long forms are being read already, and none was done within %v", longFormsAtOnce, turnWithin)}
 	}
 }

@@ -80,6 +80,14 @@ func percentText(share float64) string {
 	return strconv.Itoa(int(share*100+0.5)) + " %"
 }
 
+// partText is percentText with a tenth where that says more.
+func partText(share float64) string {
+	if share >= 0.001 && share < 0.0995 {
+		return strconv.FormatFloat(share*100, 'f', 1, 64) + " %"
+	}
+	return percentText(share)
+}
+
 // knownText is countText for what may not be known, and is negative then.
 func knownText(n int64) string {
 	if n < 0 {
@@ -107,7 +115,7 @@ func plural(n int, one, other string) string {
 // spanText returns a duration in its greatest unit or two.
 func spanText(d time.Duration) string {
 	switch {
-	case d < 0:
+	case d <= 0:
 		return "0 s"
 	case d < time.Second:
 		return strconv.FormatInt(d.Milliseconds(), 10) + " ms"

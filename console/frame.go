@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/weirstream/weir"
@@ -21,7 +22,7 @@ var assetFiles embed.FS
 
 var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"count": func(n any) string { return countText(numberIn(n)) }, "bytes": func(n any) string { return bytesText(numberIn(n)) },
-	"span": spanText, "percent": percentText, "when": whenText, "rate": rateText, "amount": amountText, "known": knownText,
+	"span": spanText, "percent": percentText, "when": whenText, "rate": rateText, "amount": amountText, "part": partText, "known": knownText, "firstOf": firstOf,
 	"age": ageText, "day": dayText, "plural": plural,
 }).ParseFS(pageFiles, "pages/*.html"))
 
@@ -158,6 +159,19 @@ func (n *notes) take(id string) *note {
 		return &n.texts[i]
 	}
 	return nil
+}
+
+// firstOf names the first shards of a list.
+func firstOf(shards []weir.ShardID) string {
+	const most = 4
+	var names []string
+	for _, id := range shards[:min(len(shards), most)] {
+		names = append(names, id.String())
+	}
+	if n := len(shards) - most; n > 0 {
+		names = append(names, "and "+countText(n)+" more")
+	}
+	return strings.Join(names, ", ")
 }
 
 // numberIn returns a number of any of the types that pages show.

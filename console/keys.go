@@ -215,6 +215,7 @@ type keysData struct {
 	Total   float64
 	Limit   float64
 	Auto    bool
+	Others  float64 // what none of the further keys brings in more of, about
 }
 
 type keyRow struct {
@@ -243,6 +244,10 @@ func (c *Console) keysPage(r *http.Request) answer {
 	d.Sampled, d.Of, d.Total = look.sampled, look.of, look.sketch.total/look.sketch.part
 	for _, k := range look.sketch.heaviest(keysShown) {
 		k.weight, k.over = k.weight/look.sketch.part, k.over/look.sketch.part
+		if k.over > k.weight/2 { // most of it may be others': it does not stand out
+			d.Others = k.weight
+			break
+		}
 		row := keyRow{Key: k.key, Rate: k.weight, Rough: k.over > k.weight/10, Share: k.weight / max(d.Total, forgotten), Link: f.Link("records", "key", k.key, "from", "time", "pos", "1m")}
 		if !d.Auto {
 			row.Shard = s.ShardOf(k.key).String()

@@ -35,12 +35,27 @@ type listData struct {
 	Oldest   time.Duration // how long ago it looked into the others
 }
 
-// Sortings are the orders that the list can have.
-func (d listData) Sortings() []sorting {
-	if d.Priced {
-		return sortings
+// A head is that of a column, with the address of the list sorted by it.
+type head struct {
+	Title, Small string
+	Link         string
+	Left, Sorted bool
+}
+
+// Heads are those of the columns.
+func (d listData) Heads() []head {
+	list := []head{{Title: "Stream", Left: true}, {Title: "Last minute", Left: true}}
+	for _, by := range sortings[hottestFirst+1:] {
+		if by.Name == "cost" && !d.Priced {
+			continue
+		}
+		h := head{Title: by.Title, Small: by.small, Sorted: by.Name == d.Sort}
+		if d.All > 1 {
+			h.Link = d.SortLink(by.Name)
+		}
+		list = append(list, h)
 	}
-	return sortings[:len(sortings)-1]
+	return list
 }
 
 // SortLink returns the address of the list in another order.

@@ -32,8 +32,9 @@ type readersData struct {
 type lags struct {
 	Of     string // what the table is of, for those who do not see it
 	Rows   []lagRow
-	Left   int  // shards that are not shown, less behind than these
-	Owners bool // rows have an owner and a place
+	Left   int            // shards that are not shown, less behind than these
+	Owners bool           // rows have an owner and a place
+	Unread []weir.ShardID // of which nothing is known, for nobody has read them
 }
 
 // A lagRow is how far behind somebody is in a shard.
@@ -100,6 +101,7 @@ type readerView struct {
 // A groupView is a group's progress in a stream.
 type groupView struct {
 	Name     string
+	Kept     string
 	Err      string
 	Workers  []worker
 	Behind   int64 // records, of all shards that are known
@@ -163,10 +165,9 @@ func viewConsumer(m weir.ConsumerMetrics, snap weir.Snapshot) consumerView {
 		}
 		v.Idle++
 		if _, known := m.Lags[sh.Shard]; !known {
-			v.Lags.Rows = append(v.Lags.Rows, lagRow{Shard: sh.Shard.String(), Behind: -1, Age: -1, Note: "not subscribed"})
+			v.Lags.Unread = append(v.Lags.Unread, sh.Shard)
 		}
 	}
-	slices.SortFunc(v.Lags.Rows, func(a, b lagRow) int { return strings.Compare(a.Shard, b.Shard) })
 	v.Lags.cut("Shards of consumer " + m.Name)
 	return v
 }
@@ -193,7 +194,7 @@ func (c *Console) viewGroups(ctx context.Context, d *readersData, s *weir.Stream
 
 // viewGroup returns a group's progress, if it reads the stream.
 func viewGroup(ctx context.Context, g Group, s *weir.Stream) (v groupView, ok bool) {
-	v.Name = g.Name
+	v.Name, v.Kept = g.Name, g.Kept
 	leases, err := g.Store.List(ctx)
 	if err != nil {
 		v.Err = err.Error()

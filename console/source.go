@@ -43,8 +43,12 @@ type Stream struct {
 
 // A Group is a consumer group and where it keeps what it knows.
 type Group struct {
+	// Name tells groups apart.
 	Name  string
 	Store lease.Store
+	// Kept says where, as weir group --store takes it, for those who look and for
+	// the commands that are shown. It may be empty.
+	Kept string
 }
 
 // Streams is a Source of streams of this process: they can be changed, but

@@ -85,20 +85,23 @@ func (t *standings) refresh(ctx context.Context, c *Console, all []Stream, withi
 // A sorting is an order of the list of streams.
 type sorting struct {
 	Name, Title string
-	compare     func(a, b standing) int // nil: by name
+	small       string // below the title of its column
+	compare     func(a, b standing) int
 }
 
+// sortings are by name, by what is hot, and by the columns in their order.
 var sortings = []sorting{
-	{"", "name", nil},
-	{"hot", "what is hot", func(a, b standing) int {
+	{Name: "", Title: "name"},
+	{"hot", "what is hot", "", func(a, b standing) int {
 		return cmp.Or(cmp.Compare(b.throttled, a.throttled), cmp.Compare(b.in, a.in), cmp.Compare(b.out, a.out))
 	}},
-	{"in", "in", func(a, b standing) int { return cmp.Compare(b.in, a.in) }},
-	{"out", "out", func(a, b standing) int { return cmp.Compare(b.out, a.out) }},
-	{"age", "age", func(a, b standing) int { return cmp.Compare(b.age, a.age) }},
-	{"held", "held", func(a, b standing) int { return cmp.Compare(b.held, a.held) }},
-	{"shards", "shards", func(a, b standing) int { return cmp.Compare(b.shards, a.shards) }},
-	{"cost", "cost", func(a, b standing) int { return cmp.Compare(b.cost, a.cost) }},
+	{"in", "In, a second", "", func(a, b standing) int { return cmp.Compare(b.in, a.in) }},
+	{"out", "Out", "", func(a, b standing) int { return cmp.Compare(b.out, a.out) }},
+	{"throttled", "Throttled", "last minute", func(a, b standing) int { return cmp.Compare(b.throttled, a.throttled) }},
+	{"age", "Age", "", func(a, b standing) int { return cmp.Compare(b.age, a.age) }},
+	{"held", "Held", "", func(a, b standing) int { return cmp.Compare(b.held, a.held) }},
+	{"shards", "Shards", "", func(a, b standing) int { return cmp.Compare(b.shards, a.shards) }},
+	{"cost", "A month", "at this rate", func(a, b standing) int { return cmp.Compare(b.cost, a.cost) }},
 }
 
 // hottestFirst is the place of that order.
