@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -188,7 +189,7 @@ func (s *stopAfter) String() string {
 // given, the exit status is 0, and nothing of it comes again.
 func TestConsume_overAnEndpoint(t *testing.T) {
 	c := newConsumption(t)
-	s := startServe(t, nil, "--stream", "orders:2", "--delay", "0s", "--limits", "none")
+	s := startServe(t, nil, "--stream", "orders:2", "--delay", "0s", "--limits", "none", "--group-leases", c.store)
 	put := func(from, to int) (texts []string) {
 		for i := range to - from {
 			text := fmt.Sprintf("record %02d", from+i)
@@ -214,6 +215,20 @@ func TestConsume_overAnEndpoint(t *testing.T) {
 	want = append(want, put(50, 70)...)
 	run(70 - len(first))
 	assert.ElementsMatch(t, want, append(first, c.texts()...), "each once")
+
+	// The console of the endpoint is told where the group keeps how far it is.
+	page := func() string {
+		r, err := http.Get(s.url + "/_weir/readers?name=orders")
+		require.NoError(t, err)
+		defer r.Body.Close()
+		body, err := io.ReadAll(r.Body)
+		require.NoError(t, err)
+		return string(body)
+	}
+	assert.Regexp(t, `<strong>audit</strong> <span class="muted">0 records behind; nobody at work`, page())
+	assert.Contains(t, page(), "Kept in <code>"+c.store+"</code>")
+	put(70, 75)
+	assert.Contains(t, page(), "5 records behind")
 }
 
 // What was in an aggregate that nobody takes apart is told.

@@ -39,7 +39,8 @@ type serveFlags struct {
 	maxMemory      int64
 	drain          time.Duration
 
-	console string
+	console     string
+	groupLeases []string
 
 	state string
 	sync  time.Duration // as weir.Config.Sync
@@ -115,8 +116,10 @@ lowers --max-in-flight and --max-connections if need be. GOMEMLIMIT, if set, is 
 default and stays as it is.
 
 Beside the API there are GET /_weir/health, GET /_weir/metrics, and the console, pages
-that show streams at work and can change them, at /_weir/. If there are keys, metrics
-and console are for those who give them by HTTP's basic authentication.`,
+that show streams at work and can change them, at /_weir/. Groups leave nothing behind
+at the endpoint that they read from: the console shows those whose --store is named with
+--group-leases. If there are keys, metrics and console are for those who give them by
+HTTP's basic authentication.`,
 		Example: `  weir serve --stream orders:2 --stream clicks:on-demand
   weir serve --limits none --delay 0s --log text    # for tests that must not wait
   weir serve --listen 127.0.0.1:0 --tls             # the line has the port
@@ -146,6 +149,7 @@ and console are for those who give them by HTTP's basic authentication.`,
 	flags.Var((*flagval.Size)(&f.maxInFlight), "max-in-flight", "bytes that the bodies of requests and answers under way may have together")
 	flags.Var(flagval.Duration{Value: &f.drain, Max: maxDuration}, "drain", "how long requests under way may take at the end")
 	flags.Var(flagval.Choice{Value: &f.console, Words: consoleWords}, "console", "the console at /_weir/: on, for this machine; read-only; remote, for others too; or off")
+	flags.StringSliceVar(&f.groupLeases, "group-leases", nil, groupLeasesHelp)
 	flags.StringVar(&f.state, "state", "", "keep everything on disk, in the directory `DIR`, for the next start")
 	flags.Var(flagval.Sync{Value: &f.sync, Max: maxDuration}, "sync", "with --state, when a put is on disk: always before its answer, a `TIME` after it, such as 100ms, or never waited for")
 	flags.BoolVar(&f.spill, "spill", f.spill, "with --state, let records leave memory when it is full, and read them from the disk")
@@ -194,6 +198,10 @@ func (f *serveFlags) config(getenv func(string) string, stderr io.Writer) (serve
 	case f.maxMemory < serve.MinMemory:
 		return c, usage.Errorf("--max-memory is less than 64 MiB, which leaves no room for requests")
 	}
+	if err := serve.CheckGroupLeases(f.groupLeases); err != nil {
+		return c, usage.Error{Err: err}
+	}
+	c.Console.GroupLeases = f.groupLeases
 	if f.sync != 0 && f.state == "" {
 		return c, usage.Errorf("--sync needs --state, the directory that is written to")
 	}

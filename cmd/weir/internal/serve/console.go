@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/weirstream/weir"
@@ -15,7 +12,6 @@ import (
 	"github.com/weirstream/weir/aws/kinesisserver"
 	"github.com/weirstream/weir/cmd/weir/internal/cost"
 	"github.com/weirstream/weir/console"
-	"github.com/weirstream/weir/lease"
 )
 
 // A Console says how the console is served.
@@ -25,6 +21,8 @@ type Console struct {
 	// be called by.
 	Remote     bool
 	AllowHosts []string
+	// GroupLeases are directories with what groups know that run elsewhere.
+	GroupLeases []string
 	// API says that the Kinesis API is served at the same address.
 	API bool
 }
@@ -35,47 +33,6 @@ func (c Console) handler(accounts *kinesisserver.Registry, groups *groups) (*con
 		Source: source{accounts}, Groups: groups.list, Queues: source{accounts}.queues, ReadOnly: c.ReadOnly,
 		AllowRemote: c.Remote, AllowHosts: c.AllowHosts, API: c.API, Price: Price,
 	})
-}
-
-// groups are the consumer groups that a console shows: those of triggers, and
-// those in the directory of the state, if there is one.
-type groups struct {
-	dir  string // empty: none
-	mu   sync.Mutex
-	held map[string]lease.Store // of triggers without a directory
-}
-
-func (g *groups) add(name string, s lease.Store) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.held == nil {
-		g.held = make(map[string]lease.Store)
-	}
-	g.held[name] = s
-}
-
-func (g *groups) list(context.Context) (list []console.Group, err error) {
-	g.mu.Lock()
-	for name, s := range g.held {
-		list = append(list, console.Group{Name: name, Store: s})
-	}
-	g.mu.Unlock()
-	if g.dir != "" {
-		names, bad := lease.Groups(g.dir)
-		err = bad
-		for _, name := range names {
-			s, bad := lease.OpenDir(g.dir, name)
-			if bad != nil {
-				err = errors.Join(err, bad)
-				continue
-			}
-			if !slices.ContainsFunc(list, func(g console.Group) bool { return g.Name == name }) {
-				list = append(list, console.Group{Name: name, Store: s})
-			}
-		}
-	}
-	slices.SortFunc(list, func(a, b console.Group) int { return strings.Compare(a.Name, b.Name) })
-	return list, err
 }
 
 // Price prices a month of a stream by the built-in prices of weir cost. Of records

@@ -35,7 +35,7 @@ func OpenConsole(ctx context.Context, dir string, c Console) (h *console.Console
 	}
 	accounts, err := openAccounts(ctx, Config{Account: accountOf()}, kept)
 	if err == nil {
-		h, err = c.handler(accounts, &groups{dir: kept.groupsDir()})
+		h, err = c.handler(accounts, groupsIn(kept.groupsDir(), c.GroupLeases))
 	}
 	if err != nil {
 		return nil, nil, errors.Join(err, kept.close(accounts))
@@ -57,7 +57,7 @@ func openStream(dir string, c Console) (*console.Console, func() error, error) {
 		return nil, nil, err
 	}
 	h, err := console.New(console.Config{
-		Source: console.Streams(s), ReadOnly: c.ReadOnly, AllowRemote: c.Remote, AllowHosts: c.AllowHosts, Price: Price,
+		Source: console.Streams(s), Groups: groupsIn("", c.GroupLeases).list, ReadOnly: c.ReadOnly, AllowRemote: c.Remote, AllowHosts: c.AllowHosts, Price: Price,
 	})
 	if err != nil {
 		return nil, nil, errors.Join(err, s.Close())

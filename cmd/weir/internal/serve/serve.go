@@ -67,7 +67,7 @@ func Run(ctx context.Context, c Config, ready func(url string) error) (err error
 		return err
 	}
 	c.Server.Accounts, c.Server.Addr = accounts, c.Listen
-	groups := &groups{dir: kept.groupsDir()}
+	groups := groupsIn(kept.groupsDir(), c.Console.GroupLeases)
 	if !c.Console.Off {
 		c.Console.API = true
 		if c.Server.Console, err = c.Console.handler(accounts, groups); err != nil {
