@@ -257,7 +257,7 @@ type lineage struct {
 }
 
 type tick struct {
-	X    float64
+	X    float64 // in percent
 	Text string
 }
 
@@ -303,9 +303,12 @@ func lineageOf(shards []weir.Shard, loads []shardView, retention time.Duration, 
 			b.H = max(b.H, seenHeight)
 		}
 	}
+	edge := 1 - nearEdge
 	for _, t := range ages {
-		if place := timePlace(t.age, oldest); t.age < oldest && place > nearEdge {
-			l.Ticks = append(l.Ticks, tick{place * lineageWidth, t.text})
+		place := timePlace(t.age, oldest)
+		if t.age < oldest && place > nearEdge/2 && place < edge {
+			l.Ticks = append(l.Ticks, tick{100 * place, t.text})
+			edge = place - nearEdge
 		}
 	}
 	return l
@@ -314,7 +317,7 @@ func lineageOf(shards []weir.Shard, loads []shardView, retention time.Duration, 
 const (
 	warmLevel  = 6
 	seenHeight = 1.5
-	nearEdge   = 0.02 // where a text would be cut off
+	nearEdge   = 0.1 // of the width, nearer to which there is no room for a text
 )
 
 // ages are where the axis of a lineage has a text.

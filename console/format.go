@@ -139,6 +139,10 @@ func whenText(t time.Time) string {
 	return t.UTC().Format("2006-01-02 15:04:05.000")
 }
 
+// dateText and clockText return the parts of whenText.
+func dateText(t time.Time) string  { return t.UTC().Format("2006-01-02") }
+func clockText(t time.Time) string { return t.UTC().Format("15:04:05.000") }
+
 // dayText returns a time to the minute, in UTC.
 func dayText(t time.Time) string {
 	if t.IsZero() {

@@ -23,7 +23,7 @@ var assetFiles embed.FS
 var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"count": func(n any) string { return countText(numberIn(n)) }, "bytes": func(n any) string { return bytesText(numberIn(n)) },
 	"span": spanText, "percent": percentText, "when": whenText, "rate": rateText, "amount": amountText, "part": partText, "known": knownText, "firstOf": firstOf,
-	"age": ageText, "day": dayText, "plural": plural,
+	"age": ageText, "day": dayText, "date": dateText, "clock": clockText, "plural": plural,
 }).ParseFS(pageFiles, "pages/*.html"))
 
 // assets are the files that pages load, and their types.

@@ -169,6 +169,9 @@ func (c *Console) shardsPage(r *http.Request) answer {
 	views, shards := shardViews(s, snap, now), s.Shards()
 	d := shardsData{frame: f, Open: len(views), Closed: len(snap.Shards) - len(views), Target: 2 * len(views), Sort: r.FormValue("sort"),
 		Retention: s.Settings().Retention, Changing: s.Settings().Mode == weir.Provisioned && !c.config.ReadOnly}
+	if d.Sort != "keys" && d.Sort != "id" {
+		d.Sort = "" // by load
+	}
 	if len(views) > 0 {
 		d.Relative = views[0].Relative
 	}
@@ -247,8 +250,12 @@ func (c *Console) settingsPage(r *http.Request) answer {
 }
 
 func (c *Console) newPage(r *http.Request) answer {
-	if !c.config.Source.Can() {
-		return answer{status: http.StatusForbidden, err: errors.New("streams cannot be created here: the program makes them")}
+	if err := c.mayChange(r); err != nil {
+		return answer{status: http.StatusForbidden, err: err}
 	}
-	return answer{template: "new", data: c.frame(r, "New stream", "new")}
+	f := c.frame(r, "New stream", "new")
+	if !f.Create {
+		return answer{status: http.StatusForbidden, err: errNoCreating}
+	}
+	return answer{template: "new", data: f}
 }
