@@ -25,6 +25,9 @@ type engines interface {
 	sweep(known map[uint64]bool) (last uint64, err error)
 	// sweepQueues removes the queues of a stream whose ids are not known.
 	sweepQueues(number uint64, name string, known map[string]bool)
+	// checkFiles refuses so many streams and queues, or one more queue if it is
+	// given none, where these take more open files than there may be.
+	checkFiles(streams, queues int) error
 	// end removes what is left of an account that has nothing.
 	end() error
 }
@@ -44,6 +47,9 @@ func (d streamDirs) path(number uint64, name string) string {
 }
 
 func (d streamDirs) create(number uint64, name string, c weir.Config) (*weir.Stream, error) {
+	if err := checkFiles(); err != nil {
+		return nil, err
+	}
 	path := d.path(number, name)
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s is there already", path)
@@ -134,6 +140,13 @@ func (d streamDirs) sweepQueues(number uint64, name string, known map[string]boo
 			_ = removeStream(filepath.Join(path, e.Name()))
 		}
 	}
+}
+
+func (streamDirs) checkFiles(streams, queues int) error {
+	if streams == 0 && queues == 0 {
+		return checkFiles()
+	}
+	return checkFilesOf(streams, queues)
 }
 
 func (d streamDirs) end() error {

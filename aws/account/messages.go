@@ -67,6 +67,7 @@ const (
 const (
 	msgMemoryPut          = "Rate exceeded for account %s: the memory that there is for records is full."
 	msgMemoryLimit        = "This request would exceed the memory that there is for streams. In use: %d bytes. Limit: %d bytes."
+	msgFileLimit          = "This request would exceed the files that the process may have open (RLIMIT_NOFILE). Open: %d. Limit: %d, of which %d are kept for connections and reading."
 	msgInvalidArgument    = "The request has an invalid argument."
 	msgNoARN              = "StreamARN should be provided."
 	msgNoStream           = "Either StreamName or StreamARN should be provided."

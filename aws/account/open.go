@@ -29,7 +29,9 @@ import (
 // error matches [weir.ErrInUse]. It matches [weir.ErrDamaged] if something is
 // not as it was written, and names it; that is left as it is. The directory
 // keeps the ID and the Region, and Open refuses others. Each stream takes two
-// open files, the account two more. What is loaded counts in [Config.Memory]
+// open files, each queue and the account two more: where the process may not
+// have so many Open says how many, and what would make another answers
+// LimitExceededException, which leaves some for connections. What is loaded counts in [Config.Memory]
 // whether there is room for it or not.
 //
 // What cannot be written answers InternalFailureException, and did not happen;
@@ -96,6 +98,11 @@ func (a *Account) openDisk(dir journal.FS, e engines) (err error) {
 	known := make(map[uint64]bool, len(saved.Streams))
 	for i := range saved.Streams {
 		known[saved.Streams[i].number] = true
+	}
+	if len(saved.Streams) > 0 {
+		if err := e.checkFiles(len(saved.Streams), len(saved.Queues)); err != nil {
+			return err
+		}
 	}
 	if err := a.take(&saved, e.open, runtime.GOMAXPROCS(0)); err != nil {
 		return err

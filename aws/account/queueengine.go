@@ -41,6 +41,11 @@ func (a queueAttributes) settings() queue.Settings {
 
 // open makes the engine's queue of a new one.
 func (q *workQueue) open(c *control) (err error) {
+	if d := c.a.disk; d != nil {
+		if err := d.engines.checkFiles(0, 0); err != nil {
+			return err
+		}
+	}
 	if q.engine, err = queue.New(q.st.engine, q.config()); err != nil {
 		return c.a.translate(err)
 	}

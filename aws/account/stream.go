@@ -195,6 +195,8 @@ func createStream(c *control, in *CreateStreamInput) (*CreateStreamOutput, error
 		return nil, c.a.memoryFull()
 	case errors.Is(err, weir.ErrInvalidArgument): // of all that it is made of only the name was not looked at
 		return nil, invalid(quoted(*in.StreamName), "streamName", "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+")
+	case errors.As(err, new(*Error)):
+		return nil, err
 	case err != nil:
 		return nil, c.a.failed(err)
 	}
