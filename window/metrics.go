@@ -76,9 +76,7 @@ func (w *Windower[V, A, R]) Metrics() Metrics {
 		Scattered: c.scattered.Load(), Final: c.results[Final].Load(), Early: c.results[Early].Load(), Updates: c.results[Late].Load(), Gone: c.results[Gone].Load(),
 		Failures: c.failures.Load(), Checkpoints: c.checkpoints.Load(), Snapshots: c.snapshots.Load(), Group: w.group.Metrics(),
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, r := range w.runners {
+	for _, r := range w.crew.Members() {
 		if s := r.shown.Load(); s != nil {
 			m.Shards = append(m.Shards, *s)
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/internal/crew"
 	"github.com/weirstream/weir/lease"
 )
 
@@ -32,10 +33,10 @@ func (r *runner[V, A, R]) resume() (err error) {
 		case <-timer.C:
 		case <-r.progress.Stopping():
 			timer.Stop()
-			return errStopping
+			return crew.ErrGivenUp
 		case <-r.ctx.Done():
 			timer.Stop()
-			return errStopping
+			return crew.ErrGivenUp
 		}
 	}
 }

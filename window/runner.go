@@ -10,10 +10,8 @@ import (
 
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/consumer"
+	"github.com/weirstream/weir/internal/crew"
 )
-
-// errStopping says that a shard is given up before its end is processed.
-var errStopping = errors.New("the shard is given up")
 
 const (
 	// maxResults is how many results a handler is given at a time.
@@ -68,7 +66,7 @@ func (r *runner[V, A, R]) enter() error {
 	case r.turn <- struct{}{}:
 		return nil
 	case <-r.ctx.Done():
-		return errStopping
+		return crew.ErrGivenUp
 	}
 }
 
@@ -82,7 +80,7 @@ func (r *runner[V, A, R]) offer(b *consumer.Batch) error {
 	}
 	defer r.leave()
 	if r.closed {
-		return errStopping
+		return crew.ErrGivenUp
 	}
 	err := r.take(b)
 	r.stuck, r.heard = err != nil, time.Now()
@@ -220,7 +218,7 @@ func (r *runner[V, A, R]) call(f func() error) (err error) {
 			r.windower.counts.failures.Add(1)
 		}
 	}()
-	defer recovered(&err)
+	defer crew.Recovered(&err)
 	return f()
 }
 
@@ -239,7 +237,7 @@ func (r *runner[V, A, R]) save(now time.Time) error {
 	switch {
 	case errors.As(err, &fatal):
 		r.closed = true
-		r.windower.fail(fatal)
+		r.windower.crew.Fail(fatal)
 		return err
 	case err != nil:
 		return err
@@ -289,10 +287,9 @@ func (r *runner[V, A, R]) state() (b []byte, snapshot string, err error) {
 	return append(head(named), name...), name, nil
 }
 
-// attend waits for the time, and for the end: of the lease, or of the work on
+// Attend waits for the time, and for the end: of the lease, or of the work on
 // it.
-func (r *runner[V, A, R]) attend() {
-	defer r.windower.gone(r)
+func (r *runner[V, A, R]) Attend() {
 	defer r.timer.Stop()
 	defer r.tidyUp()
 	for {
@@ -307,6 +304,9 @@ func (r *runner[V, A, R]) attend() {
 		return
 	}
 }
+
+// Left forgets where the shard was: nobody is to follow it.
+func (r *runner[V, A, R]) Left() { r.windower.marks.remove(r.name) }
 
 // round does what the clock asks for, and returns how long to wait for the next.
 func (r *runner[V, A, R]) round() time.Duration {

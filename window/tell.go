@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/internal/crew"
 )
 
 // tell makes a result of a window. One at which the aggregator panics is set
@@ -43,7 +44,7 @@ func (m *machine[V, A, R]) setAside(key string, start time.Time, err error) {
 // valueOf returns what the accumulator comes to. A panic is an error: by the
 // clock it would end the process.
 func (m *machine[V, A, R]) valueOf(p *pane[A]) (value R, err error) {
-	defer recovered(&err)
+	defer crew.Recovered(&err)
 	return m.plan.result(p.acc), nil
 }
 

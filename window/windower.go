@@ -5,38 +5,33 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/client"
 	"github.com/weirstream/weir/consumer"
+	"github.com/weirstream/weir/internal/crew"
 )
 
 // A Windower aggregates a stream: it is one worker of the group that does. Make
 // one with [New]. All methods may be called by any number of goroutines at a
 // time.
 type Windower[V, A, R any] struct {
-	config  Config[V, A, R]
-	plan    *plan[V, A, R]
-	group   *consumer.Group
-	marks   *watermarks
-	running atomic.Bool
-	jobs    sync.WaitGroup // the goroutines of runners
-	counts  counters
-	room    int // for windows in a lease, in bytes
+	config Config[V, A, R]
+	plan   *plan[V, A, R]
+	group  *consumer.Group
+	marks  *watermarks
+	crew   *crew.Crew[*runner[V, A, R]]
+	counts counters
+	room   int // for windows in a lease, in bytes
 
-	mu      sync.Mutex // guards what follows
-	handler Handler[R] // of the run
-	runners map[shardName]*runner[V, A, R]
+	mu      sync.Mutex           // guards what follows
+	handler Handler[R]           // of the run
 	homes   map[string]shardName // of some keys that are not partition keys
 	told    bool                 // that one of them is in two shards
-	stop    context.CancelFunc   // of the run
-	errs    []error
 }
 
 // A shardName is a shard of one of the group's streams.
@@ -50,7 +45,7 @@ type shardName struct {
 func New[V, A, R any](c Config[V, A, R]) (*Windower[V, A, R], error) {
 	var errs problems
 	c.check(&errs)
-	w := &Windower[V, A, R]{config: c.withDefaults(), room: MaxStateBytes, marks: newWatermarks(), runners: make(map[shardName]*runner[V, A, R]), homes: make(map[string]shardName)}
+	w := &Windower[V, A, R]{config: c.withDefaults(), room: MaxStateBytes, marks: newWatermarks(), homes: make(map[string]shardName)}
 	var err error
 	if len(errs) == 0 {
 		if w.plan, err = newPlan(w.config); err != nil {
@@ -62,6 +57,7 @@ func New[V, A, R any](c Config[V, A, R]) (*Windower[V, A, R], error) {
 	if g.CheckpointEvery > 0 {
 		g.CheckpointEvery = time.Millisecond // what a runner says to be done is written at once
 	}
+	w.crew = crew.New[*runner[V, A, R]]("window", g)
 	w.group, err = consumer.New(g)
 	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	if err := errors.Join(append(errs, checkEvery(c.Group.CheckpointEvery), err)...); err != nil {
@@ -88,37 +84,15 @@ func checkEvery(d time.Duration) error {
 func (w *Windower[V, A, R]) Run(ctx context.Context) error { return w.run(ctx, w.config.Handler) }
 
 func (w *Windower[V, A, R]) run(ctx context.Context, h Handler[R]) error {
-	switch {
-	case ctx == nil:
-		return fmt.Errorf("window: %w", &weir.ArgumentError{Field: "context", Reason: "is nil"})
-	case h == nil:
+	if ctx != nil && h == nil {
 		return fmt.Errorf("window: %w", &weir.ArgumentError{Field: "Handler", Reason: "is nil"})
-	case !w.running.CompareAndSwap(false, true):
-		return consumer.ErrRunning
 	}
-	defer w.running.Store(false)
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	w.mu.Lock()
-	w.handler, w.stop, w.errs = h, stop, nil
-	w.mu.Unlock()
-	err := w.group.Run(ctx)
-	var stuck *consumer.StuckError
-	if !errors.As(err, &stuck) {
-		w.jobs.Wait()
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return errors.Join(append([]error{err}, w.errs...)...)
-}
-
-// fail ends the run.
-func (w *Windower[V, A, R]) fail(err error) {
-	w.mu.Lock()
-	w.errs = append(w.errs, err)
-	stop := w.stop
-	w.mu.Unlock()
-	stop()
+	return w.crew.Run(ctx, func(ctx context.Context) error {
+		w.mu.Lock()
+		w.handler = h
+		w.mu.Unlock()
+		return w.group.Run(ctx)
+	})
 }
 
 // begin begins with a shard.
@@ -129,26 +103,15 @@ func (w *Windower[V, A, R]) begin(ctx context.Context, p *consumer.Progress) {
 	}
 	w.mu.Lock()
 	r.handler = w.handler
-	w.runners[r.name] = r
 	w.mu.Unlock()
 	if err := r.resume(); err != nil {
 		r.closed = true
-		if !errors.Is(err, errStopping) {
-			w.fail(err)
+		if !errors.Is(err, crew.ErrGivenUp) {
+			w.crew.Fail(err)
 		}
 		p.Drop()
 	}
-	w.jobs.Go(r.attend)
-}
-
-// gone takes in that the work on a shard has ended.
-func (w *Windower[V, A, R]) gone(r *runner[V, A, R]) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.runners[r.name] == r {
-		delete(w.runners, r.name)
-		w.marks.remove(r.name)
-	}
+	w.crew.Begin(ctx, p, r)
 }
 
 // maxHomes is of how many keys it is known in which shard they were seen.
@@ -161,7 +124,7 @@ func (w *Windower[V, A, R]) meet(key string, s shardName) (other shardName, foun
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	home, known := w.homes[key]
-	if known && home != s && home.stream == s.stream && w.runners[home] != nil {
+	if known && home != s && home.stream == s.stream && w.crew.Has(home.stream, home.id) {
 		first, w.told = !w.told, true
 		return home, true, first
 	}
@@ -173,11 +136,9 @@ func (w *Windower[V, A, R]) meet(key string, s shardName) (other shardName, foun
 
 // handle takes the records of a shard.
 func (w *Windower[V, A, R]) handle(ctx context.Context, b *consumer.Batch) error {
-	w.mu.Lock()
-	r := w.runners[shardName{b.Stream, b.Shard}]
-	w.mu.Unlock()
-	if r == nil || r.ctx != ctx { // the records are of a lease that is over
-		return errStopping
+	r, err := w.crew.For(ctx, b)
+	if err != nil {
+		return err
 	}
 	return r.offer(b)
 }
@@ -266,12 +227,5 @@ func take[R any](ctx context.Context, results []Result[R], offers chan<- offer[R
 		return errLeft
 	case <-ctx.Done():
 		return errLeft
-	}
-}
-
-// recovered makes an error of a panic.
-func recovered(err *error) {
-	if v := recover(); v != nil {
-		*err = &consumer.PanicError{Value: v, Stack: debug.Stack()}
 	}
 }

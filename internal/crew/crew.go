@@ -28,6 +28,12 @@ type Member interface {
 	Attend()
 }
 
+// A Leaver is a [Member] that is told when it has ended, unless the worker has
+// the shard again and another member has begun. Left must not call the crew.
+type Leaver interface {
+	Left()
+}
+
 // A Crew is the members of one worker. Make one with [New]. All methods may be
 // called by any number of goroutines at a time.
 type Crew[M Member] struct {
@@ -147,8 +153,13 @@ func (c *Crew[M]) Begin(ctx context.Context, p *consumer.Progress, member M) {
 func (c *Crew[M]) end(at post, ctx context.Context) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.members[at].ctx == ctx {
-		delete(c.members, at)
+	l := c.members[at]
+	if l.ctx != ctx {
+		return
+	}
+	delete(c.members, at)
+	if leaver, is := any(l.member).(Leaver); is {
+		leaver.Left()
 	}
 }
 
@@ -162,6 +173,14 @@ func (c *Crew[M]) For(ctx context.Context, b *consumer.Batch) (M, error) {
 	}
 	var none M
 	return none, ErrGivenUp
+}
+
+// Has reports whether somebody works on a shard.
+func (c *Crew[M]) Has(stream string, shard weir.ShardID) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, has := c.members[post{stream, shard}]
+	return has
 }
 
 // Members returns who works at the moment, in no order.

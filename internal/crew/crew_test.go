@@ -27,6 +27,7 @@ type worker struct {
 
 	mu    sync.Mutex // guards what follows
 	began []*member
+	left  []*member
 	taken int
 	begin func(m *member)
 }
@@ -48,6 +49,12 @@ func (m *member) Attend() {
 	if m.stuck {
 		<-m.stay
 	}
+}
+
+func (m *member) Left() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.left = append(m.left, m)
 }
 
 func newWorker(t *testing.T, shards int) *worker {
@@ -105,9 +112,13 @@ func TestCrew_hasAMemberForEachLease(t *testing.T) {
 			synctest.Wait()
 			assert.ErrorIs(t, w.crew.Run(t.Context(), w.group.Run), consumer.ErrRunning)
 			assert.ElementsMatch(t, w.began[3*run:], w.crew.Members())
+			assert.True(t, w.crew.Has("orders", 2))
+			assert.False(t, w.crew.Has("orders", 3))
 			<-done
 			assert.Empty(t, w.crew.Members())
+			assert.False(t, w.crew.Has("orders", 2))
 			assert.Len(t, w.began, 3*run+3)
+			assert.ElementsMatch(t, w.began, w.left)
 		}
 		assert.Equal(t, 2, w.taken, "nobody said that it is done")
 	})
@@ -148,7 +159,10 @@ func TestCrew_namesWhoDoesNotEnd(t *testing.T) {
 		took, err = w.run(t, time.Second)
 		assert.Equal(t, time.Second, took)
 		assert.NoError(t, err)
+		assert.Len(t, w.left, 4)
 		close(w.stay)
+		synctest.Wait()
+		assert.Len(t, w.left, 4, "others have begun since on the shards of those who did not end")
 	})
 }
 
