@@ -156,9 +156,10 @@ func (d *desk) turn(i int, now time.Time, wake *time.Time) *trial {
 		d.closeIfOver(l, now, wake)
 	}
 	switch {
-	case w.final != nil && (i > 0 || d.closing):
-		return nil
 	case w.final != nil:
+		if i > 0 || d.closing {
+			return nil
+		}
 		return w.final
 	case l.trial != nil:
 		if d.closing && !d.fills(l) {
@@ -173,12 +174,7 @@ func (d *desk) turn(i int, now time.Time, wake *time.Time) *trial {
 		sooner(wake, due)
 		return nil
 	}
-	l.take()
-	arrived := make([]time.Time, len(l.batch))
-	for k := range l.batch {
-		arrived[k] = l.batch[k].record.ArrivalTime
-	}
-	l.trial = newTrial(&d.rules, arrived)
+	l.begin(&d.rules)
 	return l.trial
 }
 
@@ -198,53 +194,49 @@ func (d *desk) close() {
 	}
 }
 
-// over takes in that a trial has come to its end.
-func (d *desk) over(l *lane, t *trial, now time.Time) {
-	if t == d.windows.final {
-		d.windows.closed()
-		return
-	}
-	l.trial, l.batch = nil, nil
-	l.since = now
-}
-
 // answered takes in what came of an invocation.
 func (d *desk) answered(now time.Time, lane int, v verdict) {
-	l, w := &d.lanes[lane], &d.windows
-	l.busy = false
-	t := l.trial
-	if lane == 0 && w.final != nil {
-		t = w.final
-	}
+	l, t := d.returned(lane)
 	t.result(now, v.outcome)
 	if t == l.trial {
-		if w.isOpen && (v.kind == succeeded || v.kind == partial && v.at > 0) {
+		if w := &d.windows; w.isOpen && (v.kind == succeeded || v.kind == partial && v.at > 0) {
 			w.keep(&d.rules, v.state)
 		}
 		d.mark(l)
 	}
-	d.wind(l, t, now)
+	d.endIfOver(l, t, now)
 }
 
 // delivered takes in whether a report was delivered.
 func (d *desk) delivered(now time.Time, lane int, ok bool) {
-	l := &d.lanes[lane]
-	l.busy = false
-	t := l.trial
-	if lane == 0 && d.windows.final != nil {
-		t = d.windows.final
-	}
+	l, t := d.returned(lane)
 	t.reported(now, ok)
 	if t == l.trial {
 		d.mark(l)
 	}
-	d.wind(l, t, now)
+	d.endIfOver(l, t, now)
 }
 
-// wind ends a trial of which nothing is left.
-func (d *desk) wind(l *lane, t *trial, now time.Time) {
-	if len(t.work) == 0 {
-		d.over(l, t, now)
+// returned takes in that what a lane was busy with is done, and returns the
+// trial that it was of.
+func (d *desk) returned(i int) (*lane, *trial) {
+	l := &d.lanes[i]
+	l.busy = false
+	if final := d.windows.final; i == 0 && final != nil {
+		return l, final
+	}
+	return l, l.trial
+}
+
+// endIfOver ends a trial of which nothing is left.
+func (d *desk) endIfOver(l *lane, t *trial, now time.Time) {
+	switch {
+	case len(t.work) > 0:
+	case t == d.windows.final:
+		d.windows.closed()
+	default:
+		l.trial, l.batch = nil, nil
+		l.since = now
 	}
 }
 

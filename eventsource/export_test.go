@@ -63,7 +63,7 @@ func (t Trial) Finished() int { return t.t.finished() }
 func (t Trial) Key() string {
 	key := ""
 	for _, p := range t.t.work {
-		key += fmt.Sprintf("[%d-%d %d %t %t]", p.from, p.to, p.attempts, p.given, p.threw)
+		key += fmt.Sprintf("[%d-%d %d %t %t]", p.from, p.to, p.attempts, p.givenUp, p.threw)
 	}
 	return key
 }

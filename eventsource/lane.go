@@ -63,12 +63,17 @@ func (d *desk) due(l *lane) time.Time {
 	return due
 }
 
-// take makes the batch of what was collected.
-func (l *lane) take() {
+// begin makes a batch of what was collected, and begins its trial.
+func (l *lane) begin(r *rules) {
 	n := l.count
 	l.batch, l.pending = l.pending[:n:n], l.pending[n:]
 	if len(l.pending) == 0 {
 		l.pending = nil
 	}
 	l.count, l.bytes, l.full, l.marked = 0, 0, false, 0
+	arrived := make([]time.Time, n)
+	for i := range l.batch {
+		arrived[i] = l.batch[i].record.ArrivalTime
+	}
+	l.trial = newTrial(r, arrived)
 }

@@ -36,7 +36,7 @@ type piece struct {
 	due      time.Time // it is not tried before
 	unheard  int       // how often in a row its report was not delivered
 	again    time.Time // it is not reported before
-	given    bool      // up: it is to be reported
+	givenUp  bool      // it is to be reported
 	threw    bool      // the last invocation failed by an error
 }
 
@@ -93,20 +93,20 @@ func (t *trial) next(now time.Time) step {
 		return step{kind: finish}
 	}
 	p := t.current()
-	ages, age := t.ages(p)
-	old := age && !now.Before(ages)
+	tooOldAt, ages := t.tooOldAt(p)
+	old := ages && !now.Before(tooOldAt)
 	switch {
-	case (p.given || old) && now.Before(p.again):
+	case (p.givenUp || old) && now.Before(p.again):
 		return step{kind: pause, at: p.again}
-	case p.given:
+	case p.givenUp:
 		return step{kind: report, from: p.from, to: p.to, attempts: p.attempts, threw: p.threw}
 	case old:
 		return step{kind: report, from: p.from, to: min(p.from+1, p.to), attempts: max(1, p.attempts), threw: p.threw, aged: true}
 	}
 	if now.Before(p.due) {
 		at := p.due
-		if age && ages.Before(at) {
-			at = ages
+		if ages && tooOldAt.Before(at) {
+			at = tooOldAt
 		}
 		return step{kind: pause, at: at}
 	}
@@ -117,13 +117,13 @@ func (t *trial) current() *piece { return &t.work[len(t.work)-1] }
 
 func (t *trial) drop() { t.work = t.work[:len(t.work)-1] }
 
-// ages returns when the first record of a piece is too old, if it ever is.
+// tooOldAt returns when the first record of a piece is too old, if it ever is.
 // Arrivals have whole milliseconds.
-func (t *trial) ages(p *piece) (time.Time, bool) {
+func (t *trial) tooOldAt(p *piece) (at time.Time, ages bool) {
 	if t.rules.age == 0 {
 		return time.Time{}, false
 	}
-	at := t.end
+	at = t.end
 	if p.from < p.to {
 		at = t.arrived[p.from]
 	}
@@ -173,7 +173,7 @@ func (t *trial) failed(p *piece, now time.Time, o outcome) {
 	n := p.to - p.from
 	switch {
 	case t.rules.retries >= 0 && p.attempts > t.rules.retries:
-		p.given = true
+		p.givenUp = true
 	case t.rules.bisect && n > 1:
 		// The halves are batches of their own, and the first is tried at once.
 		from, half, to := p.from, p.from+(n+1)/2, p.to
@@ -194,7 +194,7 @@ func (t *trial) reported(now time.Time, delivered bool) {
 		return
 	}
 	p.unheard = 0
-	if !p.given && p.from+1 < p.to { // it was too old; the rest goes on
+	if !p.givenUp && p.from+1 < p.to { // it was too old; the rest goes on
 		p.from++
 		return
 	}
