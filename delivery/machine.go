@@ -10,10 +10,10 @@ type rules struct {
 	size, count int
 	// interval is how long a record waits for others; none if it is negative.
 	interval time.Duration
-	// partitions is how many may be open at a time.
-	partitions int
-	// entries is how many objects a plan may have.
-	entries int
+	// mostPartitions is how many may be open at a time.
+	mostPartitions int
+	// mostEntries is how many objects a plan may have.
+	mostEntries int
 	// delimiter is appended to what goes to the sink.
 	delimiter string
 	spare     *spare // what buffers are made of; nil is anew
@@ -102,7 +102,7 @@ func (m *machine) forget() {
 // admits says whether a record may be taken: a record of a new partition may
 // not be when too many are open, unless it was in the life before.
 func (m *machine) admits(it *item) bool {
-	return it.kind != delivered || m.partitions < m.rules.partitions && !m.full() || m.open[it.slot] != nil ||
+	return it.kind != delivered || m.partitions < m.mostPartitions && !m.full() || m.open[it.slot] != nil ||
 		m.recalled != nil && m.recall(it.slot, it.record.place()) != nil
 }
 
@@ -246,7 +246,7 @@ func (m *machine) cutLargest() {
 // the position are to be delivered before there are more. What was planned in
 // the life before makes room as it is read again.
 func (m *machine) crowded() bool {
-	most := m.rules.entries
+	most := m.mostEntries
 	if m.recalled != nil {
 		most *= 2
 	}

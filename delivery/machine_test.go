@@ -49,7 +49,7 @@ func number(i int) weir.SequenceNumber {
 func newHistory(t *testing.T, seed uint64) *history {
 	h := &history{t: t, random: rand.New(rand.NewPCG(seed, 16)), directory: make(map[string][]place), now: time.Unix(1e9, 0)}
 	h.rules = rules{size: 40 + h.random.IntN(200), count: 1 + h.random.IntN(12), interval: time.Duration(1+h.random.IntN(30)) * time.Second,
-		partitions: 1000, entries: 6 + h.random.IntN(40)}
+		mostPartitions: 1000, mostEntries: 6 + h.random.IntN(40)}
 	for i := range 150 {
 		data := make([]byte, 1+h.random.IntN(20))
 		h.records = append(h.records, weir.Record{SequenceNumber: number(i), PartitionKey: "k", Data: data, ArrivalTime: h.now})
@@ -203,7 +203,7 @@ func (h *history) check(seed, slots int) {
 // A record that fails only when it is read again comes to the error output,
 // though it lies between records that had failed the first time.
 func TestMachine_whatFailsLaterIsNotLeftOut(t *testing.T) {
-	r := rules{size: 1000, count: 1000, interval: time.Hour, partitions: 1, entries: 100}
+	r := rules{size: 1000, count: 1000, interval: time.Hour, mostPartitions: 1, mostEntries: 100}
 	good, bad := slot{kind: delivered, id: "a"}, slot{kind: failed, id: processingFailed, byChance: true}
 	take := func(m *machine, list ...slot) {
 		for i, s := range list {
@@ -235,7 +235,7 @@ func TestMachine_whatFailsLaterIsNotLeftOut(t *testing.T) {
 // A record of a partition that was filled in the life before is delivered there
 // again, not to the error output, though the partitions are full now.
 func TestMachine_admitsWhatItHadAdmitted(t *testing.T) {
-	r := rules{size: 1000, count: 1000, interval: time.Hour, partitions: 1, entries: 100}
+	r := rules{size: 1000, count: 1000, interval: time.Hour, mostPartitions: 1, mostEntries: 100}
 	itemOf := func(i int, partition string) *item {
 		return &item{slot: slot{kind: delivered, id: partition}, record: Record{Record: weir.Record{SequenceNumber: number(i)}}}
 	}

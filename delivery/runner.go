@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"errors"
+	"math"
 	"sync"
 	"time"
 
@@ -43,10 +44,13 @@ func newRunner(d *Delivery, ctx context.Context, p *consumer.Progress, plan []*e
 	c := &d.config
 	count := c.Count
 	if count == 0 {
-		count = int(^uint(0) >> 1)
+		count = math.MaxInt
 	}
 	r := &runner{d: d, ctx: ctx, progress: p, timer: time.NewTimer(MaxInterval), wake: make(chan struct{}, 1)}
-	r.m = newMachine(rules{size: c.Size, count: count, interval: c.Interval, partitions: c.Partitions, entries: planEntries + c.Partitions, delimiter: c.Delimiter, spare: &d.spare}, plan)
+	r.m = newMachine(rules{
+		size: c.Size, count: count, interval: c.Interval, mostPartitions: c.Partitions, mostEntries: planEntries + c.Partitions,
+		delimiter: c.Delimiter, spare: &d.spare,
+	}, plan)
 	r.taking, r.halted = context.WithCancelCause(ctx)
 	return r
 }
@@ -255,8 +259,8 @@ func (r *runner) await(is func() bool) error {
 	}
 }
 
-// loadParts is how many records are processed together at most: as many as one
-// call of a [Function] can have.
+// loadParts is how many records are processed together at most, however small
+// they are.
 const loadParts = 4000
 
 // offer takes records in. The last batch returns when all is delivered.
