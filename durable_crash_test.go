@@ -223,7 +223,7 @@ func (r *crashRun) readersSeeWhatIsThere() {
 }
 
 func TestOpen_crashes(t *testing.T) {
-	for seed := range uint64(300) {
+	for seed := range uint64(fewerIfRaced(300)) {
 		if !t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) { crashes(t, seed) }) {
 			return
 		}

@@ -2,6 +2,8 @@ package weir_test
 
 import (
 	"context"
+	"runtime/debug"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -18,6 +20,16 @@ const shard0 = weir.ShardID(0)
 
 // epoch is where manual clocks begin.
 var epoch = time.Date(2026, 11, 2, 10, 0, 0, 0, time.UTC)
+
+// fewerIfRaced returns how many of n random histories a test takes that has one
+// goroutine only: a third with the race detector, which has nothing to see in
+// it and makes it ten times as slow.
+func fewerIfRaced(n int) int {
+	if info, ok := debug.ReadBuildInfo(); ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
+		return n / 3
+	}
+	return n
+}
 
 // newStream returns a stream whose invariants are checked when the test ends.
 func newStream(t testing.TB, c weir.Config) *weir.Stream {

@@ -14,7 +14,7 @@ import (
 
 var (
 	seedFlag      = flag.Uint64("seed", 0, "seed of the random tests; zero takes one from the clock")
-	historiesFlag = flag.Int("histories", 300, "how many random histories to compare with the model")
+	historiesFlag = flag.Int("histories", fewerIfRaced(300), "how many random histories to compare with the model")
 )
 
 // seed returns the seed of a random test and prints it.
