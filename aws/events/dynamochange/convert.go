@@ -72,6 +72,11 @@ func of(v reflect.Value, option, path string, depth int) (Value, error) {
 	if got, known, err := ofOurs(v.Interface(), option, path); known || err != nil {
 		return got, err
 	}
+	return ofKind(v, option, path, depth)
+}
+
+// ofKind returns the value of what only its kind says what it is.
+func ofKind(v reflect.Value, option, path string, depth int) (Value, error) {
 	switch v.Kind() {
 	case reflect.String:
 		return Value{kindS, v.String()}, nil

@@ -46,7 +46,6 @@ func (v Value) plain() any {
 }
 
 func (v Value) to(dst reflect.Value, option, path string) error {
-	doesNotFit := func() error { return refuse(path, "a %s of DynamoDB's is no %s", v.kind, dst.Type()) }
 	switch {
 	case dst.Type() == reflect.TypeFor[Value]():
 		dst.Set(reflect.ValueOf(v))
@@ -69,6 +68,12 @@ func (v Value) to(dst reflect.Value, option, path string) error {
 			return err
 		}
 	}
+	return v.toKind(dst, path)
+}
+
+// toKind sets what only its kind says how to set.
+func (v Value) toKind(dst reflect.Value, path string) error {
+	doesNotFit := func() error { return refuse(path, "a %s of DynamoDB's is no %s", v.kind, dst.Type()) }
 	switch x := v.v.(type) {
 	case string:
 		if dst.Kind() != reflect.String || dst.Type() == reflect.TypeFor[Number]() || dst.Type() == reflect.TypeFor[json.Number]() {

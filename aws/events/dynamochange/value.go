@@ -262,7 +262,17 @@ func parseKind(k kind, text json.RawMessage, depth int) (any, error) {
 			return nil, bad
 		}
 		return nil, nil
-	case kindM:
+	case kindM, kindL:
+		return parseNested(k, text, depth, bad)
+	case kindSS, kindNS, kindBS:
+		return parseSetOf(k, text, depth, bad)
+	}
+	return nil, fmt.Errorf("attribute value: %w: there is no type %.20q", ErrInvalid, k)
+}
+
+// parseNested parses a map or a list, of values.
+func parseNested(k kind, text json.RawMessage, depth int, bad error) (any, error) {
+	if k == kindM {
 		fields, err := as[map[string]json.RawMessage](text, bad)
 		item := make(Item, len(fields))
 		for name, inner := range fields {
@@ -271,26 +281,29 @@ func parseKind(k kind, text json.RawMessage, depth int) (any, error) {
 			}
 		}
 		return item, err
-	case kindL:
-		elements, err := as[[]json.RawMessage](text, bad)
-		list := make([]Value, len(elements))
-		for i, inner := range elements {
-			if list[i], err = parseValue(inner, depth+1); err != nil {
-				return nil, err
-			}
+	}
+	elements, err := as[[]json.RawMessage](text, bad)
+	list := make([]Value, len(elements))
+	for i, inner := range elements {
+		if list[i], err = parseValue(inner, depth+1); err != nil {
+			return nil, err
 		}
-		return list, err
+	}
+	return list, err
+}
+
+// parseSetOf parses a set of strings, of numbers or of bytes.
+func parseSetOf(k kind, text json.RawMessage, depth int, bad error) (any, error) {
+	switch k {
 	case kindSS:
 		set, err := parseSet[string](kindS, text, depth, bad)
 		return StringSet(set), checkSet(err, k, set)
 	case kindNS:
 		set, err := parseSet[Number](kindN, text, depth, bad)
 		return NumberSet(set), checkSet(err, k, texts(set, Number.canonical))
-	case kindBS:
-		set, err := parseSet[[]byte](kindB, text, depth, bad)
-		return BinarySet(set), checkSet(err, k, texts(set, func(b []byte) string { return string(b) }))
 	}
-	return nil, fmt.Errorf("attribute value: %w: there is no type %.20q", ErrInvalid, k)
+	set, err := parseSet[[]byte](kindB, text, depth, bad)
+	return BinarySet(set), checkSet(err, k, texts(set, func(b []byte) string { return string(b) }))
 }
 
 func as[T any](text json.RawMessage, bad error) (x T, err error) {

@@ -223,16 +223,8 @@ func (f *deliverFlags) run(c *cobra.Command, name string) (err error) {
 
 // configure makes a configuration of the flags.
 func (f *deliverFlags) configure(c *cobra.Command) (err error) {
-	if f.to == "" {
-		return usage.Errorf("a place is needed: --to DIRECTORY, --to s3://BUCKET or --to URL")
-	}
-	switch {
-	case f.splitJSON && f.splitAt != "":
-		return usage.Errorf("--split-json and --split-at are two ways to split; one is used")
-	case f.jq != "" && f.transform != "":
-		return usage.Errorf("--jq and --transform are two transforms; one is used")
-	case len(f.partition) > 0 && f.partitionJQ != "":
-		return usage.Errorf("--partition and --partition-jq are two ways to give keys; one is used")
+	if err := f.checkTogether(); err != nil {
+		return err
 	}
 	d := &f.config
 	d.Size = int(f.size)
@@ -248,6 +240,27 @@ func (f *deliverFlags) configure(c *cobra.Command) (err error) {
 	if err := f.formats(c); err != nil {
 		return err
 	}
+	return f.processing()
+}
+
+// checkTogether refuses flags that make no sense together.
+func (f *deliverFlags) checkTogether() error {
+	switch {
+	case f.to == "":
+		return usage.Errorf("a place is needed: --to DIRECTORY, --to s3://BUCKET or --to URL")
+	case f.splitJSON && f.splitAt != "":
+		return usage.Errorf("--split-json and --split-at are two ways to split; one is used")
+	case f.jq != "" && f.transform != "":
+		return usage.Errorf("--jq and --transform are two transforms; one is used")
+	case len(f.partition) > 0 && f.partitionJQ != "":
+		return usage.Errorf("--partition and --partition-jq are two ways to give keys; one is used")
+	}
+	return nil
+}
+
+// processing sets what is done with records before they are delivered.
+func (f *deliverFlags) processing() (err error) {
+	d := &f.config
 	if f.gunzip {
 		d.Decompress = delivery.Gunzip(0)
 	}
@@ -259,13 +272,13 @@ func (f *deliverFlags) configure(c *cobra.Command) (err error) {
 			return usage.Errorf("--split-at: %w", err)
 		}
 	}
-	if f.transform != "" {
+	switch {
+	case f.transform != "":
 		if err := trigger.CheckURL(f.transform); err != nil {
 			return usage.Errorf("--transform: %w", err)
 		}
 		d.Transform = &delivery.Function{Invoke: trigger.HTTP(trigger.NewClient(), f.transform), Name: f.transform}
-	}
-	if f.jq != "" {
+	case f.jq != "":
 		if d.Transform, err = jq.NewTransform(f.jq, false, jq.Config{}); err != nil {
 			return usage.Errorf("--jq: %w", err)
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/aws/kinesisserver"
@@ -60,17 +61,7 @@ const (
 	secretKeyEnv = "WEIR_SECRET_KEY"
 )
 
-func newServe(getenv func(string) string) *cobra.Command {
-	f := serveFlags{
-		delay: defaultDelay, drain: defaultDrain,
-		maxConnections: kinesisserver.DefaultMaxConnections, maxBody: kinesisserver.DefaultMaxBodyBytes,
-		maxInFlight: kinesisserver.DefaultMaxInFlightBytes,
-		region:      kinesisserver.DefaultRegion, account: kinesisserver.DefaultAccountID, console: consoleOn, spill: true,
-	}
-	c := &cobra.Command{
-		Use:   "serve",
-		Short: "Serve the Kinesis API to any client",
-		Long: `Serve runs an endpoint of the Kinesis API. Any Kinesis client, in any language,
+const serveLong = `Serve runs an endpoint of the Kinesis API. Any Kinesis client, in any language,
 can be pointed at it; it needs a region and credentials of any kind. HTTP/1.1 and
 HTTP/2 are taken on one port, with --tls encrypted and not. When the endpoint is
 ready it prints a line with its address. SIGINT or SIGTERM ends it: requests under
@@ -119,17 +110,36 @@ Beside the API there are GET /_weir/health, GET /_weir/metrics, and the console,
 that show streams at work and can change them, at /_weir/. Groups leave nothing behind
 at the endpoint that they read from: the console shows those whose --store is named with
 --group-leases. If there are keys, metrics and console are for those who give them by
-HTTP's basic authentication.`,
-		Example: `  weir serve --stream orders:2 --stream clicks:on-demand
+HTTP's basic authentication.`
+
+const serveExample = `  weir serve --stream orders:2 --stream clicks:on-demand
   weir serve --limits none --delay 0s --log text    # for tests that must not wait
   weir serve --listen 127.0.0.1:0 --tls             # the line has the port
   weir serve --state ./weir-state --stream orders   # goes on where it ended, or was killed
 
-  aws kinesis list-streams --endpoint-url http://127.0.0.1:4567`,
-		Args: noArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return f.run(c, getenv) },
+  aws kinesis list-streams --endpoint-url http://127.0.0.1:4567`
+
+func newServe(getenv func(string) string) *cobra.Command {
+	f := serveFlags{
+		delay: defaultDelay, drain: defaultDrain,
+		maxConnections: kinesisserver.DefaultMaxConnections, maxBody: kinesisserver.DefaultMaxBodyBytes,
+		maxInFlight: kinesisserver.DefaultMaxInFlightBytes,
+		region:      kinesisserver.DefaultRegion, account: kinesisserver.DefaultAccountID, console: consoleOn, spill: true,
 	}
-	flags := c.Flags()
+	c := &cobra.Command{
+		Use:     "serve",
+		Short:   "Serve the Kinesis API to any client",
+		Long:    serveLong,
+		Example: serveExample,
+		Args:    noArgs,
+		RunE:    func(c *cobra.Command, _ []string) error { return f.run(c, getenv) },
+	}
+	f.add(c.Flags())
+	return c
+}
+
+// add adds the flags, whose values are the defaults.
+func (f *serveFlags) add(flags *pflag.FlagSet) {
 	flags.SortFlags = false
 	flags.StringVar(&f.listen, "listen", kinesisserver.DefaultAddr, "listen at `HOST:PORT`; port 0 is any that is free")
 	flags.BoolVar(&f.tls, "tls", false, "take TLS too, with a certificate made for this run unless one is given")
@@ -154,7 +164,6 @@ HTTP's basic authentication.`,
 	flags.Var(flagval.Sync{Value: &f.sync, Max: maxDuration}, "sync", "with --state, when a put is on disk: always before its answer, a `TIME` after it, such as 100ms, or never waited for")
 	flags.BoolVar(&f.spill, "spill", f.spill, "with --state, let records leave memory when it is full, and read them from the disk")
 	f.triggers.add(flags)
-	return c
 }
 
 // run serves until the command's context ends.

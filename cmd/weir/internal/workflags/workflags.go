@@ -119,6 +119,12 @@ func (f *Flags) check(c *cobra.Command) error {
 			return usage.Errorf("--%s is empty", name)
 		}
 	}
+	return f.checkTraffic()
+}
+
+// checkTraffic refuses flags of which there is too little or too much to say what
+// is put.
+func (f *Flags) checkTraffic() error {
 	trace := f.given("input")
 	if trace == workfile.Stdin && f.name == workfile.Stdin {
 		return usage.Errorf("the workload and --input cannot both come from standard input")
