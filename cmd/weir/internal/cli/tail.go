@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -57,7 +59,8 @@ nothing else. Aggregated records are taken apart, unless --whole.
 is too complex to decide is shown, too. docs/eventpattern.md has the language.
 
 The order of a shard is kept, and that of its parents. Tail reads by GetRecords, which
-spends the read quota of the shards.`,
+spends the read quota of the shards. With --follow an endpoint that goes away is told of
+and waited for, and nothing is left out; without, it is an error.`,
 		Example: `  weir tail orders --endpoint http://127.0.0.1:4567 --from -5m
   weir tail ./orders --key customer-7
   weir tail orders --follow --raw | jq .total
@@ -135,6 +138,8 @@ func (f *tailFlags) run(c *cobra.Command, name string, getenv func(string) strin
 			return usage.Errorf("--follow: nobody puts into %s while it is open here", name)
 		}
 	}
+	lost := &outage{c: c}
+	request.Lost = lost.began
 	out, printed := c.OutOrStdout(), 0
 	err = tail.Read(ctx, request, func(r tail.Record) error {
 		if len(f.keys) > 0 && !slices.Contains(f.keys, r.PartitionKey) || !f.filter.shows(r.Data) {
@@ -155,6 +160,26 @@ func (f *tailFlags) run(c *cobra.Command, name string, getenv func(string) strin
 		fmt.Fprintln(c.ErrOrStderr(), "There are no such records.")
 	}
 	return err
+}
+
+// An outage tells of errors that are waited for: of the first, and of one again
+// when tellAgain has passed.
+type outage struct {
+	c    *cobra.Command
+	mu   sync.Mutex // guards what follows
+	told time.Time
+}
+
+// tellAgain is how long nothing more is told of what was told.
+const tellAgain = 30 * time.Second
+
+func (o *outage) began(err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if now := time.Now(); o.told.IsZero() || now.Sub(o.told) >= tellAgain {
+		o.told = now
+		fmt.Fprintf(o.c.ErrOrStderr(), "%s: %v; it is tried again, until ctrl-C\n", o.c.CommandPath(), err)
+	}
 }
 
 // request returns what is to be read, of a stream that is still to be opened.

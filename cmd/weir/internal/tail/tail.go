@@ -11,6 +11,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/aws/smithy-go"
+
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/aggregate"
 	"github.com/weirstream/weir/client"
@@ -30,6 +32,10 @@ type Request struct {
 	Follow bool
 	// Whole leaves aggregated records whole.
 	Whole bool
+	// Lost, unless nil, is told of errors whose causes can pass, such as a server
+	// that cannot be reached: with Follow these are waited for, and reading goes on
+	// where it was. It is called by many goroutines at a time.
+	Lost func(error)
 	// Interval is that of [client.Reading].
 	Interval time.Duration
 }
@@ -139,7 +145,7 @@ func (t *tailing) pump(ctx context.Context, s *source, from weir.Position) {
 		case <-ctx.Done():
 		}
 	}
-	r, err := t.Stream.Read(ctx, s.id, from, client.Reading{Polling: true, Interval: t.Interval})
+	r, err := t.open(ctx, s.id, from)
 	if err != nil {
 		send(weir.Batch{}, err)
 		return
@@ -152,7 +158,7 @@ func (t *tailing) pump(ctx context.Context, s *source, from weir.Position) {
 			return
 		}
 		b, err := r.Next(ctx)
-		for errors.Is(err, weir.ErrThroughputExceeded) && ctx.Err() == nil {
+		for errors.Is(err, weir.ErrThroughputExceeded) && ctx.Err() == nil || t.passes(ctx, err) {
 			b, err = r.Next(ctx)
 		}
 		send(b, err)
@@ -160,6 +166,47 @@ func (t *tailing) pump(ctx context.Context, s *source, from weir.Position) {
 			return
 		}
 	}
+}
+
+// open opens a shard, and waits for what passes.
+func (t *tailing) open(ctx context.Context, id weir.ShardID, from weir.Position) (client.Reader, error) {
+	for {
+		r, err := t.Stream.Read(ctx, id, from, client.Reading{Polling: true, Interval: t.Interval})
+		if !t.passes(ctx, err) {
+			return r, err
+		}
+		select {
+		case <-time.After(openAgain):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// openAgain is how long after a failure a shard is opened again. Readers pause
+// by themselves.
+const openAgain = time.Second
+
+// passes reports whether the cause of an error can pass and is waited for, and
+// tells of it: it is that of a server, or of the way to it, and not its answer
+// that something is not there, not allowed or not sound.
+func (t *tailing) passes(ctx context.Context, err error) bool {
+	if err == nil || !t.Follow || ctx.Err() != nil {
+		return false
+	}
+	var api smithy.APIError
+	var sent *smithy.OperationError
+	switch {
+	case errors.As(err, &api):
+		if api.ErrorFault() != smithy.FaultServer {
+			return false
+		}
+	case !errors.As(err, &sent), errors.Is(err, weir.ErrInvalidArgument):
+		return false
+	}
+	if t.Lost != nil {
+		t.Lost(err)
+	}
+	return true
 }
 
 // run hands over what is read, until there is nothing more.
