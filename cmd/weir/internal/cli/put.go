@@ -17,6 +17,7 @@ import (
 	"github.com/weirstream/weir/cmd/weir/internal/entries"
 	"github.com/weirstream/weir/cmd/weir/internal/figures"
 	"github.com/weirstream/weir/cmd/weir/internal/flagval"
+	"github.com/weirstream/weir/cmd/weir/internal/headway"
 	"github.com/weirstream/weir/cmd/weir/internal/input"
 	"github.com/weirstream/weir/cmd/weir/internal/terminal"
 	"github.com/weirstream/weir/cmd/weir/internal/usage"
@@ -28,6 +29,7 @@ type putFlags struct {
 	where     attach.Flags
 	format    string
 	key       entries.Key
+	limits    flagval.Limits
 	rate      int
 	aggregate bool
 	ordered   bool
@@ -56,8 +58,10 @@ directory of a stream on disk, such as ./orders.
 --key says which partition key they have: random ones, =TEXT for all the same, the number
 of a column in the line, or a field of the JSON such as .user.id.
 
-Records are put in batches, those that a limit refuses again, until --give-up. What cannot
-be put is told, the rest goes on, and the exit status is 1.`,
+Records are put in batches, those that a limit refuses again, until --give-up. A shard of
+an endpoint gets no more than the service's limits let it take, unless --limits none says
+that it has none. What is read and not yet put is bounded by what was put lately. What
+cannot be put is told, the rest goes on, and the exit status is 1.`,
 		Example: `  weir put orders --endpoint http://127.0.0.1:4567 --format json --key .customer orders.jsonl
   seq 1000 | weir put ./orders
   weir tail orders --json | weir put copy --format records --ordered
@@ -75,6 +79,7 @@ be put is told, the rest goes on, and the exit status is 1.`,
 	f.where.Add(flags)
 	flags.Var(flagval.Choice{Value: &f.format, Words: entries.Formats}, "format", "how records stand in a file: lines, json, records or lengths")
 	flags.Var(&f.key, "key", "the partition key: random, =TEXT, the number of a column, or a field such as .user.id")
+	flags.Var(&f.limits, "limits", "limits that the shards of an endpoint have, service or none, as of weir serve; a directory has none")
 	flags.Var(flagval.Int{Value: &f.rate, Min: 1, Max: 1 << 30}, "rate", "put so many records a second at most")
 	flags.BoolVar(&f.aggregate, "aggregate", false, "pack small records into one, as the Kinesis Producer Library does")
 	flags.BoolVar(&f.ordered, "ordered", false, "keep the records of a key in order through any failure")
@@ -84,12 +89,16 @@ be put is told, the rest goes on, and the exit status is 1.`,
 	return c
 }
 
+// minGiveUp is how long a record is tried to be put at least.
+const minGiveUp = 100 * time.Millisecond
+
 // A putting is a run of weir put.
 type putting struct {
 	*putFlags
 	c        *cobra.Command
 	producer *producer.Producer
 	limit    *rate.Limiter
+	window   *headway.Window
 	progress *putProgress
 
 	mu     sync.Mutex // guards what follows
@@ -117,17 +126,20 @@ func (f *putFlags) run(c *cobra.Command, name string, files []string, getenv fun
 	if len(files) == 0 {
 		files = []string{"-"}
 	}
+	if err := checkFiles(files); err != nil {
+		return err
+	}
 	ctx := c.Context()
 	stream, err := f.where.Open(ctx, name, getenv)
 	if err != nil {
 		return err
 	}
 	defer stream.Close()
-	p, err := producer.New(producer.Config{Stream: stream.Stream, Aggregate: f.aggregate, Ordered: f.ordered, TTL: f.giveUp})
+	p, err := producer.New(f.config(stream))
 	if err != nil {
 		return usage.Error{Err: err}
 	}
-	run := &putting{putFlags: f, c: c, producer: p, limit: rate.NewLimiter(rate.Inf, 1), progress: newPutProgress(c)}
+	run := &putting{putFlags: f, c: c, producer: p, limit: rate.NewLimiter(rate.Inf, 1), window: headway.New(f.giveUp), progress: newPutProgress(c)}
 	if f.rate > 0 {
 		run.limit = rate.NewLimiter(rate.Limit(f.rate), max(1, f.rate/100))
 	}
@@ -143,8 +155,39 @@ func (f *putFlags) run(c *cobra.Command, name string, files []string, getenv fun
 	return errors.Join(run.print(time.Since(began)), err)
 }
 
+// config returns how records are put to a stream.
+func (f *putFlags) config(s attach.Stream) producer.Config {
+	c := producer.Config{Stream: s.Stream, Aggregate: f.aggregate, Ordered: f.ordered, TTL: f.giveUp}
+	if f.limits.None {
+		c.Rate = -1
+	}
+	if !s.Local() {
+		// How large its records may be is a setting, which the stream knows.
+		c.RecordBytes = weir.MaxRecordBytes
+	}
+	return c
+}
+
+// checkFiles returns an error if a file cannot be read, before anything of the
+// others is put.
+func checkFiles(names []string) error {
+	for _, name := range names {
+		if name == "-" {
+			continue
+		}
+		if info, err := os.Stat(name); err != nil {
+			return err
+		} else if info.IsDir() {
+			return fmt.Errorf("%s: is a directory, and no file of records", name)
+		}
+	}
+	return nil
+}
+
 func (f *putFlags) check() error {
 	switch {
+	case f.giveUp < minGiveUp:
+		return usage.Errorf("--give-up %v: must be %v at least", f.giveUp, minGiveUp)
 	case f.key.NeedsText() && f.format == entries.Records:
 		return usage.Errorf("--key: records of --format records have their own keys")
 	case f.key.NeedsText() && f.format == entries.Lengths:
@@ -191,13 +234,24 @@ func (r *putting) file(ctx context.Context, name string, s *entries.Source) erro
 		if err := r.limit.Wait(ctx); err != nil {
 			return err
 		}
-		size := len(e.Data) + len(e.PartitionKey)
-		err = r.producer.PutAsync(ctx, e, func(o producer.Outcome) { r.done(o, size) })
+		if err := r.window.Enter(ctx); err != nil {
+			return err
+		}
+		at, size := s.Number(), len(e.Data)+len(e.PartitionKey)
+		err = r.producer.PutAsync(ctx, e, func(o producer.Outcome) {
+			if o.Err != nil {
+				o.Err = fmt.Errorf("%s, %w", name, &entries.BadError{Number: at, Err: o.Err})
+			}
+			r.done(o, size)
+		})
+		if err != nil {
+			r.window.Leave(false)
+		}
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case errors.Is(err, weir.ErrInvalidArgument), errors.Is(err, producer.ErrTooLarge):
-			r.fail(fmt.Errorf("%s: %w", name, err), &r.result.Failed)
+			r.fail(fmt.Errorf("%s, %w", name, &entries.BadError{Number: at, Err: err}), &r.result.Failed)
 		case err != nil:
 			return err
 		}
@@ -206,6 +260,7 @@ func (r *putting) file(ctx context.Context, name string, s *entries.Source) erro
 
 // done takes in what became of a record.
 func (r *putting) done(o producer.Outcome, size int) {
+	r.window.Leave(o.Err == nil)
 	if o.Err != nil {
 		r.fail(o.Err, &r.result.Failed)
 		return
@@ -258,7 +313,20 @@ func (r *putting) print(took time.Duration) error {
 		_, err = fmt.Fprintln(r.c.OutOrStdout(), result.text(m.RecordsAnAggregate()))
 	}
 	if n := result.Failed + result.Unreadable; n > 0 {
-		return errors.Join(err, fmt.Errorf("%s could not be put", figures.Count(n, "record")))
+		return errors.Join(err, r.failed(n))
+	}
+	return err
+}
+
+// failed says how many records could not be put. An interruption is told by
+// itself, without what else was wrong, so then it is told here.
+func (r *putting) failed(n int64) error {
+	err := fmt.Errorf("%s could not be put", figures.Count(n, "record"))
+	if n > maxTold {
+		err = fmt.Errorf("%w, of which the first %d are shown", err, maxTold)
+	}
+	if r.c.Context().Err() != nil {
+		fmt.Fprintf(r.c.ErrOrStderr(), "%s: %v\n", r.c.CommandPath(), err)
 	}
 	return err
 }

@@ -1,17 +1,27 @@
 package cli_test
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	neturl "net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	engine "github.com/weirstream/weir"
+	"github.com/weirstream/weir/cmd/weir/internal/cli"
 )
 
 // emptyStream returns the directory of a stream without records.
@@ -94,14 +104,92 @@ func TestPut_tellsWhatCannotBePut(t *testing.T) {
 	assert.Contains(t, out, "1 record put")
 	assert.Contains(t, errs, "standard input, record 2: is no JSON\n")
 	assert.Equal(t, 5, strings.Count(errs, "is no JSON"), "the first ones")
-	assert.Contains(t, errs, "10 records could not be put")
+	assert.Contains(t, errs, "10 records could not be put, of which the first 5 are shown\n")
 
 	status, _, errs = weir(t, "x\n"+strings.Repeat("y", 2<<20), "put", dir)
 	assert.Equal(t, 1, status)
-	assert.Contains(t, errs, "at most 1048576 are allowed")
+	assert.Regexp(t, `standard input, record 2: .*at most 1048576 are allowed`, errs)
 	status, _, errs = weir(t, "\x00\x00\x00\x09x", "put", dir, "--format", "lengths")
 	assert.Equal(t, 1, status)
 	assert.Contains(t, errs, "standard input, record 1: the file ends after 1 of its 9 bytes")
+}
+
+// A stream says itself how large its records may be.
+func TestPut_recordsAsLargeAsTheStreamTakes(t *testing.T) {
+	url, s := endpoint(t)
+	large := strings.Repeat("y", 2<<20)
+	status, out, errs := weir(t, "x\n"+large+"\nz\n", "put", "orders", "--endpoint", url, "--key", "=k")
+	assert.Equal(t, 1, status)
+	assert.Contains(t, out, "2 records put")
+	assert.Contains(t, errs, "less than or equal to 1048576")
+
+	require.NoError(t, s.Set(t.Context(), func(set *engine.Settings) { set.RecordBytes = 3 << 20 }))
+	status, _, errs = weir(t, large, "put", "orders", "--endpoint", url)
+	require.Zero(t, status, errs)
+}
+
+// An endReader closes end when it is read to its end.
+type endReader struct {
+	io.Reader
+	end chan struct{}
+}
+
+func (r endReader) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	if err == io.EOF {
+		close(r.end)
+	}
+	return n, err
+}
+
+// What had not had its turn was given up with what had: nothing is read that far
+// ahead.
+func TestPut_readsNoFurtherAheadThanTheStreamTakes(t *testing.T) {
+	url, _ := endpoint(t)
+	to, err := neturl.Parse(url)
+	require.NoError(t, err)
+	proxy, end := httputil.NewSingleHostReverseProxy(to), make(chan struct{})
+	var first sync.Once
+	slow := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.Header.Get("X-Amz-Target")+r.URL.Path, "PutRecords") {
+			first.Do(func() {
+				ctx, stop := context.WithTimeout(r.Context(), 200*time.Millisecond)
+				defer stop()
+				select {
+				case <-end:
+					t.Error("all was read before anything was put")
+				case <-ctx.Done():
+				}
+			})
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	defer slow.Close()
+	var out, errs bytes.Buffer
+	lines := endReader{strings.NewReader(strings.Repeat(strings.Repeat("x", 99)+"\n", 3000)), end}
+	status := cli.Run(t.Context(), []string{"put", "orders", "--endpoint", slow.URL, "--limits", "none"}, noEnv, lines, &out, &errs)
+	require.Zero(t, status, errs.String())
+	assert.Contains(t, out.String(), "3,000 records put")
+}
+
+func TestPut_withoutPace(t *testing.T) {
+	url, _ := endpoint(t)
+	status, out, errs := weir(t, numberLines(3500), "put", "orders", "--endpoint", url, "--limits", "none", "--key", "=k", "--json")
+	require.Zero(t, status, errs)
+	var result struct{ Seconds float64 }
+	require.NoError(t, json.Unmarshal([]byte(out), &result))
+	assert.Less(t, result.Seconds, 2.4, "a shard with limits takes 2.5 s")
+}
+
+// A file that is not there is told before anything of the others is put.
+func TestPut_looksForAllFilesFirst(t *testing.T) {
+	dir := emptyStream(t)
+	status, out, errs := weir(t, "", "put", dir, writeFile(t, "a\n"), "none")
+	assert.Equal(t, 1, status)
+	assert.Empty(t, out)
+	assert.Contains(t, errs, "none: no such file")
+	_, out, _ = weir(t, "", "tail", dir)
+	assert.Empty(t, out)
 }
 
 func TestPut_badInput(t *testing.T) {
@@ -119,7 +207,9 @@ func TestPut_badInput(t *testing.T) {
 		"columns of lengths":      {[]string{dir, "--key", "1", "--format", "lengths"}, "has neither columns nor fields"},
 		"keys of records":         {[]string{dir, "--key", "1", "--format", "records"}, "have their own keys"},
 		"a rate of nothing":       {[]string{dir, "--rate", "0"}, "must be"},
-		"not a moment":            {[]string{dir, "--give-up", "1ms"}, "TTL"},
+		"not a moment":            {[]string{dir, "--give-up", "1ms"}, "--give-up 1ms: must be 100ms at least"},
+		"a directory of records":  {[]string{dir, dir}, "is a directory, and no file of records"},
+		"no such limits":          {[]string{dir, "--limits", "all"}, `must be "service" or "none"`},
 		"a directory's host":      {[]string{dir, "--endpoint", "http://127.0.0.1:1"}, "is a directory"},
 		"an endpoint that is not": {[]string{"orders", "--endpoint", "127.0.0.1:1"}, "--endpoint"},
 	} {

@@ -6,6 +6,7 @@ package entries
 import (
 	"bufio"
 	"bytes"
+	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -70,6 +71,10 @@ func (s *Source) Next() (weir.Entry, error) {
 	}
 	return e, nil
 }
+
+// Number returns the number of the line, or of the record where there are no
+// lines, that was read last.
+func (s *Source) Number() int { return s.n }
 
 // data returns the next line that is not blank, or the next data.
 func (s *Source) data() ([]byte, error) {
@@ -182,7 +187,7 @@ func record(text []byte) (e weir.Entry, err error) {
 		Data *[]byte       `json:"data"`
 	}
 	if err := json.Unmarshal(text, &o); err != nil {
-		return e, fmt.Errorf("is no object of a record: %w", err)
+		return e, noRecord(err)
 	}
 	switch {
 	case o.Key == nil:
@@ -198,6 +203,20 @@ func record(text []byte) (e weir.Entry, err error) {
 	}
 	e.PartitionKey, e.ExplicitHashKey = *o.Key, o.Hash
 	return e, check(e)
+}
+
+// noRecord says in the words of JSON why a line is no object of a record.
+func noRecord(err error) error {
+	var wrong *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, new(base64.CorruptInputError)):
+		return fmt.Errorf(`"data" is no base64: %w`, err)
+	case errors.As(err, &wrong) && wrong.Field != "":
+		return fmt.Errorf("%q is no string: it is a JSON %s", wrong.Field, wrong.Value)
+	case errors.As(err, &wrong):
+		return fmt.Errorf("is no object of a record: it is a JSON %s", wrong.Value)
+	}
+	return fmt.Errorf("is no object of a record: %w", err)
 }
 
 // A Key says which partition key records have. The zero value is a random one

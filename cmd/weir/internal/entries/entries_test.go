@@ -80,11 +80,21 @@ func TestSource_records(t *testing.T) {
 {"key":"k","text":"","data":""}
 {"key":"","text":"x"}
 `, entries.Records, "random"))
-	list := read(t, `{"key":"k","data":"no base64!"}`+"\n7\n", entries.Records, "random")
-	require.Len(t, list, 2)
-	for _, text := range list {
-		assert.Contains(t, text, "is no object of a record")
-	}
+	// A line that is not of the form is told in the words of JSON, not of Go.
+	assert.Equal(t, []string{
+		`record 1: "data" is no base64: illegal base64 data at input byte 2`,
+		"record 2: is no object of a record: it is a JSON number", "record 3: is no object of a record: it is a JSON array",
+		`record 4: "key" is no string: it is a JSON number`, `record 5: "data" is no string: it is a JSON object`,
+		`record 6: is no object of a record: hash key: "abc" is not a decimal number of 1 to 39 digits`,
+		"record 7: is no object of a record: invalid character 'x' looking for beginning of value",
+	}, read(t, `{"key":"k","data":"no base64!"}
+7
+[1]
+{"key":1,"text":"x"}
+{"key":"k","data":{}}
+{"key":"k","text":"x","hash":"abc"}
+x
+`, entries.Records, "random"))
 }
 
 func TestSource_lengths(t *testing.T) {
