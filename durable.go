@@ -40,6 +40,9 @@ import (
 // wrong with c gives an error that matches [ErrInvalidArgument]. Others are
 // those of the operating system.
 func Open(dir string, c Config) (*Stream, error) {
+	if dir == "" {
+		return nil, invalidf("dir", "is empty; it must name the directory of the stream")
+	}
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, fmt.Errorf("open stream in %s: %w", dir, err)

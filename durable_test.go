@@ -318,6 +318,7 @@ func TestOpen_refuses(t *testing.T) {
 		says string
 	}{
 		{foreign, weir.Config{}, nil, "open stream in " + foreign + `: the directory holds other files, and no stream: "thesis.txt"`},
+		{"", weir.Config{}, weir.ErrInvalidArgument, "dir: is empty; it must name the directory of the stream"},
 		{file, weir.Config{}, syscall.ENOTDIR, "not a directory"},
 		{later, weir.Config{}, nil, "0000000000000001.journal is of format 9; format 1 can be read"},
 		{inUse, weir.Config{}, weir.ErrInUse, "directory in use"},

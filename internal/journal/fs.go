@@ -44,7 +44,7 @@ type File interface {
 }
 
 // ErrLocked says that somebody else has the directory open.
-var ErrLocked = errors.New("the directory is in use by another process")
+var ErrLocked = errors.New("it is open already, in this process or another one")
 
 // Dir returns the directory of the operating system with that path.
 func Dir(path string) FS { return osDir(path) }

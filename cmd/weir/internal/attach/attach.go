@@ -30,6 +30,7 @@ type Flags struct {
 	Once     bool
 	endpoint string
 	region   string
+	to       string // what the flags' names begin with
 }
 
 // Add adds the flags to those of a command.
@@ -44,14 +45,15 @@ func (f *Flags) Same(o *Flags) bool { return f.endpoint == o.endpoint && f.regio
 
 // AddTarget adds the flags of a second stream, that records go to.
 func (f *Flags) AddTarget(flags *pflag.FlagSet) {
+	f.to = "to-"
 	flags.StringVar(&f.endpoint, "to-endpoint", "", "`URL` of weir serve or of whatever speaks the protocol, for the target; else the service itself")
 	flags.StringVar(&f.region, "to-region", "", "`REGION` of the service, for the target; else the one that is configured")
 }
 
 // Create opens the stream in a directory, which begins with so many shards if
-// there is none.
+// there is no directory, or nothing in it.
 func (f *Flags) Create(dir string, shards int) (Stream, error) {
-	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+	if names, err := os.ReadDir(dir); !errors.Is(err, fs.ErrNotExist) && (err != nil || len(names) > 0) || f.endpoint != "" || f.region != "" {
 		return f.openDir(dir)
 	}
 	s, err := weir.Open(dir, weir.Config{Limits: weir.Unlimited(), Shards: shards})
@@ -93,7 +95,7 @@ func (f *Flags) Open(ctx context.Context, name string, getenv func(string) strin
 	}
 	if f.endpoint != "" {
 		if err := bench.CheckEndpoint(f.endpoint); err != nil {
-			return Stream{}, usage.Errorf("--endpoint: %w", err)
+			return Stream{}, usage.Errorf("--%sendpoint: %w", f.to, err)
 		}
 	}
 	config := bench.ClientConfig{Endpoint: f.endpoint, Region: f.region, Connections: 64, Retry: !f.Once, Getenv: getenv}
@@ -102,7 +104,7 @@ func (f *Flags) Open(ctx context.Context, name string, getenv func(string) strin
 	}
 	sdk, err := bench.NewClient(ctx, config)
 	if err != nil {
-		return Stream{}, fmt.Errorf("stream %s: %w%s", name, err, hint(name))
+		return Stream{}, fmt.Errorf("stream %s: %w%s", name, err, f.hint(name, err))
 	}
 	s, err := kinesisclient.New(sdk, name)
 	if err != nil {
@@ -111,13 +113,19 @@ func (f *Flags) Open(ctx context.Context, name string, getenv func(string) strin
 	return Stream{Stream: s}, reach(ctx, s, name)
 }
 
-// hint says what else a name could have meant.
-func hint(name string) string {
+// hint says what else a name could have meant, and what is to be given.
+func (f *Flags) hint(name string, err error) string {
 	if info, err := os.Stat(name); err == nil && info.IsDir() {
 		return fmt.Sprintf("; for the directory write .%c%s", filepath.Separator, name)
 	}
+	if errors.Is(err, bench.ErrNoRegion) {
+		return fmt.Sprintf("; give --%sregion or set AWS_REGION, or --%sendpoint for a stream of weir serve", f.to, f.to)
+	}
 	return ""
 }
+
+// ErrNoStream says that a directory is not there, or has nothing in it.
+var ErrNoStream = errors.New("there is no")
 
 // reachWithin is how long a stream may take to answer at the beginning.
 const reachWithin = 15 * time.Second
@@ -142,20 +150,23 @@ func reach(ctx context.Context, s client.Stream, name string) error {
 
 func (f *Flags) openDir(dir string) (Stream, error) {
 	if f.endpoint != "" || f.region != "" {
-		return Stream{}, usage.Errorf("%s is a directory; --endpoint and --region are for streams elsewhere", dir)
+		return Stream{}, usage.Errorf("%s is a directory; --%sendpoint and --%sregion are for streams elsewhere", dir, f.to, f.to)
 	}
 	// Open would begin a stream where there is none.
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-		return Stream{}, fmt.Errorf("%s: there is no such directory", dir)
+		return Stream{}, fmt.Errorf("%s: %w such directory", dir, ErrNoStream)
 	}
 	if below := state.StreamsBelow(dir); below != "" {
 		return Stream{}, fmt.Errorf("%s: is of weir serve --state, and holds many streams; name one of those in %s", dir, below)
 	}
 	// A stream has a file from its beginning on.
 	if files, err := filepath.Glob(filepath.Join(dir, "*.journal")); err != nil || len(files) == 0 {
-		return Stream{}, fmt.Errorf("%s: there is no stream in this directory", dir)
+		return Stream{}, fmt.Errorf("%s: %w stream in this directory", dir, ErrNoStream)
 	}
 	s, err := weir.Open(dir, weir.Config{Limits: weir.Unlimited()})
+	if errors.Is(err, weir.ErrInUse) {
+		return Stream{}, fmt.Errorf("%w; end what has it open, or if that is weir serve, name the stream and give its --%sendpoint", err, f.to)
+	}
 	if err != nil {
 		return Stream{}, err
 	}

@@ -52,6 +52,7 @@ func TestFlags_openAStreamOnDisk(t *testing.T) {
 	require.NoError(t, err)
 	_, err = flags(t).Open(t.Context(), dir, noEnv)
 	assert.ErrorIs(t, err, weir.ErrInUse)
+	assert.ErrorContains(t, err, "end what has it open, or if that is weir serve, name the stream and give its --endpoint")
 	require.NoError(t, s.Close())
 
 	opened, err := flags(t).Open(t.Context(), dir, noEnv)
@@ -88,9 +89,10 @@ func TestFlags_refuse(t *testing.T) {
 		{"./state/000000000000-us-east-1", nil, "name one of those in state/000000000000-us-east-1/streams", false},
 		{"./empty", []string{"--endpoint", nobody}, "is a directory; --endpoint and --region are for streams elsewhere", true},
 		{"./empty", []string{"--region", "eu-west-1"}, "is a directory; --endpoint and --region are for streams elsewhere", true},
-		{"orders", nil, "stream orders: no region is given or configured", false},
+		{"orders", nil, "stream orders: no region is given or configured; give --region or set AWS_REGION, or --endpoint for a stream of weir serve", false},
 		{"empty", nil, "no region is given or configured; for the directory write ./empty", false},
 		{"orders", []string{"--endpoint", "127.0.0.1"}, `--endpoint: "127.0.0.1" is no URL such as http://127.0.0.1:4567`, true},
+		{"orders", []string{"--endpoint", "127.0.0.1:4567"}, `--endpoint: "127.0.0.1:4567" is no URL such as http://127.0.0.1:4567`, true},
 		{"", []string{"--endpoint", nobody}, `stream "": `, true},
 		{"orders", []string{"--endpoint", nobody}, "connection refused", false},
 	} {

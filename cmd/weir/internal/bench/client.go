@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -30,6 +31,9 @@ type ClientConfig struct {
 	Getenv func(string) string
 }
 
+// ErrNoRegion says that it is not known which region of the service is meant.
+var ErrNoRegion = errors.New("no region is given or configured")
+
 // NewClient returns a client. The bench's does not repeat calls by itself: the
 // bench does, and counts them.
 func NewClient(ctx context.Context, c ClientConfig) (*kinesis.Client, error) {
@@ -51,7 +55,7 @@ func NewClient(ctx context.Context, c ClientConfig) (*kinesis.Client, error) {
 		return nil, err
 	}
 	if loaded.Region == "" {
-		return nil, fmt.Errorf("no region is given or configured")
+		return nil, ErrNoRegion
 	}
 	return kinesis.NewFromConfig(loaded), nil
 }
@@ -70,9 +74,7 @@ func endpointCredentials(getenv func(string) string) aws.CredentialsProvider {
 func CheckEndpoint(text string) error {
 	u, err := url.Parse(text)
 	switch {
-	case err != nil:
-		return err
-	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
+	case err != nil, u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
 		return fmt.Errorf("%q is no URL such as http://127.0.0.1:4567", text)
 	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil:
 		return fmt.Errorf("%q has more than a host and a port", text)

@@ -190,7 +190,7 @@ func TestRemote_errors(t *testing.T) {
 func TestCheckEndpoint(t *testing.T) {
 	for text, want := range map[string]string{
 		"http://127.0.0.1:4567": "", "https://localhost": "", "http://[::1]:4567/": "",
-		"127.0.0.1:4567": "first path segment", "localhost:4567": "is no URL such as", "http://": "is no URL",
+		"127.0.0.1:4567": "is no URL such as http://127.0.0.1:4567", "localhost:4567": "is no URL such as", "http://": "is no URL",
 		"ftp://x": "is no URL", "http://x/y": "more than a host", "http://u:p@x": "more than a host", "http://x?y": "more than a host",
 	} {
 		err := bench.CheckEndpoint(text)

@@ -236,7 +236,7 @@ func TestCheck_errors(t *testing.T) {
 			"":                "one directory is needed, that of the stream; 0 given\nRun 'weir ",
 			"a b":             "one directory is needed, that of the stream; 2 given",
 			dir + " --nope":   "unknown flag: --nope",
-			used:              "check stream in " + used + ": directory in use: the directory is in use by another process\n",
+			used:              "check stream in " + used + ": directory in use: it is open already, in this process or another one\n",
 			foreign:           "check stream in " + foreign + `: the directory holds other files, and no stream: "thesis.txt"`,
 			empty:             "check stream in " + empty + ": the directory holds no stream\n",
 			dir:               "check stream in " + dir + ": 0000000000000001.journal is of format 7; format 1 can be read\n",

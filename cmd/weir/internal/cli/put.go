@@ -31,6 +31,7 @@ type putFlags struct {
 	key       entries.Key
 	limits    flagval.Limits
 	rate      int
+	shards    int
 	aggregate bool
 	ordered   bool
 	giveUp    time.Duration
@@ -63,7 +64,7 @@ an endpoint gets no more than the service's limits let it take, unless --limits 
 that it has none. What is read and not yet put is bounded by what was put lately. What
 cannot be put is told, the rest goes on, and the exit status is 1.`,
 		Example: `  weir put orders --endpoint http://127.0.0.1:4567 --format json --key .customer orders.jsonl
-  seq 1000 | weir put ./orders
+  seq 1000 | weir put ./orders --shards 4      # makes the directory if there is none
   weir tail orders --json | weir put copy --format records --ordered
   weir put clicks --aggregate --rate 50000 --key 1 access.log`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -84,6 +85,7 @@ cannot be put is told, the rest goes on, and the exit status is 1.`,
 	flags.BoolVar(&f.aggregate, "aggregate", false, "pack small records into one, as the Kinesis Producer Library does")
 	flags.BoolVar(&f.ordered, "ordered", false, "keep the records of a key in order through any failure")
 	flags.Var(flagval.Duration{Value: &f.giveUp, Max: 24 * time.Hour}, "give-up", "how long a record is tried to be put; at least 100ms")
+	flags.Var(flagval.Int{Value: &f.shards, Min: 1, Max: 10_000}, "shards", "make the stream in a directory if there is none, with so many shards")
 	addJSON(flags, &f.json, "summary")
 	usage.AddGroups(c)
 	return c
@@ -130,7 +132,7 @@ func (f *putFlags) run(c *cobra.Command, name string, files []string, getenv fun
 		return err
 	}
 	ctx := c.Context()
-	stream, err := f.where.Open(ctx, name, getenv)
+	stream, err := f.open(ctx, name, getenv)
 	if err != nil {
 		return err
 	}
@@ -153,6 +155,22 @@ func (f *putFlags) run(c *cobra.Command, name string, files []string, getenv fun
 		err = errInterrupted
 	}
 	return errors.Join(run.print(time.Since(began)), err)
+}
+
+// open opens the stream, or makes it in a directory.
+func (f *putFlags) open(ctx context.Context, name string, getenv func(string) string) (attach.Stream, error) {
+	dir := attach.IsDir(name)
+	switch {
+	case f.shards > 0 && !dir:
+		return attach.Stream{}, usage.Errorf("--shards is for a directory such as ./%s", name)
+	case f.shards > 0:
+		return f.where.Create(name, f.shards)
+	}
+	s, err := f.where.Open(ctx, name, getenv)
+	if errors.Is(err, attach.ErrNoStream) {
+		err = fmt.Errorf("%w; --shards 1 makes a stream of one shard there", err)
+	}
+	return s, err
 }
 
 // config returns how records are put to a stream.

@@ -50,6 +50,21 @@ func TestPut_intoADirectory(t *testing.T) {
 	assert.Equal(t, numberLines(1000), out, "in order")
 }
 
+func TestPut_makesAStream(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "orders")
+	for range 2 { // the second time it is there
+		status, _, errs := weir(t, "a\nb\n", "put", dir, "--shards", "3")
+		require.Zero(t, status, errs)
+	}
+	_, out, _ := weir(t, "", "tail", dir)
+	assert.Equal(t, 4, strings.Count(out, "\n"))
+	s := openStream(t, dir)
+	assert.Len(t, s.Shards(), 3)
+	require.NoError(t, s.Close())
+	status, _, errs := weir(t, "a\n", "put", t.TempDir()+"/", "--shards", "3") // one without anything in it
+	require.Zero(t, status, errs)
+}
+
 func TestPut_filesOfManyForms(t *testing.T) {
 	dir := emptyStream(t)
 	file := func(text string) string {
@@ -199,7 +214,12 @@ func TestPut_badInput(t *testing.T) {
 		want string
 	}{
 		"no stream":               {nil, "a stream is needed, by name or directory"},
-		"no such directory":       {[]string{dir + "/none"}, "there is no such directory"},
+		"no such directory":       {[]string{dir + "/none"}, "there is no such directory; --shards 1 makes a stream of one shard there"},
+		"no stream in it":         {[]string{t.TempDir()}, "there is no stream in this directory; --shards 1 makes"},
+		"shards of an endpoint":   {[]string{"orders", "--shards", "2"}, "--shards is for a directory such as ./orders"},
+		"a host of one to make":   {[]string{dir + "/none", "--shards", "2", "--region", "r"}, "is a directory"},
+		"shards of nothing":       {[]string{dir, "--shards", "0"}, "must be"},
+		"others' files":           {[]string{filepath.Dir(writeFile(t, "x")), "--shards", "2"}, "there is no stream in this directory"},
 		"no such file":            {[]string{dir, dir + "/none"}, "no such file"},
 		"no such format":          {[]string{dir, "--format", "xml"}, "must be"},
 		"no such rule of keys":    {[]string{dir, "--key", "user"}, "must be random, =TEXT, the number of a column"},

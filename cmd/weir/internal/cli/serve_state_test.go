@@ -174,7 +174,7 @@ func TestServe_stateRefused(t *testing.T) {
 	t.Run("in use", func(t *testing.T) {
 		dir := t.TempDir()
 		startServe(t, nil, "--state", dir)
-		assert.Equal(t, dir+": another process uses this state", refusedState(t, dir))
+		assert.Equal(t, dir+": a weir serve or weir console has this state open", refusedState(t, dir))
 	})
 	t.Run("somebody else's", func(t *testing.T) {
 		dir := write(t, "thesis.doc")

@@ -54,7 +54,7 @@ func Open(path string) (*Dir, error) {
 	}
 	unlock, err := dir.Lock()
 	if errors.Is(err, journal.ErrLocked) {
-		return nil, fmt.Errorf("%s: another process uses this state", path)
+		return nil, fmt.Errorf("%s: a weir serve or weir console has this state open", path)
 	}
 	if err != nil {
 		return nil, err
