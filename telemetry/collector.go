@@ -56,7 +56,7 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 func labelPairs(names, values []string) []*dto.LabelPair {
 	pairs := make([]*dto.LabelPair, len(names))
 	for i := range names {
-		value := strings.ToValidUTF8(values[i], "\uFFFD")
+		value := label(values[i])
 		pairs[i] = &dto.LabelPair{Name: &names[i], Value: &value}
 	}
 	slices.SortFunc(pairs, func(a, b *dto.LabelPair) int { return strings.Compare(*a.Name, *b.Name) })

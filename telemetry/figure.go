@@ -102,8 +102,35 @@ func Catalog() []Figure { return slices.Clone(catalog) }
 
 // A Source has figures. Functions of this package make them.
 type Source struct {
-	kind, name string
-	emit       func(emitter)
+	things []thing // whose figures it gives out; the first one says which source it is
+	emit   func(emitter)
 }
 
-func (s Source) String() string { return fmt.Sprintf("%s %q", s.kind, s.name) }
+// String returns its kind and what tells it from others of that kind.
+func (s Source) String() string {
+	if len(s.things) == 0 {
+		return "no source"
+	}
+	return s.things[0].String()
+}
+
+// A thing has figures whose labels begin with its own: two sources must not have
+// those of the same one. It is made by thingOf.
+type thing struct{ kind, name, within, of string }
+
+// thingOf returns a thing of a kind that has a name, and is one of another if
+// that is needed to tell it from others of the name.
+func thingOf(kind, name, within, of string) thing {
+	return thing{kind, label(name), within, label(of)}
+}
+
+func (t thing) String() string {
+	if t.within == "" {
+		return fmt.Sprintf("%s %q", t.kind, t.name)
+	}
+	return fmt.Sprintf("%s %q of the %s %q", t.kind, t.name, t.within, t.of)
+}
+
+// label returns a value as labels have it: they are UTF-8. Names that differ
+// only in what is none are the same.
+func label(value string) string { return strings.ToValidUTF8(value, "\uFFFD") }

@@ -25,8 +25,9 @@ func NewFigures() *Figures {
 // ErrSource says that a source is there already, or that it is none.
 var ErrSource = errors.New("telemetry source")
 
-// Add adds sources. The error matches [ErrSource] if one of them is there
-// already, by its kind and its name, or is none; then none is added.
+// Add adds sources. The error matches [ErrSource] if one is none, is there
+// already, or has series that another one has, such as those of the same worker
+// of a group, which would fail every scrape; then none is added.
 func (f *Figures) Add(sources ...Source) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -37,6 +38,11 @@ func (f *Figures) Add(sources ...Source) error {
 		}
 		if at(list, s) >= 0 {
 			return fmt.Errorf("%w: %v is there already", ErrSource, s)
+		}
+		if other, both, ok := clash(list, s); ok && both == s.things[0] {
+			return fmt.Errorf("%w: %v is there already: %v has its figures", ErrSource, s, other)
+		} else if ok {
+			return fmt.Errorf("%w: %v has figures of the %v, and so has %v", ErrSource, s, both, other)
 		}
 		list = append(list, s)
 	}
@@ -55,7 +61,19 @@ func (f *Figures) Remove(sources ...Source) {
 
 // at returns the place in list of what is the same as s, or -1.
 func at(list []Source, s Source) int {
-	return slices.IndexFunc(list, func(o Source) bool { return o.kind == s.kind && o.name == s.name })
+	return slices.IndexFunc(list, func(o Source) bool { return o.emit != nil && s.emit != nil && o.things[0] == s.things[0] })
+}
+
+// clash returns the one of list that has figures of the same thing as s.
+func clash(list []Source, s Source) (other Source, both thing, ok bool) {
+	for _, o := range list {
+		for _, t := range s.things {
+			if slices.Contains(o.things, t) {
+				return o, t, true
+			}
+		}
+	}
+	return Source{}, thing{}, false
 }
 
 // emit gives out all figures.

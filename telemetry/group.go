@@ -8,12 +8,14 @@ func Group(g *consumer.Group) Source {
 	if g == nil {
 		return Source{}
 	}
-	m := g.Metrics()
-	return Source{"group", m.Group + "/" + m.Worker, func(to emitter) {
+	return Source{[]thing{workerOf(g.Metrics())}, func(to emitter) {
 		m := g.Metrics()
 		emitGroup(to, &m)
 	}}
 }
+
+// workerOf returns the worker whose figures emitGroup gives out.
+func workerOf(m consumer.Metrics) thing { return thingOf("worker", m.Worker, "group", m.Group) }
 
 func emitGroup(to emitter, m *consumer.Metrics) {
 	groups.emit(to, m, m.Group, m.Worker)

@@ -12,7 +12,7 @@ func Trigger(name string, s *eventsource.Source) Source {
 	if s == nil {
 		return Source{}
 	}
-	return Source{"trigger", name, func(to emitter) {
+	return Source{[]thing{thingOf("trigger", name, "", "")}, func(to emitter) {
 		m := s.Metrics()
 		triggers.emit(to, &m, name)
 	}}
@@ -55,7 +55,7 @@ func Delivery(name string, d *delivery.Delivery) Source {
 	if d == nil {
 		return Source{}
 	}
-	return Source{"delivery", name, func(to emitter) {
+	return Source{[]thing{thingOf("delivery", name, "", ""), workerOf(d.Metrics().Group)}, func(to emitter) {
 		m := d.Metrics()
 		deliveries.emit(to, &m, name)
 		for output, o := range map[string]*delivery.OutputMetrics{"sink": &m.Delivered, "errors": &m.Errors, "backup": &m.Backup} {
@@ -113,7 +113,7 @@ func Windows[V, A, R any](name string, w *window.Windower[V, A, R]) Source {
 	if w == nil {
 		return Source{}
 	}
-	return Source{"windows", name, func(to emitter) {
+	return Source{[]thing{thingOf("windows", name, "", ""), workerOf(w.Metrics().Group)}, func(to emitter) {
 		m := w.Metrics()
 		windows.emit(to, &m, name)
 		emitGroup(to, &m.Group)

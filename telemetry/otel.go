@@ -39,7 +39,7 @@ func (f *Figures) Observe(meter metric.Meter) (metric.Registration, error) {
 func attributes(names, values []string) []attribute.KeyValue {
 	list := make([]attribute.KeyValue, len(names))
 	for i, name := range names {
-		list[i] = attribute.String(name, values[i])
+		list[i] = attribute.String(name, label(values[i]))
 	}
 	return list
 }

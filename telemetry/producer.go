@@ -8,7 +8,7 @@ func Producer(name string, p *producer.Producer) Source {
 	if p == nil {
 		return Source{}
 	}
-	return Source{"producer", name, func(to emitter) {
+	return Source{[]thing{thingOf("producer", name, "stream", p.Metrics().Stream)}, func(to emitter) {
 		m := p.Metrics()
 		producers.emit(to, &m, name, m.Stream)
 	}}

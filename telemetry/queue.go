@@ -8,7 +8,7 @@ func Queue(q *queue.Queue) Source {
 		return Source{}
 	}
 	stream, name := q.Stream().Name(), q.Name()
-	return Source{"queue", stream + "/" + name, func(to emitter) {
+	return Source{[]thing{thingOf("queue", name, "stream", stream)}, func(to emitter) {
 		if c, err := q.Counts(); err == nil { // else it is closed
 			queues.emit(to, &c, stream, name)
 		}

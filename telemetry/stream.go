@@ -20,7 +20,7 @@ func streamSource(s *weir.Stream, byShard bool) Source {
 	if s == nil {
 		return Source{}
 	}
-	return Source{"stream", s.Name(), func(to emitter) {
+	return Source{[]thing{thingOf("stream", s.Name(), "", "")}, func(to emitter) {
 		snap := s.Snapshot()
 		emitStream(to, &snap, recent(s, snap.At))
 		if byShard {
@@ -77,6 +77,7 @@ func emitStream(to emitter, snap *weir.Snapshot, busiest metrics.Counts) {
 func byName(list []weir.ReaderMetrics) (merged []weir.ReaderMetrics) {
 	places := make(map[string]int)
 	for _, r := range list {
+		r.Name = label(r.Name)
 		i, there := places[r.Name]
 		if !there {
 			places[r.Name] = len(merged)

@@ -1,14 +1,11 @@
 package telemetry_test
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -19,92 +16,16 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/weirstream/weir"
-	"github.com/weirstream/weir/client"
-	"github.com/weirstream/weir/consumer"
-	"github.com/weirstream/weir/delivery"
-	"github.com/weirstream/weir/eventsource"
-	"github.com/weirstream/weir/lease"
-	"github.com/weirstream/weir/producer"
 	"github.com/weirstream/weir/queue"
 	"github.com/weirstream/weir/telemetry"
-	"github.com/weirstream/weir/window"
+	"github.com/weirstream/weir/telemetry/internal/everything"
 )
 
-// A system has one of everything, at work.
-type system struct {
-	stream  *weir.Stream
-	figures *telemetry.Figures
-	end     []func()
-}
-
-// newSystem puts n records through everything that there is.
-func newSystem(t *testing.T, n int) *system {
-	s, err := weir.Open(t.TempDir(), weir.Config{Name: "orders", Shards: 2, Limits: weir.Unlimited(), Sync: weir.SyncNever})
-	require.NoError(t, err)
-	all := &system{stream: s, figures: telemetry.NewFigures()}
-	t.Cleanup(func() {
-		for _, end := range slices.Backward(all.end) {
-			end()
-		}
-		assert.NoError(t, s.Close())
-	})
-	ctx, stop := context.WithCancel(context.Background())
-	group := func(name string) consumer.Config {
-		return consumer.Config{Name: name, Streams: []client.Stream{client.Embedded(s)}, Store: new(lease.Memory)}
-	}
-	run := func(run func(context.Context) error) {
-		done := make(chan error, 1)
-		go func() { done <- run(ctx) }()
-		all.end = append(all.end, func() {
-			stop()
-			assert.NoError(t, <-done)
-		})
-	}
-	handled := make(chan int, n)
-	c := group("audit")
-	c.Handler = func(_ context.Context, b *consumer.Batch) error {
-		handled <- len(b.Records)
-		return nil
-	}
-	g, err := consumer.New(c)
-	require.NoError(t, err)
-	trigger, err := eventsource.New(eventsource.Config{Settings: eventsource.Settings{StartingPosition: "TRIM_HORIZON"}, Function: func(context.Context, []byte) ([]byte, error) { return nil, nil }, Group: group("function")})
-	require.NoError(t, err)
-	sink, err := delivery.NewDirectory(t.TempDir())
-	require.NoError(t, err)
-	d, err := delivery.New(delivery.Config{Sink: sink, Group: group("lake")})
-	require.NoError(t, err)
-	w, err := window.New(window.Config[*weir.Record, int64, int64]{
-		Windows: window.Tumbling(time.Minute, window.Count[*weir.Record]()), Group: group("counts"),
-		Handler: func(context.Context, []window.Result[int64]) error { return nil },
-	})
-	require.NoError(t, err)
-	for _, r := range []func(context.Context) error{g.Run, trigger.Run, d.Run, w.Run} {
-		run(r)
-	}
-	_, err = s.RegisterConsumer(ctx, "billing")
-	require.NoError(t, err)
-	q, err := queue.New(s, queue.Config{Name: "jobs"})
-	require.NoError(t, err)
-	all.end = append(all.end, func() { assert.NoError(t, q.Close()) })
-	r, err := s.NewReader("tail", weir.TrimHorizon())
-	require.NoError(t, err)
-	all.end = append(all.end, r.Close)
-	p, err := producer.New(producer.Config{Stream: client.Embedded(s)})
-	require.NoError(t, err)
-	all.end = append(all.end, func() { assert.NoError(t, p.Close(context.Background())) })
-	require.NoError(t, all.figures.Add(
-		telemetry.StreamByShard(s), telemetry.Group(g), telemetry.Producer("checkout", p),
-		telemetry.Trigger("function", trigger), telemetry.Delivery("lake", d), telemetry.Windows("counts", w), telemetry.Queue(q),
-	))
-	for i := range n {
-		require.NoError(t, p.PutAsync(ctx, weir.Entry{PartitionKey: fmt.Sprint(i), Data: []byte("data")}, nil))
-	}
-	require.NoError(t, p.Flush(ctx))
-	for left := n; left > 0; {
-		left -= <-handled
-	}
-	return all
+// newSystem returns one of everything that n records have gone through.
+func newSystem(t *testing.T, n int) *everything.System {
+	s := everything.New(t)
+	s.Put(t, n)
+	return s
 }
 
 // gather returns what Prometheus gets, by name and labels.
@@ -136,8 +57,8 @@ func gather(t testing.TB, f *telemetry.Figures) map[string]float64 {
 func TestFigures_prometheusGetsThem(t *testing.T) {
 	const n = 1000
 	s := newSystem(t, n)
-	got := gather(t, s.figures)
-	snap := s.stream.Snapshot()
+	got := gather(t, s.Figures)
+	snap := s.Stream.Snapshot()
 	for name, want := range map[string]float64{
 		"weir_stream_incoming_records_total{stream=orders}":                           n,
 		"weir_stream_incoming_bytes_total{stream=orders}":                             float64(snap.Total.IncomingBytes),
@@ -179,7 +100,7 @@ func workerOf(values map[string]float64, group string) string {
 func TestCatalog_isWhatIsGivenOut(t *testing.T) {
 	s := newSystem(t, 10)
 	there := make(map[string]bool)
-	for name := range gather(t, s.figures) {
+	for name := range gather(t, s.Figures) {
 		there[name[:strings.IndexByte(name, '{')]] = true
 	}
 	for _, f := range telemetry.Catalog() {
@@ -188,7 +109,7 @@ func TestCatalog_isWhatIsGivenOut(t *testing.T) {
 		assert.True(t, strings.HasSuffix(f.Help, "."), f.Help)
 	}
 	assert.Empty(t, there)
-	problems, err := testutil.CollectAndLint(s.figures.Collector())
+	problems, err := testutil.CollectAndLint(s.Figures.Collector())
 	require.NoError(t, err)
 	assert.Equal(t, []promlint.Problem(nil), problems)
 }
@@ -197,7 +118,7 @@ func TestFigures_openTelemetryGetsTheSame(t *testing.T) {
 	s := newSystem(t, 100)
 	reader := metric.NewManualReader()
 	provider := metric.NewMeterProvider(metric.WithReader(reader))
-	registration, err := s.figures.Observe(provider.Meter("weir"))
+	registration, err := s.Figures.Observe(provider.Meter("weir"))
 	require.NoError(t, err)
 	var out metricdata.ResourceMetrics
 	require.NoError(t, reader.Collect(t.Context(), &out))

@@ -20,16 +20,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/weirstream/weir"
-	"github.com/weirstream/weir/client"
-	"github.com/weirstream/weir/consumer"
-	"github.com/weirstream/weir/delivery"
-	"github.com/weirstream/weir/eventsource"
-	"github.com/weirstream/weir/lease"
-	"github.com/weirstream/weir/producer"
-	"github.com/weirstream/weir/queue"
 	"github.com/weirstream/weir/telemetry"
-	"github.com/weirstream/weir/window"
+	"github.com/weirstream/weir/telemetry/internal/everything"
 )
 
 // A panel is what a dashboard shows of it.
@@ -66,12 +58,15 @@ func readDashboard(t *testing.T) (panels []panel, variables []string) {
 // two moments, and has the labels that its legend names.
 func TestDashboard_queriesHaveAnswers(t *testing.T) {
 	db := teststorage.New(t)
-	figures, work := system(t)
+	system := everything.New(t)
 	const step = 15 * time.Second
 	begin := time.Unix(1_800_000_000, 0)
 	for i := range 5 {
-		work()
-		scrape(t, figures, db, begin.Add(time.Duration(i)*step))
+		system.Put(t, 100)
+		list, err := system.Queue.Receive(t.Context(), 10)
+		require.NoError(t, err)
+		require.NoError(t, list[0].Ack(t.Context()))
+		scrape(t, system.Figures, db, begin.Add(time.Duration(i)*step))
 	}
 	engine := promql.NewEngine(promql.EngineOpts{MaxSamples: 1e6, Timeout: time.Minute, LookbackDelta: time.Minute, Parser: parser.NewParser(parser.Options{})})
 	panels, variables := readDashboard(t)
@@ -145,79 +140,4 @@ func labelsOf(name string, m *dto.Metric) labels.Labels {
 		b.Set(l.GetName(), l.GetValue())
 	}
 	return b.Labels()
-}
-
-// system returns the figures of one of everything, and what gives them work.
-func system(t *testing.T) (figures *telemetry.Figures, work func()) {
-	s, err := weir.Open(t.TempDir(), weir.Config{Name: "orders", Shards: 2, Sync: weir.SyncNever})
-	require.NoError(t, err)
-	ctx, stop := context.WithCancel(context.Background())
-	var running []chan error
-	group := func(name string) consumer.Config {
-		return consumer.Config{Name: name, Streams: []client.Stream{client.Embedded(s)}, Store: new(lease.Memory)}
-	}
-	run := func(run func(context.Context) error) {
-		done := make(chan error, 1)
-		go func() { done <- run(ctx) }()
-		running = append(running, done)
-	}
-	c := group("audit")
-	handled := make(chan int, 1000)
-	c.Handler = func(_ context.Context, b *consumer.Batch) error {
-		handled <- len(b.Records)
-		return nil
-	}
-	g, err := consumer.New(c)
-	require.NoError(t, err)
-	trigger, err := eventsource.New(eventsource.Config{
-		Settings: eventsource.Settings{StartingPosition: "TRIM_HORIZON"}, Group: group("function"),
-		Function: func(context.Context, []byte) ([]byte, error) { return nil, nil },
-	})
-	require.NoError(t, err)
-	sink, err := delivery.NewDirectory(t.TempDir())
-	require.NoError(t, err)
-	d, err := delivery.New(delivery.Config{Sink: sink, Group: group("lake")})
-	require.NoError(t, err)
-	w, err := window.New(window.Config[*weir.Record, int64, int64]{
-		Windows: window.Tumbling(time.Minute, window.Count[*weir.Record]()), Group: group("counts"),
-		Handler: func(context.Context, []window.Result[int64]) error { return nil },
-	})
-	require.NoError(t, err)
-	for _, r := range []func(context.Context) error{g.Run, trigger.Run, d.Run, w.Run} {
-		run(r)
-	}
-	_, err = s.RegisterConsumer(ctx, "billing")
-	require.NoError(t, err)
-	reader, err := s.NewReader("tail", weir.TrimHorizon())
-	require.NoError(t, err)
-	q, err := queue.New(s, queue.Config{Name: "jobs"})
-	require.NoError(t, err)
-	p, err := producer.New(producer.Config{Stream: client.Embedded(s)})
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		require.NoError(t, p.Close(context.Background()))
-		reader.Close()
-		stop()
-		for _, done := range running {
-			assert.NoError(t, <-done)
-		}
-		assert.NoError(t, q.Close())
-		assert.NoError(t, s.Close())
-	})
-	figures = telemetry.NewFigures()
-	require.NoError(t, figures.Add(telemetry.StreamByShard(s), telemetry.Group(g), telemetry.Producer("checkout", p),
-		telemetry.Trigger("function", trigger), telemetry.Delivery("lake", d), telemetry.Windows("counts", w), telemetry.Queue(q)))
-	return figures, func() {
-		const n = 100
-		for i := range n {
-			require.NoError(t, p.PutAsync(ctx, weir.Entry{PartitionKey: fmt.Sprint(i), Data: []byte("data")}, nil))
-		}
-		require.NoError(t, p.Flush(ctx))
-		for left := n; left > 0; {
-			left -= <-handled
-		}
-		list, err := q.Receive(ctx, 10)
-		require.NoError(t, err)
-		require.NoError(t, list[0].Ack(ctx))
-	}
 }
