@@ -27,10 +27,12 @@ type rig struct {
 }
 
 func newRig(t *testing.T) *rig {
-	return &rig{
+	r := &rig{
 		T: t, disk: journaltest.New(), engines: &account.MemoryEngines{Streams: make(map[uint64]*weir.Stream)},
 		clock: handclock.New(time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC)),
 	}
+	r.disk.RoomFrom = 300
+	return r
 }
 
 func (r *rig) open() (*fixture, error) {
@@ -94,6 +96,29 @@ func TestOpen_crashesAtEachWriteAndSync(t *testing.T) {
 	t.Log(outcomes)
 	assert.Greater(t, outcomes["done"], 50)
 	assert.Greater(t, outcomes["not done"], 20)
+}
+
+// A stream whose creation failed with a sync may be there when the machine has
+// stopped, or not. The account can be opened either way.
+func TestOpen_failedSyncOfACreation(t *testing.T) {
+	there := make(map[bool]int)
+	for seed := range uint64(20) {
+		r := newRig(t)
+		f := r.mustOpen()
+		require.NoError(t, steps()[0].run(f))
+		r.disk.FailWith(func(op journaltest.Op) error {
+			if op.Kind == "sync" || op.Kind == "truncate" {
+				return errors.New("the disk is broken")
+			}
+			return nil
+		})
+		require.Error(t, steps()[1].run(f))
+		r.disk.FailWith(nil)
+		r.disk.Crash(rand.New(rand.NewPCG(seed, 0)))
+		_, err := r.mustOpen().DescribeStreamSummary(t.Context(), &account.DescribeStreamSummaryInput{StreamName: ptr("D")})
+		there[err == nil]++
+	}
+	assert.Len(t, there, 2)
 }
 
 // What the disk has no room for is refused, and is not there: not now, and not

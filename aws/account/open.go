@@ -282,7 +282,10 @@ func (c *control) uncreate(st *stream) {
 	}
 	st.memory.end()
 	_ = st.engine.Close()
-	_ = c.a.disk.engines.remove(st.number, st.name)
+	d := c.a.disk
+	if d.journal == nil || d.journal.Stats().Refused == nil { // else it may be noted after all: the next start knows
+		_ = d.engines.remove(st.number, st.name)
+	}
 }
 
 // must is for what was written and read before.
