@@ -79,6 +79,7 @@ func agreeOnDisk(t *testing.T, with func(*weir.Config)) {
 // crashingDisk returns a disk in memory.
 func crashingDisk(rng *rand.Rand, with func(*weir.Config)) twins.Disk {
 	disk := journaltest.New()
+	disk.RoomFrom = int64(rng.IntN(2) * 1000)
 	return twins.Disk{
 		Open: func(c weir.Config) (*weir.Stream, error) {
 			with(&c)

@@ -190,6 +190,7 @@ func openIn(t *testing.T, s *weir.Stream, disk *journaltest.FS) (*queue.Queue, e
 func TestQueue_aDiskThatFails(t *testing.T) {
 	for failing := range 60 {
 		clock, disk := newClock(), journaltest.New()
+		disk.RoomFrom = int64(failing % 2 * 200)
 		random := rand.New(rand.NewPCG(uint64(failing), 9))
 		s := newStream(t, weir.Config{Now: clock.Now})
 		put(t, s, 100)

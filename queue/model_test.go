@@ -160,6 +160,7 @@ func newMatch(t *testing.T, random *rand.Rand, onDisk bool) *match {
 	}
 	if onDisk {
 		x.disk = journaltest.New()
+		x.disk.RoomFrom = int64(random.IntN(2) * 300)
 		x.open()
 	} else {
 		var err error
