@@ -315,8 +315,12 @@ func (r *Recovery) replay(f File, before int64, first, last bool, v Visitor) err
 	frames := &frameReader{file: f, size: size, at: int64(len(magic)), number: r.end.frames}
 	// The head says the number of its frame, which is compared below: if it is
 	// wrong, it is the file before that lacks frames.
-	if frames.number, err = firstNumber(f, size); err != nil {
-		return damage(frames.at, err.Error())
+	frames.number, err = firstNumber(f, size)
+	if bad, ok := err.(errBad); ok {
+		return damage(frames.at, bad.Error())
+	}
+	if err != nil {
+		return err
 	}
 	for head := true; ; head = false {
 		fr, err := frames.next()
@@ -462,11 +466,11 @@ func checkMagic(f File, number uint64) error {
 // is before.
 func firstNumber(f File, size int64) (uint64, error) {
 	if size < int64(len(magic))+headBytes {
-		return 0, errors.New("the head is missing")
+		return 0, errBad("the head is missing")
 	}
 	b := make([]byte, headBytes)
 	if _, err := f.ReadAt(b, int64(len(magic))); err != nil {
-		return 0, err
+		return 0, whileReading(err)
 	}
 	return binary.LittleEndian.Uint64(b[8:]), nil
 }

@@ -139,12 +139,18 @@ func (r *frameReader) peek(n int) ([]byte, error) {
 	r.buf, r.bufAt = r.buf[:want], r.at
 	if _, err := r.file.ReadAt(r.buf, r.at); err != nil {
 		r.buf = r.buf[:0]
-		if err == io.EOF {
-			err = io.ErrUnexpectedEOF
-		}
-		return nil, err
+		return nil, whileReading(err)
 	}
 	return r.buf[:n], nil
+}
+
+// whileReading returns an error of reading what is there: it is no end, though
+// the file has become shorter.
+func whileReading(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
 }
 
 // isBlank reports whether b is nothing but zeros.
@@ -157,7 +163,7 @@ func (r *frameReader) written() (end int64, err error) {
 	for end = r.size; end > r.at; {
 		b = b[:min(int64(len(b)), end-r.at)]
 		if _, err := r.file.ReadAt(b, end-int64(len(b))); err != nil {
-			return 0, err
+			return 0, whileReading(err)
 		}
 		end -= int64(len(b))
 		if n := len(bytes.TrimRight(b, "\x00")); n > 0 {

@@ -10,9 +10,9 @@ type roomyFS interface {
 	// zeros begin and end. If from is zero no file is worth it.
 	Room() (from, unit int64)
 	// Again opens a file once more, to prepare it: an error of what the operating
-	// system wrote is told once to each who has the file open, and the journal's own
-	// sync must not miss it. It is an error if another file has the name by now,
-	// which is not the journal's to write to.
+	// system wrote is told once to each who has the file open, and the journal's
+	// own sync must not miss it. It is an error if another file has the name by
+	// now, which is not the journal's to write to.
 	Again(name string, f File) (File, error)
 }
 

@@ -31,7 +31,18 @@ func TestJournal_roomOfAFile(t *testing.T) {
 		return b
 	}
 	b := open()
-	for range 60 {
+	for range 2 {
+		require.NoError(t, b.putMany(20_000))
+	}
+	b.j.Abandon()
+	small, _ := look()
+	b = open()
+	require.NoError(t, b.j.Close())
+	written, _ := look()
+	assert.LessOrEqual(t, small, written*5/2+8*kiB)
+	assert.Greater(t, small, written)
+	b = open()
+	for range 58 {
 		require.NoError(t, b.putMany(20_000))
 	}
 	noted := b.noted

@@ -2,6 +2,7 @@ package journal_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -14,6 +15,8 @@ import (
 )
 
 const kiB = 1 << 10
+
+var errBroken = errors.New("the disk is broken")
 
 func fileOf(number int) string { return fmt.Sprintf("%016d.journal", number) }
 
@@ -352,4 +355,33 @@ func TestJournal_zerosBehindAZero(t *testing.T) {
 		assert.Zero(t, b.found.Cut, "%d zeros", n)
 		b.j.Abandon()
 	}
+}
+
+// What cannot be read is not the end, which would be cut off there.
+func TestJournal_zerosThatCannotBeRead(t *testing.T) {
+	files, names := written(t)
+	last := names[len(names)-1]
+	files[last] = append(files[last], make([]byte, 3<<20)...)
+	dir := diskOf(files)
+	for n := 1; ; n++ {
+		reads, failed := 0, false
+		dir.FailReadsWith(func(op journaltest.Op) error {
+			if reads++; reads == n {
+				failed = true
+				return errBroken
+			}
+			return nil
+		})
+		b, err := openBook(dir, journal.Always, 300)
+		if !failed {
+			require.NoError(t, err)
+			assert.Equal(t, upTo(40), b.read)
+			assert.Greater(t, n, len(names)*3)
+			b.j.Abandon()
+			break
+		}
+		require.ErrorIs(t, err, errBroken, "reading for the %d. time", n)
+		require.Equal(t, files, dir.Files())
+	}
+	assert.Zero(t, dir.StillOpen())
 }
