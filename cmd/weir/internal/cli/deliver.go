@@ -65,6 +65,9 @@ type deliverFlags struct {
 // line can be seen by others.
 const accessKey = "WEIR_DELIVERY_ACCESS_KEY"
 
+// defaultRetryFor is how long an endpoint is tried again.
+const defaultRetryFor = 300 * time.Second
+
 const deliverLong = `Deliver flushes a stream somewhere, as a delivery stream of the service does: it collects
 the records of each shard, and delivers them as objects, by size, count and time. STREAM
 is the name of a stream of the service or, with --endpoint, of weir serve; or it is the
@@ -89,7 +92,7 @@ what is held, for --patience.`
 func newDeliver(getenv func(string) string) *cobra.Command {
 	f := &deliverFlags{getenv: getenv, size: delivery.DefaultSize, compress: "none", format: "lines"}
 	f.config.Interval = delivery.DefaultInterval
-	f.http.RetryFor = 300 * time.Second
+	f.http.RetryFor = defaultRetryFor
 	c := &cobra.Command{
 		Use:   "deliver STREAM --to PLACE",
 		Short: "Flush a stream to files, a bucket or an HTTP endpoint",

@@ -10,6 +10,7 @@ import (
 
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/cmd/weir/internal/attach"
+	"github.com/weirstream/weir/cmd/weir/internal/deliver"
 	"github.com/weirstream/weir/cmd/weir/internal/flagval"
 	"github.com/weirstream/weir/cmd/weir/internal/trigger"
 	"github.com/weirstream/weir/cmd/weir/internal/usage"
@@ -24,6 +25,7 @@ type mirrorFlags struct {
 	source, target attach.Flags
 	shards         int
 	unordered      bool
+	errors         string
 	getenv         func(string) string
 }
 
@@ -36,7 +38,8 @@ Partition keys and data are kept, aggregates as they are; sequence numbers, arri
 explicit hash keys are the target's own. The records of a shard are put in the order in which
 they arrived, and those of a key keep it through failures; children of a shard follow when it
 is copied to its end. After a crash, what was put and not yet noted is put again: at least
-once.
+once. What TARGET never takes, such as a record that is too large for it, goes to --errors, a
+line of JSON each; without --errors the shard waits for it.
 
 It is one worker of a group, as weir consume is; weir group shows what the group knows, which
 is kept in --store, and the next run goes on there. Ctrl-C or SIGTERM puts what was read, for
@@ -64,6 +67,7 @@ func newMirror(getenv func(string) string) *cobra.Command {
 	f.target.AddTarget(flags)
 	flags.Var(flagval.Int{Value: &f.shards, Min: 1, Max: 10_000}, "shards", "how many shards a directory begins with that is made for the target")
 	flags.BoolVar(&f.unordered, "unordered", false, "put faster to a target that is no directory: what is put again after a failure may come behind later records of its key")
+	flags.StringVar(&f.errors, "errors", "", "`PLACE` of what the target never takes: a directory, s3://BUCKET/PREFIX, or the URL of an HTTP endpoint")
 	f.add(flags, "SOURCE-mirror-TARGET")
 	return c
 }
@@ -82,6 +86,12 @@ func (f *mirrorFlags) run(c *cobra.Command, from, to string) (err error) {
 		return usage.Errorf("%s would be copied to itself without end: TARGET is SOURCE", from)
 	}
 	ctx := c.Context()
+	config := delivery.Config{Interval: -1, Size: mirrorSize, Count: mirrorCount, Name: "mirror"}
+	if f.errors != "" {
+		if config.Errors, err = deliver.Sink(ctx, f.errors, deliver.HTTP{RetryFor: defaultRetryFor}); err != nil {
+			return usage.Errorf("--errors: %w", err)
+		}
+	}
 	source, err := f.source.Open(ctx, from, f.getenv)
 	if err != nil {
 		return err
@@ -100,9 +110,8 @@ func (f *mirrorFlags) run(c *cobra.Command, from, to string) (err error) {
 		return err
 	}
 	screen := trigger.NewScreen(c.OutOrStdout(), c.ErrOrStderr())
-	err = f.copy(ctx, screen, fmt.Sprintf("%s → %s", from, to), source, delivery.Config{
-		Sink: delivery.Stream(p), Interval: -1, Size: mirrorSize, Count: mirrorCount, Name: "mirror",
-	})
+	config.Sink = delivery.Stream(p)
+	err = f.copy(ctx, screen, fmt.Sprintf("%s → %s", from, to), source, config)
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.patience)
 	defer cancel()
 	return errors.Join(err, p.Close(closing))

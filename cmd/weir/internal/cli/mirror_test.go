@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	engine "github.com/weirstream/weir"
 	"github.com/weirstream/weir/cmd/weir/internal/cli"
 	"github.com/weirstream/weir/cmd/weir/internal/line"
 )
@@ -63,6 +64,49 @@ func TestMirror_copiesAndGoesOn(t *testing.T) {
 	assert.Len(t, texts, 21, "each once")
 }
 
+// What the target never takes is in --errors with the reason; what came before
+// and behind it is copied, in order and once.
+func TestMirror_whatTheTargetNeverTakes(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "orders")
+	from, err := engine.Open(dir, engine.Config{Limits: engine.Unlimited()})
+	require.NoError(t, err)
+	for _, data := range []string{"one", strings.Repeat("x", 2<<20), "two", "three"} {
+		_, err := from.PutRecord(t.Context(), "key", []byte(data))
+		require.NoError(t, err)
+	}
+	require.NoError(t, from.Close())
+	s, bad := startServe(t, nil, "--stream", "copy:1", "--delay", "0s"), filepath.Join(t.TempDir(), "bad")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	done := make(chan struct{})
+	var errs bytes.Buffer
+	go func() {
+		defer close(done)
+		status := cli.Run(ctx, []string{"mirror", dir, "copy", "--to-endpoint", s.url, "--store", t.TempDir(), "--errors", bad}, noEnv, strings.NewReader(""), io.Discard, &errs)
+		assert.Zero(t, status)
+	}()
+	status, out, tailErrs := weir(t, "", "tail", "copy", "--endpoint", s.url, "--from", "horizon", "--follow", "--count", "3")
+	assert.Zero(t, status, tailErrs)
+	cancel()
+	<-done
+	assert.Regexp(t, "(?s)one.*two.*three", out)
+	assert.Contains(t, errs.String(), "records 4 read, 3 delivered, 1 in the error output")
+	var failed []string
+	for name, body := range filesBelow(t, bad) {
+		assert.Contains(t, name, "delivery-failed/")
+		failed = append(failed, body)
+	}
+	require.Len(t, failed, 1)
+	var one struct {
+		ErrorCode, ErrorMessage string
+		RawData                 []byte
+	}
+	require.NoError(t, json.Unmarshal([]byte(failed[0]), &one))
+	assert.Equal(t, "Stream.Refused", one.ErrorCode)
+	assert.Contains(t, one.ErrorMessage, "Member must have length less than or equal to 1048576")
+	assert.Len(t, one.RawData, 2<<20)
+}
+
 func TestMirror_refuses(t *testing.T) {
 	dir := t.TempDir()
 	for want, args := range map[string][]string{
@@ -72,6 +116,7 @@ func TestMirror_refuses(t *testing.T) {
 		"must be a number from 1 to 10000":                           {"a", "b", "--shards", "0"},
 		`--endpoint: "nope" is no URL`:                               {"a", "b", "--endpoint", "nope"},
 		"--failover 99ms: must be 100ms at least":                    {"a", "b", "--failover", "99ms"},
+		`--errors: "ftp://x" is neither a directory nor a URL`:       {"a", "b", "--errors", "ftp://x"},
 	} {
 		status, _, errs := weir(t, "", append([]string{"mirror", "--store", filepath.Join(dir, "groups")}, args...)...)
 		assert.Equal(t, 1, status, want)
