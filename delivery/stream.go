@@ -75,59 +75,72 @@ func (s *streamSink) TakesRecords() {}
 
 // Deliver puts the object's records, and waits for their outcomes.
 func (s *streamSink) Deliver(ctx context.Context, o *Object) error {
-	var (
-		mu      sync.Mutex // guards refused and failed
-		refused = make(map[int]error)
-		failed  error
-		left    sync.WaitGroup
-	)
-	note := func(i int, err error) {
-		mu.Lock()
-		defer mu.Unlock()
-		if errors.Is(err, weir.ErrInvalidArgument) || errors.Is(err, producer.ErrTooLarge) {
-			refused[i] = err
-		} else if failed == nil {
-			failed = err
-		}
-	}
+	out := outcomes{refused: make(map[int]error)}
 	for _, i := range s.left(o) {
-		r := &o.Records[i]
-		key := r.PartitionKey
-		if key == "" {
-			key = r.SequenceNumber.String()
-		}
-		left.Add(1)
-		err := s.producer.PutAsync(ctx, weir.Entry{PartitionKey: key, Data: r.Data}, func(out producer.Outcome) {
-			if out.Err != nil {
-				note(i, out.Err)
-			}
-			left.Done()
-		})
-		if err != nil {
-			left.Done()
-			note(i, err)
-			mu.Lock()
-			over := failed != nil
-			mu.Unlock()
-			if over {
-				break
-			}
+		if !s.put(ctx, &o.Records[i], i, &out) {
+			break
 		}
 	}
-	if err := await(ctx, &left); err != nil {
+	if err := await(ctx, &out.open); err != nil {
 		return err
 	}
-	mu.Lock()
-	defer mu.Unlock()
+	out.mu.Lock()
+	defer out.mu.Unlock()
 	switch {
-	case failed != nil:
-		return failed // the object comes again, as a whole
-	case len(refused) > 0:
-		err := refusedByStream(refused)
+	case out.failed != nil:
+		return out.failed // the object comes again, as a whole
+	case len(out.refused) > 0:
+		err := refusedByStream(out.refused)
 		s.refuse(o, err.Records)
 		return err
 	}
 	return nil
+}
+
+// put has the i-th record of an object put, and its outcome noted. It reports
+// whether there is reason to put more.
+func (s *streamSink) put(ctx context.Context, r *Record, i int, out *outcomes) bool {
+	key := r.PartitionKey
+	if key == "" {
+		key = r.SequenceNumber.String()
+	}
+	out.open.Add(1)
+	err := s.producer.PutAsync(ctx, weir.Entry{PartitionKey: key, Data: r.Data}, func(o producer.Outcome) { out.note(i, o.Err) })
+	if err == nil {
+		return true
+	}
+	out.note(i, err) // there is no other outcome
+	return !out.isFailure()
+}
+
+// Outcomes are what has come of an object's records.
+type outcomes struct {
+	open sync.WaitGroup // records whose outcomes are not known
+
+	mu      sync.Mutex    // guards what follows
+	refused map[int]error // records that the stream never takes
+	failed  error         // the first of another kind
+}
+
+func (o *outcomes) note(i int, err error) {
+	defer o.open.Done()
+	if err == nil {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if errors.Is(err, weir.ErrInvalidArgument) || errors.Is(err, producer.ErrTooLarge) {
+		o.refused[i] = err
+	} else if o.failed == nil {
+		o.failed = err
+	}
+}
+
+// isFailure reports whether the object is to come again.
+func (o *outcomes) isFailure() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.failed != nil
 }
 
 // refusedByStream returns the error of records that were refused, by their
