@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,17 +24,19 @@ func TestWindower_handlersRefuse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, store := newStream(t, "s", 1), new(lease.Memory)
 		var p page
-		no, down, aside := errors.New("no"), true, 0
+		no := errors.New("no")
+		var mended atomic.Bool
+		var aside atomic.Int64
 		c := counting{Windows: window.Tumbling(time.Second, window.Count[*weir.Record]()), Group: groupOf(s, store)}
 		c.Handler = func(ctx context.Context, results []window.Result[int64]) error {
 			require.NoError(t, p.handle(ctx, results))
 			return fmt.Errorf("of two: %w", &window.RefusedError{Results: map[int]error{1: no, 7: no, -1: no}})
 		}
 		c.Aside = func(_ context.Context, list []window.Rejected[*weir.Record]) error {
-			if down {
+			if !mended.Load() {
 				return errors.New("down")
 			}
-			aside += len(list)
+			aside.Add(int64(len(list)))
 			require.EqualError(t, list[0].Err, "window: result 1:b/946684800000-946684801000: no")
 			require.ErrorIs(t, list[0].Err, no)
 			return nil
@@ -45,9 +48,9 @@ func TestWindower_handlersRefuse(t *testing.T) {
 		time.Sleep(time.Minute)
 		assert.Equal(t, []string{"a 00:00:00 final 1", "b 00:00:00 final 1"}, p.take())
 		assert.Greater(t, w.Metrics().Failures, int64(3), "Aside is asked again, the handler is not")
-		down = false
+		mended.Store(true)
 		time.Sleep(time.Minute)
-		assert.Equal(t, 1, aside)
+		assert.EqualValues(t, 1, aside.Load())
 		require.NoError(t, end())
 		assert.Empty(t, p.take())
 
