@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"regexp"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -29,34 +30,68 @@ func docsOf(t *testing.T) (language, ready string) {
 	return language, ready
 }
 
-// rewrite makes the page say what the commands print now:
+// rewrite makes the pages say what the commands print now:
 //
 //	go test ./cmd/weir/internal/cli -run Docs -args -docs
-var rewrite = flag.Bool("docs", false, "rewrite the figures in docs/workloads.md")
+var rewrite = flag.Bool("docs", false, "rewrite the figures in docs/")
 
-// What the page says that a command prints is what it prints, but for what it
+// printed finds the blocks that begin with a command of weir.
+var printed = regexp.MustCompile("(?ms)^```console\n\\$ weir .*?^```")
+
+// What a page says that a command prints is what it prints, but for what it
 // leaves out with "…" and the width of columns.
 func TestDocs_showWhatCommandsPrint(t *testing.T) {
-	language, ready := docsOf(t)
-	blocks := strings.Split(ready, "```console\n$ weir ")
-	require.Greater(t, len(blocks), 1)
-	for i, block := range blocks[1:] {
-		said, after, _ := strings.Cut(block, "```")
-		command, _, _ := strings.Cut(said, "\n")
-		t.Run(command, func(t *testing.T) {
-			status, out, errs := weir(t, "", strings.Fields(command)...)
-			require.Zero(t, status, errs)
-			now := saidNow(t, said, out)
-			if *rewrite {
-				blocks[i+1] = now + "```" + after
-				return
-			}
-			assert.Equal(t, collapse(said), collapse(now), "run the test with -args -docs if that is right")
-		})
+	pages := []string{"workloads", "cost"}
+	if !raced() { // with the race detector it takes two minutes, and does nothing that the others do not
+		pages = append(pages, "simulate")
 	}
-	if *rewrite {
-		text := language + readyMade + strings.Join(blocks, "```console\n$ weir ")
-		require.NoError(t, os.WriteFile(workloadDocs, []byte(text), 0o644))
+	for _, page := range pages {
+		name := "../../../../docs/" + page + ".md"
+		text, err := os.ReadFile(name)
+		require.NoError(t, err)
+		blocks := 0
+		now := printed.ReplaceAllStringFunc(string(text), func(block string) string {
+			command, said := commandOf(strings.TrimSuffix(block, "```"))
+			if strings.TrimSpace(said) == "" || strings.HasPrefix(said, "$ ") {
+				return block // several commands, of which nothing is shown
+			}
+			blocks++
+			t.Run(strings.Join(command, " "), func(t *testing.T) {
+				status, out, errs := weir(t, "", command...)
+				require.Zero(t, status, errs)
+				is := saidNow(t, said, out)
+				if *rewrite {
+					block = strings.Replace(block, said, is, 1)
+					return
+				}
+				assert.Equal(t, collapse(said), collapse(is), "run the test with -args -docs if that is right")
+			})
+			return block
+		})
+		assert.Positive(t, blocks, page)
+		if *rewrite {
+			require.NoError(t, os.WriteFile(name, []byte(now), 0o644))
+		}
+	}
+}
+
+// raced reports whether the race detector is at work.
+func raced() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
+}
+
+// commandOf splits a block into the words of its command, which may go over several
+// lines, and what it prints.
+func commandOf(block string) (command []string, said string) {
+	rest := strings.TrimPrefix(block, "```console\n")
+	at := 0
+	for {
+		end := strings.IndexByte(rest[at:], '\n')
+		at += end + 1
+		if end < 0 || !strings.HasSuffix(rest[:at], "\\\n") {
+			return commandsOf(rest[:at])[0], rest[at:]
+		}
 	}
 }
 
@@ -70,15 +105,15 @@ func saidNow(t *testing.T, said, out string) string {
 	shape := func(line string) string { return collapse(figure.ReplaceAllString(line, "0")) }
 	rest := strings.Split(out, "\n")
 	lines := strings.Split(said, "\n")
-	for i, line := range lines[1:] {
-		if line == "…" || line == "" {
+	for i, line := range lines {
+		if at := strings.TrimSpace(line); at == "…" || at == "" {
 			continue
 		}
 		at := slices.IndexFunc(rest, func(r string) bool {
 			return shape(r) == shape(line) || strings.HasPrefix(line, "──") && strings.HasPrefix(r, "──")
 		})
 		require.GreaterOrEqual(t, at, 0, "nothing like %q in:\n%s", line, out)
-		lines[i+1] = strings.TrimRight(rest[at], " ")
+		lines[i] = strings.TrimRight(rest[at], " ")
 		rest = rest[at+1:]
 	}
 	return strings.Join(lines, "\n")
@@ -98,6 +133,12 @@ func TestDocs_areComplete(t *testing.T) {
 		name, _, _ := strings.Cut(line, " ")
 		assert.Contains(t, ready, "\n### "+name+"\n")
 	}
+	counts := map[int]string{10: "ten", 11: "eleven", 12: "twelve", 13: "thirteen"}
+	many := counts[strings.Count(out, "\n")] + " that are ready-made"
+	readme, err := os.ReadFile("../../../../README.md")
+	require.NoError(t, err)
+	assert.Contains(t, string(readme), "# "+many)
+	assert.Contains(t, language, "# "+many)
 	_, flags, ok := strings.Cut(language, "\n## The flags\n")
 	require.True(t, ok)
 	status, help, errs := weir(t, "", "cost", "--help")
