@@ -180,9 +180,10 @@ func checkKey(key string) error {
 	return nil
 }
 
-// AddUnchecked adds a user record as it is, within no limits. It is for tests
-// of those who read aggregates: what it makes need not be put together as they
-// may expect. An empty hash means none.
+// AddUnchecked adds a user record as it is, within no limits. It is for those who
+// know that [Builder.Add] would take it, and for tests of those who read
+// aggregates: what it makes need not be put together as they may expect. An empty
+// hash means none; else it is a hash key in decimal.
 func (b *Builder) AddUnchecked(key, hash string, data []byte, tags ...Tag) {
 	b.add(key, hash, data, tags)
 }

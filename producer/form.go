@@ -328,9 +328,9 @@ const maxPacked = 1 << 20
 
 // encode makes the entries of a batch that has groups. They are valid until the
 // next batch is encoded. It needs nothing of the machine.
-func (p *packer) encode(b *batch) error {
+func (p *packer) encode(b *batch) {
 	if b.ends == nil || b.entries != nil {
-		return nil
+		return
 	}
 	clear(p.entries)
 	p.entries, p.unsum, p.data = p.entries[:0], p.unsum[:0], p.data[:0]
@@ -344,17 +344,17 @@ func (p *packer) encode(b *batch) error {
 			continue
 		}
 		p.builder.Reset()
-		for _, r := range items {
-			if err := p.builder.Add(r.entry()); err != nil {
-				return err
+		for _, r := range items { // which are checked, and fit: see pack
+			hash := ""
+			if r.explicit != nil {
+				hash = r.explicit.String()
 			}
+			p.builder.AddUnchecked(r.key, hash, r.data)
 		}
-		e := p.aggregate()
-		p.entries = append(p.entries, e)
+		p.entries = append(p.entries, p.aggregate())
 	}
 	aggregate.Sum(p.unsum)
 	b.entries = p.entries
-	return nil
 }
 
 // aggregate returns what the builder has, without its checksum. Where memory is

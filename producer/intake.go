@@ -13,6 +13,21 @@ import (
 // side by side, which takes a fifth of the time for each.
 const hashedAtOnce = 32
 
+// takeUnhashed takes in a record whose hash key need not be known for that, and
+// reports whether it did.
+func (p *Producer) takeUnhashed(e *weir.Entry, done func(Outcome)) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	size := p.m.sizeOf(e)
+	if p.closed || p.waiters.Len() > 0 || !p.m.mayComeUnhashed(size) {
+		return false
+	}
+	now := p.stamp()
+	p.m.reserve(size)
+	p.schedule(p.m.addUnhashed(e, size, done, now), now)
+	return true
+}
+
 // An intake is the newest records of a machine, which are in no lane because
 // their hash keys are not known.
 type intake struct {

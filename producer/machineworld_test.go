@@ -271,9 +271,7 @@ func (w *world) step() (at time.Duration) {
 // begin makes a call.
 func (w *world) begin(b *batch) {
 	p := new(packer)
-	if err := p.encode(b); err != nil {
-		w.violation("%v", err)
-	}
+	p.encode(b)
 	bytes := 0
 	for i := range b.entries {
 		bytes += b.entries[i].Size()

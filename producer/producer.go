@@ -168,21 +168,6 @@ func (p *Producer) PutAsync(ctx context.Context, e weir.Entry, done func(Outcome
 	return nil
 }
 
-// takeUnhashed takes in a record whose hash key need not be known for that, and
-// reports whether it did.
-func (p *Producer) takeUnhashed(e *weir.Entry, done func(Outcome)) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	size := p.m.sizeOf(e)
-	if p.closed || p.waiters.Len() > 0 || !p.m.mayComeUnhashed(size) {
-		return false
-	}
-	now := p.stamp()
-	p.m.reserve(size)
-	p.schedule(p.m.addUnhashed(e, size, done, now), now)
-	return true
-}
-
 var errClosed = fmt.Errorf("producer: %w", weir.ErrClosed)
 
 // check checks a record as streams do.
@@ -399,9 +384,7 @@ type appender interface {
 
 // put makes a call. The results are valid until the next one.
 func (p *Producer) put(b *batch, w *worker) ([]weir.PutResult, error) {
-	if err := w.packer.encode(b); err != nil {
-		return nil, err
-	}
+	w.packer.encode(b)
 	ctx := p.base
 	if p.c.Timeout > 0 {
 		var cancel context.CancelFunc

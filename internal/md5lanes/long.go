@@ -6,11 +6,11 @@ import (
 	"slices"
 )
 
-// SumsLong sets dst[i] to the MD5 of messages[i], which may be of any length. dst
-// must be at least as long as messages; if it is not, SumsLong panics. It pays for
-// three messages or more that are about as long as each other, and where there is
-// assembly; else each is crypto/md5's. It may be called from several goroutines
-// at once.
+// SumsLong sets dst[i] to the MD5 of messages[i], which may be of any length.
+// dst must be at least as long as messages; if it is not, SumsLong panics. It
+// pays for three messages or more that are about as long as each other, and
+// where there is assembly; else each is crypto/md5's. It may be called from
+// several goroutines at once.
 func SumsLong(dst [][16]byte, messages [][]byte) {
 	sumsLong(best, dst, messages)
 }
