@@ -41,8 +41,9 @@ type Config struct {
 	// one, and 50 ms for other streams; negative means none.
 	Linger time.Duration
 	// BatchRecords and BatchBytes are how much a call puts at most. Zero means 500
-	// and 10 MiB, or what a [Limited] stream allows if that is less. ShardBytes is
-	// how much for one shard does not linger; zero means 256 KiB.
+	// and 10 MiB, or what a [Limited] stream allows if that is less. A call that has
+	// a MiB of aggregates takes no more. ShardBytes is how much for one shard does
+	// not linger; zero means 256 KiB.
 	BatchRecords, BatchBytes, ShardBytes int
 	// RecordBytes is how large a record may be, data and partition key together:
 	// up to 10 MiB. Zero means what a [Limited] stream allows, or 1 MiB.

@@ -242,13 +242,19 @@ func (m *machine) takeDistinct(b *batch, l *lane) (room bool) {
 	return room
 }
 
+// packedAtOnce is beyond how many bytes a call with aggregates takes no more. Its
+// records are gone through when they are taken, packed, settled and told: so
+// many are still in the processor's cache each time, and there are enough of
+// aggregates to be hashed side by side.
+const packedAtOnce = 1 << 20
+
 // takeAggregates takes records in groups of which each is to be an aggregate.
 // What is one already goes as it is: consumers take aggregates apart once.
 // Ordered it is one: another one might arrive before it.
 func (m *machine) takeAggregates(b *batch, l *lane) (room bool) {
 	for r := m.peek(l); r != nil; r = m.peek(l) {
 		size := r.bytes() // alone it goes as it is
-		if !m.fits(b, size) {
+		if !m.fits(b, size) || b.bytes >= packedAtOnce {
 			return false
 		}
 		if !m.pay(l, size) {

@@ -462,3 +462,23 @@ func takeBack(m *machine, list []*record) {
 	}
 	m.told(list, size)
 }
+
+// A call takes no aggregate beyond a MiB: the others go by another one, at once.
+func TestMachine_packsAMiBAtOnce(t *testing.T) {
+	m := testMachine(settings{
+		aggregate: true, aggregateBytes: 50 << 10, batchRecords: 500, batchBytes: 10 << 20, shardBytes: 256 << 10,
+		ttl: time.Minute, calls: 8, maxBytes: 64 << 20, shardRecordsRate: math.Inf(1), shardBytesRate: math.Inf(1), needsMap: true,
+	})
+	m.ask()
+	m.learn([]weir.Shard{{HashKeyRange: wholeRange}}, nil, 0)
+	for i := range 3 << 10 {
+		e := weir.Entry{PartitionKey: fmt.Sprint(i), Data: make([]byte, 1<<10)}
+		size := m.sizeOf(&e)
+		m.reserve(size)
+		m.add(&e, weir.HashPartitionKey(e.PartitionKey), size, nil, 0)
+	}
+	b, _ := m.next(0)
+	require.NotNil(t, b)
+	assert.InDelta(t, 1<<20, b.bytes, 50<<10)
+	assert.GreaterOrEqual(t, b.bytes, 1<<20)
+}
