@@ -26,7 +26,7 @@ func TestGuide_hasPictures(t *testing.T) {
 	}
 	files, err := filepath.Glob(filepath.Join(dir, "*.png"))
 	require.NoError(t, err)
-	assert.Len(t, files, 5)
+	assert.Len(t, files, 6)
 	var total int64
 	for _, f := range files {
 		info, err := os.Stat(f)
@@ -49,6 +49,7 @@ func drawGuide(t *testing.T, dir string) {
 	take(shopAt, "", "light", "streams", 380)
 	take(shopAt, "stream?name=orders", "light", "overview", 1180)
 	take(shopAt, "keys?name=orders", "dark", "keys", 420)
+	take(shopAt, "readers?name=orders", "light", "readers", 900)
 	take(reshardAt, "shards?name=orders", "dark", "shards", 900)
 	take(shopAt, "change?do=split&name=orders&shard=shardId-000000000001", "light", "split", 480)
 }
