@@ -214,7 +214,7 @@ func (c *Console) resetGroup(r *http.Request) answer {
 	}
 	for _, l := range list {
 		d.Shards = append(d.Shards, l.Key)
-		if l.Owner != "" {
+		if l.Owner != "" && !slices.Contains(d.Workers, l.Owner) {
 			d.Workers = append(d.Workers, l.Owner)
 		}
 	}

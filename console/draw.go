@@ -175,8 +175,26 @@ func mapOf(f frame, list []shardView, split bool) []box {
 		}
 		boxes = append(boxes, b)
 	}
+	return withWarmLast(boxes)
+}
+
+// withWarmLast has the busiest drawn last, and so large that they are seen among
+// a thousand others in a narrow window.
+func withWarmLast(boxes []box) []box {
+	slices.SortStableFunc(boxes, func(a, b box) int { return cmp.Compare(max(a.Level, warmLevel-1), max(b.Level, warmLevel-1)) })
+	for i := range boxes {
+		if b := &boxes[i]; b.Level >= warmLevel {
+			b.W, b.H = max(b.W, seenWidth), max(b.H, seenHeight)
+		}
+	}
 	return boxes
 }
+
+const (
+	warmLevel  = 6
+	seenWidth  = 3.5 // of a map's or a lineage's width
+	seenHeight = 1.5
+)
 
 func loadWords(v shardView) string {
 	if v.Relative {
@@ -296,13 +314,7 @@ func lineageOf(shards []weir.Shard, loads []shardView, retention time.Duration, 
 		b.W = thousandth(max(1, at(end)-b.X))
 		l.Boxes = append(l.Boxes, b)
 	}
-	// The busiest are drawn last, and high enough to be seen among thousands.
-	slices.SortStableFunc(l.Boxes, func(a, b box) int { return cmp.Compare(a.Level, b.Level) })
-	for i := range l.Boxes {
-		if b := &l.Boxes[i]; b.Level >= warmLevel {
-			b.H = max(b.H, seenHeight)
-		}
-	}
+	l.Boxes = withWarmLast(l.Boxes)
 	edge := 1 - nearEdge
 	for _, t := range ages {
 		place := timePlace(t.age, oldest)
@@ -314,11 +326,8 @@ func lineageOf(shards []weir.Shard, loads []shardView, retention time.Duration, 
 	return l
 }
 
-const (
-	warmLevel  = 6
-	seenHeight = 1.5
-	nearEdge   = 0.1 // of the width, nearer to which there is no room for a text
-)
+// nearEdge is the part of the width nearer than which two texts have no room.
+const nearEdge = 0.1
 
 // ages are where the axis of a lineage has a text.
 var ages = []struct {
