@@ -24,6 +24,44 @@ type StorageCheck struct {
 	// Damage says where the queue is damaged, and is empty if it is sound. What
 	// stands above is what comes before that.
 	Damage string `json:",omitempty"`
+	// Repairable says that [StorageCheck.Repair] leaves a queue, and LostBytes how
+	// much it gives up.
+	Repairable bool  `json:",omitempty"`
+	LostBytes  int64 `json:",omitempty"`
+}
+
+// Repair makes the queue one that [New] opens: it gives up what comes from the
+// damage on. What was delivered, acknowledged or dead since is as it was before:
+// such records are delivered again. What is cut off is kept beside, in files of
+// the directory whose names end with ".damaged", which Repair returns; or it is
+// removed, if discard is set. Nothing is done if there is no damage.
+func (c *StorageCheck) Repair(discard bool) (kept []string, err error) {
+	if c.Damage == "" {
+		return nil, nil
+	}
+	if kept, err = c.repair(discard); err != nil {
+		err = fmt.Errorf("repair queue %s: %w", c.Queue, err)
+	}
+	return kept, err
+}
+
+func (c *StorageCheck) repair(discard bool) (kept []string, err error) {
+	dir := journal.Dir(c.Dir)
+	claimed, err := journal.Inspect(dir, true)
+	if err != nil {
+		return nil, newSurvey(dir, c.Queue).explain(err)
+	}
+	defer claimed.Close()
+	now, found, err := surveyIn(claimed, dir, c.Queue)
+	switch {
+	case err != nil:
+		return nil, err
+	case !now.Repairable:
+		return nil, fmt.Errorf("%w: nothing of it can be kept: %s", ErrDamaged, now.Damage)
+	case now != *c:
+		return nil, errors.New("the directory has changed since it was checked")
+	}
+	return claimed.Repair(found, []byte("{}"), discard)
 }
 
 // CheckStorage reads the queues on disk of the stream that dir holds, and tells
@@ -53,27 +91,50 @@ func CheckStorage(dir string) (list []StorageCheck, err error) {
 }
 
 func checkIn(dir journal.FS, name string) (StorageCheck, error) {
-	c := StorageCheck{Queue: name, Dir: dir.Path()}
-	q := &Queue{name: name, config: Config{}.withDefaults()}
-	q.m = newMachine(q.config.Settings, q.config.MaxInFlight)
-	d := &disk{queue: q, dir: dir}
 	claimed, err := journal.Inspect(dir, false)
 	if err != nil {
-		return c, d.explain(err)
+		return StorageCheck{}, newSurvey(dir, name).explain(err)
 	}
 	defer claimed.Close()
-	found, err := claimed.Replay(d, true)
-	var damage *journal.Damage
-	if err != nil && !errors.As(err, &damage) {
-		return c, d.explain(err)
-	}
-	if damage != nil {
-		c.Damage = damage.Error()
-	} else {
-		found.Abandon()
-	}
-	c.Files, c.Bytes, c.Torn = found.Files, found.Bytes, found.Cut
-	c.Records, c.Acknowledged = int64(q.m.table.used), q.m.counted.Acknowledged
-	c.DeadLetters = int64(q.m.number[dead] + q.m.number[deadInFlight])
-	return c, nil
+	c, _, err := surveyIn(claimed, dir, name)
+	return c, err
 }
+
+// newSurvey returns what reads a queue and has no stream.
+func newSurvey(dir journal.FS, name string) *disk {
+	q := &Queue{name: name, config: Config{}.withDefaults()}
+	q.m = newMachine(q.config.Settings, q.config.MaxInFlight)
+	return &disk{queue: q, dir: dir}
+}
+
+// surveyIn reads the queue of a directory that is locked.
+func surveyIn(claimed *journal.Directory, dir journal.FS, name string) (StorageCheck, *journal.Check, error) {
+	c := StorageCheck{Queue: name, Dir: dir.Path()}
+	var d *disk
+	found, err := claimed.Check(func() journal.Visitor {
+		d = newSurvey(dir, name)
+		return d
+	}, nobody{})
+	if err != nil {
+		return c, nil, newSurvey(dir, name).explain(err)
+	}
+	c.Files, c.Torn, c.Repairable = len(found.Files), found.Cut, found.CanRepair()
+	for _, f := range found.Files {
+		c.Bytes += f.Sound
+		c.LostBytes += f.Behind
+	}
+	if found.Damage != nil {
+		c.Damage = found.Damage.Error()
+	}
+	m := d.queue.m
+	c.Records, c.Acknowledged = int64(m.table.used), m.counted.Acknowledged
+	c.DeadLetters = int64(m.number[dead] + m.number[deadInFlight])
+	return c, found, nil
+}
+
+// nobody takes no note of what comes behind damage.
+type nobody struct{}
+
+func (nobody) Head(uint64, []byte) error     { return nil }
+func (nobody) Group(uint64, []byte) error    { return nil }
+func (nobody) Repaired(uint64, []byte) error { return nil }

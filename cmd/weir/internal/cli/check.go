@@ -9,7 +9,6 @@ import (
 
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/cmd/weir/internal/figures"
-	"github.com/weirstream/weir/cmd/weir/internal/state"
 	"github.com/weirstream/weir/cmd/weir/internal/table"
 	"github.com/weirstream/weir/cmd/weir/internal/usage"
 	"github.com/weirstream/weir/queue"
@@ -19,21 +18,26 @@ func newCheck() *cobra.Command {
 	asJSON := false
 	c := &cobra.Command{
 		Use:   "check DIR",
-		Short: "Say whether a stream on disk is sound, and where it is damaged",
+		Short: "Say whether what is on disk is sound, and where it is damaged",
 		Long: `Check reads the stream that weir.Open keeps in a directory, all of it, and changes
-nothing. It says of each file how much of it is sound, where the first damage is, and
+nothing. The directory may also be one of weir serve --state, or an account in it, or
+one of account.Open: then all streams are checked, and what the account itself knows. It says of each file how much of it is sound, where the first damage is, and
 what can be read behind it. A write that a crash cut off, at the end of the last file,
 is no damage: it was never acknowledged, and opening the stream cuts it off. The
 queues of the stream are looked at as well.
 
-The exit status is 0 if the stream is sound, 1 if it is damaged, and 2 if that cannot
+The exit status is 0 if all is sound, 1 if something is damaged, and 2 if that cannot
 be told: there is no stream, a process has it open, a later version wrote it, or a
 file cannot be read. docs/storage.md says what the files hold.`,
 		Example: `  weir check /var/lib/shop/orders
-  weir check /var/lib/shop/orders --json`,
+  weir check /var/lib/shop/orders --json
+  weir check ./weir-state        # all accounts and streams of weir serve --state`,
 		Args:        oneDirectory,
 		Annotations: map[string]string{tellsTrouble: "true"},
 		RunE: func(c *cobra.Command, args []string) error {
+			if isMany(args[0]) {
+				return checkMany(c, args[0], asJSON)
+			}
 			check, err := checkStorage(c.Context(), args[0])
 			if err != nil {
 				return err
@@ -56,7 +60,7 @@ file cannot be read. docs/storage.md says what the files hold.`,
 // oneDirectory takes the name of a directory and nothing else.
 func oneDirectory(_ *cobra.Command, args []string) error {
 	if len(args) != 1 {
-		return usage.Errorf("one directory is needed, that of the stream; %d given", len(args))
+		return usage.Errorf("one directory is needed, that of a stream, an account or a state; %d given", len(args))
 	}
 	return nil
 }
@@ -86,9 +90,6 @@ func checkStorage(ctx context.Context, dir string) (*storageCheck, error) {
 	type outcome struct {
 		check *storageCheck
 		err   error
-	}
-	if below := state.StreamsBelow(dir); below != "" {
-		return nil, fmt.Errorf("%s: is of weir serve --state, and holds many streams; name one of those in %s", dir, below)
 	}
 	done := make(chan outcome, 1)
 	go func() {

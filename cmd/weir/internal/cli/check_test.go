@@ -233,8 +233,8 @@ func TestCheck_errors(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, append([]byte("weir journal 7\n\n"), content[16:]...), 0o600))
 	for _, command := range []string{"check", "repair --yes"} {
 		for args, want := range map[string]string{
-			"":                "one directory is needed, that of the stream; 0 given\nRun 'weir ",
-			"a b":             "one directory is needed, that of the stream; 2 given",
+			"":                "one directory is needed, that of a stream, an account or a state; 0 given\nRun 'weir ",
+			"a b":             "one directory is needed, that of a stream, an account or a state; 2 given",
 			dir + " --nope":   "unknown flag: --nope",
 			used:              "check stream in " + used + ": directory in use: it is open already, in this process or another one\n",
 			foreign:           "check stream in " + foreign + `: the directory holds other files, and no stream: "thesis.txt"`,
@@ -263,6 +263,38 @@ func TestCheck_help(t *testing.T) {
 		assert.Contains(t, out, "Usage:\n  weir "+command+" DIR")
 		assert.Contains(t, out, "The exit status is 0")
 	}
+}
+
+// storedQueue returns the directory of a stream whose queue is damaged behind its
+// head, and the queue's file.
+func storedQueue(t *testing.T) (dir, file string) {
+	t.Helper()
+	dir = filepath.Join(t.TempDir(), "orders")
+	s := openStream(t, dir)
+	for i := range 3 {
+		_, err := s.PutRecord(t.Context(), "key", fmt.Append(nil, i))
+		require.NoError(t, err)
+	}
+	q, err := queue.New(s, queue.Config{Name: "letters"})
+	require.NoError(t, err)
+	for range 3 {
+		list, err := q.Receive(t.Context(), 1)
+		require.NoError(t, err)
+		require.NoError(t, list[0].Ack(t.Context()))
+	}
+	require.NoError(t, q.Close())
+	require.NoError(t, s.Close())
+	file = filepath.Join(dir, "queue-letters", "0000000000000001.journal")
+	content, err := os.ReadFile(file)
+	require.NoError(t, err)
+	for range 4 { // of those before the last few
+		content = content[:strings.LastIndex(string(content), "WEIR")]
+	}
+	whole, err := os.ReadFile(file)
+	require.NoError(t, err)
+	whole[len(content)+22] ^= 1
+	require.NoError(t, os.WriteFile(file, whole, 0o600))
+	return dir, file
 }
 
 func TestCheck_looksAtQueues(t *testing.T) {

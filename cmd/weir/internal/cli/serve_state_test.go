@@ -231,13 +231,6 @@ func TestServe_stateDamaged(t *testing.T) {
 	require.NoError(t, os.Rename(stream, stream+"-away"))
 	assert.Contains(t, refusedState(t, dir), "stream orders: saved stream is damaged: "+stream+" is missing or has no journal")
 	require.NoError(t, os.Rename(stream+"-away", stream))
-	for above, streams := range map[string]string{dir: filepath.Join(dir, "*", "streams"), account: filepath.Join(account, "streams")} {
-		for _, command := range []string{"check", "repair"} {
-			var out, errs bytes.Buffer
-			assert.Equal(t, 2, cli.Run(t.Context(), []string{command, above}, noEnv, nil, &out, &errs))
-			assert.Equal(t, "weir "+command+": "+above+": is of weir serve --state, and holds many streams; name one of those in "+streams+"\n", errs.String())
-		}
-	}
 	var out, errs bytes.Buffer
 	assert.Zero(t, cli.Run(t.Context(), []string{"check", stream}, noEnv, nil, &out, &errs), errs.String())
 	s = startServe(t, nil, "--state", dir)

@@ -152,6 +152,31 @@ func (d *Dir) Groups() string { return filepath.Join(d.path, groupsDir) }
 // Close lets go of the directory.
 func (d *Dir) Close() error { return d.unlock() }
 
+// Inspect returns where the accounts are of a directory that is a state, and keeps
+// others from using it until unlock is called. It changes nothing. There is none
+// in a directory that is no state.
+func Inspect(path string) (accounts []string, unlock func() error, err error) {
+	dir := journal.Dir(path)
+	names, err := dir.List()
+	unlock = func() error { return nil }
+	for _, name := range names {
+		if accountDir.MatchString(name) {
+			accounts = append(accounts, filepath.Join(path, name))
+		}
+	}
+	if err != nil || len(accounts) == 0 || !slices.Contains(names, lockName) {
+		return accounts, unlock, err
+	}
+	locked, err := dir.Lock()
+	if errors.Is(err, journal.ErrLocked) {
+		err = fmt.Errorf("%s: another process uses this state", path)
+	}
+	if err == nil {
+		unlock = locked
+	}
+	return accounts, unlock, err
+}
+
 // StreamsBelow returns where streams are kept in a directory that is a state, or
 // an account of one: a path, or several as a pattern. It is empty for others.
 func StreamsBelow(path string) string {
