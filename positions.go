@@ -444,6 +444,101 @@ func (r *Reader) Oldest(shard ShardID) (index uint64, ok bool) {
 	return c.Next, true
 }
 
+// OnDisk reports whether [Reader.TryNext] would read the disk: the records that
+// it returns next have left memory, see [Spill], and [Reader.Fetch] has not
+// brought them back. For who reads with a lock held.
+func (r *Reader) OnDisk() bool {
+	if r.isNone() {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.coldLocked() != nil
+}
+
+// RecordOnDisk reports whether [Reader.AppendRecord] would read the disk.
+func (r *Reader) RecordOnDisk(shard ShardID, index uint64) bool {
+	if r.isNone() {
+		return false
+	}
+	sh := r.stream.routes.Load().shard(shard)
+	if sh == nil {
+		return false
+	}
+	_, ok := sh.log.OnDiskAt(shardlog.Cursor{Next: index})
+	return ok
+}
+
+// Fetch brings the records into memory that [Reader.TryNext] returns next, if
+// they have left it: then that reads no disk, unless somebody else reads with
+// the reader meanwhile. Fetch holds no lock while it reads, and moves nothing.
+// The error is a [*StorageError] if they cannot be read.
+func (r *Reader) Fetch() error {
+	if r.isNone() {
+		return errNoReader()
+	}
+	r.mu.Lock()
+	at := r.coldLocked()
+	if at == nil || r.closed {
+		r.mu.Unlock()
+		return nil
+	}
+	c, most := at.cursor, r.wanted(at, readerBatchRecords)
+	got := fetched{of: at, next: c.Next}
+	r.mu.Unlock()
+	log := &at.sh.log
+	log.SkipTo(&c, r.stream.horizonMs(r.stream.now()))
+	for budget := log.ReadAtOnce(readerBatchBytes); most > 0; {
+		n, bytes := log.Take(&c, most, budget, len(got.blocks) == 0)
+		if n == 0 {
+			break
+		}
+		got.blocks = append(got.blocks, c)
+		c.Next, most, budget = c.Next+uint64(n), most-n, budget-bytes
+	}
+	if err := c.Err(); err != nil && len(got.blocks) == 0 {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.fetched = got
+	return nil
+}
+
+// fetched is what Fetch has brought into memory for a cursor at an index: as
+// long as somebody holds the blocks they are found there.
+type fetched struct {
+	of     *shardCursor
+	next   uint64
+	blocks []shardlog.Cursor
+}
+
+// coldLocked returns the cursor that is read next, if its records are on disk
+// and were not fetched; else nil.
+func (r *Reader) coldLocked() *shardCursor {
+	for i := range r.cursors {
+		place := (r.turn + i) % len(r.cursors)
+		at := r.cursors[place]
+		if at.cursor.Next >= at.sh.log.End() {
+			continue // it has nothing, and the next one is tried
+		}
+		first, ok := at.sh.log.OnDiskAt(at.cursor)
+		if !ok {
+			return nil
+		}
+		for _, other := range r.cursors {
+			if p, ok := other.sh.log.OnDiskAt(other.cursor); ok && !at.failed && !other.failed && p.Before(first) {
+				first, at = p, other
+			}
+		}
+		if r.fetched.of == at && r.fetched.next == at.cursor.Next {
+			return nil
+		}
+		return at
+	}
+	return nil
+}
+
 // Changes returns a channel that is closed when there may be more to read than
 // at the call: for those who wait for something else as well. Enter, then look.
 func (r *Reader) Changes() <-chan struct{} {

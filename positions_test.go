@@ -551,3 +551,41 @@ func TestSequenceNumber_withAnIndexIsAPosition(t *testing.T) {
 	assert.Equal(t, at, at.WithIndex(1<<63-1), "beyond all indexes")
 	assert.Zero(t, weir.SequenceNumber{}.WithIndex(1))
 }
+
+// What was fetched is read though the disk has gone since, and is where the
+// reader was; what cannot be fetched moves nothing.
+func TestReader_fetchesBeforeItReads(t *testing.T) {
+	s := newSpilled(t, 3, 300)
+	r, err := s.NewReader("r", weir.TrimHorizon())
+	require.NoError(t, err)
+	defer r.Close()
+	s.failReads(yes)
+	isReadError(t, r.Fetch())
+	s.failReads(no)
+	read, fetched := make(map[weir.ShardID][]string), 0
+	for {
+		if r.OnDisk() {
+			require.NoError(t, r.Fetch())
+			require.False(t, r.OnDisk())
+			require.NoError(t, r.Fetch(), "again")
+			fetched++
+		}
+		s.failReads(yes)
+		b, err := r.TryNext()
+		require.NoError(t, err)
+		s.failReads(no)
+		if len(b.Records) == 0 {
+			break
+		}
+		for i := range b.Records {
+			read[b.Shard] = append(read[b.Shard], string(b.Records[i].Data))
+		}
+	}
+	assert.Greater(t, fetched, 10)
+	for shard := range weir.ShardID(3) {
+		assert.Equal(t, firsts(shard, 300), read[shard])
+		assert.False(t, r.RecordOnDisk(shard, 300), "the newest")
+		assert.True(t, r.RecordOnDisk(shard, 1))
+	}
+	assert.False(t, r.RecordOnDisk(7, 1), "there is no such shard")
+}

@@ -47,6 +47,7 @@ type Reader struct {
 	records int64
 	bytes   int64
 	lost    int64
+	fetched fetched
 
 	batch []Record
 }
@@ -272,6 +273,7 @@ func (r *Reader) try(most int) (Batch, error) {
 	if r.closed {
 		return Batch{}, r.errClosed()
 	}
+	defer func() { r.fetched = fetched{} }() // it is the batch's now
 	return r.nextLocked(r.stream.now(), most)
 }
 

@@ -106,3 +106,12 @@ func (q *Queue) Shards() int {
 	defer q.mu.Unlock()
 	return len(q.m.shards)
 }
+
+// IsFetching reports whether somebody reads the disk for the queue.
+func IsFetching(q *Queue) bool {
+	if !q.fetching.TryLock() {
+		return true
+	}
+	q.fetching.Unlock()
+	return false
+}

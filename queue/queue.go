@@ -192,6 +192,8 @@ type Queue struct {
 
 	empty atomic.Int64 // receives that returned nothing, beside those counted
 
+	fetching sync.Mutex // held while the disk is read; taken before mu
+
 	mu        sync.Mutex // guards what follows
 	m         *machine
 	buffer    []weir.Record // read from the stream; a view of the reader's
@@ -205,6 +207,9 @@ type Queue struct {
 	refuse    error         // why nothing can be done any more
 	broken    error         // the same, until it is closed
 	one       []weir.Record
+	absent    []recordAt                // records on disk that are to be delivered again
+	unread    bool                      // what is to be read next is on disk
+	present   map[recordAt]*weir.Record // what was fetched of absent ones; nil for what is lost
 	seen      sightings
 	made      map[weir.ShardID]int64 // when shards were created, while a queue is loaded
 	unlisted  int                    // entries that are in no list yet, likewise

@@ -200,12 +200,53 @@ func pause(ctx context.Context, d time.Duration, changed, more <-chan struct{}, 
 }
 
 // take delivers what there is on a path. If that is nothing, wake is after how
-// long there may be something by itself.
+// long there may be something by itself. What has left memory is read between
+// two looks, so that nobody waits for the disk with the queue's lock.
 func (q *Queue) take(p path, r *Request) (list []Delivery, wake time.Duration, err error) {
+	left := *r
+	for {
+		some, wake, more, err := q.takeOnce(p, &left, len(list) > 0)
+		if list == nil {
+			list = some
+		} else {
+			list = append(list, some...)
+		}
+		left.Max -= len(some)
+		for i := range some {
+			left.MaxBytes -= some[i].Size()
+		}
+		if err != nil || !more || left.Max <= 0 || left.MaxBytes <= 0 {
+			return list, wake, ifNone(list, err)
+		}
+		if err := q.fetch(); err != nil {
+			return list, wake, ifNone(list, err)
+		}
+	}
+}
+
+// ifNone returns an error unless there is something to deliver: then it is met
+// again.
+func ifNone(list []Delivery, err error) error {
+	if len(list) > 0 {
+		return nil
+	}
+	return err
+}
+
+// takeOnce is take for what is in memory. It reports whether there is more on
+// disk. begun says that something was delivered already, so that not even one
+// record may be larger than what is left.
+func (q *Queue) takeOnce(p path, r *Request, begun bool) (list []Delivery, wake time.Duration, more bool, err error) {
 	err = q.do(func(now clock.Instant) error {
 		var err error
-		list, err = q.takeLocked(p, r, now)
+		q.absent, q.unread = nil, false
+		list, err = q.takeLocked(p, r, begun, now)
+		more = q.unread || len(q.absent) > 0
 		if len(list) > 0 {
+			q.present = nil
+			return nil
+		}
+		if err == errOnDisk {
 			return nil
 		}
 		if err == nil && p == normalPath && q.ended && q.m.isIdle() {
@@ -220,10 +261,10 @@ func (q *Queue) take(p path, r *Request) (list []Delivery, wake time.Duration, e
 	if err != nil {
 		list = nil // it may not be on disk that they were delivered
 	}
-	return list, wake, err
+	return list, wake, more, err
 }
 
-func (q *Queue) takeLocked(p path, r *Request, now clock.Instant) (list []Delivery, err error) {
+func (q *Queue) takeLocked(p path, r *Request, begun bool, now clock.Instant) (list []Delivery, err error) {
 	room, left := min(r.Max, q.m.room()), r.MaxBytes
 	until := now.Plus(q.visibility(r))
 	if p == normalPath && !q.isPlain() {
@@ -236,12 +277,12 @@ func (q *Queue) takeLocked(p path, r *Request, now clock.Instant) (list []Delive
 		if s == 0 {
 			break
 		}
-		q.one, err = q.reader.AppendRecord(q.one[:0], e.shard, e.index)
+		err = q.again(s, e, room)
 		if errors.Is(err, weir.ErrRecordsLost) {
 			q.m.expire(s, e, now)
 			continue
 		}
-		if err != nil || len(list) > 0 && q.one[0].Size() > left {
+		if err != nil || (begun || len(list) > 0) && q.one[0].Size() > left {
 			break
 		}
 		left -= q.one[0].Size()
@@ -249,7 +290,7 @@ func (q *Queue) takeLocked(p path, r *Request, now clock.Instant) (list []Delive
 		list = q.append(list, &q.one[0], s, e, p, room)
 	}
 	if err == nil && p == normalPath && q.isPlain() {
-		list, err = q.takeNew(list, room, left, now, until)
+		list, err = q.takeNew(list, room, left, begun, now, until)
 	}
 	if len(list) > 0 {
 		return list, nil // an error is met again
@@ -261,13 +302,13 @@ func (q *Queue) takeLocked(p path, r *Request, now clock.Instant) (list []Delive
 }
 
 // takeNew delivers records that were never read before.
-func (q *Queue) takeNew(list []Delivery, room, left int, now, until clock.Instant) ([]Delivery, error) {
+func (q *Queue) takeNew(list []Delivery, room, left int, begun bool, now, until clock.Instant) ([]Delivery, error) {
 	for len(list) < room {
 		rec, err := q.peek(now)
 		if rec == nil || err != nil {
 			return list, err
 		}
-		if len(list) > 0 && rec.Size() > left {
+		if (begun || len(list) > 0) && rec.Size() > left {
 			break
 		}
 		left -= rec.Size()
@@ -298,8 +339,8 @@ func (q *Queue) hasAny(p path, now clock.Instant) bool {
 	if p == deadPath || !q.isPlain() {
 		return false
 	}
-	rec, _ := q.peek(now)
-	return rec != nil
+	rec, err := q.peek(now)
+	return rec != nil || err == errOnDisk
 }
 
 // visibility returns how long what is received by a request is in flight.
@@ -311,10 +352,15 @@ func (q *Queue) visibility(r *Request) time.Duration {
 }
 
 // peek returns the next record that was never read before, or nil if there is
-// none now. Whoever takes it moves q.at.
+// none now. Whoever takes it moves q.at. The error is errOnDisk if it is to be
+// fetched first.
 func (q *Queue) peek(now clock.Instant) (*weir.Record, error) {
 	for {
 		if q.at == len(q.buffer) {
+			if q.reader.OnDisk() {
+				q.unread = true
+				return nil, errOnDisk
+			}
 			if more, err := q.fill(); !more {
 				return nil, err
 			}

@@ -1,0 +1,81 @@
+//go:build linux
+
+package queue_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/queue"
+)
+
+// A disk that does not answer holds up whoever wants what is on it, and nobody
+// else: records are acknowledged, and others delivered again. A pipe that nobody
+// writes to is such a disk.
+func TestQueue_diskThatDoesNotAnswer(t *testing.T) {
+	const n = 300
+	clock, dir := newClock(), t.TempDir()
+	s := newSpilled(t, clock, dir, 1, n, 20_000) // more than what is kept of what was read
+	q := newQueue(t, s, queue.Config{})
+	first := try(t, q, 3)
+	require.Equal(t, []string{"0", "1", "2"}, numbers(first))
+	seen := len(first)
+	file := filepath.Join(dir, "0000000000000001.journal")
+	require.NoError(t, os.Rename(file, file+"-away"))
+	require.NoError(t, syscall.Mkfifo(file, 0o600))
+
+	stuck := make(chan error, 1)
+	go func() {
+		for {
+			list, err := q.TryReceive(t.Context(), 10)
+			if err != nil {
+				stuck <- err
+				return
+			}
+			seen += len(list)
+		}
+	}()
+	late := time.Now().Add(20 * time.Second)
+	for !queue.IsFetching(q) {
+		require.True(t, time.Now().Before(late), "nothing is read outside of the queue's lock")
+		runtime.Gosched()
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		assert.NoError(t, first[0].Ack(t.Context()))
+		assert.NoError(t, q.Set(t.Context(), func(s *queue.Settings) { s.Visibility = time.Hour }))
+		_, err := q.Counts()
+		assert.NoError(t, err)
+	}()
+	select {
+	case <-done:
+	case <-time.After(20 * time.Second):
+		t.Error("they wait for the disk")
+	}
+
+	pipe, err := os.OpenFile(file, os.O_RDWR, 0) // now there is somebody who may write
+	require.NoError(t, err)
+	err = <-stuck
+	var storage *weir.StorageError
+	require.True(t, errors.As(err, &storage), "%v", err)
+	require.NoError(t, pipe.Close())
+	require.NoError(t, os.Rename(file+"-away", file))
+	for {
+		list := try(t, q, 50)
+		if len(list) == 0 {
+			break
+		}
+		seen += len(list)
+	}
+	assert.Equal(t, n, seen, "each came once")
+}
