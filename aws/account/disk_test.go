@@ -3,6 +3,7 @@ package account_test
 import (
 	"errors"
 	"math/rand/v2"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -179,4 +180,54 @@ func TestOpen_accountAfterAFailedSync(t *testing.T) {
 	require.Error(t, f.Close())
 	f = r.mustOpen()
 	require.NoError(t, tag(f, "c"))
+}
+
+// While an operation on settings waits for the disk, puts and reads go on, of the
+// same stream and of others, also where memory is full and what has expired is
+// looked for.
+func TestOpen_recordsDoNotWaitForSettings(t *testing.T) {
+	r := newRig(t)
+	c := account.Instant()
+	c.ID, c.Now, c.Memory = id, r.clock.Now, account.NewMemory(8<<20)
+	a, err := account.OpenIn(r.disk, r.engines, c)
+	require.NoError(t, err)
+	f := &fixture{T: t, Account: a, ctx: t.Context(), clock: r.clock}
+	f.create("S", 1)
+	f.create("other", 1)
+	f.put("k", "first")
+	syncing, free := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	r.disk.FailWith(func(op journaltest.Op) error {
+		if op.Kind == "sync" {
+			once.Do(func() { close(syncing) })
+			<-free
+		}
+		return nil
+	})
+	tagged := make(chan error)
+	go func() {
+		_, err := f.AddTagsToStream(f.ctx, &account.AddTagsToStreamInput{StreamName: S(), Tags: map[string]string{"a": ""}})
+		tagged <- err
+	}()
+	<-syncing
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for _, name := range []string{"S", "other"} {
+			_, err := f.PutRecord(f.ctx, &account.PutRecordInput{StreamName: &name, PartitionKey: ptr("k")})
+			assert.NoError(t, err)
+		}
+		assert.Len(t, f.read(f.iterator(0, account.IteratorTrimHorizon)).Records, 2)
+		f.failsAs(f.fill("other"), account.CodeThroughputExceeded)
+		f.clock.Advance(25 * time.Hour)
+		_, err := f.PutRecord(f.ctx, &account.PutRecordInput{StreamName: S(), PartitionKey: ptr("k")})
+		assert.NoError(t, err, "what expired in the other made room")
+	}()
+	select {
+	case <-done:
+	case <-time.After(20 * time.Second):
+		t.Error("they wait for the disk")
+	}
+	close(free)
+	require.NoError(t, <-tagged)
 }

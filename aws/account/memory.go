@@ -74,19 +74,20 @@ func (m *Memory) trim(now time.Time) {
 	}
 }
 
-// trim gives back what has expired, and what is to be deleted by now.
+// trim gives back what has expired, and what is to be deleted by now, unless an
+// operation on settings is under way: it may wait for the disk, and a put asks
+// for this.
 func (a *Account) trim() {
-	c := &control{a: a, now: a.config.Now()}
-	var list []*stream
-	a.mu.Lock()
-	c.settleChannels()
-	c.settleQueues()
-	for st := range c.everyStream() {
-		list = append(list, st)
+	if a.mu.TryLock() {
+		c := &control{a: a, now: a.config.Now()}
+		c.settleChannels()
+		c.settleQueues()
+		for range c.everyStream() { // each is settled by that
+		}
+		a.noteLocked()
+		a.mu.Unlock()
 	}
-	a.noteLocked()
-	a.mu.Unlock()
-	for _, st := range list {
+	for _, st := range *a.streams.Load() {
 		st.engine.Trim()
 	}
 }
