@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,6 +16,7 @@ import (
 	"github.com/weirstream/weir/cmd/weir/internal/terminal"
 	"github.com/weirstream/weir/cmd/weir/internal/top"
 	"github.com/weirstream/weir/cmd/weir/internal/usage"
+	"github.com/weirstream/weir/console"
 )
 
 // topFlags are the flags of weir top.
@@ -38,8 +40,10 @@ func newTop(getenv func(string) string) *cobra.Command {
 		Short: "Show the hottest streams and shards",
 		Long: `Top shows streams and shards by how hot they are: rates of the last ten seconds, and each
 second of the last minute beside the shard's limits, so that a burst is seen that a
-minute's mean hides. On a terminal it goes on until it is interrupted; into a pipe or a
-file it writes once, or --count times.
+minute's mean hides. On a terminal it goes on until q or control and C; s changes what
+streams are sorted by, the arrows choose one, enter looks into it and escape goes back.
+Colour is left out where NO_COLOR is set. An endpoint that stops answering is told of and
+asked again. Into a pipe or a file it writes once, or --count times.
 
 It looks at a running weir serve, of whose console it is the text, or at what one left in
 a directory. A character of the last minute is the busiest of two seconds: ! is at the
@@ -71,17 +75,20 @@ func (f *topFlags) run(c *cobra.Command, args []string, getenv func(string) stri
 		return err
 	}
 	defer end()
-	out, live := c.OutOrStdout(), &terminal.Live{}
-	watched := terminal.Is(out) && !f.json
-	if watched {
-		live = terminal.NewLive(out, c.ErrOrStderr())
-	}
-	for i := 1; ; i++ {
-		if err := f.show(c.Context(), look, out, live, watched); err != nil {
+	if !f.json {
+		ctx, stop := context.WithCancel(c.Context())
+		defer stop()
+		screen, err := terminal.NewScreen(ctx, c.InOrStdin(), c.OutOrStdout())
+		if err != nil {
 			return err
 		}
-		if i == f.count || f.count == 0 && !watched {
-			return nil
+		if screen != nil {
+			return f.watch(ctx, look, screen, c.OutOrStdout(), getenv("NO_COLOR") == "" && getenv("TERM") != "dumb")
+		}
+	}
+	for i := 1; ; i++ {
+		if err := f.show(c.Context(), look, c.OutOrStdout()); err != nil || i >= f.count {
+			return err
 		}
 		select {
 		case <-time.After(f.interval):
@@ -91,8 +98,8 @@ func (f *topFlags) run(c *cobra.Command, args []string, getenv func(string) stri
 	}
 }
 
-// show looks once, and shows what it saw.
-func (f *topFlags) show(ctx context.Context, look top.Look, out io.Writer, live *terminal.Live, watched bool) error {
+// show looks once, and writes what it saw.
+func (f *topFlags) show(ctx context.Context, look top.Look, out io.Writer) error {
 	seen, err := look(ctx)
 	switch {
 	case err != nil && ctx.Err() != nil:
@@ -101,11 +108,74 @@ func (f *topFlags) show(ctx context.Context, look top.Look, out io.Writer, live 
 		return err
 	case f.json:
 		return json.NewEncoder(out).Encode(seen)
-	case watched:
-		live.Show(top.Lines(seen, f.shards))
-		return nil
 	}
 	_, err = fmt.Fprintln(out, strings.Join(top.Lines(seen, f.shards), "\n"))
+	return err
+}
+
+// resizeEvery is how often the size of the terminal is looked at.
+const resizeEvery = 200 * time.Millisecond
+
+// A glance is what a look returned.
+type glance struct {
+	seen console.Top
+	err  error
+}
+
+// watch shows what there is until somebody ends it. An endpoint that does not
+// answer is told of, unless it never did, and asked again.
+func (f *topFlags) watch(ctx context.Context, look top.Look, screen *terminal.Screen, out io.Writer, color bool) error {
+	var looking sync.WaitGroup
+	defer looking.Wait() // what it looks at is closed after this
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	view, last := top.View{Color: color}, console.Top{}
+	glances, again := make(chan glance, 1), make(chan time.Time, 1)
+	again <- time.Time{}
+	resized := time.NewTicker(resizeEvery)
+	defer resized.Stop()
+	var width, height int
+	err := func() error {
+		defer screen.Close()
+		for looks := 0; ; {
+			select {
+			case <-again:
+				looking.Go(func() {
+					seen, err := look(ctx)
+					glances <- glance{seen, err}
+				})
+				continue
+			case g := <-glances:
+				if g.err != nil && looks == 0 && ctx.Err() == nil {
+					return g.err
+				} else if g.err != nil {
+					view.Failed(g.err)
+				} else {
+					last = g.seen
+					view.Saw(g.seen)
+				}
+				if looks++; looks == f.count {
+					return nil
+				}
+				time.AfterFunc(f.interval, func() { again <- time.Time{} })
+			case key, typing := <-screen.Keys():
+				if !typing || view.Key(key) {
+					return nil
+				}
+			case <-resized.C:
+				if w, h := screen.Size(); w == width && h == height {
+					continue
+				}
+			case <-ctx.Done():
+				return nil
+			}
+			width, height = screen.Size()
+			screen.Show(view.Frame(width, height))
+		}
+	}()
+	if err == nil && f.count > 0 && !last.At.IsZero() {
+		fmt.Fprintln(out, strings.Join(top.Lines(last, f.shards), "\n")) // what was asked for a number of times stays
+	}
 	return err
 }
 
@@ -122,9 +192,9 @@ func (f *topFlags) look(c *cobra.Command, args []string, getenv func(string) str
 	if c.Flags().Changed("endpoint") {
 		return nil, nil, usage.Errorf("%s is a directory; --endpoint is for a running weir serve", args[0])
 	}
-	console, closeAll, err := serve.OpenConsole(c.Context(), args[0], serve.Console{ReadOnly: true})
+	opened, closeAll, err := serve.OpenConsole(c.Context(), args[0], serve.Console{ReadOnly: true})
 	if err != nil {
 		return nil, nil, err
 	}
-	return console.Top, func() { _ = closeAll() }, nil // nothing was written
+	return opened.Top, func() { _ = closeAll() }, nil // nothing was written
 }

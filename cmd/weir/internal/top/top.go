@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/weirstream/weir/cmd/weir/internal/table"
 	"github.com/weirstream/weir/console"
@@ -52,8 +53,30 @@ func Endpoint(endpoint, user, password string) (Look, error) {
 		if err != nil {
 			return t, fmt.Errorf("%s: what answers is no weir serve: %w", endpoint, err)
 		}
+		makePlain(&t)
 		return t, nil
 	}, nil
+}
+
+// plain returns a text without what a terminal would act on: whoever answers
+// wrote it.
+func plain(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return '?'
+		}
+		return r
+	}, text)
+}
+
+func makePlain(t *console.Top) {
+	for i := range t.Streams {
+		s := &t.Streams[i]
+		s.At, s.Name, s.Status, s.Mode = plain(s.At), plain(s.Name), plain(s.Status), plain(s.Mode)
+		for j := range s.Shards {
+			s.Shards[j].ID = plain(s.Shards[j].ID)
+		}
+	}
 }
 
 const (
