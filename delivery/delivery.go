@@ -139,7 +139,7 @@ func (d *Delivery) backoff(failed int) time.Duration {
 
 func (d *Delivery) log() *slog.Logger {
 	if l := d.config.Group.Logger; l != nil {
-		return l
+		return l.With("group", d.config.Group.Name)
 	}
 	return slog.New(slog.DiscardHandler)
 }

@@ -153,7 +153,7 @@ func (r *runner) pump() error {
 			at = place{}
 		}
 		if err := r.progress.Done(at.number, at.sub, state); err != nil {
-			r.d.log().Error("position not noted", "shard", r.progress.Shard(), "err", err)
+			r.d.log().Error("position not noted", "stream", r.progress.Stream(), "shard", r.progress.Shard(), "err", err)
 			return err
 		}
 		r.saved, r.written = at, version
@@ -180,7 +180,7 @@ func (r *runner) write() error {
 		case errors.Is(err, consumer.ErrLeaseLost) || r.ctx.Err() != nil:
 			return err
 		}
-		r.d.log().Warn("plan not written", "shard", r.progress.Shard(), "err", err)
+		r.d.log().Warn("plan not written", "stream", r.progress.Stream(), "shard", r.progress.Shard(), "err", err)
 		if err := pause(r.ctx, min(r.d.backoff(failed), time.Second)); err != nil {
 			return err
 		}

@@ -294,7 +294,7 @@ func (r *runner) log(what string, j job, err error) {
 	if logger == nil {
 		return
 	}
-	args := []any{"shard", r.progress.Shard(), "lane", j.lane, "records", len(j.items), "attempt", j.attempts}
+	args := []any{"group", r.source.config.Group.Name, "stream", r.progress.Stream(), "shard", r.progress.Shard(), "lane", j.lane, "records", len(j.items), "attempt", j.attempts}
 	if len(j.items) > 0 {
 		args = append(args, "first", j.items[0].record.SequenceNumber)
 	}

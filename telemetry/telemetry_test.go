@@ -3,6 +3,7 @@ package telemetry_test
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -202,4 +203,36 @@ func tableRow(f telemetry.Figure) string {
 		service = "–"
 	}
 	return fmt.Sprintf("| `%s` | %v | %s | %s | %s |", f.Prometheus(), f.Kind, strings.Join(f.Labels, ", "), service, f.Help)
+}
+
+// docs/telemetry.md says what packages log; their source has those messages, at
+// those levels, and no partition key beside.
+func TestLog_hasWhatIsDocumented(t *testing.T) {
+	text, err := os.ReadFile("../docs/telemetry.md")
+	require.NoError(t, err)
+	rows := regexp.MustCompile("(?m)^\\| `([a-z]+)` \\| ([^|`]+) \\| (error|warning|info|debug) \\| ([^|]*)\\|$").FindAllStringSubmatch(string(text), -1)
+	require.Greater(t, len(rows), 30)
+	sources := make(map[string]string)
+	for _, r := range rows {
+		of, message, level := r[1], r[2], map[string]string{"error": "Error", "warning": "Warn", "info": "Info", "debug": "Debug"}[r[3]]
+		if sources[of] == "" {
+			files, err := filepath.Glob("../" + of + "/*.go")
+			require.NoError(t, err)
+			for _, f := range files {
+				source, err := os.ReadFile(f)
+				require.NoError(t, err)
+				if !strings.HasSuffix(f, "_test.go") {
+					sources[of] += string(source)
+				}
+			}
+		}
+		// Some packages have a function log of their own, which warns.
+		direct := regexp.MustCompile(`\.` + level + `\("` + regexp.QuoteMeta(message))
+		byFunction := regexp.MustCompile(`\.log\("` + regexp.QuoteMeta(message))
+		assert.True(t, direct.MatchString(sources[of]) || level == "Warn" && byFunction.MatchString(sources[of]), "%s: %s", of, message)
+	}
+	logged := regexp.MustCompile(`\.(Error|Warn|Info|Debug)\("[^\n]*\n?[^\n]*"(key|partition key|data)",`)
+	for of, source := range sources {
+		assert.Empty(t, logged.FindString(source), of)
+	}
 }

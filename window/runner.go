@@ -122,7 +122,7 @@ func (r *runner[V, A, R]) lookAtOthers() {
 			r.windower.counts.scattered.Add(1)
 			if first && r.windower.config.Group.Logger != nil {
 				r.windower.config.Group.Logger.Warn("a key is in two shards, each of which has windows of it: it should follow from the partition key",
-					"key", key, "stream", r.name.stream, "shard", r.name.id, "other", other.id)
+					"group", r.windower.config.Group.Name, "stream", r.name.stream, "shard", r.name.id, "other", other.id)
 			}
 		}
 		r.machine.others[i] = ""
@@ -476,6 +476,6 @@ func (r *runner[V, A, R]) tidyUp() {
 
 func (r *runner[V, A, R]) log(what string, err error) {
 	if l := r.windower.config.Group.Logger; l != nil {
-		l.Warn(what, "stream", r.name.stream, "shard", r.name.id, "err", err)
+		l.Warn(what, "group", r.windower.config.Group.Name, "stream", r.name.stream, "shard", r.name.id, "err", err)
 	}
 }
