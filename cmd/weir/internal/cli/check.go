@@ -53,6 +53,7 @@ file cannot be read. docs/storage.md says what the files hold.`,
 			return check.answer()
 		},
 	}
+	c.Flags().SortFlags = false
 	addJSON(c.Flags(), &asJSON, "result")
 	return c
 }

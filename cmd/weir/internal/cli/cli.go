@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -75,6 +76,8 @@ func newRoot(getenv func(string) string) *cobra.Command {
 Streams inside one process: shards, partition keys, sequence numbers, quotas.`,
 		Example: `  weir demo
   weir serve --stream orders:2
+  weir put orders --endpoint http://127.0.0.1:4567 orders.jsonl
+  weir tail orders --endpoint http://127.0.0.1:4567 --follow
   weir consume orders --endpoint http://127.0.0.1:4567 --group audit -- ./audit.sh
   weir workloads
   weir simulate clickstream`,
@@ -83,6 +86,8 @@ Streams inside one process: shards, partition keys, sequence numbers, quotas.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return c.Help()
 		},
+		SuggestionsMinimumDistance: 2,
+
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
@@ -98,7 +103,11 @@ func noArgs(c *cobra.Command, args []string) error {
 	case len(args) == 0:
 		return nil
 	case c.HasSubCommands():
-		return usage.Errorf("unknown command %q", args[0])
+		meant := ""
+		if like := c.SuggestionsFor(args[0]); len(like) > 0 {
+			meant = "; is it " + strings.Join(like, " or ") + "?"
+		}
+		return usage.Errorf("unknown command %q%s", args[0], meant)
 	default:
 		return usage.Errorf("unexpected argument %q", args[0])
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -198,4 +199,34 @@ func TestRun_help(t *testing.T) {
 	status, _, errs := weir(t, "", "nope")
 	assert.Equal(t, 1, status)
 	assert.Contains(t, errs, `unknown command "nope"`)
+	_, _, errs = weir(t, "", "tial")
+	assert.Contains(t, errs, `unknown command "tial"; is it tail?`)
+}
+
+// Help of all commands is of one form: what a flag takes has a name in capitals,
+// defaults are those of the command, and flags come before a command to run.
+func TestRun_helpIsOfOneForm(t *testing.T) {
+	commands := []string{""}
+	for n := 0; n < len(commands); n++ {
+		name := commands[n]
+		status, help, errs := weir(t, "", append(strings.Fields(name), "--help")...)
+		require.Zero(t, status, errs)
+		_, below, _ := strings.Cut(help, "\nAvailable Commands:\n")
+		below, _, _ = strings.Cut(below, "\n\n")
+		for line := range strings.Lines(below) {
+			if sub := strings.Fields(line)[0]; sub != "help" && sub != "completion" {
+				commands = append(commands, strings.TrimSpace(name+" "+sub))
+			}
+		}
+		assert.NotRegexp(t, `--[a-z-]+ (u?int|float|string|duration)[A-Za-z0-9]* `, help, name)
+		assert.NotContains(t, help, "(default [])", name)
+		assert.NotRegexp(t, `COMMAND .*\[flags\]`, help, name)
+		_, flags, _ := strings.Cut(help, "\nFlags:\n")
+		flags, _, _ = strings.Cut(flags, "\n\n")
+		assert.Regexp(t, `--help[^\n]*\n?( +-v, --version[^\n]*)?\n*$`, flags, "%s: --help is the last", name)
+		for _, flag := range regexp.MustCompile(`default [^()]*(--[a-z-]+)`).FindAllStringSubmatch(help, -1) {
+			assert.Regexp(t, `(?m)^ +(-., )?`+flag[1]+`\b`, help, "%s: a default that speaks of a flag of others", name)
+		}
+	}
+	assert.Greater(t, len(commands), 20)
 }

@@ -73,7 +73,7 @@ the table is that of the Kinesis Client Library.`
 func newConsume(getenv func(string) string) *cobra.Command {
 	f := &consumeFlags{getenv: getenv, batch: 500, onError: "retry", attempts: 1, patience: 30 * time.Second, failover: 10 * time.Second}
 	c := &cobra.Command{
-		Use:   "consume STREAM --group NAME -- COMMAND [ARGUMENT]...",
+		Use:   "consume STREAM --group NAME [flags] -- COMMAND [ARGUMENT]...",
 		Short: "Process a stream with a command, as one worker of a group",
 		Long:  consumeLong,
 		Example: `  weir consume orders --endpoint http://127.0.0.1:4567 --group audit -- ./audit.sh

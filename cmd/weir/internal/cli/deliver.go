@@ -111,7 +111,7 @@ func newDeliver(getenv func(string) string) *cobra.Command {
 	flags.StringVar(&f.to, "to", "", "`PLACE` that objects go to: a directory, s3://BUCKET/PREFIX, or the URL of an HTTP endpoint")
 	f.where.Add(flags)
 	flags.Var(&f.size, "size", "how many bytes of data an object has, before compression")
-	flags.IntVar(&f.config.Count, "count", 0, "how many records it has at most; 0 is any number")
+	flags.Var(flagval.Int{Value: &f.config.Count, Max: 1 << 30}, "count", "how many records it has at most; 0 is any number")
 	flags.Var(flagval.Duration{Value: &f.config.Interval, Max: delivery.MaxInterval}, "interval", "how long its first record waits for others; 0s is not at all")
 	flags.StringVar(&f.config.Prefix, "prefix", "", "`TEXT` that names begin with; one without !{timestamp:…} is followed by !{timestamp:yyyy/MM/dd/HH/}")
 	flags.StringVar(&f.config.ErrorPrefix, "error-prefix", "", "`TEXT` that names of errors begin with; needed if --prefix has an expression")
@@ -122,7 +122,7 @@ func newDeliver(getenv func(string) string) *cobra.Command {
 	flags.BoolVar(&f.dropUnknown, "drop-unknown", false, "leave out what --schema does not have; else records that have it go to --errors")
 	flags.Var(flagval.Choice{Value: &f.compress, Words: deliver.Codecs}, "compress", "how objects are compressed; for a URL, requests: none or gzip; within Parquet: none, gzip, zstd or snappy, which is the default there")
 	f.addProcessing(c)
-	f.add(flags, "STREAM-deliver")
+	f.add(flags, "STREAM-deliver", "128MiB, or four times --size")
 	return c
 }
 
@@ -138,22 +138,24 @@ func (f *deliverFlags) addProcessing(c *cobra.Command) {
 	flags.StringVar(&f.jq, "jq", "", "`EXPRESSION` of jq that makes of a record what is delivered; what it makes nothing of is left out, as by select(…)")
 	flags.StringVar(&f.partitionJQ, "partition-jq", "", "`EXPRESSION` of jq that makes of a record an object with its keys, such as {customer: .user.id}")
 	flags.StringArrayVar(&f.partition, "partition", nil, "`NAME=PATH` of a key that --prefix refers to as !{partitionKeyFromQuery:NAME}, by its place in records that are JSON; may be given several times")
-	flags.IntVar(&f.config.Partitions, "partitions", delivery.DefaultPartitions, "how many partitions of a shard are filled at a time")
+	f.config.Partitions = delivery.DefaultPartitions
+	flags.Var(flagval.Int{Value: &f.config.Partitions, Min: 1, Max: delivery.MaxPartitions}, "partitions", "how many partitions of a shard are filled at a time")
 	flags.StringVar(&f.errors, "errors", "", "`PLACE` of what cannot be processed or delivered (default: --to, if that is no URL)")
 	flags.StringVar(&f.backup, "backup", "", "`PLACE` of all records as they were read")
 	flags.StringVar(&f.config.BackupPrefix, "backup-prefix", "", "`TEXT` that their names begin with")
 	flags.StringToStringVar(&f.http.Attributes, "attribute", nil, "`NAME=VALUE` that an endpoint is told with each request; may be given several times")
+	flags.Lookup("attribute").DefValue = "" // help would show []
 	flags.Var(flagval.Duration{Value: &f.http.RetryFor, Max: 2 * time.Hour}, "retry-for", "how long a request that an endpoint does not take is tried again")
 	usage.AddGroups(c, usage.Group{Title: "What is done with records", Flags: flags})
 }
 
-// add adds the flags of the group's worker.
-func (f *workerFlags) add(flags *pflag.FlagSet, group string) {
+// add adds the flags of the group's worker, with the defaults that help shows.
+func (f *workerFlags) add(flags *pflag.FlagSet, group, memory string) {
 	f.patience, f.failover = defaultPatience, 10*time.Second
 	flags.StringVar(&f.group, "group", "", "`NAME` of the group: 1 to 128 of a-z A-Z 0-9 . _ - (default "+group+")")
 	f.store.Add(flags)
 	flags.Var(&f.from, "from", "where shards begin that the group does not know: horizon, latest, a time or how long ago, such as -5m")
-	flags.Var(&f.memory, "memory", "how much is held in memory; beyond it nothing is read (default 128MiB, or four times --size)")
+	flags.Var(&f.memory, "memory", "how much is held in memory; beyond it nothing is read (default "+memory+")")
 	flags.Var(flagval.Duration{Value: &f.patience, Max: 24 * time.Hour}, "patience", "how long the rest may take when the run ends or another worker is to have a shard")
 	flags.Var(flagval.Duration{Value: &f.failover, Max: time.Hour}, "failover", "how long a worker is silent before others take its shards, the same for all workers; at least 100ms")
 	flags.BoolVar(&f.horizon, "skip-expired", false, "go on where the stream begins if records expired before they were read; else that is an error")

@@ -93,6 +93,7 @@ func newGroupList() *cobra.Command {
 			return err
 		},
 	}
+	c.Flags().SortFlags = false
 	store.Add(c.Flags())
 	addJSON(c.Flags(), &asJSON, "list")
 	return c
@@ -172,6 +173,7 @@ func newGroupDescribe() *cobra.Command {
 			return state.print(c.OutOrStdout())
 		},
 	}
+	c.Flags().SortFlags = false
 	store.Add(c.Flags())
 	addJSON(c.Flags(), &asJSON, "group")
 	return c
@@ -216,6 +218,7 @@ type groupChange struct {
 }
 
 func (f *groupChange) add(c *cobra.Command) {
+	c.Flags().SortFlags = false
 	f.store.Add(c.Flags())
 	c.Flags().BoolVar(&f.force, "force", false, "also if workers hold leases, who may be at work")
 	c.Flags().BoolVar(&f.yes, "yes", false, "do it, and not only say what would be done")

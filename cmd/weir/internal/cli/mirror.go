@@ -68,7 +68,7 @@ func newMirror(getenv func(string) string) *cobra.Command {
 	flags.Var(flagval.Int{Value: &f.shards, Min: 1, Max: 10_000}, "shards", "how many shards a directory begins with that is made for the target")
 	flags.BoolVar(&f.unordered, "unordered", false, "put faster to a target that is no directory: what is put again after a failure may come behind later records of its key")
 	flags.StringVar(&f.errors, "errors", "", "`PLACE` of what the target never takes: a directory, s3://BUCKET/PREFIX, or the URL of an HTTP endpoint")
-	f.add(flags, "SOURCE-mirror-TARGET")
+	f.add(flags, "SOURCE-mirror-TARGET", "128MiB")
 	return c
 }
 

@@ -83,7 +83,7 @@ cannot be put is told, the rest goes on, and the exit status is 1.`,
 	flags.Var(&f.limits, "limits", "limits that the shards of an endpoint have, service or none, as of weir serve; a directory has none")
 	flags.Var(flagval.Int{Value: &f.rate, Min: 1, Max: 1 << 30}, "rate", "put so many records a second at most")
 	flags.BoolVar(&f.aggregate, "aggregate", false, "pack small records into one, as the Kinesis Producer Library does")
-	flags.BoolVar(&f.ordered, "ordered", false, "keep the records of a key in order through any failure")
+	flags.BoolVar(&f.ordered, "ordered", false, "keep the records of a key in order through any failure; few keys are then quick with --aggregate only")
 	flags.Var(flagval.Duration{Value: &f.giveUp, Max: 24 * time.Hour}, "give-up", "how long a record is tried to be put; at least 100ms")
 	flags.Var(flagval.Int{Value: &f.shards, Min: 1, Max: 10_000}, "shards", "make the stream in a directory if there is none, with so many shards")
 	addJSON(flags, &f.json, "summary")

@@ -77,7 +77,7 @@ to their end, for --patience.`
 func newTrigger(getenv func(string) string) *cobra.Command {
 	f := &triggerFlags{getenv: getenv, form: "queue", most: -1, timeout: defaultTimeout, patience: defaultPatience, failover: 10 * time.Second}
 	c := &cobra.Command{
-		Use:   "trigger STREAM (--url URL | -- COMMAND [ARGUMENT]...)",
+		Use:   "trigger STREAM [flags] (--url URL | -- COMMAND [ARGUMENT]...)",
 		Short: "Call a function with batches of a stream, as Lambda does",
 		Long:  triggerLong,
 		Example: `  weir trigger orders --endpoint http://127.0.0.1:4567 \
