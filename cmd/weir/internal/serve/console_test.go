@@ -159,7 +159,17 @@ func TestRunConsole_opensOneStream(t *testing.T) {
 	assert.Contains(t, page, "<code>kept</code>")
 	assert.NotContains(t, page, "Put a record")
 	_, _, err = serve.OpenConsole(t.Context(), filepath.Join(dir, "none"), serve.Console{})
-	assert.ErrorContains(t, err, "no such file")
+	assert.EqualError(t, err, filepath.Join(dir, "none")+": there is no such directory")
+}
+
+// What is wrong with a directory is told without a flag that nobody gave.
+func TestOpenConsole_ofAStateThatIsOpen(t *testing.T) {
+	dir := t.TempDir()
+	_, done, err := serve.OpenConsole(t.Context(), dir, serve.Console{})
+	require.NoError(t, err)
+	_, _, err = serve.OpenConsole(t.Context(), dir, serve.Console{})
+	assert.EqualError(t, err, dir+": a weir serve or weir console has this state open")
+	require.NoError(t, done())
 }
 
 // A month's price is that of weir cost: two shards are 2 × 730 × 0.015, and a

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -21,6 +22,8 @@ import (
 func OpenConsole(ctx context.Context, dir string, c Console) (h *console.Console, close func() error, err error) {
 	info, err := os.Stat(dir)
 	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil, fmt.Errorf("%s: there is no such directory", dir)
 	case err != nil:
 		return nil, nil, err
 	case !info.IsDir():

@@ -23,7 +23,7 @@ func openKeeper(path string) (*keeper, error) {
 	}
 	dir, err := state.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("--state: %w", err)
+		return nil, err
 	}
 	return &keeper{dir, make(map[state.Scope]*account.Account)}, nil
 }

@@ -59,7 +59,7 @@ func Run(ctx context.Context, c Config, ready func(url string) error) (err error
 	defer c.bound()()
 	kept, err := openKeeper(c.State)
 	if err != nil {
-		return err
+		return fmt.Errorf("--state: %w", err)
 	}
 	accounts, err := openAccounts(ctx, c, kept)
 	defer func() { err = errors.Join(err, kept.close(accounts)) }()
