@@ -5,6 +5,7 @@ package attach
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -143,9 +144,20 @@ func reach(ctx context.Context, s client.Stream, name string) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case errors.As(err, &api):
-		return fmt.Errorf("stream %s: %s: %s", name, api.ErrorCode(), api.ErrorMessage())
+		return fmt.Errorf("stream %s: %s: %s%s", name, api.ErrorCode(), api.ErrorMessage(), ofKeys(api.ErrorCode()))
+	case errors.As(err, new(*tls.CertificateVerificationError)):
+		return fmt.Errorf("%w; AWS_CA_BUNDLE is the file of a certificate that is to be trusted", err)
 	}
 	return err
+}
+
+// ofKeys says what to do about an error of who signs.
+func ofKeys(code string) string {
+	switch code {
+	case "UnrecognizedClientException", "InvalidSignatureException", "IncompleteSignatureException", "MissingAuthenticationTokenException":
+		return " Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to its keys, which weir serve has in WEIR_ACCESS_KEY and WEIR_SECRET_KEY."
+	}
+	return ""
 }
 
 func (f *Flags) openDir(dir string) (Stream, error) {

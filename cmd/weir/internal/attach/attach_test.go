@@ -3,6 +3,7 @@ package attach_test
 import (
 	"errors"
 	"net"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/aws/kinesisserver"
 	"github.com/weirstream/weir/cmd/weir/internal/attach"
 	"github.com/weirstream/weir/cmd/weir/internal/usage"
 )
@@ -103,4 +105,20 @@ func TestFlags_refuse(t *testing.T) {
 	entries, err := os.ReadDir("empty")
 	require.NoError(t, err)
 	assert.Empty(t, entries)
+}
+
+// What an endpoint has against who calls is told with what to give.
+func TestFlags_refusedByAnEndpoint(t *testing.T) {
+	withoutAWS(t)
+	server, err := kinesisserver.New(kinesisserver.Config{Credentials: []kinesisserver.Credential{{AccessKeyID: "AKID", SecretAccessKey: "secret"}}})
+	require.NoError(t, err)
+	plain, secure := httptest.NewServer(server.Handler()), httptest.NewTLSServer(server.Handler())
+	defer plain.Close()
+	defer secure.Close()
+	_, err = flags(t, "--endpoint", plain.URL).Open(t.Context(), "orders", noEnv)
+	assert.ErrorContains(t, err, "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to its keys")
+	once := flags(t, "--endpoint", secure.URL)
+	once.Once = true
+	_, err = once.Open(t.Context(), "orders", noEnv)
+	assert.ErrorContains(t, err, "AWS_CA_BUNDLE is the file of a certificate that is to be trusted")
 }

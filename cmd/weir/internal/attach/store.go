@@ -13,6 +13,7 @@ import (
 	"github.com/aws/smithy-go/logging"
 	"github.com/spf13/pflag"
 
+	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/aws/dynamolease"
 	"github.com/weirstream/weir/cmd/weir/internal/usage"
 	"github.com/weirstream/weir/lease"
@@ -32,6 +33,19 @@ var errEmpty = usage.Errorf("--store is empty")
 // Add adds the flag to those of a command.
 func (s *Store) Add(flags *pflag.FlagSet) {
 	flags.StringVar(&s.place, "store", defaultStore, "`PLACE` of what groups know: a directory; dynamodb, for a table of the group's name; or dynamodb:TABLE")
+}
+
+// Explain adds to an error of a group what can be done, where the stream does not
+// know the number that the group stands at.
+func (s *Store) Explain(group string, err error) error {
+	if !errors.Is(err, weir.ErrInvalidSequenceNumber) {
+		return err
+	}
+	reset := fmt.Sprintf("weir group reset %s --to horizon --yes", group)
+	if s.place != defaultStore {
+		reset += " --store " + s.place
+	}
+	return fmt.Errorf("%w\nThe stream was made again, or group %s has read another one of this name: give another --group, or begin again after: %s", err, group, reset)
 }
 
 // String returns the place.

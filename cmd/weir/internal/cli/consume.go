@@ -216,7 +216,7 @@ func (f *consumeFlags) perBatches(ctx context.Context, c *cobra.Command, config 
 	if err != nil {
 		return usage.Error{Err: err}
 	}
-	err = g.Run(ctx)
+	err = f.store.Explain(f.group, g.Run(ctx))
 	m := g.Metrics()
 	fmt.Fprintf(c.ErrOrStderr(), "Group %s: %s processed, %s skipped; %s of the command failed%s.\n",
 		f.group, figures.Count(m.Records, "record"), figures.Comma(m.Skipped), figures.Count(m.Errors, "run"), discarded(m))
@@ -256,7 +256,7 @@ func (f *consumeFlags) piped(ctx context.Context, c *cobra.Command, config consu
 		watch(ctx, ticker.C, p.Counts, config.Logger)
 	})
 	defer context.AfterFunc(ctx, func() { p.Close(f.patience) })()
-	err = g.Run(ctx)
+	err = f.store.Explain(f.group, g.Run(ctx))
 	p.Close(f.patience)
 	err = errors.Join(p.Wait(), err)
 	beside.Wait()

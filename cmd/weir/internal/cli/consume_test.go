@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -26,6 +27,7 @@ import (
 	"github.com/weirstream/weir/cmd/weir/internal/cli"
 	"github.com/weirstream/weir/cmd/weir/internal/line"
 	"github.com/weirstream/weir/cmd/weir/internal/pipe"
+	"github.com/weirstream/weir/lease"
 )
 
 // asCommand makes the test's program a command that reads lines of records: what
@@ -377,5 +379,30 @@ func TestConsume_refuses(t *testing.T) {
 		status, _, errs := weir(t, "", append([]string{"consume", "--store", filepath.Join(dir, "groups")}, args...)...)
 		assert.Equal(t, 1, status, want)
 		assert.Contains(t, errs, want)
+	}
+}
+
+// A group that stands in a stream that was made again, such as that of a weir
+// serve in memory, was an error of the service's words alone.
+func TestGroups_ofAStreamThatWasMadeAgain(t *testing.T) {
+	before, err := engine.NewStream("orders", engine.Config{Now: func() time.Time { return time.Now().Add(-time.Hour) }})
+	require.NoError(t, err)
+	at, err := before.PutRecord(t.Context(), "k", nil)
+	require.NoError(t, err)
+	url, _ := endpoint(t)
+	for name, args := range map[string][]string{
+		"consume": {"consume", "orders", "--", "cat"}, "trigger": {"trigger", "orders", "--", "cat"}, "deliver": {"deliver", "orders", "--to", t.TempDir()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			store := t.TempDir()
+			d, err := lease.OpenDir(store, "audit")
+			require.NoError(t, err)
+			require.NoError(t, d.Create(t.Context(), lease.Lease{Key: at.ShardID.String(), Checkpoint: lease.Checkpoint{Sequence: at.SequenceNumber.String()}}))
+			args := slices.Insert(slices.Clone(args), 2, "--endpoint", url, "--group", "audit", "--store", store)
+			status, _, errs := weir(t, "", args...)
+			assert.Equal(t, 1, status)
+			assert.Contains(t, errs, at.SequenceNumber.String())
+			assert.Contains(t, errs, "or begin again after: weir group reset audit --to horizon --yes --store "+store+"\n")
+		})
 	}
 }

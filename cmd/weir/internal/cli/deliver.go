@@ -397,7 +397,7 @@ func (f *workerFlags) deliver(ctx context.Context, screen *trigger.Screen, title
 		screen.Follow(watched, title, func() string { return deliver.Line(d.Metrics()) },
 			func(since time.Duration) []string { return deliver.Lines(title, since, d.Metrics()) })
 	})
-	err = d.Run(ctx)
+	err = f.store.Explain(f.group, d.Run(ctx))
 	stop()
 	watching.Wait()
 	fmt.Fprintf(screen, "Group %s: %s.\n", f.group, deliver.Line(d.Metrics()))

@@ -268,7 +268,7 @@ func (f *triggerFlags) trigger(ctx context.Context, screen *trigger.Screen, conf
 	watched, stop := context.WithCancel(context.Background())
 	var watching sync.WaitGroup
 	watching.Go(func() { screen.Watch(watched, title, source.Metrics) })
-	err = source.Run(ctx)
+	err = f.store.Explain(f.group, source.Run(ctx))
 	stop()
 	watching.Wait()
 	fmt.Fprintf(screen, "Group %s: %s.\n", f.group, trigger.Line(source.Metrics()))
