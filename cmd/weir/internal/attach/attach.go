@@ -21,6 +21,7 @@ import (
 	"github.com/weirstream/weir/aws/kinesisclient"
 	"github.com/weirstream/weir/client"
 	"github.com/weirstream/weir/cmd/weir/internal/bench"
+	"github.com/weirstream/weir/cmd/weir/internal/memory"
 	"github.com/weirstream/weir/cmd/weir/internal/state"
 	"github.com/weirstream/weir/cmd/weir/internal/usage"
 )
@@ -57,7 +58,9 @@ func (f *Flags) Create(dir string, shards int) (Stream, error) {
 	if names, err := os.ReadDir(dir); !errors.Is(err, fs.ErrNotExist) && (err != nil || len(names) > 0) || f.endpoint != "" || f.region != "" {
 		return f.openDir(dir)
 	}
-	s, err := weir.Open(dir, weir.Config{Limits: weir.Unlimited(), Shards: shards})
+	c := memory.Opened()
+	c.Limits, c.Shards = weir.Unlimited(), shards
+	s, err := weir.Open(dir, c)
 	if err != nil {
 		return Stream{}, err
 	}
@@ -175,7 +178,9 @@ func (f *Flags) openDir(dir string) (Stream, error) {
 	if files, err := filepath.Glob(filepath.Join(dir, "*.journal")); err != nil || len(files) == 0 {
 		return Stream{}, fmt.Errorf("%s: %w stream in this directory", dir, ErrNoStream)
 	}
-	s, err := weir.Open(dir, weir.Config{Limits: weir.Unlimited()})
+	c := memory.Opened()
+	c.Limits = weir.Unlimited()
+	s, err := weir.Open(dir, c)
 	if errors.Is(err, weir.ErrInUse) {
 		return Stream{}, fmt.Errorf("%w; end what has it open, or if that is weir serve, name the stream and give its --%sendpoint", err, f.to)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/aws/kinesisserver"
 	"github.com/weirstream/weir/cmd/weir/internal/flagval"
+	"github.com/weirstream/weir/cmd/weir/internal/memory"
 	"github.com/weirstream/weir/cmd/weir/internal/serve"
 	"github.com/weirstream/weir/cmd/weir/internal/usage"
 )
@@ -203,8 +204,8 @@ func (f *serveFlags) config(getenv func(string) string, stderr io.Writer) (serve
 	c := serve.Config{Console: consoleOf(f.console, f.allowHosts), Listen: f.listen, Streams: f.streams, Drain: f.drain, MaxMemory: f.maxMemory}
 	switch {
 	case f.maxMemory == 0:
-		c.MaxMemory = serve.DefaultMemory()
-	case f.maxMemory < serve.MinMemory:
+		c.MaxMemory = memory.Default()
+	case f.maxMemory < memory.Min:
 		return c, usage.Errorf("--max-memory is less than 64 MiB, which leaves no room for requests")
 	}
 	if err := serve.CheckGroupLeases(f.groupLeases); err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/aws/account"
 	"github.com/weirstream/weir/aws/kinesisserver"
+	"github.com/weirstream/weir/cmd/weir/internal/memory"
 	"github.com/weirstream/weir/console"
 )
 
@@ -51,11 +52,14 @@ func OpenConsole(ctx context.Context, dir string, c Console) (h *console.Console
 func accountOf() account.Config {
 	c := Account(false, 0)
 	c.ID, c.Region = kinesisserver.DefaultAccountID, kinesisserver.DefaultRegion
+	if bound := memory.Default(); bound > 0 {
+		c.Memory, c.Stream.WhenFull = account.NewMemory(bound/heldPart), weir.Spill
+	}
 	return c
 }
 
 func openStream(dir string, c Console) (*console.Console, func() error, error) {
-	s, err := weir.Open(dir, weir.Config{})
+	s, err := weir.Open(dir, memory.Opened())
 	if err != nil {
 		return nil, nil, err
 	}

@@ -3,15 +3,12 @@ package serve
 import (
 	"cmp"
 	"math"
-	"os"
-	"path/filepath"
 	"runtime/debug"
-	"strconv"
-	"strings"
 
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/aws/account"
 	"github.com/weirstream/weir/aws/kinesisserver"
+	"github.com/weirstream/weir/cmd/weir/internal/memory"
 )
 
 // How a bound of memory is divided. What is counted is not all there is: the
@@ -31,92 +28,7 @@ const (
 	// coldBytes is what a subscription may hold beside that of records that it reads
 	// from the disk: a block.
 	coldBytes = 256 << 10
-	// limitPercent is where the collector begins to work as hard as it must.
-	limitPercent = 90
 )
-
-// MinMemory is the least bound that leaves room for a request.
-const MinMemory = 64 << 20
-
-// DefaultMemory returns three quarters of the memory that the process may have:
-// what its control group or the machine has. It is the limit itself if the
-// environment sets one with GOMEMLIMIT. Zero means that it is not known.
-func DefaultMemory() int64 {
-	if limit := debug.SetMemoryLimit(-1); limit != math.MaxInt64 {
-		return max(limit/limitPercent*100, MinMemory)
-	}
-	return defaultMemory("/")
-}
-
-// defaultMemory is DefaultMemory without the environment, for files below root.
-func defaultMemory(root string) int64 {
-	most := machineMemory(filepath.Join(root, "proc/meminfo"))
-	if group := groupMemory(root); group > 0 && (most == 0 || group < most) {
-		most = group
-	}
-	if most == 0 {
-		return 0
-	}
-	return max(most/4*3, MinMemory)
-}
-
-// machineMemory reads how much memory the machine has; zero if it cannot tell.
-func machineMemory(path string) int64 {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return 0
-	}
-	for line := range strings.Lines(string(text)) {
-		if rest, ok := strings.CutPrefix(line, "MemTotal:"); ok {
-			kib, _ := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB")), 10, 64)
-			return kib << 10
-		}
-	}
-	return 0
-}
-
-// groupMemory reads the least bound of the process's control group and those
-// around it, of either version; zero if there is none.
-func groupMemory(root string) (least int64) {
-	text, err := os.ReadFile(filepath.Join(root, "proc/self/cgroup"))
-	if err != nil {
-		return 0
-	}
-	for line := range strings.Lines(string(text)) {
-		_, rest, _ := strings.Cut(strings.TrimSpace(line), ":")
-		controllers, path, _ := strings.Cut(rest, ":")
-		base, file := "sys/fs/cgroup", "memory.max"
-		if controllers != "" { // version 1
-			base, file = "sys/fs/cgroup/memory", "memory.limit_in_bytes"
-		}
-		if controllers != "" && controllers != "memory" {
-			continue
-		}
-		for path = filepath.Clean("/" + path); ; path = filepath.Dir(path) {
-			if n := readBytes(filepath.Join(root, base, path, file)); n > 0 && (least == 0 || n < least) {
-				least = n
-			}
-			if path == "/" {
-				break
-			}
-		}
-	}
-	return least
-}
-
-// readBytes reads a number from a file. Version 1 says a number that no machine
-// has, and version 2 "max", where there is no bound.
-func readBytes(path string) int64 {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return 0
-	}
-	n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
-	if err != nil || n >= math.MaxInt64>>12 {
-		return 0
-	}
-	return n
-}
 
 // bound divides Config.MaxMemory among what takes memory, and tells the
 // collector, until undo is called. What the configuration sets lower stays.
@@ -135,7 +47,7 @@ func (c *Config) bound() (undo func()) {
 	s.MaxSubscriptions = lower(s.MaxSubscriptions, kinesisserver.DefaultMaxSubscriptions, most)
 	before := debug.SetMemoryLimit(-1)
 	if before == math.MaxInt64 { // else GOMEMLIMIT says
-		debug.SetMemoryLimit(c.MaxMemory / 100 * limitPercent)
+		debug.SetMemoryLimit(memory.Limit(c.MaxMemory))
 	}
 	return func() { debug.SetMemoryLimit(before) }
 }
