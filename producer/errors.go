@@ -48,7 +48,11 @@ type Error struct {
 
 // Error returns all that is known.
 func (e *Error) Error() string {
-	text := fmt.Sprintf("stream %s: record of key %.64q, %d attempts in %v", e.Stream, e.Key, e.Attempts, e.Took)
+	attempts := "attempts"
+	if e.Attempts == 1 {
+		attempts = "attempt"
+	}
+	text := fmt.Sprintf("stream %s: record of key %.64q, %d %s in %v", e.Stream, e.Key, e.Attempts, attempts, e.Took)
 	if e.Reason != nil {
 		text += ": " + e.Reason.Error()
 	}

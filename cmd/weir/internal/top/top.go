@@ -110,7 +110,7 @@ func Lines(t console.Top, shards int) []string {
 	for _, s := range t.Streams {
 		total += s.RecordsPerSecond
 	}
-	lines := []string{fmt.Sprintf("weir top  %s  %d streams, %s records/s in", t.At.Format("15:04:05"), len(t.Streams)+t.Unseen, count(total))}
+	lines := []string{fmt.Sprintf("weir top  %s  %s, %s records/s in", t.At.Format("15:04:05"), streams(len(t.Streams)+t.Unseen), count(total))}
 	if t.Unseen > 0 {
 		lines = append(lines, fmt.Sprintf("%d streams were not looked at: there are too many", t.Unseen))
 	}
@@ -195,4 +195,12 @@ func bytes(n float64) string {
 		n /= 1024
 	}
 	return strconv.FormatFloat(n, 'f', 1, 64) + " TiB"
+}
+
+// streams says how many there are.
+func streams(n int) string {
+	if n == 1 {
+		return "1 stream"
+	}
+	return fmt.Sprintf("%d streams", n)
 }

@@ -128,7 +128,7 @@ func (v *View) title() string {
 	for _, s := range v.seen.Streams {
 		total += s.RecordsPerSecond
 	}
-	text := fmt.Sprintf("weir top  %s  %d streams, %s records/s in", v.seen.At.Format("15:04:05"), len(v.seen.Streams)+v.seen.Unseen, count(total))
+	text := fmt.Sprintf("weir top  %s  %s, %s records/s in", v.seen.At.Format("15:04:05"), streams(len(v.seen.Streams)+v.seen.Unseen), count(total))
 	if v.seen.Unseen > 0 {
 		text += fmt.Sprintf(", %d not looked at", v.seen.Unseen)
 	}
