@@ -209,7 +209,7 @@ func TestCheckStorage_counts(t *testing.T) {
 	assert.EqualValues(t, 8, f.LostRecords, "all but the one that is damaged")
 	assert.Equal(t, size, f.SoundBytes+f.LostBytes)
 
-	require.NoError(t, os.WriteFile(filepath.Join(dir, c.Files[0].Name), append(content, 0), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, c.Files[0].Name), append(content, 1), 0o600))
 	_, err = c.Repair(false)
 	assert.EqualError(t, err, fmt.Sprintf("repair stream in %s: the directory has changed since it was checked", dir))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, c.Files[0].Name), content, 0o600))
