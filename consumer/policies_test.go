@@ -310,6 +310,7 @@ func TestGroup_aHandlerThatEndsItsGoroutineEndsRun(t *testing.T) {
 		streamtest.Put(t, s, streamtest.Numbered(10, 0, 20)...)
 		g, err := consumer.New(config(s, store, "w", func(_ context.Context, b *consumer.Batch) error {
 			if b.Shard == 1 {
+				time.Sleep(time.Second) // until the other shard is done
 				runtime.Goexit()
 			}
 			return nil
