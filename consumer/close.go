@@ -23,9 +23,9 @@ func (sh *shard) close(children []weir.Shard) error {
 			return err
 		}
 		if errors.Is(err, errWaits) {
-			sh.g.log.Debug("the end of a shard waits", "stream", sh.source.name, "shard", sh.id, "err", err)
+			sh.log.Debug("the end of a shard waits", "err", err)
 		} else {
-			sh.g.log.Warn("the end of a shard could not be written", "stream", sh.source.name, "shard", sh.id, "err", err)
+			sh.log.Warn("the end of a shard could not be written", "err", err)
 		}
 		// The children wait for it, so it is not tried more and more seldom.
 		if err := sh.wait(min(sh.g.backoff(failed), sh.g.config.Failover/10)); err != nil {

@@ -131,7 +131,8 @@ type Config struct {
 	// so. Zero means a minute.
 	SlowAfter time.Duration
 
-	// Logger is told what happens; nil means nobody is.
+	// Logger is told what happens, of each shard the same message once a second at
+	// most; nil means nobody is.
 	Logger *slog.Logger
 	// Random decides what need not be decided: which of several leases is taken,
 	// and jitter. It is called by one goroutine at a time. Nil means a random

@@ -206,7 +206,7 @@ func (sh *shard) failed(s span, attempts int, err error) {
 	sh.g.counts.errors.Add(1)
 	sh.failures.Add(1)
 	sh.failure.Store(&err)
-	args := []any{"stream", sh.source.name, "shard", sh.id, "records", len(s.records), "attempt", attempts, "err", err}
+	args := []any{"records", len(s.records), "attempt", attempts, "err", err}
 	if len(s.records) > 0 {
 		args = append(args, "first", s.records[0].SequenceNumber)
 	}
@@ -214,7 +214,7 @@ func (sh *shard) failed(s span, attempts int, err error) {
 	if errors.As(err, &panicked) {
 		args = append(args, "stack", string(panicked.Stack))
 	}
-	sh.g.log.Error("handler failed", args...)
+	sh.log.Error("handler failed", args...)
 }
 
 // resort does what the policy says with a batch that failed too often. done says
@@ -237,7 +237,7 @@ func (sh *shard) resort(b *Batch, attempt int, cause error) (done bool, err erro
 		b.state = sh.latestState()
 		b.changed, b.held = false, nil
 		sh.g.counts.skipped.Add(int64(len(b.Records)))
-		sh.g.log.Error("records skipped", "stream", sh.source.name, "shard", sh.id, "records", len(b.Records), "err", cause)
+		sh.log.Error("records skipped", "records", len(b.Records), "err", cause)
 	}
 	sh.settled()
 	sh.queue.push(sh, b)

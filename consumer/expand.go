@@ -104,8 +104,7 @@ func (sh *shard) takeApart(s span) span {
 	records, subs, discarded := sh.unpacking.expand(sh.within(), s.records)
 	if n := discarded.Misplaced + discarded.Unreadable; n > 0 {
 		sh.g.counts.discarded.Add(int64(n))
-		sh.g.log.Warn("user records of aggregates discarded", "stream", sh.source.name, "shard", sh.id,
-			"of another shard", discarded.Misplaced, "unreadable", discarded.Unreadable)
+		sh.log.Warn("user records of aggregates discarded", "of another shard", discarded.Misplaced, "unreadable", discarded.Unreadable)
 	}
 	return span{records, subs, s.last}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/client"
+	"github.com/weirstream/weir/internal/sparse"
 	"github.com/weirstream/weir/lease"
 )
 
@@ -207,6 +208,7 @@ func (g *Group) begin(sh *shard) {
 // hold takes in that the worker has a lease.
 func (g *Group) hold(src *source, id weir.ShardID, row lease.Lease, began time.Duration) *shard {
 	sh := &shard{source: src, id: id, stop: make(chan struct{})}
+	sh.log = sparse.Logger(g.log, "stream", src.name, "shard", id)
 	sh.tenure.begin(g, row, began)
 	sh.asked = sh.heed
 	g.mu.Lock()
@@ -218,6 +220,7 @@ func (g *Group) hold(src *source, id weir.ShardID, row lease.Lease, began time.D
 
 // gone takes in that a shard's goroutine ends.
 func (g *Group) gone(sh *shard) {
+	sparse.Flush(sh.log)
 	g.mu.Lock()
 	delete(g.shards, sh.key)
 	g.mu.Unlock()
@@ -353,7 +356,7 @@ func (sh *shard) tellIfSlow(now time.Duration) {
 	since := time.Duration(sh.working.Load())
 	slow := since > 0 && now-since > sh.g.config.SlowAfter
 	if slow && !sh.slow {
-		sh.g.log.Warn("the handler does not return", "stream", sh.source.name, "shard", sh.id, "for", now-since)
+		sh.log.Warn("the handler does not return", "for", now-since)
 	}
 	sh.slow = slow
 }

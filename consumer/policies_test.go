@@ -1,9 +1,12 @@
 package consumer_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -127,6 +130,40 @@ func TestGroup_skipsOrHandsOverTheRecordsThatFailAndNoOthers(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What goes wrong with every batch fills no disk: a log has each message of a
+// shard once a second, and how many it left out.
+func TestGroup_saysOfBatchesThatFailOnceASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := streamtest.New(t, "orders", 1)
+		var log bytes.Buffer
+		c := config(s, new(lease.Memory), "w", func(context.Context, *consumer.Batch) error {
+			time.Sleep(time.Millisecond)
+			return errPoison
+		})
+		c.MaxRecords, c.OnError, c.Logger = 1, consumer.Skip, slog.New(slog.NewTextHandler(&log, nil))
+		streamtest.Put(t, s, streamtest.Numbered(20, 0, 2500)...)
+		g := run(t, c)
+		await(t, "all", func() bool { return g.Metrics().Skipped == 2500 })
+		require.NoError(t, g.End())
+
+		left, lines := 0, 0
+		for line := range strings.Lines(log.String()) {
+			if !strings.Contains(line, `msg="records skipped"`) {
+				continue
+			}
+			lines++
+			assert.Contains(t, line, "group=test worker=w stream=orders shard=shardId-000000000000")
+			if _, count, ok := strings.Cut(strings.TrimSpace(line), `"left out"=`); ok {
+				n, err := strconv.Atoi(count)
+				assert.NoError(t, err)
+				left += n
+			}
+		}
+		assert.InDelta(t, 4, lines, 1, "three in the seconds that it takes, and what is owed at the end")
+		assert.Equal(t, 2501, left+lines, "the one at the end is none of its own")
+	})
 }
 
 func TestGroup_aHandlerThatPanicsHasFailed(t *testing.T) {

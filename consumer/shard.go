@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"sync/atomic"
 	"time"
 
@@ -18,6 +19,7 @@ type shard struct {
 	tenure
 	source *source
 	id     weir.ShardID
+	log    *slog.Logger // sparse: what goes wrong may do so with every batch
 
 	started bool // has a goroutine, which alone reads; for the leading goroutine
 	stop    chan struct{}
@@ -265,7 +267,7 @@ func (sh *shard) readFailed(err error, r *client.Reader, failed int) error {
 		return sh.wait(sh.g.backoffTo(failed, maxThrottled))
 	default:
 		sh.g.counts.readErrors.Add(1)
-		sh.g.log.Warn("reading failed", "stream", sh.source.stream.Name(), "shard", sh.id, "err", err)
+		sh.log.Warn("reading failed", "err", err)
 		if failed%3 == 2 && *r != nil { // maybe it is the reader
 			sh.closeReader()
 			*r = nil
@@ -341,7 +343,7 @@ func (sh *shard) expired(lost int64, horizon weir.SequenceNumber) error {
 	if sh.g.config.Expired == FailExpired {
 		return err
 	}
-	sh.g.log.Error("records expired before they were read", "stream", err.Stream, "shard", sh.id, "err", err)
+	sh.log.Error("records expired before they were read", "err", err)
 	return nil
 }
 

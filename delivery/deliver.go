@@ -161,7 +161,7 @@ func (d *Delivery) send(ctx context.Context, s Sink, o *Object, c *cut) (rejecte
 			return nil, context.Cause(ctx)
 		}
 		counts.failed.Add(1)
-		d.log().Warn("object not delivered", "name", o.Name, "attempt", attempt+1, "err", err)
+		d.logger.Warn("object not delivered", "name", o.Name, "attempt", attempt+1, "err", err)
 		// What the error output refuses has no other place to go.
 		if errors.As(err, &refused) && d.config.Errors != nil && c.kind != failed {
 			return rejected, d.divert(ctx, o, c, refused, rejected)

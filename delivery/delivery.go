@@ -11,6 +11,7 @@ import (
 
 	"github.com/weirstream/weir/consumer"
 	"github.com/weirstream/weir/internal/crew"
+	"github.com/weirstream/weir/internal/sparse"
 )
 
 // A Delivery delivers a stream: it is one worker of the group that does. Make
@@ -26,6 +27,7 @@ type Delivery struct {
 	spare  spare
 	counts counters
 	crew   *crew.Crew[*runner]
+	logger *slog.Logger
 }
 
 // New returns a delivery. The error tells all that is wrong with the
@@ -33,6 +35,7 @@ type Delivery struct {
 func New(c Config) (*Delivery, error) {
 	c = c.withDefaults()
 	d := &Delivery{config: c, crew: crew.New[*runner]("delivery", c.Group)}
+	d.logger = sparse.Logger(c.Group.Logger, "group", c.Group.Name)
 	var errs problems
 	c.check(&errs)
 	d.naming = c.naming(&errs)
@@ -67,6 +70,7 @@ func (d *Delivery) Run(ctx context.Context) error {
 		if err := d.check(ctx); err != nil {
 			return err
 		}
+		defer sparse.Flush(d.logger)
 		return d.group.Run(ctx)
 	})
 }
@@ -135,11 +139,4 @@ func (d *Delivery) backoff(failed int) time.Duration {
 		wait = d.config.Backoff << failed
 	}
 	return wait - rand.N(wait/4+1)
-}
-
-func (d *Delivery) log() *slog.Logger {
-	if l := d.config.Group.Logger; l != nil {
-		return l.With("group", d.config.Group.Name)
-	}
-	return slog.New(slog.DiscardHandler)
 }

@@ -242,7 +242,7 @@ func (d *Delivery) transform(ctx context.Context, parts []Record) (results []Res
 		if ctx.Err() != nil {
 			return nil, nil, context.Cause(ctx)
 		}
-		d.log().Warn("transform failed", "records", len(parts), "attempt", attempt, "err", err)
+		d.logger.Warn("transform failed", "records", len(parts), "attempt", attempt, "err", err)
 		if attempt > d.config.TransformRetries {
 			code := codeTransform
 			var coded interface{ ErrorCode() string }

@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"math"
 	"sync"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/consumer"
 	"github.com/weirstream/weir/internal/crew"
+	"github.com/weirstream/weir/internal/sparse"
 	"github.com/weirstream/weir/internal/wait"
 )
 
@@ -23,6 +25,7 @@ type runner struct {
 	timer    *time.Timer
 	wake     chan struct{} // of one place: attend is to look
 	jobs     sync.WaitGroup
+	logger   *slog.Logger
 
 	taking context.Context // ends when nothing is taken in any more
 	halted context.CancelCauseFunc
@@ -47,6 +50,7 @@ func newRunner(d *Delivery, ctx context.Context, p *consumer.Progress, plan []*e
 		count = math.MaxInt
 	}
 	r := &runner{d: d, ctx: ctx, progress: p, timer: time.NewTimer(MaxInterval), wake: make(chan struct{}, 1)}
+	r.logger = sparse.Logger(c.Group.Logger, "group", c.Group.Name, "stream", p.Stream(), "shard", p.Shard())
 	r.m = newMachine(rules{
 		size: c.Size, count: count, interval: c.Interval, mostPartitions: c.Partitions, mostEntries: planEntries + c.Partitions,
 		delimiter: c.Delimiter, spare: &d.spare,
@@ -67,6 +71,7 @@ func (r *runner) wakeUp() {
 func (r *runner) Attend() {
 	defer r.timer.Stop()
 	defer r.forget()
+	defer sparse.Flush(r.logger)
 	for {
 		if r.pump() != nil {
 			r.halt()
@@ -153,7 +158,7 @@ func (r *runner) pump() error {
 			at = place{}
 		}
 		if err := r.progress.Done(at.number, at.sub, state); err != nil {
-			r.d.log().Error("position not noted", "stream", r.progress.Stream(), "shard", r.progress.Shard(), "err", err)
+			r.logger.Error("position not noted", "err", err)
 			return err
 		}
 		r.saved, r.written = at, version
@@ -180,7 +185,7 @@ func (r *runner) write() error {
 		case errors.Is(err, consumer.ErrLeaseLost) || r.ctx.Err() != nil:
 			return err
 		}
-		r.d.log().Warn("plan not written", "stream", r.progress.Stream(), "shard", r.progress.Shard(), "err", err)
+		r.logger.Warn("plan not written", "err", err)
 		if err := pause(r.ctx, min(r.d.backoff(failed), time.Second)); err != nil {
 			return err
 		}

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/consumer"
 	"github.com/weirstream/weir/internal/crew"
+	"github.com/weirstream/weir/internal/sparse"
 	"github.com/weirstream/weir/internal/wait"
 )
 
@@ -21,6 +23,7 @@ type runner struct {
 	progress *consumer.Progress
 	timer    *time.Timer // for what the desk wants to do later
 	changed  wait.List   // woken when something has come to its end
+	logger   *slog.Logger
 
 	mu       sync.Mutex // guards what follows
 	desk     *desk
@@ -34,6 +37,7 @@ type runner struct {
 // it.
 func (r *runner) Attend() {
 	defer r.timer.Stop()
+	defer sparse.Flush(r.logger)
 	for {
 		r.start(r.pump())
 		select {
@@ -290,16 +294,12 @@ func (r *runner) judge(j job, took time.Duration, answer []byte, err error) (v v
 }
 
 func (r *runner) log(what string, j job, err error) {
-	logger := r.source.config.Group.Logger
-	if logger == nil {
-		return
-	}
-	args := []any{"group", r.source.config.Group.Name, "stream", r.progress.Stream(), "shard", r.progress.Shard(), "lane", j.lane, "records", len(j.items), "attempt", j.attempts}
+	args := []any{"lane", j.lane, "records", len(j.items), "attempt", j.attempts}
 	if len(j.items) > 0 {
 		args = append(args, "first", j.items[0].record.SequenceNumber)
 	}
 	if err != nil {
 		args = append(args, "err", fmt.Sprint(err))
 	}
-	logger.Warn(what, args...)
+	r.logger.Warn(what, args...)
 }

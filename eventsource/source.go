@@ -13,6 +13,7 @@ import (
 	"github.com/weirstream/weir/client"
 	"github.com/weirstream/weir/consumer"
 	"github.com/weirstream/weir/internal/crew"
+	"github.com/weirstream/weir/internal/sparse"
 )
 
 // A Function processes a batch: the event is what Lambda gives a function, as
@@ -201,6 +202,8 @@ func (s *Source) begin(ctx context.Context, p *consumer.Progress) {
 	rules := rulesOf(s.settings, s.config.Backoff, s.config.MaxBackoff)
 	desk := newDesk(s.settings, rules, newEnvelope(p.Shard(), s.source, s.config.Role, s.region))
 	r := &runner{source: s, ctx: ctx, progress: p, desk: desk, timer: time.NewTimer(maxWait)}
+	g := &s.config.Group
+	r.logger = sparse.Logger(g.Logger, "group", g.Name, "stream", p.Stream(), "shard", p.Shard())
 	err := desk.windows.resume(time.Now(), p.State())
 	if err != nil {
 		r.halt()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/client"
+	"github.com/weirstream/weir/internal/sparse"
 )
 
 // A Config says where records go and how. Stream must be set.
@@ -82,7 +83,8 @@ type Config struct {
 	// negative means none.
 	Timeout time.Duration
 
-	// Logger is told what goes wrong beside single records; nil means nobody is.
+	// Logger is told what goes wrong beside single records, the same message once
+	// a second at most; nil means nobody is.
 	Logger *slog.Logger
 	// Random decides the jitter. It is called by one goroutine at a time. Nil
 	// means a random source of its own.
@@ -131,9 +133,7 @@ func (c Config) withDefaults() Config {
 		c.Timeout = cmp.Or(c.Timeout, 6*time.Second)
 	}
 	c.Linger, c.Timeout = max(0, c.Linger), max(0, c.Timeout)
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
+	c.Logger = sparse.Logger(c.Logger)
 	if c.Random == nil {
 		var seed [32]byte
 		rand.Read(seed[:]) // never fails

@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/internal/sparse"
 )
 
 // A Producer puts records to a stream. Make one with [New]. All methods may be
@@ -559,6 +560,7 @@ func (p *Producer) Close(ctx context.Context) error {
 	p.mu.Unlock()
 	p.stop(weir.ErrClosed)
 	p.work.Wait()
+	sparse.Flush(p.c.Logger)
 	close(p.over)
 	return err
 }

@@ -5,12 +5,14 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync/atomic"
 	"time"
 
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/consumer"
 	"github.com/weirstream/weir/internal/crew"
+	"github.com/weirstream/weir/internal/sparse"
 )
 
 const (
@@ -34,6 +36,7 @@ type runner[V, A, R any] struct {
 	ctx      context.Context
 	progress *consumer.Progress
 	name     shardName
+	logger   *slog.Logger
 	handler  Handler[R]
 	every    time.Duration // between checkpoints; negative: each batch
 	timer    *time.Timer
@@ -120,9 +123,8 @@ func (r *runner[V, A, R]) lookAtOthers() {
 	for i, key := range r.machine.others {
 		if other, found, first := r.windower.meet(key, r.name); found {
 			r.windower.counts.scattered.Add(1)
-			if first && r.windower.config.Group.Logger != nil {
-				r.windower.config.Group.Logger.Warn("a key is in two shards, each of which has windows of it: it should follow from the partition key",
-					"group", r.windower.config.Group.Name, "stream", r.name.stream, "shard", r.name.id, "other", other.id)
+			if first {
+				r.logger.Warn("a key is in two shards, each of which has windows of it: it should follow from the partition key", "other", other.id)
 			}
 		}
 		r.machine.others[i] = ""
@@ -472,10 +474,7 @@ func (r *runner[V, A, R]) tidyUp() {
 	defer r.leave()
 	r.closed = true
 	r.tidy()
+	sparse.Flush(r.logger)
 }
 
-func (r *runner[V, A, R]) log(what string, err error) {
-	if l := r.windower.config.Group.Logger; l != nil {
-		l.Warn(what, "group", r.windower.config.Group.Name, "stream", r.name.stream, "shard", r.name.id, "err", err)
-	}
-}
+func (r *runner[V, A, R]) log(what string, err error) { r.logger.Warn(what, "err", err) }

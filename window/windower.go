@@ -14,6 +14,7 @@ import (
 	"github.com/weirstream/weir/client"
 	"github.com/weirstream/weir/consumer"
 	"github.com/weirstream/weir/internal/crew"
+	"github.com/weirstream/weir/internal/sparse"
 )
 
 // A Windower aggregates a stream: it is one worker of the group that does. Make
@@ -101,6 +102,8 @@ func (w *Windower[V, A, R]) begin(ctx context.Context, p *consumer.Progress) {
 		windower: w, ctx: ctx, progress: p, name: shardName{p.Stream(), p.Shard()}, turn: make(chan struct{}, 1), timer: time.NewTimer(maxWait),
 		every: w.config.Group.CheckpointEvery,
 	}
+	g := &w.config.Group
+	r.logger = sparse.Logger(g.Logger, "group", g.Name, "stream", p.Stream(), "shard", p.Shard())
 	w.mu.Lock()
 	r.handler = w.handler
 	w.mu.Unlock()
