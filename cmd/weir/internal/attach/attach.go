@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -29,7 +30,10 @@ import (
 // Flags say where a stream is that an argument names.
 type Flags struct {
 	// Once makes each call once: the caller repeats those that fail.
-	Once     bool
+	Once bool
+	// Log is told what opening a directory has cut off or found lost; nil means
+	// nobody is.
+	Log      *slog.Logger
 	endpoint string
 	region   string
 	to       string // what the flags' names begin with
@@ -64,6 +68,7 @@ func (f *Flags) Create(dir string, shards int) (Stream, error) {
 	if err != nil {
 		return Stream{}, err
 	}
+	state.Recovered(f.Log, s)
 	return Stream{client.Embedded(s), s}, nil
 }
 
@@ -187,5 +192,6 @@ func (f *Flags) openDir(dir string) (Stream, error) {
 	if err != nil {
 		return Stream{}, err
 	}
+	state.Recovered(f.Log, s)
 	return Stream{client.Embedded(s), s}, nil
 }

@@ -64,7 +64,7 @@ with --read-only nothing is.`,
 			if err := serve.CheckGroupLeases(groups); err != nil {
 				return usage.Error{Err: err}
 			}
-			config := serve.Console{ReadOnly: readOnly, GroupLeases: groups}
+			config := serve.Console{ReadOnly: readOnly, GroupLeases: groups, Log: warnings(c.ErrOrStderr())}
 			return serve.RunConsole(c.Context(), listen, args[0], config, func(url string) error {
 				if _, err := fmt.Fprintln(c.OutOrStdout(), "weir: console at", url); err != nil {
 					return fmt.Errorf("standard output: %w", err)

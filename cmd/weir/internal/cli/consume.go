@@ -150,6 +150,7 @@ func (f *consumeFlags) run(c *cobra.Command, name string, args []string) (err er
 		return err
 	}
 	ctx := c.Context()
+	f.where.Log = warnings(c.ErrOrStderr())
 	stream, err := f.where.Open(ctx, name, f.getenv)
 	if err != nil {
 		return err

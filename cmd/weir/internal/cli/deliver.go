@@ -213,6 +213,7 @@ func (f *deliverFlags) run(c *cobra.Command, name string) (err error) {
 		return err
 	}
 	ctx := c.Context()
+	f.where.Log = warnings(c.ErrOrStderr())
 	stream, err := f.where.Open(ctx, name, f.getenv)
 	if err != nil {
 		return err

@@ -92,6 +92,8 @@ func (f *mirrorFlags) run(c *cobra.Command, from, to string) (err error) {
 			return usage.Errorf("--errors: %w", err)
 		}
 	}
+	f.source.Log = warnings(c.ErrOrStderr())
+	f.target.Log = f.source.Log
 	source, err := f.source.Open(ctx, from, f.getenv)
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 
 	"github.com/spf13/pflag"
@@ -14,6 +15,11 @@ import (
 	"github.com/weirstream/weir/cmd/weir/internal/report"
 	"github.com/weirstream/weir/cmd/weir/internal/usage"
 )
+
+// warnings returns a log of warnings and errors as text, for people.
+func warnings(w io.Writer) *slog.Logger {
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelWarn}))
+}
 
 // An outcome is what a command found out: it prints itself for people, shows
 // itself as a page, and is the object of --json.

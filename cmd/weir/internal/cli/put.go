@@ -132,6 +132,7 @@ func (f *putFlags) run(c *cobra.Command, name string, files []string, getenv fun
 		return err
 	}
 	ctx := c.Context()
+	f.where.Log = warnings(c.ErrOrStderr())
 	stream, err := f.open(ctx, name, getenv)
 	if err != nil {
 		return err

@@ -215,7 +215,10 @@ func (f *serveFlags) config(getenv func(string) string, stderr io.Writer) (serve
 	if f.sync != 0 && f.state == "" {
 		return c, usage.Errorf("--sync needs --state, the directory that is written to")
 	}
-	c.State = f.state
+	c.State, c.Log = f.state, f.logger(stderr)
+	if c.Log == nil {
+		c.Log = warnings(stderr)
+	}
 	if err := errors.Join(serve.CheckScope(f.account, f.region), serve.CheckAddress(f.listen)); err != nil {
 		return c, usage.Error{Err: err}
 	}

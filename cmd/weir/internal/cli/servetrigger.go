@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"io"
-	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -34,7 +33,7 @@ func (f *serveTriggers) read(stderr io.Writer) (list []serve.Trigger, err error)
 			}
 		}
 	}
-	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	log := warnings(stderr)
 	for _, stream := range slices.Sorted(maps.Keys(f.urls.values)) {
 		t := serve.Trigger{Stream: stream, Logger: log.With("stream", stream)}
 		url := f.urls.values[stream]

@@ -126,6 +126,7 @@ func (f *tailFlags) run(c *cobra.Command, name string, getenv func(string) strin
 		return err
 	}
 	ctx := c.Context()
+	f.where.Log = warnings(c.ErrOrStderr())
 	stream, err := f.where.Open(ctx, name, getenv)
 	if err != nil {
 		return err

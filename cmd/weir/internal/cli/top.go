@@ -192,7 +192,7 @@ func (f *topFlags) look(c *cobra.Command, args []string, getenv func(string) str
 	if c.Flags().Changed("endpoint") {
 		return nil, nil, usage.Errorf("%s is a directory; --endpoint is for a running weir serve", args[0])
 	}
-	opened, closeAll, err := serve.OpenConsole(c.Context(), args[0], serve.Console{ReadOnly: true})
+	opened, closeAll, err := serve.OpenConsole(c.Context(), args[0], serve.Console{ReadOnly: true, Log: warnings(c.ErrOrStderr())})
 	if err != nil {
 		return nil, nil, err
 	}

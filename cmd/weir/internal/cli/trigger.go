@@ -169,6 +169,7 @@ func (f *triggerFlags) run(c *cobra.Command, name string, args []string) (err er
 		return usage.Errorf("--on-failure: %w", err)
 	}
 	ctx := c.Context()
+	f.where.Log = warnings(c.ErrOrStderr())
 	stream, err := f.where.Open(ctx, name, f.getenv)
 	if err != nil {
 		return err

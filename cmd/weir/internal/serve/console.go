@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"time"
 
@@ -25,6 +26,9 @@ type Console struct {
 	GroupLeases []string
 	// API says that the Kinesis API is served at the same address.
 	API bool
+	// Log is told what opening a directory has cut off or found lost; nil means
+	// nobody is. It means nothing to weir serve, which has its own.
+	Log *slog.Logger
 }
 
 // handler returns the console of the accounts of a registry.

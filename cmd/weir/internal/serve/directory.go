@@ -15,6 +15,7 @@ import (
 	"github.com/weirstream/weir/aws/account"
 	"github.com/weirstream/weir/aws/kinesisserver"
 	"github.com/weirstream/weir/cmd/weir/internal/memory"
+	"github.com/weirstream/weir/cmd/weir/internal/state"
 	"github.com/weirstream/weir/console"
 )
 
@@ -33,7 +34,7 @@ func OpenConsole(ctx context.Context, dir string, c Console) (h *console.Console
 	if journals, err := filepath.Glob(filepath.Join(dir, "*.journal")); err == nil && len(journals) > 0 {
 		return openStream(dir, c)
 	}
-	kept, err := openKeeper(dir)
+	kept, err := openKeeper(dir, c.Log)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -63,6 +64,7 @@ func openStream(dir string, c Console) (*console.Console, func() error, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	state.Recovered(c.Log, s)
 	h, err := console.New(console.Config{
 		Source: console.Streams(s), Groups: groupsIn("", c.GroupLeases).list, ReadOnly: c.ReadOnly, AllowRemote: c.Remote, AllowHosts: c.AllowHosts, Price: Price,
 	})

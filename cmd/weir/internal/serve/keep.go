@@ -3,6 +3,7 @@ package serve
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"github.com/weirstream/weir/aws/account"
 	"github.com/weirstream/weir/aws/kinesisserver"
@@ -14,10 +15,11 @@ import (
 type keeper struct {
 	dir    *state.Dir
 	opened map[state.Scope]*account.Account // not yet in the registry
+	log    *slog.Logger                     // nil if nobody is told
 }
 
-// openKeeper opens a directory.
-func openKeeper(path string) (*keeper, error) {
+// openKeeper opens a directory. log is told what is lost of streams.
+func openKeeper(path string, log *slog.Logger) (*keeper, error) {
 	if path == "" {
 		return nil, nil
 	}
@@ -25,7 +27,7 @@ func openKeeper(path string) (*keeper, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &keeper{dir, make(map[state.Scope]*account.Account)}, nil
+	return &keeper{dir, make(map[state.Scope]*account.Account), log}, nil
 }
 
 // groupsDir returns where groups are kept; empty if nowhere.
@@ -49,6 +51,9 @@ func (k *keeper) account(c account.Config) (*account.Account, error) {
 	a, err := account.Open(k.dir.Path(at), c)
 	if err != nil {
 		return nil, fmt.Errorf("--state: %w", err)
+	}
+	for _, s := range a.Streams() {
+		state.Recovered(k.log, s)
 	}
 	return a, nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -30,6 +31,9 @@ type Config struct {
 	// State is the directory in which everything is kept. Empty means that it ends
 	// with the process. When records are on disk is Account.Stream.Sync.
 	State string
+	// Log is told what opening State has cut off or found lost; nil means nobody
+	// is.
+	Log *slog.Logger
 	// MaxMemory is how many bytes the process may take, about: see
 	// [account.Config.Memory] for what happens when the half that is for streams is
 	// full. Bounds of Server that are too high for it are lowered, and the garbage
@@ -57,7 +61,7 @@ func Run(ctx context.Context, c Config, ready func(url string) error) (err error
 	}
 	defer listener.Close() // again, unless something fails before Serve
 	defer c.bound()()
-	kept, err := openKeeper(c.State)
+	kept, err := openKeeper(c.State, c.Log)
 	if err != nil {
 		return fmt.Errorf("--state: %w", err)
 	}
