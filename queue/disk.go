@@ -22,6 +22,7 @@ type disk struct {
 	group   *journal.Group[struct{}] // between begin and end
 	file    uint64                   // the one in which something was noted last
 	failed  atomic.Pointer[error]    // what is in memory is not on disk
+	told    atomic.Bool              // that it failed is in the log
 }
 
 // fileBytes is how large a file grows, unless the state is larger.
@@ -87,6 +88,7 @@ func (d *disk) reopen(claimed *journal.Directory, o journal.Options[struct{}]) e
 		found.Abandon()
 		return err
 	}
+	d.queue.tellFound(found)
 	return nil
 }
 

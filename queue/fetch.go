@@ -69,6 +69,9 @@ func (q *Queue) fetch() error {
 			err = errors.Join(err, bad)
 		}
 	}
+	if err != nil {
+		q.log.Warn("records that have left memory cannot be read", "err", err)
+	}
 	if len(present) == 0 && err != nil {
 		return fmt.Errorf("queue %s: %w", q.name, err)
 	}
@@ -76,7 +79,10 @@ func (q *Queue) fetch() error {
 	q.present = present
 	q.mu.Unlock()
 	if unread {
-		return q.reader.Fetch()
+		if err = q.reader.Fetch(); err != nil {
+			q.log.Warn("records that have left memory cannot be read", "err", err)
+		}
+		return err
 	}
 	return nil
 }

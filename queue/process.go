@@ -143,6 +143,7 @@ func (w *work) handle(d Delivery) {
 	} else if failed := d.Extend(settle, min(max(0, w.BackOff(d, err)), MaxVisibility)); failed != nil {
 		err = errors.Join(err, failed)
 	}
+	w.queue.log.Warn("handler failed", "receives", d.Receives, "err", err)
 	if w.Failed != nil {
 		w.Failed(d, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"sync"
 	"sync/atomic"
@@ -14,6 +15,7 @@ import (
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/internal/clock"
 	"github.com/weirstream/weir/internal/journal"
+	"github.com/weirstream/weir/internal/sparse"
 	"github.com/weirstream/weir/internal/systime"
 	"github.com/weirstream/weir/internal/wait"
 )
@@ -60,6 +62,9 @@ type Config struct {
 	// DuplicateWindow is that of Duplicate. Zero means five minutes; at most 24
 	// hours. A text takes some 40 bytes of memory while it is in the window.
 	DuplicateWindow time.Duration
+	// Logger is told of dead letters and of trouble with the disk, the same
+	// message once a second at most; nil means nobody is.
+	Logger *slog.Logger
 	// Now tells the time. Nil means the stream's Config.Now. It is called once at
 	// the beginning of each call.
 	Now func() time.Time
@@ -184,6 +189,7 @@ type Queue struct {
 	id     uint64       // immutable
 	secret [16]byte     // immutable; what receipts are signed with
 	now    func() time.Time
+	log    *slog.Logger // immutable
 	reader *weir.Reader // immutable
 	disk   *disk        // immutable; nil in memory
 
@@ -204,6 +210,7 @@ type Queue struct {
 	lost      int64         // records that expired before they were read, before reader
 	retention time.Duration // of the stream, at the last call
 	futureMs  int64         // what arrived before is not delivered
+	told      Totals        // of what is in the log
 	refuse    error         // why nothing can be done any more
 	broken    error         // the same, until it is closed
 	one       []weir.Record
@@ -242,6 +249,7 @@ func New(s *weir.Stream, c Config) (*Queue, error) {
 	if err != nil {
 		return nil, err
 	}
+	q.told = q.m.counted
 	return q, nil
 }
 
@@ -255,6 +263,7 @@ func prepare(s *weir.Stream, c Config) (*Queue, error) {
 		return nil, err
 	}
 	q := &Queue{stream: s, name: c.Name, config: c, now: c.Now, m: newMachine(c.Settings, c.MaxInFlight)}
+	q.log = newLog(&c, s.Name())
 	if q.now == nil {
 		q.now = s.Config().Now
 	}
@@ -379,6 +388,7 @@ func (q *Queue) end(why error) error {
 	}
 	q.reader.Close()
 	q.changed.Wake()
+	sparse.Flush(q.log)
 	return err
 }
 
@@ -419,6 +429,7 @@ func (q *Queue) do(f func(now clock.Instant) error) error {
 	if q.disk != nil {
 		if err := q.disk.begin(); err != nil {
 			q.mu.Unlock()
+			q.tellFailed()
 			return err
 		}
 	}
@@ -437,6 +448,7 @@ func (q *Queue) do(f func(now clock.Instant) error) error {
 	if q.disk != nil {
 		g = q.disk.end()
 	}
+	tale := q.taleLocked()
 	whole = true
 	q.mu.Unlock()
 	if wake {
@@ -444,8 +456,12 @@ func (q *Queue) do(f func(now clock.Instant) error) error {
 	}
 	if g != nil {
 		if failed := q.disk.commit(g); failed != nil {
+			q.tellFailed()
 			return failed
 		}
+	}
+	if tale != nil {
+		tale()
 	}
 	return err
 }
@@ -468,6 +484,7 @@ func (q *Queue) abandonLocked() {
 		q.disk.end()
 	}
 	q.mu.Unlock()
+	q.log.Error("a function that the queue was given panicked, and it does no more")
 	q.changed.Wake()
 }
 

@@ -63,6 +63,7 @@ func Load(s *weir.Stream, c Config, saved []byte) (*Queue, error) {
 	if err := q.load(text); err != nil {
 		return nil, err
 	}
+	q.told = q.m.counted
 	return q, q.resume()
 }
 

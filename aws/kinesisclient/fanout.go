@@ -202,6 +202,7 @@ func (r *subscriber) hear(ctx context.Context, events *kinesis.SubscribeToShardE
 		return e, more, nil
 	case <-timer.C:
 		r.silent = 0
+		r.stream.log.Warn("a subscription was silent, and is replaced", "shard", r.shard, "for", silence)
 		r.leave()
 		return nil, true, nil
 	case <-r.life.ctx.Done():
@@ -253,7 +254,7 @@ func (r *subscriber) take(e *types.SubscribeToShardEvent) (weir.Batch, error) {
 	b.Continue = r.at
 	var lost int64
 	b.Records, lost = r.mark.pass(records, b.Last)
-	r.n.Add(lost)
+	r.lose(r.stream, r.shard, lost)
 	return b, nil
 }
 

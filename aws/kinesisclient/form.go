@@ -66,6 +66,16 @@ func (f *form) decide(now int32, c *put) {
 	}
 }
 
+// tellForm tells that puts are in another form than they were.
+func (s *Stream) tellForm(was, now int32, c *put) {
+	switch {
+	case now == formJSON:
+		s.log.Info("puts are in JSON from now on: the endpoint does not take CBOR")
+	case now == formDoubted && was == formUnknown:
+		s.log.Warn("the first put failed, so the next one is in JSON", "status", c.attempt.status)
+	}
+}
+
 // misunderstood reports whether an endpoint says that it does not know what a
 // call is about.
 func (c *put) misunderstood(err error) bool {

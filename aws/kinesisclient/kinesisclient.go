@@ -77,6 +77,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -87,6 +88,7 @@ import (
 
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/client"
+	"github.com/weirstream/weir/internal/sparse"
 )
 
 // A Stream is a stream of an account. Make one with [New]. It implements
@@ -95,6 +97,7 @@ type Stream struct {
 	client  *kinesis.Client // its own, whose bodies are plain and whose puts are fast
 	watched bool            // others may look at what goes through client
 	name    string
+	log     *slog.Logger
 	form    form                   // of puts
 	arn     atomic.Pointer[string] // nil until it is known
 	turns   turns                  // of those who poll
@@ -113,6 +116,10 @@ type Config struct {
 	// PutRecords speaks CBOR to endpoints that know it, which the service does, and
 	// JSON to others.
 	JSON bool
+	// Logger is told what the stream decides or finds by itself: that puts go on
+	// in JSON, that an iterator or a subscription is replaced, that records have
+	// gone. The same message comes once a second at most. Nil means nobody is.
+	Logger *slog.Logger
 }
 
 // New returns the stream of a name, as the function New does.
@@ -124,7 +131,7 @@ func (config Config) New(c *kinesis.Client, name string) (*Stream, error) {
 		return nil, invalid("stream name", "is empty")
 	}
 	o := c.Options()
-	s := &Stream{client: kinesis.New(o, plain, withFastPuts), name: name}
+	s := &Stream{client: kinesis.New(o, plain, withFastPuts), name: name, log: sparse.Logger(config.Logger, "stream", name)}
 	fast := speaksJSON(&o)
 	if s.watched = !fast || isWatched(&o); config.JSON || !fast {
 		s.form.now.Store(formJSON)

@@ -61,6 +61,15 @@ func (m *mark) pass(records []weir.Record, last bool) (rest []weir.Record, lost 
 // losses counts what a reader found to have gone.
 type losses struct{ n atomic.Int64 }
 
+// lose counts and tells records that have gone.
+func (l *losses) lose(s *Stream, shard string, lost int64) {
+	if lost == 0 {
+		return
+	}
+	l.n.Add(lost)
+	s.log.Warn("records may have gone before they were read", "shard", shard, "records", lost)
+}
+
 // Lost returns how many records had gone before the reader came to them, as far
 // as one can know: zero if none has. The service tells of none; that the record
 // is not there any more behind which the reader was to go on shows it. On weir's

@@ -143,6 +143,7 @@ func (r *poller) pauseAfter(b weir.Batch, err error) time.Duration {
 func (r *poller) get(ctx context.Context) (weir.Batch, error) {
 	out, err := r.call(ctx)
 	if codeOf(err) == codeExpiredIterator {
+		r.stream.log.Warn("an iterator had expired, and is replaced", "shard", r.shard)
 		if err := r.renew(ctx); err != nil {
 			return weir.Batch{}, err
 		}
@@ -174,7 +175,7 @@ func (r *poller) take(out *kinesis.GetRecordsOutput) (weir.Batch, error) {
 	}
 	r.it = out.NextShardIterator
 	records, lost := r.mark.pass(records, r.it == nil)
-	r.n.Add(lost)
+	r.lose(r.stream, r.shard, lost)
 	return weir.Batch{
 		Shard: r.id, Last: r.it == nil, Records: records, Continue: r.at,
 		Behind: millis(out.MillisBehindLatest), Children: children,

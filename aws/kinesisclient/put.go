@@ -57,12 +57,16 @@ func (s *Stream) AppendPutRecords(ctx context.Context, results []weir.PutResult,
 	if ctx == nil {
 		return nil, errNilContext
 	}
+	was := s.form.now.Load()
 	c := &put{stream: s, entries: entries, cbor: s.form.isCBOR(), results: results, before: len(results)}
 	err := c.do(ctx)
 	if s.form.learn(c, err) {
 		c = &put{stream: s, entries: entries, results: results, before: len(results)}
 		err = c.do(ctx)
 		s.form.learnAgain(c, err)
+	}
+	if now := s.form.now.Load(); now != was {
+		s.tellForm(was, now, c)
 	}
 	switch {
 	case err != nil:
