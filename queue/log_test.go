@@ -110,32 +110,36 @@ func (c calling) Handle(context.Context, slog.Record) error {
 }
 
 func TestQueue_logsADiskThatFailsOnce(t *testing.T) {
-	clock, disk := newClock(), journaltest.New()
-	s := newStream(t, weir.Config{Now: clock.Now})
-	put(t, s, 5)
-	log, lines := logged()
-	c := queue.Config{Name: "jobs", Logger: log}
-	q, err := queue.OpenIn(s, c, disk)
-	require.NoError(t, err)
-	try(t, q, 1)
-	disk.FailWith(func(journaltest.Op) error { return syscall.ENOSPC })
-	for range 3 {
-		_, err = q.TryReceive(t.Context(), 1)
-		require.ErrorIs(t, err, weir.ErrStorage)
-	}
-	got := lines()
-	require.Len(t, got, 1)
-	assert.Contains(t, got[0], `level=ERROR msg="the queue could not be written, and does no more until it is opened again" stream=orders queue=jobs err=`)
-	disk.FailWith(nil)
-	disk.Crash(rand.New(rand.NewPCG(1, 1)))
-	q.Abandon()
+	synctest.Test(t, func(t *testing.T) {
+		clock, disk := newClock(), journaltest.New()
+		s := newStream(t, weir.Config{Now: clock.Now})
+		put(t, s, 5)
+		log, lines := logged()
+		c := queue.Config{Name: "jobs", Logger: log}
+		q, err := queue.OpenIn(s, c, disk)
+		require.NoError(t, err)
+		try(t, q, 1)
+		disk.FailWith(func(journaltest.Op) error { return syscall.ENOSPC })
+		for range 3 {
+			_, err = q.TryReceive(t.Context(), 1)
+			require.ErrorIs(t, err, weir.ErrStorage)
+			time.Sleep(2 * time.Second) // it is not only for being too often
+		}
+		got := lines()
+		require.Len(t, got, 1)
+		assert.Contains(t, got[0], `level=ERROR msg="the queue could not be written, and does no more until it is opened again" stream=orders queue=jobs err=`)
+		disk.FailWith(nil)
+		disk.Crash(rand.New(rand.NewPCG(1, 1)))
+		q.Abandon()
 
-	for name, b := range disk.Files() {
-		disk.Set(map[string][]byte{name: b[:len(b)-3]})
-	}
-	_, err = queue.OpenIn(s, c, disk)
-	require.NoError(t, err)
-	assert.Contains(t, lines()[0], `level=WARN msg="a crash cut off the last write of a queue" stream=orders queue=jobs bytes=`)
+		for name, b := range disk.Files() {
+			disk.Set(map[string][]byte{name: b[:len(b)-3]})
+		}
+		q, err = queue.OpenIn(s, c, disk)
+		require.NoError(t, err)
+		defer q.Close()
+		assert.Contains(t, lines()[0], `level=WARN msg="a crash cut off the last write of a queue" stream=orders queue=jobs bytes=`)
+	})
 }
 
 func TestQueue_logsAFunctionThatPanics(t *testing.T) {

@@ -65,7 +65,7 @@ func appendHead(b []byte, major byte, n int) []byte {
 		return append(b, major|24, byte(n))
 	case n <= math.MaxUint16:
 		return append(b, major|25, byte(n>>8), byte(n))
-	case n <= math.MaxUint32:
+	case uint64(n) <= math.MaxUint32:
 		return binary.BigEndian.AppendUint32(append(b, major|26), uint32(n))
 	}
 	return binary.BigEndian.AppendUint64(append(b, major|27), uint64(n))
