@@ -60,7 +60,9 @@ func (s *shop) run(ctx context.Context) error {
 	for i := range 30 {
 		kit := [][]string{{"tent", "sleeping bag", "lantern"}, {"stove", "pot", "lighter"}, {"boots", "socks", "map"}}[i%3]
 		for _, item := range kit[:2+i/15] {
-			if _, err := s.stream.PutRecordWait(ctx, fmt.Sprint("crowd-", i), []byte(item)); err != nil {
+			if _, err := s.stream.PutRecordWait(ctx, fmt.Sprint("crowd-", i), []byte(item)); ctx.Err() != nil {
+				return nil // it is to end, as sessions end below
+			} else if err != nil {
 				return err
 			}
 		}
