@@ -81,13 +81,18 @@ func (m *machine) fills() bool {
 // place finds the hash keys of the intake, and gives its records to their lanes.
 // It returns when one of these is due.
 func (m *machine) place() (due time.Duration) {
+	if len(m.intake.records) == 0 {
+		return never // without the memory that hashing takes, which is zeroed
+	}
+	return m.placeAll()
+}
+
+// placeAll is place where there are records.
+func (m *machine) placeAll() (due time.Duration) {
 	var keys [hashedAtOnce]string
 	var sums [hashedAtOnce][md5.Size]byte
 	in := &m.intake
 	n := len(in.records)
-	if n == 0 {
-		return never
-	}
 	for i, r := range in.records {
 		keys[i] = r.key
 	}
