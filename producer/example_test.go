@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"time"
 
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/client"
@@ -17,7 +18,9 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	p, err := producer.New(producer.Config{Stream: client.Embedded(stream), Aggregate: true})
+	p, err := producer.New(producer.Config{
+		Stream: client.Embedded(stream), Aggregate: true, Linger: 50 * time.Millisecond,
+	})
 	if err != nil {
 		log.Fatal(err)
 	}
