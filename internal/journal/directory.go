@@ -325,23 +325,10 @@ func (r *Recovery) replay(f File, before int64, first, last bool, v Visitor) err
 	for head := true; ; head = false {
 		fr, err := frames.next()
 		if bad, ok := err.(errBad); ok {
-			// A write that a crash cut off is the end of all there is.
 			if head || !last {
 				return damage(frames.at, bad.Error())
 			}
-			more, err := frames.follows()
-			if err != nil {
-				return err
-			}
-			if more {
-				return damage(frames.at, bad.Error()+", and sound frames follow")
-			}
-			if r.Cut, err = frames.torn(); err != nil {
-				return err
-			}
-			r.CutFile = fileName(number)
-			r.finish(frames)
-			return nil
+			return r.cutOff(frames, bad)
 		}
 		if err == io.EOF {
 			if head {
@@ -370,6 +357,24 @@ func (r *Recovery) replay(f File, before int64, first, last bool, v Visitor) err
 			return err
 		}
 	}
+}
+
+// cutOff ends the last file where there is no frame: a write that a crash cut
+// off is the end of all there is. It is damage if sound frames follow.
+func (r *Recovery) cutOff(frames *frameReader, bad errBad) error {
+	more, err := frames.follows()
+	if err != nil {
+		return err
+	}
+	if more {
+		return &Damage{fileName(r.end.number), frames.at, bad.Error() + ", and sound frames follow"}
+	}
+	if r.Cut, err = frames.torn(); err != nil {
+		return err
+	}
+	r.CutFile = fileName(r.end.number)
+	r.finish(frames)
+	return nil
 }
 
 // finish takes note of where a file ends.

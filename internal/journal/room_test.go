@@ -188,18 +188,24 @@ func TestJournal_roomIsNotWrittenTwice(t *testing.T) {
 	})
 }
 
+// heldUp returns a journal into whose file zeros are about to be written, which
+// go on when somebody closes the channel.
+func heldUp(t *testing.T) (dir *journaltest.FS, b *book, goOn chan bool) {
+	dir, goOn = journaltest.New(), make(chan bool)
+	dir.RoomFrom = 10 * kiB
+	dir.BeforeBlank = func(int64, int64) { <-goOn }
+	b, err := openBook(dir, journal.Always, 1<<20)
+	require.NoError(t, err)
+	for used(dir, 1) < 10*kiB { // the last of these begins to make room
+		require.NoError(t, b.putMany(500))
+	}
+	return dir, b, goOn
+}
+
 // A write that fails is taken back when no zeros come any more.
 func TestJournal_roomWhenAWriteFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		dir := journaltest.New()
-		dir.RoomFrom = 10 * kiB
-		goOn := make(chan bool)
-		dir.BeforeBlank = func(int64, int64) { <-goOn }
-		b, err := openBook(dir, journal.Always, 1<<20)
-		require.NoError(t, err)
-		for used(dir, 1) < 10*kiB { // the last of these begins to make room
-			require.NoError(t, b.putMany(500))
-		}
+		dir, b, goOn := heldUp(t)
 		dir.FailWith(func(op journaltest.Op) error {
 			if op.Kind == "write" {
 				return errFull
@@ -225,7 +231,7 @@ func TestJournal_roomWhenAWriteFails(t *testing.T) {
 		}
 		noted := b.noted
 		b.j.Abandon()
-		b, err = openBook(dir, journal.Always, 1<<20)
+		b, err := openBook(dir, journal.Always, 1<<20)
 		require.NoError(t, err)
 		assert.Len(t, b.read, int(noted))
 		b.j.Abandon()
@@ -235,15 +241,7 @@ func TestJournal_roomWhenAWriteFails(t *testing.T) {
 // A sync that fails does not leave zeros coming into a file that is cut.
 func TestJournal_roomWhenASyncFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		dir := journaltest.New()
-		dir.RoomFrom = 10 * kiB
-		goOn := make(chan bool)
-		dir.BeforeBlank = func(int64, int64) { <-goOn }
-		b, err := openBook(dir, journal.Always, 1<<20)
-		require.NoError(t, err)
-		for used(dir, 1) < 10*kiB {
-			require.NoError(t, b.putMany(500))
-		}
+		dir, b, goOn := heldUp(t)
 		dir.FailWith(func(op journaltest.Op) error {
 			if op.Kind == "sync" {
 				return errFull
@@ -271,15 +269,7 @@ func TestJournal_roomEndsWithTheJournal(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				dir := journaltest.New()
-				dir.RoomFrom = 10 * kiB
-				goOn := make(chan bool)
-				dir.BeforeBlank = func(int64, int64) { <-goOn }
-				b, err := openBook(dir, journal.Always, 1<<20)
-				require.NoError(t, err)
-				for used(dir, 1) < 10*kiB {
-					require.NoError(t, b.putMany(500))
-				}
+				dir, b, goOn := heldUp(t)
 				done := make(chan error, 1)
 				go func() { done <- end(b) }()
 				synctest.Wait()
