@@ -22,13 +22,26 @@ import (
 // else: records are acknowledged, and others delivered again. A pipe that nobody
 // writes to is such a disk.
 func TestQueue_diskThatDoesNotAnswer(t *testing.T) {
+	for name, again := range map[string]bool{"what comes": false, "what comes again": true} {
+		t.Run(name, func(t *testing.T) { diskThatDoesNotAnswer(t, again) })
+	}
+}
+
+func diskThatDoesNotAnswer(t *testing.T, again bool) {
 	const n = 300
 	clock, dir := newClock(), t.TempDir()
 	s := newSpilled(t, clock, dir, 1, n, 20_000) // more than what is kept of what was read
 	q := newQueue(t, s, queue.Config{})
 	first := try(t, q, 3)
 	require.Equal(t, []string{"0", "1", "2"}, numbers(first))
-	seen := len(first)
+	seen, times := len(first), 1
+	if again {
+		for seen < n {
+			seen += len(try(t, q, 50))
+		}
+		times = 2
+		clock.advance(time.Minute)
+	}
 	file := filepath.Join(dir, "0000000000000001.journal")
 	require.NoError(t, os.Rename(file, file+"-away"))
 	require.NoError(t, syscall.Mkfifo(file, 0o600))
@@ -52,8 +65,11 @@ func TestQueue_diskThatDoesNotAnswer(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		assert.NoError(t, first[0].Ack(t.Context()))
 		assert.NoError(t, q.Set(t.Context(), func(s *queue.Settings) { s.Visibility = time.Hour }))
+		if again {
+			return // Counts may read when the oldest record arrived
+		}
+		assert.NoError(t, first[0].Ack(t.Context()))
 		_, err := q.Counts()
 		assert.NoError(t, err)
 	}()
@@ -77,5 +93,5 @@ func TestQueue_diskThatDoesNotAnswer(t *testing.T) {
 		}
 		seen += len(list)
 	}
-	assert.Equal(t, n, seen, "each came once")
+	assert.Equal(t, times*n, seen, "each came as often as it was due")
 }
