@@ -29,10 +29,17 @@ const (
 	MaxRequestBytes     = 64 << 20
 	MaxAccessKeyBytes   = 4096
 	MaxCommonAttributes = 50
-	MaxAttributeName    = 256  // characters
-	MaxAttributeValue   = 1024 // characters
-	MaxSourceBytes      = 512
+)
 
+// Bounds of ours, so that an endpoint does not refuse the headers of each
+// request.
+const (
+	MaxAttributeName  = 256  // characters
+	MaxAttributeValue = 1024 // characters
+	MaxSourceBytes    = 512
+)
+
+const (
 	maxResponseBytes   = 1 << 20
 	maxErrorMessage    = 8192
 	answerWithin       = 3 * time.Minute
