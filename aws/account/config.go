@@ -3,6 +3,7 @@ package account
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"regexp"
 	"slices"
 	"time"
@@ -42,6 +43,10 @@ type Config struct {
 	// InternalFailureException: that the disk is full, say. It is told once a second
 	// at most, by many goroutines, and must not call the account. Nil means nobody.
 	Failed func(error)
+	// Logger is told what opening an account on disk has cut off of its own journal,
+	// as [Account.Storage] tells it too, and what [queue.Config] says of its queues.
+	// Nil means nobody is. It must not call the account.
+	Logger *slog.Logger
 	// Now tells the time. Nil means [time.Now]. It must not call the account.
 	Now func() time.Time
 	// Pass lets time pass on a clock that stands still unless it is moved: a receive

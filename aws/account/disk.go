@@ -27,6 +27,7 @@ type disk struct {
 	engines engines
 	dir     *journal.Directory         // nil until there is something to keep
 	found   *journal.Recovery          // what was read; nil if nothing was there
+	told    weir.Storage               // immutable once read; what [Account.Storage] begins with
 	journal *journal.Journal[struct{}] // nil until there is something to keep
 
 	noted   map[string]json.RawMessage // the parts, as they are on disk
@@ -75,7 +76,10 @@ func streamKey(number uint64) string { return fmt.Sprintf("%s%016d", keyStream, 
 // readDisk reads what a directory holds, which it locks if there is anything. It
 // changes nothing: see goOn.
 func readDisk(a *Account, fs journal.FS, e engines) (*disk, error) {
-	d := &disk{a: a, fs: fs, engines: e, noted: make(map[string]json.RawMessage), touched: make(map[*stream]struct{})}
+	d := &disk{
+		a: a, fs: fs, engines: e, noted: make(map[string]json.RawMessage), touched: make(map[*stream]struct{}),
+		told: weir.Storage{Dir: fs.Path()},
+	}
 	if there, err := exists(fs); err != nil || !there {
 		return d, err
 	}
@@ -92,6 +96,9 @@ func (d *disk) claim() error {
 		if d.found, err = dir.Replay(d, false); err != nil {
 			return errors.Join(err, dir.Close())
 		}
+		re := &d.told.Recovery
+		re.Files, re.Bytes, re.Closed = d.found.Files, d.found.Bytes, d.found.Clean
+		re.Torn, re.TornFile = d.found.Cut, d.found.CutFile
 	}
 	d.dir = dir
 	return nil

@@ -113,7 +113,16 @@ func (a *Account) openDisk(dir journal.FS, e engines) (err error) {
 	}
 	a.deleted.changed = make(map[string]bool)
 	a.disk = d
+	d.tellFound()
 	return nil
+}
+
+// tellFound tells what opening the account has cut off.
+func (d *disk) tellFound() {
+	if log, re := d.a.config.Logger, &d.told.Recovery; log != nil && re.Torn > 0 {
+		log.Warn("a crash cut off the last write: it was never acknowledged, and is gone",
+			"account", d.a.config.ID, "region", d.a.config.Region, "dir", d.told.Dir, "bytes", re.Torn, "file", re.TornFile)
+	}
 }
 
 // begin goes on with what was read of a directory, if there is one.
@@ -134,6 +143,33 @@ func (d *disk) begin(known map[uint64]bool) error {
 		d.engines.sweepQueues(st.number, st.name, queues)
 	}
 	return err
+}
+
+// Storage returns what there is to tell of the account's own journal, which
+// holds all but the shards and records of its streams: what [Open] found of it,
+// and in Refused why nothing can be noted any more, if so. It has no records, and
+// no numbers that could be left out; of a stream [weir.Stream.Snapshot] tells.
+// It is nil for an account in memory, and waits for an operation on settings
+// that is under way.
+func (a *Account) Storage() *weir.Storage {
+	if a.disk == nil {
+		return nil
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.disk.figures()
+}
+
+func (d *disk) figures() *weir.Storage {
+	f := d.told
+	if d.journal != nil {
+		j := d.journal.Stats()
+		f.Files, f.WrittenBytes, f.Syncs, f.Refused = j.Files, j.Bytes, j.Syncs, diskError(j.Refused)
+	}
+	if d.closed {
+		f.Refused = errClosed
+	}
+	return &f
 }
 
 // Close writes what is not on disk yet, and gives the directory of an account

@@ -17,6 +17,7 @@ import (
 func (q *workQueue) config() queue.Config {
 	c := queue.Config{
 		Name: q.id, Settings: q.held.settings(), MaxInFlight: min(q.st.a.config.Quotas.QueueInFlight, queue.MaxInFlight),
+		Logger: q.st.a.config.Logger,
 	}
 	switch q.start.Type {
 	case IteratorLatest:

@@ -122,3 +122,26 @@ func TestServe_tellsWhatOpeningItsStateHasCutOff(t *testing.T) {
 		assert.NotContains(t, errs, cutOff)
 	}
 }
+
+// What an account itself knows has a journal too, whose last write a crash may
+// have cut off.
+func TestServe_tellsWhatOpeningAnAccountHasCutOff(t *testing.T) {
+	dir := t.TempDir()
+	status, errs := startServe(t, nil, "--state", dir, "--stream", "orders", "--delay", "0s").stop()
+	require.Zero(t, status, errs)
+	files, err := filepath.Glob(filepath.Join(dir, "*", "*.journal"))
+	require.NoError(t, err)
+	require.Len(t, files, 1)
+	for _, log := range [][]string{nil, {"--log", "json"}} {
+		tear(t, files[0])
+		args := append([]string{"--state", dir}, log...)
+		_, errs = startServe(t, nil, args...).stop()
+		assert.Equal(t, 1, strings.Count(errs, cutOff), errs)
+		assert.Contains(t, errs, filepath.Base(filepath.Dir(files[0])))
+		if log == nil {
+			assert.Regexp(t, `level=WARN msg="`+cutOff+`" account=000000000000 region=us-east-1 dir=\S+ bytes=\d+ file=0000000000000001\.journal\n`, errs)
+		}
+		_, errs = startServe(t, nil, args...).stop()
+		assert.NotContains(t, errs, cutOff)
+	}
+}

@@ -18,7 +18,7 @@ type keeper struct {
 	log    *slog.Logger                     // nil if nobody is told
 }
 
-// openKeeper opens a directory. log is told what is lost of streams.
+// openKeeper opens a directory. log is told what is lost of accounts and streams.
 func openKeeper(path string, log *slog.Logger) (*keeper, error) {
 	if path == "" {
 		return nil, nil
@@ -48,6 +48,7 @@ func (k *keeper) account(c account.Config) (*account.Account, error) {
 		delete(k.opened, at)
 		return a, nil
 	}
+	c.Logger = k.log
 	a, err := account.Open(k.dir.Path(at), c)
 	if err != nil {
 		return nil, fmt.Errorf("--state: %w", err)
