@@ -90,3 +90,23 @@ document.addEventListener("click", (event) => {
   to.searchParams.set("key", keyUnder(box, event).toString());
   location.assign(to);
 });
+
+// A command is copied by its button, which without this script is not shown. Where
+// the browser refuses to copy, the command is selected instead.
+for (const button of document.querySelectorAll(".command button")) {
+  button.hidden = false;
+  button.addEventListener("click", () => copy(button.closest(".command")));
+}
+
+async function copy(command) {
+  const text = command.querySelector("code"), said = command.querySelector("[role=status]");
+  said.textContent = ""; // what is said again is heard only if it was gone
+  let words = "Copied";
+  try {
+    await navigator.clipboard.writeText(text.textContent);
+  } catch { // refused, or the address is one of those that have no clipboard
+    getSelection().selectAllChildren(text);
+    words = "Selected: press Ctrl+C, or Command+C on a Mac";
+  }
+  setTimeout(() => { said.textContent = words; }, 50);
+}

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	cdpbrowser "github.com/chromedp/cdproto/browser"
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -100,6 +102,55 @@ func TestActions(t *testing.T) {
 	tb.submit("main form", "typed", "by-hand")
 	assert.Contains(t, tb.text(), "Done: Delete by-hand")
 	assert.NotContains(t, value[string](tb, "document.querySelector('#streams').innerText"), "by-hand")
+}
+
+// The command of a change is copied by its button, which the keyboard reaches and a
+// live region answers. Where the browser refuses, the command is selected.
+func TestCommand_isCopied(t *testing.T) {
+	base := empty(t).serve()
+	tb := newTab(t)
+	const said = `document.querySelector(".command [role=status]").textContent`
+	press := func(theme string, allowed cdpbrowser.PermissionSetting) {
+		tb.dress(wide, theme)
+		for _, name := range []string{"clipboard-read", "clipboard-write"} {
+			call(tb, cdpbrowser.SetPermission, cdpbrowser.SetPermissionParams{Permission: &cdpbrowser.PermissionDescriptor{Name: name}, Setting: allowed})
+		}
+		tb.open(base + "change?do=resize&name=orders&target=2")
+		assert.Empty(t, value[string](tb, said))
+		tb.do(chromedp.Focus(chromedp.CSS(".command pre")), chromedp.KeyEvent("\t"))
+		assert.Equal(t, "Copy the command", value[string](tb, "document.activeElement.textContent"))
+		tb.do(chromedp.KeyEvent("\r"))
+		tb.until(said + ` !== ""`)
+	}
+	for _, theme := range themes {
+		press(theme, cdpbrowser.PermissionSettingGranted)
+		assert.Equal(t, "Copied", value[string](tb, said))
+		assert.Equal(t, value[string](tb, `document.querySelector(".command code").textContent`), value[string](tb, "navigator.clipboard.readText()"))
+		assert.Contains(t, value[string](tb, "navigator.clipboard.readText()"), "aws kinesis update-shard-count --stream-name orders --target-shard-count 2 ")
+		tb.accessible("copied")
+		tb.shoot("action-copied-" + theme)
+
+		press(theme, cdpbrowser.PermissionSettingDenied)
+		assert.Equal(t, "Selected: press Ctrl+C, or Command+C on a Mac", value[string](tb, said))
+		assert.Equal(t, value[string](tb, `document.querySelector(".command code").textContent`), value[string](tb, "getSelection().toString()"))
+		assert.Equal(t, "Copy the command", value[string](tb, "document.activeElement.textContent"), "the focus stays")
+		tb.accessible("selected")
+		tb.shoot("action-selected-" + theme)
+	}
+
+	// An address that is no secure context has no clipboard at all. What is pressed
+	// again is said again.
+	tb.do(chromedp.Evaluate[chromedp.Void](`Object.defineProperty(navigator, "clipboard", {value: undefined}); getSelection().removeAllRanges();
+		window.heard = []; new MutationObserver(() => heard.push(document.querySelector(".command [role=status]").textContent)).observe(document.querySelector(".command [role=status]"), {childList: true})`))
+	tb.do(chromedp.KeyEvent("\r"))
+	tb.until(`heard.length === 2`)
+	assert.Equal(t, []string{"", "Selected: press Ctrl+C, or Command+C on a Mac"}, value[[]string](tb, "heard"))
+	assert.NotEmpty(t, value[string](tb, "getSelection().toString()"))
+
+	call(tb, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	tb.open(base + "change?do=resize&name=orders&target=2")
+	assert.Contains(t, tb.text(), "aws kinesis update-shard-count")
+	assert.NotContains(t, tb.text(), "Copy", "without scripts it would do nothing")
 }
 
 // A page of another origin can neither make a change nor show ours in a frame.
