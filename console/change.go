@@ -208,6 +208,9 @@ func (c *Console) resetGroup(r *http.Request) answer {
 	if err != nil {
 		return answer{status: http.StatusNotFound, err: err}
 	}
+	if g.ReadOnly {
+		return answer{status: http.StatusForbidden, err: fmt.Errorf("group: the console only shows %.80q", g.Name)}
+	}
 	d.Command = fmt.Sprintf("weir group reset %s --to %s --yes", quoted(strings.TrimSuffix(g.Name, " in "+g.Kept)), d.To)
 	if g.Kept != "" {
 		d.Command += " --store " + quoted(g.Kept)
@@ -249,7 +252,7 @@ func (c *Console) leases(ctx context.Context, group, stream string) (Group, []le
 		all, err := g.Store.List(ctx)
 		var list []lease.Lease
 		for _, l := range all {
-			if l.Stream == stream || l.Stream == "" {
+			if isOf(l, stream) {
 				list = append(list, l)
 			}
 		}

@@ -102,6 +102,7 @@ type readerView struct {
 type groupView struct {
 	Name     string
 	Kept     string
+	ReadOnly bool
 	Err      string
 	Workers  []worker
 	Behind   int64 // records, of all shards that are known
@@ -194,7 +195,7 @@ func (c *Console) viewGroups(ctx context.Context, d *readersData, s *weir.Stream
 
 // viewGroup returns a group's progress, if it reads the stream.
 func viewGroup(ctx context.Context, g Group, s *weir.Stream) (v groupView, ok bool) {
-	v.Name, v.Kept = g.Name, g.Kept
+	v.Name, v.Kept, v.ReadOnly = g.Name, g.Kept, g.ReadOnly
 	leases, err := g.Store.List(ctx)
 	if err != nil {
 		v.Err = err.Error()
@@ -203,7 +204,7 @@ func viewGroup(ctx context.Context, g Group, s *weir.Stream) (v groupView, ok bo
 	owned := make(map[string]int)
 	v.Lags.Owners = true
 	for _, l := range leases {
-		if l.Stream != s.Name() && l.Stream != "" {
+		if !isOf(l, s.Name()) {
 			continue
 		}
 		ok = true
@@ -227,6 +228,16 @@ func viewGroup(ctx context.Context, g Group, s *weir.Stream) (v groupView, ok bo
 	slices.SortFunc(v.Workers, func(a, b worker) int { return strings.Compare(a.Name, b.Name) })
 	v.Lags.cut("Shards of group " + g.Name)
 	return v, ok
+}
+
+// isOf reports whether a lease is of a stream, or does not say of which. The
+// Kinesis Client Library's say account:stream:epoch, where there are several.
+func isOf(l lease.Lease, stream string) bool {
+	name := l.Stream
+	if parts := strings.Split(name, ":"); len(parts) == 3 {
+		name = parts[1]
+	}
+	return name == stream || name == ""
 }
 
 // shardProgress returns how far a lease says that a shard has been read, and how

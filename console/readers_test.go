@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
@@ -169,4 +170,46 @@ func TestConsole_restoresUntilThereAreNone(t *testing.T) {
 			assert.Contains(t, body, row.want)
 		})
 	}
+}
+
+// A group that is only shown has no way to be reset, and is told apart from one of
+// which nothing can be told. Leases of the Kinesis Client Library name their stream
+// as it does.
+func TestConsole_showsGroupsOfOthers(t *testing.T) {
+	s := newStream(t, "orders", weir.Config{Shards: 2})
+	put(t, s, "a", "1")
+	ours, library := new(lease.Memory), new(lease.Memory)
+	require.NoError(t, ours.Create(t.Context(), lease.Lease{Key: "shardId-000000000000", Checkpoint: lease.Checkpoint{Sequence: lease.TrimHorizon}}))
+	for _, stream := range []string{"111122223333:orders:1700000000", "111122223333:clicks:1700000000"} {
+		for shard := range 2 {
+			id := fmt.Sprintf("shardId-%012d", shard)
+			require.NoError(t, library.Create(t.Context(), lease.Lease{Key: stream + ":" + id, Stream: stream, Checkpoint: lease.Checkpoint{Sequence: lease.TrimHorizon}}))
+		}
+	}
+	c := newClient(t, console.Config{Source: console.Streams(s), Groups: func(context.Context) ([]console.Group, error) {
+		return []console.Group{
+			{Name: "ours", Store: ours}, {Name: "library", Store: library, Kept: "dynamodb:library", ReadOnly: true},
+			{Name: "away", Store: away{}, Kept: "dynamodb:away", ReadOnly: true},
+		}, nil
+	}})
+	body := c.get("readers?name=orders")
+	assert.Contains(t, body, "Kept in <code>dynamodb:library</code>, and only shown here: <code>weir group</code> changes it")
+	assert.Regexp(t, `<strong>library</strong> <span class="muted">1 records behind`, body)
+	assert.Len(t, lagsOf(t, body, "Shards of group library"), 2, "not those of clicks")
+	assert.Regexp(t, `<strong>away</strong> <span class="muted">not known</span></summary><p class="bad">table away: it did not answer in time`, body)
+	assert.Contains(t, body, "group=ours")
+	assert.NotContains(t, body, "group=library")
+
+	reset := values("do", "reset", "name", "orders", "to", "latest", "token", c.token("records?name=orders"), "group", "library")
+	for _, got := range []*httptest.ResponseRecorder{c.do(http.MethodGet, "change?do=reset&to=latest&name=orders&group=library", nil), c.do(http.MethodPost, "change", reset)} {
+		assert.Equal(t, http.StatusForbidden, got.Code)
+		assert.Contains(t, unescaped(got.Body.String()), `group: the console only shows "library"`)
+	}
+}
+
+// away is a store that does not answer.
+type away struct{ lease.Store }
+
+func (away) List(context.Context) ([]lease.Lease, error) {
+	return nil, errors.New("table away: it did not answer in time")
 }

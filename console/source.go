@@ -49,6 +49,8 @@ type Group struct {
 	// Kept says where, as weir group --store takes it, for those who look and for
 	// the commands that are shown. It may be empty.
 	Kept string
+	// ReadOnly says that the group is only shown: the console cannot reset it.
+	ReadOnly bool
 }
 
 // Streams is a Source of streams of this process: they can be changed, but

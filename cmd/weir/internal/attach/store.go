@@ -84,14 +84,23 @@ func (s *Store) openDir(group string) (lease.Store, error) {
 	return d, nil
 }
 
-// dynamo returns a client. Where it finds DynamoDB, the environment says.
+// dynamo returns a client.
 func (s *Store) dynamo(ctx context.Context) (*dynamodb.Client, error) {
+	api, err := dynamoClient(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("--store %s: %w", s.place, err)
+	}
+	return api, nil
+}
+
+// dynamoClient returns a client. Where it finds DynamoDB, the environment says.
+func dynamoClient(ctx context.Context) (*dynamodb.Client, error) {
 	loaded, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}))
 	if err == nil && loaded.Region == "" {
 		err = errors.New("no region is configured; AWS_REGION names one")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("--store %s: %w", s.place, err)
+		return nil, err
 	}
 	return dynamodb.NewFromConfig(loaded), nil
 }

@@ -27,7 +27,7 @@ func consoleOf(word string, hosts []string) serve.Console {
 
 // groupLeasesHelp is that of the flag by which a console is told of groups that
 // run elsewhere.
-const groupLeasesHelp = "`DIR` of what groups know that run elsewhere, as --store of weir consume, for the console to show; repeatable"
+const groupLeasesHelp = "`PLACE` of what groups know that run elsewhere, for the console to show: a directory, or dynamodb:TABLE; repeatable"
 
 // defaultConsole is where weir console listens: beside weir serve.
 const defaultConsole = "127.0.0.1:4568"
@@ -44,7 +44,8 @@ program that has ended, and shows it as web pages: shards, lineage, records, who
 how far. It prints a line with the address. While it runs nobody else can open the
 directory; of a running weir serve the console is at /_weir/ of its own address.
 
-Groups of weir consume are shown whose --store is named with --group-leases.
+Groups of weir consume are shown whose --store is named with --group-leases. Those in
+tables of DynamoDB are only shown.
 
 Pages are for this machine. What is changed through them is changed in the directory;
 with --read-only nothing is.`,
@@ -61,7 +62,7 @@ with --read-only nothing is.`,
 			if err := serve.CheckAddress(listen); err != nil {
 				return usage.Error{Err: err}
 			}
-			if err := serve.CheckGroupLeases(groups); err != nil {
+			if err := serve.CheckGroupLeases(c.Context(), groups); err != nil {
 				return usage.Error{Err: err}
 			}
 			config := serve.Console{ReadOnly: readOnly, GroupLeases: groups, Log: warnings(c.ErrOrStderr())}

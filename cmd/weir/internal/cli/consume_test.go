@@ -10,12 +10,14 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -219,18 +221,64 @@ func TestConsume_overAnEndpoint(t *testing.T) {
 	assert.ElementsMatch(t, want, append(first, c.texts()...), "each once")
 
 	// The console of the endpoint is told where the group keeps how far it is.
-	page := func() string {
-		r, err := http.Get(s.url + "/_weir/readers?name=orders")
-		require.NoError(t, err)
-		defer r.Body.Close()
-		body, err := io.ReadAll(r.Body)
-		require.NoError(t, err)
-		return string(body)
-	}
+	page := func() string { return readersPage(t, s.url) }
 	assert.Regexp(t, `<strong>audit</strong> <span class="muted">0 records behind; nobody at work`, page())
 	assert.Contains(t, page(), "Kept in <code>"+c.store+"</code>")
 	put(70, 75)
 	assert.Contains(t, page(), "5 records behind")
+}
+
+// The console shows a group whose leases are in a table of DynamoDB, that answers
+// or not.
+func TestServe_showsGroupsOfTables(t *testing.T) {
+	var scans, refuse atomic.Int64
+	table := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+		switch {
+		case refuse.Load() > 0:
+			w.WriteHeader(http.StatusBadRequest)
+			io.WriteString(w, `{"__type":"com.amazonaws.dynamodb.v20120810#AccessDeniedException","message":"not yours"}`)
+		case r.Header.Get("X-Amz-Target") == "DynamoDB_20120810.DescribeTable":
+			io.WriteString(w, `{"Table":{"TableStatus":"ACTIVE","KeySchema":[{"AttributeName":"leaseKey","KeyType":"HASH"}],"AttributeDefinitions":[{"AttributeName":"leaseKey","AttributeType":"S"}]}}`)
+		case r.Header.Get("X-Amz-Target") == "DynamoDB_20120810.Scan":
+			scans.Add(1)
+			io.WriteString(w, `{"Items":[{"leaseKey":{"S":"shardId-000000000000"},"leaseCounter":{"N":"7"},"leaseOwner":{"S":"java-1"},"checkpoint":{"S":"TRIM_HORIZON"}}]}`)
+		default:
+			assert.Fail(t, "asked for "+r.Header.Get("X-Amz-Target"))
+		}
+	}))
+	defer table.Close()
+	for name, value := range map[string]string{
+		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_PROFILE": "", "AWS_REGION": "us-east-1",
+		"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_ENDPOINT_URL_DYNAMODB": table.URL,
+	} {
+		t.Setenv(name, value)
+	}
+	s := startServe(t, nil, "--stream", "orders:1", "--delay", "0s", "--group-leases", "dynamodb:audit", "--group-leases", "dynamodb:later")
+	s.must("PutRecord", `{"StreamName":"orders","PartitionKey":"k","Data":"eA=="}`)
+	for range 3 {
+		page := readersPage(t, s.url)
+		assert.Contains(t, page, `<strong>audit</strong> <span class="muted">1 records behind`)
+		assert.Contains(t, page, "java-1")
+		assert.Contains(t, page, "Kept in <code>dynamodb:audit</code>, and only shown here")
+	}
+	assert.Equal(t, int64(2), scans.Load(), "one of each table")
+
+	refuse.Store(1)
+	s = startServe(t, nil, "--stream", "orders:1", "--delay", "0s", "--group-leases", "dynamodb:audit")
+	page := readersPage(t, s.url)
+	assert.Contains(t, page, `<strong>audit</strong> <span class="muted">not known`)
+	assert.Contains(t, page, "AccessDeniedException: not yours")
+}
+
+// readersPage returns the console's page of who reads orders.
+func readersPage(t *testing.T, url string) string {
+	r, err := http.Get(url + "/_weir/readers?name=orders")
+	require.NoError(t, err)
+	defer r.Body.Close()
+	body, err := io.ReadAll(r.Body)
+	require.NoError(t, err)
+	return string(body)
 }
 
 // What was in an aggregate that nobody takes apart is told.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -176,7 +177,7 @@ func (f *serveFlags) run(c *cobra.Command, getenv func(string) string) error {
 		return usage.Errorf("--spill needs --state, the directory that records are read from")
 	}
 	c.SetErr(shared(c.ErrOrStderr())) // for requests and triggers, at the same time
-	config, err := f.config(getenv, c.ErrOrStderr())
+	config, err := f.config(c.Context(), getenv, c.ErrOrStderr())
 	if err != nil {
 		return err
 	}
@@ -200,7 +201,7 @@ func (f *serveFlags) sayLoss(stderr io.Writer) {
 	}
 }
 
-func (f *serveFlags) config(getenv func(string) string, stderr io.Writer) (serve.Config, error) {
+func (f *serveFlags) config(ctx context.Context, getenv func(string) string, stderr io.Writer) (serve.Config, error) {
 	c := serve.Config{Console: consoleOf(f.console, f.allowHosts), Listen: f.listen, Streams: f.streams, Drain: f.drain, MaxMemory: f.maxMemory}
 	switch {
 	case f.maxMemory == 0:
@@ -208,7 +209,7 @@ func (f *serveFlags) config(getenv func(string) string, stderr io.Writer) (serve
 	case f.maxMemory < memory.Min:
 		return c, usage.Errorf("--max-memory is less than 64 MiB, which leaves no room for requests")
 	}
-	if err := serve.CheckGroupLeases(f.groupLeases); err != nil {
+	if err := serve.CheckGroupLeases(ctx, f.groupLeases); err != nil {
 		return c, usage.Error{Err: err}
 	}
 	c.Console.GroupLeases = f.groupLeases

@@ -22,7 +22,8 @@ type Console struct {
 	// be called by.
 	Remote     bool
 	AllowHosts []string
-	// GroupLeases are directories with what groups know that run elsewhere.
+	// GroupLeases are places with what groups know that run elsewhere: directories,
+	// and tables as dynamodb:TABLE.
 	GroupLeases []string
 	// API says that the Kinesis API is served at the same address.
 	API bool

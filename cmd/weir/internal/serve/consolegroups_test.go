@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -46,14 +47,36 @@ func TestGroups_ofDirectories(t *testing.T) {
 	assert.Equal(t, []console.Group(nil), list)
 }
 
+// The groups of tables come beside those of directories, each table once, and are
+// for looking only. Nobody asks for a table before somebody looks.
+func TestGroups_ofTables(t *testing.T) {
+	dir := t.TempDir()
+	_, err := lease.OpenDir(dir, "audit")
+	require.NoError(t, err)
+	g := groupsIn("", []string{"dynamodb:audit", dir, "dynamodb:billing", "dynamodb:audit"})
+	list, err := g.list(t.Context())
+	require.NoError(t, err)
+	var names []string
+	for _, group := range list {
+		names = append(names, fmt.Sprint(group.Name, " ", group.Kept, " ", group.ReadOnly))
+	}
+	assert.Equal(t, []string{"audit " + dir + " false", "audit in dynamodb:audit dynamodb:audit true", "billing dynamodb:billing true"}, names)
+}
+
 func TestCheckGroupLeases(t *testing.T) {
+	t.Setenv("AWS_CONFIG_FILE", filepath.Join(t.TempDir(), "none"))
+	t.Setenv("AWS_PROFILE", "")
+	t.Setenv("AWS_DEFAULT_REGION", "")
+	t.Setenv("AWS_REGION", "")
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
-	assert.NoError(t, CheckGroupLeases([]string{t.TempDir(), filepath.Join(t.TempDir(), "later")}))
+	assert.NoError(t, CheckGroupLeases(t.Context(), []string{t.TempDir(), filepath.Join(t.TempDir(), "later")}))
 	for place, want := range map[string]string{
-		"": "--group-leases: is empty", file: "it is no directory", "dynamodb": "--group-leases dynamodb: it is no directory; of a table weir group tells",
-		"dynamodb:audit": "of a table weir group tells", filepath.Join(file, "below"): "--group-leases: ",
+		"": "--group-leases: is empty", file: "it is no directory", "dynamodb": "--group-leases dynamodb: it names no table: dynamodb:TABLE does",
+		"dynamodb:": "--group-leases dynamodb:: its table: group name: 0 bytes", "dynamodb:audit": "--group-leases dynamodb:audit: no region is configured", filepath.Join(file, "below"): "--group-leases: ",
 	} {
-		assert.ErrorContains(t, CheckGroupLeases([]string{t.TempDir(), place}), want, place)
+		assert.ErrorContains(t, CheckGroupLeases(t.Context(), []string{t.TempDir(), place}), want, place)
 	}
+	t.Setenv("AWS_REGION", "us-east-1")
+	assert.NoError(t, CheckGroupLeases(t.Context(), []string{"dynamodb:audit"}))
 }
