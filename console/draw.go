@@ -158,7 +158,7 @@ func mapOf(f frame, list []shardView, split bool) []box {
 		b := box{X: thousandth(x * mapWidth), W: thousandth((end - x) * mapWidth)}
 		busiest := first
 		for _, v := range part {
-			if v.Load > busiest.Load {
+			if v.Level > busiest.Level || v.Level == busiest.Level && v.Load > busiest.Load {
 				busiest = v
 			}
 		}

@@ -129,16 +129,20 @@ func shardViews(s *weir.Stream, snap weir.Snapshot, now time.Time) []shardView {
 			v.Load, v.Relative = v.Now.Records/most, true
 		}
 		list[i].Level = levelOf(list[i].Load)
+		if list[i].Now.Throttled > 0 {
+			list[i].Level = levels // whatever the mean of some seconds is
+		}
 	}
 	slices.SortFunc(list, func(a, b shardView) int { return a.HashKeyRange.Start.Compare(b.HashKeyRange.Start) })
 	return list
 }
 
-// hottest returns the n busiest shards, those throttled before others.
+// hottest returns the n busiest shards, those throttled before others: a burst may
+// be refused whose mean is small.
 func hottest(list []shardView, n int) []shardView {
 	list = slices.Clone(list)
 	slices.SortStableFunc(list, func(a, b shardView) int {
-		return cmp.Or(cmp.Compare(b.Load, a.Load), cmp.Compare(b.Throttled, a.Throttled), cmp.Compare(b.Peak, a.Peak))
+		return cmp.Or(cmp.Compare(min(b.Throttled, 1), min(a.Throttled, 1)), cmp.Compare(b.Load, a.Load), cmp.Compare(b.Throttled, a.Throttled), cmp.Compare(b.Peak, a.Peak))
 	})
 	return list[:min(n, len(list))]
 }
