@@ -101,15 +101,33 @@ func (d *changeData) readPut(r *http.Request) error {
 		e.Data, err = dataOf(r)
 	}
 	d.Action = Put{e}
+	d.keepPut(e, r.FormValue("hash"))
 	return err
 }
 
-// dataOf reads the data of a record that is given as text.
+// keptBytes is how long a record may be that is kept in the page that says why it
+// was not put.
+const keptBytes = 64 << 10
+
+// keepPut keeps a record for a form that puts it again, should that fail. One that
+// is too long has no button, and is to be given again.
+func (d *changeData) keepPut(e weir.Entry, hash string) {
+	if len(e.Data) > keptBytes {
+		d.Button = ""
+		d.Warning = "The record is too long to be kept on this page: go back to put it again."
+		return
+	}
+	d.Fields = append(d.Fields, [2]string{"key", e.PartitionKey}, [2]string{"hash", hash},
+		[2]string{"as", "base64"}, [2]string{"data", base64.StdEncoding.EncodeToString(e.Data)})
+}
+
+// dataOf reads the data of a record that is given as text. A browser sends the
+// lines of a field with the line ends of a form, which nobody typed.
 func dataOf(r *http.Request) (data []byte, err error) {
 	text := r.PostFormValue("data")
 	switch as := r.PostFormValue("as"); as {
 	case "", "text":
-		return []byte(text), nil
+		return []byte(strings.ReplaceAll(text, "\r\n", "\n")), nil
 	case "base64":
 		data, err = base64.StdEncoding.DecodeString(strings.TrimSpace(text))
 	case "hex":

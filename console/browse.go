@@ -85,16 +85,20 @@ type recordRow struct {
 	Link               string
 }
 
-func readQuery(r *http.Request) (q query, err error) {
+// readQuery reads which records are asked for, now.
+func readQuery(r *http.Request, now time.Time) (q query, err error) {
 	q = query{Shard: r.FormValue("shard"), From: r.FormValue("from"), At: strings.TrimSpace(r.FormValue("pos")), Key: r.FormValue("key"),
 		Pattern: strings.TrimSpace(r.FormValue("pattern")), Packed: r.FormValue("packed") != "", Place: r.FormValue("place"), Follow: r.FormValue("follow") != ""}
 	switch q.From {
 	case "", "horizon":
 		q.From, q.position = "horizon", weir.TrimHorizon()
+		if q.At != "" {
+			err = fmt.Errorf("pos: %.80q says nothing beside the horizon; choose a time or a sequence number", q.At)
+		}
 	case "latest":
 		q.position = weir.Latest()
 	case "time":
-		q.position, err = timePosition(q.At)
+		q.position, err = timePosition(q.At, now)
 	case "number":
 		q.position, err = numberPosition(&q)
 	default:
@@ -116,14 +120,14 @@ func readQuery(r *http.Request) (q query, err error) {
 
 // timePosition reads a time as a browser's field gives it, in UTC, with or
 // without seconds, or in the form of RFC 3339; or as a time ago, such as 5m.
-func timePosition(text string) (weir.Position, error) {
+func timePosition(text string, now time.Time) (weir.Position, error) {
 	for _, layout := range []string{"2006-01-02T15:04", "2006-01-02T15:04:05", time.RFC3339Nano, "2006-01-02 15:04:05"} {
 		if t, err := time.Parse(layout, text); err == nil {
 			return weir.AtTime(t), nil
 		}
 	}
 	if ago, err := time.ParseDuration(text); err == nil {
-		return weir.AtTime(time.Now().Add(-ago)), nil
+		return weir.AtTime(now.Add(-ago)), nil
 	}
 	return weir.Position{}, fmt.Errorf("pos: %.80q is no time, such as 2026-01-31T12:00:00Z, or 5m for five minutes ago", text)
 }
@@ -150,7 +154,7 @@ func (c *Console) recordsPage(r *http.Request) answer {
 			d.Shards = append(d.Shards, sh.ID.String())
 		}
 	}
-	if d.Query, err = readQuery(r); err != nil {
+	if d.Query, err = readQuery(r, c.config.Now()); err != nil {
 		d.Why = err.Error()
 		return answer{template: "records", data: d}
 	}

@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"html"
 	"maps"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -283,3 +286,48 @@ type failing struct{ console.Source }
 func (failing) Do(context.Context, string, string, console.Action) (string, error) {
 	return "", errors.New("no room for this")
 }
+
+// What could not be put is kept, so that the page which says so can put it again;
+// what is too long for that is not, and has no button.
+func TestChanges_canPutAgain(t *testing.T) {
+	now := time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+	s := newStream(t, "orders", weir.Config{Shards: 2, Now: func() time.Time { return now }})
+	c := newClient(t, console.Config{Source: console.Streams(s), Now: func() time.Time { return now }})
+	token := c.token("records?name=orders")
+	for shard := range 2 {
+		key := s.Shards()[shard].HashKeyRange.Start
+		for range 2 {
+			_, err := s.Put(t.Context(), weir.Entry{PartitionKey: "k", ExplicitHashKey: &key, Data: make([]byte, 1<<20-1)})
+			if err != nil {
+				require.ErrorIs(t, err, weir.ErrThroughputExceeded)
+			}
+		}
+	}
+	form := values("do", "put", "name", "orders", "key", "clé <1>", "hash", "7", "data", "é\r\n<b>", "token", token)
+	got := c.do(http.MethodPost, "change", form)
+	require.Equal(t, http.StatusUnprocessableEntity, got.Code)
+	assert.Contains(t, got.Body.String(), `role="alert">`)
+	again := url.Values{}
+	for _, field := range hiddenField.FindAllStringSubmatch(got.Body.String(), -1) {
+		again.Add(field[1], html.UnescapeString(field[2]))
+	}
+	assert.Equal(t, c.do(http.MethodPost, "change", again).Code, http.StatusUnprocessableEntity, "it is as it was")
+	now = now.Add(2 * time.Second)
+	require.Equal(t, http.StatusSeeOther, c.do(http.MethodPost, "change", again).Code)
+	var last weir.Record
+	for r, err := range s.Records(t.Context(), weir.TrimHorizon().In(0).ToTip()) { // where the hash key is, not the key's own
+		require.NoError(t, err)
+		last = r
+	}
+	require.Equal(t, "clé <1>", last.PartitionKey)
+	assert.Equal(t, "é\n<b>", string(last.Data), "with the line ends that were typed")
+
+	form.Set("data", strings.Repeat("x", 1<<20))
+	got = c.do(http.MethodPost, "change", form)
+	require.Equal(t, http.StatusUnprocessableEntity, got.Code)
+	assert.Contains(t, got.Body.String(), "too long to be kept on this page")
+	assert.NotContains(t, got.Body.String(), "<button class=\"primary")
+	assert.Less(t, got.Body.Len(), 64<<10)
+}
+
+var hiddenField = regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)">`)

@@ -458,3 +458,18 @@ func TestConsole_showsQueuesAndRestoresDeadLetters(t *testing.T) {
 	assert.Zero(t, dead)
 	assert.Equal(t, http.StatusNotFound, c.do(http.MethodGet, "change?do=restore&queue=broken&name=orders", nil).Code)
 }
+
+// A time ago is of the console's clock, which need not be the machine's.
+func TestConsole_browsesByItsOwnClock(t *testing.T) {
+	now := time.Date(2024, 2, 3, 12, 0, 0, 0, time.UTC)
+	clock := func() time.Time { return now }
+	s := newStream(t, "orders", weir.Config{Now: clock})
+	put(t, s, "a", "an older one")
+	now = now.Add(10 * time.Minute)
+	put(t, s, "b", "a newer one")
+	c := newClient(t, console.Config{Source: console.Streams(s), Now: clock})
+	page := c.get("records?name=orders&from=time&pos=5m")
+	assert.Contains(t, page, "a newer one")
+	assert.NotContains(t, page, "an older one")
+	assert.Contains(t, c.get("records?name=orders&from=time&pos=11m"), "an older one")
+}

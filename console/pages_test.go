@@ -50,6 +50,7 @@ var pageRows = map[string]pageRow{
 		{"?name=none", 404, `stream "none"`},
 		{"?name=orders&from=here", 200, `from: "here" is none of horizon, latest, time and number`},
 		{"?name=orders&from=time&pos=soon", 200, `pos: "soon" is no time, such as 2026-01-31T12:00:00Z, or 5m for five minutes ago`},
+		{"?name=orders&pos=5m", 200, `pos: "5m" says nothing beside the horizon; choose a time or a sequence number`},
 		{"?name=orders&from=number&pos=12x", 200, `pos: "12x" is no sequence number`},
 		{"?name=orders&shard=x", 200, `shard: "x" is no id of a shard`},
 		{"?name=orders&shard=shardId-000000000077", 200, "shardId-000000000077"},
