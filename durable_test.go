@@ -499,3 +499,45 @@ func TestOpen_countsMemory(t *testing.T) {
 	assert.Less(t, m.held.Load(), int64(bytesOfStream+6*bytesOfShard+20_000))
 	require.NoError(t, s.Close())
 }
+
+// A stream may be used in a bubble and outside of it, as one that a fixture
+// opened is: it keeps nothing that belongs to a bubble.
+func TestOpen_outlivesABubble(t *testing.T) {
+	for name, c := range map[string]weir.Config{
+		"always": {}, "never": {Sync: weir.SyncNever}, "interval": {Sync: 50 * time.Millisecond}, "spill": {WhenFull: weir.Spill, MaxBytes: 1 << 20},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.Limits, c.Now = weir.Unlimited(), newClock().Now // or what a bubble's time saw has expired
+			var s *weir.Stream
+			put := func(t *testing.T) {
+				var producers sync.WaitGroup
+				for i := range 8 {
+					producers.Go(func() {
+						for range 20 { // so much that zeros are written ahead
+							_, err := s.PutRecord(t.Context(), fmt.Sprint(i), make([]byte, 3000))
+							assert.NoError(t, err)
+						}
+					})
+				}
+				producers.Wait()
+			}
+			inBubble := func(t *testing.T) {
+				put(t)
+				time.Sleep(c.Sync) // or a timer would be left that only the bubble can fire
+			}
+			dir := t.TempDir()
+			synctest.Test(t, func(t *testing.T) {
+				var err error
+				s, err = weir.Open(dir, c)
+				require.NoError(t, err)
+				inBubble(t)
+			})
+			synctest.Test(t, inBubble)
+			require.NoError(t, s.Close())
+			s = opened(t, dir, c)
+			synctest.Test(t, inBubble)
+			put(t)
+			assert.Equal(t, 4*8*20, len(allRecords(t, s)))
+		})
+	}
+}

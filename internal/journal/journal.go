@@ -86,8 +86,9 @@ type Journal[T any] struct {
 	final   bool        // refuse holds for good
 	timer   *time.Timer // nil, or to flush an interval's notes
 	hurried bool        // the pending group is being flushed before its time
-	idle    sync.Cond   // writing has become false
-	timers  sync.WaitGroup
+	flushes int         // timers that are set, and goroutines that flush for them
+	zeroing bool        // the room is being blanked
+	idle    sync.Cond   // writing or zeroing has become false, or flushes less
 
 	// Of who writes.
 	file   File
@@ -105,8 +106,11 @@ type Journal[T any] struct {
 type Group[T any] struct {
 	notes   []byte // with room for the frame's head
 	touched []T
-	done    chan struct{}
-	lead    chan struct{}
+	// Made by the first who waits for somebody else: nobody does where there is one
+	// producer, and channels belong to the bubble of testing/synctest in which they
+	// were made, which the journal may outlive.
+	done    chan struct{} // closed when the group is settled
+	lead    chan struct{} // one of those who wait is to write the group
 	settled bool
 	err     error
 }
@@ -124,7 +128,7 @@ func (g *Group[T]) Touched() *[]T { return &g.touched }
 // newGroup returns an empty group in the memory of one that is settled, if
 // there is one.
 func (j *Journal[T]) newGroup() *Group[T] {
-	g := &Group[T]{done: make(chan struct{}), lead: make(chan struct{}, 1)}
+	g := &Group[T]{}
 	if s := j.spare; s != nil {
 		g.notes, g.touched, j.spare = s.notes[:0], s.touched[:0], nil
 	} else if j.o.Policy == Interval { // or it would be copied again and again as it grows
@@ -169,11 +173,14 @@ func (j *Journal[T]) End() {
 // setTimerLocked sees to it that what is noted is written in time.
 func (j *Journal[T]) setTimerLocked() {
 	flush := func() {
-		defer j.timers.Done()
 		j.Flush() // what fails is told by the next Begin
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		j.flushes--
+		j.idle.Broadcast()
 	}
 	if j.timer == nil {
-		j.timers.Add(1)
+		j.flushes++
 		j.timer = time.AfterFunc(j.o.Every, flush)
 	}
 	if len(j.pending.notes) > muchPending && !j.hurried {
@@ -187,7 +194,7 @@ func (j *Journal[T]) setTimerLocked() {
 // stopTimerLocked spares the timer, because what it was for is being done.
 func (j *Journal[T]) stopTimerLocked() {
 	if j.timer != nil && j.timer.Stop() {
-		j.timers.Done()
+		j.flushes--
 	}
 	j.timer = nil
 }
@@ -239,6 +246,9 @@ func (j *Journal[T]) Commit(g *Group[T]) error {
 		if !j.writing { // then g is the one that is written next
 			j.writeLocked()
 			continue
+		}
+		if g.done == nil {
+			g.done, g.lead = make(chan struct{}), make(chan struct{}, 1)
 		}
 		j.mu.Unlock()
 		select {
@@ -300,7 +310,7 @@ func (j *Journal[T]) writeLocked() error {
 	if !j.pending.empty() {
 		select {
 		case j.pending.lead <- struct{}{}:
-		default:
+		default: // nobody waits, or one knows already
 		}
 	}
 	return err
@@ -328,7 +338,9 @@ func (j *Journal[T]) settleLocked(g *Group[T], err error) {
 		j.spare = &Group[T]{notes: g.notes, touched: g.touched}
 	}
 	g.notes, g.touched = nil, nil
-	close(g.done)
+	if g.done != nil {
+		close(g.done)
+	}
 }
 
 // failLocked takes back a group that was not written, and those noted after it,
@@ -450,7 +462,7 @@ func (j *Journal[T]) Abandon() {
 		j.idle.Wait()
 	}
 	j.endLocked()
-	j.room.wait()
+	j.waitForRoom()
 	j.file.Close()
 	j.dir.Close()
 }
@@ -459,8 +471,10 @@ func (j *Journal[T]) Abandon() {
 func (j *Journal[T]) endLocked() {
 	j.refuse, j.final = ErrClosed, true
 	j.stopTimerLocked()
+	for j.flushes > 0 {
+		j.idle.Wait()
+	}
 	j.mu.Unlock()
-	j.timers.Wait()
 }
 
 // Release removes the files before one.

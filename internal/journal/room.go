@@ -30,16 +30,22 @@ const maxRoom = 4 << 20
 
 // A room is the zeros at the end of the file that is written.
 type room struct {
-	from, to int64         // what was blanked last, or is being blanked
-	done     chan struct{} // closed when it is; nil if nothing is being blanked
+	from, to int64 // what was blanked last, or is being blanked
+	begun    bool  // it is, or was, and nobody has waited since
 }
 
-// wait waits until nothing is being blanked.
-func (r *room) wait() {
-	if r.done != nil {
-		<-r.done
-		r.done = nil
+// waitForRoom waits until nothing is being blanked. The caller is who writes,
+// and does not hold mu.
+func (j *Journal[T]) waitForRoom() {
+	if !j.room.begun {
+		return
 	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for j.zeroing {
+		j.idle.Wait()
+	}
+	j.room.begun = false
 }
 
 // makeRoom sees to it that there are zeros, or will be soon, behind what is
@@ -56,10 +62,10 @@ func (j *Journal[T]) makeRoom(end, most int64) {
 	}
 	r := &j.room
 	if end > r.from {
-		r.wait()
+		j.waitForRoom()
 	}
 	n := min(maxRoom, end)
-	if r.to-end >= n/2 || r.done != nil {
+	if r.to-end >= n/2 || r.begun {
 		return
 	}
 	from := r.to
@@ -76,12 +82,17 @@ func (j *Journal[T]) makeRoom(end, most int64) {
 	if err != nil {
 		return
 	}
-	done := make(chan struct{})
-	r.done = done
+	r.begun = true
+	j.mu.Lock()
+	j.zeroing = true
+	j.mu.Unlock()
 	go func() {
-		defer close(done)
-		defer f.Close()
 		f.(roomyFile).Blank(from, n)
+		f.Close()
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		j.zeroing = false
+		j.idle.Broadcast()
 	}()
 }
 
@@ -89,7 +100,7 @@ func roundUp(n, unit int64) int64 { return (n + unit - 1) / unit * unit }
 
 // cut ends the file where its frames end.
 func (j *Journal[T]) cut() error {
-	j.room.wait()
+	j.waitForRoom()
 	j.room = room{}
 	return j.file.Truncate(j.size)
 }
