@@ -27,6 +27,13 @@ func numberOf(name string) (uint64, bool) {
 	return n, ok && err == nil && fileName(n) == name
 }
 
+// isUnfinished reports whether a name is that of a file that is being made.
+func isUnfinished(name string) bool {
+	whole, ok := strings.CutSuffix(name, tempSuffix)
+	_, ours := numberOf(whole)
+	return ok && ours
+}
+
 // A Directory is one that is locked.
 type Directory struct {
 	fs     FS
@@ -74,7 +81,7 @@ func journals(names []string) (files []uint64, err error) {
 	for _, name := range names {
 		if n, ok := numberOf(name); ok {
 			files = append(files, n)
-		} else if name != lockName && !strings.HasSuffix(name, fileSuffix+tempSuffix) {
+		} else if name != lockName && !isUnfinished(name) {
 			foreign = name
 		}
 	}
@@ -272,7 +279,7 @@ func (d *Directory) Replay(v Visitor, readOnly bool) (*Recovery, error) {
 		return nil, err
 	}
 	for _, name := range names {
-		if strings.HasSuffix(name, fileSuffix+tempSuffix) {
+		if isUnfinished(name) {
 			r.unfinished = append(r.unfinished, name)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // An FS is one directory. What it returns is of package os or like it, so that
@@ -98,7 +99,8 @@ func (d osDir) SyncDir() error               { return syncDir(string(d)) }
 
 func (d osDir) Lock() (unlock func() error, err error) { return lockFile(d.file(lockName)) }
 
-// An osFile is a File of the operating system.
+// An osFile is a File of the operating system. Its errors have the name that it
+// has since it was made whole, and not the one under which it was begun.
 type osFile struct{ *os.File }
 
 func openFile(path string, flag int) (File, error) {
@@ -109,7 +111,20 @@ func openFile(path string, flag int) (File, error) {
 	return osFile{f}, nil
 }
 
-func (f osFile) Sync() error { return syncFile(f.File) }
+func (f osFile) WriteAt(b []byte, at int64) (int, error) {
+	n, err := f.File.WriteAt(b, at)
+	return n, named(err)
+}
+
+func (f osFile) Truncate(size int64) error { return named(f.File.Truncate(size)) }
+func (f osFile) Sync() error               { return named(syncFile(f.File)) }
+
+func named(err error) error {
+	if of := (*fs.PathError)(nil); errors.As(err, &of) {
+		of.Path = strings.TrimSuffix(of.Path, tempSuffix)
+	}
+	return err
+}
 
 func (f osFile) Size() (int64, error) {
 	info, err := f.Stat()

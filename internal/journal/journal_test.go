@@ -457,6 +457,15 @@ func TestClaim_refusesWhatIsNotOurs(t *testing.T) {
 	assert.ErrorContains(t, err, "thesis.txt")
 	assert.Len(t, dir.Files(), 1)
 
+	// Nor is a file taken for one of ours that was not finished.
+	files, _ := written(t)
+	files["my.journal.new"] = []byte("years of work")
+	dir.Set(files)
+	b, err := openBook(dir, journal.Always, 300)
+	require.NoError(t, err)
+	b.j.Abandon()
+	assert.Contains(t, dir.Files(), "my.journal.new")
+
 	d := journal.Dir(t.TempDir())
 	first, err := journal.Claim(d)
 	require.NoError(t, err)

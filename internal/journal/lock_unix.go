@@ -16,7 +16,10 @@ import (
 func lockFile(path string) (unlock func() error, err error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
-		f, err = os.Open(path) // enough for whoever only wants to read
+		only, bad := os.Open(path) // enough for whoever only wants to read
+		if bad == nil || !errors.Is(bad, fs.ErrNotExist) {
+			f, err = only, bad
+		}
 	}
 	if err != nil {
 		return nil, err

@@ -10,8 +10,12 @@ import (
 func syncFile(f *os.File) error {
 	for {
 		err := syscall.Fdatasync(int(f.Fd()))
-		if err != syscall.EINTR {
-			return os.NewSyscallError("fdatasync", err)
+		switch err {
+		case nil:
+			return nil
+		case syscall.EINTR:
+		default:
+			return &os.PathError{Op: "fdatasync", Path: f.Name(), Err: err}
 		}
 	}
 }
