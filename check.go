@@ -83,6 +83,9 @@ func (d StorageDamage) String() string {
 // That the oldest files of a stream are missing is not noticed: they are
 // removed when their records have expired. Nor is that its end is missing.
 func CheckStorage(dir string) (*StorageCheck, error) {
+	if dir == "" { // and not the one that the process is in
+		return nil, errNoDir()
+	}
 	abs, err := filepath.Abs(dir)
 	if err == nil {
 		var c *StorageCheck

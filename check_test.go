@@ -248,6 +248,11 @@ func TestCheckStorage_whatIsNoStream(t *testing.T) {
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	assert.Len(t, entries, 1)
+
+	require.NoError(t, opened(t, filepath.Join(dir, "stream"), weir.Config{}).Close())
+	t.Chdir(filepath.Join(dir, "stream"))
+	_, err = weir.CheckStorage("")
+	require.EqualError(t, err, "dir: is empty; it must name the directory of the stream")
 }
 
 // Of a stream whose only head is damaged nothing can be kept, and nothing is

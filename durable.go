@@ -41,7 +41,7 @@ import (
 // those of the operating system.
 func Open(dir string, c Config) (*Stream, error) {
 	if dir == "" {
-		return nil, invalidf("dir", "is empty; it must name the directory of the stream")
+		return nil, errNoDir()
 	}
 	abs, err := filepath.Abs(dir)
 	if err != nil {
@@ -52,6 +52,10 @@ func Open(dir string, c Config) (*Stream, error) {
 		return nil, fmt.Errorf("open stream in %s: %w", dir, err)
 	}
 	return s, nil
+}
+
+func errNoDir() error {
+	return invalidf("dir", "is empty; it must name the directory of the stream")
 }
 
 // openIn is Open for any directory.

@@ -63,6 +63,9 @@ func oneDirectory(_ *cobra.Command, args []string) error {
 	if len(args) != 1 {
 		return usage.Errorf("one directory is needed, that of a stream, an account or a state; %d given", len(args))
 	}
+	if args[0] == "" { // a variable that is not set: not the current directory
+		return usage.Errorf("the name of the directory is empty")
+	}
 	return nil
 }
 

@@ -247,6 +247,9 @@ func TestCheck_errors(t *testing.T) {
 			assert.Empty(t, out)
 			assert.Contains(t, errs, want)
 		}
+		status, _, errs := weir(t, "", append(strings.Fields(command), "")...)
+		assert.Equal(t, 2, status, errs)
+		assert.Contains(t, errs, "the name of the directory is empty\n")
 	}
 	for where, files := range map[string]int{foreign: 1, empty: 0, dir: 2} {
 		entries, err := os.ReadDir(where)
