@@ -125,7 +125,9 @@ func (m *machine) add(e *weir.Entry, hash weir.HashKey, size int, done func(Outc
 	m.now = max(m.now, now)
 	m.place() // what came before
 	r := m.newRecord(e, size, done)
-	r.hash = hash
+	if r.hash = hash; r.explicit != nil {
+		r.explicit = &r.hash // the caller's may be another one's next
+	}
 	l := m.laneOf(hash)
 	l.fresh.push(r)
 	m.count(l, 1, r.bytes())

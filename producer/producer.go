@@ -139,9 +139,9 @@ func (p *Producer) PutAsync(ctx context.Context, e weir.Entry, done func(Outcome
 	}
 	var hash weir.HashKey
 	switch {
-	case !p.needs:
 	case e.ExplicitHashKey != nil:
 		hash = *e.ExplicitHashKey
+	case !p.needs:
 	case p.takeUnhashed(&e, done):
 		return nil
 	default:

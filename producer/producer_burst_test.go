@@ -73,3 +73,28 @@ func TestProducer_leavesAggregatesAsTheyAre(t *testing.T) {
 		assert.Len(t, batch.Records, 5)
 	})
 }
+
+// The hash key is not lent, as the data is: a loop may use the same variable for
+// all of them.
+func TestProducer_takesTheHashKeyAsItIs(t *testing.T) {
+	for name, c := range map[string]producer.Config{"raw": {}, "one call for all shards": {Calls: 1, Rate: -1}, "aggregated": {Aggregate: true}, "ordered": {Ordered: true}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c.Stream, c.Linger = &flaky{Stream: client.Embedded(free(t, 2)), hook: func(context.Context, int, []weir.Entry) ([]weir.PutResult, error, bool) {
+					return nil, nil, false
+				}}, time.Second
+				p := newProducer(t, c)
+				var hash weir.HashKey
+				landed := make([]weir.ShardID, 4)
+				for i := range landed {
+					hash = weir.HashKey{Hi: uint64(i%2) << 63}
+					e := weir.Entry{PartitionKey: "k", Data: []byte{byte(i)}, ExplicitHashKey: &hash}
+					require.NoError(t, p.PutAsync(t.Context(), e, func(o producer.Outcome) { landed[i] = o.ShardID }))
+				}
+				hash = weir.HashKey{Hi: 1 << 63, Lo: 1}
+				require.NoError(t, p.Flush(t.Context()))
+				assert.Equal(t, []weir.ShardID{0, 1, 0, 1}, landed)
+			})
+		})
+	}
+}
