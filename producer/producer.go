@@ -426,9 +426,14 @@ func (p *Producer) tell(list []*record) {
 	p.giveRoom()
 }
 
+// leastLearning is how long the answer may take to what shards there are,
+// however short-lived records are. It may take half of their life: they wait for
+// the first one, and there must be time left to put them without it.
+const leastLearning = 5 * time.Second
+
 // learn asks for the shards.
 func (p *Producer) learn() {
-	ctx, cancel := context.WithTimeout(p.base, 2*mapMaxInterval)
+	ctx, cancel := context.WithTimeout(p.base, max(leastLearning, min(p.c.TTL/2, 2*mapMaxInterval)))
 	list, err := p.c.Stream.Shards(ctx)
 	cancel()
 	if err != nil {

@@ -98,3 +98,24 @@ func TestProducer_takesTheHashKeyAsItIs(t *testing.T) {
 		})
 	}
 }
+
+// A list of shards that never comes costs records a half of their time, and not
+// all of it.
+func TestProducer_waitsNotForeverForAListOfShards(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProducer(t, producer.Config{Stream: silent{client.Embedded(free(t, 1))}, Linger: -1})
+		began := time.Now()
+		o, err := p.Put(t.Context(), entry("k", "x"))
+		require.NoError(t, err)
+		assert.Len(t, o.Attempts, 1)
+		assert.Equal(t, 15*time.Second, time.Since(began))
+	})
+}
+
+// A silent stream does not answer who asks for its shards.
+type silent struct{ client.Stream }
+
+func (silent) Shards(ctx context.Context) ([]weir.Shard, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
