@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"github.com/spf13/pflag"
 
 	"github.com/weirstream/weir"
@@ -127,8 +128,11 @@ func (f *Flags) hint(name string, err error) string {
 	if info, err := os.Stat(name); err == nil && info.IsDir() {
 		return fmt.Sprintf("; for the directory write .%c%s", filepath.Separator, name)
 	}
-	if errors.Is(err, bench.ErrNoRegion) {
+	switch {
+	case errors.Is(err, bench.ErrNoRegion):
 		return fmt.Sprintf("; give --%sregion or set AWS_REGION, or --%sendpoint for a stream of weir serve", f.to, f.to)
+	case errors.Is(err, bench.ErrNoCredentials):
+		return fmt.Sprintf("\nSet AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or give --%sendpoint for a stream of weir serve", f.to)
 	}
 	return ""
 }
@@ -146,11 +150,16 @@ func reach(ctx context.Context, s client.Stream, name string) error {
 	defer cancel()
 	_, err := s.Shards(limited)
 	var api smithy.APIError
+	var http *smithyhttp.ResponseError
 	switch {
 	case err == nil:
 		return nil
 	case ctx.Err() != nil:
 		return ctx.Err()
+	case limited.Err() != nil:
+		return fmt.Errorf("stream %s: the endpoint has not answered within %v", name, reachWithin)
+	case errors.As(err, &http) && (errors.As(err, new(*smithy.DeserializationError)) || errors.As(err, &api) && api.ErrorCode() == unknownError):
+		return fmt.Errorf("stream %s: the answer, of HTTP status %d, is none of Kinesis: is it the right endpoint?", name, http.HTTPStatusCode())
 	case errors.As(err, &api):
 		return fmt.Errorf("stream %s: %s: %s%s", name, api.ErrorCode(), api.ErrorMessage(), ofKeys(api.ErrorCode()))
 	case errors.As(err, new(*tls.CertificateVerificationError)):
@@ -158,6 +167,9 @@ func reach(ctx context.Context, s client.Stream, name string) error {
 	}
 	return err
 }
+
+// unknownError is the SDK's code for answers that have none.
+const unknownError = "UnknownError"
 
 // ofKeys says what to do about an error of who signs.
 func ofKeys(code string) string {

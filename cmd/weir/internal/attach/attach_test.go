@@ -1,12 +1,17 @@
 package attach_test
 
 import (
+	"context"
 	"errors"
+	"io"
 	"net"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/assert"
@@ -14,7 +19,9 @@ import (
 
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/aws/kinesisserver"
+	"github.com/weirstream/weir/client"
 	"github.com/weirstream/weir/cmd/weir/internal/attach"
+	"github.com/weirstream/weir/cmd/weir/internal/bench"
 	"github.com/weirstream/weir/cmd/weir/internal/usage"
 )
 
@@ -121,4 +128,50 @@ func TestFlags_refusedByAnEndpoint(t *testing.T) {
 	once.Once = true
 	_, err = once.Open(t.Context(), "orders", noEnv)
 	assert.ErrorContains(t, err, "AWS_CA_BUNDLE is the file of a certificate that is to be trusted")
+}
+
+// Whatever else may listen at an address is told apart from the service.
+func TestFlags_endpointsOfOtherThings(t *testing.T) {
+	withoutAWS(t)
+	for what, answer := range map[string]http.HandlerFunc{
+		"200": func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<html>hello</html>") },
+		"403": func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusForbidden) },
+		"502": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) },
+	} {
+		server := httptest.NewServer(answer)
+		once := flags(t, "--endpoint", server.URL)
+		once.Once = true
+		_, err := once.Open(t.Context(), "orders", noEnv)
+		assert.EqualError(t, err, "stream orders: the answer, of HTTP status "+what+", is none of Kinesis: is it the right endpoint?")
+		server.Close()
+	}
+}
+
+func TestFlags_withoutCredentials(t *testing.T) {
+	withoutAWS(t)
+	t.Setenv("AWS_ACCESS_KEY_ID", "")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "")
+	_, err := flags(t, "--region", "eu-west-1").Open(t.Context(), "orders", noEnv)
+	assert.ErrorIs(t, err, bench.ErrNoCredentials)
+	assert.ErrorContains(t, err, "stream orders: no credentials can be had: ")
+	assert.ErrorContains(t, err, "\nSet AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or give --endpoint for a stream of weir serve")
+}
+
+func TestReach_tellsWhoDoesNotAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		assert.EqualError(t, attach.Reach(t.Context(), silent{}, "orders"), "stream orders: the endpoint has not answered within 15s")
+		assert.Equal(t, 15*time.Second, time.Since(began))
+		ctx, stop := context.WithTimeout(t.Context(), time.Second)
+		defer stop()
+		assert.ErrorIs(t, attach.Reach(ctx, silent{}, "orders"), context.DeadlineExceeded, "the caller's own time")
+	})
+}
+
+// A silent stream answers nobody.
+type silent struct{ client.Stream }
+
+func (silent) Shards(ctx context.Context) ([]weir.Shard, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
 }

@@ -18,3 +18,6 @@ const (
 func (t *LookedAt) Ask(api dynamolease.API) {
 	t.api = func(context.Context) (dynamolease.API, error) { return api, nil }
 }
+
+// Reach is reach.
+var Reach = reach

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/smithy-go/logging"
 )
 
 // A ClientConfig says how to reach an endpoint.
@@ -31,17 +32,23 @@ type ClientConfig struct {
 	Getenv func(string) string
 }
 
-// ErrNoRegion says that it is not known which region of the service is meant.
-var ErrNoRegion = errors.New("no region is given or configured")
+// What the service needs and an environment may not have.
+var (
+	// ErrNoRegion says that it is not known which region of the service is meant.
+	ErrNoRegion = errors.New("no region is given or configured")
+	// ErrNoCredentials says that there is nothing to sign calls of the service with.
+	ErrNoCredentials = errors.New("no credentials can be had")
+)
 
 // NewClient returns a client. The bench's does not repeat calls by itself: the
-// bench does, and counts them.
+// bench does, and counts them. It looks for credentials, which are kept: what is
+// said of them by a call is hard to understand.
 func NewClient(ctx context.Context, c ClientConfig) (*kinesis.Client, error) {
 	transport := awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
 		t.MaxIdleConns, t.MaxIdleConnsPerHost = c.Connections, c.Connections
 	})
 	options := []func(*config.LoadOptions) error{
-		config.WithRegion(c.Region), config.WithHTTPClient(transport),
+		config.WithRegion(c.Region), config.WithHTTPClient(transport), config.WithLogger(logging.Nop{}),
 	}
 	if !c.Retry {
 		options = append(options, config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }))
@@ -56,6 +63,9 @@ func NewClient(ctx context.Context, c ClientConfig) (*kinesis.Client, error) {
 	}
 	if loaded.Region == "" {
 		return nil, ErrNoRegion
+	}
+	if _, err := loaded.Credentials.Retrieve(ctx); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNoCredentials, err)
 	}
 	return kinesis.NewFromConfig(loaded), nil
 }
