@@ -19,6 +19,7 @@ import (
 	"github.com/weirstream/weir"
 	"github.com/weirstream/weir/cmd/weir/internal/attach"
 	"github.com/weirstream/weir/cmd/weir/internal/flagval"
+	"github.com/weirstream/weir/cmd/weir/internal/hangup"
 	"github.com/weirstream/weir/cmd/weir/internal/line"
 	"github.com/weirstream/weir/cmd/weir/internal/tail"
 	"github.com/weirstream/weir/cmd/weir/internal/usage"
@@ -60,7 +61,8 @@ is too complex to decide is shown, too. docs/eventpattern.md has the language.
 
 The order of a shard is kept, and that of its parents. Tail reads by GetRecords, which
 spends the read quota of the shards. With --follow an endpoint that goes away is told of
-and waited for, and nothing is left out; without, it is an error.`,
+and waited for, and nothing is left out; without, it is an error. On Linux it ends when
+nobody reads its output any more; elsewhere the next record shows that.`,
 		Example: `  weir tail orders --endpoint http://127.0.0.1:4567 --from -5m
   weir tail ./orders --key customer-7
   weir tail orders --follow --raw | jq .total
@@ -142,6 +144,11 @@ func (f *tailFlags) run(c *cobra.Command, name string, getenv func(string) strin
 	lost := &outage{c: c}
 	request.Lost = lost.began
 	out, printed := c.OutOrStdout(), 0
+	if f.follow {
+		var stop func()
+		ctx, stop = hangup.Context(ctx, out)
+		defer stop()
+	}
 	err = tail.Read(ctx, request, func(r tail.Record) error {
 		if len(f.keys) > 0 && !slices.Contains(f.keys, r.PartitionKey) || !f.filter.shows(r.Data) {
 			return nil
