@@ -94,6 +94,7 @@ Streams inside one process: shards, partition keys, sequence numbers, quotas.`,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage.Error{Err: err} })
 	root.AddCommand(newDemo(), newServe(getenv), newPut(getenv), newTail(getenv), newConsume(getenv), newTrigger(getenv), newDeliver(getenv), newMirror(getenv),
 		newGroup(), newConsole(), newTop(getenv), newBench(getenv), newSimulate(), newCost(), newWorkloads(), newCheck(), newRepair())
+	usage.PlainSwitches(root)
 	return root
 }
 

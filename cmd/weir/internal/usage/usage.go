@@ -1,5 +1,5 @@
 // Package usage is about how a command is called: the errors of a call that
-// makes no sense, and help that shows flags in groups.
+// makes no sense, and help that shows flags in groups, and plainly.
 package usage
 
 import (
@@ -56,3 +56,25 @@ func AddGroups(c *cobra.Command, groups ...Group) {
 		return nil
 	})
 }
+
+// PlainSwitches makes the help of a command, and of those below it, name flags
+// that are on or off as they are given: package pflag has "[=true|false]" behind
+// each. They are all there when it is called.
+func PlainSwitches(c *cobra.Command) {
+	c.InitDefaultHelpFlag()
+	c.InitDefaultVersionFlag()
+	for _, set := range []*pflag.FlagSet{c.Flags(), c.PersistentFlags()} {
+		set.VisitAll(func(flag *pflag.Flag) {
+			if flag.NoOptDefVal == "true" && flag.Value.Type() == "bool" {
+				flag.Value = aSwitch{flag.Value}
+			}
+		})
+	}
+	for _, below := range c.Commands() {
+		PlainSwitches(below)
+	}
+}
+
+// An aSwitch is not known to pflag as one: that it needs no value is said by its
+// flag.
+type aSwitch struct{ pflag.Value }

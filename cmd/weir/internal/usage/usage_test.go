@@ -41,3 +41,32 @@ func TestAddGroups_helpShowsThemApart(t *testing.T) {
 	assert.Regexp(t, `(?s)\nFlags:\n.*--own.*\nTraffic:\n *--rate`, help())
 	assert.NotContains(t, help("below"), "Traffic")
 }
+
+func TestPlainSwitches(t *testing.T) {
+	for _, tt := range []struct {
+		args      []string
+		on, spill bool
+	}{
+		{nil, false, true},
+		{[]string{"--on", "--spill=false"}, true, false},
+		{[]string{"-o", "--spill"}, true, true},
+		{[]string{"--on=false"}, false, true},
+	} {
+		var on, spill bool
+		above := &cobra.Command{Use: "above", Version: "1", Run: func(*cobra.Command, []string) {}}
+		below := &cobra.Command{Use: "below", Run: func(*cobra.Command, []string) {}}
+		below.Flags().BoolVarP(&on, "on", "o", false, "a switch")
+		below.Flags().BoolVar(&spill, "spill", true, "another one")
+		above.AddCommand(below)
+		usage.PlainSwitches(above)
+		above.SetArgs(append([]string{"below"}, tt.args...))
+		assert.NoError(t, above.Execute())
+		assert.Equal(t, [2]bool{tt.on, tt.spill}, [2]bool{on, spill}, "%v", tt.args)
+		help := below.UsageString() + above.UsageString()
+		assert.NotContains(t, help, "true|false")
+		assert.Regexp(t, `(?m)^  -o, --on +a switch$`, help)
+		assert.Regexp(t, `(?m)^      --spill +another one \(default true\)$`, help)
+		assert.Regexp(t, `(?m)^  -h, --help +help for below$`, help)
+		assert.Regexp(t, `(?m)^  -v, --version +version for above$`, help)
+	}
+}
