@@ -301,7 +301,7 @@ func (r *putting) fail(err error, count *int64) {
 	defer r.mu.Unlock()
 	*count++
 	if r.told++; r.told <= maxTold {
-		fmt.Fprintf(r.c.ErrOrStderr(), "%s: %v\n", r.c.CommandPath(), err)
+		r.progress.tell(r.c.ErrOrStderr(), fmt.Sprintf("%s: %v\n", r.c.CommandPath(), err))
 	}
 }
 
@@ -363,7 +363,7 @@ func (r *putResult) text(perAggregate float64) string {
 // A putProgress shows on a terminal how many records were put.
 type putProgress struct {
 	bar   terminal.Bar
-	mu    sync.Mutex
+	mu    sync.Mutex // held by who writes; guards what follows
 	shown time.Time
 }
 
@@ -380,4 +380,12 @@ func (p *putProgress) show(records int64) {
 		p.shown = now
 		p.bar.Show(figures.Count(records, "record")+" put", 0)
 	}
+}
+
+// tell prints a line in the place of the progress.
+func (p *putProgress) tell(w io.Writer, line string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.bar.Clear()
+	_, _ = io.WriteString(w, line) // what cannot be told there cannot be told at all
 }

@@ -10,6 +10,7 @@ import (
 // A Bar shows on a terminal how far something is. The zero value shows nothing.
 type Bar struct {
 	bar   *progressbar.ProgressBar
+	out   io.Writer
 	known bool // how much there is in all
 }
 
@@ -27,7 +28,7 @@ func NewBar(stdout, stderr io.Writer, known bool) Bar {
 	if !known {
 		steps = -1
 	}
-	return Bar{known: known, bar: progressbar.NewOptions(steps,
+	return Bar{known: known, out: stderr, bar: progressbar.NewOptions(steps,
 		progressbar.OptionSetWriter(stderr),
 		progressbar.OptionSetWidth(16),
 		progressbar.OptionSetPredictTime(false),
@@ -49,6 +50,14 @@ func (b Bar) Show(what string, done float64) {
 		_ = b.bar.Add(1) // turns the spinner; what a terminal refuses does not matter
 	}
 	b.bar.Describe(what + " ")
+}
+
+// Clear makes room for a line of something else, in the place of what is shown
+// until it is shown again. It is not for the time of a Show.
+func (b Bar) Clear() {
+	if b.bar != nil {
+		_, _ = io.WriteString(b.out, "\r\x1b[2K") // what a terminal refuses does not matter
+	}
 }
 
 // Close removes the display.
