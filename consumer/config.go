@@ -31,7 +31,8 @@ type Handler func(ctx context.Context, b *Batch) error
 // Failover and Patience.
 type Config struct {
 	// Name is the group's, 1 to 128 bytes. It is for logs and metrics: which
-	// workers belong together is a matter of the Store.
+	// workers belong together is a matter of the Store, which must be of this
+	// group if it says of which it is, as a [lease.Dir] does.
 	Name string
 	// Streams are read. One or several, of different names.
 	Streams []client.Stream
@@ -227,6 +228,8 @@ func (c Config) check() error {
 	c.checkStreams(&errs)
 	if c.Store == nil {
 		errs.add("Store", "is nil; a *lease.Memory keeps leases in the process")
+	} else if s, ok := c.Store.(grouped); ok && s.Group() != c.Name {
+		errs.add("Store", "holds the leases of the group %q, and not of %q", s.Group(), c.Name)
 	}
 	c.checkReading(&errs)
 	c.checkErrors(&errs)
@@ -245,6 +248,9 @@ func (c Config) check() error {
 	}
 	return errors.Join(errs...)
 }
+
+// A grouped is a store that knows whose leases it holds.
+type grouped interface{ Group() string }
 
 func (c Config) checkStreams(errs *problems) {
 	if len(c.Streams) == 0 {

@@ -32,6 +32,8 @@ func TestConfig_badFieldsAreNamed(t *testing.T) {
 		{"nil stream", func(c *consumer.Config) { c.Streams = []client.Stream{nil} }, "Streams[0]: is nil"},
 		{"one stream twice", func(c *consumer.Config) { c.Streams = append(c.Streams, c.Streams[0]) }, `Streams[1]: is named "orders"`},
 		{"no store", func(c *consumer.Config) { c.Store = nil }, "Store: is nil"},
+		{"store of another group", func(c *consumer.Config) { c.Store = storeOf("audit") }, `Store: holds the leases of the group "audit", and not of "`},
+		{"store of this group", func(c *consumer.Config) { c.Store = storeOf(c.Name) }, ""},
 		{"place in a shard", func(c *consumer.Config) { c.From = weir.TrimHorizon().In(0) }, "From"},
 		{"the future", func(c *consumer.Config) { c.From = weir.AtTime(time.Now().Add(time.Hour)) }, "From"},
 		{"no such policy of positions", func(c *consumer.Config) { c.Expired = 2 }, "Expired: 2"},
@@ -75,3 +77,13 @@ func TestConfig_namesAllThatIsWrong(t *testing.T) {
 		assert.ErrorContains(t, err, field)
 	}
 }
+
+// A groupStore is a store that says of which group it is, as a lease.Dir does.
+type groupStore struct {
+	*lease.Memory
+	group string
+}
+
+func (s groupStore) Group() string { return s.group }
+
+func storeOf(group string) lease.Store { return groupStore{new(lease.Memory), group} }

@@ -32,7 +32,7 @@ func processUntilStopped(dir string) error {
 	if _, err := s.PutRecord(context.Background(), "k", []byte("a record")); err != nil {
 		return err
 	}
-	store, err := lease.OpenDir(dir, "stopped")
+	store, err := lease.OpenDir(dir, "killed")
 	if err != nil {
 		return err
 	}
@@ -104,7 +104,7 @@ func TestGroup_aProcessThatWasStoppedOverwritesNothing(t *testing.T) {
 }
 
 func openLeases(t *testing.T, dir string) *lease.Dir {
-	store, err := lease.OpenDir(dir, "stopped")
+	store, err := lease.OpenDir(dir, "killed")
 	require.NoError(t, err)
 	return store
 }

@@ -30,8 +30,9 @@ import (
 // A write costs the same whatever the number of leases: a file is written and
 // synced, renamed, and the directory synced. A List reads all files.
 type Dir struct {
-	fs   journal.FS
-	turn chan struct{} // holds one when nobody of this Dir has the lock
+	fs    journal.FS
+	group string
+	turn  chan struct{} // holds one when nobody of this Dir has the lock
 }
 
 // The files of a group's directory, beside those of leases.
@@ -57,7 +58,7 @@ func OpenDir(dir, group string) (*Dir, error) {
 }
 
 func openDir(f journal.FS, group string) (*Dir, error) {
-	d := &Dir{fs: f, turn: make(chan struct{}, 1)}
+	d := &Dir{fs: f, group: group, turn: make(chan struct{}, 1)}
 	d.turn <- struct{}{}
 	if err := f.Make(); err != nil {
 		return nil, err
@@ -119,6 +120,9 @@ func (d *Dir) mark(group string) error {
 	}
 	return nil
 }
+
+// Group returns the name of the group whose leases d holds.
+func (d *Dir) Group() string { return d.group }
 
 // List implements [Store].
 func (d *Dir) List(ctx context.Context) (list []Lease, err error) {

@@ -40,6 +40,7 @@ func TestDir_groupsAreApart(t *testing.T) {
 	require.Empty(t, groups)
 	for _, group := range []string{"orders", "Audit.2", ".hidden"} {
 		d := openDir(t, dir, group)
+		require.Equal(t, group, d.Group())
 		require.NoError(t, d.Create(t.Context(), lease.Lease{Key: "a", Owner: group}))
 		holds(t, d, lease.Lease{Key: "a", Owner: group})
 	}

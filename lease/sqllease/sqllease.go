@@ -73,6 +73,9 @@ func Open(ctx context.Context, db *sql.DB, group string, c Config) (*Store, erro
 	return &Store{t, group}, nil
 }
 
+// Group returns the name of the group whose leases s holds.
+func (s *Store) Group() string { return s.group }
+
 // Groups returns the names of the groups that have leases in a table, in order;
 // none if there is no table.
 func Groups(ctx context.Context, db *sql.DB, c Config) ([]string, error) {

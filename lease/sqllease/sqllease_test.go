@@ -115,6 +115,7 @@ func TestStore_statements(t *testing.T) {
 	f := &fake{answer: table}
 	s, err := open(t, f)
 	require.NoError(t, err)
+	require.Equal(t, "orders", s.Group())
 	for _, q := range f.asked {
 		require.True(t, strings.HasPrefix(strings.TrimSpace(q), "SELECT "), q)
 	}
