@@ -91,7 +91,9 @@ func (Tags) Expand(within weir.HashKeyRange, records []weir.Record) (expanded []
 	for _, r := range records {
 		for user := range d.Records(r) {
 			plain := user.Record
-			if fields := tagsOf(user); fields != nil {
+			// What begins as an envelope does is put into one too: else it would
+			// lose what somebody put.
+			if fields := tagsOf(user); fields != nil || bytes.HasPrefix(plain.Data, []byte(envelopeMagic)) {
 				plain.Data = seal(fields, plain.Data)
 			}
 			expanded, subs = append(expanded, plain), append(subs, uint64(user.Sub))

@@ -159,16 +159,17 @@ func (t Tracing) Handler(next consumer.Handler) consumer.Handler {
 // unwrapAll returns records without what they carry, and links to that.
 func (t Tracing) unwrapAll(carried []weir.Record) (records []weir.Record, links []trace.Link) {
 	records = carried
+	cloned := false
 	for i := range carried {
-		r, of := t.Unwrap(carried[i])
-		if !of.IsValid() {
+		r, of, carries := t.unwrap(carried[i])
+		if !carries {
 			continue
 		}
-		if len(links) == 0 {
-			records = slices.Clone(carried)
+		if !cloned {
+			records, cloned = slices.Clone(carried), true
 		}
-		records[i] = r
-		if len(links) < maxLinks {
+		records[i] = r // also if what it carries is no span that can be linked to
+		if of.IsValid() && len(links) < maxLinks {
 			links = append(links, trace.Link{SpanContext: of, Attributes: []attribute.KeyValue{
 				attribute.String("messaging.message.id", r.SequenceNumber.String())}})
 		}
@@ -179,12 +180,18 @@ func (t Tracing) unwrapAll(carried []weir.Record) (records []weir.Record, links 
 // Unwrap returns a record as it was before [Tracing.Inject], and the context of
 // the span that put it: not valid if it carries none.
 func (t Tracing) Unwrap(r weir.Record) (weir.Record, trace.SpanContext) {
+	plain, of, _ := t.unwrap(r)
+	return plain, of
+}
+
+// unwrap is Unwrap, and says whether the record carried anything, be it no span.
+func (t Tracing) unwrap(r weir.Record) (plain weir.Record, of trace.SpanContext, carries bool) {
 	plain, fields := t.carrier().Unwrap(r)
 	if fields == nil {
-		return r, trace.SpanContext{}
+		return r, trace.SpanContext{}, false
 	}
 	ctx := t.propagator().Extract(context.Background(), propagation.MapCarrier(fields))
-	return plain, trace.SpanContextFromContext(ctx)
+	return plain, trace.SpanContextFromContext(ctx), true
 }
 
 // Expand is for [consumer.Config.Expand]: what a carrier of its own keeps of the

@@ -252,3 +252,34 @@ func TestTags_leaveAggregatesOfOthersAlone(t *testing.T) {
 	assert.Nil(t, fields)
 	assert.Equal(t, e.Data, r.Data)
 }
+
+// What a record carries that is no span is left out too: tags that somebody else
+// has given it, a context that cannot be read, and nothing where the data only
+// looks like an envelope.
+func TestTracing_handlersGetRecordsAsTheyWerePut(t *testing.T) {
+	tagged := func(data, key, value string) weir.Entry {
+		var b aggregate.Builder
+		require.NoError(t, b.Add(weir.Entry{PartitionKey: "key", Data: []byte(data)}, aggregate.Tag{Key: key, Value: value}))
+		return b.Entry(nil)
+	}
+	sealed := func(data string) weir.Entry {
+		e, err := telemetry.Envelope{}.Wrap(weir.Entry{PartitionKey: "key", Data: []byte(data)}, map[string]string{"traceparent": "garbage"})
+		require.NoError(t, err)
+		return e
+	}
+	put := func(s *traced, entries ...weir.Entry) {
+		for _, e := range entries {
+			_, err := s.stream.Put(t.Context(), e)
+			require.NoError(t, err)
+		}
+	}
+	s := newTraced(t, nil)
+	put(s, tagged("1", "color", "red"), tagged("2", "traceparent", "garbage"), sealed("3"), weir.Entry{PartitionKey: "key", Data: []byte("4")})
+	assert.Equal(t, []string{"key 1", "key 2", "key 4", "key " + string(sealed("3").Data)}, s.process(t, 4, true, never))
+	s = newTraced(t, telemetry.Envelope{})
+	put(s, sealed("1"), weir.Entry{PartitionKey: "key", Data: []byte("2")})
+	assert.Equal(t, []string{"key 1", "key 2"}, s.process(t, 2, false, never))
+	for _, span := range s.spans.Ended() {
+		assert.Empty(t, span.Links())
+	}
+}
