@@ -89,25 +89,31 @@ func (t Tracing) Put(ctx context.Context, p *producer.Producer, e weir.Entry) (p
 }
 
 // PutAsync is [producer.Producer.PutAsync] within a span, which the record
-// carries. It ends when the outcome is told.
+// carries unless there is no room for it beside the data: no put fails because
+// it is traced. It ends when the outcome is told.
 func (t Tracing) PutAsync(ctx context.Context, p *producer.Producer, e weir.Entry, done func(producer.Outcome)) error {
 	stream := p.Metrics().Stream
 	spanned, span := t.tracer().Start(ctx, "send "+stream, trace.WithSpanKind(trace.SpanKindProducer),
 		trace.WithAttributes(messaging(stream, "send")...))
-	e, err := t.Inject(spanned, e)
+	told := func(o producer.Outcome) {
+		if o.Err != nil {
+			fail(span, o.Err)
+		} else {
+			span.SetAttributes(attribute.String("messaging.destination.partition.id", o.ShardID.String()),
+				attribute.String("messaging.message.id", o.SequenceNumber.String()))
+		}
+		span.End()
+		if done != nil {
+			done(o)
+		}
+	}
+	carrying, err := t.Inject(spanned, e)
 	if err == nil {
-		err = p.PutAsync(ctx, e, func(o producer.Outcome) {
-			if o.Err != nil {
-				fail(span, o.Err)
-			} else {
-				span.SetAttributes(attribute.String("messaging.destination.partition.id", o.ShardID.String()),
-					attribute.String("messaging.message.id", o.SequenceNumber.String()))
-			}
-			span.End()
-			if done != nil {
-				done(o)
-			}
-		})
+		err = p.PutAsync(ctx, carrying, told)
+	}
+	if errors.Is(err, weir.ErrInvalidArgument) { // it may be what is carried that is too large
+		span.AddEvent("not carried: " + err.Error())
+		err = p.PutAsync(ctx, e, told)
 	}
 	if err != nil {
 		fail(span, err)

@@ -19,8 +19,10 @@ import (
 	"github.com/weirstream/weir/aggregate"
 	"github.com/weirstream/weir/client"
 	"github.com/weirstream/weir/consumer"
+	"github.com/weirstream/weir/delivery"
 	"github.com/weirstream/weir/lease"
 	"github.com/weirstream/weir/producer"
+	"github.com/weirstream/weir/queue"
 	"github.com/weirstream/weir/telemetry"
 )
 
@@ -281,5 +283,91 @@ func TestTracing_handlersGetRecordsAsTheyWerePut(t *testing.T) {
 	assert.Equal(t, []string{"key 1", "key 2"}, s.process(t, 2, false, never))
 	for _, span := range s.spans.Ended() {
 		assert.Empty(t, span.Links())
+	}
+}
+
+// A record that is as large as it may be is put without the span.
+func TestTracing_whatHasNoRoomIsNotCarried(t *testing.T) {
+	for _, carrier := range []telemetry.Carrier{telemetry.Tags{}, telemetry.Envelope{}} {
+		s := newTraced(t, carrier)
+		for _, most := range []int{1 << 20, weir.MaxRecordBytes} {
+			p, err := producer.New(producer.Config{Stream: client.Embedded(s.stream), RecordBytes: most})
+			require.NoError(t, err)
+			const key = "key"
+			data := make([]byte, most-len(key))
+			_, err = s.Put(t.Context(), p, weir.Entry{PartitionKey: key, Data: data})
+			require.NoError(t, err, "%T", carrier)
+			_, err = s.Put(t.Context(), p, weir.Entry{PartitionKey: key, Data: make([]byte, len(data)+1)})
+			require.ErrorIs(t, err, producer.ErrTooLarge)
+			require.ErrorContains(t, err, fmt.Sprintf("have %d bytes; at most %d are allowed", most+1, most), "it is told of the record, not of what it carries")
+			require.NoError(t, p.Close(t.Context()))
+		}
+		assert.EqualValues(t, 2, s.stream.Snapshot().Total.IncomingRecords)
+		require.Len(t, s.spans.Ended(), 4)
+		assert.Contains(t, s.spans.Ended()[0].Events()[0].Name, "not carried: ")
+		assert.Equal(t, codes.Unset, s.spans.Ended()[0].Status().Code)
+	}
+}
+
+// The span goes through a queue: with a delivery's record, tags are taken off and
+// the context is known.
+func TestTracing_throughAQueue(t *testing.T) {
+	for _, carrier := range []telemetry.Carrier{telemetry.Tags{}, telemetry.Envelope{}} {
+		s := newTraced(t, carrier)
+		q, err := queue.New(s.stream, queue.Config{Name: "jobs"})
+		require.NoError(t, err)
+		defer q.Close()
+		p, err := producer.New(producer.Config{Stream: client.Embedded(s.stream)})
+		require.NoError(t, err)
+		defer p.Close(t.Context())
+		_, err = s.Put(t.Context(), p, weir.Entry{PartitionKey: "key", Data: []byte("data")})
+		require.NoError(t, err)
+		list, err := q.Receive(t.Context(), 1)
+		require.NoError(t, err)
+		require.Len(t, list, 1)
+		r, of := s.Unwrap(list[0].Record)
+		assert.Equal(t, "data", string(r.Data))
+		assert.Equal(t, s.spans.Ended()[0].SpanContext().SpanID(), of.SpanID(), "%T", carrier)
+		require.NoError(t, list[0].Ack(t.Context()))
+	}
+}
+
+// A transform takes an envelope off, and knows the span; a group reads tags as if
+// there were none.
+func TestTracing_throughADelivery(t *testing.T) {
+	for _, carrier := range []telemetry.Carrier{telemetry.Tags{}, telemetry.Envelope{}} {
+		s := newTraced(t, carrier)
+		p, err := producer.New(producer.Config{Stream: client.Embedded(s.stream)})
+		require.NoError(t, err)
+		defer p.Close(t.Context())
+		_, err = s.Put(t.Context(), p, weir.Entry{PartitionKey: "key", Data: []byte("data")})
+		require.NoError(t, err)
+		delivered, linked := make(chan string, 1), make(chan trace.SpanContext, 1)
+		d, err := delivery.New(delivery.Config{
+			Group:    consumer.Config{Streams: []client.Stream{client.Embedded(s.stream)}, Store: new(lease.Memory)},
+			Interval: -1,
+			Transform: delivery.TransformFunc(func(_ context.Context, records []delivery.Record) ([]delivery.Result, error) {
+				plain, of := s.Unwrap(records[0].Record)
+				linked <- of
+				return []delivery.Result{{Data: plain.Data}}, nil
+			}),
+			Sink: delivery.SinkFunc(func(_ context.Context, o *delivery.Object) error {
+				delivered <- string(o.Body)
+				return nil
+			}),
+		})
+		require.NoError(t, err)
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- d.Run(ctx) }()
+		assert.Equal(t, "data", <-delivered)
+		of := <-linked
+		if carrier == (telemetry.Envelope{}) {
+			assert.Equal(t, s.spans.Ended()[0].SpanContext().SpanID(), of.SpanID())
+		} else {
+			assert.False(t, of.IsValid(), "the delivery's group has taken the aggregate apart")
+		}
+		stop()
+		require.NoError(t, <-done)
 	}
 }
