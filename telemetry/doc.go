@@ -13,8 +13,9 @@
 //	registration, err := figures.Observe(meter)
 //
 // Nothing is counted here, and nothing is kept: figures are read from their
-// sources when somebody asks, without a lock that a put takes. A source that was
-// added twice is refused, because its figures would be there twice.
+// sources when somebody asks, those of streams without a lock that a put takes. A
+// source that was added twice is refused, because its figures would be there
+// twice.
 //
 // [Catalog] lists all figures, docs/telemetry.md prints it, with the names that
 // the service gives them.

@@ -2,6 +2,8 @@ package telemetry_test
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -136,4 +138,94 @@ func TestStream_readersThatReadAlikeAreOne(t *testing.T) {
 	f := telemetry.NewFigures()
 	require.NoError(t, f.Add(telemetry.Stream(s)))
 	assert.EqualValues(t, 2, gather(t, f)["weir_reader_records_behind{reader=tail\uFFFD,stream=orders}"])
+}
+
+// A counter does not fall for as long as its series is there, whatever ends
+// meanwhile: a reader beside another one of its name, a consumer, a shard whose
+// records have expired.
+func TestFigures_countersNeverFall(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	s, err := weir.NewStream("orders", weir.Config{Shards: 4, Now: func() time.Time { return now }})
+	require.NoError(t, err)
+	f := telemetry.NewFigures()
+	require.NoError(t, f.Add(telemetry.StreamByShard(s)))
+	counters := make(map[string]bool)
+	for _, one := range telemetry.Catalog() {
+		counters[one.Prometheus()] = one.Kind == telemetry.Counter
+	}
+	before, compared := gather(t, f), 0
+	step := func(did string, err error) {
+		t.Helper()
+		require.NoError(t, err, did)
+		after := gather(t, f)
+		for series, v := range after {
+			was, there := before[series]
+			if name, _, _ := strings.Cut(series, "{"); there && counters[name] {
+				assert.GreaterOrEqual(t, v, was, "%s: %s", did, series)
+				compared++
+			}
+		}
+		before = after
+	}
+	var readers []*weir.Reader
+	for range 2 {
+		r, err := s.NewReader("tail", weir.TrimHorizon())
+		step("a reader is opened", err)
+		readers = append(readers, r)
+	}
+	_, err = s.RegisterConsumer(t.Context(), "billing")
+	step("a consumer is registered", err)
+	for i := range 100 {
+		_, err = s.PutRecord(t.Context(), fmt.Sprint(i), []byte("data"))
+		require.NoError(t, err)
+	}
+	for _, r := range readers {
+		_, err := r.NextBatch(t.Context(), 10, 0)
+		step("a reader reads", err)
+	}
+	assert.EqualValues(t, 20, before["weir_reader_records{reader=tail,stream=orders}"])
+	readers[0].Close()
+	step("one of two readers is closed", nil)
+	assert.EqualValues(t, 10, before["weir_reader_records{reader=tail,stream=orders}"])
+	_, err = s.SplitShard(t.Context(), 0, s.Shards()[0].HashKeyRange.Middle())
+	step("a shard is split", err)
+	_, err = s.MergeShards(t.Context(), 1, 2)
+	step("shards are merged", err)
+	now = now.Add(25 * time.Hour)
+	step("a day passes", nil)
+	now = now.Add(25 * time.Hour)
+	step("another day passes", nil)
+	assert.EqualValues(t, 4, before["weir_stream_shards{stream=orders}"], "closed ones have vanished")
+	assert.EqualValues(t, 100, before["weir_stream_incoming_records_total{stream=orders}"])
+	readers[1].Close()
+	step("the other one is closed", nil)
+	assert.Greater(t, compared, 100)
+}
+
+func TestFigures_changeWhileTheyAreScraped(t *testing.T) {
+	s, err := weir.NewStream("orders", weir.Config{Shards: 10})
+	require.NoError(t, err)
+	f := telemetry.NewFigures()
+	changed := make(chan struct{})
+	go func() {
+		defer close(changed)
+		for range 500 {
+			assert.NoError(t, f.Add(telemetry.StreamByShard(s)))
+			f.Remove(telemetry.StreamByShard(s))
+		}
+	}()
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(f.Collector())
+	for there := true; there; {
+		list, err := registry.Gather()
+		require.NoError(t, err)
+		if len(list) > 0 {
+			assert.Greater(t, len(list), 20, "all of a source, or nothing")
+		}
+		select {
+		case <-changed:
+			there = false
+		default:
+		}
+	}
 }

@@ -10,6 +10,10 @@ import (
 
 // Observe makes an instrument of each figure, which a meter reads when it
 // exports, until the registration ends. Labels are attributes of the same name.
+//
+// OpenTelemetry's SDK gives an instrument 2,000 sets of attributes, unless it is
+// told otherwise, and adds up what goes beyond. For streams with more shards than
+// that, see its WithCardinalityLimit.
 func (f *Figures) Observe(meter metric.Meter) (metric.Registration, error) {
 	instruments := make([]metric.Float64Observable, len(catalog))
 	all := make([]metric.Observable, len(catalog))
@@ -29,8 +33,13 @@ func (f *Figures) Observe(meter metric.Meter) (metric.Registration, error) {
 		return nil, err
 	}
 	return meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+		var set metric.MeasurementOption // of the thing whose figures come one after the other
+		var of *string
 		f.emit(func(i int, labels []string, v float64) {
-			o.ObserveFloat64(instruments[i], v, metric.WithAttributes(attributes(catalog[i].Labels, labels)...))
+			if of != &labels[0] {
+				of, set = &labels[0], metric.WithAttributeSet(attribute.NewSet(attributes(catalog[i].Labels, labels)...))
+			}
+			o.ObserveFloat64(instruments[i], v, set)
 		})
 		return nil
 	}, all...)

@@ -49,7 +49,6 @@ func recent(s *weir.Stream, now time.Time) (most metrics.Counts) {
 		most.IncomingRecords = max(most.IncomingRecords, second.IncomingRecords)
 		most.IncomingBytes = max(most.IncomingBytes, second.IncomingBytes)
 		most.WriteThrottled = max(most.WriteThrottled, second.WriteThrottled)
-		most.GetRecordsBytes = max(most.GetRecordsBytes, second.GetRecordsBytes)
 	}
 	return most
 }
@@ -73,7 +72,8 @@ func emitStream(to emitter, snap *weir.Snapshot, busiest metrics.Counts) {
 	}
 }
 
-// byName puts readers of the same name together: names need not be different.
+// byName puts readers of the same name together: names need not be different. So
+// what they count falls when one is closed, and is no counter.
 func byName(list []weir.ReaderMetrics) (merged []weir.ReaderMetrics) {
 	places := make(map[string]int)
 	for _, r := range list {
@@ -183,7 +183,7 @@ func oneIf(b bool) float64 {
 }
 
 var readers = familyOf("reader", []string{"stream", "reader"},
-	figure[weir.ReaderMetrics]{"records", "", Counter, "{record}", "Records given to readers of this name that are open; it falls when one is closed.",
+	figure[weir.ReaderMetrics]{"records", "", Gauge, "{record}", "Records that readers of this name were given, of those that are open.",
 		func(m *weir.ReaderMetrics) float64 { return float64(m.Records) }},
 	figure[weir.ReaderMetrics]{"age", "", Gauge, "s", "How long ago the oldest record arrived that the reader was not given.",
 		func(m *weir.ReaderMetrics) float64 { return m.Age.Seconds() }},
@@ -191,7 +191,7 @@ var readers = familyOf("reader", []string{"stream", "reader"},
 		func(m *weir.ReaderMetrics) float64 { return float64(m.RecordsBehind) }},
 	figure[weir.ReaderMetrics]{"behind", "", Gauge, "By", "Data and partition keys that the reader is still to be given.",
 		func(m *weir.ReaderMetrics) float64 { return float64(m.BytesBehind) }},
-	figure[weir.ReaderMetrics]{"lost_records", "", Counter, "{record}", "Records that had gone before the reader came to them.",
+	figure[weir.ReaderMetrics]{"lost_records", "", Gauge, "{record}", "Records that had gone before readers of this name came to them, of those that are open.",
 		func(m *weir.ReaderMetrics) float64 { return float64(m.Lost) }},
 )
 

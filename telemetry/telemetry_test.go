@@ -115,35 +115,90 @@ func TestCatalog_isWhatIsGivenOut(t *testing.T) {
 	assert.Equal(t, []promlint.Problem(nil), problems)
 }
 
+// observed returns what OpenTelemetry gets, by name and attributes as gather does,
+// and the units of the instruments.
+func observed(t *testing.T, reader metric.Reader) (values map[string]float64, units map[string]string) {
+	var out metricdata.ResourceMetrics
+	require.NoError(t, reader.Collect(t.Context(), &out))
+	values, units = make(map[string]float64), make(map[string]string)
+	for _, scope := range out.ScopeMetrics {
+		for _, m := range scope.Metrics {
+			units[m.Name] = m.Unit
+			var points []metricdata.DataPoint[float64]
+			switch data := m.Data.(type) {
+			case metricdata.Sum[float64]:
+				assert.True(t, data.IsMonotonic, m.Name)
+				points = data.DataPoints
+			case metricdata.Gauge[float64]:
+				points = data.DataPoints
+			}
+			for _, p := range points {
+				var labels []string
+				for _, a := range p.Attributes.ToSlice() { // sorted
+					labels = append(labels, string(a.Key)+"="+a.Value.AsString())
+				}
+				values[m.Name+"{"+strings.Join(labels, ",")+"}"] = p.Value
+			}
+		}
+	}
+	return values, units
+}
+
+// All series of a system that has everything are the same in both, but for what
+// changes while they are compared.
 func TestFigures_openTelemetryGetsTheSame(t *testing.T) {
 	s := newSystem(t, 100)
 	reader := metric.NewManualReader()
 	provider := metric.NewMeterProvider(metric.WithReader(reader))
 	registration, err := s.Figures.Observe(provider.Meter("weir"))
 	require.NoError(t, err)
-	var out metricdata.ResourceMetrics
-	require.NoError(t, reader.Collect(t.Context(), &out))
-	names := make(map[string]string)
-	for _, m := range out.ScopeMetrics[0].Metrics {
-		names[m.Name] = m.Unit
-		if m.Name == "weir.stream.incoming_records" {
-			sum := m.Data.(metricdata.Sum[float64])
-			assert.True(t, sum.IsMonotonic)
-			require.Len(t, sum.DataPoints, 1)
-			assert.EqualValues(t, 100, sum.DataPoints[0].Value)
-			v, _ := sum.DataPoints[0].Attributes.Value("stream")
-			assert.Equal(t, "orders", v.AsString())
+	before := gather(t, s.Figures)
+	values, units := observed(t, reader)
+	after := gather(t, s.Figures)
+	alike := 0
+	for _, f := range telemetry.Catalog() {
+		assert.Equal(t, f.Unit, units[f.OpenTelemetry()], f.OpenTelemetry())
+		for series, v := range before {
+			labels, is := strings.CutPrefix(series, f.Prometheus()+"{")
+			if !is {
+				continue
+			}
+			got, there := values[f.OpenTelemetry()+"{"+labels]
+			assert.True(t, there, series)
+			if v == after[series] {
+				assert.Equal(t, v, got, series)
+				alike++
+			}
 		}
 	}
-	for _, f := range telemetry.Catalog() {
-		unit, there := names[f.OpenTelemetry()]
-		assert.True(t, there, f.OpenTelemetry())
-		assert.Equal(t, f.Unit, unit)
-	}
+	assert.Len(t, values, len(before))
+	assert.Greater(t, alike, len(before)/2)
 	require.NoError(t, registration.Unregister())
-	out = metricdata.ResourceMetrics{}
-	require.NoError(t, reader.Collect(t.Context(), &out))
-	assert.Empty(t, out.ScopeMetrics)
+	values, _ = observed(t, reader)
+	assert.Empty(t, values)
+}
+
+// The SDK of OpenTelemetry adds up what has more than 2,000 sets of attributes: it
+// has to be told to give each shard of so many.
+func TestFigures_openTelemetryGetsManyShards(t *testing.T) {
+	const shards = 2500
+	s, err := weir.NewStream("orders", weir.Config{Shards: shards})
+	require.NoError(t, err)
+	f := telemetry.NewFigures()
+	require.NoError(t, f.Add(telemetry.StreamByShard(s)))
+	reader := metric.NewManualReader()
+	provider := metric.NewMeterProvider(metric.WithReader(reader), metric.WithCardinalityLimit(0))
+	_, err = f.Observe(provider.Meter("weir"))
+	require.NoError(t, err)
+	values, _ := observed(t, reader)
+	open := 0
+	for series, v := range values {
+		if strings.HasPrefix(series, "weir.shard.open{") {
+			open += int(v)
+		}
+	}
+	assert.Equal(t, shards, open)
+	assert.Len(t, values, len(gather(t, f)))
 }
 
 func TestFigures_sourcesAreThereOnce(t *testing.T) {
@@ -195,6 +250,24 @@ func TestCatalog_isDocumented(t *testing.T) {
 		delete(documented, f.Prometheus())
 	}
 	assert.Empty(t, documented, "documented, but not there")
+}
+
+// The endpoint of weir serve has figures of streams too: the same, so that what is
+// made for one shows the other.
+func TestCatalog_hasWhatTheServerHas(t *testing.T) {
+	text, err := os.ReadFile("../aws/kinesisserver/metrics_streams.go")
+	require.NoError(t, err)
+	rows := regexp.MustCompile(`\{"(weir_stream_\w+)", "([^"]+)", prometheus\.(Counter|Gauge)Value,`).FindAllStringSubmatch(string(text), -1)
+	require.Len(t, rows, 12)
+	catalog := make(map[string]telemetry.Figure)
+	for _, f := range telemetry.Catalog() {
+		catalog[f.Prometheus()] = f
+	}
+	for _, r := range rows {
+		f := catalog[r[1]]
+		assert.Equal(t, r[2], f.Help, r[1])
+		assert.Equal(t, strings.ToLower(r[3]), f.Kind.String(), r[1])
+	}
 }
 
 func tableRow(f telemetry.Figure) string {
