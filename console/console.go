@@ -249,11 +249,16 @@ func (m *made) send(w http.ResponseWriter, r *http.Request) {
 	if m.status == 0 {
 		m.status = http.StatusOK
 	}
-	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(sendWithin)) // not supported in process
+	boundSending(w)
 	w.WriteHeader(m.status)
 	if r.Method != http.MethodHead {
 		w.Write(m.body.Bytes())
 	}
+}
+
+// boundSending begins the time that a client has to read what it is sent.
+func boundSending(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(sendWithin)) // not supported in process
 }
 
 // fail answers with a page that says why.

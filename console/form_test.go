@@ -166,3 +166,23 @@ func (zeros) Read(b []byte) (int, error) {
 	}
 	return len(b), nil
 }
+
+// A client that does not read what it is sent is given up, be it a page or what
+// pages load.
+func TestConsole_givesUpWhoDoesNotRead(t *testing.T) {
+	s := newStream(t, "orders", weir.Config{})
+	inNetwork(t, s, func(p *pipes, _ http.Handler) {
+		for _, page := range []string{"", "top.json", "none", "style.css"} {
+			c := p.dial()
+			defer c.Close()
+			_, err := fmt.Fprintf(c, "GET /_weir/%s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", page)
+			require.NoError(t, err)
+			time.Sleep(31 * time.Second)
+			begin := time.Now()
+			text, err := io.ReadAll(c)
+			require.NoError(t, err)
+			assert.Empty(t, text, page)
+			assert.Zero(t, time.Since(begin), "%s: the connection was closed before", page)
+		}
+	})
+}

@@ -43,6 +43,7 @@ func serveAsset(w http.ResponseWriter, r *http.Request, name string) bool {
 	}
 	w.Header().Set("Content-Type", kind)
 	w.Header().Set("Cache-Control", "no-cache")
+	boundSending(w)
 	w.Write(body)
 	return true
 }
