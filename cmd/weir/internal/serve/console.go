@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"sync"
 	"time"
 
 	"github.com/weirstream/weir"
@@ -40,10 +41,14 @@ func (c Console) handler(accounts *kinesisserver.Registry, groups *groups) (*con
 	})
 }
 
+// prices are read once: a page prices hundreds of streams, and reading them takes
+// a thousand times as long as all else that a page says of one.
+var prices = sync.OnceValue(cost.BuiltIn)
+
 // Price prices a month of a stream by the built-in prices of weir cost. Of records
 // it knows the mean size only.
 func Price(u console.Use) console.Price {
-	p := cost.BuiltIn()
+	p := prices()
 	usage := cost.Usage{Period: u.Period, Records: float64(u.Records), Bytes: float64(u.Bytes), Shards: float64(u.OpenShards),
 		Need: float64(u.OpenShards), Retention: u.Retention, FanOutReaders: u.Consumers}
 	if u.Records > 0 {

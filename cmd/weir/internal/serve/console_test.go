@@ -180,3 +180,9 @@ func TestPrice(t *testing.T) {
 	use.Mode = weir.OnDemand
 	assert.InDelta(t, 29.20+0.2005, serve.Price(use).Amount, 0.001)
 }
+
+// A page prices hundreds of streams.
+func TestPrice_isReckonedNotRead(t *testing.T) {
+	use := console.Use{Period: 10 * time.Second, Records: 10, Bytes: 1000, OpenShards: 1, Retention: 24 * time.Hour}
+	assert.Less(t, testing.AllocsPerRun(10, func() { serve.Price(use) }), 50.0)
+}
