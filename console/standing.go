@@ -82,6 +82,16 @@ func (t *standings) refresh(ctx context.Context, c *Console, all []Stream, withi
 	return unseen, oldest
 }
 
+// in returns what goes into streams as they were looked into last.
+func (t *standings) in(all []Stream) (records float64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, s := range all {
+		records += t.held[placeIn(s)].in
+	}
+	return records
+}
+
 // A sorting is an order of the list of streams.
 type sorting struct {
 	Name, Title string

@@ -11,8 +11,12 @@ import (
 
 // A Top is streams and shards by how hot they are, as weir top shows them.
 type Top struct {
-	At      time.Time   `json:"at"`
-	Streams []TopStream `json:"streams"`
+	At time.Time `json:"at"`
+	// Total is how many streams there are, and RecordsPerSecond what goes into
+	// those of them that were looked into, each within the last seconds.
+	Total            int         `json:"total"`
+	RecordsPerSecond float64     `json:"records_per_second"`
+	Streams          []TopStream `json:"streams"` // the hottest ones
 	// Unseen is how many streams there was no time to look into so far; further
 	// looks come to them.
 	Unseen int `json:"unseen,omitempty"`
@@ -64,6 +68,7 @@ func (c *Console) Top(ctx context.Context) (Top, error) {
 		return top, err
 	}
 	all, top.Unseen, _ = c.sort(ctx, all, sortings[hottestFirst], topFor/2)
+	top.Total, top.RecordsPerSecond = len(all), c.standings.in(all)
 	begin := time.Now()
 	for _, s := range all[:min(len(all), topStreams)] {
 		if time.Since(begin) > topFor {

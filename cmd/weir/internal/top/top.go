@@ -104,13 +104,20 @@ const (
 	secondsAChar = 2
 )
 
+// heading says when it was, how many streams there are, and what goes into them.
+func heading(t console.Top) string {
+	var shown float64
+	for _, s := range t.Streams {
+		shown += s.RecordsPerSecond
+	}
+	// An endpoint of an earlier version tells of those alone that it shows.
+	return fmt.Sprintf("weir top  %s  %s, %s records/s in", t.At.Format("15:04:05"),
+		streams(max(t.Total, len(t.Streams)+t.Unseen)), count(max(t.RecordsPerSecond, shown)))
+}
+
 // Lines returns what is shown: streams and the hottest of all shards.
 func Lines(t console.Top, shards int) []string {
-	var total float64
-	for _, s := range t.Streams {
-		total += s.RecordsPerSecond
-	}
-	lines := []string{fmt.Sprintf("weir top  %s  %s, %s records/s in", t.At.Format("15:04:05"), streams(len(t.Streams)+t.Unseen), count(total))}
+	lines := []string{heading(t)}
 	if t.Unseen > 0 {
 		lines = append(lines, fmt.Sprintf("%d streams were not looked at: there are too many", t.Unseen))
 	}
@@ -150,7 +157,7 @@ func hottest(t console.Top, most int) (list []hotShard) {
 		}
 	}
 	slices.SortStableFunc(list, func(a, b hotShard) int {
-		return cmp.Or(cmp.Compare(b.Load, a.Load), cmp.Compare(b.Throttled, a.Throttled), cmp.Compare(b.Peak, a.Peak), cmp.Compare(b.RecordsPerSecond, a.RecordsPerSecond))
+		return cmp.Or(cmp.Compare(b.Throttled, a.Throttled), cmp.Compare(b.Load, a.Load), cmp.Compare(b.Peak, a.Peak), cmp.Compare(b.RecordsPerSecond, a.RecordsPerSecond))
 	})
 	return list[:min(most, len(list))]
 }

@@ -51,6 +51,22 @@ func TestLines(t *testing.T) {
 	assert.Len(t, top.Lines(found, 1), len(lines)-2)
 }
 
+// What is told of all streams stands in the title, also if not all are shown; and
+// a shard that was throttled is shown before others.
+func TestLines_sayWhatThereIsInAll(t *testing.T) {
+	found := console.Top{Total: 300, RecordsPerSecond: 1000, Streams: []console.TopStream{{Name: "orders", RecordsPerSecond: 10, Shards: []console.TopShard{
+		{ID: "shardId-000000000000", Load: 0.9, Peak: 0.9}, {ID: "shardId-000000000001", Load: 0.1, Peak: 1, Throttled: 5},
+	}}}}
+	lines := top.Lines(found, 1)
+	assert.Contains(t, lines[0], "  300 streams, 1000 records/s in")
+	assert.Contains(t, lines[len(lines)-1], "shardId-000000000001")
+	v := new(top.View)
+	v.Saw(found)
+	assert.Contains(t, v.Frame(80, 24)[0], "  300 streams, 1000 records/s in")
+	found.Total, found.RecordsPerSecond = 0, 0
+	assert.Contains(t, top.Lines(found, 1)[0], "  1 stream, 10 records/s in", "of an endpoint of an earlier version")
+}
+
 func TestEndpoint_saysWhyItCannotLook(t *testing.T) {
 	for _, bad := range []string{"", "127.0.0.1:4567", "ftp://a", "http://"} {
 		_, err := top.Endpoint(bad, "", "")

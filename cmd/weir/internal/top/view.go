@@ -124,11 +124,7 @@ func (v *View) Frame(width, height int) []string {
 }
 
 func (v *View) title() string {
-	var total float64
-	for _, s := range v.seen.Streams {
-		total += s.RecordsPerSecond
-	}
-	text := fmt.Sprintf("weir top  %s  %s, %s records/s in", v.seen.At.Format("15:04:05"), streams(len(v.seen.Streams)+v.seen.Unseen), count(total))
+	text := heading(v.seen)
 	if v.seen.Unseen > 0 {
 		text += fmt.Sprintf(", %d not looked at", v.seen.Unseen)
 	}
