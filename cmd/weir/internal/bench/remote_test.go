@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -86,8 +87,38 @@ func brief() workload.Workload {
 	}
 }
 
+// A splitting target has what is put after the first hundred records wait for
+// the split that the workload asks for: on a busy machine the run would be over
+// before it.
+type splitting struct {
+	bench.Target
+	records atomic.Int64
+	split   chan struct{}
+}
+
+func (s *splitting) wait(n int) {
+	if s.records.Add(int64(n)) > 100 {
+		<-s.split
+	}
+}
+
+func (s *splitting) PutRecord(ctx context.Context, key string, data []byte) (weir.Placed, error) {
+	s.wait(1)
+	return s.Target.PutRecord(ctx, key, data)
+}
+
+func (s *splitting) PutRecords(ctx context.Context, entries []weir.Entry) ([]weir.PutResult, error) {
+	s.wait(len(entries))
+	return s.Target.PutRecords(ctx, entries)
+}
+
+func (s *splitting) SplitShard(ctx context.Context, shard weir.ShardID, at weir.HashKey) error {
+	defer close(s.split)
+	return s.Target.SplitShard(ctx, shard, at)
+}
+
 func TestRemote_run(t *testing.T) {
-	for name, batch := range map[string]int{"PutRecord": 1, "PutRecords": 500} {
+	for name, batch := range map[string]int{"PutRecord": 1, "PutRecords": 50} {
 		t.Run(name, func(t *testing.T) {
 			client, w := endpoint(t), brief()
 			w.Producers.Batch = batch
@@ -97,7 +128,9 @@ func TestRemote_run(t *testing.T) {
 			w.Reshards = []workload.Reshard{{At: workload.Duration(100 * time.Millisecond), Split: "shardId-000000000000"}}
 			target, err := bench.NewRemote(t.Context(), bench.RemoteConfig{Client: client, Name: "load", Stream: w.Stream})
 			require.NoError(t, err)
-			res, err := bench.Run(t.Context(), bench.Config{Workload: w, Target: target})
+			res, err := bench.Run(t.Context(), bench.Config{
+				Workload: w, Target: &splitting{Target: target, split: make(chan struct{})}, Drain: time.Minute,
+			})
 			require.NoError(t, err)
 			assert.EqualValues(t, 200, res.Records)
 			assert.Empty(t, res.Failures)
@@ -132,7 +165,7 @@ func TestRemote_existing(t *testing.T) {
 		require.NoError(t, err)
 	}
 	w.Consumers = []workload.Consumer{{FanOut: true}}
-	res, err := bench.Run(t.Context(), bench.Config{Workload: w, Target: target, Existing: true})
+	res, err := bench.Run(t.Context(), bench.Config{Workload: w, Target: target, Existing: true, Drain: time.Minute})
 	require.NoError(t, err)
 	assert.EqualValues(t, 200, res.Records)
 	assert.EqualValues(t, 207, res.Consumers[0].Records)
@@ -156,7 +189,7 @@ func TestRemote_throttles(t *testing.T) {
 			w.Producers.Batch = batch
 			target, err := bench.NewRemote(t.Context(), bench.RemoteConfig{Client: endpoint(t), Name: "load"})
 			require.NoError(t, err)
-			res, err := bench.Run(t.Context(), bench.Config{Workload: w, Target: target})
+			res, err := bench.Run(t.Context(), bench.Config{Workload: w, Target: target, Drain: time.Minute})
 			require.NoError(t, err)
 			assert.EqualValues(t, 4500, res.Records+res.GivenUp)
 			assert.Equal(t, res.GivenUp, res.Throttled)
