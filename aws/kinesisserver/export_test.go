@@ -56,6 +56,10 @@ func OperationNames() (names []string) {
 // be called before anything is served.
 func (s *Server) SetStall(d time.Duration) { s.budget.stall = d }
 
+// SetRefusal says how long a connection beyond the bound has to take why. It
+// must be called before anything is served.
+func (s *Server) SetRefusal(d time.Duration) { s.refusal = d }
+
 // Held returns the bytes that are held of the two parts of the budget.
 func (s *Server) Held() (large, small int64) {
 	return s.budget.large.held.Load(), s.budget.small.held.Load()

@@ -13,11 +13,12 @@ import (
 )
 
 // limitListener accepts no more than n connections at a time, and refuses those
-// beyond. config, unless nil, is for clients among these that speak TLS.
-func limitListener(l net.Listener, n int, config *tls.Config) net.Listener {
+// beyond, each of which has a while, refusal, to take it. config, unless nil, is
+// for clients among these that speak TLS.
+func limitListener(l net.Listener, n int, refusal time.Duration, config *tls.Config) net.Listener {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &limitedListener{Listener: l, config: config, slots: make(chan struct{}, n),
-		refusals: make(chan struct{}, maxRefusals), ctx: ctx, cancel: cancel}
+		refusals: make(chan struct{}, maxRefusals), refusal: refusal, ctx: ctx, cancel: cancel}
 }
 
 type limitedListener struct {
@@ -25,6 +26,7 @@ type limitedListener struct {
 	config   *tls.Config
 	slots    chan struct{} // one is taken by each connection
 	refusals chan struct{} // one is taken by each connection that is told why
+	refusal  time.Duration
 	ctx      context.Context
 	cancel   context.CancelFunc
 	once     sync.Once
@@ -70,7 +72,7 @@ func (l *limitedListener) Accept() (net.Conn, error) {
 // refuse tells a connection that there are too many, and closes it.
 func (l *limitedListener) refuse(c net.Conn) {
 	defer c.Close()
-	c.SetDeadline(time.Now().Add(refusalTime))
+	c.SetDeadline(time.Now().Add(l.refusal))
 	defer context.AfterFunc(l.ctx, func() { c.SetDeadline(time.Unix(1, 0)) })()
 	// The request first: an answer before it is none to net/http's client.
 	greeted, err := greet(c, l.config)

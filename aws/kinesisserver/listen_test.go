@@ -27,7 +27,7 @@ func (l pipeListener) Accept() (net.Conn, error) {
 
 func TestLimitedListener_refusesNobodyAfterClose(t *testing.T) {
 	pipes := pipeListener{conns: make(chan net.Conn)}
-	l := limitListener(pipes, 1, nil)
+	l := limitListener(pipes, 1, refusalTime, nil)
 	accepted := make(chan error)
 	go func() {
 		for {

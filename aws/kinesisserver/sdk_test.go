@@ -32,7 +32,7 @@ func (s *server) listen() string {
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(l) }()
 	s.t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		assert.NoError(s.t, s.Shutdown(ctx))
 		assert.ErrorIs(s.t, <-done, http.ErrServerClosed)

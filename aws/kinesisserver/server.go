@@ -130,6 +130,7 @@ type Server struct {
 	guard         guard
 	budget        budget
 	reading       chan struct{} // one is taken by whoever reads records from a stream
+	refusal       time.Duration // that a connection beyond the bound has to take why
 	date          dateText
 	subscriptions *subscriptions
 	metrics       *serverMetrics
@@ -153,6 +154,7 @@ func New(c Config) (*Server, error) {
 		operations:    make(map[string]*operation, len(operations)),
 		credentials:   make(map[string]Credential, len(c.Credentials)),
 		subscriptions: newSubscriptions(c.MaxSubscriptions),
+		refusal:       refusalTime,
 		yield:         yield,
 	}
 	for i := range operations {
@@ -246,7 +248,7 @@ func (s *Server) Certificate() []byte {
 // It closes l.
 func (s *Server) Serve(l net.Listener) error {
 	if s.config.MaxConnections > 0 {
-		l = limitListener(l, s.config.MaxConnections, s.tls)
+		l = limitListener(l, s.config.MaxConnections, s.refusal, s.tls)
 	}
 	if s.tls != nil {
 		l = newTLSListener(l, s.tls, s.config.ReadHeaderTimeout)

@@ -414,24 +414,29 @@ func TestSubscribe_limit(t *testing.T) {
 
 // Shutdown ends subscriptions at once and cleanly.
 func TestSubscribe_shutdown(t *testing.T) {
-	s := newServer(t, overTLS).withStream()
-	consumer := s.withConsumer()
-	addr := s.listen()
-	var streams []*kinesis.SubscribeToShardEventStream
-	for i, w := range wires {
-		client, url := s.client(w, addr)
-		s.clock.Advance(6 * time.Second)
-		out, err := newSDK(client, url).SubscribeToShard(t.Context(), &kinesis.SubscribeToShardInput{
-			ConsumerARN: &consumer, ShardId: aws.String(strconv.Itoa(i % 3)), StartingPosition: &types.StartingPosition{Type: types.ShardIteratorTypeLatest}})
-		require.NoError(t, err, w.name)
-		streams = append(streams, out.GetStream())
-	}
-	start := time.Now()
-	require.NoError(t, s.Shutdown(t.Context()))
-	assert.Less(t, time.Since(start), 5*time.Second)
-	for _, stream := range streams {
-		for range stream.Events() {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t, overTLS).withStream()
+		consumer := s.withConsumer()
+		l := newMemoryListener()
+		shutdown := s.serve(l)
+		var streams sync.WaitGroup
+		for i, w := range wires {
+			client, url := s.client(w, "127.0.0.1")
+			client.Transport.(*http.Transport).DialContext = l.dial
+			s.clock.Advance(6 * time.Second)
+			out, err := newSDK(client, url).SubscribeToShard(t.Context(), &kinesis.SubscribeToShardInput{
+				ConsumerARN: &consumer, ShardId: aws.String(strconv.Itoa(i % 3)), StartingPosition: &types.StartingPosition{Type: types.ShardIteratorTypeLatest}})
+			require.NoError(t, err, w.name)
+			streams.Go(func() {
+				for range out.GetStream().Events() {
+				}
+				out.GetStream().Close()
+			})
 		}
-		stream.Close()
-	}
+		synctest.Wait()
+		start := time.Now()
+		shutdown()
+		assert.Less(t, time.Since(start), time.Second)
+		streams.Wait()
+	})
 }
