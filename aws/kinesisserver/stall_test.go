@@ -206,10 +206,7 @@ func TestHandler_requestsInFlight(t *testing.T) {
 	for range most {
 		waiting.Add(1)
 		ended.Go(func() {
-			r := request("PutRecord", jsonType, nil)
-			r.ContentLength = 8 << 20
-			r.Body = &slowBody{Reader: strings.NewReader("aaaa"), waits: waiting.Done, done: done}
-			s.do(r)
+			s.doSlowly(request("PutRecord", jsonType, nil), "aaaa", waiting.Done, done)
 		})
 	}
 	waiting.Wait()
