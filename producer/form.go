@@ -19,6 +19,8 @@ type batch struct {
 
 	half bool // of another one
 
+	placed []weir.Placed // where the entries are that are stored
+
 	keys map[string]struct{} // ordered: of the entries
 }
 
@@ -96,10 +98,12 @@ func (m *machine) form() (b *batch) {
 }
 
 func (m *machine) newBatch() *batch {
-	if last := len(m.spare) - 1; last >= 0 && !m.packs() && !m.c.ordered {
+	if last := len(m.spare) - 1; last >= 0 {
 		b := m.spare[last]
 		m.spare = m.spare[:last]
-		return b
+		if (b.ends != nil) == m.packs() {
+			return b
+		}
 	}
 	n := m.c.batchRecords // of which not all may be there
 	if m.c.ordered || m.packs() {
@@ -329,8 +333,9 @@ type packer struct {
 	unsum   [][]byte
 }
 
-// maxPacked is how much of a packer's memory is kept for the next call.
-const maxPacked = 1 << 20
+// maxPacked is how much of a packer's memory is kept for the next call: more than
+// what a call has, unless aggregates are large.
+const maxPacked = 2 * packedAtOnce
 
 // encode makes the entries of a batch that has groups. They are valid until the
 // next batch is encoded. It needs nothing of the machine.

@@ -46,8 +46,8 @@ type machine struct {
 	calls    int      // under way
 	flights  map[*flight]struct{}
 	unjudged []*landing
-	ended    error     // nothing is put any more, because of this
-	out      []*record // outcomes to be told
+	ended    error // nothing is put any more, because of this
+	out      outbox
 
 	counts counts
 }
@@ -270,38 +270,6 @@ func (m *machine) isExpired(r *record) bool { return m.now >= m.expiry(r) }
 func (m *machine) expired(r *record) {
 	m.counts.expired++
 	m.fail(r, ErrExpired)
-}
-
-// fail tells that a record was not delivered, and why.
-func (m *machine) fail(r *record, err error) {
-	m.counts.failed++
-	r.trouble().err = m.errorOf(r, err)
-	m.tell(r)
-}
-
-// tell hands out a record's outcome.
-func (m *machine) tell(r *record) {
-	r.took = m.now - r.arrived
-	m.out = append(m.out, r)
-}
-
-// takeOut returns the records whose outcomes are to be told, and gets an empty
-// list for the next ones.
-func (m *machine) takeOut(empty []*record) []*record {
-	list := m.out
-	m.out = empty
-	return list
-}
-
-// told takes back records whose outcomes were told, and which were forgotten.
-func (m *machine) told(list []*record, size int64) {
-	m.held -= len(list)
-	m.bytes -= size
-	m.free = append(m.free, list...)
-	m.widest = 0
-	for _, l := range m.active {
-		m.widest = max(m.widest, m.waits(l))
-	}
 }
 
 // end fails whatever is not part of a call under way, and of that what does not

@@ -226,7 +226,9 @@ func TestMachine_callsHaveBounds(t *testing.T) {
 		require.NotNil(t, b)
 		sizes = append(sizes, b.len())
 		m.settle(b, ok(b, 0), nil, 0)
-		takeBack(m, m.takeOut(nil))
+		out := m.takeOut(outbox{})
+		out.tell()
+		m.told(&out)
 	}
 	assert.Equal(t, []int{4, 2, 1}, sizes, "four; 20 and 51 bytes; 60 bytes")
 }
@@ -299,8 +301,10 @@ func TestMachine_oneBadEntryHarmsNoOthers(t *testing.T) {
 				}
 			}
 			m.settle(b, ok(b, 0), err, 0)
-			for _, r := range m.takeOut(nil) {
-				outcomes[r.key] = r.outcome().Err
+			for _, told := range m.takeOut(outbox{}).list {
+				for i, r := range told.items {
+					outcomes[r.key] = told.outcome(i).Err
+				}
 			}
 		}
 		assert.Len(t, outcomes, 9)
@@ -338,12 +342,12 @@ func TestMachine_classesOfErrors(t *testing.T) {
 		m.settle(b, []weir.PutResult{{Err: row.err}}, nil, time.Millisecond)
 		assert.Equal(t, row.want, classify(row.err), row.err)
 		if row.retried {
-			assert.Empty(t, m.out, row.err)
+			assert.Empty(t, m.out.list, row.err)
 			assert.Equal(t, int64(1), m.counts.retries, row.err)
 			continue
 		}
-		require.Len(t, m.out, 1, row.err)
-		o := m.out[0].outcome()
+		require.Len(t, m.out.list, 1, row.err)
+		o := m.out.list[0].outcome(0)
 		assert.ErrorIs(t, o.Err, row.err)
 		assert.Equal(t, row.code, o.Attempts[0].Code)
 		assert.Equal(t, time.Millisecond, o.Attempts[0].Took)
@@ -366,16 +370,16 @@ func TestMachine_expires(t *testing.T) {
 	_, at := m.next(2 * time.Second)
 	assert.Equal(t, 31*time.Second, at, "while the call does not return")
 	_, at = m.next(31*time.Second - 1)
-	assert.Empty(t, m.out)
+	assert.Empty(t, m.out.list)
 	assert.Equal(t, 31*time.Second, at)
 	m.next(31 * time.Second)
-	require.Len(t, m.out, 1)
-	require.ErrorIs(t, m.out[0].outcome().Err, ErrExpired)
-	assert.EqualError(t, m.out[0].outcome().Err, `stream orders: record of key "b", 0 attempts in 30s: expired`)
+	require.Len(t, m.out.list, 1)
+	require.ErrorIs(t, m.out.list[0].outcome(0).Err, ErrExpired)
+	assert.EqualError(t, m.out.list[0].outcome(0).Err, `stream orders: record of key "b", 0 attempts in 30s: expired`)
 	m.settle(b, nil, errors.New("no answer"), 32*time.Second)
-	require.Len(t, m.out, 2)
-	assert.ErrorIs(t, m.out[1].outcome().Err, ErrExpired)
-	assert.ErrorContains(t, m.out[1].outcome().Err, "no answer")
+	require.Len(t, m.out.list, 2)
+	assert.ErrorIs(t, m.out.list[1].outcome(0).Err, ErrExpired)
+	assert.ErrorContains(t, m.out.list[1].outcome(0).Err, "no answer")
 }
 
 func TestMachine_failThrottled(t *testing.T) {
@@ -385,8 +389,8 @@ func TestMachine_failThrottled(t *testing.T) {
 	put(m, "a", 1, 0)
 	b, _ := m.next(0)
 	m.settle(b, []weir.PutResult{{Err: &weir.LimitError{Quota: weir.QuotaWriteBytes}}}, nil, 0)
-	require.Len(t, m.out, 1)
-	assert.ErrorIs(t, m.out[0].outcome().Err, weir.ErrThroughputExceeded)
+	require.Len(t, m.out.list, 1)
+	assert.ErrorIs(t, m.out.list[0].outcome(0).Err, weir.ErrThroughputExceeded)
 }
 
 // Nobody knows the shards: records go as they are, and shards are asked for
@@ -451,16 +455,6 @@ func seconds(list []time.Duration) (s []float64) {
 		s = append(s, math.Round(d.Seconds()*10)/10)
 	}
 	return s
-}
-
-// takeBack gives a machine back the records whose outcomes were told.
-func takeBack(m *machine, list []*record) {
-	var size int64
-	for _, r := range list {
-		size += int64(r.size)
-		r.forget()
-	}
-	m.told(list, size)
 }
 
 // A call takes no aggregate beyond a MiB: the others go by another one, at once.

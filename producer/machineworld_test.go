@@ -253,11 +253,9 @@ func (w *world) step() (at time.Duration) {
 			w.ask = w.newQuestion()
 		}
 		b, at := w.m.next(w.now)
-		list := w.m.takeOut(nil)
-		for _, r := range list {
-			r.done(r.outcome())
-		}
-		takeBack(w.m, list)
+		out := w.m.takeOut(outbox{})
+		out.tell()
+		w.m.told(&out)
 		if b == nil {
 			if w.m.wantsShards(w.now) {
 				continue

@@ -69,11 +69,18 @@ type counts struct {
 	retries, throttled, mismatches int64
 	aggregates, aggregated         int64
 	mispredicted, wrongShard, maps int64
-	latencies                      [48]int64
+	latencies                      latencies
 }
 
-func (c *counts) latency(d time.Duration) {
-	c.latencies[min(len(c.latencies)-1, max(0, bits.Len64(uint64(d))-1))]++
+// latencies are Metrics.Latency.
+type latencies [48]int64
+
+func (l *latencies) add(d time.Duration) { l[min(len(l)-1, max(0, bits.Len64(uint64(d))-1))]++ }
+
+func (l *latencies) join(with *latencies) {
+	for i, n := range with {
+		l[i] += n
+	}
 }
 
 // metrics returns what has been done, and where it stands.

@@ -26,6 +26,7 @@ type Producer struct {
 	needs bool      // hash keys; as the machine's
 
 	awaited sync.Pool // of *awaited
+	spare   sync.Pool // of *worker
 
 	base context.Context // of the calls
 	stop context.CancelCauseFunc
@@ -340,14 +341,17 @@ func (p *Producer) wake() {
 
 // run makes calls, and tells outcomes, until there is nothing to do.
 func (p *Producer) run() {
-	var w worker
-	var told []*record
+	w, _ := p.spare.Get().(*worker)
+	if w == nil {
+		w = new(worker)
+	}
+	defer p.spare.Put(w)
 	p.mu.Lock()
 	for {
 		now := p.now()
 		b, at := p.m.next(now)
-		told = p.m.takeOut(told[:0])
-		if b == nil && len(told) == 0 {
+		w.told = p.m.takeOut(w.told)
+		if b == nil && w.told.isEmpty() {
 			p.workers--
 			p.schedule(at, now)
 			p.mu.Unlock()
@@ -357,12 +361,12 @@ func (p *Producer) run() {
 			p.schedule(at, now)
 		}
 		p.mu.Unlock()
-		p.tell(told)
+		p.tell(&w.told)
 		if b == nil {
 			p.mu.Lock()
 			continue
 		}
-		results, err := p.put(b, &w)
+		results, err := p.put(b, w)
 		if errors.Is(err, ErrMismatch) || err == nil && len(results) != len(b.entries) {
 			p.c.Logger.Error("a call was answered with a wrong number of results; all its records fail",
 				"stream", p.c.Stream.Name(), "records", len(b.items), "entries", len(b.entries), "results", len(results), "err", err)
@@ -376,6 +380,7 @@ func (p *Producer) run() {
 type worker struct {
 	packer  packer
 	results []weir.PutResult
+	told    outbox
 }
 
 // An appender is a stream that puts without allocating results.
@@ -404,24 +409,18 @@ func (p *Producer) put(b *batch, w *worker) ([]weir.PutResult, error) {
 }
 
 // tell tells outcomes. It is called without the mutex.
-func (p *Producer) tell(list []*record) {
-	if len(list) == 0 {
+func (p *Producer) tell(o *outbox) {
+	if o.isEmpty() {
 		return
 	}
-	var size int64
-	for _, r := range list {
-		if r.done != nil {
-			r.done(r.outcome())
-		}
-		size += int64(r.size)
-		r.forget()
-	}
+	o.tell()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, f := range p.flushes {
-		f.count(list)
+		f.count(o)
 	}
-	p.m.told(list, size)
+	p.m.told(o)
+	o.reset()
 	p.endFlushes()
 	p.giveRoom()
 }
@@ -442,12 +441,12 @@ func (p *Producer) learn() {
 	p.mu.Lock()
 	now := p.now()
 	p.m.learn(list, err, now)
-	told := p.m.takeOut(nil)
+	told := p.m.takeOut(outbox{})
 	if p.m.held > 0 {
 		p.schedule(now, now)
 	}
 	p.mu.Unlock()
-	p.tell(told)
+	p.tell(&told)
 }
 
 // A flush waits for records up to a number.
@@ -458,10 +457,12 @@ type flush struct {
 }
 
 // count takes in that records were told.
-func (f *flush) count(list []*record) {
-	for _, r := range list {
-		if r.n <= f.upTo {
-			f.left--
+func (f *flush) count(o *outbox) {
+	for i := range o.list {
+		for _, r := range o.list[i].items {
+			if r.n <= f.upTo {
+				f.left--
+			}
 		}
 	}
 }
@@ -575,10 +576,10 @@ func (p *Producer) giveUp(cause error) error {
 	p.mu.Lock()
 	left := p.m.held
 	p.m.end(weir.ErrClosed)
-	told := p.m.takeOut(nil)
+	told := p.m.takeOut(outbox{})
 	p.mu.Unlock()
 	p.stop(weir.ErrClosed)
-	p.tell(told)
+	p.tell(&told)
 	if left == 0 {
 		return nil
 	}

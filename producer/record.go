@@ -20,12 +20,6 @@ type record struct {
 	hash     weir.HashKey
 	troubles *troubles // nil if it was never put back, and did not fail
 
-	// The outcome.
-	sub    int32
-	packed bool
-	once   *[1]Attempt // the one that succeeded
-	placed weir.Placed
-	took   time.Duration
 }
 
 // troubles are of a record that failed, or was put back at least.
@@ -65,20 +59,8 @@ func (r *record) tried(a Attempt) {
 	}
 }
 
-// outcome returns what is told.
-func (r *record) outcome() Outcome {
-	o := Outcome{Took: r.took}
-	if r.once != nil {
-		o.Placed, o.Aggregated, o.Sub, o.Attempts = r.placed, r.packed, int(r.sub), r.once[:]
-	}
-	if t := r.troubles; t != nil {
-		o.Err, o.Attempts = t.err, append(t.attempts, o.Attempts...)
-	}
-	return o
-}
-
 // forget makes a record ready for another one.
 func (r *record) forget() {
-	r.key, r.data, r.explicit, r.done, r.troubles, r.once = "", nil, nil, nil, nil, nil
+	r.key, r.data, r.explicit, r.done, r.troubles = "", nil, nil, nil, nil
 	r.tries = 0
 }

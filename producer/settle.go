@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/weirstream/weir"
@@ -13,7 +14,7 @@ import (
 // yet, so that nobody can tell whether its consumers will see it.
 type landing struct {
 	items   []*record
-	placed  weir.Placed
+	placed  []weir.Placed // one
 	attempt Attempt
 	flight  *flight
 }
@@ -41,18 +42,30 @@ func (m *machine) settle(b *batch, results []weir.PutResult, err error, now time
 		s.failAll(err)
 	}
 	m.land(b.flight)
-	m.reuse(b)
+	if b.flight.open == 0 && !b.half {
+		m.out.batches = append(m.out.batches, b)
+	}
 }
 
-// reuse keeps the memory of a batch for another one, where nobody has a hold on
-// it any more: records are, in aggregates and halves.
+// How much of it is kept: so many batches, of so many records.
+const (
+	maxSpare        = 16
+	maxSpareRecords = 16 << 10
+)
+
+// reuse keeps the memory of a batch for another one. Nobody has a hold on it any
+// more: landings, halves and what is told have.
 func (m *machine) reuse(b *batch) {
-	if b.ends != nil || b.keys != nil || b.flight.open > 0 || b.half || len(m.spare) >= m.c.calls {
+	if b.keys != nil || len(m.spare) >= min(m.c.calls, maxSpare) || cap(b.items) > maxSpareRecords {
 		return
 	}
 	clear(b.items)
-	clear(b.entries)
-	*b = batch{items: b.items[:0], entries: b.entries[:0], parts: nil}
+	kept := batch{items: b.items[:0], ends: b.ends[:0], placed: b.placed[:0]}
+	if b.ends == nil { // else they are the packer's
+		clear(b.entries)
+		kept.entries = b.entries[:0]
+	}
+	*b = kept
 	m.spare = append(m.spare, b)
 }
 
@@ -148,17 +161,20 @@ func (s *settling) failAll(err error) {
 
 // each settles each entry.
 func (s *settling) each(results []weir.PutResult) {
-	from := 0
-	for _, p := range s.b.parts {
-		throttles := 0
+	b, from := s.b, 0
+	b.placed = slices.Grow(b.placed, len(results))[:len(results)]
+	for _, p := range b.parts {
+		throttles, next := 0, from // which is not settled yet
 		for i := from; i < p.end; i++ {
 			r := &results[i]
-			if r.Err == nil && s.b.ends == nil && (r.ShardID == p.id || !p.known) {
-				s.m.delivered(s.b.items[i], r.Placed, s.success())
-				continue
+			b.placed[i] = r.Placed
+			if r.Err == nil && b.ends == nil && (r.ShardID == p.id || !p.known) {
+				continue // it is settled with its neighbours
 			}
+			s.stored(next, i)
+			next = i + 1
 			if r.Err == nil {
-				s.landed(s.b.itemsOf(i), r.Placed, &p)
+				s.landed(i, &p)
 				continue
 			}
 			s.failed(r.Err)
@@ -167,9 +183,17 @@ func (s *settling) each(results []weir.PutResult) {
 					s.noteThrottle(p)
 				}
 			}
-			s.retryAll(s.b.itemsOf(i))
+			s.retryAll(b.itemsOf(i))
 		}
+		s.stored(next, p.end)
 		from = p.end
+	}
+}
+
+// stored settles neighbours that are stored as they are, if there are any.
+func (s *settling) stored(from, to int) {
+	if from < to {
+		s.m.deliver(telling{items: s.b.items[from:to], placed: s.b.placed[from:to], once: s.success()})
 	}
 }
 
@@ -197,22 +221,22 @@ func (s *settling) noteThrottle(p part) {
 }
 
 // landed settles an entry that is stored.
-func (s *settling) landed(items []*record, at weir.Placed, p *part) {
-	m := s.m
-	if p.known && at.ShardID != p.id {
+func (s *settling) landed(i int, p *part) {
+	m, items, placed := s.m, s.b.itemsOf(i), s.b.placed[i:i+1]
+	if p.known && placed[0].ShardID != p.id {
 		m.counts.mispredicted++
 		m.shards.wanted = true
 		if len(items) > 1 {
-			g := &landing{items: items, placed: at, attempt: s.attempt, flight: s.b.flight}
+			g := &landing{items: items, placed: placed, attempt: s.attempt, flight: s.b.flight}
 			g.attempt.Code, g.attempt.Message, g.attempt.err = "", "", nil
 			s.judge(g)
 			return
 		}
 	}
 	if len(items) == 1 {
-		m.delivered(items[0], at, s.success())
+		m.deliver(telling{items: items, placed: placed, once: s.success()})
 	} else {
-		m.unpack(items, at, s.success())
+		m.unpack(items, placed, s.success())
 	}
 }
 
@@ -224,29 +248,18 @@ func (s *settling) success() *[1]Attempt {
 	return s.once
 }
 
-// delivered tells that a record is stored.
-func (m *machine) delivered(r *record, at weir.Placed, once *[1]Attempt) {
-	m.counts.delivered++
-	m.counts.latency(m.now - r.arrived)
-	r.placed, r.sub, r.packed, r.once = at, 0, false, once
-	m.tell(r)
-}
-
 // unpack tells that the records of an aggregate are stored.
-func (m *machine) unpack(items []*record, at weir.Placed, once *[1]Attempt) {
+func (m *machine) unpack(items []*record, placed []weir.Placed, once *[1]Attempt) {
 	m.counts.aggregates++
 	m.counts.aggregated += int64(len(items))
-	for i, r := range items {
-		m.delivered(r, at, once)
-		r.sub, r.packed = int32(i), true
-	}
+	m.deliver(telling{items: items, placed: placed, packed: true, once: once})
 }
 
 // judge settles an aggregate that landed elsewhere than predicted: it counts as
 // delivered if consumers of that shard will see it, else all of it is put again.
 // Where the shard is not known, it waits until it is.
 func (s *settling) judge(g *landing) {
-	keys, known := s.m.shards.ranges[g.placed.ShardID]
+	keys, known := s.m.shards.ranges[g.placed[0].ShardID]
 	if !known && s.m.ended == nil {
 		s.m.unjudged = append(s.m.unjudged, g)
 		g.flight.open++
@@ -257,7 +270,7 @@ func (s *settling) judge(g *landing) {
 			s.last, s.class = errWrongShard, transient
 			s.attempt = g.attempt
 			s.attempt.Code, s.attempt.err = "WrongShard", errWrongShard
-			s.attempt.Message = fmt.Sprintf("the aggregate landed in %v, which is not the shard of all of it", g.placed.ShardID)
+			s.attempt.Message = fmt.Sprintf("the aggregate landed in %v, which is not the shard of all of it", g.placed[0].ShardID)
 			s.m.counts.wrongShard++
 			s.retryAll(g.items)
 			return
