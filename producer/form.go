@@ -164,8 +164,8 @@ func (m *machine) pay(l *lane, size int) bool {
 }
 
 // pull takes the record out of a lane that peek returned.
-func (m *machine) pull(l *lane, r *record) {
-	if r == l.fresh.first() {
+func (m *machine) pull(l *lane, w waiting) {
+	if w.r == l.fresh.first().r {
 		m.takeFresh(l)
 	} else {
 		m.takeLater(l)
@@ -178,14 +178,14 @@ func (m *machine) takeRun(b *batch, l *lane) (room bool) {
 	n, bytes := 0, 0
 	items, entries := b.items, b.entries
 	for room = true; n < l.fresh.n; n++ {
-		r := *l.fresh.at(n)
-		size := r.bytes()
+		w := l.fresh.at(n)
+		size := int(w.bytes)
 		if len(items) == m.c.batchRecords || b.bytes+bytes+size > m.c.batchBytes {
 			room = false
 			break
 		}
 		bytes += size
-		items, entries = append(items, r), append(entries, r.entry())
+		items, entries = append(items, w.r), append(entries, w.r.entry())
 	}
 	b.items, b.entries, b.bytes = items, entries, b.bytes+bytes
 	l.fresh.skip(n)
@@ -198,16 +198,16 @@ func (m *machine) takeSingles(b *batch, l *lane) (room bool) {
 	if !l.limited && len(l.later) == 0 {
 		return m.takeRun(b, l)
 	}
-	for r := m.peek(l); r != nil; r = m.peek(l) {
-		size := r.bytes()
+	for w := m.peek(l); w.r != nil; w = m.peek(l) {
+		size := int(w.bytes)
 		if !m.fits(b, size) {
 			return false
 		}
 		if !m.pay(l, size) {
 			break
 		}
-		m.pull(l, r)
-		b.add(r, size)
+		m.pull(l, w)
+		b.add(w.r, size)
 	}
 	return true
 }
@@ -226,21 +226,21 @@ const looked = 4
 // that a call keeps the order of its entries, and one of them may fail alone.
 func (m *machine) takeDistinct(b *batch, l *lane) (room bool) {
 	room = true
-	var kept []*record
+	var kept []waiting
 	n, most := 0, min(l.fresh.n, looked*m.c.batchRecords)
 	for ; n < most; n++ {
-		r := *l.fresh.at(n)
-		if _, there := b.keys[r.key]; there {
-			kept = append(kept, r)
+		w := *l.fresh.at(n)
+		if _, there := b.keys[w.r.key]; there {
+			kept = append(kept, w)
 			continue
 		}
-		size := r.bytes()
+		size := int(w.bytes)
 		if room = m.fits(b, size); !room || !m.pay(l, size) {
 			break
 		}
 		m.count(l, -1, -size)
-		b.keys[r.key] = struct{}{}
-		b.add(r, size)
+		b.keys[w.r.key] = struct{}{}
+		b.add(w.r, size)
 	}
 	l.fresh.keep(n, kept)
 	return room
@@ -256,19 +256,19 @@ const packedAtOnce = 1 << 20
 // What is one already goes as it is: consumers take aggregates apart once.
 // Ordered it is one: another one might arrive before it.
 func (m *machine) takeAggregates(b *batch, l *lane) (room bool) {
-	for r := m.peek(l); r != nil; r = m.peek(l) {
-		size := r.bytes() // alone it goes as it is
+	for w := m.peek(l); w.r != nil; w = m.peek(l) {
+		size := int(w.bytes) // alone it goes as it is
 		if !m.fits(b, size) || b.bytes >= packedAtOnce {
 			return false
 		}
 		if !m.pay(l, size) {
 			break
 		}
-		m.pull(l, r)
-		b.items = append(b.items, r)
+		m.pull(l, w)
+		b.items = append(b.items, w.r)
 		packed := 0
-		if !aggregate.May(r.data) {
-			packed = m.pack(b, l, aggregateBytes+packedBytes(r))
+		if w.packed > 0 {
+			packed = m.pack(b, l, aggregateBytes+int(w.packed))
 		}
 		if packed > 0 {
 			l.bytes.take(float64(packed - size))
@@ -286,13 +286,13 @@ func (m *machine) takeAggregates(b *batch, l *lane) (room bool) {
 // pack adds records to the last one of a batch, which would take so many bytes
 // in an aggregate, and returns what they take together; 0 if there are none.
 func (m *machine) pack(b *batch, l *lane, size int) (packed int) {
-	for r := m.peek(l); r != nil; r = m.peek(l) {
-		size += packedBytes(r)
-		if aggregate.May(r.data) || size > m.c.aggregateBytes || b.bytes+size > m.c.batchBytes || l.bytes.wait(m.now, float64(size)) > 0 {
+	for w := m.peek(l); w.packed > 0; w = m.peek(l) {
+		size += int(w.packed)
+		if size > m.c.aggregateBytes || b.bytes+size > m.c.batchBytes || l.bytes.wait(m.now, float64(size)) > 0 {
 			break
 		}
-		m.pull(l, r)
-		b.items = append(b.items, r)
+		m.pull(l, w)
+		b.items = append(b.items, w.r)
 		packed = size
 	}
 	return packed
@@ -302,8 +302,12 @@ func (m *machine) pack(b *batch, l *lane, size int) (packed int) {
 const aggregateBytes = aggregate.OverheadBytes + len(aggregate.OuterKey)
 
 // packedBytes returns what a user record takes in an aggregate at most: a place
-// for its keys in the tables, which it may share with others, and its own part.
+// for its keys in the tables, which it may share with others, and its own part. It
+// is 0 of what is an aggregate already.
 func packedBytes(r *record) int {
+	if aggregate.May(r.data) {
+		return 0
+	}
 	const index = 1 + 4 // the tag and a place in a table, which has no more than 2^28
 	body := index + 1 + varintBytes(len(r.data)) + len(r.data)
 	tables := 1 + varintBytes(len(r.key)) + len(r.key)
@@ -355,7 +359,10 @@ func (p *packer) encode(b *batch) {
 			continue
 		}
 		p.builder.Reset()
-		for _, r := range items { // which are checked, and fit: see pack
+		for i, r := range items { // which are checked, and fit: see pack
+			if i%touchedAtOnce == 0 {
+				touch(items[i:])
+			}
 			hash := ""
 			if r.explicit != nil {
 				hash = r.explicit.String()

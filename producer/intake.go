@@ -48,10 +48,13 @@ func (m *machine) mayComeUnhashed(size int) bool {
 // addUnhashed is add for a record whose hash key is that of its partition key.
 func (m *machine) addUnhashed(e *weir.Entry, size int, done func(Outcome), now time.Duration) time.Duration {
 	m.now = max(m.now, now)
-	r := m.newRecord(e, size, done)
 	in := &m.intake
+	if len(in.records)%touchedAtOnce == 0 { // the memory of these and the next ones
+		touch(m.free[max(0, len(m.free)-touchedAtOnce):])
+	}
+	r := m.newRecord(e, size, done)
 	in.records = append(in.records, r)
-	in.bytes += r.bytes()
+	in.bytes += e.Size()
 	in.size += size
 	if m.c.linger == 0 || len(in.records) == hashedAtOnce || m.fills() {
 		due := m.place()
@@ -99,9 +102,7 @@ func (m *machine) placeAll() (due time.Duration) {
 	md5lanes.Sums(sums[:n], keys[:n])
 	for i, r := range in.records {
 		r.hash = weir.HashKey{Hi: binary.BigEndian.Uint64(sums[i][:8]), Lo: binary.BigEndian.Uint64(sums[i][8:])}
-		l := m.laneOf(r.hash)
-		l.fresh.push(r)
-		m.count(l, 1, r.bytes())
+		m.join(m.laneOf(r.hash), r)
 	}
 	clear(in.records)
 	*in = intake{records: in.records[:0]}

@@ -42,11 +42,27 @@ func (m *machine) newLane(id weir.ShardID, known bool, keys weir.HashKeyRange) *
 	return l
 }
 
+// join puts the newest record of a lane behind the others.
+func (m *machine) join(l *lane, r *record) {
+	w := m.asWaiting(r)
+	l.fresh.push(w)
+	m.count(l, 1, int(w.bytes))
+}
+
+// asWaiting returns a record as one that waits.
+func (m *machine) asWaiting(r *record) waiting {
+	w := waiting{r: r, bytes: int32(r.bytes())}
+	if m.c.aggregate {
+		w.packed = int32(packedBytes(r))
+	}
+	return w
+}
+
 // takeFresh takes a lane's first record out of it.
-func (m *machine) takeFresh(l *lane) *record {
-	r := l.fresh.pop()
-	m.count(l, -1, -r.bytes())
-	return r
+func (m *machine) takeFresh(l *lane) waiting {
+	w := l.fresh.pop()
+	m.count(l, -1, -int(w.bytes))
+	return w
 }
 
 // takeLater takes the first one out of those that came back.
@@ -63,7 +79,7 @@ func (m *machine) due(l *lane) time.Duration {
 		return never
 	}
 	wish := never
-	if r := l.fresh.first(); r != nil {
+	if r := l.fresh.first().r; r != nil {
 		switch {
 		case m.c.linger == 0, r.n <= m.flushed, r.tries > 0, m.isFull(),
 			l.size >= int64(m.c.shardBytes), l.count >= m.c.batchRecords && !m.c.aggregate:
@@ -95,19 +111,19 @@ func (m *machine) affordable(l *lane) time.Duration {
 	} else {
 		n = max(1, min(float64(l.count), math.Floor(spell.Seconds()*l.records.rate)))
 	}
-	if first := m.peek(l); first != nil {
-		size = max(size, float64(first.bytes()))
+	if first := m.peek(l); first.r != nil {
+		size = max(size, float64(first.bytes))
 	}
 	size = min(size, float64(l.size))
 	return m.now + max(l.records.wait(m.now, n), l.bytes.wait(m.now, size))
 }
 
-// peek returns the record of a lane that is taken first, or nil if there is none
-// whose time has come. What is too old by then is failed.
-func (m *machine) peek(l *lane) *record {
+// peek returns the record of a lane that is taken first, if there is one whose
+// time has come. What is too old by then is failed.
+func (m *machine) peek(l *lane) waiting {
 	for len(l.later) > 0 && l.later[0].troubles.due <= m.now {
 		if r := l.later[0]; !m.isExpired(r) {
-			return r
+			return m.asWaiting(r)
 		}
 		m.expired(m.takeLater(l))
 	}

@@ -129,8 +129,7 @@ func (m *machine) add(e *weir.Entry, hash weir.HashKey, size int, done func(Outc
 		r.explicit = &r.hash // the caller's may be another one's next
 	}
 	l := m.laneOf(hash)
-	l.fresh.push(r)
-	m.count(l, 1, r.bytes())
+	m.join(l, r)
 	if m.calls >= m.c.calls {
 		return never // who ends a call asks
 	}
@@ -224,7 +223,7 @@ func (m *machine) next(now time.Duration) (b *batch, at time.Duration) {
 func (m *machine) look(l *lane) (at time.Duration) {
 	at = never
 	if l.fresh.n > 0 {
-		at = m.expiry(l.fresh.first())
+		at = m.expiry(l.fresh.first().r)
 	}
 	if len(l.later) > 0 {
 		at = min(at, m.expiry(l.later[0]))
@@ -248,8 +247,8 @@ func (m *machine) begin(b *batch) *batch {
 func (m *machine) expire() {
 	for i := 0; i < len(m.active); i++ {
 		l := m.active[i]
-		for l.fresh.n > 0 && m.isExpired(l.fresh.first()) {
-			m.expired(m.takeFresh(l))
+		for l.fresh.n > 0 && m.isExpired(l.fresh.first().r) {
+			m.expired(m.takeFresh(l).r)
 		}
 		for len(l.later) > 0 && m.isExpired(l.later[0]) {
 			m.expired(m.takeLater(l))
@@ -279,7 +278,7 @@ func (m *machine) end(err error) {
 	m.place()
 	for _, l := range m.active {
 		for l.fresh.n > 0 {
-			m.fail(m.takeFresh(l), err)
+			m.fail(m.takeFresh(l).r, err)
 		}
 		for len(l.later) > 0 {
 			m.fail(m.takeLater(l), err)

@@ -401,7 +401,7 @@ func (w *world) check() {
 		n, size := 0, int64(0)
 		before := uint64(0)
 		for i := range l.fresh.n {
-			r := *l.fresh.at(i)
+			r := l.fresh.at(i).r
 			n, size = n+1, size+int64(r.bytes())
 			if w.broken == nil && r.n <= before || !l.keys.Contains(r.hash) {
 				w.violation("%v: record %d after %d, its hash key in the range: %t", l.id, r.n, before, l.keys.Contains(r.hash))

@@ -2,24 +2,30 @@ package producer
 
 import "container/heap"
 
-// A queue is records in order, in a ring: what waits long is cold, and one that
-// is reached through another is read no sooner than that. The zero value is
-// empty.
+// A waiting is a record that waits, and what is to be known of it before its turn:
+// what waits long is in no cache of the processor.
+type waiting struct {
+	r      *record
+	bytes  int32 // data and partition key
+	packed int32 // what it takes in an aggregate at most; 0 if it goes as it is
+}
+
+// A queue is records in order, in a ring. The zero value is empty.
 type queue struct {
-	ring []*record // as long as a power of two, or nil
+	ring []waiting // as long as a power of two, or nil
 	head int
 	n    int
 }
 
 // at returns a place of the ring.
-func (q *queue) at(i int) **record { return &q.ring[(q.head+i)&(len(q.ring)-1)] }
+func (q *queue) at(i int) *waiting { return &q.ring[(q.head+i)&(len(q.ring)-1)] }
 
-// first returns the first record, or nil if there is none.
-func (q *queue) first() *record {
-	if q.n == 0 {
-		return nil
+// first returns the first record; nil if there is none.
+func (q *queue) first() (w waiting) {
+	if q.n > 0 {
+		w = q.ring[q.head]
 	}
-	return q.ring[q.head]
+	return w
 }
 
 // grow makes room for one more.
@@ -27,28 +33,28 @@ func (q *queue) grow() {
 	if q.n < len(q.ring) {
 		return
 	}
-	ring := make([]*record, max(16, 2*len(q.ring)))
+	ring := make([]waiting, max(16, 2*len(q.ring)))
 	k := copy(ring, q.ring[q.head:])
 	copy(ring[k:], q.ring[:q.head])
 	q.ring, q.head = ring, 0
 }
 
-func (q *queue) push(r *record) {
+func (q *queue) push(w waiting) {
 	q.grow()
-	*q.at(q.n) = r
+	*q.at(q.n) = w
 	q.n++
 }
 
-func (q *queue) pop() *record {
-	r := q.ring[q.head]
+func (q *queue) pop() waiting {
+	w := q.ring[q.head]
 	q.skip(1)
-	return r
+	return w
 }
 
 // skip removes records from the beginning.
 func (q *queue) skip(k int) {
 	for i := range k {
-		*q.at(i) = nil
+		*q.at(i) = waiting{}
 	}
 	q.head = (q.head + k) & (len(q.ring) - 1)
 	if q.n -= k; q.n == 0 && len(q.ring) > 1024 {
@@ -57,24 +63,24 @@ func (q *queue) skip(k int) {
 }
 
 // keep replaces so many records at the beginning by some of them.
-func (q *queue) keep(looked int, kept []*record) {
+func (q *queue) keep(looked int, kept []waiting) {
 	gone := looked - len(kept)
-	for i, r := range kept {
-		*q.at(gone + i) = r
+	for i, w := range kept {
+		*q.at(gone + i) = w
 	}
 	q.skip(gone)
 }
 
 // insert puts a record where its number says. It costs what lies before that.
-func (q *queue) insert(r *record) {
+func (q *queue) insert(w waiting) {
 	q.grow()
 	q.head = (q.head - 1) & (len(q.ring) - 1)
 	q.n++
 	i := 0
-	for ; i+1 < q.n && (*q.at(i + 1)).n < r.n; i++ {
+	for ; i+1 < q.n && q.at(i+1).r.n < w.r.n; i++ {
 		*q.at(i) = *q.at(i + 1)
 	}
-	*q.at(i) = r
+	*q.at(i) = w
 }
 
 // A schedule is a heap of records by when they are due.

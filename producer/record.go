@@ -1,25 +1,40 @@
 package producer
 
 import (
+	"runtime"
 	"time"
 
 	"github.com/weirstream/weir"
 )
 
 // A record is on its way. Many are held, most of which succeed at once: what
-// only others need is in troubles.
+// only others need is in troubles. It takes two lines of a processor's cache.
 type record struct {
 	key      string
 	data     []byte
 	explicit *weir.HashKey
-	n        uint64 // records are numbered as they come
-	arrived  time.Duration
 	done     func(Outcome)
-	size     int32 // what it takes of memory
-	tries    int32 // that failed
+	arrived  time.Duration
+
+	n        uint64 // records are numbered as they come
 	hash     weir.HashKey
 	troubles *troubles // nil if it was never put back, and did not fail
+	size     int32     // what it takes of memory
+	tries    int32     // that failed
+	_        [24]byte  // so that it does not begin within a line
+}
 
+// touchedAtOnce is for how many records a processor waits at the same time.
+const touchedAtOnce = 16
+
+// touch brings the next records of a list into the processor's cache together. Who
+// comes to one after the other waits for each of them.
+func touch(list []*record) {
+	n := time.Duration(0)
+	for _, r := range list[:min(len(list), touchedAtOnce)] {
+		n += r.arrived + time.Duration(r.tries)
+	}
+	runtime.KeepAlive(n)
 }
 
 // troubles are of a record that failed, or was put back at least.

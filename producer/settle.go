@@ -335,6 +335,6 @@ func (s *settling) retry(r *record) {
 		return
 	}
 	l.notBefore = max(l.notBefore, due)
-	l.fresh.insert(r)
+	l.fresh.insert(m.asWaiting(r))
 	m.count(l, 1, r.bytes())
 }

@@ -139,7 +139,8 @@ func (m *machine) relane(open []weir.Shard) (changed bool) {
 	}
 	old := m.lanes
 	known := make(map[weir.ShardID]*lane)
-	var fresh, later []*record
+	var fresh []waiting
+	var later []*record
 	for _, l := range old {
 		for l.fresh.n > 0 {
 			fresh = append(fresh, m.takeFresh(l))
@@ -172,11 +173,11 @@ func (m *machine) relane(open []weir.Shard) (changed bool) {
 			}
 		}
 	}
-	slices.SortFunc(fresh, func(a, b *record) int { return int(int64(a.n) - int64(b.n)) })
-	for _, r := range fresh {
-		l := m.laneOf(r.hash)
-		l.fresh.push(r)
-		m.count(l, 1, r.bytes())
+	slices.SortFunc(fresh, func(a, b waiting) int { return int(int64(a.r.n) - int64(b.r.n)) })
+	for _, w := range fresh {
+		l := m.laneOf(w.r.hash)
+		l.fresh.push(w)
+		m.count(l, 1, int(w.bytes))
 	}
 	for _, r := range later {
 		l := m.laneOf(r.hash)

@@ -53,6 +53,9 @@ func (o *outbox) tell() {
 	for i := range o.list {
 		t := &o.list[i]
 		for j, r := range t.items {
+			if j%touchedAtOnce == 0 {
+				touch(t.items[j:])
+			}
 			if r.done != nil {
 				r.done(t.outcome(j))
 			}
