@@ -3,6 +3,7 @@ package journal
 import (
 	"bytes"
 	"cmp"
+	"encoding/binary"
 	"errors"
 	"io"
 	"slices"
@@ -46,9 +47,15 @@ type Check struct {
 	Lost    bool    // as in [Recovery]
 	Damage  *Damage // the first; nil if there is none
 	Follows bool    // sound frames follow the damage
+	// SoundBehind is how many bytes these have that a repair gives up. Whole says
+	// that nothing is missing between them, back to the first frame behind the first
+	// head of all, or to a head that is sound.
+	SoundBehind int64
+	Whole       bool
 
 	keep end // where a repair cuts; no number if nothing before the damage can be kept
 	size int64
+	next uint64 // number of the frame that should follow those that were found behind
 }
 
 // A CheckedFile is what there is of a file.
@@ -240,7 +247,7 @@ func (d *Directory) soundFrames(file *CheckedFile, from int64, c *Check, v Visit
 		}
 		at += int64(end)
 		file.Size = max(file.Size, at)
-		c.Follows = true
+		c.found(b[begin:end], file.Number)
 		content := b[begin+headBytes+1 : end]
 		switch kind(b[begin+headBytes]) {
 		case kindHead:
@@ -255,4 +262,16 @@ func (d *Directory) soundFrames(file *CheckedFile, from int64, c *Check, v Visit
 		}
 		b = b[end:]
 	}
+}
+
+// found takes note of a sound frame behind the damage.
+func (c *Check) found(frame []byte, file uint64) {
+	number := binary.LittleEndian.Uint64(frame[8:])
+	if !c.Follows {
+		c.Whole = kind(frame[headBytes]) == kindHead || file == firstFile && number == 1
+	} else {
+		c.Whole = c.Whole && number == c.next
+	}
+	c.Follows, c.next = true, number+1
+	c.SoundBehind += int64(len(frame))
 }

@@ -44,6 +44,52 @@ func (d *Directory) Repair(c *Check, mark []byte, discard bool) (aside []string,
 	return aside, errors.Join(err, bad)
 }
 
+// CanRebuild reports whether there is one file, of which a repair keeps nothing.
+func (c *Check) CanRebuild() bool { return c.Damage != nil && len(c.Files) == 1 && !c.CanRepair() }
+
+// Rebuild makes a journal whose only file begins with damage one that begins
+// with a state, and has no notes. Whenever a crash comes, the file is the damaged
+// one or the new one. The damaged one is kept in another, whose name is
+// returned, unless discard is set.
+func (d *Directory) Rebuild(c *Check, state []byte, discard bool) (aside []string, err error) {
+	if !c.CanRebuild() {
+		return nil, errors.New("there is nothing to begin anew")
+	}
+	name, number := c.Files[0].Name, c.Files[0].Number
+	if !discard {
+		size, err := d.size(number)
+		if err != nil {
+			return nil, err
+		}
+		to, err := d.asideName(name)
+		if err != nil {
+			return nil, err
+		}
+		if err := d.copy(name, to, 0, size, nil); err != nil {
+			return nil, err
+		}
+		aside = append(aside, to)
+	}
+	// No number that the first head of all has: what follows this one is not all.
+	f, _, err := d.create(number, 0, max(1, c.next), Always, state)
+	if err == nil {
+		return aside, f.Close()
+	}
+	return d.unlessUnsure(aside, err), err
+}
+
+// unlessUnsure removes copies of what an error has left in place: unless it is not
+// known whether the file is the old one or the new.
+func (d *Directory) unlessUnsure(aside []string, err error) (kept []string) {
+	if unsure := (*unsureError)(nil); errors.As(err, &unsure) {
+		return aside
+	}
+	for _, name := range aside {
+		d.fs.Remove(name)
+	}
+	return nil
+}
+
 // cut ends the last file that is kept with a mark, and gives up those behind.
 func (d *Directory) cut(c *Check, mark []byte, discard bool) (aside []string, err error) {
 	name := fileName(c.keep.number)
@@ -60,10 +106,7 @@ func (d *Directory) cut(c *Check, mark []byte, discard bool) (aside []string, er
 	// As long as files follow, it is damage that this one ends with a mark: it has
 	// another size than the next file says. So the order is this one.
 	if err := d.endWith(c, mark); err != nil {
-		for _, tail := range aside {
-			d.fs.Remove(tail)
-		}
-		return nil, err
+		return d.unlessUnsure(aside, err), err
 	}
 	i, _ := slices.BinarySearch(d.files, c.keep.number)
 	gone, err := d.giveUp(c.Files[i+1:], discard)
@@ -85,7 +128,10 @@ func (d *Directory) endWith(c *Check, mark []byte) error {
 		d.fs.Remove(name + tempSuffix)
 		return err
 	}
-	return d.fs.SyncDir()
+	if err := d.fs.SyncDir(); err != nil {
+		return &unsureError{err}
+	}
+	return nil
 }
 
 // sizeSaid returns the size of a file that the next one says it had, or -1 if
