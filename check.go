@@ -31,6 +31,11 @@ type StorageCheck struct {
 	Damage *StorageDamage `json:"damage"`
 	// Repairable says that [StorageCheck.Repair] leaves a stream.
 	Repairable bool `json:"repairable"`
+	// CreatedAt, Settings and Consumers are what [Open] finds. They are zero if there
+	// is damage.
+	CreatedAt time.Time  `json:"-"`
+	Settings  Settings   `json:"-"`
+	Consumers []Consumer `json:"-"`
 
 	fs  journal.FS
 	now func() time.Time // nil is the system clock
@@ -137,12 +142,14 @@ func survey(fs journal.FS, dir *journal.Directory, now func() time.Time) (*Stora
 	}
 	// What no single note says: whether the shards go together.
 	damage := (*journal.Damage)(nil)
-	switch _, err := read.stream(config, found.Lost); {
+	switch s, err := read.stream(config, found.Lost); {
+	case err == nil:
+		c.CreatedAt, c.Settings, c.Consumers = s.CreatedAt(), s.Settings(), s.Consumers()
 	case errors.As(err, &damage):
 		c.Damage = &StorageDamage{Reason: damage.Reason}
 	case errors.Is(err, ErrDamaged):
 		c.Damage = &StorageDamage{Reason: err.Error()}
-	case err != nil:
+	default:
 		return nil, nil, nil, err
 	}
 	return c, found, lost, nil

@@ -224,6 +224,35 @@ func TestCheckStorage_counts(t *testing.T) {
 	assert.True(t, s.Snapshot().Storage.Recovery.NumbersSkipped)
 }
 
+// A check of a stream that is sound says what it is, and of one that is damaged
+// nothing.
+func TestCheckStorage_whatTheStreamIs(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "orders")
+	s := opened(t, dir, weir.Config{Shards: 2})
+	require.NoError(t, s.Set(t.Context(), func(t *weir.Settings) { t.Retention, t.RecordBytes = 48*time.Hour, 2<<20 }))
+	_, err := s.RegisterConsumer(t.Context(), "reader")
+	require.NoError(t, err)
+	created, settings, consumers := s.CreatedAt(), s.Settings(), s.Consumers()
+	require.NoError(t, s.Close())
+	c, err := weir.CheckStorage(dir)
+	require.NoError(t, err)
+	assert.Equal(t, settings, c.Settings)
+	assert.Equal(t, consumers, c.Consumers)
+	assert.Equal(t, created, c.CreatedAt)
+
+	file := filepath.Join(dir, c.Files[0].Name)
+	content, err := os.ReadFile(file)
+	require.NoError(t, err)
+	content[bytes.Index(content, []byte("reader"))] ^= 1
+	require.NoError(t, os.WriteFile(file, content, 0o600))
+	c, err = weir.CheckStorage(dir)
+	require.NoError(t, err)
+	require.NotNil(t, c.Damage)
+	assert.Equal(t, weir.Settings{}, c.Settings)
+	assert.Empty(t, c.Consumers)
+	assert.Zero(t, c.CreatedAt)
+}
+
 // public returns the files of a check as others see them.
 func public(c *weir.StorageCheck) []weir.StorageFile {
 	list := make([]weir.StorageFile, len(c.Files))
