@@ -29,9 +29,12 @@ type StorageCheck struct {
 	Bytes int64 `json:"bytes"`
 	Torn  int64 `json:"torn_bytes"`
 	// Damage is the first damage of that journal, nil if it is sound, and Repairable
-	// says that [StorageCheck.Repair] leaves one.
+	// says that a repair leaves one.
 	Damage     *weir.StorageDamage `json:"damage"`
 	Repairable bool                `json:"repairable"`
+	// Rebuilds says that the journal has only one head, which is damaged: a repair
+	// makes another of what stands behind it and of what streams know themselves.
+	Rebuilds bool `json:"rebuilds"`
 	// LostBytes are what a repair of the journal gives up. Loses says in words what
 	// that does, as far as it can be read: what is damaged itself cannot be told.
 	LostBytes int64    `json:"lost_bytes"`
@@ -40,9 +43,30 @@ type StorageCheck struct {
 	// though it does not have them.
 	Streams []StreamCheck `json:"streams"`
 
+	at          place
 	kept, known map[string]json.RawMessage // parts: what a repair keeps, and the latest that can be read
 	last        uint64
+	checked     map[uint64]*weir.StorageCheck // of streams, by number
+	before      []uint64                      // streams to be repaired before the journal is made anew
 }
+
+// A place is where an account is kept.
+type place struct {
+	dir     string
+	journal journal.FS
+	moves   mover
+}
+
+// A mover puts directories aside.
+type mover interface {
+	Rename(from, to string) error
+	SyncDir(dir string) error
+}
+
+type osMover struct{}
+
+func (osMover) Rename(from, to string) error { return os.Rename(from, to) }
+func (osMover) SyncDir(dir string) error     { return journal.Dir(dir).SyncDir() }
 
 // A StreamCheck is what there is of a stream of an account.
 type StreamCheck struct {
@@ -103,25 +127,25 @@ func CheckStorage(dir string) (*StorageCheck, error) {
 	abs, err := filepath.Abs(dir)
 	if err == nil {
 		var c *StorageCheck
-		if c, err = checkAccount(abs); err == nil {
+		if c, err = (place{abs, journal.Dir(abs), osMover{}}).check(); err == nil {
 			return c, nil
 		}
 	}
 	return nil, fmt.Errorf("check account in %s: %w", dir, diskError(err))
 }
 
-func checkAccount(dir string) (*StorageCheck, error) {
-	at, err := journal.Inspect(journal.Dir(dir), false)
+func (p place) check() (*StorageCheck, error) {
+	at, err := journal.Inspect(p.journal, false)
 	if err != nil {
 		return nil, err
 	}
 	defer at.Close()
-	c, _, err := surveyAccount(dir, at)
+	c, _, err := p.survey(at)
 	return c, err
 }
 
-// surveyAccount reads the account of a directory that is locked.
-func surveyAccount(dir string, at *journal.Directory) (*StorageCheck, *journal.Check, error) {
+// survey reads an account whose directory is locked.
+func (p place) survey(at *journal.Directory) (*StorageCheck, *journal.Check, error) {
 	var read *partsReader
 	behind := &partsReader{}
 	found, err := at.Check(func() journal.Visitor {
@@ -132,8 +156,9 @@ func surveyAccount(dir string, at *journal.Directory) (*StorageCheck, *journal.C
 		return nil, nil, err
 	}
 	c := &StorageCheck{
-		Dir: dir, ID: read.state.ID, Region: read.state.Region, Files: len(found.Files), Torn: found.Cut, Repairable: found.CanRepair(),
-		kept: read.state.Parts, last: max(read.state.Last, behind.state.Last), Loses: []string{},
+		Dir: p.dir, ID: read.state.ID, Region: read.state.Region, Files: len(found.Files), Torn: found.Cut, Repairable: found.CanRepair(),
+		at: p, kept: read.state.Parts, last: max(read.state.Last, behind.state.Last), Loses: []string{},
+		checked: make(map[uint64]*weir.StorageCheck),
 	}
 	for _, f := range found.Files {
 		c.Bytes += f.Size
@@ -144,10 +169,20 @@ func surveyAccount(dir string, at *journal.Directory) (*StorageCheck, *journal.C
 		c.Damage = &weir.StorageDamage{File: d.File, Offset: d.Offset, Reason: d.Reason, Follows: found.Follows}
 		c.known = behind.over(c.known)
 	}
-	if err := c.checkStreams(); err != nil {
+	there, err := c.directories()
+	if err != nil {
 		return nil, nil, err
 	}
-	if c.Damage != nil && c.Repairable {
+	if found.CanRebuild() {
+		c.LostBytes -= found.SoundBehind
+		if err := c.rebuild(found.Whole, &behind.state, there); err != nil {
+			return nil, nil, err
+		}
+	}
+	if err := c.checkStreams(there); err != nil {
+		return nil, nil, err
+	}
+	if found.CanRepair() {
 		c.Loses = append(c.Loses, losses(c.kept, c.known)...)
 	}
 	return c, found, nil
@@ -185,6 +220,9 @@ func (r *partsReader) Group(_ uint64, notes []byte) error {
 		return &journal.Damage{Reason: err.Error()}
 	}
 	r.state.Last = n.Last
+	if n.ID != "" {
+		r.state.ID, r.state.Region = n.ID, n.Region
+	}
 	if r.state.Parts != nil {
 		apply(r.state.Parts, n.Parts)
 	} else {
@@ -242,11 +280,11 @@ func streamOf(parts map[string]json.RawMessage, number uint64) (s savedStream, o
 	return s, part != nil && json.Unmarshal(part, &s) == nil
 }
 
-// checkStreams checks the streams that there are, and those that should be.
-func (c *StorageCheck) checkStreams() error {
+// directories returns the names of the directories of streams, by number.
+func (c *StorageCheck) directories() (map[uint64]string, error) {
 	entries, err := os.ReadDir(filepath.Join(c.Dir, streamsDir))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+		return nil, err
 	}
 	there := make(map[uint64]string)
 	for _, e := range entries {
@@ -255,6 +293,11 @@ func (c *StorageCheck) checkStreams() error {
 			there[number] = e.Name()
 		}
 	}
+	return there, nil
+}
+
+// checkStreams checks the streams that there are, and those that should be.
+func (c *StorageCheck) checkStreams(there map[uint64]string) error {
 	for _, key := range slices.Sorted(maps.Keys(c.kept)) {
 		if k, ok := parseKey(key); ok && k.kind == "" {
 			saved, _ := streamOf(c.kept, k.number)
@@ -283,8 +326,10 @@ func (c *StorageCheck) checkStream(s *StreamCheck) (err error) {
 	if s.Missing {
 		return nil
 	}
-	if s.Check, err = weir.CheckStorage(s.Dir); err != nil {
-		return err
+	if s.Check = c.checked[s.number]; s.Check == nil {
+		if s.Check, err = weir.CheckStorage(s.Dir); err != nil {
+			return err
+		}
 	}
 	if s.Queues, err = queue.CheckStorage(s.Dir); err != nil {
 		return err

@@ -211,25 +211,6 @@ func TestStorageCheck_streamsAndQueues(t *testing.T) {
 	assert.Equal(t, "damaged", list.QueueSummaries[0].QueueName)
 }
 
-// Of an account whose only head is damaged nothing can be kept, and nothing is
-// done to it.
-func TestStorageRepair_nothingIsLeft(t *testing.T) {
-	f, dir := newOnDisk(t, account.Instant())
-	f.create("S", 1)
-	require.NoError(t, f.Close())
-	flipped(t, filepath.Join(dir, journalName), `"JournalOf"`)
-	before := filesIn(t, dir)
-	c, err := account.CheckStorage(dir)
-	require.NoError(t, err)
-	list := c.Repairs()
-	require.Len(t, list, 1)
-	assert.False(t, list[0].Possible)
-	_, err = list[0].Do(false)
-	assert.ErrorContains(t, err, "nothing of it can be kept")
-	assert.Equal(t, before, filesIn(t, dir))
-	assert.True(t, account.IsStorage(dir))
-}
-
 // What was told is what is done, or nothing.
 func TestStorageRepair_changedSinceItWasChecked(t *testing.T) {
 	f, dir := newOnDisk(t, account.Instant())

@@ -32,6 +32,7 @@ type disk struct {
 
 	noted   map[string]json.RawMessage // the parts, as they are on disk
 	last    uint64                     // greatest number of a stream's directory
+	adopted bool                       // the journal did not say whose it is, and is to
 	touched map[*stream]struct{}       // what may differ from what is noted
 	doomed  []*stream                  // deleted; their directories can go when that is noted
 	closed  bool
@@ -44,7 +45,7 @@ const diskVersion = 1
 type diskState struct {
 	JournalOf string // "account": for whoever takes it for a stream's
 	Version   int
-	ID        string
+	ID        string // empty, as Region, if a repair did not know it: a note says it then
 	Region    string
 	Last      uint64
 	Parts     map[string]json.RawMessage
@@ -52,14 +53,17 @@ type diskState struct {
 
 // A diskNote is one change. Parts that are null are gone.
 type diskNote struct {
-	Last  uint64
-	Parts map[string]json.RawMessage
+	Last   uint64
+	Parts  map[string]json.RawMessage
+	ID     string `json:",omitempty"`
+	Region string `json:",omitempty"`
 }
 
-const (
-	journalOf     = "account"
-	diskFileBytes = 4 << 20
-)
+const journalOf = "account"
+
+// diskFileBytes is how large a file of the journal grows, or twice as large as
+// its head; tests have smaller ones.
+var diskFileBytes int64 = 4 << 20
 
 // The keys of parts. A stream's begins with the number of its directory.
 const (
@@ -158,12 +162,23 @@ func (d *disk) Head(_ uint64, text []byte) error {
 		return fmt.Errorf("the directory holds a journal of %q, and not an account", s.JournalOf)
 	case s.Version > diskVersion:
 		return fmt.Errorf("the account is of version %d; versions up to %d can be read", s.Version, diskVersion)
-	case s.ID != d.a.config.ID || s.Region != d.a.config.Region:
-		return fmt.Errorf("the directory holds account %s in %s, and not %s in %s", s.ID, s.Region, d.a.config.ID, d.a.config.Region)
+	}
+	if d.adopted = s.ID == "" && s.Region == ""; !d.adopted {
+		if err := d.belongs(s.ID, s.Region); err != nil {
+			return err
+		}
 	}
 	d.last, d.noted = s.Last, s.Parts
 	if d.noted == nil {
 		d.noted = make(map[string]json.RawMessage)
+	}
+	return nil
+}
+
+// belongs refuses another account than the one that is being opened.
+func (d *disk) belongs(id, region string) error {
+	if c := d.a.config; id != c.ID || region != c.Region {
+		return fmt.Errorf("the directory holds account %s in %s, and not %s in %s", id, region, c.ID, c.Region)
 	}
 	return nil
 }
@@ -173,6 +188,12 @@ func (d *disk) Group(_ uint64, notes []byte) error {
 	var n diskNote
 	if err := json.Unmarshal(notes, &n); err != nil {
 		return &journal.Damage{Reason: err.Error()}
+	}
+	if n.ID != "" {
+		d.adopted = false
+		if err := d.belongs(n.ID, n.Region); err != nil {
+			return err
+		}
 	}
 	d.last = n.Last
 	apply(d.noted, n.Parts)
@@ -217,7 +238,7 @@ func (d *disk) note() error {
 		return errClosed
 	}
 	change := d.changes()
-	if len(change) == 0 {
+	if len(change) == 0 && !d.adopted {
 		clear(d.touched)
 		return nil
 	}
@@ -229,12 +250,17 @@ func (d *disk) note() error {
 		return err
 	}
 	back := apply(d.noted, change)
-	g.SetNotes(append(g.Notes(), text(diskNote{d.last, change})...))
+	note := diskNote{Last: d.last, Parts: change}
+	if d.adopted {
+		note.ID, note.Region = d.a.config.ID, d.a.config.Region
+	}
+	g.SetNotes(append(g.Notes(), text(note)...))
 	d.journal.End()
 	if err := d.journal.Commit(g); err != nil {
 		apply(d.noted, back)
 		return err
 	}
+	d.adopted = false
 	clear(d.touched)
 	d.a.deleted.noted()
 	d.sweep()

@@ -20,6 +20,32 @@ func RememberedNames(a *Account) int {
 // OpenIn is Open for any directory, whose streams are kept in memory.
 func OpenIn(dir journal.FS, e *MemoryEngines, c Config) (*Account, error) { return openIn(dir, e, c) }
 
+// OpenOver is Open for an account whose own journal is anywhere, and whose
+// streams are below dir.
+func OpenOver(fs journal.FS, dir string, c Config) (*Account, error) {
+	return openIn(fs, streamDirs(dir), c)
+}
+
+// A Mover puts directories aside.
+type Mover = mover
+
+// OSMover does so in earnest.
+var OSMover Mover = osMover{}
+
+// CheckOver is CheckStorage for such an account. moves is asked to put
+// directories aside.
+func CheckOver(fs journal.FS, dir string, moves Mover) (*StorageCheck, error) {
+	return place{dir, fs, moves}.check()
+}
+
+// SetDiskFileBytes says how large a file of an account's journal grows until the
+// function that is returned is called.
+func SetDiskFileBytes(n int64) (undo func()) {
+	was := diskFileBytes
+	diskFileBytes = n
+	return func() { diskFileBytes = was }
+}
+
 // MemoryEngines keep streams in memory, whatever becomes of the account: as if
 // what they do was on disk at once.
 type MemoryEngines struct {

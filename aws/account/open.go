@@ -142,6 +142,9 @@ func (d *disk) begin(known map[uint64]bool) error {
 	for _, st := range *d.a.streams.Load() {
 		d.engines.sweepQueues(st.number, st.name, queues)
 	}
+	if err == nil && d.adopted {
+		err = d.note()
+	}
 	return err
 }
 

@@ -21,8 +21,10 @@ type StorageRepair struct {
 	Damage string `json:"damage"`
 	// Loses says in words what is given up.
 	Loses []string `json:"loses"`
-	// Possible is false where nothing of it could be kept.
-	Possible bool `json:"possible"`
+	// Possible is false where nothing of it could be kept. Advice says what can be
+	// done then.
+	Possible bool   `json:"possible"`
+	Advice   string `json:"advice,omitempty"`
 
 	do func(discard bool) (kept []string, err error)
 }
@@ -44,10 +46,22 @@ func (r *StorageRepair) Do(discard bool) (kept []string, err error) {
 // Repairs returns what mends the damages that are known, each for itself. There
 // may be more to repair when these are done: the account is to be checked again.
 // As long as the account's own journal is damaged that is all there is, because
-// it says what else there should be.
+// it says what else there should be; but for streams that are to say it, when the
+// journal is to be made anew, and are damaged too: these come before.
 func (c *StorageCheck) Repairs() (list []StorageRepair) {
 	if c.Damage != nil {
-		loses := slices.Concat([]string{fmt.Sprintf("%d bytes, in which: what stands below, and what cannot be read", c.LostBytes)}, c.Loses)
+		for i := range c.Streams {
+			if s := &c.Streams[i]; slices.Contains(c.before, s.number) {
+				list = append(list, c.repairsOf(s)[0])
+			}
+		}
+		if len(list) > 0 {
+			return list
+		}
+		loses := c.Loses
+		if c.LostBytes > 0 {
+			loses = slices.Concat([]string{fmt.Sprintf("%d bytes, in which: what stands below, and what cannot be read", c.LostBytes)}, loses)
+		}
 		return []StorageRepair{{
 			What: "account " + c.name(), Damage: c.Damage.String(), Loses: loses, Possible: c.Repairable, do: c.repairJournal,
 		}}
@@ -79,7 +93,7 @@ func (c *StorageCheck) repairsOf(s *StreamCheck) (list []StorageRepair) {
 	}
 	if d := s.Check.Damage; d != nil {
 		list = append(list, StorageRepair{
-			What: what, Damage: d.String(), Loses: recordsLost(s.Check), Possible: s.Check.Repairable,
+			What: what, Damage: d.String(), Loses: recordsLost(s.Check), Possible: s.Check.Repairable, Advice: moveAway(s.Check.Repairable, s.Dir),
 			do: func(discard bool) ([]string, error) {
 				kept, err := s.Check.Repair(discard)
 				return below(s.Dir, kept), err
@@ -91,7 +105,7 @@ func (c *StorageCheck) repairsOf(s *StreamCheck) (list []StorageRepair) {
 			continue
 		}
 		list = append(list, StorageRepair{
-			What: what + ": queue " + q.Queue, Damage: q.Damage, Possible: q.Repairable,
+			What: what + ": queue " + q.Queue, Damage: q.Damage, Possible: q.Repairable, Advice: moveAway(q.Repairable, q.Dir),
 			Loses: []string{fmt.Sprintf("%d bytes of what was delivered, acknowledged and dead since: such records are delivered again", q.LostBytes)},
 			do: func(discard bool) ([]string, error) {
 				kept, err := q.Repair(discard)
@@ -107,6 +121,14 @@ func (c *StorageCheck) repairsOf(s *StreamCheck) (list []StorageRepair) {
 		})
 	}
 	return list
+}
+
+// moveAway says what can be done where a repair is not possible.
+func moveAway(possible bool, dir string) string {
+	if possible {
+		return ""
+	}
+	return "move " + dir + " away, and repair again: the account gives it up then, and all else can be opened"
 }
 
 // recordsLost says what a repair of a stream gives up.
@@ -125,19 +147,20 @@ func below(dir string, names []string) (paths []string) {
 	return paths
 }
 
-// repairJournal cuts the account's own journal. Streams and queues that it does
-// not know then are put aside before: else the next Open would remove them.
+// repairJournal cuts the account's own journal, or makes it anew. Streams and
+// queues that it does not know then are put aside before: else the next Open
+// would remove them.
 func (c *StorageCheck) repairJournal(discard bool) (kept []string, err error) {
-	at, err := journal.Inspect(journal.Dir(c.Dir), true)
+	at, err := journal.Inspect(c.at.journal, true)
 	if err != nil {
 		return nil, diskError(err)
 	}
 	defer at.Close()
-	now, found, err := surveyAccount(c.Dir, at)
+	now, found, err := c.at.survey(at)
 	if err != nil {
 		return nil, diskError(err)
 	}
-	if now.Damage == nil || *now.Damage != *c.Damage {
+	if now.Damage == nil || *now.Damage != *c.Damage || now.Rebuilds && !slices.Equal(now.Loses, c.Loses) {
 		return nil, errors.New("the directory has changed since it was checked")
 	}
 	for i := range now.Streams {
@@ -148,33 +171,44 @@ func (c *StorageCheck) repairJournal(discard bool) (kept []string, err error) {
 			return kept, err
 		}
 	}
-	cut, err := at.Repair(found, []byte("{}"), discard)
-	return append(kept, below(c.Dir, cut)...), err
+	var own []string
+	if now.Rebuilds {
+		own, err = at.Rebuild(found, text(diskState{journalOf, diskVersion, now.ID, now.Region, now.last, now.kept}), discard)
+	} else {
+		own, err = at.Repair(found, []byte("{}"), discard)
+	}
+	return append(kept, below(c.Dir, own)...), err
 }
 
 // putAside puts a stream aside that is not known any more, or those of its
 // queues that are not.
 func (c *StorageCheck) putAside(s *StreamCheck) (kept []string, err error) {
 	if s.Unknown {
-		to, err := aside(s.Dir, s.Dir)
-		return append(kept, to), err
+		to, err := c.at.aside(s.Dir, s.Dir)
+		if to != "" {
+			kept = append(kept, to)
+		}
+		return kept, err
 	}
 	for _, q := range s.Queues {
 		key := streamKey(s.number) + keyQueue + q.Queue
 		if c.kept[key] != nil {
 			continue
 		}
-		to, err := aside(q.Dir, filepath.Join(s.Dir, "lost-"+filepath.Base(q.Dir)))
+		to, err := c.at.aside(q.Dir, filepath.Join(s.Dir, "lost-"+filepath.Base(q.Dir)))
+		if to != "" {
+			kept = append(kept, to)
+		}
 		if err != nil {
 			return kept, err
 		}
-		kept = append(kept, to)
 	}
 	return kept, nil
 }
 
-// aside renames a directory to a name that ends with ".damaged" and is free.
-func aside(dir, as string) (to string, err error) {
+// aside renames a directory to a name that ends with ".damaged" and is free. If
+// it cannot be told whether that holds, there is a name and an error.
+func (p place) aside(dir, as string) (to string, err error) {
 	for n := 1; ; n++ {
 		to = as + ".damaged"
 		if n > 1 {
@@ -186,15 +220,15 @@ func aside(dir, as string) (to string, err error) {
 			return "", err
 		}
 	}
-	if err := os.Rename(dir, to); err != nil {
+	if err := p.moves.Rename(dir, to); err != nil {
 		return "", err
 	}
-	return to, journal.Dir(filepath.Dir(to)).SyncDir()
+	return to, p.moves.SyncDir(filepath.Dir(to))
 }
 
 // forget notes that the account has no such stream, or one without that queue.
 func (c *StorageCheck) forget(s *StreamCheck, queue string) error {
-	at, err := journal.Claim(journal.Dir(c.Dir))
+	at, err := journal.Claim(c.at.journal)
 	if err != nil {
 		return diskError(err)
 	}
@@ -226,7 +260,7 @@ func (c *StorageCheck) forget(s *StreamCheck, queue string) error {
 		return errors.Join(err, j.Close())
 	}
 	apply(d.noted, change)
-	g.SetNotes(append(g.Notes(), text(diskNote{read.state.Last, change})...))
+	g.SetNotes(append(g.Notes(), text(diskNote{Last: read.state.Last, Parts: change})...))
 	j.End()
 	return errors.Join(j.Commit(g), j.Close())
 }
@@ -237,6 +271,9 @@ func (r *StorageRepair) String() string {
 	fmt.Fprintf(&b, "%s is damaged: %s.\n", r.What, r.Damage)
 	if !r.Possible {
 		b.WriteString("  Nothing of it can be kept, and nothing is changed.\n")
+		if r.Advice != "" {
+			fmt.Fprintf(&b, "  What can be done: %s.\n", r.Advice)
+		}
 		return b.String()
 	}
 	for _, line := range r.Loses {

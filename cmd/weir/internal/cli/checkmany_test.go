@@ -149,17 +149,49 @@ func TestRepair_stateAsJSON(t *testing.T) {
 	assert.NotEmpty(t, dir)
 }
 
-// What nothing can be kept of stays as it is, and the rest is repaired.
+// What nothing can be kept of stays as it is, and the rest is repaired. What is
+// said can be done about it helps.
 func TestRepair_stateInPart(t *testing.T) {
 	dir, first, second := savedState(t)
-	damage(t, filepath.Join(first, "0000000000000001.journal"), `"JournalOf"`)
+	content, err := os.ReadFile(ordersOf(first))
+	require.NoError(t, err)
+	content[40] ^= 1 // in the only head
+	require.NoError(t, os.WriteFile(ordersOf(first), content, 0o600))
 	damage(t, ordersOf(second), "hello")
 	status, out, errs := weir(t, "", "repair", dir, "--yes")
 	assert.Equal(t, 1, status)
-	assert.Contains(t, out, "Nothing of it can be kept, and nothing is changed.\n")
-	assert.Regexp(t, `^weir repair: account in .*: nothing of it can be kept, and nothing of it was changed\n$`, errs)
+	assert.Contains(t, out, "Nothing of it can be kept, and nothing is changed.\n  What can be done: move "+filepath.Dir(ordersOf(first))+" away, and repair again: ")
+	assert.Equal(t, "weir repair: stream orders: nothing of it can be kept, and nothing of it was changed\n", errs)
 	status, _, errs = weir(t, "", "check", second)
 	assert.Zero(t, status, errs)
+
+	require.NoError(t, os.Rename(filepath.Dir(ordersOf(first)), filepath.Join(t.TempDir(), "away")))
+	status, out, errs = weir(t, "", "repair", dir, "--yes")
+	require.Zero(t, status, errs)
+	assert.Contains(t, out, "A repair gives up: the stream: the account gives it up")
+	s := startServe(t, nil, "--state", dir)
+	list := fmt.Sprint(s.must("ListStreams", `{}`))
+	assert.NotContains(t, list, "orders")
+	assert.Contains(t, list, "clicks")
+}
+
+// An account whose only head is damaged is made anew of what stands behind it.
+func TestRepair_onlyHeadOfAnAccount(t *testing.T) {
+	dir, first, _ := savedState(t)
+	damage(t, filepath.Join(first, "0000000000000001.journal"), `"JournalOf"`)
+	status, out, errs := weir(t, "", "check", dir)
+	require.Equal(t, 1, status, errs)
+	const gives = "A repair gives up: nothing: all that the account knew stands behind the damage.\n"
+	assert.Contains(t, out, gives)
+	status, out, errs = weir(t, "", "repair", dir, "--yes")
+	require.Zero(t, status, errs)
+	assert.Contains(t, out, gives)
+	assert.Contains(t, out, "Kept: "+filepath.Join(first, "0000000000000001.journal.damaged")+"\n")
+	status, _, errs = weir(t, "", "check", dir)
+	assert.Zero(t, status, errs)
+	s := startServe(t, nil, "--state", dir)
+	assert.Len(t, s.records("shardId-000000000000"), 5)
+	assert.Contains(t, fmt.Sprint(s.must("ListTagsForStream", `{"StreamName":"orders"}`)), "after")
 }
 
 // A queue that is damaged is repaired with its stream.
