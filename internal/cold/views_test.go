@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/weirstream/weir/internal/cold"
 	"github.com/weirstream/weir/internal/shardlog"
 )
 
@@ -81,24 +82,58 @@ func TestShelf_whatARecordKeeps(t *testing.T) {
 				r.group(batch{log: log, data: slices.Repeat([]string{numbered(log, i, 1000)}, test.together)})
 			}
 		}
-		r.evictAll()
-		log := r.rooms[0].Log
-		last := uint64(log.OnDisk().Records)
-		r.all(0)
-		r.attic.Forget()
-		before := heapBytes()
-		var held [][]byte
-		for c := (shardlog.Cursor{Next: 1}); c.Next < last; c.Next += max(64, 2000/uint64(test.logs)) {
-			n, _ := log.Take(&c, 1, 0, true)
-			require.Equal(t, 1, n)
-			_, d := viewOf(c.Block())
-			held = append(held, d)
-		}
-		r.attic.Forget()
-		kept := (heapBytes() - before) / int64(len(held))
+		kept := r.keptByARecord(max(64, 2000/uint64(test.logs)))
 		assert.GreaterOrEqual(t, kept, test.least, test)
 		assert.LessOrEqual(t, kept, test.most, test)
-		runtime.KeepAlive(held)
+	}
+}
+
+// keptByARecord lets all leave memory that can, reads every n-th record of the
+// first log, and returns how much of the heap each of them keeps.
+func (r *rig) keptByARecord(n uint64) int64 {
+	r.evictAll()
+	log := r.rooms[0].Log
+	last := uint64(log.OnDisk().Records)
+	r.all(0)
+	r.attic.Forget()
+	before := heapBytes()
+	var held [][]byte
+	for c := (shardlog.Cursor{Next: 1}); c.Next < last; c.Next += n {
+		n, _ := log.Take(&c, 1, 0, true)
+		require.Equal(r.t, 1, n)
+		_, d := viewOf(c.Block())
+		held = append(held, d)
+	}
+	r.attic.Forget()
+	kept := (heapBytes() - before) / int64(len(held))
+	runtime.KeepAlive(held)
+	return kept
+}
+
+// Readers of streams that share a budget get copies: what they hold is not
+// counted, and views would keep pieces of the files, many times as large. The
+// records are the same.
+func TestBudget_readersGetCopies(t *testing.T) {
+	for _, shared := range []bool{false, true} {
+		r := newRig(t, 2, 1, 0)
+		r.blocks(64<<10, 64<<10)
+		if shared {
+			share := cold.ShareOf(cold.Enter(newCounted(32 << 20)))
+			defer share.Leave()
+			r.attic = share.Attic(r.dir, 0)
+			for id := range r.rooms {
+				r.rooms[id].Shelf = r.attic.NewShelf(int64(id))
+			}
+		}
+		r.put(3000, 1000)
+		want := r.all(0)
+		kept := r.keptByARecord(600)
+		if shared {
+			assert.LessOrEqual(t, kept, int64(80<<10), "its block, and nothing else")
+		} else {
+			assert.GreaterOrEqual(t, kept, int64(100<<10), "else there were no difference to see")
+		}
+		assert.Equal(t, want, r.all(0))
 	}
 }
 
