@@ -39,6 +39,7 @@ type Error struct {
 	HTTPStatus int // 400, or 500 for internal failures
 }
 
+// Error returns the code and the message.
 func (e *Error) Error() string { return e.Code + ": " + e.Message }
 
 // Is reports whether target is an Error of the same code.
