@@ -429,6 +429,9 @@ func (r *replay) run(n *notes.Note, in *notes.Reader) error {
 	if re == nil {
 		return impossible("there are records of %v, which was never opened", id)
 	}
+	if re.m.Ending != nil {
+		return impossible("%v goes on with record %d, after it was closed", id, n.Index)
+	}
 	log := &re.sh.log
 	if n.Index != log.Next() || n.Ms < re.m.LastMs || n.Ms > clock.MaxMs || n.Kind == notes.KindCopies && n.Count > shardlog.CopiesAtOnce {
 		return impossible("%v goes on with %d records from %d at %d, after %d at %d", id, n.Count, n.Index, n.Ms, log.Next()-1, re.m.LastMs)
@@ -482,7 +485,12 @@ func (r *replay) change(all *store.State) error {
 		if end := re.sh.log.End(); m.End != end {
 			return impossible("%v has records up to %d, and should have them up to %d", about.ID, end-1, m.End-1)
 		}
-		re.m.Ending = about.Ending
+		if re.m.Ending != nil && about.Ending == nil {
+			return impossible("%v is open, after it was closed", about.ID)
+		}
+		if re.m.Ending = about.Ending; about.Ending != nil {
+			re.sh.log.Finish()
+		}
 		if err := re.leaveOut(m.Gaps); err != nil {
 			return impossible("%v: %v", about.ID, err)
 		}

@@ -8,6 +8,7 @@ import (
 	"hash/crc32"
 	"math"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -237,6 +238,7 @@ func TestOpen_impossibleNotes(t *testing.T) {
 		"ended and open":        crafted(edited(state, `"Next":"shardId-000000000001"`, `"Next":"shardId-000000000001","Ended":true`), nil, nil),
 
 		"records of no shard":        crafted(state, run('r', notes.Run{Shard: 9, Index: 1, First: 1, Ms: at, Count: 1}), nil),
+		"records of a closed shard":  crafted(state, append(slices.Clone(noted), run('r', notes.Run{Index: 7, First: 1, Ms: at, Count: 1})...), nil),
 		"records from later on":      crafted(state, run('r', notes.Run{Index: 2, First: 1, Ms: at, Count: 1}), nil),
 		"a record twice":             crafted(state, append(run('r', notes.Run{Index: 1, First: 1, Ms: at, Count: 1}), run('r', notes.Run{Index: 1, First: 1, Ms: at, Count: 1})...), nil),
 		"a record from before":       crafted(state, run('r', notes.Run{Index: 1, First: 1, Ms: at - 1, Count: 1}), nil),
@@ -264,6 +266,12 @@ func TestOpen_impossibleNotes(t *testing.T) {
 			judge(t, j)
 		})
 	}
+
+	opened := change(string(edited(state, `"End":1,`, `"End":7,`, `"Bytes":0`, `"Bytes":12`)))
+	c, err := weir.CheckIn(crafted(state, append(slices.Clone(noted), opened...), nil))
+	require.NoError(t, err)
+	require.NotNil(t, c.Damage)
+	assert.Equal(t, "shardId-000000000000 is open, after it was closed", c.Damage.Reason, "at once, and not when all is read")
 }
 
 // What a check needs does not depend on how many records there are.

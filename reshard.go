@@ -413,8 +413,10 @@ func (sh *shard) close() int64 {
 // finish ends a shard that is closed to writers for readers too, who learn of
 // its children.
 func (sh *shard) finish(e shardEnding) {
-	// The end is final without the mutex: close took it, so whoever put before
-	// has published, and nobody puts after.
+	sh.mu.Lock()
+	sh.log.Finish()
+	sh.mu.Unlock()
+	// close took the mutex: whoever put before has published, nobody puts after.
 	e.index = sh.log.End()
 	sh.ending.Store(&e)
 	sh.waiting.Wake() // after the store: who is woken looks for it

@@ -55,3 +55,29 @@ func TestSpill_viewsAreWhatWasPut(t *testing.T) {
 	assert.NoError(t, weir.CheckInvariants(s.Stream))
 	require.NoError(t, s.Close())
 }
+
+// Of shards that take no more nothing stays in memory, or a stream that is
+// resharded often would have more of these in it than MaxBytes.
+func TestSpill_closedShardsLeaveMemory(t *testing.T) {
+	s := newSpilled(t, 2, 1)
+	check := func(what string) {
+		st := s.Snapshot().Storage
+		require.LessOrEqual(t, st.BytesInMemory+st.RecordsInMemory*weir.RecordOverheadBytes, int64(spillBytes), what)
+	}
+	for n := range 60 {
+		for i := range 5 {
+			s.put(i)
+			check("while it is put")
+		}
+		_, err := s.Resize(t.Context(), 2+(n+1)%2)
+		require.NoError(t, err)
+	}
+	want := allDataOf(t, s.Stream)
+	check("while it is read")
+	require.Greater(t, len(want), 4*spillBytes/1000)
+	require.NoError(t, weir.CheckInvariants(s.Stream))
+	require.NoError(t, s.Close())
+	s.open()
+	check("when it is opened again")
+	assert.Equal(t, want, allDataOf(t, s.Stream))
+}

@@ -250,6 +250,59 @@ func TestEvict_oldestFirst(t *testing.T) {
 	assert.False(t, cold.Evict(r.rooms, func(shardlog.Extent) bool { return true }), "nothing is left that can")
 }
 
+// Of a log that takes no more all leaves memory, and is read and trimmed as it
+// would be.
+func TestEvict_allOfALogThatHasEnded(t *testing.T) {
+	r := newRig(t, 2, 1<<20, 0)
+	r.put(50, 500)
+	log := r.rooms[0].Log
+	want, waiting := r.all(0), shardlog.Cursor{Next: 1}
+	_, err := r.read(0, &waiting) // is at the end
+	require.NoError(t, err)
+	r.evictAll()
+	require.NotZero(t, log.Held().Records, "the newest may be followed by others")
+
+	log.Finish()
+	gone := r.evictAll()
+	assert.Zero(t, log.Held())
+	assert.Equal(t, int64(50), log.OnDisk().Records)
+	assert.NotZero(t, gone)
+	assert.Zero(t, r.evictAll())
+	assert.NotZero(t, r.rooms[1].Log.Held().Records, "the other log goes on")
+	assert.Equal(t, want, r.all(0))
+	last, err := r.read(0, &waiting)
+	assert.NoError(t, err)
+	assert.Empty(t, last)
+	ms, ok := log.ArrivalOf(50)
+	assert.True(t, ok)
+	assert.Equal(t, uint64(50), log.SeekArrival(ms-1).Next)
+	assert.Equal(t, uint64(51), log.SeekArrival(ms).Next)
+	assert.Len(t, log.Blocks(), log.BlockCount()-1, "what is saved has records")
+
+	log.TrimTo(20)
+	require.NoError(t, log.Check())
+	assert.Equal(t, want[19:], r.all(0))
+	log.TrimExpired(ms)
+	require.NoError(t, log.Check())
+	assert.Equal(t, uint64(51), log.First())
+	assert.Zero(t, log.BlockCount())
+}
+
+// What is not published yet, or followed by a gap, stays where it is.
+func TestEvict_endThatIsNotThere(t *testing.T) {
+	r := newRig(t, 2, 1<<20, 0)
+	r.put(2, 500)
+	open, gap := r.rooms[0].Log, r.rooms[1].Log
+	open.Append("key", []byte("not on disk"), r.ms)
+	require.NoError(t, gap.Skip(10))
+	open.Finish()
+	gap.Finish()
+	assert.Zero(t, r.evictAll())
+	open.Retract()
+	assert.Equal(t, int64(2), r.evictAll().Records)
+	assert.Len(t, r.all(0), 2)
+}
+
 // Records that are in no file yet stay, and so do those behind them.
 func TestEvict_notBeforeItIsWritten(t *testing.T) {
 	r := newRig(t, 1, 1<<20, 0)

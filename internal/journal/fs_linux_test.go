@@ -29,7 +29,7 @@ func TestDir_errorsNameTheFile(t *testing.T) {
 	}
 }
 
-// Where no file can be made it is that which is told, and not that there is none.
+// Where no file can be made that is told, and not that there is none.
 func TestDir_lockWhereNothingCanBeWritten(t *testing.T) {
 	const dir = "/sys/kernel" // in which nobody can make a file
 	if _, err := os.Stat(dir); err != nil {

@@ -33,6 +33,8 @@ func (l *Log) Check() error {
 				return fmt.Errorf("block %d with %d records stands for %+v", i, n, b.cold.place)
 			}
 			lastMs = b.cold.lastMs
+		case n == 0 && b == l.active && l.ended && len(b.arena) == 0:
+			lastMs = b.baseMs
 		default:
 			if err := b.checkTiling(n); err != nil {
 				return fmt.Errorf("block %d: %w", i, err)

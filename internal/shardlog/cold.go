@@ -234,17 +234,37 @@ type Evictable struct {
 	Bytes    int64  // of keys and data
 }
 
+// Finish says that nothing is appended any more, and all that was is there to
+// stay: then the newest block may leave memory too. The caller holds the
+// writers' lock.
+func (l *Log) Finish() { l.ended = true }
+
+// seal puts an empty block behind the newest one of a log that has ended, so
+// that this one is as those before it. Not where a gap is the end: readers
+// would be moved over it.
+func (l *Log) seal() {
+	if !l.ended || l.n == 0 || l.next != l.end.Load() {
+		return
+	}
+	old, b := l.active, l.empty()
+	l.options.count(0, 0)
+	l.active, l.n = b, 0
+	l.enter(b)
+	old.next.Store(b)
+}
+
 // Evictable returns the oldest block that is in memory, if it may leave that
-// once its records are on disk. The newest ones stay. The caller holds the
-// writers' lock, as for Evict.
+// once its records are on disk. The newest ones stay, unless the log has ended.
+// The caller holds the writers' lock, as for Evict.
 func (l *Log) Evictable() (e Evictable, ok bool) {
+	l.seal()
 	if l.ring.n < l.cold+2 {
 		return e, false
 	}
 	b, next := l.ring.at(l.cold), l.ring.at(l.cold+1)
 	// While nothing of the next block is published all of that may be retracted,
 	// and this one be written to again.
-	if b.hollow || next.base >= l.end.Load() {
+	if b.hollow || next.base >= l.end.Load() && !l.ended {
 		return e, false
 	}
 	return Evictable{From: b.base, To: next.from, Ms: b.baseMs, Bytes: int64(b.used)}, true
@@ -383,7 +403,7 @@ func (b *Block) seekCold(ms int64) (in *Block, i int, failed *failure) {
 // Skip leaves out the next n indexes. Nobody reads the log yet.
 func (l *Log) Skip(n uint64) error {
 	end := l.appendedEnd()
-	if n == 0 || n > maxIndex || l.next+n > maxIndex || end != l.end.Load() {
+	if n == 0 || n > maxIndex || l.next+n > maxIndex || end != l.end.Load() || l.ended {
 		return fmt.Errorf("%d indexes are to be skipped from %d on", n, l.next)
 	}
 	gaps := l.gaps

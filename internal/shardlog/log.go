@@ -69,6 +69,7 @@ type Log struct {
 
 	// Guarded by the writers' lock.
 	active  *Block // where records are appended; tail's value
+	ended   bool   // nothing is appended any more
 	n       int    // records in active, published or not
 	next    uint64 // index of the record that is appended next
 	ring    ring
@@ -451,13 +452,17 @@ func (l *Log) dropBlocks() {
 
 // rest leaves the log with an empty block that takes no memory.
 func (l *Log) rest() {
+	l.active, l.n = l.empty(), 0
+	l.tail.Store(l.active)
+}
+
+// empty returns a block without records that comes after the active one.
+func (l *Log) empty() *Block {
 	old := l.active
-	l.active = &Block{
+	return &Block{
 		base: l.next, from: l.appendedEnd(), baseMs: old.lastMs(l.n),
 		records: old.records + int64(l.n), bytes: old.bytes + int64(old.used),
 	}
-	l.n = 0
-	l.tail.Store(l.active)
 }
 
 // MemoryBytes returns what the log's blocks take. Readers may call it.
