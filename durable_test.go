@@ -1,6 +1,7 @@
 package weir_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -468,6 +469,41 @@ func TestOpen_showsNothingEarly(t *testing.T) {
 		assert.Equal(t, 2, weir.OpenShards(s))
 		assert.Len(t, mustGet(t, s, it, 10).Children, 2)
 		disk.FailWith(nil)
+		require.NoError(t, s.Close())
+	})
+}
+
+// Who waits for the disk is told what became of the put, and not that a context
+// ended meanwhile: then nobody would know.
+func TestOpen_contextEndsWhileTheDiskWrites(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk, release := journaltest.New(), make(chan struct{})
+		s, err := weir.OpenIn(disk, "test", weir.Config{})
+		require.NoError(t, err)
+		disk.FailWith(func(op journaltest.Op) error {
+			if op.Kind == "sync" {
+				<-release
+			}
+			return nil
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 2)
+		for range cap(done) { // one writes, one waits for it
+			go func() {
+				_, err := s.PutRecord(ctx, "k", []byte("data"))
+				done <- err
+			}()
+		}
+		synctest.Wait()
+		cancel()
+		synctest.Wait()
+		assert.Empty(t, done)
+		close(release)
+		require.NoError(t, <-done)
+		require.NoError(t, <-done)
+		assert.Len(t, allRecords(t, s), 2)
+		_, err = s.PutRecord(ctx, "k", nil)
+		require.ErrorIs(t, err, context.Canceled, "before it begins it is looked at")
 		require.NoError(t, s.Close())
 	})
 }
