@@ -17,7 +17,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/weirstream/weir"
+	"github.com/weirstream/weir/aggregate"
 	"github.com/weirstream/weir/cmd/weir/internal/attach"
+	"github.com/weirstream/weir/cmd/weir/internal/figures"
 	"github.com/weirstream/weir/cmd/weir/internal/flagval"
 	"github.com/weirstream/weir/cmd/weir/internal/hangup"
 	"github.com/weirstream/weir/cmd/weir/internal/line"
@@ -143,6 +145,13 @@ func (f *tailFlags) run(c *cobra.Command, name string, getenv func(string) strin
 	}
 	lost := &outage{c: c}
 	request.Lost = lost.began
+	request.Discarded = func(id weir.ShardID, at weir.SequenceNumber, left aggregate.Discarded) {
+		what := "no user records"
+		if left.Unreadable > 0 {
+			what = figures.Count(int64(left.Unreadable), "user record") + " that cannot be read"
+		}
+		fmt.Fprintf(c.ErrOrStderr(), "%s: %v, record %v is an aggregate with %s; --whole shows it\n", c.CommandPath(), id, at, what)
+	}
 	out, printed := c.OutOrStdout(), 0
 	if f.follow {
 		var stop func()

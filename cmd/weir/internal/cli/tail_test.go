@@ -3,6 +3,7 @@ package cli_test
 import (
 	"bytes"
 	"context"
+	"crypto/md5"
 	"encoding/json"
 	"fmt"
 	"net/http/httptest"
@@ -163,4 +164,18 @@ func TestTail_badInput(t *testing.T) {
 			assert.Contains(t, errs, c.want)
 		})
 	}
+}
+
+// What cannot be read of an aggregate is not left out in silence.
+func TestTail_tellsOfDamagedAggregates(t *testing.T) {
+	message := "\n\x01k\x1a\x07\x08\x00\x1a\x03one\x1a\x07\x08\x05\x1a\x03two" // the second one's key is in no table
+	sum := md5.Sum([]byte(message))
+	data := "\xf3\x89\x9a\xc2" + message + string(sum[:])
+	dir := emptyStream(t)
+	status, _, errs := weir(t, "\x00\x00\x00"+string(rune(len(data)))+data, "put", dir, "--format", "lengths")
+	require.Zero(t, status, errs)
+	status, out, errs := weir(t, "", "tail", dir, "--raw")
+	require.Zero(t, status, errs)
+	assert.Equal(t, "one\n", out)
+	assert.Regexp(t, `^weir tail: shardId-000000000000, record \d+ is an aggregate with 1 user record that cannot be read; --whole shows it\n$`, errs)
 }

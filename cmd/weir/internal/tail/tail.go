@@ -36,6 +36,9 @@ type Request struct {
 	// that cannot be reached: with Follow these are waited for, and reading goes on
 	// where it was. It is called by many goroutines at a time.
 	Lost func(error)
+	// Discarded, unless nil, is told of aggregates of which not all user records
+	// can be read: these are left out. Those of other shards are not.
+	Discarded func(weir.ShardID, weir.SequenceNumber, aggregate.Discarded)
 	// Interval is that of [client.Reading].
 	Interval time.Duration
 }
@@ -268,6 +271,10 @@ func (t *tailing) next(ctx context.Context) error {
 			if err := t.do(Record{user, s.id}); err != nil {
 				return err
 			}
+		}
+		if left := s.decoder.Discarded; left != (aggregate.Discarded{}) && t.Discarded != nil {
+			s.decoder.Discarded = aggregate.Discarded{}
+			t.Discarded(s.id, r.SequenceNumber, left)
 		}
 	}
 	if s.batch.Records = s.batch.Records[1:]; len(s.batch.Records) > 0 {

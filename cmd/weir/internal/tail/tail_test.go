@@ -2,6 +2,7 @@ package tail_test
 
 import (
 	"context"
+	"crypto/md5"
 	"errors"
 	"fmt"
 	"testing"
@@ -122,6 +123,30 @@ func TestRead_takesAggregatesApart(t *testing.T) {
 	assert.Equal(t, []string{"one", "two"}, texts(t, r))
 	r.Whole = true
 	assert.Len(t, texts(t, r), 1)
+}
+
+// What is left out of a damaged aggregate is told.
+func TestRead_tellsWhatItLeavesOut(t *testing.T) {
+	s := newStream(t, 1)
+	damaged := "\n\x01k\x1a\x07\x08\x00\x1a\x03one\x1a\x07\x08\x05\x1a\x03two\x1a\x07\x08\x00\x1a\x03end" // the second one's key is in no table
+	aggregated := func(message string) []byte {
+		sum := md5.Sum([]byte(message))
+		return []byte("\xf3\x89\x9a\xc2" + message + string(sum[:]))
+	}
+	var numbers []weir.SequenceNumber
+	for _, data := range [][]byte{aggregated(damaged), []byte("plain"), aggregated("\n\x01k")} {
+		at, err := s.PutRecord(t.Context(), "a", data)
+		require.NoError(t, err)
+		numbers = append(numbers, at.SequenceNumber)
+	}
+	var told []string
+	r := tail.Request{Stream: client.Embedded(s), Interval: -1, Discarded: func(id weir.ShardID, at weir.SequenceNumber, left aggregate.Discarded) {
+		told = append(told, fmt.Sprint(id, at, left))
+	}}
+	assert.Equal(t, []string{"one", "plain"}, texts(t, r))
+	assert.Equal(t, []string{
+		fmt.Sprint(weir.ShardID(0), numbers[0], aggregate.Discarded{Unreadable: 2}), fmt.Sprint(weir.ShardID(0), numbers[2], aggregate.Discarded{Empty: 1}),
+	}, told)
 }
 
 func TestRead_endsWithAnError(t *testing.T) {
