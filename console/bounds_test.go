@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -294,4 +295,35 @@ func TestConsole_goesOnAfterAPanic(t *testing.T) {
 	}
 	w := c.do(http.MethodGet, "", nil, soon)
 	assert.Contains(t, w.Body.String(), "orders")
+}
+
+// A page that follows shows the newest records that there is time and room for, be
+// they as large as may be.
+func TestConsole_boundsHowLongItFollows(t *testing.T) {
+	s := newStream(t, "orders", weir.Config{Limits: weir.Unlimited()})
+	const n = 500
+	for i := range n {
+		_, err := s.PutRecord(t.Context(), "k", make([]byte, i))
+		require.NoError(t, err)
+	}
+	lengths, skipped, err := console.Tail(t.Context(), s, time.Now().Add(time.Hour))
+	require.NoError(t, err)
+	assert.False(t, skipped)
+	require.Len(t, lengths, 50)
+	assert.Equal(t, []int{n - 2, n - 1}, lengths[48:])
+	_, err = s.PutRecord(t.Context(), "k", nil)
+	require.NoError(t, err)
+	lengths, skipped, err = console.Tail(t.Context(), s, time.Now())
+	require.NoError(t, err)
+	assert.True(t, skipped)
+	assert.Len(t, lengths, 1, "one is shown of those that there was time to read")
+
+	large := make([]byte, weir.MaxRecordBytes-1)
+	for range 8 {
+		_, err := s.PutRecord(t.Context(), "k", large)
+		require.NoError(t, err)
+	}
+	lengths, _, err = console.Tail(t.Context(), s, time.Now().Add(time.Hour))
+	require.NoError(t, err)
+	assert.Equal(t, slices.Repeat([]int{len(large)}, 6), lengths, "64 MiB are held")
 }

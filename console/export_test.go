@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/weirstream/weir"
 )
 
 // Sorted returns the names of all streams in an order, and how many have not been
@@ -25,3 +27,15 @@ func (c *Console) Sorted(ctx context.Context, by string, within time.Duration) (
 // ChangeNames returns all that can be done, and PageNames all pages.
 func ChangeNames() []string { return slices.Sorted(maps.Keys(changes)) }
 func PageNames() []string   { return slices.Sorted(maps.Keys(pages)) }
+
+// Tail returns how long the last records of the first shard of a stream are, as a
+// page shows them that follows and has time until then, and whether it skipped
+// some.
+func Tail(ctx context.Context, s *weir.Stream, until time.Time) (lengths []int, skipped bool, err error) {
+	var d recordsData
+	err = d.tail(ctx, s, s.Shards()[0], rangesOf(s), time.Now(), until)
+	for _, row := range d.Rows {
+		lengths = append(lengths, row.Bytes)
+	}
+	return lengths, d.Skipped, err
+}

@@ -56,16 +56,16 @@ const (
 // follow fills in the newest records that the query wants. It remembers nothing
 // between two looks: it reads what arrived of late, at the tip of each shard.
 func (c *Console) follow(ctx context.Context, d *recordsData, s *weir.Stream) {
-	ranges, begin := rangesOf(s), time.Now()
+	ranges, until := rangesOf(s), time.Now().Add(scanFor)
 	for _, sh := range s.Shards() {
 		if d.Query.Shard != "" && sh.ID.String() != d.Query.Shard {
 			continue
 		}
-		if time.Since(begin) > scanFor {
+		if time.Now().After(until) {
 			d.Skipped = true
 			break
 		}
-		if err := d.tail(ctx, s, sh, ranges, c.config.Now()); err != nil {
+		if err := d.tail(ctx, s, sh, ranges, c.config.Now(), until); err != nil {
 			d.Why = err.Error()
 		}
 	}
@@ -73,43 +73,72 @@ func (c *Console) follow(ctx context.Context, d *recordsData, s *weir.Stream) {
 	d.Rows, d.Done = d.Rows[:min(len(d.Rows), followed)], true
 }
 
-// tail adds the last records of a shard that the query wants.
-func (d *recordsData) tail(ctx context.Context, s *weir.Stream, sh weir.Shard, within func(weir.ShardID) *weir.HashKeyRange, now time.Time) error {
-	if !sh.IsOpen() && now.Sub(sh.ClosedAt) > followFrom {
-		return nil
-	}
-	reader, err := s.NewReader("console", tailPosition(s, sh, now).In(sh.ID).ToTip())
-	if errors.Is(err, weir.ErrShardNotFound) {
-		return nil // it has vanished meanwhile
-	}
+// tail adds the last records of a shard that the query wants, the newest of them
+// if there is no time for all: large ones take long to be taken apart or matched.
+func (d *recordsData) tail(
+	ctx context.Context, s *weir.Stream, sh weir.Shard, within func(weir.ShardID) *weir.HashKeyRange, now, until time.Time,
+) error {
+	list, err := lastOf(ctx, s, sh, now, until)
 	if err != nil {
 		return err
 	}
-	defer reader.Close()
-	mine := recordsData{frame: d.frame, Query: d.Query}
 	unpack := aggregate.Decoder{Within: within(sh.ID), Anyway: true}
-	for mine.Scanned < tailScan {
+	var groups [][]recordRow // of a record each, the newest first
+	for n := 0; n < followed && len(list) > 0; list = list[:len(list)-1] {
+		if len(groups) > 0 && time.Now().After(until) {
+			d.Skipped = true
+			break
+		}
+		one := recordsData{frame: d.frame, Query: d.Query}
+		one.add(list[len(list)-1], &unpack)
+		groups, n, d.Scanned = append(groups, one.Rows), n+len(one.Rows), d.Scanned+1
+	}
+	slices.Reverse(groups)
+	rows := slices.Concat(groups...)
+	d.Rows = append(d.Rows, rows[max(0, len(rows)-followed):]...)
+	return nil
+}
+
+// lastOf returns the last records of a shard, the oldest first: of about as many
+// as are looked at, or that there was time for, those that may be held.
+func lastOf(ctx context.Context, s *weir.Stream, sh weir.Shard, now, until time.Time) (list []weir.Record, err error) {
+	if !sh.IsOpen() && now.Sub(sh.ClosedAt) > followFrom {
+		return nil, nil
+	}
+	reader, err := s.NewReader("console", tailPosition(s, sh, now).In(sh.ID).ToTip())
+	if errors.Is(err, weir.ErrShardNotFound) {
+		return nil, nil // it has vanished meanwhile
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer reader.Close()
+	var held int
+	for read := 0; read < tailScan && (read == 0 || time.Now().Before(until)); {
 		b, err := reader.NextBatch(ctx, tailBatch, 0)
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
-		for _, rec := range b.Records {
-			mine.Scanned++
-			mine.add(rec, &unpack)
+		read, list = read+len(b.Records), append(list, b.Records...)
+		for i := range b.Records {
+			held += len(b.Records[i].Data)
 		}
-		mine.Rows = slices.Clone(mine.Rows[max(0, len(mine.Rows)-followed):])
+		over := 0
+		for ; held > tailBytes && over < len(list)-1; over++ {
+			held -= len(list[over].Data)
+		}
+		list = slices.Delete(list, 0, over)
 	}
-	d.Scanned += mine.Scanned
-	d.Rows = append(d.Rows, mine.Rows...)
-	return nil
+	return list, nil
 }
 
 const (
 	tailBatch = 200
-	tailScan  = 1000 // records of a shard that are looked at; there may be more
+	tailScan  = 1000     // records of a shard that are looked at; there may be more
+	tailBytes = 64 << 20 // of their data that are held, though they be read from disk
 )
 
 // tailPosition returns from when on a shard has about as many records as are
