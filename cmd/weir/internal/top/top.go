@@ -43,7 +43,7 @@ func Endpoint(endpoint, user, password string) (Look, error) {
 		}
 		answer, err := client.Do(r)
 		if err != nil {
-			return t, err
+			return t, silence(err)
 		}
 		defer answer.Body.Close()
 		if answer.StatusCode != http.StatusOK {
@@ -56,6 +56,18 @@ func Endpoint(endpoint, user, password string) (Look, error) {
 		makePlain(&t)
 		return t, nil
 	}, nil
+}
+
+// silence says why nothing answers, the reason first: a terminal may be narrow.
+func silence(err error) error {
+	var asked *url.Error
+	switch {
+	case !errors.As(err, &asked):
+		return err
+	case asked.Timeout():
+		return fmt.Errorf("no answer within %v from %s", answerWithin, asked.URL)
+	}
+	return fmt.Errorf("no answer: %w", asked.Err)
 }
 
 // plain returns a text without what a terminal would act on: whoever answers

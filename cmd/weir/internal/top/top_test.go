@@ -86,4 +86,8 @@ func TestEndpoint_saysWhyItCannotLook(t *testing.T) {
 	require.NoError(t, err)
 	_, err = look(t.Context())
 	assert.ErrorContains(t, err, "no weir serve")
+	server.Close()
+	_, err = look(t.Context())
+	assert.ErrorContains(t, err, "no answer: dial tcp 127.0.0.1:")
+	assert.ErrorContains(t, err, "refused")
 }
