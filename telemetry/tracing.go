@@ -3,6 +3,7 @@ package telemetry
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"go.opentelemetry.io/otel"
@@ -97,7 +98,8 @@ func (t Tracing) PutAsync(ctx context.Context, p *producer.Producer, e weir.Entr
 		trace.WithAttributes(messaging(stream, "send")...))
 	told := func(o producer.Outcome) {
 		if o.Err != nil {
-			fail(span, o.Err)
+			o.Err = withKey(o.Err, e.PartitionKey) // that of an aggregate is another one
+			fail(span, withoutKey(o.Err))
 		} else {
 			span.SetAttributes(attribute.String("messaging.destination.partition.id", o.ShardID.String()),
 				attribute.String("messaging.message.id", o.SequenceNumber.String()))
@@ -120,6 +122,31 @@ func (t Tracing) PutAsync(ctx context.Context, p *producer.Producer, e weir.Entr
 		span.End()
 	}
 	return err
+}
+
+// withKey returns an error of a producer with the partition key of the record.
+func withKey(err error, key string) error {
+	var given *producer.Error
+	if !errors.As(err, &given) {
+		return err
+	}
+	own := *given
+	own.Key = key
+	return &own
+}
+
+// withoutKey returns an error of a producer without the partition key of the
+// record: spans go to others, who need not know whose record it is.
+func withoutKey(err error) error {
+	var given *producer.Error
+	if !errors.As(err, &given) {
+		return err
+	}
+	shown := fmt.Errorf("not stored within %v, attempts: %d", given.Took, given.Attempts)
+	for _, why := range given.Unwrap() {
+		shown = fmt.Errorf("%w: %w", shown, why)
+	}
+	return shown
 }
 
 // messaging returns attributes by OpenTelemetry's conventions for messaging.

@@ -371,3 +371,27 @@ func TestTracing_throughADelivery(t *testing.T) {
 		require.NoError(t, <-done)
 	}
 }
+
+// Spans go to others: they do not say whose record could not be put.
+func TestTracing_spansHaveNoKeysAndNoData(t *testing.T) {
+	s := newTraced(t, nil)
+	p, err := producer.New(producer.Config{Stream: client.Embedded(s.stream)})
+	require.NoError(t, err)
+	defer p.Close(t.Context())
+	const key, data = "whose it is", "what it says"
+	e := weir.Entry{PartitionKey: key, Data: []byte(data)}
+	_, err = s.Put(t.Context(), p, e)
+	require.NoError(t, err)
+	s.process(t, 1, true, never)
+	require.NoError(t, s.stream.EndWrites(t.Context()))
+	_, err = s.Put(t.Context(), p, e)
+	require.ErrorContains(t, err, key, "its caller is told")
+	spans := s.spans.Ended()
+	require.Len(t, spans, 3)
+	assert.Contains(t, spans[2].Status().Description, "attempts: 1")
+	for _, span := range spans {
+		text := fmt.Sprint(span.Name(), span.Status(), span.Attributes(), span.Events(), span.Links())
+		assert.NotContains(t, text, key)
+		assert.NotContains(t, text, data)
+	}
+}
