@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -380,8 +381,9 @@ func TestStream_reshardingUnderLoad(t *testing.T) {
 			reshardAtRandom(t, s, random)
 		}
 	}()
+	var put sync.WaitGroup
 	for p := range producers {
-		go func() {
+		put.Go(func() {
 			for i := range each {
 				entries := make([]weir.Entry, keys)
 				for k := range entries {
@@ -393,7 +395,7 @@ func TestStream_reshardingUnderLoad(t *testing.T) {
 					assert.NoError(t, r.Err)
 				}
 			}
-		}()
+		})
 	}
 	next := map[string]int{}
 	total := 0
@@ -406,6 +408,7 @@ func TestStream_reshardingUnderLoad(t *testing.T) {
 		}
 	}
 	<-done
+	put.Wait()
 	requireCovered(t, s)
 }
 

@@ -287,7 +287,7 @@ func TestConsole_goesOnAfterAPanic(t *testing.T) {
 		Source: console.Streams(newStream(t, "orders", weir.Config{})),
 		Queues: func(context.Context, console.Stream) ([]console.Queue, error) { panic("of the program") },
 	})
-	within, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	within, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	soon := func(r *http.Request) { *r = *r.WithContext(within) }
 	for range 4 {

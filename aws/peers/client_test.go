@@ -23,7 +23,7 @@ func TestConn_readsResponses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ours, theirs := net.Pipe()
 			defer ours.Close()
-			ours.SetDeadline(time.Now().Add(10 * time.Second))
+			ours.SetDeadline(time.Now().Add(time.Minute))
 			go func() {
 				defer theirs.Close()
 				for range 2 { // on one connection

@@ -40,7 +40,7 @@ func open(t *testing.T) (base string) {
 // listen returns what is suggested to a visitor, event by event, each when it
 // is asked for.
 func listen(t *testing.T, base, visitor string) (next func() string) {
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/suggestions?user="+visitor, nil)
 	require.NoError(t, err)
