@@ -8,12 +8,14 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	engine "github.com/weirstream/weir"
 	"github.com/weirstream/weir/cmd/weir/internal/bench"
 	"github.com/weirstream/weir/cmd/weir/internal/cli"
 )
@@ -197,13 +199,24 @@ func TestBench_interrupted(t *testing.T) {
 	assert.Equal(t, 130, status)
 	assert.Contains(t, errs.String(), "weir bench: interrupted")
 
-	ctx, cancel = context.WithTimeout(t.Context(), 300*time.Millisecond)
+	ctx, cancel = context.WithCancel(t.Context())
 	defer cancel()
+	url, s := endpoint(t)
+	var first sync.WaitGroup
+	first.Go(func() {
+		for _, err := range s.Records(ctx, engine.TrimHorizon()) {
+			assert.NoError(t, err)
+			cancel()
+			return
+		}
+	})
 	out.Reset()
-	status = cli.Run(ctx, []string{"bench", "--duration", "1h", "--warm-up", "0s", "--repeat", "3", "--fail-if", "errors==0"}, noEnv, strings.NewReader(""), &out, &errs)
+	status = cli.Run(ctx, []string{"bench", "--target", url, "--existing", "orders", "--duration", "1h", "--warm-up", "0s", "--repeat", "3", "--fail-if", "errors==0"}, noEnv, strings.NewReader(""), &out, &errs)
 	assert.Equal(t, 130, status)
 	assert.Contains(t, out.String(), "INTERRUPTED")
 	assert.Contains(t, out.String(), "records put")
+	cancel()
+	first.Wait()
 }
 
 func TestBench_errors(t *testing.T) {
