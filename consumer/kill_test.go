@@ -212,7 +212,7 @@ func TestGroup_killedProcess(t *testing.T) {
 		require.NoError(t, err)
 		there++
 	}
-	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	ctx, stop := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer stop()
 	var mu sync.Mutex
 	g, err := consumer.New(killedConfig(s, store, "last", func(_ context.Context, b *consumer.Batch) error {

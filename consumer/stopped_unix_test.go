@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -21,6 +22,14 @@ import (
 	"github.com/weirstream/weir/internal/streamtest"
 	"github.com/weirstream/weir/lease"
 )
+
+// stoppedConfig has leases that last longer than a busy machine lets a worker
+// wait, for only one of them is to be lost.
+func stoppedConfig(s *weir.Stream, store lease.Store, worker string, h consumer.Handler) consumer.Config {
+	c := killedConfig(s, store, worker, h)
+	c.Failover = 4 * time.Second
+	return c
+}
 
 // processUntilStopped is at work on a batch until its lease is lost. Then it says
 // that the batch is processed. It ends with its input.
@@ -41,7 +50,7 @@ func processUntilStopped(dir string) error {
 		io.Copy(io.Discard, os.Stdin)
 		stop()
 	}()
-	g, err := consumer.New(killedConfig(s, store, "stopped", func(ctx context.Context, _ *consumer.Batch) error {
+	g, err := consumer.New(stoppedConfig(s, store, "stopped", func(ctx context.Context, _ *consumer.Batch) error {
 		fmt.Println("begun")
 		<-ctx.Done()
 		fmt.Println("ended:", context.Cause(ctx))
@@ -75,13 +84,14 @@ func TestGroup_aProcessThatWasStoppedOverwritesNothing(t *testing.T) {
 		return lines.Text()
 	}
 	require.Equal(t, "begun", says())
-	require.NoError(t, cmd.Process.Signal(syscall.SIGSTOP))
+	store := openLeases(t, dir)
+	stopOutsideOfTheLock(t, cmd.Process, store)
 
 	// The streams of the two are not the same, but the leases are.
-	s, store := streamtest.New(t, "orders", 1), openLeases(t, dir)
+	s := streamtest.New(t, "orders", 1)
 	streamtest.Put(t, s, "k 1")
 	processed := make(chan struct{}, 2)
-	g := run(t, killedConfig(s, store, "another", func(context.Context, *consumer.Batch) error {
+	g := run(t, stoppedConfig(s, store, "another", func(context.Context, *consumer.Batch) error {
 		processed <- struct{}{}
 		return nil
 	}))
@@ -101,6 +111,21 @@ func TestGroup_aProcessThatWasStoppedOverwritesNothing(t *testing.T) {
 		last.Sequence = r.SequenceNumber.String()
 	}
 	assert.Equal(t, last, leases(t, store)["shardId-000000000000"].Checkpoint)
+}
+
+// stopOutsideOfTheLock stops a process where it has not got the lock of the
+// leases, which would be its own as long as it stands.
+func stopOutsideOfTheLock(t *testing.T, p *os.Process, store lease.Store) {
+	for free := false; !free; {
+		require.NoError(t, p.Signal(syscall.SIGSTOP))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		_, err := store.List(ctx)
+		cancel()
+		if free = err == nil; !free {
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			require.NoError(t, p.Signal(syscall.SIGCONT))
+		}
+	}
 }
 
 func openLeases(t *testing.T, dir string) *lease.Dir {
