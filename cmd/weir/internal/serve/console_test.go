@@ -77,7 +77,7 @@ func change(t *testing.T, base string, pairs ...string) (int, string) {
 func config(state string) serve.Config {
 	return serve.Config{
 		Listen: "127.0.0.1:0", Server: kinesisserver.Config{}, Account: serve.Account(false, 0), State: state,
-		Streams: []serve.Stream{{Name: "orders", Shards: 2}, {Name: "clicks"}}, Drain: time.Second,
+		Streams: []serve.Stream{{Name: "orders", Shards: 2}, {Name: "clicks"}}, Drain: time.Minute,
 	}
 }
 
