@@ -32,36 +32,13 @@ func codingOf[A any](aggregator any) (coding[A], error) {
 	}
 	switch k := t.Kind(); {
 	case k >= reflect.Int && k <= reflect.Int64:
-		return coding[A]{"int", func(b []byte, a *A) ([]byte, error) {
-			return binary.AppendVarint(b, reflect.ValueOf(a).Elem().Int()), nil
-		}, func(b []byte) (a A, err error) {
-			n, size := binary.Varint(b)
-			v := reflect.ValueOf(&a).Elem()
-			if size != len(b) || size == 0 || v.OverflowInt(n) {
-				return a, errShort
-			}
-			v.SetInt(n)
-			return a, nil
-		}}, nil
+		return intCoding[A](), nil
 	case k >= reflect.Uint && k <= reflect.Uint64:
-		return coding[A]{"uint", func(b []byte, a *A) ([]byte, error) {
-			return binary.AppendUvarint(b, reflect.ValueOf(a).Elem().Uint()), nil
-		}, func(b []byte) (a A, err error) {
-			n, size := binary.Uvarint(b)
-			v := reflect.ValueOf(&a).Elem()
-			if size != len(b) || size == 0 || v.OverflowUint(n) {
-				return a, errShort
-			}
-			v.SetUint(n)
-			return a, nil
-		}}, nil
+		return uintCoding[A](), nil
 	case k == reflect.Float32 || k == reflect.Float64:
 		return floatCoding[A](), nil
 	case k == reflect.String:
-		return coding[A]{"string", func(b []byte, a *A) ([]byte, error) { return append(b, reflect.ValueOf(a).Elem().String()...), nil }, func(b []byte) (a A, err error) {
-			reflect.ValueOf(&a).Elem().SetString(string(b))
-			return a, nil
-		}}, nil
+		return stringCoding[A](), nil
 	}
 	if err := jsonKeeps(t, t.String(), map[reflect.Type]bool{}); err != nil {
 		return coding[A]{}, err
@@ -75,6 +52,34 @@ func codingOf[A any](aggregator any) (coding[A], error) {
 	}}, nil
 }
 
+func intCoding[A any]() coding[A] {
+	return coding[A]{"int", func(b []byte, a *A) ([]byte, error) {
+		return binary.AppendVarint(b, reflect.ValueOf(a).Elem().Int()), nil
+	}, func(b []byte) (a A, err error) {
+		n, size := binary.Varint(b)
+		v := reflect.ValueOf(&a).Elem()
+		if size != len(b) || size == 0 || v.OverflowInt(n) {
+			return a, errShort
+		}
+		v.SetInt(n)
+		return a, nil
+	}}
+}
+
+func uintCoding[A any]() coding[A] {
+	return coding[A]{"uint", func(b []byte, a *A) ([]byte, error) {
+		return binary.AppendUvarint(b, reflect.ValueOf(a).Elem().Uint()), nil
+	}, func(b []byte) (a A, err error) {
+		n, size := binary.Uvarint(b)
+		v := reflect.ValueOf(&a).Elem()
+		if size != len(b) || size == 0 || v.OverflowUint(n) {
+			return a, errShort
+		}
+		v.SetUint(n)
+		return a, nil
+	}}
+}
+
 func floatCoding[A any]() coding[A] {
 	return coding[A]{"float", func(b []byte, a *A) ([]byte, error) {
 		return binary.LittleEndian.AppendUint64(b, math.Float64bits(reflect.ValueOf(a).Elem().Float())), nil
@@ -83,6 +88,15 @@ func floatCoding[A any]() coding[A] {
 			return a, errShort
 		}
 		reflect.ValueOf(&a).Elem().SetFloat(math.Float64frombits(binary.LittleEndian.Uint64(b)))
+		return a, nil
+	}}
+}
+
+func stringCoding[A any]() coding[A] {
+	return coding[A]{"string", func(b []byte, a *A) ([]byte, error) {
+		return append(b, reflect.ValueOf(a).Elem().String()...), nil
+	}, func(b []byte) (a A, err error) {
+		reflect.ValueOf(&a).Elem().SetString(string(b))
 		return a, nil
 	}}
 }
@@ -115,26 +129,38 @@ func jsonKeeps(t reflect.Type, path string, seen map[reflect.Type]bool) error {
 	case reflect.Pointer, reflect.Slice, reflect.Array:
 		return jsonKeeps(t.Elem(), path+"[]", seen)
 	case reflect.Map:
-		if k := t.Key().Kind(); k != reflect.String && (k < reflect.Int || k > reflect.Uintptr) && !t.Key().Implements(reflect.TypeFor[encoding.TextMarshaler]()) {
+		if !isJSONKey(t.Key()) {
 			return notKept(path, "has keys of type %v", t.Key())
 		}
 		return jsonKeeps(t.Elem(), path+"[]", seen)
 	case reflect.Struct:
-		for i := range t.NumField() {
-			f := t.Field(i)
-			name := path + "." + f.Name
-			switch {
-			case !f.IsExported() && !f.Anonymous:
-				return notKept(name, "is not exported")
-			case f.Tag.Get("json") == "-":
-				return notKept(name, "is left out")
-			}
-			if err := jsonKeeps(f.Type, name, seen); err != nil {
-				return err
-			}
-		}
+		return jsonKeepsFields(t, path, seen)
 	case reflect.Chan, reflect.Func, reflect.UnsafePointer, reflect.Interface, reflect.Complex64, reflect.Complex128:
 		return notKept(path, "is a %v", t)
+	}
+	return nil
+}
+
+// isJSONKey reports whether JSON takes a map's keys of a type.
+func isJSONKey(t reflect.Type) bool {
+	k := t.Kind()
+	return k == reflect.String || k >= reflect.Int && k <= reflect.Uintptr || t.Implements(reflect.TypeFor[encoding.TextMarshaler]())
+}
+
+// jsonKeepsFields is jsonKeeps for a structure.
+func jsonKeepsFields(t reflect.Type, path string, seen map[reflect.Type]bool) error {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name := path + "." + f.Name
+		switch {
+		case !f.IsExported() && !f.Anonymous:
+			return notKept(name, "is not exported")
+		case f.Tag.Get("json") == "-":
+			return notKept(name, "is left out")
+		}
+		if err := jsonKeeps(f.Type, name, seen); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -134,6 +134,11 @@ func (w Windows[V, A, R]) check(errs *problems) {
 			errs.add("Windows.count", "%d records are not 1 to %d", w.count, MaxCount)
 		}
 	}
+	w.checkOffset(period, errs)
+}
+
+// checkOffset checks the offset of windows of which one begins every period.
+func (w Windows[V, A, R]) checkOffset(period time.Duration, errs *problems) {
 	switch {
 	case w.offset == 0:
 	case w.kind != tumbling && w.kind != sliding:
