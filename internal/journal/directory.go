@@ -310,60 +310,74 @@ func (d *Directory) Replay(v Visitor, readOnly bool) (*Recovery, error) {
 // replay reads one file. before is the size of the one before it, unless it is
 // the first.
 func (r *Recovery) replay(f File, before int64, first, last bool, v Visitor) error {
-	number := r.end.number
-	damage := func(at int64, reason string) error { return &Damage{fileName(number), at, reason} }
-	size, err := f.Size()
-	if err != nil {
-		return err
-	}
-	if err := checkMagic(f, number); err != nil {
-		return err
-	}
-	frames := &frameReader{file: f, size: size, at: int64(len(magic)), number: r.end.frames}
-	// The head says the number of its frame, which is compared below: if it is
-	// wrong, it is the file before that lacks frames.
-	frames.number, err = firstNumber(f, size)
-	if bad, ok := err.(errBad); ok {
-		return damage(frames.at, bad.Error())
-	}
+	frames, err := r.framesOf(f)
 	if err != nil {
 		return err
 	}
 	for head := true; ; head = false {
 		fr, err := frames.next()
-		if bad, ok := err.(errBad); ok {
-			if head || !last {
-				return damage(frames.at, bad.Error())
-			}
-			return r.cutOff(frames, bad)
-		}
-		if err == io.EOF {
-			if head {
-				return damage(frames.at, "the head is missing")
-			}
-			r.finish(frames)
-			return nil
-		}
 		if err != nil {
-			return err
+			return r.ended(frames, err, head, last)
 		}
 		if head {
 			r.end.head = frames.at
 		}
 		if head != (fr.kind == kindHead) {
-			return damage(fr.at, fmt.Sprintf("a frame of kind %q", fr.kind))
+			return r.damage(fr.at, fmt.Sprintf("a frame of kind %q", fr.kind))
 		}
 		if head && !first && frames.number-1 != r.end.frames {
-			return &Damage{fileName(number - 1), before,
+			return &Damage{fileName(r.end.number - 1), before,
 				fmt.Sprintf("the frames end at %d, and the next file begins with %d", r.end.frames, frames.number-1)}
 		}
 		if err := r.visit(fr, before, first, v); err != nil {
 			if d, ok := err.(*Damage); ok && d.File == "" {
-				return damage(fr.at, d.Reason)
+				return r.damage(fr.at, d.Reason)
 			}
 			return err
 		}
 	}
+}
+
+// damage is damage to the file that is being read.
+func (r *Recovery) damage(at int64, reason string) error {
+	return &Damage{fileName(r.end.number), at, reason}
+}
+
+// framesOf begins to read the frames of a file.
+func (r *Recovery) framesOf(f File) (*frameReader, error) {
+	size, err := f.Size()
+	if err != nil {
+		return nil, err
+	}
+	if err := checkMagic(f, r.end.number); err != nil {
+		return nil, err
+	}
+	frames := &frameReader{file: f, size: size, at: int64(len(magic))}
+	// The head says the number of its frame, which replay compares: if it is
+	// wrong, it is the file before that lacks frames.
+	frames.number, err = firstNumber(f, size)
+	if bad, ok := err.(errBad); ok {
+		return nil, r.damage(frames.at, bad.Error())
+	}
+	return frames, err
+}
+
+// ended is told why there is no further frame in a file, and whether its head
+// would have been next: io.EOF if that is the file's end.
+func (r *Recovery) ended(frames *frameReader, why error, head, last bool) error {
+	bad, isBad := why.(errBad)
+	switch {
+	case isBad && last && !head:
+		return r.cutOff(frames, bad)
+	case isBad:
+		return r.damage(frames.at, bad.Error())
+	case why == io.EOF && head:
+		return r.damage(frames.at, "the head is missing")
+	case why == io.EOF:
+		r.finish(frames)
+		return nil
+	}
+	return why
 }
 
 // cutOff ends the last file where there is no frame: a write that a crash cut
@@ -374,7 +388,7 @@ func (r *Recovery) cutOff(frames *frameReader, bad errBad) error {
 		return err
 	}
 	if more {
-		return &Damage{fileName(r.end.number), frames.at, bad.Error() + ", and sound frames follow"}
+		return r.damage(frames.at, bad.Error()+", and sound frames follow")
 	}
 	if r.Cut, err = frames.torn(); err != nil {
 		return err
