@@ -40,6 +40,33 @@ func TestJournal_largeState(t *testing.T) {
 	}
 }
 
+// What a write leaves that failed is gone when the next file is begun: it would
+// be damage in the one before.
+func TestJournal_failedWriteLeavesNothing(t *testing.T) {
+	for _, p := range []journal.Policy{journal.Always, journal.Never} {
+		dir := journaltest.New()
+		b, err := openBook(dir, p, 300)
+		require.NoError(t, err)
+		dir.FailWith(func(op journaltest.Op) error {
+			if op.Kind == "write" { // the half of it is written
+				return errFull
+			}
+			return nil
+		})
+		require.ErrorIs(t, b.putMany(1000), errFull)
+		dir.FailWith(nil)
+		for b.j.Stats().CurrentNumber < 2 {
+			require.NoError(t, b.put())
+		}
+		noted := int(b.noted)
+		b.j.Abandon()
+		b, err = openBook(dir, p, 300)
+		require.NoError(t, err)
+		assert.Equal(t, upTo(noted), b.read)
+		b.j.Abandon()
+	}
+}
+
 // anything is a visitor to whom all is right.
 type anything struct{}
 
