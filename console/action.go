@@ -56,10 +56,12 @@ type Create struct{ Shards int }
 // Delete deletes the stream, its consumers included.
 type Delete struct{}
 
-func (a Put) words() string    { return "Put a record into" }
-func (a Split) words() string  { return "Split " + a.Shard.String() + " of" }
-func (a Merge) words() string  { return fmt.Sprintf("Merge %s and %s of", a.Lower, a.Upper) }
-func (a Resize) words() string { return fmt.Sprintf("Resize to %d shards:", a.Target) }
+func (a Put) words() string   { return "Put a record into" }
+func (a Split) words() string { return "Split " + a.Shard.String() + " of" }
+func (a Merge) words() string { return fmt.Sprintf("Merge %s and %s of", a.Lower, a.Upper) }
+func (a Resize) words() string {
+	return fmt.Sprintf("Resize to %s:", number(a.Target, "shard", "shards"))
+}
 func (a SetRetention) words() string {
 	return fmt.Sprintf("Keep records for %s in", spanText(a.Retention))
 }
@@ -144,13 +146,36 @@ func arnOf(s Stream) string {
 	if !ok {
 		id, region = "000000000000", "us-east-1"
 	}
-	return fmt.Sprintf("arn:aws:kinesis:%s:%s:stream/%s", region, id, s.Name)
+	return fmt.Sprintf("arn:%s:kinesis:%s:%s:stream/%s", partitionOf(region), region, id, s.Name)
 }
 
-// commandLine returns the command of the AWS CLI that does the same, as a shell
-// of POSIX takes it.
-func commandLine(a Action, s Stream, endpoint string) string {
-	words := append([]string{"aws", "kinesis"}, a.command(s, arnOf(s))...)
+// partitionOf returns the partition that ARNs of a region begin with.
+func partitionOf(region string) string {
+	for prefix, partition := range map[string]string{
+		"cn-": "aws-cn", "us-gov-": "aws-us-gov", "us-iso-": "aws-iso", "us-isob-": "aws-iso-b",
+		"eu-isoe-": "aws-iso-e", "us-isof-": "aws-iso-f", "eusc-": "aws-eusc",
+	} {
+		if strings.HasPrefix(region, prefix) {
+			return partition
+		}
+	}
+	return "aws"
+}
+
+// commandLine returns a command of the AWS CLI, as a shell of POSIX takes it: an
+// operation, and flags each with its value, but for one that may be the last.
+func commandLine(s Stream, endpoint string, args ...string) string {
+	words := []string{"aws", "kinesis", args[0]}
+	for i := 1; i < len(args); i += 2 {
+		switch {
+		case i+1 == len(args):
+			words = append(words, args[i])
+		case strings.HasPrefix(args[i+1], "-"): // it would be taken for a flag
+			words = append(words, args[i]+"="+args[i+1])
+		default:
+			words = append(words, args[i], args[i+1])
+		}
+	}
 	if _, region, ok := strings.Cut(s.At, "/"); ok {
 		words = append(words, "--region", region)
 	}

@@ -235,16 +235,14 @@ func (d *changeData) readResize(r *http.Request) error {
 		}
 	}
 	open := d.Stream.Engine.Capacity().OpenShards
-	d.PlanText = fmt.Sprintf("%s and %s lead from %s to %d.", number(splits, "split", "splits"), number(len(plan)-splits, "merge", "merges"),
-		number(open, "open shard", "open shards"), target)
+	d.PlanText = fmt.Sprintf("%s and %s lead from %s to %s.", number(splits, "split", "splits"), number(len(plan)-splits, "merge", "merges"),
+		number(open, "open shard", "open shards"), countText(target))
 	if len(plan) == 0 {
 		d.PlanText = fmt.Sprintf("The stream has %s already: there is nothing to do.", number(open, "open shard", "open shards"))
 	}
 	d.Plan, d.PlanLeft = plan[:min(len(plan), planShown)], max(0, len(plan)-planShown)
 	return nil
 }
-
-func number(n int, one, other string) string { return fmt.Sprintf("%d %s", n, plural(n, one, other)) }
 
 func (d *changeData) readRetention(r *http.Request) error {
 	hours, err := numberOf(r, "hours", mostHours)

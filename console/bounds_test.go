@@ -35,7 +35,7 @@ func TestConsole_boundsPagesOfManyShards(t *testing.T) {
 		assert.Less(t, len(body), 1<<20, path)
 	}
 	assert.Contains(t, c.get("shards?name=wide"), "8,000 older shards are not drawn")
-	assert.Contains(t, c.get("change?do=resize&target=5000&name=wide"), "0 splits and 5000 merges")
+	assert.Contains(t, c.get("change?do=resize&target=5000&name=wide"), "0 splits and 5,000 merges lead from 10,000 open shards to 5,000.")
 	assert.Contains(t, c.get("shards?name=wide&page=200"), "9951–10000 of 10,000")
 	assert.Contains(t, c.get("records?name=wide"), "Choose a shard to go on", "its places are too many to keep")
 }

@@ -341,7 +341,7 @@ func (c *Console) recordPage(r *http.Request) answer {
 	if err != nil {
 		return answer{err: err}
 	}
-	f.Live = false
+	f.Live, f.Title = false, "Record of "+s.Name()
 	rec, err := findRecord(r.Context(), s, r.FormValue("number"), r.FormValue("sub"))
 	if err != nil {
 		return answer{status: http.StatusNotFound, err: err}
@@ -358,8 +358,8 @@ func (c *Console) recordPage(r *http.Request) answer {
 	d.Row = list.Rows[0]
 	d.RawLink = f.Link("record", "number", d.Row.Number, "sub", r.FormValue("sub"), "raw", "1")
 	d.fill(rec)
-	d.CLI = fmt.Sprintf("aws kinesis get-shard-iterator --stream-name %s --shard-id %s --shard-iterator-type AT_SEQUENCE_NUMBER --starting-sequence-number %s%s",
-		quoted(s.Name()), d.Row.Shard, d.Row.Number, c.endpointFlag(r))
+	d.CLI = c.command(r, f.Stream, "get-shard-iterator", "--stream-name", s.Name(), "--shard-id", d.Row.Shard,
+		"--shard-iterator-type", "AT_SEQUENCE_NUMBER", "--starting-sequence-number", d.Row.Number)
 	if !rec.Aggregated && aggregate.May(rec.Data) {
 		inside := recordsData{frame: f}
 		for user := range new(aggregate.Decoder).Records(rec.Record) {

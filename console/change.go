@@ -98,7 +98,7 @@ func (c *Console) changePage(r *http.Request) answer {
 	}
 	d, err := c.readChange(r, what)
 	if err != nil {
-		return answer{err: err}
+		return answer{err: err, back: d.formPage()}
 	}
 	if r.Method != http.MethodPost {
 		return answer{template: "change", data: d}
@@ -113,6 +113,19 @@ func (c *Console) changePage(r *http.Request) answer {
 		return answer{status: http.StatusUnprocessableEntity, template: "change", data: d}
 	}
 	return c.changed(d, what, said)
+}
+
+// formPage returns the page that has the form of the change, if there is one.
+func (d changeData) formPage() tab {
+	if d.Do == "create" && d.Create {
+		return tab{"new", "New stream"}
+	}
+	for _, t := range d.Tabs() {
+		if d.Stream.Name != "" && t.Page == d.Page {
+			return tab{d.Link(t.Page), t.Title}
+		}
+	}
+	return tab{}
 }
 
 // changed goes to a page that shows what was changed, and says so there.
@@ -151,11 +164,8 @@ func (c *Console) readChange(r *http.Request, what change) (d changeData, err er
 		return d, err
 	}
 	d.Words = d.Action.words()
-	endpoint := ""
-	if c.config.API {
-		endpoint = endpointOf(r)
-	}
-	d.Command = commandLine(d.Action, d.Stream, endpoint)
+	d.Title = d.Words + " " + d.Stream.Name
+	d.Command = c.command(r, d.Stream, d.Action.command(d.Stream, arnOf(d.Stream))...)
 	for _, name := range append([]string{"do", "name", "at"}, what.fields...) {
 		if v := r.FormValue(name); v != "" {
 			d.Fields = append(d.Fields, [2]string{name, v})
@@ -172,12 +182,14 @@ func endpointOf(r *http.Request) string {
 	return "http://" + r.Host
 }
 
-// endpointFlag is what commands end with.
-func (c *Console) endpointFlag(r *http.Request) string {
-	if !c.config.API {
-		return ""
+// command returns a command of the AWS CLI, to be carried out where a request was
+// sent to if the API is there.
+func (c *Console) command(r *http.Request, s Stream, args ...string) string {
+	endpoint := ""
+	if c.config.API {
+		endpoint = endpointOf(r)
 	}
-	return " --endpoint-url " + quoted(endpointOf(r))
+	return commandLine(s, endpoint, args...)
 }
 
 // resetData is the page that says what resetting a group would do.
@@ -199,6 +211,7 @@ func (c *Console) resetGroup(r *http.Request) answer {
 		return answer{err: err}
 	}
 	f.Live = false
+	f.Title = "Reset group " + clip(r.FormValue("group"), lease.MaxGroupBytes)
 	d := resetData{frame: f, Group: r.FormValue("group"), To: r.FormValue("to")}
 	at := map[string]string{"horizon": lease.TrimHorizon, "latest": lease.Latest}[d.To]
 	if at == "" {

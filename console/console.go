@@ -204,6 +204,7 @@ type answer struct {
 	raw      []byte      // instead of a template
 	header   http.Header // of raw
 	err      error
+	back     tab // of err: the page of the form, if it is known
 }
 
 // made is an answer as it goes to the client.
@@ -274,7 +275,7 @@ func (c *Console) failure(m *made, r *http.Request, a answer) {
 	if m.status == 0 {
 		m.status = statusOf(a.err)
 	}
-	m.execute("failure", failureData{frame: c.frame(r, "Not possible", ""), Why: clip(a.err.Error(), longestWhy), Status: m.status})
+	m.execute("failure", failureData{frame: c.frame(r, "Not possible", ""), Why: clip(a.err.Error(), longestWhy), Status: m.status, Back: a.back})
 }
 
 // statusOf returns the status that says what an error does.
@@ -296,4 +297,5 @@ type failureData struct {
 	frame
 	Why    string
 	Status int
+	Back   tab
 }

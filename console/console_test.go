@@ -409,7 +409,7 @@ func TestConsole_showsAndResetsGroups(t *testing.T) {
 		return []console.Group{{Name: "audit", Store: store}}, nil
 	}})
 	body := c.get("readers?name=orders")
-	assert.Contains(t, body, "1 records behind")
+	assert.Contains(t, body, "1 record behind")
 	assert.Contains(t, body, "; 1 worker")
 	reset := "change?do=reset&to=latest&group=audit&name=orders"
 	page := c.get(reset)

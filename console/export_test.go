@@ -39,3 +39,16 @@ func Tail(ctx context.Context, s *weir.Stream, until time.Time) (lengths []int, 
 	}
 	return lengths, d.Skipped, err
 }
+
+// What pages show of numbers, and the commands of changes.
+var (
+	CountText = countText[float64]
+	BytesText = bytesText[float64]
+	RateText  = rateText
+	SpanText  = spanText
+)
+
+// CommandLine returns the command that does what an action does.
+func CommandLine(a Action, s Stream, endpoint string) string {
+	return commandLine(s, endpoint, a.command(s, arnOf(s))...)
+}

@@ -14,13 +14,13 @@ func countText[T int | int64 | float64](number T) string {
 	switch {
 	case n < 0:
 		return "−" + countText(-n)
-	case n >= 1e9:
+	case n >= 999.5e6:
 		return threeDigits(n/1e9) + " G"
-	case n >= 1e6:
+	case n >= 999.5e3:
 		return threeDigits(n/1e6) + " M"
-	case n >= 1e5:
+	case n >= 99_999.5:
 		return threeDigits(n/1e3) + " k"
-	case n >= 1000:
+	case n >= 999.5:
 		whole := strconv.Itoa(int(n + 0.5))
 		return whole[:len(whole)-3] + "," + whole[len(whole)-3:]
 	case n != float64(int(n)):
@@ -29,11 +29,13 @@ func countText[T int | int64 | float64](number T) string {
 	return strconv.Itoa(int(n))
 }
 
+// threeDigits returns a number below a thousand. It changes the form where what is
+// rounded does.
 func threeDigits(n float64) string {
 	switch {
-	case n >= 100:
+	case n >= 99.95:
 		return strconv.FormatFloat(n, 'f', 0, 64)
-	case n >= 10:
+	case n >= 9.995:
 		return strconv.FormatFloat(n, 'f', 1, 64)
 	}
 	return strconv.FormatFloat(n, 'f', 2, 64)
@@ -43,7 +45,7 @@ func threeDigits(n float64) string {
 func bytesText[T int | int64 | float64](number T) string {
 	n := float64(number)
 	for _, unit := range []string{"B", "KiB", "MiB", "GiB"} {
-		if n < 1024 {
+		if n < 1023.5 {
 			if unit == "B" {
 				return countText(n) + " B"
 			}
@@ -63,7 +65,7 @@ func rateText(n float64) string {
 		return "< 0.01"
 	case n < 10:
 		return strings.TrimSuffix(strings.TrimRight(strconv.FormatFloat(n, 'f', 2, 64), "0"), ".")
-	case n < 1000:
+	case n < 999.5:
 		return strconv.Itoa(int(n + 0.5))
 	}
 	return countText(n)
@@ -102,6 +104,11 @@ func ageText(d time.Duration) string {
 		return "—"
 	}
 	return spanText(d)
+}
+
+// number returns how many there are of something.
+func number[T int | int64](n T, one, other string) string {
+	return countText(n) + " " + plural(int(n), one, other)
 }
 
 // plural returns the word for one, or for another number.

@@ -23,7 +23,7 @@ var assetFiles embed.FS
 var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"count": func(n any) string { return countText(numberIn(n)) }, "bytes": func(n any) string { return bytesText(numberIn(n)) },
 	"span": spanText, "percent": percentText, "when": whenText, "rate": rateText, "amount": amountText, "part": partText, "known": knownText, "firstOf": firstOf,
-	"age": ageText, "day": dayText, "date": dateText, "clock": clockText, "plural": plural,
+	"number": func(n any, one, other string) string { return number(int64(numberIn(n)), one, other) }, "age": ageText, "day": dayText, "date": dateText, "clock": clockText, "plural": plural,
 }).ParseFS(pageFiles, "pages/*.html"))
 
 // assets are the files that pages load, and their types.
@@ -121,6 +121,16 @@ func (f frame) Tabs() []tab {
 }
 
 type tab struct{ Page, Title string }
+
+// WindowTitle names the page among those of the stream.
+func (f frame) WindowTitle() string {
+	for _, t := range f.Tabs()[1:] {
+		if t.Page == f.Page && f.Title == f.Stream.Name {
+			return t.Title + " of " + f.Stream.Name
+		}
+	}
+	return f.Title
+}
 
 // A note is what is said once about a change that was made.
 type note struct {

@@ -208,3 +208,34 @@ func assertEscaped(t *testing.T, body, what string) {
 		assert.NotContains(t, body, bad, what)
 	}
 }
+
+// The title of a window tells its page from the others of the stream, and from those
+// of other streams.
+func TestPages_areToldApartByTheirTitles(t *testing.T) {
+	w := newWorld(t)
+	number := put(t, w.stream, "k", "x").SequenceNumber.String()
+	c := w.client(false)
+	for path, want := range map[string]string{
+		"": "Streams", "new": "New stream", "stream?name=orders": "orders", "shards?name=orders": "Shards of orders", "readers?name=orders": "Readers of orders",
+		"records?name=orders": "Records of orders", "keys?name=orders": "Hot keys of orders", "settings?name=orders": "Settings of orders", "record?name=orders&number=" + number: "Record of orders",
+		"change?do=resize&target=1&name=orders": "Resize to 1 shard: orders", "change?do=reset&to=latest&group=audit&name=orders": "Reset group audit",
+		"change?do=restore&queue=mail&name=orders": "Restore dead letters of mail",
+	} {
+		assert.Contains(t, c.get(path), "<title>"+want+" · weir</title>", path)
+	}
+}
+
+// Who has filled in a form wrongly is shown the way back to it.
+func TestPages_leadBackToTheForm(t *testing.T) {
+	c := newWorld(t).client(false)
+	for path, want := range map[string]string{
+		"change?do=create&name=a+b": `<a href="new">Back to New stream</a>`, "change?do=resize&name=orders&target=x": `<a href="shards?name=orders">Back to Shards</a>`,
+		"change?do=put&name=orders": `<a href="records?name=orders">Back to Records</a>`, "change?do=retention&name=orders": `<a href="settings?name=orders">Back to Settings</a>`,
+		"change?do=register&name=orders": `<a href="readers?name=orders">Back to Readers</a>`, "change?do=resize&name=none&target=1": `<p><a href="./">All streams</a></p>`,
+		"stream?name=none": `<p><a href="./">All streams</a></p>`, "change?do=what": `<p><a href="./">All streams</a></p>`,
+	} {
+		page := c.do(http.MethodGet, path, nil).Body.String()
+		assert.Contains(t, page, want, path)
+		assert.Contains(t, page, `<a href="./">All streams</a>`, path)
+	}
+}

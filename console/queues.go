@@ -110,10 +110,11 @@ func (c *Console) restore(r *http.Request) answer {
 	if err != nil {
 		return answer{status: http.StatusNotFound, err: err}
 	}
+	f.Title = "Restore dead letters of " + q.Name
 	d := restoreData{frame: f, Queue: q.Name, Most: mostRestored, For: restoreFor}
 	if q.ARN != "" {
-		flags := " --queue-arn " + quoted(q.ARN) + c.endpointFlag(r)
-		d.Command = "aws kinesis receive-dead-letter-queue-records" + flags + "\naws kinesis restore-dead-letter-queue-records" + flags + " --entries ReceiptHandle=HANDLE"
+		d.Command = c.command(r, f.Stream, "receive-dead-letter-queue-records", "--queue-arn", q.ARN) + "\n" +
+			c.command(r, f.Stream, "restore-dead-letter-queue-records", "--queue-arn", q.ARN, "--entries", "ReceiptHandle=HANDLE")
 	}
 	if r.Method != http.MethodPost {
 		state, err := q.Look(r.Context())
@@ -131,7 +132,7 @@ func (c *Console) restore(r *http.Request) answer {
 		}
 		return answer{status: http.StatusUnprocessableEntity, template: "restore", data: d}
 	}
-	text := fmt.Sprintf("Done: %s dead letters of queue %s are records again", countText(n), q.Name)
+	text := fmt.Sprintf("Done: %s of queue %s %s again", number(n, "dead letter", "dead letters"), q.Name, plural(n, "is a record", "are records"))
 	if !all {
 		text += fmt.Sprintf("; there may be more, for it goes on for %s, or up to %s, at a time", spanText(restoreFor), countText(mostRestored))
 	}

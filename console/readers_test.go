@@ -194,7 +194,7 @@ func TestConsole_showsGroupsOfOthers(t *testing.T) {
 	}})
 	body := c.get("readers?name=orders")
 	assert.Contains(t, body, "Kept in <code>dynamodb:library</code>, and only shown here: <code>weir group</code> changes it")
-	assert.Regexp(t, `<strong>library</strong> <span class="muted">1 records behind`, body)
+	assert.Regexp(t, `<strong>library</strong> <span class="muted">1 record behind`, body)
 	assert.Len(t, lagsOf(t, body, "Shards of group library"), 2, "not those of clicks")
 	assert.Regexp(t, `<strong>away</strong> <span class="muted">not known</span></summary><p class="bad">table away: it did not answer in time`, body)
 	assert.Contains(t, body, "group=ours")

@@ -123,7 +123,7 @@ func judge(last flow, views []shardView, l writeLimits) verdict {
 	}
 	switch {
 	case last.Throttled > 0:
-		return verdict{"bad", fmt.Sprintf("%s records were throttled in the last minute", countText(last.Throttled))}
+		return verdict{"bad", fmt.Sprintf("%s throttled in the last minute", number(last.Throttled, "record was", "records were"))}
 	case l.None():
 		return verdict{"good", "No limit is set: nothing is throttled"}
 	case busiest.Peak >= 0.8:

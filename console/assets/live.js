@@ -40,12 +40,32 @@ function replace(old, next) {
   }
 }
 
+// parts names what of a page follows.
+const parts = (page) => [...page.querySelectorAll("[data-live]")].map((e) => e.id).join();
+
+// isFilledIn reports whether somebody has begun to fill in a form.
+function isFilledIn() {
+  return document.activeElement.matches("input, select, textarea") ||
+    [...document.querySelectorAll("input, textarea")].some((e) => e.value !== e.defaultValue);
+}
+
+// become takes over a page that has other parts: of a stream that is active now, or
+// has its first queue. What was said of a change stays.
+function become(page) {
+  const main = document.querySelector("main");
+  main.replaceChildren(...main.querySelectorAll(":scope > .note"), ...page.querySelector("main").childNodes);
+  document.querySelector(".tabs")?.replaceChildren(...page.querySelector(".tabs").childNodes);
+}
+
 async function look() {
   if (!paused && !document.hidden) {
     try {
       const answer = await fetch(location.href, { cache: "no-store" });
       if (answer.ok) {
         const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+        if (parts(page) !== parts(document) && !isFilledIn()) {
+          become(page);
+        }
         for (const old of document.querySelectorAll("[data-live]")) {
           const next = page.getElementById(old.id);
           if (next && next.innerHTML !== old.innerHTML) replace(old, next);

@@ -2,6 +2,7 @@ package browser
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"net/http"
 	"os"
@@ -15,6 +16,8 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/weirstream/weir/console"
 )
 
 // serve starts weir serve, and returns where its console is.
@@ -195,6 +198,34 @@ func TestLive_followsWhatHappens(t *testing.T) {
 	tb.open(base + "records?name=orders&follow=1")
 	put(t, sc.streams[0], 1, 4242, 0)
 	tb.until(`document.querySelector("#records").innerText.includes("\"id\":4242")`)
+}
+
+// A page whose parts change is another page: that of a stream that was being created
+// becomes its overview, unless somebody is filling in a form.
+func TestLive_followsWhatAPageBecomes(t *testing.T) {
+	sc := empty(t)
+	sc.queues = nil
+	base := sc.serve()
+	tb := newTab(t)
+	tb.open(base + "readers?name=orders")
+	tb.until(`document.querySelector("#follow").innerText.trim() === "live"`)
+	tb.do(chromedp.SendKeys(chromedp.CSS("[name=consumer]"), "audit"))
+	sc.setQueues(console.Queue{Name: "mail", Look: func(context.Context) (console.QueueState, error) { return console.QueueState{}, nil }})
+	tb.do(chromedp.Evaluate[chromedp.Void](`document.activeElement.blur(); window.same = true`))
+	sc.work(sc.streams[0], 1, 0, func(int) int { return 4 })
+	time.Sleep(2500 * time.Millisecond) // more than two looks take
+	assert.True(t, value[bool](tb, "window.same === true"), "what was typed is not taken away")
+	tb.do(chromedp.Evaluate[chromedp.Void](`document.querySelector("[name=consumer]").value = ""`))
+	tb.until(`document.querySelector("#queues")?.innerText.includes("mail")`)
+
+	live := serve(t, "--delay", "1500ms")
+	tb.open(live + "new")
+	tb.submit("form.form", "name", "later", "shards", "1")
+	tb.follow("button.primary")
+	assert.Contains(t, tb.text(), "There is nothing to show until the stream is active")
+	tb.until(`document.querySelector("main").innerText.includes("Records in") && document.querySelector(".tabs").innerText.includes("Readers")`)
+	assert.Contains(t, tb.text(), "Done: Create later")
+	assert.Contains(t, tb.text(), "aws kinesis create-stream --stream-name later")
 }
 
 // Everything can be reached by the keyboard, and the focus stays where it was when

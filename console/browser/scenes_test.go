@@ -55,6 +55,12 @@ func (sc *scene) stream(name string, c weir.Config) *weir.Stream {
 	return s
 }
 
+func (sc *scene) setQueues(list ...console.Queue) {
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
+	sc.queues = list
+}
+
 // Streams tells a status beside what console.Streams does.
 func (sc *scene) source() console.Source {
 	return statusSource{console.Streams(sc.streams...), sc.status}
@@ -87,7 +93,11 @@ func (sc *scene) serve() string {
 	c, err := console.New(console.Config{
 		Source: sc.source(), Now: sc.clock, API: true,
 		Groups: func(context.Context) ([]console.Group, error) { return sc.groups, nil },
-		Queues: func(context.Context, console.Stream) ([]console.Queue, error) { return sc.queues, nil },
+		Queues: func(context.Context, console.Stream) ([]console.Queue, error) {
+			sc.mu.Lock()
+			defer sc.mu.Unlock()
+			return sc.queues, nil
+		},
 		Price: func(u console.Use) console.Price {
 			return console.Price{Amount: float64(u.OpenShards)*10.95 + float64(u.Records)/u.Period.Seconds()*0.0368, Currency: "USD", Plan: "provisioned, an estimate"}
 		},

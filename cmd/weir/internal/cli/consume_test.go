@@ -258,7 +258,7 @@ func TestServe_showsGroupsOfTables(t *testing.T) {
 	s.must("PutRecord", `{"StreamName":"orders","PartitionKey":"k","Data":"eA=="}`)
 	for range 3 {
 		page := readersPage(t, s.url)
-		assert.Contains(t, page, `<strong>audit</strong> <span class="muted">1 records behind`)
+		assert.Contains(t, page, `<strong>audit</strong> <span class="muted">1 record behind`)
 		assert.Contains(t, page, "java-1")
 		assert.Contains(t, page, "Kept in <code>dynamodb:audit</code>, and only shown here")
 	}
