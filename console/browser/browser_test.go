@@ -224,8 +224,10 @@ func (tb *tab) accessible(what string) {
 	}
 }
 
-// fits checks that nothing but what is meant to scrolls to the side.
+// fits checks that nothing but what is meant to scrolls to the side, and that the
+// other pages of a stream are in sight.
 func (tb *tab) fits(what string) {
 	tb.t.Helper()
 	assert.LessOrEqual(tb.t, value[int](tb, "document.documentElement.scrollWidth"), value[int](tb, "document.documentElement.clientWidth"), "%s is wider than the window", what)
+	assert.Empty(tb.t, value[[]string](tb, `[...document.querySelectorAll(".tabs a")].filter(a => a.getBoundingClientRect().right > innerWidth).map(a => a.innerText)`), "%s does not show these", what)
 }
