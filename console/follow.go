@@ -69,6 +69,7 @@ func (c *Console) follow(ctx context.Context, d *recordsData, s *weir.Stream) {
 			d.Why = err.Error()
 		}
 	}
+	slices.Reverse(d.Rows) // of the same millisecond the last one is first, too
 	slices.SortStableFunc(d.Rows, func(a, b recordRow) int { return b.Arrived.Compare(a.Arrived) })
 	d.Rows, d.Done = d.Rows[:min(len(d.Rows), followed)], true
 }

@@ -97,7 +97,7 @@ type streamRow struct {
 func (c *Console) listPage(r *http.Request) answer {
 	all, err := c.config.Source.Streams(r.Context())
 	if err != nil {
-		return answer{err: err}
+		return answer{status: http.StatusInternalServerError, err: err}
 	}
 	d := listData{frame: c.frame(r, "Streams", ""), All: len(all), Query: strings.TrimSpace(r.FormValue("q")), Priced: c.config.Price != nil}
 	d.Live = true

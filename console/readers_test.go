@@ -213,3 +213,69 @@ type away struct{ lease.Store }
 func (away) List(context.Context) ([]lease.Lease, error) {
 	return nil, errors.New("table away: it did not answer in time")
 }
+
+// Of more groups than a page looks into, and of those that there was no time for, it
+// says how many there are. A shard that is to begin at a time is behind from there.
+func TestConsole_boundsGroups(t *testing.T) {
+	now := time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+	s := newStream(t, "orders", weir.Config{Now: func() time.Time { return now }})
+	for range 3 {
+		put(t, s, "k", "x")
+		now = now.Add(time.Minute)
+	}
+	store := new(lease.Memory)
+	begin := lease.Checkpoint{Sequence: lease.AtTimestamp, Sub: uint64(now.Add(-2*time.Minute - time.Second).UnixNano())}
+	require.NoError(t, store.Create(t.Context(), lease.Lease{Key: "shardId-000000000000", Checkpoint: begin}))
+	var groups []console.Group
+	for i := range 53 {
+		groups = append(groups, console.Group{Name: fmt.Sprintf("group-%02d", i), Store: store})
+	}
+	c := newClient(t, console.Config{Source: console.Streams(s), Groups: func(context.Context) ([]console.Group, error) {
+		return groups, errors.New("group 54: it is foreign")
+	}})
+	page := c.get("readers?name=orders")
+	assert.Contains(t, page, "<strong>group-49</strong>")
+	assert.NotContains(t, page, "<strong>group-50</strong>")
+	assert.Contains(t, page, "3 further groups were not looked into")
+	assert.Contains(t, page, "group 54: it is foreign")
+	assert.Equal(t, []string{"shardId-000000000000 | 2 | 2 min | nobody | AT_TIMESTAMP"}, lagsOf(t, page, "Shards of group group-00"))
+}
+
+// A group is reset in all shards or says in which it was not, for a worker has come
+// in between.
+func TestConsole_tellsWhatResettingMet(t *testing.T) {
+	s := newStream(t, "orders", weir.Config{Shards: 2})
+	store := new(lease.Memory)
+	for shard := range 2 {
+		require.NoError(t, store.Create(t.Context(), lease.Lease{Key: fmt.Sprintf("shardId-%012d", shard), Stream: "orders", Checkpoint: lease.Checkpoint{Sequence: lease.TrimHorizon}}))
+	}
+	c := newClient(t, console.Config{Source: console.Streams(s), Groups: func(context.Context) ([]console.Group, error) {
+		return []console.Group{{Name: "audit", Store: taken{store}}}, nil
+	}})
+	token := c.token("records?name=orders")
+	got := c.do(http.MethodPost, "change", values("do", "reset", "name", "orders", "group", "audit", "to", "latest", "token", token))
+	assert.Equal(t, http.StatusConflict, got.Code)
+	assert.Contains(t, got.Body.String(), `role="alert">shardId-000000000001: `)
+	list, err := store.List(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, lease.TrimHorizon, list[1].Checkpoint.Sequence)
+
+	c = newClient(t, console.Config{Source: console.Streams(s)})
+	got = c.do(http.MethodGet, "change?do=reset&to=latest&name=orders&group=audit", nil)
+	assert.Equal(t, http.StatusNotFound, got.Code)
+	assert.Contains(t, got.Body.String(), "the console knows no groups")
+}
+
+// taken is a store in which a worker takes the second shard before each update.
+type taken struct{ *lease.Memory }
+
+func (s taken) Update(ctx context.Context, l lease.Lease) (lease.Lease, error) {
+	if l.Key == "shardId-000000000001" {
+		mine := l
+		mine.Checkpoint, mine.Owner = lease.Checkpoint{Sequence: lease.TrimHorizon}, "worker-1"
+		if _, err := s.Memory.Update(ctx, mine); err != nil {
+			return lease.Lease{}, err
+		}
+	}
+	return s.Memory.Update(ctx, l)
+}

@@ -122,7 +122,7 @@ func (c *Console) topStream(s Stream, now time.Time) TopStream {
 func (c *Console) topPage(r *http.Request) answer {
 	top, err := c.Top(r.Context())
 	if err != nil {
-		return answer{err: err}
+		return answer{status: http.StatusInternalServerError, err: err}
 	}
 	body, err := json.Marshal(top)
 	if err != nil {
