@@ -51,7 +51,7 @@ func drawGuide(t *testing.T, dir string) {
 	take(shopAt, "keys?name=orders", "dark", "keys", 420)
 	take(shopAt, "readers?name=orders", "light", "readers", 900)
 	take(reshardAt, "shards?name=orders", "dark", "shards", 900)
-	take(shopAt, "change?do=split&name=orders&shard=shardId-000000000001", "light", "split", 480)
+	take(shopAt, "change?do=split&name=orders&shard=shardId-000000000001", "light", "split", 520)
 }
 
 // small returns a picture in 256 colours: those that are there most often, and for
