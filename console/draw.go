@@ -95,7 +95,7 @@ func short(n float64) string { return strconv.FormatFloat(n, 'f', 1, 64) }
 // A spark is a small chart without anything around it.
 func spark(list []metrics.Second, to time.Time) string {
 	const n = 60
-	var most float64
+	most := 1.0 // seconds in which only readers were at work have nothing
 	for _, s := range list {
 		most = max(most, float64(s.IncomingRecords))
 	}
@@ -230,7 +230,7 @@ func heatOf(f frame, s *weir.Stream, list []shardView, now time.Time) heat {
 	l, from := limitsOf(s), now.Truncate(time.Second).Add(-heatSeconds*time.Second)
 	h := heat{Width: heatSeconds, Height: len(list)}
 	rows := make([][]metrics.Second, len(list))
-	var most float64
+	most := 1.0 // there may be seconds in which only readers were at work
 	for i, v := range list {
 		rows[i], _ = s.Seconds(from, v.Shard) // one that has vanished has none
 		for _, second := range rows[i] {

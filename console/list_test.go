@@ -186,3 +186,24 @@ func TestConsole_keepsNotesOfTheLastChangesOnly(t *testing.T) {
 	assert.NotContains(t, c.get(pages[0]), "Done: ", "it gave way")
 	assert.NotContains(t, c.get("records?name=orders&said=x"), "Done: ")
 }
+
+// A stream that is read, and in which nothing arrives, is drawn as such: no page has
+// what is no number.
+func TestConsole_drawsWhatIsOnlyRead(t *testing.T) {
+	now := time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+	for name, limits := range map[string]weir.Limits{"limited": {}, "unlimited": {WriteRecordsPerSecond: -1, WriteBytesPerSecond: -1, ReadBytesPerSecond: -1}} {
+		s := newStream(t, "orders", weir.Config{Now: func() time.Time { return now }, Limits: limits})
+		put(t, s, "k", "x")
+		now = now.Add(10 * time.Minute)
+		it, err := s.Iterator(t.Context(), 0, weir.TrimHorizon())
+		require.NoError(t, err)
+		_, err = s.GetRecords(t.Context(), it, 1)
+		require.NoError(t, err)
+		now = now.Add(2 * time.Second)
+		c := newClient(t, console.Config{Source: console.Streams(s), Now: func() time.Time { return now }})
+		for _, path := range []string{"", "stream?name=orders", "shards?name=orders", "readers?name=orders", "keys?name=orders", "settings?name=orders", "top.json", "change?do=split&shard=shardId-000000000000&name=orders"} {
+			assert.NotRegexp(t, `NaN|Inf`, c.get(path), "%s: %s", name, path)
+		}
+		assert.NotContains(t, c.get(""), "h.84v", "no bar")
+	}
+}
