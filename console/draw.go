@@ -306,7 +306,7 @@ func lineageOf(shards []weir.Shard, loads []shardView, retention time.Duration, 
 		end, opacity := now, 1.0
 		if !sh.IsOpen() {
 			end = sh.ClosedAt
-			opacity = 0.12 + 0.5*max(0, 1-float64(now.Sub(end))/float64(max(retention, 1)))
+			opacity = 0.12 + 0.5*min(max(1-float64(now.Sub(end))/float64(max(retention, 1)), 0), 1) // clocks step back
 		}
 		y, bottom := placeOf(sh.HashKeyRange.Start), placeOf(sh.HashKeyRange.End)
 		b := box{X: thousandth(at(sh.OpenedAt)), Y: thousandth(y * lineageHeight), H: thousandth((bottom - y) * lineageHeight),

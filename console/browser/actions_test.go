@@ -156,6 +156,50 @@ func TestCommand_isCopied(t *testing.T) {
 	assert.NotContains(t, tb.text(), "Copy", "without scripts it would do nothing")
 }
 
+// A change can be made without a mouse: what it takes is reached by the tab key, is
+// seen to be, and is in the order in which it stands.
+func TestActions_byKeyboard(t *testing.T) {
+	base := empty(t).serve()
+	tb := newTab(t)
+	tb.dress(narrow, "dark")
+	tb.open(base + "stream?name=orders")
+	var passed []string
+	reach := func(what string) {
+		for range 60 {
+			tb.do(chromedp.KeyEvent("\t"))
+			at := value[string](tb, `(e => e.name || e.textContent.trim())(document.activeElement)`)
+			assert.True(t, value[bool](tb, `(e => getComputedStyle(e).outlineStyle !== "none")(document.activeElement)`), "the focus on %q is not seen", at)
+			if passed = append(passed, at); at == what {
+				return
+			}
+		}
+		require.Fail(t, what+" is not reached", "%q", passed)
+	}
+	press := func(key, until string) {
+		_, err := chromedp.RunResponse(tb.ctx, chromedp.KeyEvent(key))
+		require.NoError(t, err)
+		tb.do(chromedp.WaitReady(chromedp.CSS("main")))
+		assert.Contains(t, tb.text(), until)
+	}
+	reach("Shards")
+	assert.Equal(t, []string{"Skip to the content", "weir", "Pause", "Overview", "Shards"}, passed)
+	press("\r", "Show the plan")
+	reach("Skip to the content")
+	tb.do(chromedp.KeyEvent("\r"))
+	reach("target")
+	assert.Equal(t, "target", passed[len(passed)-1])
+	assert.Equal(t, "Skip to the content", passed[len(passed)-2], "past header and pages, and past the map, which the table stands for")
+	press("\r", "1 split and 0 merges lead from 1 open shard to 2.")
+	reach("Resize the stream")
+	press("\r", "Done: Resize to 2 shards: orders")
+	reach("Split shardId-000000000001")
+	press("\r", "The lower child gets 50.0 %")
+	reach("25.0 %")
+	press("\r", "The lower child gets 25.0 %")
+	reach("Cancel")
+	press("\r", "2 open, 1 closed")
+}
+
 // A page of another origin can neither make a change nor show ours in a frame.
 func TestActions_refusedToOtherPages(t *testing.T) {
 	base := serve(t, "--stream", "orders:1")
