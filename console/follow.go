@@ -114,6 +114,9 @@ func lastOf(ctx context.Context, s *weir.Stream, sh weir.Shard, now, until time.
 		return nil, err
 	}
 	defer reader.Close()
+	if err := skipToTail(ctx, reader, until); err != nil {
+		return nil, err
+	}
 	var held int
 	for read := 0; read < tailScan && (read == 0 || time.Now().Before(until)); {
 		b, err := reader.NextBatch(ctx, tailBatch, 0)
@@ -140,7 +143,30 @@ const (
 	tailBatch = 200
 	tailScan  = 1000     // records of a shard that are looked at; there may be more
 	tailBytes = 64 << 20 // of their data that are held, though they be read from disk
+	tailSkip  = 10_000
 )
+
+// errTooMuch says that what is shown would not be the newest.
+var errTooMuch = errors.New("more arrived in an instant than can be passed over to come to the newest; look from a time on")
+
+// skipToTail passes over what is more than is looked at: of those that came in one
+// instant no time tells which are the last.
+func skipToTail(ctx context.Context, reader *weir.Reader, until time.Time) error {
+	for {
+		left, _ := reader.Behind()
+		switch {
+		case left <= tailScan:
+			return nil
+		case time.Now().After(until):
+			return errTooMuch
+		}
+		if _, err := reader.NextBatch(ctx, int(min(left-tailScan, tailSkip)), 0); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+}
 
 // tailPosition returns from when on a shard has about as many records as are
 // looked at: a minute, or less where it is busy.

@@ -74,6 +74,15 @@ func TestFollow_showsTheNewestRecords(t *testing.T) {
 	require.NoError(t, err)
 	assert.GreaterOrEqual(t, first, n-20, "not behind the tip")
 
+	now = now.Add(time.Second)
+	for range 3000 { // of one instant
+		add("burst", "k", 0)
+	}
+	rows = followed(c, "")
+	require.Len(t, rows, 50)
+	assert.Equal(t, fmt.Sprint("burst ", n), rows[0])
+	assert.Equal(t, fmt.Sprint("burst ", n-49), rows[49])
+
 	_, err = s.SplitShard(t.Context(), 0, s.Shards()[0].HashKeyRange.Middle())
 	require.NoError(t, err)
 	assert.Equal(t, rows, followed(c, ""), "a shard that was closed of late has its last records")
