@@ -205,5 +205,7 @@ func TestConsole_drawsWhatIsOnlyRead(t *testing.T) {
 			assert.NotRegexp(t, `NaN|Inf`, c.get(path), "%s: %s", name, path)
 		}
 		assert.NotContains(t, c.get(""), "h.84v", "no bar")
+		assert.Equal(t, name == "unlimited", strings.Contains(c.get("stream?name=orders"), "its colour is what it takes in beside the busiest."), name)
+		assert.Equal(t, name == "limited", strings.Contains(c.get("shards?name=orders"), "<span>at the limit</span>"), name)
 	}
 }

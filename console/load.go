@@ -125,8 +125,11 @@ func shardViews(s *weir.Stream, snap weir.Snapshot, now time.Time) []shardView {
 		list = append(list, v)
 	}
 	for i := range list {
-		if v := &list[i]; l.None() && most > 0 {
-			v.Load, v.Relative = v.Now.Records/most, true
+		if v := &list[i]; l.None() {
+			v.Relative = true
+			if most > 0 {
+				v.Load = v.Now.Records / most
+			}
 		}
 		list[i].Level = levelOf(list[i].Load)
 		if list[i].Now.Throttled > 0 {
