@@ -16,8 +16,10 @@ import (
 // Whatever the clock does and the limits are, each page can be drawn, of numbers.
 func TestConsole_drawsStreamsOfAnyAge(t *testing.T) {
 	begin := time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
-	for _, limits := range []weir.Limits{{}, {WriteRecordsPerSecond: -1}, {WriteBytesPerSecond: -1}, {WriteRecordsPerSecond: -1, WriteBytesPerSecond: -1, ReadBytesPerSecond: -1}} {
-		for _, later := range []time.Duration{0, 1, time.Second - 1, time.Second, -1, -time.Second, -time.Hour, time.Minute, 3 * time.Minute, 25 * time.Hour, 300 * 24 * time.Hour} {
+	limits := []weir.Limits{{}, {WriteRecordsPerSecond: -1}, {WriteBytesPerSecond: -1}, {WriteRecordsPerSecond: -1, WriteBytesPerSecond: -1, ReadBytesPerSecond: -1}}
+	ages := []time.Duration{0, 1, time.Second - 1, time.Second, -1, -time.Second, -time.Hour, time.Minute, 3 * time.Minute, 25 * time.Hour, 300 * 24 * time.Hour}
+	for i, later := range ages {
+		for _, limits := range []weir.Limits{limits[i%4], limits[3-i%2]} {
 			now := begin
 			clock := func() time.Time { return now }
 			s := newStream(t, "orders", weir.Config{Shards: 2, Now: clock, Limits: limits})
