@@ -38,8 +38,8 @@ func (b *slowBody) Read(p []byte) (int, error) {
 func (b *slowBody) Close() error { return nil }
 
 // doSlowly serves a request that announces 8 MiB, and sends text and then no
-// more until done is closed. waits is called then, or at the request's end if it
-// does not come so far.
+// more until done is closed. waits is called then, or at the request's end if
+// it does not come so far.
 func (s *server) doSlowly(r *http.Request, text string, waits func(), done chan struct{}) {
 	body := &slowBody{Reader: strings.NewReader(text), waits: waits, done: done}
 	r.Body, r.ContentLength = body, 8<<20

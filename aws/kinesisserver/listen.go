@@ -13,8 +13,8 @@ import (
 )
 
 // limitListener accepts no more than n connections at a time, and refuses those
-// beyond, each of which has a while, refusal, to take it. config, unless nil, is
-// for clients among these that speak TLS.
+// beyond, each of which has refusal as its time to take it. config, unless nil,
+// is for clients among these that speak TLS.
 func limitListener(l net.Listener, n int, refusal time.Duration, config *tls.Config) net.Listener {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &limitedListener{Listener: l, config: config, slots: make(chan struct{}, n),
