@@ -31,11 +31,11 @@ type StorageCheck struct {
 	Damage *StorageDamage `json:"damage"`
 	// Repairable says that [StorageCheck.Repair] leaves a stream.
 	Repairable bool `json:"repairable"`
-	// CreatedAt, Settings and Consumers are what [Open] finds. They are zero if there
-	// is damage.
-	CreatedAt time.Time  `json:"-"`
-	Settings  Settings   `json:"-"`
-	Consumers []Consumer `json:"-"`
+	// CreatedAt, Settings and Consumers are what [Open] finds, of consumers when
+	// each was registered. They are zero if there is damage.
+	CreatedAt time.Time            `json:"-"`
+	Settings  Settings             `json:"-"`
+	Consumers map[string]time.Time `json:"-"`
 
 	fs  journal.FS
 	now func() time.Time // nil is the system clock
@@ -144,7 +144,10 @@ func survey(fs journal.FS, dir *journal.Directory, now func() time.Time) (*Stora
 	damage := (*journal.Damage)(nil)
 	switch s, err := read.stream(config, found.Lost); {
 	case err == nil:
-		c.CreatedAt, c.Settings, c.Consumers = s.CreatedAt(), s.Settings(), s.Consumers()
+		c.CreatedAt, c.Settings, c.Consumers = s.CreatedAt(), s.Settings(), make(map[string]time.Time)
+		for _, cons := range read.meta.Consumers {
+			c.Consumers[cons.Name] = cons.Created.Time()
+		}
 	case errors.As(err, &damage):
 		c.Damage = &StorageDamage{Reason: damage.Reason}
 	case errors.Is(err, ErrDamaged):

@@ -237,7 +237,7 @@ func TestCheckStorage_whatTheStreamIs(t *testing.T) {
 	c, err := weir.CheckStorage(dir)
 	require.NoError(t, err)
 	assert.Equal(t, settings, c.Settings)
-	assert.Equal(t, consumers, c.Consumers)
+	assert.Equal(t, map[string]time.Time{"reader": consumers[0].CreatedAt}, c.Consumers)
 	assert.Equal(t, created, c.CreatedAt)
 
 	file := filepath.Join(dir, c.Files[0].Name)

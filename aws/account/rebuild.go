@@ -1,6 +1,7 @@
 package account
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -174,17 +175,20 @@ func (b *rebuilding) rest(number uint64, saved *savedStream, found *weir.Storage
 			saved.Registered = max(saved.Registered, of.Order)
 		}
 	}
-	for _, cons := range found.Consumers {
-		key := keyConsumer + cons.Name
+	names := slices.SortedFunc(maps.Keys(found.Consumers), func(x, y string) int {
+		return cmp.Or(found.Consumers[x].Compare(found.Consumers[y]), strings.Compare(x, y))
+	})
+	for _, name := range names {
+		key := keyConsumer + name
 		if b.parts[first+key] != nil {
 			continue
 		}
 		saved.Registered++
 		b.parts[first+key] = text(savedConsumer{
-			Name: cons.Name, Created: cons.CreatedAt.UTC().Truncate(time.Second), Order: saved.Registered, Status: StatusActive,
+			Name: name, Created: found.Consumers[name].Truncate(time.Second), Order: saved.Registered, Status: StatusActive,
 		})
 		saved.Parts = append(saved.Parts, key)
-		lose("consumer " + cons.Name + ": its tags and policy, and its ARN may be another")
+		lose("consumer " + name + ": its tags and policy, and its ARN may be another")
 	}
 	queues, _ := filepath.Glob(filepath.Join(globEscape(found.Dir), queuePrefix+"*"))
 	for _, path := range queues {

@@ -241,7 +241,7 @@ func TestStorageRepair_laterHead(t *testing.T) {
 // that has changed since, of a stream that has not; and a stream that has
 // changed, whose consumer has not.
 func TestStorageRepair_partsBehindTheHead(t *testing.T) {
-	f, b := rotated(t, func(f *fixture) {
+	_, b := rotated(t, func(f *fixture) {
 		for _, arn := range []*string{f.consumerARN(), f.queueARN()} {
 			_, err := f.TagResource(f.ctx, &account.TagResourceInput{ResourceARN: arn, Tags: map[string]string{"late": "r"}})
 			require.NoError(t, err)
@@ -269,7 +269,7 @@ func TestStorageRepair_partsBehindTheHead(t *testing.T) {
 	}
 	require.NotEmpty(t, want["queues"].(*account.ListQueuesOutput).QueueSummaries)
 
-	f, b = rotated(t, func(f *fixture) {
+	f, b := rotated(t, func(f *fixture) {
 		_, err := f.AddTagsToStream(f.ctx, &account.AddTagsToStreamInput{StreamName: S(), Tags: map[string]string{"late": "r"}})
 		require.NoError(t, err)
 		_, err = f.AddTagsToStream(f.ctx, &account.AddTagsToStreamInput{StreamName: ptr("D"), Tags: map[string]string{"late": "r"}})

@@ -48,8 +48,8 @@ type Check struct {
 	Damage  *Damage // the first; nil if there is none
 	Follows bool    // sound frames follow the damage
 	// SoundBehind is how many bytes these have that a repair gives up. Whole says
-	// that nothing is missing between them, back to the first frame behind the first
-	// head of all, or to a head that is sound.
+	// that nothing is missing between them, back to the first frame behind the
+	// first head of all, or to a head that is sound.
 	SoundBehind int64
 	Whole       bool
 

@@ -44,12 +44,12 @@ func (d *Directory) Repair(c *Check, mark []byte, discard bool) (aside []string,
 	return aside, errors.Join(err, bad)
 }
 
-// CanRebuild reports whether there is one file, of which a repair keeps nothing.
+// CanRebuild reports whether there is one file that no repair leaves a part of.
 func (c *Check) CanRebuild() bool { return c.Damage != nil && len(c.Files) == 1 && !c.CanRepair() }
 
 // Rebuild makes a journal whose only file begins with damage one that begins
-// with a state, and has no notes. Whenever a crash comes, the file is the damaged
-// one or the new one. The damaged one is kept in another, whose name is
+// with a state, and has no notes. Whenever a crash comes, the file is the
+// damaged one or the new one. The damaged one is kept in another, whose name is
 // returned, unless discard is set.
 func (d *Directory) Rebuild(c *Check, state []byte, discard bool) (aside []string, err error) {
 	if !c.CanRebuild() {
@@ -78,8 +78,8 @@ func (d *Directory) Rebuild(c *Check, state []byte, discard bool) (aside []strin
 	return d.unlessUnsure(aside, err), err
 }
 
-// unlessUnsure removes copies of what an error has left in place: unless it is not
-// known whether the file is the old one or the new.
+// unlessUnsure removes copies of what an error has left in place: unless it is
+// not known whether the file is the old one or the new.
 func (d *Directory) unlessUnsure(aside []string, err error) (kept []string) {
 	if unsure := (*unsureError)(nil); errors.As(err, &unsure) {
 		return aside
