@@ -42,7 +42,7 @@ func sumsLong(k kernel, dst [][16]byte, messages [][]byte) {
 		wide = lanes / 2
 	}
 	for group := range slices.Chunk(order, wide) {
-		l.sum(dst, messages, group)
+		l.sum(k, dst, messages, group)
 	}
 }
 
@@ -57,7 +57,7 @@ type long struct {
 }
 
 // sum hashes the messages of a group, the longest first.
-func (l *long) sum(dst [][16]byte, messages [][]byte, group []int) {
+func (l *long) sum(k kernel, dst [][16]byte, messages [][]byte, group []int) {
 	for lane := range l.state[0] {
 		l.state[0][lane], l.state[1][lane], l.state[2][lane], l.state[3][lane] = 0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476
 	}
@@ -73,7 +73,7 @@ func (l *long) sum(dst [][16]byte, messages [][]byte, group []int) {
 				l.set(lane, (*[blockBytes]byte)(l.tails[lane][(at-whole)*blockBytes:]))
 			}
 		}
-		l.block(len(group))
+		l.block(k, len(group))
 		for len(group) > 0 && at+1 == blocksOf(messages[group[len(group)-1]]) {
 			lane := len(group) - 1
 			sum := &dst[group[lane]]

@@ -9,7 +9,7 @@ import (
 // together, for the same reason as in the portable kernel: one alone is a chain
 // of dependent instructions that leaves most of the execution units idle.
 const (
-	vectors   = 2  // at once; register 4*v+i holds state variable i of vector v
+	vectors   = 2  // at once, at most; register 4*v+i holds state variable i of vector v
 	temporary = 8  // and the next: for vector 0; the two after these: for vector 1
 	constants = 14 // the constant of the current step, in every lane
 	allOnes   = 15 // for negation, which AVX2 lacks
@@ -30,7 +30,8 @@ type isa struct {
 // A kernel is one assembly function in the making.
 type kernel struct {
 	isa
-	text *bytes.Buffer
+	vectors int // at once
+	text    *bytes.Buffer
 }
 
 // vectorKernels returns the assembly file.
@@ -47,9 +48,13 @@ func vectorKernels() []byte {
 		{name: "AVX2", register: "Y", vectorLen: 8, extract: "VEXTRACTI128", step: stepAVX2},
 		{name: "AVX512", register: "Z", vectorLen: 16, extract: "VEXTRACTI32X4", step: stepAVX512},
 	} {
-		k := kernel{isa: set, text: text}
+		k := kernel{isa: set, vectors: vectors, text: text}
 		k.write()
 		k.writeLong()
+		if set.vectorLen*vectors == lanes { // a half of them in one vector
+			k.vectors = 1
+			k.writeLong()
+		}
 	}
 	return text.Bytes()
 }
@@ -71,12 +76,12 @@ func (k *kernel) write() {
 	k.ins("LEAQ initial<>(SB), CX")
 	k.ins("LEAQ sines<>(SB), BX")
 	for i := range initial {
-		for v := range vectors {
+		for v := range k.vectors {
 			k.ins("VPBROADCASTD %d(CX), %s", wordBytes*i, k.state(v, i))
 		}
 	}
 	k.steps(false)
-	for v := range vectors {
+	for v := range k.vectors {
 		k.note("Vector %d: add the initial state, then turn words by lane into sums.", v)
 		for i := range initial {
 			k.ins("VPBROADCASTD %d(CX), %s", wordBytes*i, k.reg(constants))
@@ -97,7 +102,7 @@ func (k *kernel) steps(long bool) {
 	for i, s := range steps() {
 		k.note("Step %d: word %d.", i, s.word)
 		k.ins("VPBROADCASTD %d(BX), %s", wordBytes*i, k.reg(constants))
-		for v := range vectors {
+		for v := range k.vectors {
 			k.addWord(s, v, long)
 			k.step(k, s, v)
 		}
@@ -107,7 +112,7 @@ func (k *kernel) steps(long bool) {
 // writeLong writes the function that takes the states of its lanes one block
 // further, and leaves them where they are.
 func (k *kernel) writeLong() {
-	count := vectors * k.vectorLen
+	count := k.vectors * k.vectorLen
 	name := fmt.Sprintf("long%d%s", count, k.name)
 	fmt.Fprintf(k.text, "\n// func %s(state *[4][lanes]uint32, words *[16][lanes]uint32)\n", name)
 	fmt.Fprintf(k.text, "TEXT ·%s(SB), NOSPLIT, $0-16\n", name)
@@ -117,14 +122,14 @@ func (k *kernel) writeLong() {
 	move := map[string]string{"AVX2": "VMOVDQU", "AVX512": "VMOVDQU32"}[k.name]
 	place := func(v, i int) int { return wordBytes * (i*lanes + v*k.vectorLen) }
 	for i := range initial {
-		for v := range vectors {
+		for v := range k.vectors {
 			k.ins("%s %d(DI), %s", move, place(v, i), k.state(v, i))
 		}
 	}
 	k.steps(true)
 	k.note("Add the state before, and keep that.")
 	for i := range initial {
-		for v := range vectors {
+		for v := range k.vectors {
 			k.ins("VPADDD %[1]d(DI), %[2]s, %[2]s", place(v, i), k.state(v, i))
 			k.ins("%s %s, %d(DI)", move, k.state(v, i), place(v, i))
 		}
@@ -137,7 +142,7 @@ func (k *kernel) writeLong() {
 // 0 of its first lane, into DI where that lane's sum goes. A kernel that takes
 // fewer lanes than a block has is told which comes first.
 func (k *kernel) head() {
-	count := vectors * k.vectorLen
+	count := k.vectors * k.vectorLen
 	name := fmt.Sprintf("sum%d%s", count, k.name)
 	if count == lanes {
 		fmt.Fprintf(k.text, "\n// func %s(dst *[lanes][16]byte, b *block)\n", name)
