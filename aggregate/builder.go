@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"unicode/utf8"
 
 	"github.com/weirstream/weir"
@@ -39,35 +40,65 @@ type Builder struct {
 // A table holds each text once. Its zero value is empty.
 type table struct {
 	fields []byte
-	places map[string]uint64
+	texts  []string
+	// slots are where texts stand, plus 1; each in the first slot that was empty
+	// from that on which its hash says. They are a power of two, of which at most a
+	// half is used. A map does the same, at several times the cost for a text that
+	// is new, which most are.
+	slots []uint32
+}
+
+// seed is for hashes: nobody can choose texts that meet.
+var seed = maphash.MakeSeed()
+
+// slot returns the slot of s, which is empty if s is not there. There are slots.
+func (t *table) slot(s string) *uint32 {
+	last := uint64(len(t.slots) - 1)
+	for i := maphash.String(seed, s); ; i++ {
+		if at := &t.slots[i&last]; *at == 0 || t.texts[*at-1] == s {
+			return at
+		}
+	}
 }
 
 // place returns the place in the table that s has or would get, and how many
 // bytes the table would grow by.
 func (t *table) place(s string) (i uint64, grows int) {
-	if i, known := t.places[s]; known {
-		return i, 0
+	if len(t.texts) > 0 {
+		if at := *t.slot(s); at > 0 {
+			return uint64(at - 1), 0
+		}
 	}
-	return uint64(len(t.places)), textBytes(len(s))
+	return uint64(len(t.texts)), textBytes(len(s))
 }
 
 // add returns the place of s in the table.
 func (t *table) add(tag byte, s string) uint64 {
-	i, grows := t.place(s)
-	if grows == 0 {
-		return i
+	if 2*len(t.texts) >= len(t.slots) {
+		t.grow()
 	}
-	if t.places == nil {
-		t.places = make(map[string]uint64)
+	at := t.slot(s)
+	if *at == 0 {
+		t.texts = append(t.texts, s)
+		t.fields = appendText(t.fields, tag, s)
+		*at = uint32(len(t.texts))
 	}
-	t.places[s] = i
-	t.fields = appendText(t.fields, tag, s)
-	return i
+	return uint64(*at - 1)
+}
+
+// grow makes twice as many slots.
+func (t *table) grow() {
+	t.slots = make([]uint32, max(8, 2*len(t.slots)))
+	for i, s := range t.texts {
+		*t.slot(s) = uint32(i + 1)
+	}
 }
 
 func (t *table) reset() {
 	t.fields = t.fields[:0]
-	clear(t.places)
+	clear(t.texts)
+	t.texts = t.texts[:0]
+	clear(t.slots)
 }
 
 // Len returns how many user records were added.
