@@ -250,7 +250,7 @@ func (m *machine) takeDistinct(b *batch, l *lane) (room bool) {
 // records are gone through when they are taken, packed, settled and told: so
 // many are still in the processor's cache each time, and there are enough of
 // aggregates to be hashed side by side.
-const packedAtOnce = 1 << 20
+const packedAtOnce = 3 << 18
 
 // takeAggregates takes records in groups of which each is to be an aggregate.
 // What is one already goes as it is: consumers take aggregates apart once.

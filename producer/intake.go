@@ -31,7 +31,7 @@ func (p *Producer) takeUnhashed(e *weir.Entry, done func(Outcome)) bool {
 // An intake is the newest records of a machine, which are in no lane because
 // their hash keys are not known.
 type intake struct {
-	records []*record
+	records []record
 	bytes   int // of data and partition keys
 	size    int // what they take of memory
 }
@@ -49,11 +49,7 @@ func (m *machine) mayComeUnhashed(size int) bool {
 func (m *machine) addUnhashed(e *weir.Entry, size int, done func(Outcome), now time.Duration) time.Duration {
 	m.now = max(m.now, now)
 	in := &m.intake
-	if len(in.records)%touchedAtOnce == 0 { // the memory of these and the next ones
-		touch(m.free[max(0, len(m.free)-touchedAtOnce):])
-	}
-	r := m.newRecord(e, size, done)
-	in.records = append(in.records, r)
+	in.records = append(in.records, m.arrived(e, size, done))
 	in.bytes += e.Size()
 	in.size += size
 	if m.c.linger == 0 || len(in.records) == hashedAtOnce || m.fills() {
@@ -96,13 +92,16 @@ func (m *machine) placeAll() (due time.Duration) {
 	var sums [hashedAtOnce][md5.Size]byte
 	in := &m.intake
 	n := len(in.records)
-	for i, r := range in.records {
-		keys[i] = r.key
+	for i := range in.records {
+		keys[i] = in.records[i].key
 	}
 	md5lanes.Sums(sums[:n], keys[:n])
-	for i, r := range in.records {
-		r.hash = weir.HashKey{Hi: binary.BigEndian.Uint64(sums[i][:8]), Lo: binary.BigEndian.Uint64(sums[i][8:])}
-		m.join(m.laneOf(r.hash), r)
+	for i := range in.records {
+		hash := weir.HashKey{Hi: binary.BigEndian.Uint64(sums[i][:8]), Lo: binary.BigEndian.Uint64(sums[i][8:])}
+		l := m.laneOf(hash)
+		r := m.newRecord(l, in.records[i])
+		r.hash = hash
+		m.join(l, r)
 	}
 	clear(in.records)
 	*in = intake{records: in.records[:0]}

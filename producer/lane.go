@@ -17,9 +17,12 @@ type lane struct {
 
 	fresh queue    // by number; if ordered, what comes back too
 	later schedule // what comes back, by when it is due
-	count int
-	size  int64 // data and partition keys
-	place int   // in machine.active; -1 if not there
+
+	block  *block // the memory of the next records; nil if there is none yet
+	blocks int    // the logarithm of how many records the next block has
+	count  int
+	size   int64 // data and partition keys
+	place  int   // in machine.active; -1 if not there
 
 	// busy is how many parts of calls under way have a range that overlaps.
 	busy      int

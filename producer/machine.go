@@ -2,6 +2,7 @@ package producer
 
 import (
 	"math"
+	"math/bits"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -26,13 +27,13 @@ type machine struct {
 	random *rand.Rand
 	now    time.Duration // the latest that it was told
 
-	newest  uint64 // number of the newest record
-	flushed uint64 // records up to this number do not linger
-	held    int    // records whose outcome was not told
-	bytes   int64  // what they take
-	waiting int    // of them, those in lanes
-	queued  int64  // bytes of those
-	free    []*record
+	newest  uint64               // number of the newest record
+	flushed uint64               // records up to this number do not linger
+	held    int                  // records whose outcome was not told
+	bytes   int64                // what they take
+	waiting int                  // of them, those in lanes
+	queued  int64                // bytes of those
+	free    [blockSizes][]*block // by the logarithm of their size
 	intake  intake
 
 	lanes  []*lane // by range; they cover the key space
@@ -124,11 +125,11 @@ func (m *machine) reserve(size int) { m.bytes += int64(size) }
 func (m *machine) add(e *weir.Entry, hash weir.HashKey, size int, done func(Outcome), now time.Duration) time.Duration {
 	m.now = max(m.now, now)
 	m.place() // what came before
-	r := m.newRecord(e, size, done)
+	l := m.laneOf(hash)
+	r := m.newRecord(l, m.arrived(e, size, done))
 	if r.hash = hash; r.explicit != nil {
 		r.explicit = &r.hash // the caller's may be another one's next
 	}
-	l := m.laneOf(hash)
 	m.join(l, r)
 	if m.calls >= m.c.calls {
 		return never // who ends a call asks
@@ -136,25 +137,77 @@ func (m *machine) add(e *weir.Entry, hash weir.HashKey, size int, done func(Outc
 	return m.due(l)
 }
 
-// recordsAtOnce is how many records memory is taken for.
-const recordsAtOnce = 32
-
-// newRecord returns the newest record.
-func (m *machine) newRecord(e *weir.Entry, size int, done func(Outcome)) *record {
-	if len(m.free) == 0 {
-		list := make([]record, recordsAtOnce)
-		for i := range list {
-			m.free = append(m.free, &list[i])
-		}
-	}
-	last := len(m.free) - 1
-	r := m.free[last]
-	m.free = m.free[:last]
+// arrived returns the newest record.
+func (m *machine) arrived(e *weir.Entry, size int, done func(Outcome)) record {
 	m.newest++
 	m.held++
-	r.key, r.data, r.explicit = e.PartitionKey, e.Data, e.ExplicitHashKey
-	r.n, r.arrived, r.size, r.done = m.newest, m.now, int32(size), done
+	return record{
+		key: e.PartitionKey, data: e.Data, explicit: e.ExplicitHashKey,
+		n: m.newest, arrived: m.now, size: int32(size), done: done,
+	}
+}
+
+// newRecord returns the memory of a lane's newest record, which it becomes.
+func (m *machine) newRecord(l *lane, as record) *record {
+	b := l.block
+	if b == nil {
+		b = m.newBlock(l)
+	}
+	r := &b.records[b.used]
+	*r = as
+	r.home = b
+	b.live++
+	if b.used++; b.used == len(b.records) {
+		b.lane, l.block = nil, nil
+		if m.inTurn() {
+			l.blocks = min(l.blocks+1, blockSizes-1)
+		}
+	}
 	return r
+}
+
+// inTurn reports whether records of a lane leave it about as they came: else one
+// that stays behind would keep the memory of its neighbours.
+func (m *machine) inTurn() bool { return m.c.aggregate || !m.c.ordered }
+
+// newBlock gives a lane the memory of its next records.
+func (m *machine) newBlock(l *lane) (b *block) {
+	free := &m.free[l.blocks]
+	if last := len(*free) - 1; last >= 0 {
+		b, *free = (*free)[last], (*free)[:last]
+	} else {
+		b = &block{records: make([]record, 1<<l.blocks)}
+	}
+	b.lane, l.block = l, b
+	return b
+}
+
+// release takes back so many records of a block, which are forgotten.
+func (m *machine) release(b *block, n int) {
+	if b.live -= n; b.live > 0 {
+		return
+	}
+	if l := b.lane; l != nil { // which is at rest
+		l.block, l.blocks, b.lane = nil, 0, nil
+	}
+	b.used = 0
+	free := &m.free[bits.Len(uint(len(b.records)))-1]
+	*free = append(*free, b)
+}
+
+// apart moves a record out of its block, where others may leave soon.
+func (m *machine) apart(r *record) *record {
+	if r.home == nil {
+		return r
+	}
+	b, one := r.home, new(record)
+	*one = *r
+	if one.home = nil; one.explicit != nil {
+		one.explicit = &one.hash
+	}
+	r.forget()
+	m.release(b, 1)
+	return one
 }
 
 // count takes in that so many records come to a lane, or leave it.

@@ -21,8 +21,26 @@ type record struct {
 	troubles *troubles // nil if it was never put back, and did not fail
 	size     int32     // what it takes of memory
 	tries    int32     // that failed
-	_        [24]byte  // so that it does not begin within a line
+	home     *block
+	_        [16]byte // so that it does not begin within a line
 }
+
+// A block is memory for records that follow each other in a lane: who goes
+// through them has them side by side.
+type block struct {
+	records []record
+	used    int   // of its records, since it was free
+	live    int   // of these, those that were neither told nor moved
+	lane    *lane // whose next records it takes; nil if there is no place left
+}
+
+// maxBlock is how many records a block has at most, a power of two. One of them
+// keeps the memory of all, so a lane's first block has one, and the next ones as
+// many as came before.
+const (
+	maxBlock   = 1 << blockSizes >> 1
+	blockSizes = 6
+)
 
 // touchedAtOnce is for how many records a processor waits at the same time.
 const touchedAtOnce = 16
@@ -74,8 +92,7 @@ func (r *record) tried(a Attempt) {
 	}
 }
 
-// forget makes a record ready for another one.
+// forget lets go of what a record has hold of.
 func (r *record) forget() {
 	r.key, r.data, r.explicit, r.done, r.troubles = "", nil, nil, nil, nil
-	r.tries = 0
 }

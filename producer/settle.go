@@ -327,6 +327,7 @@ func (s *settling) retry(r *record) {
 		return
 	}
 	m.counts.retries++
+	r = m.apart(r)
 	l := m.laneOf(r.hash)
 	if !m.c.ordered {
 		r.troubles.due = due

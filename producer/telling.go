@@ -41,8 +41,15 @@ type outbox struct {
 
 	// What came of it.
 	records   int
+	homes     []home
 	bytes     int64 // that they took
 	latencies latencies
+}
+
+// A home is so many of a block's records that were told.
+type home struct {
+	b *block
+	n int
 }
 
 // isEmpty reports whether there is nothing to be told.
@@ -63,17 +70,32 @@ func (o *outbox) tell() {
 				o.latencies.add(t.at - r.arrived)
 			}
 			o.bytes += int64(r.size)
+			o.leave(r.home)
 			r.forget()
 		}
 		o.records += len(t.items)
 	}
 }
 
+// leave notes that a block has one record less.
+func (o *outbox) leave(b *block) {
+	if b == nil {
+		return
+	}
+	last := len(o.homes) - 1
+	if last < 0 || o.homes[last].b != b {
+		o.homes = append(o.homes, home{b: b})
+		last++
+	}
+	o.homes[last].n++
+}
+
 // reset makes an outbox empty that was told. It keeps the memory.
 func (o *outbox) reset() {
 	clear(o.list)
 	clear(o.batches)
-	*o = outbox{list: o.list[:0], batches: o.batches[:0]}
+	clear(o.homes)
+	*o = outbox{list: o.list[:0], batches: o.batches[:0], homes: o.homes[:0]}
 }
 
 // deliver tells that records are stored.
@@ -107,8 +129,8 @@ func (m *machine) told(o *outbox) {
 	m.held -= o.records
 	m.bytes -= o.bytes
 	m.counts.latencies.join(&o.latencies)
-	for i := range o.list {
-		m.free = append(m.free, o.list[i].items...)
+	for _, h := range o.homes {
+		m.release(h.b, h.n)
 	}
 	for _, b := range o.batches {
 		m.reuse(b)
