@@ -43,7 +43,7 @@ type Config struct {
 	Linger time.Duration
 	// BatchRecords and BatchBytes are how much a call puts at most. Zero means 500
 	// and 10 MiB, or what a [Limited] stream allows if that is less. A call that has
-	// a MiB of aggregates takes no more. ShardBytes is how much for one shard does
+	// 768 KiB of aggregates takes no more. ShardBytes is how much for one shard does
 	// not linger; zero means 256 KiB.
 	BatchRecords, BatchBytes, ShardBytes int
 	// RecordBytes is how large a record may be, data and partition key together:

@@ -248,8 +248,8 @@ func (m *machine) takeDistinct(b *batch, l *lane) (room bool) {
 
 // packedAtOnce is beyond how many bytes a call with aggregates takes no more. Its
 // records are gone through when they are taken, packed, settled and told: so
-// many are still in the processor's cache each time, and there are enough of
-// aggregates to be hashed side by side.
+// many are still in the processor's cache each time, and of aggregates of the
+// usual size there are sixteen, which are hashed side by side.
 const packedAtOnce = 3 << 18
 
 // takeAggregates takes records in groups of which each is to be an aggregate.
