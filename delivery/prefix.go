@@ -53,6 +53,8 @@ type prefixPart struct {
 func parsePrefix(field, text string) (p prefix, err error) {
 	if n := len(text); n > MaxPrefixBytes {
 		err = fmt.Errorf("has %d bytes; up to %d are allowed", n, MaxPrefixBytes)
+	} else if !utf8.ValidString(text) {
+		err = fmt.Errorf("%q is not UTF-8, as names of objects are", text)
 	} else {
 		p, err = readPrefix(text)
 	}

@@ -56,6 +56,8 @@ func TestPrefix_refusesWhatTheServiceRefuses(t *testing.T) {
 		{"!{firehose:random}", "e/", "", `Prefix: expression !{firehose:random}: "random" is neither random-string nor error-output-type`},
 		{"!{partitionKeyFromQuery:}", "e/", "", "Prefix: expression !{partitionKeyFromQuery:}: it names no key"},
 		{strings.Repeat("p", 1025), "", "", "Prefix: has 1025 bytes; up to 1024 are allowed"},
+		{"a\xec", "", "", `Prefix: "a\xec" is not UTF-8, as names of objects are`},
+		{"", "", "\xec!{timestamp:\xb4\xb4y}", `BackupPrefix: "\xec!{timestamp:\xb4\xb4y}" is not UTF-8, as names of objects are`},
 		{"", "", "!{partitionKeyFromQuery:a}", `BackupPrefix: "!{partitionKeyFromQuery:a}" refers to an error or a partition key; raw records have none`},
 	} {
 		_, errs := parsePrefixes(row.prefix, row.failures, row.raw)
@@ -154,7 +156,7 @@ func TestPattern_fields(t *testing.T) {
 
 // Whatever is accepted can be evaluated, twice alike, and text stands for itself.
 func FuzzPrefix(f *testing.F) {
-	for _, seed := range []string{"in/", "!{timestamp:yyyy/MM/dd/HH/}", "c=!{partitionKeyFromQuery:c}/!{firehose:random-string}", "!{timestamp:'a''b'S}", "!{", "!{x}!{"} {
+	for _, seed := range []string{"in/", "!{timestamp:yyyy/MM/dd/HH/}", "c=!{partitionKeyFromQuery:c}/!{firehose:random-string}", "!{timestamp:'a''b'S}", "\xec!{timestamp:\xb4\xb4Q}", "!{", "!{x}!{"} {
 		f.Add(seed, "err/!{firehose:error-output-type}/")
 	}
 	f.Fuzz(func(t *testing.T, good, bad string) {
