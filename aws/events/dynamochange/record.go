@@ -92,8 +92,8 @@ type wireRecord struct {
 		Created   *json.Number `json:"ApproximateCreationDateTime"`
 		Precision string       `json:"ApproximateCreationDateTimePrecision,omitempty"`
 		Keys      Item         `json:"Keys"`
-		NewImage  Item         `json:"NewImage,omitempty"`
-		OldImage  Item         `json:"OldImage,omitempty"`
+		NewImage  Item         `json:"NewImage,omitzero"`
+		OldImage  Item         `json:"OldImage,omitzero"`
 		SizeBytes int64        `json:"SizeBytes"`
 	} `json:"dynamodb"`
 	Source string `json:"eventSource"`

@@ -90,6 +90,7 @@ func TestParse_whatIsNoChange(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(milliText))
 	f.Add([]byte(microText))
+	f.Add([]byte(`{"eventName":"INSERT","dynamodb":{"ApproximateCreationDateTime":0,"Keys":{"k":{"S":""}},"NewImage":{}},"eventSource":"aws:dynamodb"}`))
 	f.Add([]byte(strings.Replace(milliText, `{"S":"a"}`, `{"L":[{"NS":["1","1e3"]},{"M":{"x":{"BS":["AA=="]}}},{"NULL":true},{"BOOL":false}]}`, 2)))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r, err := dynamochange.Parse(data)
