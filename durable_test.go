@@ -439,18 +439,24 @@ func TestStream_close(t *testing.T) {
 	mustPut(t, m, "k", "a stream in memory has nothing to close")
 }
 
+// openWithSyncsHeld opens a stream of which each sync waits until it is released.
+func openWithSyncsHeld(t *testing.T) (*journaltest.FS, *weir.Stream, chan<- struct{}) {
+	disk, release := journaltest.New(), make(chan struct{})
+	s, err := weir.OpenIn(disk, "test", weir.Config{})
+	require.NoError(t, err)
+	disk.FailWith(func(op journaltest.Op) error {
+		if op.Kind == "sync" {
+			<-release
+		}
+		return nil
+	})
+	return disk, s, release
+}
+
 // No reader ever sees what is not on disk: no record, and no end of a shard.
 func TestOpen_showsNothingEarly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		disk, release := journaltest.New(), make(chan struct{})
-		s, err := weir.OpenIn(disk, "test", weir.Config{})
-		require.NoError(t, err)
-		disk.FailWith(func(op journaltest.Op) error {
-			if op.Kind == "sync" {
-				<-release
-			}
-			return nil
-		})
+		disk, s, release := openWithSyncsHeld(t)
 		go s.PutRecord(t.Context(), "k", []byte("data"))
 		synctest.Wait()
 		assert.Empty(t, allRecords(t, s))
@@ -477,15 +483,7 @@ func TestOpen_showsNothingEarly(t *testing.T) {
 // ended meanwhile: then nobody would know.
 func TestOpen_contextEndsWhileTheDiskWrites(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		disk, release := journaltest.New(), make(chan struct{})
-		s, err := weir.OpenIn(disk, "test", weir.Config{})
-		require.NoError(t, err)
-		disk.FailWith(func(op journaltest.Op) error {
-			if op.Kind == "sync" {
-				<-release
-			}
-			return nil
-		})
+		_, s, release := openWithSyncsHeld(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 2)
 		for range cap(done) { // one writes, one waits for it
@@ -502,7 +500,7 @@ func TestOpen_contextEndsWhileTheDiskWrites(t *testing.T) {
 		require.NoError(t, <-done)
 		require.NoError(t, <-done)
 		assert.Len(t, allRecords(t, s), 2)
-		_, err = s.PutRecord(ctx, "k", nil)
+		_, err := s.PutRecord(ctx, "k", nil)
 		require.ErrorIs(t, err, context.Canceled, "before it begins it is looked at")
 		require.NoError(t, s.Close())
 	})

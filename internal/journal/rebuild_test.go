@@ -18,17 +18,9 @@ import (
 // rebuild makes a journal of numbers anew that goes on after the greatest that
 // can be read.
 func rebuild(dir journal.FS, discard bool) (aside []string, err error) {
-	d, err := journal.Inspect(dir, true)
-	if err != nil {
-		return nil, err
-	}
-	defer d.Close()
-	behind := &loss{}
-	c, err := d.Check(func() journal.Visitor { return &book{} }, behind)
-	if err != nil || c.Damage == nil {
-		return nil, err
-	}
-	return d.Rebuild(c, binary.AppendUvarint(nil, behind.next), discard)
+	return mend(dir, func(d *journal.Directory, c *journal.Check, next uint64) ([]string, error) {
+		return d.Rebuild(c, binary.AppendUvarint(nil, next), discard)
+	})
 }
 
 // oneFile returns a journal of one file, and where its head ends.

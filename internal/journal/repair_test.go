@@ -55,6 +55,14 @@ func check(dir journal.FS) (*journal.Check, *loss, error) {
 // repair checks and repairs one. A number may have been in the frame that is
 // damaged, so its mark says more than what can be read.
 func repair(dir journal.FS, discard bool) (aside []string, err error) {
+	return mend(dir, func(d *journal.Directory, c *journal.Check, next uint64) ([]string, error) {
+		return d.Repair(c, binary.AppendUvarint(nil, next+100), discard)
+	})
+}
+
+// mend has a journal of numbers mended, if there is damage. next is the number
+// after the greatest that can be read.
+func mend(dir journal.FS, by func(d *journal.Directory, c *journal.Check, next uint64) ([]string, error)) (aside []string, err error) {
 	d, err := journal.Inspect(dir, true)
 	if err != nil {
 		return nil, err
@@ -65,7 +73,7 @@ func repair(dir journal.FS, discard bool) (aside []string, err error) {
 	if err != nil || c.Damage == nil {
 		return nil, err
 	}
-	return d.Repair(c, binary.AppendUvarint(nil, behind.next+100), discard)
+	return by(d, c, behind.next)
 }
 
 func diskOf(files map[string][]byte) *journaltest.FS {
