@@ -75,6 +75,40 @@ func TestBuilder_sizeIsExact(t *testing.T) {
 	assert.Equal(t, 600, b.Len())
 }
 
+// However many keys there are, each stands in its table once, in the order in
+// which they came; also in the memory of an aggregate before.
+func TestBuilder_keysStandOnce(t *testing.T) {
+	var b aggregate.Builder
+	for _, keys := range []int{1000, 3, 100} {
+		b.Reset()
+		var order []int
+		for range 3 {
+			for i := range keys {
+				order = append(order, i)
+				require.NoError(t, b.Add(hashed(fmt.Sprintf("key %d.", i), weir.HashKey{Hi: uint64(i)}, "data")))
+			}
+		}
+		e := b.Entry(nil)
+		at := -1
+		for i := range keys {
+			key := []byte(fmt.Sprintf("key %d.", i))
+			require.Equal(t, 1, bytes.Count(e.Data, key), "%s", key)
+			next := bytes.Index(e.Data, key)
+			require.Greater(t, next, at)
+			at = next
+			hash := weir.HashKey{Hi: uint64(i)}.String()
+			require.Equal(t, 1, bytes.Count(e.Data, append([]byte{0x12, byte(len(hash))}, hash...)), "%s", hash)
+		}
+		var read aggregate.Decoder
+		n := 0
+		for u := range read.Records(weir.Record{PartitionKey: e.PartitionKey, Data: e.Data}) {
+			require.Equal(t, fmt.Sprintf("key %d.", order[n]), u.PartitionKey)
+			n++
+		}
+		require.Equal(t, len(order), n)
+	}
+}
+
 func TestBuilder_oneAloneIsItself(t *testing.T) {
 	for _, e := range []weir.Entry{entry("k", "data"), entry("k", ""), hashed("k", weir.HashKey{Lo: 7}, "data")} {
 		var b aggregate.Builder
