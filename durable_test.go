@@ -439,7 +439,7 @@ func TestStream_close(t *testing.T) {
 	mustPut(t, m, "k", "a stream in memory has nothing to close")
 }
 
-// openWithSyncsHeld opens a stream of which each sync waits until it is released.
+// openWithSyncsHeld opens a stream of which each sync waits for its release.
 func openWithSyncsHeld(t *testing.T) (*journaltest.FS, *weir.Stream, chan<- struct{}) {
 	disk, release := journaltest.New(), make(chan struct{})
 	s, err := weir.OpenIn(disk, "test", weir.Config{})
